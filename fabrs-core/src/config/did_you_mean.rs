@@ -1,8 +1,9 @@
-//! What a person probably meant, and lists of names for hints.
+//! "Did you mean" suggestions and lists of names for hints.
 
-/// Returns the known name that was probably meant, where one is near what was typed.
+/// Returns the known name that the typed name probably stands for, if there is one.
 ///
-/// Near is what lacks a few letters of the name, has a few too many or in the wrong place, or is its beginning.
+/// A name matches if a few letters are missing, added or swapped, or if it starts with the typed
+/// name.
 ///
 /// ```
 /// use fabrs_core::config::did_you_mean;
@@ -14,7 +15,8 @@
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
-    // The distance takes time by the product of both lengths, and a word of that size is no slip of a finger.
+    // The distance takes time proportional to the product of both lengths, and such a long word is
+    // not a typing error.
     if length > 100 {
         return None;
     }
@@ -24,23 +26,28 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
             return Some((1, name));
         }
         let distance = strsim::osa_distance(&typed, &lower);
-        // One slip in three letters; a word of which no letter is right is never near.
+        // One error is allowed for every three letters. A word without any correct letter never
+        // matches.
         let allowed = (length.max(lower.chars().count()) / 3).max(1);
         (distance <= allowed && distance < length).then_some((distance, name))
     };
     known.into_iter().filter_map(distance).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// Returns the hint for an unknown name: the one that was probably meant, or all there are under a `title`.
-pub(super) fn meant<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> + Clone, title: &str) -> String {
+/// Returns the hint for an unknown name: a suggestion, or all known names after `title`.
+pub(super) fn unknown_name_hint<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    title: &str,
+) -> String {
     match did_you_mean(typed, known.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("{title}: {}", listed(known)),
+        None => format!("{title}: {}", quoted_list(known)),
     }
 }
 
-/// Returns the names as they stand in a sentence: `` `a`, `b` ``.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+/// Returns the names for a sentence: `` `a`, `b` ``.
+pub(super) fn quoted_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_hint_lists_the_names_where_none_is_near() {
-        assert_eq!(meant("hots", KEYS, "known keys"), "did you mean `hosts`?");
-        assert_eq!(meant("zzz", ["a", "b"], "known keys"), "known keys: `a`, `b`");
+        assert_eq!(unknown_name_hint("hots", KEYS, "known keys"), "did you mean `hosts`?");
+        assert_eq!(unknown_name_hint("zzz", ["a", "b"], "known keys"), "known keys: `a`, `b`");
     }
 }

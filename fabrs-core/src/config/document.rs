@@ -1,4 +1,4 @@
-//! One TOML text with the place of everything in it, so that every complaint names file and line.
+//! A TOML document with the positions of its entries, so that every error names file and line.
 
 use std::ops::Range;
 use std::path::Path;
@@ -9,14 +9,14 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
-use crate::config::did_you_mean::meant;
+use crate::config::did_you_mean::unknown_name_hint;
 use crate::config::gateway::Gateway;
 use crate::config::sudo_program::SudoProgram;
 
-/// The name of the file of settings.
+/// The name of the configuration file.
 pub(super) const FILE_NAME: &str = "fabrs.toml";
 
-/// The text of a file, and the name it is called by in errors.
+/// The text of a file, and the name of the file in errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Document<'d> {
     pub(super) file: &'d Path,
@@ -24,16 +24,16 @@ pub(super) struct Document<'d> {
 }
 
 impl<'d> Document<'d> {
-    /// Reads the text as TOML.
+    /// Parses the text as TOML.
     pub(super) fn parse(&self) -> Result<Spanned<DeTable<'d>>> {
         DeTable::parse(self.text).map_err(|cause| {
-            // The cause's own text shows the line again, with a drawing; its message is what is new.
+            // The text of the TOML error repeats the line with a drawing. Only its message is new.
             let said = CauseText(cause.message().to_owned());
             self.error(cause.span(), "this is not TOML").caused_by(said)
         })
     }
 
-    /// Returns the entries of the whole file, in its order.
+    /// Returns the entries of the file, in the order of the file.
     pub(super) fn entries<'t>(&'t self, root: &'t DeTable<'d>) -> Vec<Entry<'t>> {
         entries(self, "", root)
     }
@@ -70,7 +70,7 @@ fn entries<'t>(document: &'t Document<'t>, above: &str, table: &'t DeTable<'_>) 
         Entry { document, path: path(name), key: name, key_span: key.span(), value }
     };
     let mut all: Vec<_> = table.iter().map(entry).collect();
-    // The table is sorted by name; a person reads, and is told of mistakes, from the top.
+    // The table is sorted by name, but errors are reported in the order of the file.
     all.sort_by_key(|entry| entry.key_span.start);
     all
 }
@@ -80,29 +80,29 @@ impl<'t> Entry<'t> {
         self.key
     }
 
-    /// Returns the key with all keys above it: `env.staging.hosts`.
+    /// Returns the key with its parent keys: `env.staging.hosts`.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the place of the entry's key: `fabrs.toml:4`.
+    /// Returns the position of the key: `fabrs.toml:4`.
     pub(super) fn place(&self) -> String {
         self.document.place(&self.key_span)
     }
 
-    /// Makes an error at a place inside the entry, or at its key.
+    /// Makes an error at a position in the entry, or at its key.
     pub(super) fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
         self.document.error(span.or_else(|| Some(self.key_span.clone())), what)
     }
 
-    /// Makes the error for a key that is none of `known`.
+    /// Makes the error for an unknown key.
     pub(super) fn unknown(&self, known: &[&str]) -> Error {
         let place = match self.path.rsplit_once('.') {
             Some((above, _)) => format!(" in `[{above}]`"),
             None => String::new(),
         };
         let what = format!("unknown key `{}`{place}", self.key);
-        self.error(None, &what).hint(meant(self.key, known.iter().copied(), "known keys"))
+        self.error(None, &what).hint(unknown_name_hint(self.key, known.iter().copied(), "known keys"))
     }
 
     fn expected(&self, what: &str) -> Error {
@@ -110,18 +110,18 @@ impl<'t> Entry<'t> {
     }
 
     fn expected_at(&self, value: &Spanned<DeValue<'_>>, what: &str) -> Error {
-        // The span of a table that only dotted keys made says nothing; its key has a line of its own.
+        // A table made by dotted keys has no useful position. Its key has one.
         let span = (!value.get_ref().is_table()).then(|| value.span());
         let found = value.get_ref().type_str();
         self.error(span, &format!("`{}` must be {what}, found: {found}", self.path))
     }
 
-    /// Returns the entry's value, which must be a table.
+    /// Returns the value of the entry as a table.
     pub(super) fn table(&self) -> Result<&'t Spanned<DeValue<'t>>> {
         if self.value.get_ref().is_table() { Ok(self.value) } else { Err(self.expected("a table")) }
     }
 
-    /// Returns the entries of the table that this entry must be, in the file's order.
+    /// Returns the entries of the table, in the order of the file.
     pub(super) fn entries(&self) -> Result<Vec<Self>> {
         match self.value.get_ref() {
             DeValue::Table(table) => Ok(entries(self.document, &self.path, table)),
@@ -133,7 +133,7 @@ impl<'t> Entry<'t> {
         self.value.get_ref().as_bool().ok_or_else(|| self.expected("`true` or `false`"))
     }
 
-    /// Returns a text that is not empty, trimmed.
+    /// Returns the value as a trimmed text that is not empty.
     pub(super) fn text(&self) -> Result<String> {
         let text = self.value.get_ref().as_str().ok_or_else(|| self.expected("a text"))?.trim();
         if text.is_empty() {
@@ -162,7 +162,7 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// Returns the path of a folder on a host.
+    /// Returns the value as the path of a directory on a host.
     pub(super) fn remote_path(&self) -> Result<String> {
         let path = self.text()?;
         if path.starts_with('/') || path.starts_with("~/") {
@@ -172,7 +172,8 @@ impl<'t> Entry<'t> {
         Err(self.error(Some(self.value.span()), &what))
     }
 
-    /// Returns which machines of Vagrant are used: none at all, all (an empty list), or those that are named.
+    /// Returns the Vagrant machines of the environment: `None`, all (an empty list), or a list of
+    /// names.
     pub(super) fn machines(&self) -> Result<Option<Vec<String>>> {
         const WHAT: &str = "`true`, or a list of machines";
         match self.value.get_ref() {
@@ -191,12 +192,12 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// Returns the hosts that the entry's key names.
+    /// Returns the hosts in the key of the entry.
     pub(super) fn key_hosts(&self) -> Result<Vec<Host>> {
-        Host::expand(self.key).map_err(|cause| self.names_no_host(None, cause))
+        Host::expand(self.key).map_err(|cause| self.invalid_host(None, cause))
     }
 
-    /// Returns a host to connect through; `false` is none.
+    /// Returns the value as a gateway. `false` means a direct connection.
     pub(super) fn gateway(&self) -> Result<Gateway> {
         if let DeValue::Boolean(false) = self.value.get_ref() {
             return Ok(Gateway::Direct);
@@ -232,10 +233,10 @@ impl<'t> Entry<'t> {
         read: impl Fn(&str) -> Result<T, HostError>,
     ) -> Result<T> {
         let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?;
-        read(text).map_err(|cause| self.names_no_host(Some(value.span()), cause))
+        read(text).map_err(|cause| self.invalid_host(Some(value.span()), cause))
     }
 
-    fn names_no_host(&self, span: Option<Range<usize>>, cause: HostError) -> Error {
+    fn invalid_host(&self, span: Option<Range<usize>>, cause: HostError) -> Error {
         self.error(span, &format!("`{}` names no host", self.path)).caused_by(cause)
     }
 }

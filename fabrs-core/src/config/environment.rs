@@ -1,18 +1,18 @@
-//! One `[env.NAME]` of `fabrs.toml`: named hosts and settings.
+//! [`Environment`]: one `[env.NAME]` of `fabrs.toml`.
 
 use std::collections::HashSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use crate::config::did_you_mean::{listed, meant};
+use crate::config::did_you_mean::{quoted_list, unknown_name_hint};
 use crate::config::document::Entry;
 use crate::config::gateway::Gateway;
-use crate::config::host_overrides::{Override, Overrides};
+use crate::config::host_overrides::{HostOverride, HostOverrides};
 use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
-/// The keys of an environment, as a hint lists them.
+/// The keys of an environment, in the order of the hint.
 pub(super) const KEYS: [&str; 13] = [
     "hosts",
     "roles",
@@ -29,9 +29,9 @@ pub(super) const KEYS: [&str; 13] = [
     "host",
 ];
 
-/// Named settings and hosts: what `fab production deploy` calls `production`.
+/// Named settings and hosts, such as `production` in `fab production deploy`.
 ///
-/// Hosts are in the file's order, each once.
+/// The hosts have the order of the file, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Environment {
     name: String,
@@ -47,7 +47,7 @@ pub struct Environment {
     sudo_password_command: Option<String>,
     protected: bool,
     vars: Vars,
-    overrides: Overrides,
+    overrides: HostOverrides,
 }
 
 impl Environment {
@@ -56,12 +56,12 @@ impl Environment {
         &self.name
     }
 
-    /// Returns the hosts of `hosts`, without those that only a role names.
+    /// Returns the hosts of `hosts`, without the hosts of roles.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 
-    /// Returns the names of the roles, in the file's order.
+    /// Returns the names of the roles, in the order of the file.
     pub fn roles(&self) -> impl Iterator<Item = &str> + Clone {
         self.roles.iter().map(|(name, _)| name.as_str())
     }
@@ -70,125 +70,132 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if there is no such role.
+    /// [`ErrorKind::Usage`] if the environment has no such role.
     pub fn role(&self, name: &str) -> Result<&[Host]> {
         self.find(name).ok_or_else(|| self.without_roles(&[name]))
     }
 
-    /// Checks that all of these roles are there.
+    /// Checks that the environment has all these roles.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] naming every role that is missing.
+    /// [`ErrorKind::Usage`] with all missing roles.
     pub fn check_roles(&self, names: &[&str]) -> Result<()> {
         let missing: Vec<_> = names.iter().copied().filter(|name| self.find(name).is_none()).collect();
         if missing.is_empty() { Ok(()) } else { Err(self.without_roles(&missing)) }
     }
 
-    /// Returns every host of the environment: those of `hosts`, then the machines of Vagrant that it names, then those
-    /// of the roles, each once. The machines that only Vagrant knows are not among them.
+    /// Returns all hosts of the environment without duplicates: first `hosts`, then the named
+    /// Vagrant machines, then the roles. Machines from `vagrant = true` are not included.
     pub fn all_hosts(&self) -> Vec<Host> {
         let machines = self.vagrant.iter().flatten().filter_map(|name| name.parse().ok());
         self.all_hosts_with(machines)
     }
 
-    /// Returns every host, with these for the machines of Vagrant.
+    /// Returns all hosts, with these Vagrant machines.
     pub(super) fn all_hosts_with(&self, machines: impl IntoIterator<Item = Host>) -> Vec<Host> {
         let roles = self.roles.iter().flat_map(|(_, hosts)| hosts).cloned();
-        each_once(self.hosts.iter().cloned().chain(machines).chain(roles))
+        deduplicated(self.hosts.iter().cloned().chain(machines).chain(roles))
     }
 
-    /// Checks what could not be before Vagrant was asked: that hosts with settings of their own are there.
+    /// Checks the hosts with own settings against the Vagrant machines, once the machines are
+    /// known.
     pub(super) fn check_machines(&self, machines: &[Host]) -> Result<()> {
         self.overrides.check(machines)
     }
 
-    /// Returns the machines whose addresses come from Vagrant, where some do; an empty list stands for all there are.
+    /// Returns the names of the Vagrant machines, if the environment uses Vagrant. An empty list
+    /// means all machines.
     pub fn vagrant(&self) -> Option<&[String]> {
         self.vagrant.as_deref()
     }
 
-    /// Returns the user to log in as where nothing stronger names one.
+    /// Returns the login user of the environment. `ssh_config` and arguments have precedence.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// Returns the port where nothing stronger names one.
+    /// Returns the port of the environment. `ssh_config` and arguments have precedence.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Returns the gateway to connect through where nothing stronger names one; [`Gateway::Direct`] for `gateway = false`.
+    /// Returns the gateway of the environment, or [`Gateway::Direct`] for `gateway = false`.
+    /// Arguments have precedence, and so does `ssh_config` over a host.
     #[doc(alias = "jump host")]
     #[doc(alias = "proxy_jump")]
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
     }
 
-    /// Returns the virtualenv on its hosts, where it names one: an absolute path, or one that begins with `~/`.
+    /// Returns the virtualenv of the environment: an absolute path, or a path that starts with
+    /// `~/`.
     pub fn virtualenv(&self) -> Option<&str> {
         self.virtualenv.as_deref()
     }
 
-    /// Returns the user for one host: its own, or else the environment's.
+    /// Returns the user for one host: the host's own, or else the environment's.
     pub fn user_for(&self, host: &Host) -> Option<&str> {
-        self.of(host, |said| said.user.as_deref()).or(self.user())
+        self.of(host, |settings| settings.user.as_deref()).or(self.user())
     }
 
-    /// Returns the port for one host: its own, or else the environment's.
+    /// Returns the port for one host: the host's own, or else the environment's.
     pub fn port_for(&self, host: &Host) -> Option<u16> {
-        self.of(host, |said| said.port).or(self.port())
+        self.of(host, |settings| settings.port).or(self.port())
     }
 
-    /// Returns the gateway to one host: its own, or else the environment's.
+    /// Returns the gateway for one host: the host's own, or else the environment's.
     pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
-        self.of(host, |said| said.gateway.as_ref()).or(self.gateway())
+        self.of(host, |settings| settings.gateway.as_ref()).or(self.gateway())
     }
 
-    /// Returns the virtualenv on one host: its own, or else the environment's.
+    /// Returns the virtualenv for one host: the host's own, or else the environment's.
     pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
-        self.of(host, |said| said.virtualenv.as_deref()).or(self.virtualenv())
+        self.of(host, |settings| settings.virtualenv.as_deref()).or(self.virtualenv())
     }
 
-    /// Returns what runs the lines on one host: its own shell, or else the environment's, which is not for this machine.
+    /// Returns the shell that runs lines on one host: the host's own, or else the environment's.
+    /// The environment's shell does not apply to `@local`.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         let of_all = self.shell.as_deref().filter(|_| !host.is_local());
-        self.of(host, |said| said.shell.as_deref()).or(of_all)
+        self.of(host, |settings| settings.shell.as_deref()).or(of_all)
     }
 
-    /// Returns what runs commands as another user on one host: its own, or else the environment's, which is not for this
-    /// machine.
+    /// Returns the program that runs commands as another user on one host: the host's own, or else
+    /// the environment's. The environment's program does not apply to `@local`.
     pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
         let of_all = self.sudo.filter(|_| !host.is_local());
-        self.of(host, |said| said.sudo).or(of_all)
+        self.of(host, |settings| settings.sudo).or(of_all)
     }
 
-    /// Returns the command of this machine that prints the sudo password for one host: its own, or else the environment's.
-    /// `{host}` in it stands for the host.
+    /// Returns the local command that prints the sudo password for one host: the host's own, or
+    /// else the environment's. `{host}` in the command stands for the host.
     pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
-        self.of(host, |said| said.sudo_password_command.as_deref()).or(self.sudo_password_command.as_deref())
+        self.of(host, |settings| settings.sudo_password_command.as_deref()).or(self.sudo_password_command.as_deref())
     }
 
-    /// Returns the user's own values for one host: its own over the environment's.
+    /// Returns the variables for one host. The host's own variables have precedence over the
+    /// environment's.
     pub fn vars_for(&self, host: &Host) -> Vars {
         let mut vars = Vars::default();
-        for said in self.overrides.of(host) {
-            vars.over(&said.vars);
+        for settings in self.overrides.of(host) {
+            vars.merge_defaults(&settings.vars);
         }
-        vars.over(&self.vars);
+        vars.merge_defaults(&self.vars);
         vars
     }
 
-    fn of<'a, T>(&'a self, host: &Host, value: impl FnMut(&'a Override) -> Option<T>) -> Option<T> {
+    fn of<'a, T>(&'a self, host: &Host, value: impl FnMut(&'a HostOverride) -> Option<T>) -> Option<T> {
         self.overrides.of(host).find_map(value)
     }
 
-    /// Tells whether `protected = true` stands there: to be asked about before anything is changed.
+    /// Returns whether the environment has `protected = true`: changes need an approval.
     pub fn is_protected(&self) -> bool {
         self.protected
     }
 
-    /// Returns the user's own values, with those of the file's top under them.
+    /// Returns the variables of the environment and of the top of the file. The environment's
+    /// variables have precedence.
     pub fn vars(&self) -> &Vars {
         &self.vars
     }
@@ -202,7 +209,7 @@ impl Environment {
         let mut overrides = None;
         for entry in entry.entries()? {
             match entry.key() {
-                "hosts" => made.hosts = each_once(entry.hosts()?),
+                "hosts" => made.hosts = deduplicated(entry.hosts()?),
                 "roles" => made.roles = entry.entries()?.iter().map(role).collect::<Result<_>>()?,
                 "vagrant" => made.vagrant = entry.machines()?,
                 "user" => made.user = Some(entry.text()?),
@@ -218,16 +225,16 @@ impl Environment {
                 _ => return Err(entry.unknown(&KEYS)),
             }
         }
-        // After the loop, because the hosts may be listed below.
+        // After the loop, because `hosts` may follow in the file.
         if let Some(entry) = overrides {
             entry.table().map_err(|error| {
                 let hint = format!("`hosts` lists hosts; `[env.{}.host.NAME]` has settings of one", made.name);
                 error.hint(hint)
             })?;
             let all_machines = made.vagrant.as_ref().is_some_and(Vec::is_empty);
-            made.overrides = Overrides::from_entry(&entry, &made.all_hosts(), all_machines)?;
+            made.overrides = HostOverrides::from_entry(&entry, &made.all_hosts(), all_machines)?;
         }
-        made.vars.over(top);
+        made.vars.merge_defaults(top);
         Ok(made)
     }
 
@@ -237,25 +244,25 @@ impl Environment {
 
     fn without_roles(&self, missing: &[&str]) -> Error {
         let word = if missing.len() == 1 { "role" } else { "roles" };
-        let doing = format!("environment `{}` has no {word} {}", self.name, listed(missing.iter().copied()));
+        let doing = format!("environment `{}` has no {word} {}", self.name, quoted_list(missing.iter().copied()));
         let hint = match missing {
             _ if self.roles.is_empty() => {
                 let role = missing.first().copied().unwrap_or_default();
                 format!("add `roles.{role} = [\"HOST\"]` to `[env.{}]` in `fabrs.toml`", self.name)
             }
-            [one] => meant(one, self.roles(), "its roles"),
-            _ => format!("its roles: {}", listed(self.roles())),
+            [one] => unknown_name_hint(one, self.roles(), "its roles"),
+            _ => format!("its roles: {}", quoted_list(self.roles())),
         };
         Error::new(ErrorKind::Usage, doing).hint(hint)
     }
 }
 
 fn role(entry: &Entry<'_>) -> Result<(String, Vec<Host>)> {
-    Ok((entry.key().to_owned(), each_once(entry.hosts()?)))
+    Ok((entry.key().to_owned(), deduplicated(entry.hosts()?)))
 }
 
-/// Returns the hosts in their order, each where it is met first.
-pub(super) fn each_once(hosts: impl IntoIterator<Item = Host>) -> Vec<Host> {
+/// Returns the hosts in order, without duplicates.
+pub(super) fn deduplicated(hosts: impl IntoIterator<Item = Host>) -> Vec<Host> {
     let mut seen = HashSet::new();
     hosts.into_iter().filter(|host| seen.insert(host.clone())).collect()
 }

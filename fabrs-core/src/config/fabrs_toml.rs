@@ -1,11 +1,11 @@
-//! `fabrs.toml`: what a project says about itself, read whole and checked before anything runs.
+//! [`Config`]: the content of `fabrs.toml`, read and checked before anything runs.
 
 use std::io;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use crate::config::did_you_mean::meant;
+use crate::config::did_you_mean::unknown_name_hint;
 use crate::config::document::{Document, FILE_NAME};
 use crate::config::environment;
 use crate::config::environment::Environment;
@@ -15,7 +15,7 @@ use crate::config::vars::Vars;
 /// The keys at the top of the file.
 const KEYS: [&str; 2] = ["vars", "env"];
 
-/// What `fabrs.toml` says; empty where there is no such file.
+/// The content of `fabrs.toml`. Empty without the file.
 ///
 /// ```
 /// use fabrs_core::config::Config;
@@ -33,10 +33,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The name of the file, which stands beside `tasks.rs`.
+    /// The name of the file, in the directory of `tasks.rs`.
     pub const FILE: &'static str = FILE_NAME;
 
-    /// Reads the `fabrs.toml` of a folder.
+    /// Reads the `fabrs.toml` of a directory.
     ///
     /// # Errors
     ///
@@ -45,12 +45,13 @@ impl Config {
         Self::load(&root.join(Self::FILE))
     }
 
-    /// Reads a file; one that is not there says nothing.
+    /// Reads a file. A missing file gives an empty configuration.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the file is there and can't be read, is not a regular file, or is larger than 4 MiB, and
-    /// as [`Config::parse`].
+    /// - [`ErrorKind::Config`] if the file exists but can't be read, is not a regular file, or is
+    ///   larger than 4 MiB.
+    /// - As [`Config::parse`].
     pub fn load(path: &Path) -> Result<Self> {
         match read_text(path) {
             Ok(text) => Self::parse(&text, path),
@@ -62,12 +63,12 @@ impl Config {
         }
     }
 
-    /// Reads a text; `file` is what errors call it.
+    /// Parses a text. Errors name `file`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`], naming the line, if it is not TOML, has an unknown key, or a value is of the wrong type
-    /// or names no host.
+    /// [`ErrorKind::Config`], with the line, if the text is not TOML, has an unknown key, or has a
+    /// value of the wrong type or with an invalid host.
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
         let document = Document { file, text };
         let root = document.parse()?;
@@ -84,7 +85,7 @@ impl Config {
                 _ => return Err(entry.unknown(&KEYS)),
             }
         }
-        // After the loop, because `[vars]` may stand below the environments that take its values.
+        // After the loop, because `[vars]` may follow the environments that use its values.
         for entry in environments {
             let read = |entry| Environment::from_entry(entry, &made.vars);
             made.environments = entry.entries()?.iter().map(read).collect::<Result<_>>()?;
@@ -92,12 +93,12 @@ impl Config {
         Ok(made)
     }
 
-    /// Returns the user's own values at the top of the file.
+    /// Returns the variables at the top of the file.
     pub fn vars(&self) -> &Vars {
         &self.vars
     }
 
-    /// Returns all environments, in the file's order.
+    /// Returns all environments, in the order of the file.
     pub fn environments(&self) -> &[Environment] {
         &self.environments
     }
@@ -106,14 +107,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if there is none of that name.
+    /// [`ErrorKind::Usage`] if there is no environment of this name.
     pub fn environment(&self, name: &str) -> Result<&Environment> {
         self.environments.iter().find(|environment| environment.name() == name).ok_or_else(|| {
             let names = self.environments.iter().map(Environment::name);
             let hint = if self.environments.is_empty() {
                 format!("add `[env.{name}]` to `fabrs.toml`")
             } else {
-                meant(name, names, "environments")
+                unknown_name_hint(name, names, "environments")
             };
             Error::new(ErrorKind::Usage, format!("there is no environment `{name}`")).hint(hint)
         })
@@ -248,7 +249,7 @@ mod tests {
         );
     }
 
-    /// Texts that come near to a real file: pieces of one, put together at random.
+    /// Random combinations of parts of a configuration file.
     fn pieces() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "[env.a]",

@@ -1,11 +1,11 @@
-//! [`Gateway`]: a direct connection, or the host to connect through.
+//! [`Gateway`]: a direct connection, or a host to connect through.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::host::{Host, HostError};
 
-/// How to reach a host: directly, or through another host.
+/// The route to a host: directly, or through another host.
 ///
 /// ```
 /// use fabrs_core::config::{Layered, Gateway, Settings};
@@ -22,7 +22,8 @@ use crate::host::{Host, HostError};
 #[doc(alias = "jump host")]
 #[doc(alias = "proxy_jump")]
 pub enum Gateway {
-    /// A direct connection, also if `ssh_config` has a `ProxyJump` or a `ProxyCommand` (`ssh -J none`).
+    /// A direct connection, even if `ssh_config` has a `ProxyJump` or a `ProxyCommand`
+    /// (`ssh -J none`).
     Direct,
     /// A connection through this host (`ssh -J HOST`).
     Host(Host),
@@ -47,7 +48,7 @@ impl From<Host> for Gateway {
 impl FromStr for Gateway {
     type Err = HostError;
 
-    /// Reads a host, or `none` in any case, as `ssh -J` does.
+    /// Parses a host, or `none` in any case, as `ssh -J` does.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.trim().eq_ignore_ascii_case("none") { Ok(Self::Direct) } else { text.parse().map(Self::Host) }
     }

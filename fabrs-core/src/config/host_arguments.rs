@@ -5,17 +5,20 @@ use std::fs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use crate::config::environment::each_once;
+use crate::config::environment::deduplicated;
 
-/// What `@NAME` means beyond this machine and files.
+/// Resolves further names after `@`, such as `@demo`. Returns `None` for an unknown name.
 pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 
-/// Reads what stood after each `-H`, in order, each host once; `None` where there was no `-H` at all.
+/// Parses the values of all `-H` options, in order and without duplicates. Returns `None` without
+/// any `-H`.
 ///
-/// A text is a comma list. An item of it is a host, or several by a range ([`Host::expand`]); `@local`, which is this
-/// machine; or `@FILE`, a file with one host a line, in which blank lines and `#` comments are skipped (a file called
-/// `local` is `@./local`). A text that is blank, as a script's empty variable is, and a file without a host give an empty
-/// selection and not the environment's hosts.
+/// A value is a comma list. Each item is a host, a range of hosts ([`Host::expand`]), `@local` for
+/// this machine, or `@FILE`. A file has one host per line. Blank lines and `#` comments are
+/// skipped. A file named `local` is written `@./local`.
+///
+/// A blank value, as from an empty variable of a script, and a file without hosts give an empty
+/// selection. They do not select the hosts of the environment.
 ///
 /// ```
 /// use fabrs_core::config::parse_host_args;
@@ -27,15 +30,15 @@ pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] if an item names no host, or a file can't be read.
+/// [`ErrorKind::Usage`] if an item is not a host, or a file can't be read.
 pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
     parse_host_args_with(texts, &|_| None)
 }
 
-/// Like [`parse_host_args`], but `@NAME` means first what `named` says of `NAME`: the hosts, or why there are none; `None`
-/// where it knows no such name, which is then that of a file.
+/// Like [`parse_host_args`], but resolves `@NAME` with `named` first. If `named` returns `None`,
+/// the name is that of a file.
 ///
-/// It is how a program gives a meaning to more names than this crate knows: `fab` does for `@demo`.
+/// A program can add names of its own in this form. `fab` adds `@demo`.
 ///
 /// ```
 /// use fabrs_core::{Host, config::parse_host_args_with};
@@ -48,7 +51,7 @@ pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> 
 ///
 /// # Errors
 ///
-/// As [`parse_host_args`], and what `named` returns.
+/// As [`parse_host_args`], and the error returned by `named`.
 pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>) -> Result<Option<Vec<Host>>> {
     if texts.is_empty() {
         return Ok(None);
@@ -56,7 +59,8 @@ pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>)
     Ok(Some(read("-H", texts, named)?))
 }
 
-/// Reads what stood after each `-x`, as [`parse_host_args_with`] reads `-H`: the hosts that are left out.
+/// Parses the values of all `-x` options, the excluded hosts, as [`parse_host_args_with`] parses
+/// `-H`.
 ///
 /// # Errors
 ///
@@ -78,7 +82,7 @@ fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &HostAliases<'_>) -> Re
             }
         }
     }
-    Ok(each_once(hosts))
+    Ok(deduplicated(hosts))
 }
 
 fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {

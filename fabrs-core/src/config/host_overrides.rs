@@ -1,4 +1,4 @@
-//! `[env.NAME.host.HOST]` of `fabrs.toml`: what one host has otherwise than its environment.
+//! Settings of single hosts: `[env.NAME.host.HOST]` of `fabrs.toml`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::config::gateway::Gateway;
 use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
-/// The keys of a host, as a hint lists them.
+/// The keys of a host, in the order of the hint.
 const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
 
-/// What one host has otherwise than its environment.
+/// The settings of one host that differ from its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Override {
+pub(super) struct HostOverride {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) gateway: Option<Gateway>,
@@ -27,21 +27,21 @@ pub(super) struct Override {
     pub(super) vars: Vars,
 }
 
-/// All that is said of single hosts of an environment.
+/// The settings of all hosts of an environment with own settings.
 ///
-/// Of several keys that mean a host, the first with a value wins: those of one host before those of a range, and else in
-/// the file's order.
+/// If several keys match a host, the first key with a value wins. Keys of one host precede keys of
+/// a range. Otherwise the order of the file decides.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Overrides {
-    /// By the host's name; what the key says of user and port is compared as well.
-    by_name: BTreeMap<String, Vec<(Host, Arc<Override>)>>,
-    /// The hosts that the file names nowhere else, and what is said of one that is no machine of Vagrant either.
+pub(super) struct HostOverrides {
+    /// By the name of the host. User and port of the key are compared too.
+    by_name: BTreeMap<String, Vec<(Host, Arc<HostOverride>)>>,
+    /// The hosts that occur only here, each with the error if it is not a Vagrant machine either.
     strangers: Vec<(Host, String)>,
 }
 
-impl Overrides {
-    /// Reads the table of all hosts. Every one of them must be among `known`, or a machine of Vagrant where `vagrant` says
-    /// that only Vagrant knows them.
+impl HostOverrides {
+    /// Reads the table of all hosts. Every host must be in `known`. If `vagrant` is true, it may be
+    /// a Vagrant machine instead.
     pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
         let mut by_name: BTreeMap<&str, Vec<&Host>> = BTreeMap::new();
         for host in known {
@@ -58,7 +58,7 @@ impl Overrides {
                 let text = format!("{}: `{host}` is no host of `[{environment}]`", entry.place());
                 made.strangers.push((host.clone(), text));
             }
-            read.push((hosts, Arc::new(Override::from_entry(&entry)?)));
+            read.push((hosts, Arc::new(HostOverride::from_entry(&entry)?)));
         }
         if !vagrant {
             made.check(&[])?;
@@ -72,7 +72,7 @@ impl Overrides {
         Ok(made)
     }
 
-    /// Checks that the hosts that the file does not name are machines.
+    /// Checks that all hosts not in the file are Vagrant machines.
     pub(super) fn check(&self, machines: &[Host]) -> Result<()> {
         let is_machine = |host: &Host| machines.iter().any(|machine| host.covers(machine));
         match self.strangers.iter().find(|(host, _)| !is_machine(host)) {
@@ -82,14 +82,14 @@ impl Overrides {
         }
     }
 
-    /// Returns what is said of a host, the strongest first.
-    pub(super) fn of<'a>(&'a self, host: &Host) -> impl Iterator<Item = &'a Override> {
+    /// Returns the settings of a host, in the order of precedence.
+    pub(super) fn of<'a>(&'a self, host: &Host) -> impl Iterator<Item = &'a HostOverride> {
         let named = self.by_name.get(host.name()).into_iter().flatten();
         named.filter(|(key, _)| key.covers(host)).map(|(_, settings)| settings.as_ref())
     }
 }
 
-impl Override {
+impl HostOverride {
     fn from_entry(entry: &Entry<'_>) -> Result<Self> {
         let mut made = Self::default();
         for entry in entry.entries()? {

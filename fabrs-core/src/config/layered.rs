@@ -1,9 +1,9 @@
-//! One setting that several sources may name, and which of them wins.
+//! [`Layered`]: a setting with several sources, and their precedence.
 
-/// A setting as the command line and `fabrs.toml` gave it, before `ssh_config` was asked.
+/// A setting from the command line and from `fabrs.toml`, without the value of `ssh_config`.
 ///
-/// The ladder is: argument, then `ssh_config`, then `fabrs.toml`, then the default. What `ssh_config` says depends on
-/// the host, so the two sides are kept apart here and the transport puts its answer between them.
+/// The precedence is: argument, `ssh_config`, `fabrs.toml`, default. The value of `ssh_config`
+/// depends on the host, so the transport inserts it between the other two.
 ///
 /// ```
 /// use fabrs_core::config::Layered;
@@ -14,38 +14,39 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Layered<T> {
-    /// What was typed, or set by the program that embeds this crate; beats everything.
+    /// The value of the command line, or of the embedding program. It has the highest precedence.
     pub argument: Option<T>,
-    /// What `fabrs.toml` says; beats only the default.
+    /// The value of `fabrs.toml`. Only the default has a lower precedence.
     pub config: Option<T>,
 }
 
 impl<T> Layered<T> {
-    /// Makes a choice that an argument has made.
+    /// Makes a setting from an argument.
     pub fn argument(value: T) -> Self {
         Self { argument: Some(value), config: None }
     }
 
-    /// Makes a choice that `fabrs.toml` has made.
+    /// Makes a setting from `fabrs.toml`.
     pub fn config(value: T) -> Self {
         Self { argument: None, config: Some(value) }
     }
 }
 
 impl<T: Clone> Layered<T> {
-    /// Returns what was chosen, given what `ssh_config` says for the host; nothing where nobody says anything.
+    /// Returns the effective value, given the value of `ssh_config` for the host. Returns `None`
+    /// without any value.
     pub fn choose(&self, ssh_config: Option<T>) -> Option<T> {
         self.argument.clone().or(ssh_config).or_else(|| self.config.clone())
     }
 
-    /// Returns what was chosen, given what `ssh_config` says for the host, or else the default.
+    /// Returns the effective value, given the value of `ssh_config` for the host and a default.
     pub fn resolve(&self, ssh_config: Option<T>, default: T) -> T {
         self.choose(ssh_config).unwrap_or(default)
     }
 }
 
 impl<T> Default for Layered<T> {
-    /// Makes a choice that nobody has made.
+    /// Makes a setting without a value.
     fn default() -> Self {
         Self { argument: None, config: None }
     }

@@ -1,7 +1,8 @@
-//! What a run is told before it begins: `fabrs.toml`, the process environment, the hosts that were typed.
+//! Configuration of a run: `fabrs.toml`, environment variables, and the hosts of the command line.
 //!
-//! Called by the command line and by a client; it calls nothing but [`crate::host`] and [`crate::error`]. Files and the
-//! process environment are read here, so that everything above works on plain values.
+//! The command line and a client call this module. It imports [`crate::host`], [`crate::error`] and
+//! `blocking`. Files and environment variables are read here, so that the higher layers work on
+//! plain values.
 
 mod did_you_mean;
 mod document;
@@ -31,7 +32,7 @@ pub use inventory::Inventory;
 pub use layered::Layered;
 pub use operator::Operator;
 pub use process_env::ProcessEnv;
-pub(crate) use process_group::{OwnedGroup, ProcessGroup};
+pub(crate) use process_group::{ProcessGroup, ProcessGroupGuard};
 pub use regular_file::{check_regular, read_text};
 pub use selection::Selection;
 pub use settings::{

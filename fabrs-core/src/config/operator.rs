@@ -1,4 +1,4 @@
-//! The user or CI job behind a run.
+//! [`Operator`]: the person or CI job behind a run.
 
 use std::env;
 use std::fmt;
@@ -7,31 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::process_env::ProcessEnv;
 
-/// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
+/// Environment variables with the page of a CI job: GitLab, Jenkins, Buildkite and CircleCI.
 const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
 
-/// The user behind a run, the machine, and the page of the run on a CI server.
+/// The person or CI job behind a run: the user, the machine, and the page of the CI job.
 ///
-/// It is shown as `ann@laptop`, or `ci@runner-7 (https://ci.example.com/314)`.
+/// Displayed as `ann@laptop`, or as `ci@runner-7 (https://ci.example.com/314)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operator {
-    /// The user here.
+    /// The user on this machine.
     pub user: String,
     /// The name of this machine.
     pub machine: String,
-    /// The page of the run on a CI server.
+    /// The page of the run on the CI server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }
 
 impl Operator {
-    /// Returns the user of this process.
+    /// Returns the operator of this process.
     pub fn current() -> Self {
         Self::of(|name| env::var(name).ok().filter(|value| !value.is_empty()), machine())
     }
 
-    /// Returns the unknown author of a file that names none.
+    /// Returns the placeholder for a file without an author.
     pub fn unknown() -> Self {
         Self { user: "unknown".to_owned(), machine: "unknown".to_owned(), page: None }
     }
@@ -48,7 +48,7 @@ impl Operator {
     }
 }
 
-/// Asks the system for the user's name: cron and containers often leave the variables out.
+/// Returns the user name from `id -un`. Cron and containers often set no variables.
 fn login() -> Option<String> {
     let said = std::process::Command::new("id").arg("-un").env_remove(ProcessEnv::SUDO_PASSWORD).output().ok()?;
     String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
@@ -58,7 +58,7 @@ fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Shows `alice@laptop`, and the page behind it where there is one.
+/// Prints `alice@laptop`, and the page if there is one.
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.machine)?;

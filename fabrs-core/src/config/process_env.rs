@@ -1,38 +1,39 @@
-//! The process environment, read once and only here.
+//! [`ProcessEnv`]: the environment variables of this process, read once.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What the process environment says, as plain values.
+/// The environment variables of this process as plain values.
 ///
-/// A variable that is set and empty counts as not set. [`Default`] is an empty environment, which is what a test starts
-/// from.
+/// An empty variable counts as unset. [`Default`] is an empty environment, for tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessEnv {
-    /// `FABRS_NO_INPUT`: nobody can be asked (`--no-input`). Unset and `0` mean no.
+    /// `FABRS_NO_INPUT`: prompts are not allowed (`--no-input`). Unset and `0` mean no.
     pub no_input: bool,
-    /// `FABRS_SSH_CONFIG`: the file to read instead of `~/.ssh/config` (`ssh -F`).
+    /// `FABRS_SSH_CONFIG`: the file to read in place of `~/.ssh/config` (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
-    /// `FABRS_SUDO_PASSWORD`: whether it holds a password for sudo; its value is only read when it is needed.
+    /// `FABRS_SUDO_PASSWORD`: whether it is set. The password itself is read only when it is
+    /// needed.
     pub has_sudo_password: bool,
-    /// `NO_COLOR`: no colours, whatever the terminal can do.
+    /// `NO_COLOR`: disables colours.
     pub no_color: bool,
-    /// `CLICOLOR_FORCE`: colours, also where there is no terminal. Unset and `0` mean no.
+    /// `CLICOLOR_FORCE`: enables colours, also without a terminal. Unset and `0` mean no.
     pub force_color: bool,
-    /// `TERM`: the kind of the terminal; where it is missing or `dumb`, lines stay plain.
+    /// `TERM`: the type of the terminal. Unset and `dumb` disable progress bars and other control
+    /// sequences.
     pub term: Option<String>,
-    /// `HOME`: where `.ssh` is; the account's folder where it is unset.
+    /// `HOME`: the directory of `.ssh`. Defaults to the home directory of the account.
     pub home: Option<PathBuf>,
-    /// `USER`, else `LOGNAME`: the name to log in with where nothing names one.
+    /// `USER`, or else `LOGNAME`: the default login user.
     pub user: Option<String>,
-    /// `SSH_AUTH_SOCK`: the socket of the agent.
+    /// `SSH_AUTH_SOCK`: the socket of the SSH agent.
     pub agent: Option<PathBuf>,
-    /// `SHELL`: the user's shell, by which `ssh` runs what its config names.
+    /// `SHELL`: the user's shell. It runs the commands in `ssh_config`.
     pub shell: Option<String>,
 }
 
 impl ProcessEnv {
-    /// The variable that holds a password for sudo.
+    /// The variable with a password for sudo.
     pub const SUDO_PASSWORD: &'static str = "FABRS_SUDO_PASSWORD";
 
     /// Reads the environment of this process.
@@ -41,19 +42,20 @@ impl ProcessEnv {
         Self { home: read.home.or_else(dirs::home_dir), ..read }
     }
 
-    /// Looks one variable up, for the `${NAME}` that a file of another program may hold.
+    /// Returns one variable, for a `${NAME}` in a file of another program.
     pub fn get(name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
 
-    /// Tells whether the terminal can do more than lines.
+    /// Returns whether the terminal supports control sequences.
     pub fn has_capable_term(&self) -> bool {
         self.term.as_deref().is_some_and(|term| term != "dumb")
     }
 
     fn read(look_up: impl Fn(&str) -> Option<OsString>) -> Self {
         let value = |name: &str| look_up(name).filter(|value| !value.is_empty());
-        // A name or a kind of terminal that is not UTF-8 can't be shown or sent: as good as none.
+        // A name or a terminal type that is not UTF-8 can't be shown or sent, so it counts as
+        // unset.
         let text = |name: &str| value(name).and_then(|value| value.into_string().ok());
         let path = |name: &str| value(name).map(PathBuf::from);
         let switch = |name: &str| value(name).is_some_and(|value| value != "0");
@@ -99,7 +101,7 @@ mod tests {
             no_input: true,
             ssh_config: Some("/etc/fab/ssh".into()),
             has_sudo_password: true,
-            // Any value but the empty one counts, as <https://no-color.org> says.
+            // Every value except the empty one counts, see <https://no-color.org>.
             no_color: true,
             force_color: true,
             term: Some("xterm".to_owned()),

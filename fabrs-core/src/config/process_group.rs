@@ -1,4 +1,4 @@
-//! Process groups: a program of this machine with all that it has started.
+//! Process groups of local programs.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, waitid};
@@ -8,44 +8,44 @@ use tokio::process::Child;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessGroup(Option<Pid>);
 
-/// A process group that is killed when this is dropped, with the processes that outlive their program.
+/// A process group that is killed on drop, including processes that outlive the program.
 #[derive(Debug)]
-pub(crate) struct OwnedGroup(ProcessGroup);
+pub(crate) struct ProcessGroupGuard(ProcessGroup);
 
-impl OwnedGroup {
-    /// Takes over the group of a program that was started as the leader of its own.
+impl ProcessGroupGuard {
+    /// Returns a guard for the group of a program that was started as its leader.
     pub(crate) fn of(child: &Child) -> Self {
         Self(ProcessGroup::of(child))
     }
 
-    /// Signals the group, as [`ProcessGroup::signal`].
+    /// Sends a signal to the group, as [`ProcessGroup::signal`].
     pub(crate) fn signal(&self, signal: Signal) {
         self.0.signal(signal);
     }
 }
 
 impl ProcessGroup {
-    /// Returns the group of a program that was started as the leader of its own.
+    /// Returns the group of a program that was started as its leader.
     pub(crate) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
     }
 
-    /// Signals the group, unless its id belongs to another program by now.
+    /// Sends a signal to the group, unless its id belongs to another program by now.
     ///
-    /// The system reuses the id once the leader was waited for and the last member has ended. A leader that exists and is no
-    /// child of ours is then a stranger.
+    /// The system can reuse the id when the leader was waited for and the last member has ended. If
+    /// a leader exists and is not a child of this process, the id was reused.
     pub(crate) fn signal(self, signal: Signal) {
         let Some(group) = self.0 else { return };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let is_ours = waitid(WaitId::Pid(group), options).is_ok();
         if is_ours || test_kill_process(group) == Err(Errno::SRCH) {
-            // The only failure is that the group is gone.
+            // The only possible failure is that the group has ended.
             let _gone = kill_process_group(group, signal);
         }
     }
 }
 
-impl Drop for OwnedGroup {
+impl Drop for ProcessGroupGuard {
     fn drop(&mut self) {
         self.0.signal(Signal::KILL);
     }

@@ -1,4 +1,5 @@
-//! Reading of small regular files. A FIFO never blocks the reader, and an endless file never fills the memory.
+//! Reading of small regular files. A FIFO never blocks the reader, and an endless file never fills
+//! the memory.
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
@@ -7,35 +8,37 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// The size in bytes up to which a configuration file is read.
+/// The maximum size of a configuration file, in bytes.
 const MAX_SIZE: u64 = 4 << 20;
 
-/// Reads a text file.
+/// Reads a text file of at most 4 MiB.
 ///
 /// # Errors
 ///
 /// As [`check_regular`], and [`io::ErrorKind::InvalidData`] if the content is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    // To open a device or a FIFO can have effects, so the kind is looked at first.
+    // Opening a device or a FIFO can have effects, so the file type is checked first.
     check_regular(path)?;
-    // A FIFO could have replaced the file meanwhile. NONBLOCK keeps the open from waiting for its writer.
+    // A FIFO could replace the file after the check. With `NONBLOCK`, `open` does not wait for a
+    // writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     check(&file.metadata()?)?;
     let mut bytes = Vec::new();
-    // The file may grow while it is read.
+    // The file may grow during the read.
     file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
     check_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
     String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
 }
 
-/// Checks, without opening it, that a path leads to a regular file of at most 4 MiB.
+/// Checks that a path leads to a regular file of at most 4 MiB, without opening the file.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidInput`] for a folder, a FIFO, a socket or a device, [`io::ErrorKind::FileTooLarge`] for a
-/// larger file, and the errors of `stat`.
+/// - [`io::ErrorKind::InvalidInput`] for a directory, a FIFO, a socket or a device.
+/// - [`io::ErrorKind::FileTooLarge`] for a larger file.
+/// - The errors of `stat`.
 pub fn check_regular(path: &Path) -> io::Result<()> {
     check(&fs::metadata(path)?)
 }

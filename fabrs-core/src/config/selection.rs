@@ -1,26 +1,26 @@
-//! Where something is to run, before anything is looked up.
+//! [`Selection`]: the hosts selected by a task, before they are resolved.
 
-/// Where a task says it runs, and what of the inventory a run is asked for.
+/// The hosts selected by a task.
 ///
-/// A value without any address in it: [`Inventory::hosts_for`](super::Inventory::hosts_for) makes hosts of it, and
-/// hosts that were typed stand over it.
+/// A selection contains no addresses. [`Inventory::hosts_for`](crate::config::Inventory::hosts_for)
+/// resolves it to hosts. The hosts of `-H` replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Selection<'a> {
-    /// Nothing is said: every host of the environment, those that only a role names included.
+    /// All hosts of the environment, including hosts that are only in roles.
     #[default]
     Inherit,
-    /// Here, with no host of its own: it orchestrates.
+    /// No host. The task runs on this machine and orchestrates others.
     Local,
-    /// On these hosts.
+    /// These hosts.
     Hosts(&'a [&'a str]),
-    /// On the hosts of this role of the environment.
+    /// The hosts of this role of the environment.
     Role(&'a str),
-    /// On these hosts, then on those of the role, each once.
+    /// These hosts, then the hosts of the role, without duplicates.
     HostsAndRole(&'a [&'a str], &'a str),
 }
 
 impl<'a> Selection<'a> {
-    /// Returns the hosts that it names itself.
+    /// Returns the hosts of the selection itself.
     pub fn hosts(self) -> &'a [&'a str] {
         match self {
             Self::Hosts(hosts) | Self::HostsAndRole(hosts, _) => hosts,
@@ -28,7 +28,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns the role that it names.
+    /// Returns the role of the selection.
     pub fn role(self) -> Option<&'a str> {
         match self {
             Self::Role(role) | Self::HostsAndRole(_, role) => Some(role),

@@ -1,4 +1,4 @@
-//! Everything a run needs to know besides tasks and hosts, resolved from arguments, `fabrs.toml` and the environment.
+//! [`Settings`]: the settings of a run, from arguments, `fabrs.toml` and environment variables.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,168 +9,171 @@ use crate::config::gateway::Gateway;
 use crate::config::layered::Layered;
 use crate::config::process_env::ProcessEnv;
 
-/// How a run connects, in which order it works, and what it does when something fails.
+/// The settings of a run: connections, order of work, and reaction to failures.
 ///
-/// Plain data: the command line, or the program that embeds this crate, fills in what was said, then
-/// [`or_environment`](Self::or_environment) and [`or_process_env`](Self::or_process_env) fill in what was not. A setting
-/// that `ssh_config` may name too is a [`Layered`]. What was typed as text, files that were not read yet and anything
-/// with a connection in it have no place here.
+/// The command line or the embedding program sets explicit values.
+/// [`or_environment`](Self::or_environment) and [`or_process_env`](Self::or_process_env) then fill
+/// in missing values. A setting that `ssh_config` can also contain is a [`Layered`]. Settings
+/// contain only plain values: no unparsed text, unread files or connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// The user to log in as (`ssh -l`). A host that names its own user keeps it.
+    /// The login user (`ssh -l`). A host with a user of its own keeps it.
     pub user: Layered<String>,
-    /// The port (`ssh -p`). A host that names its own port keeps it. Defaults to 22.
+    /// The port (`ssh -p`). A host with a port of its own keeps it. Defaults to 22.
     pub port: Layered<u16>,
     /// The host to connect through (`ssh -J`), or [`Gateway::Direct`] for a direct connection.
     ///
-    /// The argument beats `ssh_config`, and that beats a host from `fabrs.toml`. [`Gateway::Direct`] beats `ssh_config` from both.
-    /// `ProxyJump none` in `ssh_config` leaves only the argument.
+    /// An argument has precedence over `ssh_config`, and `ssh_config` over a host from
+    /// `fabrs.toml`. [`Gateway::Direct`] has precedence over `ssh_config` in both cases. With
+    /// `ProxyJump none` in `ssh_config`, only an argument applies.
     pub gateway: Layered<Gateway>,
-    /// Key files to offer, before those of `ssh_config` (`ssh -i`). Empty by default.
+    /// Key files to offer before those of `ssh_config` (`ssh -i`). Empty by default.
     pub identities: Vec<PathBuf>,
-    /// Which `ssh_config` is read (`ssh -F`). Defaults to the user's and the system's.
+    /// The `ssh_config` to read (`ssh -F`). Defaults to the user's and the system's file.
     pub ssh_config: SshConfigSource,
-    /// How long to wait for connection and login (`ssh -o ConnectTimeout`). Defaults to
+    /// The timeout for connection and login (`ssh -o ConnectTimeout`). Defaults to
     /// [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT).
     pub connect_timeout: Layered<Duration>,
-    /// How long a command may run that names no time itself. Defaults to no limit.
+    /// The timeout of commands without a timeout of their own. Defaults to no timeout.
     pub command_timeout: Option<Duration>,
-    /// The maximum number of hosts at a time (`-P`). A limit in the code may only be smaller. Defaults to none given: 64 at a
-    /// time, and the code may choose any other number.
+    /// The maximum number of hosts in parallel (`-P`). The code may set a smaller limit. Defaults
+    /// to 64, or any limit set in the code.
     pub limit: Option<NonZeroUsize>,
-    /// Whether hosts are worked on at once or one after the other. Defaults to at once.
+    /// Whether hosts run in parallel or one after the other. Defaults to parallel.
     pub order: Order,
-    /// Whether other hosts go on after one has failed. Defaults to stopping.
+    /// Whether other hosts continue after a failure. Defaults to stop.
     pub on_failure: OnFailure,
-    /// Whether a host that can't be reached is a failure. Defaults to yes.
+    /// Whether an unreachable host is a failure. Defaults to a failure.
     pub on_unreachable: OnUnreachable,
-    /// Whether a command that fails is told of only, as if every one had `.warn()`. Defaults to no.
+    /// Whether a failed command only causes a warning, as if every command had `.warn()`. Defaults
+    /// to no.
     pub warn_only: bool,
-    /// Whether a person may be asked. Defaults to yes.
+    /// Whether prompts are allowed. Defaults to allowed.
     pub prompts: PromptPolicy,
-    /// Whether a run waits for a lock that another run holds. Defaults to no: it fails.
+    /// Whether a run waits for a lock of another run. Defaults to no: the run fails.
     pub wait_for_locks: bool,
-    /// Where the password comes from that sudo wants on a host. Defaults to a person.
+    /// The source of the sudo password. Defaults to a prompt.
     pub sudo_password: PasswordSource,
-    /// Whether anything is changed. Defaults to yes.
+    /// Whether changes are made. Defaults to yes.
     pub mode: Mode,
-    /// Which files are compared before they are written. Defaults to none.
+    /// The files that are compared before an upload. Defaults to none.
     pub diff: DiffMode,
-    /// Whether what fabrs itself would ask is answered with yes beforehand. Defaults to no.
+    /// The answer to confirmation prompts of fabrs. Defaults to a prompt.
     #[doc(alias = "assume_yes")]
     pub confirmation: Confirmation,
 }
 
-/// Which `ssh_config` is read.
+/// The `ssh_config` to read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum SshConfigSource {
-    /// `~/.ssh/config`, then the system's, as `ssh` does.
+    /// `~/.ssh/config`, then the system's file, as `ssh` does.
     #[default]
     Default,
-    /// This file and no other, as `ssh -F FILE` does.
+    /// Only this file, as `ssh -F FILE` does.
     File(PathBuf),
-    /// None, as `ssh -F none` does.
+    /// No file, as `ssh -F none` does.
     None,
 }
 
-/// In which order hosts are worked on.
+/// The order in which hosts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Order {
-    /// At once, up to the limit.
+    /// In parallel, up to the limit.
     #[default]
     Parallel,
-    /// One after the other, in the plan's order.
+    /// One after the other, in plan order.
     Serial,
 }
 
-/// What happens to the other hosts when one has failed.
+/// The effect of a failed host on other hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnFailure {
-    /// Hosts and tasks that have not begun do not begin.
+    /// Hosts and tasks that have not started do not start.
     #[default]
     Stop,
-    /// They go on; the failed host does not.
+    /// Other hosts continue. The failed host does not.
     Continue,
 }
 
-/// What a host is that can't be reached.
+/// The effect of an unreachable host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnUnreachable {
-    /// A failure like any other.
+    /// The host counts as failed.
     #[default]
     Fail,
-    /// Warned of and left out; the run may still end well (`--skip-bad-hosts`).
+    /// A warning is printed and the host is skipped. The run can still succeed
+    /// (`--skip-bad-hosts`).
     #[doc(alias = "skip_bad_hosts")]
     Skip,
 }
 
-/// Whether a person may be asked for a password, a passphrase or a yes.
+/// Whether prompts for passwords, passphrases and confirmations are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PromptPolicy {
-    /// Yes, where there is a terminal.
+    /// Prompts are shown if there is a terminal.
     #[default]
     Allow,
-    /// No: a question is an error (`ssh -o BatchMode=yes`).
+    /// A prompt is an error (`ssh -o BatchMode=yes`).
     #[doc(alias = "abort_on_prompts")]
     Refuse,
 }
 
-/// Where a password comes from.
+/// The source of a password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum PasswordSource {
-    /// A person is asked, where there is one.
+    /// A prompt at the terminal.
     #[default]
     Prompt,
     /// The first line of this file.
     File(PathBuf),
-    /// The first line that this line for the shell of this machine prints.
+    /// The first line printed by this local shell line.
     Command(String),
-    /// This variable of the process environment.
+    /// This environment variable.
     Variable(String),
 }
 
-/// Whether what would be asked before a change is answered with yes beforehand.
+/// The answer to the prompts before a change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Confirmation {
-    /// No: somebody is asked.
+    /// A prompt asks for the answer.
     #[default]
     Prompt,
-    /// Yes, whatever it is (`--yes`).
+    /// Yes to every prompt (`--yes`).
     AssumeYes,
-    /// Yes to what has this fingerprint, and to nothing else (`--yes=FINGERPRINT`).
+    /// Yes to the change with this fingerprint only (`--yes=FINGERPRINT`).
     Fingerprint(String),
 }
 
-/// Whether anything is changed.
+/// Whether changes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// Commands run.
     #[default]
     Run,
-    /// Only what reads is run; what would be changed is shown.
+    /// Only reading commands run. Changes are printed.
     DryRun,
 }
 
-/// Of which files it is told what a `put` changes in them, before it does; also in a dry run.
+/// The files whose diff is shown before an upload, also in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DiffMode {
-    /// Of none.
+    /// No files.
     #[default]
     Off,
-    /// Of those that everybody on the host may read: what others keep to themselves may be a secret that nobody here knows.
+    /// Files that all users of the host may read. Other files may contain unknown secrets.
     Readable,
-    /// Of all.
+    /// All files.
     All,
 }
 
 impl Settings {
-    /// How long to wait for connection and login where nobody says: 10 seconds.
+    /// The default timeout for connection and login: 10 seconds.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-    /// The port where nobody says: 22.
+    /// The default port: 22.
     pub const PORT: u16 = 22;
     const LIMIT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
-    /// Returns the settings with what the environment says below what was given.
+    /// Fills in the values of an environment below explicit values.
     pub fn or_environment(mut self, environment: &Environment) -> Self {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
@@ -178,9 +181,9 @@ impl Settings {
         self
     }
 
-    /// Returns the settings with what the process environment says, where nothing else was given.
+    /// Fills in missing values from environment variables.
     ///
-    /// The user of this machine is not a setting: it is the last default, after `ssh_config` was asked.
+    /// The local user name is not included. It is the last default, after `ssh_config`.
     pub fn or_process_env(mut self, variables: &ProcessEnv) -> Self {
         if let (SshConfigSource::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
             self.ssh_config = SshConfigSource::File(file.clone());
@@ -194,7 +197,7 @@ impl Settings {
         self
     }
 
-    /// Returns how many hosts are worked on at once.
+    /// Returns the maximum number of hosts in parallel.
     pub fn parallel_limit(&self) -> NonZeroUsize {
         match self.order {
             Order::Parallel => self.limit.unwrap_or(Self::LIMIT),
@@ -202,8 +205,8 @@ impl Settings {
         }
     }
 
-    /// Returns how many hosts are worked on at once where the code asks for `wanted`. A smaller limit of the command line
-    /// wins; the default limit does not apply.
+    /// Returns the maximum number of hosts in parallel if the code sets `wanted`. A smaller limit
+    /// of the command line has precedence. The default limit does not apply.
     pub fn parallel_limit_for(&self, wanted: NonZeroUsize) -> NonZeroUsize {
         match (self.order, self.limit) {
             (Order::Serial, _) => NonZeroUsize::MIN,
@@ -258,7 +261,7 @@ mod tests {
             (Order::Parallel, None, 100, 100),
             (Order::Parallel, Some(2), 5, 2),
             (Order::Parallel, Some(2), 1, 1),
-            // The default, typed, is a limit as any other.
+            // An explicit 64 is a limit, unlike the default of 64.
             (Order::Parallel, Some(64), 100, 64),
             (Order::Serial, None, 5, 1),
             (Order::Serial, Some(2), 5, 1),

@@ -1,19 +1,19 @@
-//! [`SudoProgram`]: what a host has to run commands as another user.
+//! [`SudoProgram`]: the program that runs commands as another user.
 
-/// What a host has to run commands as another user: `sudo` unless something else is said.
+/// The program that runs commands as another user on a host. Defaults to `sudo`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SudoProgram {
-    /// `sudo`, also as sudo-rs.
+    /// `sudo`, including sudo-rs.
     #[default]
     Sudo,
-    /// `doas`, which knows no groups, keeps the environment by its own rules alone, and asks for a password only at a
-    /// terminal: of a command without a pty where its rule says `nopass`.
+    /// `doas`. It has no groups, and only its own rules keep environment variables. It prompts for
+    /// a password only at a terminal, so a command without a pty needs a rule with `nopass`.
     Doas,
 }
 
 impl SudoProgram {
-    /// All there are.
+    /// All programs.
     pub(super) const ALL: [Self; 2] = [Self::Sudo, Self::Doas];
 
     /// Returns its name, by which it is called on a host and in `fabrs.toml`.

@@ -1,4 +1,4 @@
-//! The user's own values in `fabrs.toml`: `[vars]` and an environment's `vars`.
+//! [`Vars`]: the user's variables in `fabrs.toml`, `[vars]` and `vars` of an environment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,8 @@ use crate::error::{CauseText, Error, ErrorKind, Result};
 
 use crate::config::document::{Entry, FILE_NAME};
 
-/// The user's own values, by name; an environment's stand over those of the file's top.
+/// The user's variables by name. Variables of an environment have precedence over those at the top
+/// of the file.
 ///
 /// ```
 /// use fabrs_core::config::Config;
@@ -27,12 +28,12 @@ use crate::config::document::{Entry, FILE_NAME};
 #[derive(Clone, Default, PartialEq)]
 pub struct Vars {
     table: toml::Table,
-    /// Where each stands: `fabrs.toml:4`.
+    /// The position of each variable: `fabrs.toml:4`.
     places: BTreeMap<String, String>,
 }
 
 impl Vars {
-    /// Returns a value that is a text.
+    /// Returns a variable if it is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.table.get(name)?.as_str()
     }
@@ -42,21 +43,23 @@ impl Vars {
         self.table.keys().map(String::as_str)
     }
 
-    /// Reads all of them into a type of the user's.
+    /// Deserializes all variables into a type of the user.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`], naming file, line and field, if a field is missing or of another type.
+    /// [`ErrorKind::Config`], with file, line and field, if a field is missing or has another type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         serde_path_to_error::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
             let doing = format!("the vars do not fit `{}`", std::any::type_name::<T>());
             let path = error.path().to_string();
-            Error::new(ErrorKind::Config, doing).caused_by(CauseText(self.unfit(&path, error.inner().message())))
+            Error::new(ErrorKind::Config, doing)
+                .caused_by(CauseText(self.mismatch_text(&path, error.inner().message())))
         })
     }
 
-    /// Says what does not fit. The value itself stays out where it is a text: people do keep passwords in such files.
-    fn unfit(&self, path: &str, message: &str) -> String {
+    /// Describes a variable of the wrong type. Text values are not shown, since such files can
+    /// contain passwords.
+    fn mismatch_text(&self, path: &str, message: &str) -> String {
         let top = path.split(['.', '[']).next().unwrap_or_default();
         let Some(place) = self.places.get(top) else { return format!("{}: {message}", FILE_NAME) };
         match (message.split_once(", expected "), self.at(path)) {
@@ -85,8 +88,8 @@ impl Vars {
         Some(value)
     }
 
-    /// Takes the values of `below` that have no value here; a table is one value and is not merged.
-    pub(super) fn over(&mut self, below: &Self) {
+    /// Adds the variables of `below` that are missing here. Tables are not merged.
+    pub(super) fn merge_defaults(&mut self, below: &Self) {
         for (name, value) in &below.table {
             if !self.table.contains_key(name) {
                 self.table.insert(name.clone(), value.clone());
@@ -97,7 +100,7 @@ impl Vars {
 
     pub(super) fn from_entry(entry: &Entry<'_>) -> Result<Self> {
         let value = entry.table()?.clone();
-        // A number too large for 64 bits is met only here.
+        // A number that needs more than 64 bits fails only here.
         let table = toml::Table::deserialize(ValueDeserializer::from(value)).map_err(|cause| {
             entry.error(cause.span(), &format!("could not read `{}`", entry.path())).caused_by(cause)
         })?;
@@ -107,7 +110,7 @@ impl Vars {
 }
 
 impl fmt::Debug for Vars {
-    /// Shows the names only: people do keep passwords in such files.
+    /// Prints only the names, since such files can contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
     }
@@ -123,7 +126,7 @@ mod tests {
         Config::parse(&text, "fabrs.toml".as_ref()).unwrap().vars().clone()
     }
 
-    /// Forgets where the values stand.
+    /// Returns the variables without their positions.
     fn values(vars: &Vars) -> toml::Table {
         vars.table.clone()
     }
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn a_value_above_hides_the_whole_value_below() {
         let mut above = vars("app = 'shop'\nsmtp = { host = 'a' }");
-        above.over(&vars("app = 'other'\ndomain = 'x'\nsmtp = { host = 'b', port = 25 }"));
+        above.merge_defaults(&vars("app = 'other'\ndomain = 'x'\nsmtp = { host = 'b', port = 25 }"));
         assert_eq!(values(&above), values(&vars("app = 'shop'\ndomain = 'x'\nsmtp = { host = 'a' }")));
         assert_eq!(above.places["app"], "fabrs.toml:1");
         assert_eq!(above.places["domain"], "fabrs.toml:2");

@@ -42,13 +42,13 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             command: Arc::clone(shown),
             location: spec.location,
             elapsed: end.elapsed,
-            ended,
+            result: ended,
             stdout: captured.stdout.into_kept(),
             stderr: captured.stderr.into_kept(),
-            cut: cut.clone(),
+            lost_output: cut.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
-            pty: spec.pty.is_some(),
-            is_left,
+            has_pty: spec.pty.is_some(),
+            may_be_running: is_left,
             redactor: connection.redactor(),
         })
     };
@@ -153,14 +153,14 @@ fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
     let last = said.lines().last()?;
     let says = ["not found", "command not found", "No such file or directory"];
     let is_it = says.iter().any(|says| last.ends_with(&format!("{shell}: {says}")));
-    let is_missing = matches!(&output.record.ended, CommandResult::Exited(ExitStatus::Code(127)));
+    let is_missing = matches!(&output.record.result, CommandResult::Exited(ExitStatus::Code(127)));
     (is_missing && is_it)
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
 /// Returns an output whose status is accepted, or `not_run` if the login shell refused the line: the command has not run.
 fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output> {
-    let is_success = matches!(&output.record.ended, CommandResult::Exited(status) if status.success());
+    let is_success = matches!(&output.record.result, CommandResult::Exited(status) if status.success());
     match login_shell_hint(spec, &output).filter(|_| !is_success) {
         Some(hint) => Err(not_run.hint(hint).with_output(output)),
         None => Ok(output),

@@ -86,7 +86,9 @@ fn may_help(error: &Error, effect: Effect) -> bool {
     match error.kind() {
         ErrorKind::Exit | ErrorKind::Connect => true,
         // Beside one that may still run it would run twice at once.
-        ErrorKind::Timeout => effect == Effect::Reads || error.output().is_some_and(|output| !output.record.is_left),
+        ErrorKind::Timeout => {
+            effect == Effect::Reads || error.output().is_some_and(|output| !output.record.may_be_running)
+        }
         ErrorKind::Channel => effect == Effect::Reads,
         _ => false,
     }
@@ -152,7 +154,7 @@ impl Announced {
 
 /// Returns the reason for another attempt: `exit status 7`, or the error without the command.
 fn reason(error: &Error) -> String {
-    match error.output().map(|output| &output.record.ended) {
+    match error.output().map(|output| &output.record.result) {
         Some(CommandResult::Exited(status)) if error.kind() == ErrorKind::Exit => status.to_string(),
         _ if error.kind() == ErrorKind::Timeout => "timed out".to_owned(),
         _ => error.message().to_owned(),

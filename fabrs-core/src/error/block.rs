@@ -1,4 +1,4 @@
-//! An error as a person is shown it.
+//! [`ErrorBlock`]: the display of an error as several lines.
 
 use std::error::Error as _;
 use std::fmt;
@@ -7,11 +7,11 @@ use crate::controls::escape_except_colours;
 use crate::error::error::Error;
 use crate::output::{CommandResult, Output, last_lines};
 
-/// How many of the last lines of a hidden stream are shown.
-const LAST: usize = 10;
+/// The maximum number of lines shown of a hidden stream. The last lines are shown.
+const MAX_SHOWN_LINES: usize = 10;
 
-/// Displays an error as one block: what failed, the causes, what the command printed if that was not seen yet, and at
-/// most one hint.
+/// The display of an error as one block: the message, the causes, output that was not shown yet,
+/// and at most one hint.
 ///
 /// ```text
 /// error: web2: could not log in as deploy
@@ -24,14 +24,15 @@ pub struct ErrorBlock<'a> {
 }
 
 impl Error {
-    /// Returns the error as the block of lines that a person is shown: error, causes, at most one hint.
+    /// Returns the error as a block of lines for a terminal.
     pub fn block(&self) -> ErrorBlock<'_> {
         ErrorBlock { error: self }
     }
 }
 
 impl<'a> ErrorBlock<'a> {
-    /// Returns the hint that is shown. A context that was put around an error has no advice of its own; the error inside may.
+    /// Returns the shown hint: the hint of the error, or else of the nearest cause with a hint. A
+    /// context around an error has no hint.
     pub(crate) fn hint(self) -> Option<&'a str> {
         let mut inner = Some(self.error);
         while let Some(error) = inner {
@@ -43,33 +44,35 @@ impl<'a> ErrorBlock<'a> {
         None
     }
 
-    /// Returns the lines between the first line and the causes: the line of code and output that was not shown yet.
+    /// Returns the lines between the message and the causes: the line of code, and output that was
+    /// not shown yet.
     pub(super) fn details(self) -> String {
-        let at = self.error.place().map(|at| format!("\n  at {at}"));
+        let at = self.error.code_location().map(|at| format!("\n  at {at}"));
         let mut text = at.unwrap_or_default();
-        let unseen = |name| self.unseen(name).map(|lines| listed(name, &lines)).unwrap_or_default();
-        text += &unseen("stdout");
-        text += &unseen("stderr");
-        let is_merged = |output: &Output| output.record.pty && !output.record.shown.0;
+        let stream = |name| self.unshown_output(name).map(|lines| indented_stream(name, &lines)).unwrap_or_default();
+        text += &stream("stdout");
+        text += &stream("stderr");
+        let is_merged = |output: &Output| output.record.has_pty && !output.record.shown.0;
         if self.error.output().is_some_and(is_merged) {
             text += "\n  stderr: on a pty it is part of stdout";
         }
         text
     }
 
-    /// Returns the last lines of a stream, `stdout` or `stderr`, if the command printed any and nobody has seen them.
-    pub(crate) fn unseen(self, stream: &str) -> Option<String> {
+    /// Returns the last lines of a stream, `stdout` or `stderr`. Returns `None` if the stream is
+    /// empty or was shown already.
+    pub(crate) fn unshown_output(self, stream: &str) -> Option<String> {
         let output = self.error.output()?;
         let record = &output.record;
         let (bytes, shown) = match stream {
             "stdout" => (&record.stdout.bytes, record.shown.0),
-            _ if record.pty => return None,
+            _ if record.has_pty => return None,
             _ => (&record.stderr.bytes, record.shown.1),
         };
-        if matches!(record.ended, CommandResult::NotRun(_)) || bytes.is_empty() || shown {
+        if matches!(record.result, CommandResult::NotRun(_)) || bytes.is_empty() || shown {
             return None;
         }
-        Some(last_lines(&record.redactor.bytes(bytes), LAST))
+        Some(last_lines(&record.redactor.bytes(bytes), MAX_SHOWN_LINES))
     }
 }
 
@@ -77,27 +80,27 @@ impl fmt::Display for ErrorBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = format!("error: {}{}", self.error, self.details());
         for error in self.error.causes() {
-            text += &cause(&error);
+            text += &cause_lines(&error);
         }
         if let Some(hint) = self.hint() {
             text = format!("{text}\nhint: {hint}");
         }
-        // Hosts and commands have written much of it.
+        // Most of the text comes from hosts and commands, so it may contain control characters.
         let shown = escape_except_colours(&text);
         f.write_str(&shown)?;
-        // A colour without an end would reach into what follows.
+        // A colour without a reset would continue into the next lines of the terminal.
         if shown.contains('\u{1b}') { f.write_str("\u{1b}[0m") } else { Ok(()) }
     }
 }
 
-/// Returns the lines of a cause in a block.
-pub(super) fn cause(text: &str) -> String {
+/// Returns the lines of one cause.
+pub(super) fn cause_lines(text: &str) -> String {
     let lead = |n| if n == 0 { "caused by: " } else { "           " };
     text.lines().enumerate().fold(String::new(), |all, (n, line)| all + "\n  " + lead(n) + line)
 }
 
-/// Returns the lines of a stream in a block, below its name.
-fn listed(name: &str, lines: &str) -> String {
+/// Returns the lines of a stream below its name.
+fn indented_stream(name: &str, lines: &str) -> String {
     lines.lines().fold(format!("\n  {name}:"), |all, line| all + "\n    " + line)
 }
 
@@ -113,8 +116,9 @@ mod tests {
     use crate::output::{CapturedStream, CommandRecord, ExitStatus};
     use crate::secret::{Redactor, Secret};
 
-    /// Returns the block of a command that printed fifteen lines to each stream, without its first two lines.
-    fn case(shown: (bool, bool), pty: bool) -> String {
+    /// Returns the block of a command with fifteen lines on each stream, without the first line of
+    /// the block.
+    fn case(shown: (bool, bool), has_pty: bool) -> String {
         let lines = |name: &str| (1..=15).fold(String::new(), |text, n| format!("{text}{name} {n}\n")).into_bytes();
         let redactor = Redactor::default();
         redactor.add(&Secret::new("err 14"));
@@ -123,13 +127,13 @@ mod tests {
             command: Arc::from("make"),
             location: Location::caller(),
             elapsed: Duration::ZERO,
-            ended: CommandResult::Exited(ExitStatus::Code(2)),
+            result: CommandResult::Exited(ExitStatus::Code(2)),
             stdout: CapturedStream { bytes: lines("out"), dropped: 0 },
             stderr: CapturedStream { bytes: lines("err"), dropped: 0 },
-            cut: None,
+            lost_output: None,
             shown,
-            pty,
-            is_left: false,
+            has_pty,
+            may_be_running: false,
             redactor,
         });
         let error = Error::new(ErrorKind::Exit, "`make` failed").with_output(output);

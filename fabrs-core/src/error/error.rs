@@ -11,16 +11,17 @@ use crate::host::Host;
 use crate::open_files;
 use crate::output::Output;
 
-/// The result of everything in this crate that can fail.
+/// The result of a fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 pub(super) type Source = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
-/// What went wrong, where, and while doing what.
+/// An error with its kind, host, message, cause and hint.
 ///
-/// Cheap to clone: an error that concerns several hosts is shared by them. [`Display`](fmt::Display) is one line that
-/// names the host and what was being done; the cause is [`source`](std::error::Error::source), and is never repeated in
-/// the text. [`block`](Self::block) is the whole of it for a person.
+/// Cloning is cheap: the hosts of one failure share one error. [`Display`](fmt::Display) prints one
+/// line with the host and the message. The cause is available as
+/// [`source`](std::error::Error::source) and is not repeated in the message. [`block`](Self::block)
+/// prints everything for a terminal.
 #[derive(Clone)]
 pub struct Error {
     inner: Arc<Inner>,
@@ -30,23 +31,23 @@ pub struct Error {
 pub(super) struct Inner {
     kind: ErrorKind,
     host: Option<Host>,
-    pub(super) doing: Cow<'static, str>,
+    pub(super) message: Cow<'static, str>,
     pub(super) source: Option<Source>,
     pub(super) output: Option<Output>,
     pub(super) hint: Option<Cow<'static, str>>,
-    place: Option<Place>,
+    code_location: Option<CodeLocation>,
     address: Option<Arc<str>>,
 }
 
 /// A line of the user's code.
 #[derive(Clone)]
-enum Place {
+enum CodeLocation {
     Call(&'static Location<'static>),
-    /// A panic hook gets the location only for as long as it runs.
+    /// As text, because a panic hook can't keep the location.
     Panic(Arc<str>),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CodeLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(at) => write!(f, "{}:{}", at.file(), at.line()),
@@ -56,20 +57,29 @@ impl fmt::Display for Place {
 }
 
 impl Error {
-    /// Makes an error of a kind, saying what could not be done: lower case, no full stop, without the cause.
-    pub fn new(kind: ErrorKind, doing: impl Into<Cow<'static, str>>) -> Self {
-        let doing = doing.into();
-        let inner =
-            Inner { kind, host: None, doing, source: None, output: None, hint: None, place: None, address: None };
+    /// Makes an error. The message names the failed action in lower case, without full stop and
+    /// without the cause.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        let inner = Inner {
+            kind,
+            host: None,
+            message,
+            source: None,
+            output: None,
+            hint: None,
+            code_location: None,
+            address: None,
+        };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Names the host.
+    /// Sets the host.
     pub fn on(self, host: &Host) -> Self {
         self.with(|inner| inner.host = Some(host.clone()))
     }
 
-    /// Names the host, unless another one is named already or there is none.
+    /// Sets the host if the error has none.
     pub(crate) fn or_on(self, host: Option<&Host>) -> Self {
         match host {
             Some(host) if self.inner.host.is_none() => self.on(host),
@@ -77,9 +87,10 @@ impl Error {
         }
     }
 
-    /// Names the cause.
+    /// Sets the cause.
     ///
-    /// If the cause is the open file limit, the hint explains the limit and replaces any other hint.
+    /// If the cause is the open file limit, the hint explains the limit and replaces any other
+    /// hint.
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         let hint = open_files::hint(&source);
         self.with(|inner| {
@@ -88,9 +99,10 @@ impl Error {
         })
     }
 
-    /// Adds the one thing to try, where possible a command that can be typed.
+    /// Sets the hint: one next step for the user, if possible a command to paste.
     ///
-    /// Has no effect on an error that the open file limit caused: [`caused_by`](Self::caused_by) has set its hint.
+    /// Has no effect if the open file limit caused the error: [`caused_by`](Self::caused_by) has
+    /// set the hint already.
     pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         if self.is_out_of_files() {
             return self;
@@ -104,32 +116,34 @@ impl Error {
         open_files::is_exhausted(self)
     }
 
-    /// Names the line of the user's code that asked for it.
+    /// Sets the line of the user's code that made the failed call.
     pub fn at(self, location: &'static Location<'static>) -> Self {
-        self.with(|inner| inner.place = Some(Place::Call(location)))
+        self.with(|inner| inner.code_location = Some(CodeLocation::Call(location)))
     }
 
-    /// Names the line of the user's code that panicked, as `FILE:LINE`.
+    /// Sets the line of the user's code that panicked, as `FILE:LINE`.
     pub(crate) fn at_panic(self, line: &str) -> Self {
-        self.with(|inner| inner.place = Some(Place::Panic(Arc::from(line))))
+        self.with(|inner| inner.code_location = Some(CodeLocation::Panic(Arc::from(line))))
     }
 
-    /// Leaves out the line of code: for what was asked for on a command line, where it would say nothing.
+    /// Removes the line of code. A command from the command line has none that a user could look
+    /// up.
     pub fn without_location(self) -> Self {
-        self.with(|inner| inner.place = None)
+        self.with(|inner| inner.code_location = None)
     }
 
-    /// Names the address that the text speaks of. Errors that differ only in it are equal ([`GroupedErrors`]).
-    pub(crate) fn address_of(self, address: &str) -> Self {
+    /// Sets the address in the message. Errors that differ only in this address are equal
+    /// ([`GroupedErrors`](crate::error::GroupedErrors)).
+    pub(crate) fn with_address(self, address: &str) -> Self {
         self.with(|inner| inner.address = Some(Arc::from(address)))
     }
 
-    /// Carries what the command left.
+    /// Attaches the output of the failed command.
     pub(crate) fn with_output(self, output: Output) -> Self {
         self.with(|inner| inner.output = Some(output))
     }
 
-    /// Leaves out what the command left: where that is fabrs' own talk with a script, which says nothing to a person.
+    /// Removes the output. The output of an internal script has no meaning for users.
     pub(crate) fn without_output(self) -> Self {
         self.with(|inner| inner.output = None)
     }
@@ -139,51 +153,52 @@ impl Error {
         self
     }
 
-    /// Returns at which stage it went wrong.
+    /// Returns the kind: the stage of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// Returns the host it went wrong on.
+    /// Returns the host of the failure, if there is one.
     pub fn host(&self) -> Option<&Host> {
         self.inner.host.as_ref()
     }
 
-    /// Returns what the command left, as far as it came: for [`ErrorKind::Exit`], [`ErrorKind::Timeout`] and, where
-    /// something had arrived, [`ErrorKind::Channel`] and [`ErrorKind::Cancelled`].
+    /// Returns the output of the failed command. [`ErrorKind::Exit`] and [`ErrorKind::Timeout`]
+    /// always have one. [`ErrorKind::Channel`] and [`ErrorKind::Cancelled`] have one if the command
+    /// printed anything.
     pub fn output(&self) -> Option<&Output> {
         self.inner.output.as_ref()
     }
 
-    /// Returns what to try, where there is one thing to try.
+    /// Returns the hint of this error, without the hints of its causes.
     pub fn hint_text(&self) -> Option<&str> {
         self.inner.hint.as_deref()
     }
 
-    /// Returns the line of the user's code that asked for it.
+    /// Returns the line of the user's code that made the failed call, if it is known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
-        match self.inner.place {
-            Some(Place::Call(location)) => Some(location),
-            Some(Place::Panic(_)) | None => None,
+        match self.inner.code_location {
+            Some(CodeLocation::Call(location)) => Some(location),
+            Some(CodeLocation::Panic(_)) | None => None,
         }
     }
 
-    /// Returns the line of the user's code that asked for it, or that panicked: `FILE:LINE`.
-    pub(crate) fn place(&self) -> Option<String> {
-        self.inner.place.as_ref().map(ToString::to_string)
+    /// Returns the line of the user's code that made the failed call or panicked, as `FILE:LINE`.
+    pub(crate) fn code_location(&self) -> Option<String> {
+        self.inner.code_location.as_ref().map(ToString::to_string)
     }
 
-    /// Returns the exit code that `fab` gives for it.
+    /// Returns the exit code of `fab` for this error.
     pub fn exit_code(&self) -> ExitCode {
         self.kind().exit_code()
     }
 
-    /// Returns what could not be done, without the host.
+    /// Returns the message without the host.
     pub fn message(&self) -> &str {
-        &self.inner.doing
+        &self.inner.message
     }
 
-    /// Returns the texts of the causes, the nearest first.
+    /// Returns the messages of the causes, the nearest cause first.
     pub fn causes(&self) -> Vec<String> {
         let first = std::error::Error::source(self);
         std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect()
@@ -195,16 +210,18 @@ impl Error {
 }
 
 impl fmt::Display for Error {
+    /// Prints the host and the message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(host) = &self.inner.host {
             write!(f, "{}: ", host.label())?;
         }
-        f.write_str(&self.inner.doing)
+        f.write_str(&self.inner.message)
     }
 }
 
 impl fmt::Debug for Error {
-    /// Shows the whole block, so that a test's `unwrap` and a `main` that returns an error read well.
+    /// Prints the whole block. This is the text of a failed `unwrap` and of a `main` that returns
+    /// an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.block(), f)
     }

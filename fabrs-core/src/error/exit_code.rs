@@ -1,4 +1,4 @@
-//! What `fab` returns, in one place.
+//! [`ExitCode`]: the exit codes of `fab`.
 
 use crate::error::kind::ErrorKind;
 
@@ -6,26 +6,26 @@ use crate::error::kind::ErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// All is done, also when nothing had to change.
+    /// Success, also without changes.
     Ok = 0,
     /// A command or a task failed, or output could not be written.
     Failed = 1,
-    /// What was typed makes no sense; nothing was run.
+    /// The arguments or the configuration are invalid. Nothing was run.
     Usage = 2,
-    /// The selection is empty; there was no host to run on.
+    /// The selection contains no host.
     NoHost = 3,
-    /// A host could not be reached, or was lost.
+    /// A host could not be reached, or its connection was lost.
     Unreachable = 4,
-    /// A host's key was not accepted, or the login refused.
+    /// The host key was rejected, or the login failed.
     Login = 5,
-    /// The plan of a dry run is incomplete: it ends where the result of a command is needed.
+    /// The plan of a dry run ends early, because it needs the result of a command.
     PlanIncomplete = 6,
     /// A defect of fabrs.
     Internal = 70,
 }
 
 impl ExitCode {
-    /// All codes with what they mean, as `--help` lists them.
+    /// All exit codes with the descriptions of `--help`.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Ok, "all is done, also when nothing had to change"),
         (Self::Failed, "a command or task failed, or output was lost"),
@@ -37,8 +37,12 @@ impl ExitCode {
         (Self::Internal, "internal error"),
     ];
 
-    /// Returns the one that a run ends with in which all of these happened: a defect before a failure, that before a
-    /// refused login, that before an unreachable host, and that before an incomplete plan; all is done where there are none.
+    /// Returns the exit code of a run that ended with several codes.
+    ///
+    /// The first code of this list wins: [`Internal`](Self::Internal), [`Failed`](Self::Failed),
+    /// [`Login`](Self::Login), [`Unreachable`](Self::Unreachable), [`Usage`](Self::Usage),
+    /// [`NoHost`](Self::NoHost), [`PlanIncomplete`](Self::PlanIncomplete). Returns [`Ok`](Self::Ok)
+    /// without codes.
     ///
     /// ```
     /// use fabrs_core::ExitCode;
@@ -51,7 +55,7 @@ impl ExitCode {
         codes.into_iter().min_by_key(|code| code.severity()).unwrap_or(Self::Ok)
     }
 
-    /// Orders exit codes, the one to return first.
+    /// Returns the rank of the code. The lowest rank wins.
     fn severity(self) -> u8 {
         match self {
             Self::Internal => 0,
@@ -65,7 +69,7 @@ impl ExitCode {
         }
     }
 
-    /// Returns the number.
+    /// Returns the code as a number.
     pub fn code(self) -> u8 {
         self as u8
     }

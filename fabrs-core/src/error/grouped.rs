@@ -1,4 +1,4 @@
-//! Equal errors of several hosts as one block.
+//! [`GroupedErrors`]: equal errors of several hosts as one block.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,14 @@ use crate::error::kind::ErrorKind;
 use crate::error::masked::{HOST, Mask, masked};
 use crate::host::Host;
 
-/// How many columns the names of hosts may take in the first line of a block.
+/// The maximum width of the host names in the first line of a block, in columns.
 const MAX_NAMES_WIDTH: usize = 60;
 
-/// Errors of several hosts, equal ones together.
+/// The errors of several hosts, with equal errors in one group.
 ///
-/// Two errors are equal if kind, text, hint, line of code and shown output are the same but for the names and addresses of
-/// the hosts. Different causes of equal errors are listed host by host.
+/// Two errors are equal if they have the same kind, message, hint, line of code and unshown output.
+/// Names and addresses of the hosts are ignored in the comparison. A block lists different causes
+/// of equal errors for each host.
 ///
 /// ```
 /// use fabrs_core::error::GroupedErrors;
@@ -34,20 +35,20 @@ pub struct GroupedErrors {
     groups: Vec<Group>,
 }
 
-/// The hosts that met one error, each with its own copy.
+/// The hosts with an equal error, and the error of each host.
 #[derive(Debug, Clone)]
 struct Group {
     key: Key,
-    met: Vec<(Host, Error)>,
+    occurrences: Vec<(Host, Error)>,
 }
 
-/// The parts of an error that equal errors have in common, with the placeholder for hosts.
+/// The equal parts of equal errors, with placeholders for hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     kind: ErrorKind,
-    /// The host that the error names, if that is not the host that met it: a gateway.
-    culprit: Option<Host>,
-    doing: String,
+    /// The host named by the error, if it is not the failed host: a gateway.
+    other_host: Option<Host>,
+    message: String,
     details: String,
     hint: Option<String>,
 }
@@ -57,40 +58,41 @@ impl GroupedErrors {
     pub fn add(&mut self, host: &Host, error: &Error) -> Option<Host> {
         let key = Key::of(host, error);
         if let Some(group) = self.groups.iter_mut().find(|group| group.key == key) {
-            let first = group.met.first().map(|(host, _)| host.clone());
-            group.met.push((host.clone(), error.clone()));
+            let first = group.occurrences.first().map(|(host, _)| host.clone());
+            group.occurrences.push((host.clone(), error.clone()));
             return first;
         }
-        self.groups.push(Group { key, met: vec![(host.clone(), error.clone())] });
+        self.groups.push(Group { key, occurrences: vec![(host.clone(), error.clone())] });
         None
     }
 
-    /// Tells whether a host has met an error that is equal to `error`.
+    /// Returns whether the host already has an equal error.
     pub(crate) fn has(&self, host: &Host, error: &Error) -> bool {
         let key = Key::of(host, error);
-        self.groups.iter().any(|group| group.key == key && group.met.iter().any(|(met, _)| met == host))
+        self.groups.iter().any(|group| group.key == key && group.occurrences.iter().any(|(met, _)| met == host))
     }
 
-    /// Sorts the hosts of each error, and the errors by their first host.
+    /// Sorts the hosts of each group, then the groups by their first host.
     pub(crate) fn sort_by_key(&mut self, key: impl Fn(&Host) -> usize) {
         let key_of = |(host, _): &(Host, Error)| key(host);
         for group in &mut self.groups {
-            group.met.sort_by_key(key_of);
+            group.occurrences.sort_by_key(key_of);
         }
-        self.groups.sort_by_key(|group| group.met.first().map(key_of));
+        self.groups.sort_by_key(|group| group.occurrences.first().map(key_of));
     }
 
-    /// Returns the errors with their causes, a line each, with the hosts in front.
+    /// Returns one line for each error with different causes: the hosts, the message and the
+    /// causes.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.groups.iter().flat_map(Group::lines).collect()
     }
 
-    /// Returns a block for each group of at least `hosts` hosts, in the order of the first errors. A group of one host has
-    /// the block of its error.
+    /// Returns a block for each group of at least `hosts` hosts, in the order of the first errors.
+    /// For a group of one host, this is the block of its error.
     pub fn blocks(&self, hosts: usize) -> Vec<String> {
         self.groups
             .iter()
-            .filter(|group| group.met.len() >= hosts)
+            .filter(|group| group.occurrences.len() >= hosts)
             .map(|group| escape_except_colours(&group.block()).into_owned())
             .collect()
     }
@@ -101,8 +103,8 @@ impl Key {
         let block = error.block();
         Self {
             kind: error.kind(),
-            culprit: error.host().filter(|of| *of != host).cloned(),
-            doing: masked(host, error, error.message(), Mask::HostsAndPorts),
+            other_host: error.host().filter(|of| *of != host).cloned(),
+            message: masked(host, error, error.message(), Mask::HostsAndPorts),
             details: block.details(),
             hint: block.hint().map(|hint| masked(host, error, hint, Mask::HostsAndPorts)),
         }
@@ -111,31 +113,31 @@ impl Key {
 
 impl Group {
     fn block(&self) -> String {
-        let Some((_, first)) = self.met.first() else { return String::new() };
-        if self.met.len() == 1 {
+        let Some((_, first)) = self.occurrences.first() else { return String::new() };
+        if self.occurrences.len() == 1 {
             return first.block().to_string();
         }
-        let hosts: Vec<&Host> = self.met.iter().map(|(host, _)| host).collect();
-        let names = listed(&hosts);
+        let hosts: Vec<&Host> = self.occurrences.iter().map(|(host, _)| host).collect();
+        let names = host_list(&hosts);
         let is_short = names.chars().count() <= MAX_NAMES_WIDTH;
         let causes = self.causes();
-        let subject = match &self.key.culprit {
-            Some(culprit) => culprit.label().to_string(),
+        let subject = match &self.key.other_host {
+            Some(other_host) => other_host.label().to_string(),
             None if is_short => names.clone(),
             None => format!("{} hosts", hosts.len()),
         };
         let mut text = format!("error: {subject}: {}", self.common(|error| error.message().to_owned()));
         let names_causes = causes.len() > 1;
-        if !names_causes && (self.key.culprit.is_some() || !is_short) {
+        if !names_causes && (self.key.other_host.is_some() || !is_short) {
             // Writing to a string can't fail.
             let _ = write!(text, "\n  hosts: {names}");
         }
         text += &self.key.details;
         for (hosts, causes) in &causes {
             if names_causes {
-                let _ = write!(text, "\n  {}: {}", listed(hosts), causes.join(": ").replace('\n', "\n    "));
+                let _ = write!(text, "\n  {}: {}", host_list(hosts), causes.join(": ").replace('\n', "\n    "));
             } else {
-                text.extend(causes.iter().map(|cause| block::cause(cause)));
+                text.extend(causes.iter().map(|cause| block::cause_lines(cause)));
             }
         }
         if self.key.hint.is_some() {
@@ -146,28 +148,28 @@ impl Group {
     }
 
     fn lines(&self) -> Vec<String> {
-        let what = self.common(|error| match &self.key.culprit {
+        let what = self.common(|error| match &self.key.other_host {
             Some(_) => error.to_string(),
             None => error.message().to_owned(),
         });
         let line = |(hosts, causes): (Vec<&Host>, Vec<String>)| {
-            let parts: Vec<String> = [listed(&hosts), what.clone()].into_iter().chain(causes).collect();
+            let parts: Vec<String> = [host_list(&hosts), what.clone()].into_iter().chain(causes).collect();
             parts.join(": ")
         };
         self.causes().into_iter().map(line).collect()
     }
 
-    /// Returns the text that stands for those of all errors.
+    /// Returns one text for the texts of all errors of the group.
     fn common(&self, text_of: impl Fn(&Error) -> String) -> String {
-        common(&self.met.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
+        common(&self.occurrences.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
     }
 
-    /// Returns the causes, each with the hosts that have it.
+    /// Returns each list of causes with its hosts.
     fn causes(&self) -> Vec<(Vec<&Host>, Vec<String>)> {
         type Met<'a> = Vec<&'a (Host, Error)>;
 
         let mut all: Vec<(Vec<String>, Met<'_>)> = Vec::new();
-        for met in &self.met {
+        for met in &self.occurrences {
             let (host, error) = met;
             let masked = |cause: &String| masked(host, error, cause, Mask::HostsAndPorts);
             let key: Vec<String> = error.causes().iter().map(masked).collect();
@@ -190,8 +192,8 @@ impl Group {
     }
 }
 
-/// Returns the text that stands for those of several errors: as it is if all are the same, else with a placeholder for hosts,
-/// and for ports if they differ.
+/// Returns one text for the texts of several errors. Equal texts are returned unchanged. Otherwise
+/// hosts, and ports if they differ, become placeholders.
 fn common(texts: &[(&Host, &Error, String)]) -> String {
     let Some((host, error, first)) = texts.first() else { return String::new() };
     if texts.iter().all(|(_, _, text)| text == first) {
@@ -200,12 +202,12 @@ fn common(texts: &[(&Host, &Error, String)]) -> String {
     let with_ports = masked(host, error, first, Mask::Hosts);
     let is_common = texts.iter().all(|(host, error, text)| masked(host, error, text, Mask::Hosts) == with_ports);
     let text = if is_common { with_ports } else { masked(host, error, first, Mask::HostsAndPorts) };
-    // A cause may be the error of a command on the host: its hosts are named already.
+    // A cause may itself be the error of a command on the host. The block names the hosts already.
     text.strip_prefix(&format!("{HOST}: ")).map(str::to_owned).unwrap_or(text)
 }
 
-/// Returns the names of hosts in a form that `-H` accepts.
-fn listed(hosts: &[&Host]) -> String {
+/// Returns the names of hosts in a form accepted by `-H`.
+fn host_list(hosts: &[&Host]) -> String {
     hosts.iter().map(|host| host.label().to_string()).collect::<Vec<_>>().join(", ")
 }
 
@@ -235,7 +237,7 @@ mod tests {
     fn refused(name: &str, address: &str) -> (String, Error) {
         let error = Error::new(ErrorKind::Connect, format!("could not connect to {address} port 2299"));
         let error = error.caused_by(Cause(format!("127.0.0.1:2299: Connection refused ({name})")));
-        (name.to_owned(), error.address_of(address).hint(format!("try `ssh -p 2299 ops@{name}`")))
+        (name.to_owned(), error.with_address(address).hint(format!("try `ssh -p 2299 ops@{name}`")))
     }
 
     #[test]

@@ -1,53 +1,59 @@
-//! The stages at which something can go wrong.
+//! [`ErrorKind`]: the stage of a failure.
 
-/// At which stage something went wrong.
+/// The stage of a failure.
 ///
-/// One variant a stage of the flow, not a library call. The three that must never be mixed: the command ended
-/// ([`Exit`](Self::Exit)), the channel ended without telling how ([`Channel`](Self::Channel): it may have happened), and
-/// it never began ([`Connect`](Self::Connect), [`HostKey`](Self::HostKey), [`Auth`](Self::Auth)).
+/// A kind is a stage of a run, not a function of a library. Three results of a command have
+/// different kinds:
+///
+/// - The command ended with a status or a signal: [`Exit`](Self::Exit).
+/// - The channel ended without a status: [`Channel`](Self::Channel). The command may have run.
+/// - The command did not start: [`Connect`](Self::Connect), [`HostKey`](Self::HostKey) or
+///   [`Auth`](Self::Auth).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was typed, or called, makes no sense: an unknown task or role, a bad argument, a line that is no line.
+    /// Invalid arguments or an invalid call: an unknown task or role, a bad argument, an invalid
+    /// shell line.
     Usage,
-    /// A file of settings can't be read or says something unknown.
+    /// A configuration file can't be read or has an unknown entry.
     Config,
-    /// The selection is empty: there is no host to run on.
+    /// The selection contains no host.
     NoHost,
     /// `tasks.rs` does not compile.
     Compile,
-    /// The host could not be reached: its name, its port, or no answer in time.
+    /// The host could not be reached: its name, its port, or a timeout.
     Connect,
-    /// The host's key is unknown, changed or revoked.
+    /// The host key is unknown, changed or revoked.
     HostKey,
-    /// The host refused the login.
+    /// The host rejected the login.
     Auth,
-    /// The connection or channel ended and the command's end is not known: it may or may not have happened.
+    /// The connection or the channel ended before the exit status arrived. The command may have
+    /// run.
     Channel,
     /// The command ended with a status other than 0, or by a signal.
     Exit,
-    /// sudo did not let the command run: nothing of it has happened.
+    /// sudo rejected the command. The command did not run.
     Sudo,
-    /// The command ran longer than it was given, and was ended.
+    /// The command exceeded its timeout and was stopped.
     Timeout,
-    /// An answer was needed and nobody could be asked.
+    /// A prompt needed an answer, and there was no terminal or prompts are not allowed.
     Prompt,
-    /// A file could not be put or fetched; the old one is as it was.
+    /// A file could not be uploaded or downloaded. The old file is unchanged.
     File,
-    /// What a task did by itself failed.
+    /// The task itself returned an error.
     Task,
     /// The run was stopped.
     Cancelled,
-    /// A dry run was asked what a command that was not run would have answered.
+    /// The task read the result of a command that a dry run did not run.
     NotRun,
-    /// More was printed than is kept, or than has come.
+    /// The output is incomplete: it exceeds the capture limit, or its end was lost.
     Truncated,
-    /// Nothing was printed where a line was wanted.
+    /// The output has no line, and one was expected.
     Empty,
-    /// What was printed is not in the form that was wanted.
+    /// The output has an unexpected format.
     Format,
-    /// A file or program of this machine can't be used.
+    /// A file or a program of this machine can't be used.
     Local,
-    /// Something that can't happen did: a defect of fabrs.
+    /// A defect of fabrs.
     Internal,
 }

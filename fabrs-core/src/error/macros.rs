@@ -1,6 +1,6 @@
-//! `bail!` and `ensure!`: failing with a text.
+//! The macros `bail!` and `ensure!`, to return an error with a text.
 
-/// Returns from a task with an error of this text.
+/// Returns an error with a formatted text from a task.
 ///
 /// ```
 /// use fabrs_core::{TaskError, bail};
@@ -20,7 +20,7 @@ macro_rules! bail {
     };
 }
 
-/// Returns from a task with an error of this text, unless the condition holds.
+/// Returns an error with a formatted text from a task if the condition is false.
 ///
 /// ```
 /// use fabrs_core::{TaskError, ensure};

@@ -1,4 +1,4 @@
-//! Texts of errors without the names and addresses of hosts, to find those that are equal.
+//! Placeholders for hosts in the texts of errors, to find equal errors.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,19 +6,20 @@ use crate::error::error::Error;
 use crate::error::kind::ErrorKind;
 use crate::host::Host;
 
-/// The word for the name or the address of a host.
+/// The placeholder for the name or the address of a host.
 pub(super) const HOST: &str = "HOST";
-/// The word for a port.
+/// The placeholder for a port.
 const PORT: &str = "PORT";
 
-/// The parts of a text that are replaced.
+/// The replaced parts of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mask {
     Hosts,
     HostsAndPorts,
 }
 
-/// Returns a text of the error of `host` with placeholders for the name and the addresses of the host.
+/// Returns a text of the error of `host` with placeholders for the name and the addresses of the
+/// host.
 pub(super) fn masked(host: &Host, error: &Error, text: &str, mask: Mask) -> String {
     let is_part = |c: char| c.is_alphanumeric() || "._-:[]%".contains(c);
     let mut masked = String::with_capacity(text.len());
@@ -38,9 +39,11 @@ pub(super) fn masked(host: &Host, error: &Error, text: &str, mask: Mask) -> Stri
     masked
 }
 
-/// Returns what replaces a word: the name or the address of the host, with or without a port, and a port.
+/// Returns the replacement of a word: a placeholder for the name, the address or the port of the
+/// host.
 fn replaced(host: &Host, error: &Error, before: &str, word: &str, mask: Mask) -> Option<String> {
-    // Only these are about addresses; a command that failed may name any.
+    // In errors of these kinds every address belongs to the host. A failed command may name any
+    // address.
     let is_connecting = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
     let is_host = |name: &str| name == host.name() || error.address() == Some(name);
     let with_port = |port: &str| match mask {

@@ -1,7 +1,8 @@
-//! What can go wrong, as one type with a published kind, and how it is told.
+//! Errors: one type with a published kind, and its display as a block.
 //!
-//! Errors are made by the code that meets them, out of [`Error::new`] and what is added to it; this module knows no
-//! other but [`crate::host`], [`crate::secret`], [`crate::output`] and `open_files`.
+//! The code that detects a failure builds the error with [`Error::new`] and the methods of
+//! [`Error`]. This module imports only [`crate::host`], [`crate::secret`], [`crate::output`] and
+//! `open_files`.
 
 mod block;
 mod cause_text;

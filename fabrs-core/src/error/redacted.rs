@@ -8,7 +8,8 @@ use crate::error::error::{Error, Source};
 use crate::secret::Redactor;
 
 impl Error {
-    /// Returns the error without the secrets in its texts; the causes of one that had any are then texts alone.
+    /// Returns the error with its secrets redacted. If there was a secret, the causes lose their
+    /// types and become text.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         let has_any = |text: &str| matches!(redactor.text(text), Cow::Owned(_));
         let output = self.output().is_some_and(|output| has_any(output.command()));
@@ -19,7 +20,7 @@ impl Error {
         let hint = self.block().hint().map(clean);
         let source = std::error::Error::source(&self).map(|source| clean(&chain(source)));
         self.with(|inner| {
-            inner.doing = clean(&inner.doing).into();
+            inner.message = clean(&inner.message).into();
             inner.hint = hint.map(Cow::Owned);
             inner.source = source.map(|text| Arc::new(CauseText(text)) as Source);
             inner.output = inner.output.take().map(|output| output.redacted(redactor));

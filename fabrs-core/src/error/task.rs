@@ -1,4 +1,4 @@
-//! The error of a task's body, on which `?` works with anything.
+//! [`TaskError`]: the error of a task, with a conversion from any error.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,10 @@ use crate::error::cause_text::{CauseText, chain};
 use crate::error::error::Error;
 use crate::error::kind::ErrorKind;
 
-/// What a task's body returns when it fails: any error, with the line where it was met.
+/// The error of a task: any error, and the line of code of the failed call.
 ///
-/// It is no [`std::error::Error`] itself, which is what lets `?` turn every error into one. `bail!`, `ensure!` and
-/// [`Context`] make and enrich it.
+/// `TaskError` does not implement [`std::error::Error`], so that `?` can convert every error. Use
+/// `bail!` and `ensure!` to make an error and [`Context`] to describe it.
 ///
 /// ```
 /// use fabrs_core::{Context, TaskError};
@@ -26,30 +26,31 @@ pub struct TaskError {
 }
 
 impl TaskError {
-    /// Makes an error out of a text.
+    /// Makes an error from a text.
     #[track_caller]
     pub fn msg(text: impl Into<Cow<'static, str>>) -> Self {
         Self { error: Error::new(ErrorKind::Task, text).at(Location::caller()) }
     }
 
-    /// Puts what was being done around the error.
+    /// Wraps the error in a message that names the failed action. The kind and the host stay the
+    /// same.
     #[must_use]
     #[track_caller]
-    pub fn context(self, doing: impl Into<Cow<'static, str>>) -> Self {
+    pub fn context(self, message: impl Into<Cow<'static, str>>) -> Self {
         let inner = self.error;
-        let mut outer = Error::new(inner.kind(), doing).at(inner.location().unwrap_or(Location::caller()));
+        let mut outer = Error::new(inner.kind(), message).at(inner.location().unwrap_or(Location::caller()));
         if let Some(host) = inner.host() {
             outer = outer.on(host);
         }
         Self { error: outer.caused_by(inner) }
     }
 
-    /// Returns the error: the one of this crate that it was, or the stranger as [`ErrorKind::Task`].
+    /// Returns the error. An error of another crate has the kind [`ErrorKind::Task`].
     pub fn into_error(self) -> Error {
         self.error
     }
 
-    /// Returns the kind of the error inside.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
@@ -77,7 +78,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
         };
         let text = stranger.to_string();
         let mut made = Error::new(ErrorKind::Task, text).at(location);
-        // The text of the stranger is the line itself, so only what is behind it is a cause.
+        // The message already contains the text of the error itself, so only its causes are added.
         if let Some(source) = stranger.source() {
             made = made.caused_by(CauseText(chain(source)));
         }
@@ -85,32 +86,32 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
     }
 }
 
-/// Says what was being done when something failed.
+/// Adds a message with the failed action to an error.
 pub trait Context<T> {
-    /// Puts `doing` around the error.
+    /// Wraps the error in `message`.
     ///
     /// # Errors
     ///
-    /// The error that was there, with `doing` in front of it.
-    fn context(self, doing: impl Into<Cow<'static, str>>) -> Result<T, TaskError>;
+    /// The original error, with `message` in front.
+    fn context(self, message: impl Into<Cow<'static, str>>) -> Result<T, TaskError>;
 }
 
 impl<T, E: Into<TaskError>> Context<T> for Result<T, E> {
     #[track_caller]
-    fn context(self, doing: impl Into<Cow<'static, str>>) -> Result<T, TaskError> {
+    fn context(self, message: impl Into<Cow<'static, str>>) -> Result<T, TaskError> {
         match self {
             Ok(value) => Ok(value),
-            Err(error) => Err(error.into().context(doing)),
+            Err(error) => Err(error.into().context(message)),
         }
     }
 }
 
 impl<T> Context<T> for Option<T> {
     #[track_caller]
-    fn context(self, doing: impl Into<Cow<'static, str>>) -> Result<T, TaskError> {
+    fn context(self, message: impl Into<Cow<'static, str>>) -> Result<T, TaskError> {
         match self {
             Some(value) => Ok(value),
-            None => Err(TaskError::msg(doing)),
+            None => Err(TaskError::msg(message)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A sink that keeps what it is told, for tests and for programs that embed.
+//! [`CaptureSink`]: keeps events in memory, for tests and embedding programs.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::event::event::Event;
 use crate::event::sink::Sink;
 
-/// Keeps every event in its JSON form.
+/// Keeps all events in their JSON form.
 ///
 /// ```
 /// use fabrs_core::event::{CaptureSink, Event, Sink};
@@ -22,7 +22,7 @@ pub struct CaptureSink {
 }
 
 impl CaptureSink {
-    /// Returns what has happened so far.
+    /// Returns all events so far.
     pub fn events(&self) -> Vec<Value> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

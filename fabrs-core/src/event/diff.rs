@@ -1,44 +1,46 @@
-//! [`FileDiff`]: what becomes another in a file.
+//! [`FileDiff`]: the diff of a file.
 
 use serde::Serialize;
 
 use crate::controls::escape_all_controls;
-use crate::event::style::{Role, Style};
+use crate::event::style::{Style, TextRole};
 use crate::secret::Redactor;
 
-/// What becomes another in a file.
+/// The diff of a file or directory on a host, or the reason why there is no diff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FileDiff {
-    /// Nothing: the content is there already.
+    /// The content is equal.
     None,
-    /// These lines, as a unified diff with three lines around each change; of a file that is not there yet, every line.
+    /// A unified diff with three lines of context. For a new file, it contains all lines.
     Lines(String),
-    /// What becomes another in a folder, a line for each entry as `rsync --itemize-changes` prints it.
+    /// The changes in a directory, one line for each entry in the format of
+    /// `rsync --itemize-changes`.
     Entries(Vec<String>),
-    /// Some of its bytes, but it is no text.
+    /// The content differs and is not text.
     Binary,
-    /// Not everybody on the host may read it, so it may be a secret of which nobody here knows: it is not shown.
+    /// The content differs and is not shown. Not all users of the host may read the file, so it may
+    /// contain an unknown secret.
     Private,
-    /// It could not be read, for this reason; it may be written all the same.
+    /// The file could not be read, for this reason. The upload may still succeed.
     Unread(String),
-    /// Too much to be shown: the old file or the new one is larger than 1 MiB.
+    /// The old or the new file is larger than 1 MiB.
     Large,
-    /// It is not shown, and was not looked at: the new content is a secret.
+    /// The new content is a [`Secret`](crate::Secret). It is neither compared nor shown.
     Secret,
 }
 
 impl FileDiff {
-    /// Returns it as lines for people.
+    /// Returns the lines for a terminal.
     pub(super) fn lines(&self, path: &str, style: Style) -> Vec<String> {
-        let said = match self {
+        let text = match self {
             Self::Lines(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(text);
-                return text.split('\n').enumerate().map(|(n, line)| painted(n, line, style)).collect();
+                return text.split('\n').enumerate().map(|(n, line)| diff_line(n, line, style)).collect();
             }
             Self::Entries(entries) if !entries.is_empty() => {
-                return entries.iter().map(|entry| entry_painted(entry, style)).collect();
+                return entries.iter().map(|entry| entry_line(entry, style)).collect();
             }
             Self::Entries(_) => "nothing differs",
             Self::None => "the same content",
@@ -48,10 +50,10 @@ impl FileDiff {
             Self::Large => "too large to be compared",
             Self::Secret => "a secret, not compared",
         };
-        vec![format!("{path}: {said}")]
+        vec![format!("{path}: {text}")]
     }
 
-    /// Returns it without the secrets of a run.
+    /// Returns the diff with secrets redacted.
     pub(super) fn redacted(&self, redactor: &Redactor) -> Self {
         match self {
             Self::Lines(text) => Self::Lines(redactor.text(text).into_owned()),
@@ -64,25 +66,25 @@ impl FileDiff {
     }
 }
 
-/// Paints an entry by whether it is new, or goes.
-fn entry_painted(entry: &str, style: Style) -> String {
+/// Returns an entry in the colour of its change: added or removed.
+fn entry_line(entry: &str, style: Style) -> String {
     let text = escape_all_controls(entry);
     match entry.split(' ').next() {
-        Some("*deleting") => style.paint(Role::Removed, &text),
-        Some(signs) if signs.ends_with('+') => style.paint(Role::Added, &text),
+        Some("*deleting") => style.paint(TextRole::Removed, &text),
+        Some(signs) if signs.ends_with('+') => style.paint(TextRole::Added, &text),
         _ => text,
     }
 }
 
-/// Paints a line by the sign that it begins with, but the two that name the file; and spells out what a terminal would obey:
-/// half of it is the host's.
-fn painted(number: usize, line: &str, style: Style) -> String {
+/// Returns a line of a diff in the colour of its sign. The first two lines name the file. Control
+/// characters are escaped, because the old content comes from the host.
+fn diff_line(number: usize, line: &str, style: Style) -> String {
     let line = line.split('\t').map(escape_all_controls).collect::<Vec<_>>().join("\t");
     let role = match line.as_bytes() {
-        _ if number < 2 => Role::Command,
-        [b'-', ..] => Role::Removed,
-        [b'+', ..] => Role::Added,
-        [b'@', ..] => Role::Hint,
+        _ if number < 2 => TextRole::Command,
+        [b'-', ..] => TextRole::Removed,
+        [b'+', ..] => TextRole::Added,
+        [b'@', ..] => TextRole::Hint,
         _ => return line,
     };
     style.paint(role, &line)

@@ -1,4 +1,4 @@
-//! [`Event`]: everything that can happen in a run.
+//! [`Event`]: everything that a run reports.
 
 use std::time::Duration;
 
@@ -12,64 +12,68 @@ use crate::event::stream::Stream;
 use crate::host::Host;
 use crate::output::ExitStatus;
 
-/// Something that happened.
+/// An event of a run.
 ///
-/// Serialised with `event` as the tag, in snake case: what `--json` prints, a line an event.
+/// Serialized with the name in snake case as the tag `event`. `--json` prints one event per line.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A task begins on a host; on none for a task that runs here.
+    /// A task starts. A task without a host runs on this machine.
     TaskStarted {
-        /// The task's name.
+        /// The name of the task.
         task: &'a str,
-        /// The host, where it has one.
+        /// The host, if the task runs on one.
         host: Option<&'a Host>,
     },
-    /// A task ended on a host, or will not begin there.
+    /// A task ended on a host, or will not start there.
     TaskEnded {
-        /// The task's name.
+        /// The name of the task.
         task: &'a str,
-        /// The host, where it has one.
+        /// The host, if the task runs on one.
         host: Option<&'a Host>,
-        /// What came of it.
+        /// The outcome.
         outcome: OutcomeKind,
-        /// How long it took; nothing where it never began.
+        /// The duration. It is zero if the task did not start.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
-        /// Why, where it is not [`OutcomeKind::Ok`].
+        /// The reason, unless the outcome is [`OutcomeKind::Ok`].
         error: Option<&'a Error>,
     },
-    /// A command is on its way to a host; in a dry run, to the plan.
+    /// A command starts on a host. In a dry run, the command is added to the plan.
     CommandStarted {
-        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the command within its client, starting at 1. All events of one command
+        /// have the same number.
         id: u64,
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// The command as quoted.
+        /// The quoted command line.
         command: &'a str,
-        /// Whether the user asked to see the command line.
+        /// Whether the user wants to see the command line (`.echo()`, `-e`).
         is_echoed: bool,
     },
-    /// Whole lines of output, each with its line end; the last of a stream may have none.
+    /// Complete lines of output with their line ends. The last line of a stream may have no line
+    /// end.
     OutputLines {
-        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the command within its client, starting at 1. All events of one command
+        /// have the same number.
         id: u64,
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// Which stream.
+        /// The stream.
         stream: Stream,
         /// The lines.
         #[serde(serialize_with = "lossy")]
         text: &'a [u8],
     },
-    /// Output as it came, for a sink that passes it on byte for byte.
+    /// Output as received, for a sink that forwards bytes unchanged.
     OutputBytes {
-        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the command within its client, starting at 1. All events of one command
+        /// have the same number.
         id: u64,
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// Which stream.
+        /// The stream.
         stream: Stream,
         /// The bytes.
         #[serde(serialize_with = "lossy")]
@@ -77,118 +81,123 @@ pub enum Event<'a> {
     },
     /// A command ended.
     CommandEnded {
-        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the command within its client, starting at 1. All events of one command
+        /// have the same number.
         id: u64,
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// The command as quoted.
+        /// The quoted command line.
         command: &'a str,
-        /// The exit status or the signal; none if the command did not start or its end is not known.
+        /// The exit status or signal. `None` if the command did not start or its end is unknown.
         status: Option<&'a ExitStatus>,
-        /// The reason if the command did not end by itself: no connection, a lost connection, a timeout, a stop.
+        /// The reason if the command did not end by itself: no connection, a lost connection, a
+        /// timeout or a stop.
         error: Option<&'a Error>,
-        /// How long it took.
+        /// The duration of the command.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
     },
-    /// What a file that is put changes, told before it is written: only where that was asked for.
+    /// The diff of a changed file, emitted before the upload if diffs are on.
     Diff {
         /// The host.
         host: &'a Host,
-        /// What is done: `put conf/x -> /etc/x`.
+        /// The operation: `put conf/x -> /etc/x`.
         operation: &'a str,
         /// The path of the file on the host.
         path: &'a str,
-        /// The difference.
+        /// The diff.
         diff: &'a FileDiff,
     },
-    /// Contents are on their way: told where that takes longer than half a second, a few times a second.
+    /// The progress of a transfer. Emitted a few times a second if the transfer takes longer than
+    /// half a second.
     Progress {
-        /// Which transfer of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the transfer within its client, starting at 1. All events of one transfer
+        /// have the same number.
         id: u64,
         /// The host.
         host: &'a Host,
-        /// What is done: `put app.tar -> /srv/`.
+        /// The operation: `put app.tar -> /srv/`.
         operation: &'a str,
-        /// How many bytes have gone so far; fewer than there are where some are on the host already.
+        /// The number of transferred bytes. Bytes that the host has already are not transferred.
         done_bytes: u64,
-        /// How many there are.
+        /// The total number of bytes.
         total_bytes: u64,
-        /// Since when they are on their way.
+        /// The time since the start of the transfer.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
-        /// Whether they are on their way no more, whatever came of them: the last of its kind.
+        /// Whether the transfer has ended, with any result. The last event of a transfer.
         is_finished: bool,
     },
-    /// Files were transferred, as far as they differed.
+    /// A transfer ended.
     Transferred {
         /// The host.
         host: &'a Host,
-        /// What was done: `put conf -> /etc/shop`.
+        /// The operation: `put conf -> /etc/shop`.
         operation: &'a str,
-        /// How many files were written.
+        /// The number of written files. Unchanged files are not written.
         changed: usize,
-        /// How many there are.
+        /// The number of files in the source.
         files: usize,
-        /// How many were removed.
+        /// The number of removed files.
         removed: usize,
     },
-    /// A dry run came to a change and did not make it.
+    /// A dry run planned a change and did not make it.
     Planned {
-        /// Where; nowhere for an effect.
+        /// The host. `None` for an effect.
         host: Option<&'a Host>,
-        /// The command as quoted, the transfer (`put conf -> /etc/shop`), or the effect's name.
+        /// The quoted command, the transfer (`put conf -> /etc/shop`), or the name of the effect.
         operation: &'a str,
-        /// Whether it is a command.
+        /// Whether the operation is a command.
         #[serde(skip)]
         is_command: bool,
     },
-    /// A dry run read something that changes planned before it would have altered.
+    /// A dry run read a host after it had planned changes there. The result does not include these
+    /// changes.
     StaleRead {
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// The command that read.
+        /// The command that read the host.
         command: &'a str,
-        /// How many changes were planned on this host before it.
+        /// The number of changes planned on this host before.
         planned_changes: usize,
     },
-    /// A value was settled once for all hosts.
+    /// A value was computed once for all hosts.
     Once {
-        /// Its name.
+        /// The name.
         name: &'a str,
         /// The value.
         value: &'a serde_json::Value,
     },
-    /// A task says something to whoever called it.
+    /// A message or a result of a task.
     Message {
-        /// The host that it is said of, if any.
+        /// The host of the message, if there is one.
         host: Option<&'a Host>,
-        /// Whether it is a result, or only beside the work.
+        /// Stdout for a result, stderr for a message.
         stream: Stream,
-        /// Lines; the last may have no end.
+        /// The lines. The last line may have no line end.
         text: &'a str,
     },
-    /// A command failed and is tried again after a pause: [`Command::retry`](crate::Command::retry) and
-    /// [`Command::until`](crate::Command::until).
+    /// A command failed and is retried after a pause. See [`Command::retry`](crate::Command::retry)
+    /// and [`Command::until`](crate::Command::until).
     Retry {
         /// The host.
         host: &'a Host,
-        /// The command as quoted.
+        /// The quoted command line.
         command: &'a str,
         /// The reason: `exit status 7`.
         reason: &'a str,
-        /// The number of the next attempt; the first attempt is 1.
+        /// The number of the next attempt. The first attempt is 1.
         attempt: u32,
-        /// The number of attempts, if it is limited.
+        /// The maximum number of attempts, if there is one.
         max_attempts: Option<u32>,
         /// The pause before the next attempt.
         #[serde(serialize_with = "seconds")]
         pause: Duration,
-        /// The time left, if it is limited.
+        /// The remaining time, if there is a time limit.
         #[serde(serialize_with = "some_seconds")]
         time_left: Option<Duration>,
     },
-    /// The shell line after `--` has a result on a host.
+    /// The shell line after `--` ended on a host.
     ShellLineEnded {
         /// The line.
         line: &'a str,
@@ -199,38 +208,41 @@ pub enum Event<'a> {
         /// The reason, unless the outcome is [`OutcomeKind::Ok`] or [`OutcomeKind::NotStarted`].
         error: Option<&'a Error>,
     },
-    /// All hosts of a task, or of the shell line, have an outcome.
+    /// The outcomes of a task, or of the shell line, on all hosts.
     Summary {
-        /// The name of the task, or the line.
+        /// The name of the task, or the shell line.
         name: &'a str,
         /// Whether the task ran on this machine, without a host.
         is_local: bool,
-        /// The outcome of each host, in plan order. Serialized as a list of hosts for each outcome.
+        /// The outcome of each host in plan order. Serialized as a list of hosts for each outcome.
         #[serde(serialize_with = "by_outcome")]
         outcomes: &'a [(Host, OutcomeKind)],
     },
-    /// The run has ended: the last event.
+    /// The run ended. This is the last event.
     RunEnded {
         /// The exit code of `fab`.
         exit_code: u8,
-        /// The outcomes of all tasks and of the line. Serialized as the number of hosts for each outcome.
+        /// The outcomes of all tasks and of the shell line. Serialized as the number of hosts for
+        /// each outcome.
         #[serde(serialize_with = "counts")]
         outcomes: &'a [(Host, OutcomeKind)],
-        /// The reason if the run as a whole failed: wrong arguments, a broken fabrs.toml, no host.
+        /// The reason if the run failed as a whole: invalid arguments, an invalid fabrs.toml, no
+        /// host.
         error: Option<&'a Error>,
     },
-    /// A command was told to end and it is not known that it did.
+    /// A command was stopped, and its end is not confirmed. It may still be running.
     UnconfirmedStop {
-        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        /// The number of the command within its client, starting at 1. All events of one command
+        /// have the same number.
         id: u64,
-        /// Where.
+        /// The host.
         host: &'a Host,
-        /// The command as quoted.
+        /// The quoted command line.
         command: &'a str,
     },
-    /// Something the user should know that is no failure.
+    /// A warning, which is not a failure.
     Warning {
-        /// Where, if anywhere.
+        /// The host, if the warning is about one.
         host: Option<&'a Host>,
         /// The text.
         text: &'a str,

@@ -1,4 +1,4 @@
-//! Numbers, durations and names in words, for [`Notes`](super::formatter::Notes).
+//! Text forms of counts, durations and names.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use crate::controls::escape_all_controls;
 use crate::event::outcome_kind::OutcomeKind;
 use crate::host::Host;
 
-/// Puts all lines but the first below it.
-pub(super) fn below(text: &str) -> String {
+/// Indents all lines except the first.
+pub(super) fn indent_continuation(text: &str) -> String {
     text.trim_end().replace('\n', "\n  ")
 }
 
-/// Returns in words how many files a transfer has written and removed.
-pub(super) fn written(changed: usize, files: usize, removed: usize) -> String {
+/// Returns the numbers of written and removed files as text.
+pub(super) fn files_written(changed: usize, files: usize, removed: usize) -> String {
     let came = match (changed, files) {
         (0, 0) if removed > 0 => String::new(),
         (0, _) if removed > 0 => "none written".to_owned(),
@@ -29,11 +29,11 @@ pub(super) fn written(changed: usize, files: usize, removed: usize) -> String {
     came + &gone
 }
 
-/// How many columns of a command or a line are shown where it is only named.
+/// The maximum width of a shell line that names something, in columns.
 const MAX_NAME_WIDTH: usize = 40;
 
-/// Returns a command or a line in one short line that names it.
-pub(super) fn shortened(text: &str) -> String {
+/// Returns a command or a shell line as one short line.
+pub(super) fn truncated(text: &str) -> String {
     let words = escape_all_controls(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if words.chars().count() <= MAX_NAME_WIDTH {
         return words;
@@ -42,22 +42,22 @@ pub(super) fn shortened(text: &str) -> String {
     format!("{}...", start.trim_end())
 }
 
-/// Writes a pause or the time that is left: `12 s`, `0.5 s`.
-pub(super) fn duration(duration: Duration) -> String {
+/// Formats a pause or a remaining time: `12 s`, `0.5 s`.
+pub(super) fn short_duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 2.0 || seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
 }
 
-/// Writes how long something took as people say it: `0.4 s`, `2 min 5 s`.
-pub(super) fn seconds(elapsed: Duration) -> String {
+/// Formats a duration: `0.4 s`, `2 min 5 s`.
+pub(super) fn elapsed_time(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         whole @ 0..60 => format!("{whole}.{} s", elapsed.subsec_millis() / 100),
         whole => format!("{} min {} s", whole / 60, whole % 60),
     }
 }
 
-/// Returns in words how a command ended, where a value is what one left.
-pub(super) fn command_end(value: &serde_json::Value) -> Option<String> {
+/// Returns the result of a command as text, if the value is a serialized [`Output`](crate::Output).
+pub(super) fn once_command_result(value: &serde_json::Value) -> Option<String> {
     let host = value.get("host")?.as_str()?;
     value.get("command")?.as_str()?;
     let status = value.get("status")?;
@@ -70,9 +70,9 @@ pub(super) fn command_end(value: &serde_json::Value) -> Option<String> {
     Some(format!("{end} on {host}"))
 }
 
-/// Returns the hosts of each outcome, as people write them: `27 ok, 2 failed (web1, web2)`. The hosts are in a form that
-/// `-H` accepts.
-pub(super) fn summed_up(outcomes: &[(Host, OutcomeKind)], local: bool) -> String {
+/// Returns the hosts of each outcome: `27 ok, 2 failed (web1, web2)`. `-H` accepts the form of the
+/// hosts.
+pub(super) fn summary(outcomes: &[(Host, OutcomeKind)], local: bool) -> String {
     let mut by_word: BTreeMap<usize, (OutcomeKind, Vec<String>)> = BTreeMap::new();
     for (host, word) in outcomes {
         let rank = OutcomeKind::ALL.iter().position(|known| known == word).unwrap_or(OutcomeKind::ALL.len());
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_people_say_them() {
-        let case = |millis, text| assert_eq!(seconds(Duration::from_millis(millis)), text);
+        let case = |millis, text| assert_eq!(elapsed_time(Duration::from_millis(millis)), text);
         case(49, "0.0 s");
         case(12_340, "12.3 s");
         case(59_999, "59.9 s");
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn pauses_and_limits_are_whole_seconds_unless_they_are_short() {
-        let case = |millis, text| assert_eq!(duration(Duration::from_millis(millis)), text);
+        let case = |millis, text| assert_eq!(short_duration(Duration::from_millis(millis)), text);
         case(12_340, "12 s");
         case(8_970, "9 s");
         case(1_500, "1.5 s");

@@ -1,53 +1,55 @@
-//! [`Notes`]: what is told to people besides the output of commands, the same in every sink that prints.
+//! [`EventFormatter`]: events as text for people, shared by all printing sinks.
 
 use std::fmt::Write as _;
 
 use crate::controls::{escape_controls, escape_except_colours};
 use crate::error::{Error, GroupedErrors};
 use crate::event::event::Event;
-use crate::event::format::summed_up;
-use crate::event::format::{below, command_end, duration, seconds, shortened, written};
-use crate::event::map_texts::with_texts;
+use crate::event::format::{
+    elapsed_time, files_written, indent_continuation, once_command_result, short_duration, summary, truncated,
+};
+use crate::event::map_texts::map_texts;
 use crate::event::outcome_kind::OutcomeKind;
-use crate::event::shown_errors::{Failure, Failures, Form};
-use crate::event::style::{Name, Prefix, Role, Style};
+use crate::event::shown_errors::{ErrorForm, ErrorToShow, ShownErrors};
+use crate::event::style::{HostLabel, Prefix, Style, TextRole};
 use crate::host::Host;
 
-/// Writes events as lines for people; they belong on stderr.
+/// Formats all events except output as lines for stderr.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(super) struct EventFormatter {
     prefix: Prefix,
     style: Style,
-    /// Whether only the blocks of errors are shown of tasks that failed.
-    only_blocks: bool,
-    failures: Failures,
+    /// Whether a failed task is shown only by its error block.
+    only_error_blocks: bool,
+    failures: ShownErrors,
 }
 
-impl Notes {
-    /// Writes lines with `prefix` in front where they belong to a host.
+impl EventFormatter {
+    /// Makes a formatter that puts `prefix` in front of the lines of a host.
     pub(super) fn new(prefix: Prefix, style: Style) -> Self {
-        Self { prefix, style, only_blocks: false, failures: Failures::default() }
+        Self { prefix, style, only_error_blocks: false, failures: ShownErrors::default() }
     }
 
-    /// Leaves out the line of a host with the same error as another.
-    pub(super) fn only_blocks(self) -> Self {
-        Self { only_blocks: true, ..self }
+    /// Omits the line for a host with the same error as another host.
+    pub(super) fn only_error_blocks(self) -> Self {
+        Self { only_error_blocks: true, ..self }
     }
 
-    /// Returns whole lines, or nothing where the event is none for people or is output. Text of others is shown, and never
-    /// obeyed by the terminal.
+    /// Returns complete lines. Returns an empty text for output and for events without a text form.
+    /// Control characters are escaped, so that the terminal does not execute them.
     pub(super) fn text(&self, event: &Event<'_>) -> String {
-        with_texts(event, escape_controls, |event| self.of(event))
+        map_texts(event, escape_controls, |event| self.of(event))
     }
 
     fn of(&self, event: &Event<'_>) -> String {
         match event {
             Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
-                // These are the consequence of what is told elsewhere; the summary names them.
+                // The reason of these outcomes is reported by other events. The summary names the
+                // hosts.
                 OutcomeKind::NotStarted | OutcomeKind::Cancelled => String::new(),
                 OutcomeKind::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.message())),
-                OutcomeKind::Incomplete => self.line(*host, &planned_up_to(error)),
+                OutcomeKind::Incomplete => self.line(*host, &plan_end_text(error)),
                 OutcomeKind::Ok | OutcomeKind::Failed | OutcomeKind::Lost | OutcomeKind::Unreachable => {
                     self.error(task, *host, *outcome, error)
                 }
@@ -60,16 +62,16 @@ impl Notes {
                 | OutcomeKind::Lost
                 | OutcomeKind::Unreachable
                 | OutcomeKind::Incomplete => {
-                    self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
+                    self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), elapsed_time(*elapsed)))
                 }
             },
             Event::CommandStarted { host, command, is_echoed: true, .. } => self.command(Some(*host), "$ ", command),
             Event::Planned { host: Some(host), operation: what, is_command: runs } => {
                 self.command(Some(*host), if *runs { "would run: " } else { "would " }, what)
             }
-            Event::Planned { host: None, operation: what, .. } => format!("would: {}\n", below(what)),
+            Event::Planned { host: None, operation: what, .. } => format!("would: {}\n", indent_continuation(what)),
             Event::Transferred { host, operation: what, changed, files, removed } => {
-                self.command(Some(*host), "", &format!("{what}: {}", written(*changed, *files, *removed)))
+                self.command(Some(*host), "", &format!("{what}: {}", files_written(*changed, *files, *removed)))
             }
             Event::Diff { host, path, diff: difference, .. } => {
                 let prefix = self.prefix.of(Some(*host), self.style);
@@ -81,8 +83,8 @@ impl Notes {
             }
             Event::Once { name, value } => match value {
                 serde_json::Value::Null => format!("once: {name}\n"),
-                serde_json::Value::String(text) => format!("once: {name} = {}\n", below(text)),
-                value => match command_end(value) {
+                serde_json::Value::String(text) => format!("once: {name} = {}\n", indent_continuation(text)),
+                value => match once_command_result(value) {
                     Some(end) => format!("once: {name}: {end}\n"),
                     None => format!("once: {name} = {value}\n"),
                 },
@@ -93,17 +95,18 @@ impl Notes {
             Event::Warning { host, text } => self.warning(*host, text),
             Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left } => {
                 let of = attempts.map_or_else(String::new, |attempts| format!(" of {attempts}"));
-                // Whoever waits for a condition knows the time; whoever counts attempts knows the pause.
+                // With a time limit, the user sees the remaining time. With a number of attempts,
+                // the user sees the pause.
                 let when = match left {
-                    Some(left) => format!(", {} left", duration(*left)),
+                    Some(left) => format!(", {} left", short_duration(*left)),
                     None if pause.is_zero() => String::new(),
-                    None => format!(", in {}", duration(*pause)),
+                    None => format!(", in {}", short_duration(*pause)),
                 };
-                let what = format!("`{}`: {}", shortened(command), below(reason));
+                let what = format!("`{}`: {}", truncated(command), indent_continuation(reason));
                 self.line(Some(*host), &format!("{what}, trying again (attempt {attempt}{of}{when})"))
             }
             Event::Summary { name, is_local: local, outcomes } => {
-                format!("{}{}: {}\n", self.pending(), shortened(name), summed_up(outcomes, *local))
+                format!("{}{}: {}\n", self.pending(), truncated(name), summary(outcomes, *local))
             }
             Event::RunEnded { .. } => self.pending(),
             Event::ShellLineEnded { .. }
@@ -116,31 +119,33 @@ impl Notes {
         }
     }
 
-    /// Returns the block of an error, or one line if another host has met an equal error in the same task.
+    /// Returns the block of an error, or one line if another host has an equal error in the same
+    /// task.
     fn error(&self, task: &str, host: Option<&Host>, outcome: OutcomeKind, error: &Error) -> String {
-        let Failure { before, form } = self.failures.add(task, host, error);
+        let ErrorToShow { before, form } = self.failures.add(task, host, error);
         let text = match form {
-            Form::Block => self.block(&error.block().to_string()),
-            Form::SameAs(first) if !self.only_blocks => {
-                let text = format!("task {task}: {} (same error as {})", outcome.as_str(), Name(Some(&first)));
+            ErrorForm::Block => self.block(&error.block().to_string()),
+            ErrorForm::SameAs(first) if !self.only_error_blocks => {
+                let text = format!("task {task}: {} (same error as {})", outcome.as_str(), HostLabel(Some(&first)));
                 self.line(host, &text)
             }
-            Form::SameAs(_) | Form::Known => String::new(),
+            ErrorForm::SameAs(_) | ErrorForm::Known => String::new(),
         };
         self.blocks(&before) + &text
     }
 
-    /// Notes that a task has started on a host. Returns the blocks of errors that several hosts have met in the task before.
+    /// Records the start of a task on a host. Returns the error blocks of the previous task that
+    /// concern several hosts.
     pub(super) fn started(&self, task: &str, host: Option<&Host>) -> String {
         self.blocks(&self.failures.start(task, host))
     }
 
-    /// Returns the blocks of errors that several hosts have met since the last call.
+    /// Returns the error blocks that concern several hosts, since the last call.
     pub(super) fn pending(&self) -> String {
         self.blocks(&self.failures.take())
     }
 
-    /// Returns the blocks of errors that at least two hosts have met.
+    /// Returns the error blocks of at least two hosts.
     fn blocks(&self, grouped: &GroupedErrors) -> String {
         grouped.blocks(2).iter().map(|block| self.block(block)).collect()
     }
@@ -154,9 +159,9 @@ impl Notes {
         text
     }
 
-    /// Paints the word that opens a line of an error's block.
+    /// Colours the first word of a line of an error block.
     fn lead(&self, line: &str) -> String {
-        for (word, role) in [("error:", Role::Error), ("hint:", Role::Hint)] {
+        for (word, role) in [("error:", TextRole::Error), ("hint:", TextRole::Hint)] {
             if let Some(rest) = line.strip_prefix(word) {
                 return format!("{}{rest}", self.style.paint(role, word));
             }
@@ -168,13 +173,13 @@ impl Notes {
         format!("{}{}\n", self.prefix.of(host, self.style), escape_except_colours(text))
     }
 
-    /// Shows a command; where it has several lines, the others stand below its first.
+    /// Formats a command. Further lines of the command are placed below its first line.
     fn command(&self, host: Option<&Host>, lead: &str, command: &str) -> String {
         let prefix = self.prefix.of(host, self.style);
         let mut lead = lead.to_owned();
         let mut text = String::new();
         for line in command.lines() {
-            let line = self.style.paint(Role::Command, line);
+            let line = self.style.paint(TextRole::Command, line);
             // Writing to a string can't fail.
             let _ = writeln!(text, "{prefix}{lead}{line}");
             lead = " ".repeat(lead.chars().count().min(2));
@@ -183,15 +188,16 @@ impl Notes {
     }
 
     fn warning(&self, host: Option<&Host>, text: &str) -> String {
-        let word = self.style.paint(Role::Warning, "warning:");
-        let whose = host.map(|host| format!("{}: ", Name(Some(host)))).unwrap_or_default();
-        format!("{word} {whose}{}\n", below(text))
+        let word = self.style.paint(TextRole::Warning, "warning:");
+        let whose = host.map(|host| format!("{}: ", HostLabel(Some(host)))).unwrap_or_default();
+        format!("{word} {whose}{}\n", indent_continuation(text))
     }
 }
 
-/// Returns the line that ends an incomplete plan: the line of the task, and the command whose result it needs.
-fn planned_up_to(error: &Error) -> String {
-    let at = error.place().map(|at| format!(" ({at})")).unwrap_or_default();
+/// Returns the last line of an incomplete plan: the line of the task, and the command with the
+/// missing result.
+fn plan_end_text(error: &Error) -> String {
+    let at = error.code_location().map(|at| format!(" ({at})")).unwrap_or_default();
     let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
     format!("planned up to here{at}: {}{hint}", error.message())
 }
@@ -208,7 +214,7 @@ mod tests {
 
     #[track_caller]
     fn case(event: &Event<'_>, text: &str) {
-        assert_eq!(Notes::new(Prefix::Host, Style::Plain).text(event), text);
+        assert_eq!(EventFormatter::new(Prefix::Host, Style::Plain).text(event), text);
     }
 
     fn ended<'a>(host: &'a Host, outcome: OutcomeKind, error: Option<&'a Error>) -> Event<'a> {
@@ -270,8 +276,8 @@ mod tests {
         };
         let gone = Event::Transferred { host: &host, operation: "remove /b", changed: 0, files: 0, removed: 1 };
         case(&gone, "[web1] remove /b: removed\n");
-        case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files written, 1 removed\n");
-        case(&sync(0, 4), "[web1] sync a -> /b: none written, 4 removed\n");
+        case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files files_written, 1 removed\n");
+        case(&sync(0, 4), "[web1] sync a -> /b: none files_written, 4 removed\n");
         case(&put(1, 1), "[web1] put a -> /b: written\n");
         case(&put(0, 3), "[web1] put a -> /b: unchanged\n");
         case(&put(2, 3), "[web1] put a -> /b: 2 of 3 files written\n");
@@ -303,58 +309,58 @@ mod tests {
         let (web1, web2): (Host, Host) = (web1(), "web2".parse().unwrap());
         let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(&web1).hint("look at the log");
         let block = "error: web1: `migrate` failed\nhint: look at the log\n";
-        let notes = Notes::new(Prefix::Host, Style::Plain);
-        assert_eq!(notes.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
-        assert_eq!(notes.text(&ended(&web2, OutcomeKind::Failed, Some(&error.clone()))), "");
-        // The same host can't meet one error twice, so this is another one.
-        assert_eq!(notes.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
-        assert_eq!(notes.text(&ended(&web2, OutcomeKind::Failed, Some(&error))), "");
+        let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
+        assert_eq!(formatter.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
+        assert_eq!(formatter.text(&ended(&web2, OutcomeKind::Failed, Some(&error.clone()))), "");
+        // A host can't have one error twice, so this is another error.
+        assert_eq!(formatter.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
+        assert_eq!(formatter.text(&ended(&web2, OutcomeKind::Failed, Some(&error))), "");
     }
 
     #[test]
     fn equal_errors_of_a_task_are_a_block_a_line_each_and_one_block_at_the_end() {
         let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
-        let notes = Notes::new(Prefix::Host, Style::Plain);
+        let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         let failed = |host: &Host| {
             let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(host).hint("look at the log");
-            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)))
+            formatter.text(&ended(host, OutcomeKind::Failed, Some(&error)))
         };
         assert_eq!(failed(&hosts[0]), "error: web1: `migrate` failed\nhint: look at the log\n");
         assert_eq!(failed(&hosts[1]), "[web2] task deploy: failed (same error as web1)\n");
         assert_eq!(failed(&hosts[2]), "[web3] task deploy: failed (same error as web1)\n");
         let block = "error: web1, web2, web3: `migrate` failed\nhint: look at the log\n";
         let outcomes: Vec<(Host, OutcomeKind)> = hosts.iter().map(|host| (host.clone(), OutcomeKind::Failed)).collect();
-        let summary = Event::Summary { name: "deploy", is_local: false, outcomes: &outcomes };
-        assert_eq!(notes.text(&summary), format!("{block}deploy: 3 failed (web1, web2, web3)\n"));
+        let event = Event::Summary { name: "deploy", is_local: false, outcomes: &outcomes };
+        assert_eq!(formatter.text(&event), format!("{block}deploy: 3 failed (web1, web2, web3)\n"));
         let end = Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None };
-        assert_eq!(notes.text(&end), "");
+        assert_eq!(formatter.text(&end), "");
     }
 
     #[test]
     fn the_hosts_of_grouped_errors_are_in_the_order_of_the_plan() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
-        let notes = Notes::new(Prefix::Host, Style::Plain);
+        let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         for host in [&web1, &web2] {
-            notes.text(&Event::TaskStarted { task: "deploy", host: Some(host) });
+            formatter.text(&Event::TaskStarted { task: "deploy", host: Some(host) });
         }
         for host in [&web2, &web1] {
             let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
-            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)));
+            formatter.text(&ended(host, OutcomeKind::Failed, Some(&error)));
         }
         let end = Event::RunEnded { exit_code: 1, outcomes: &[], error: None };
-        assert_eq!(notes.text(&end), "error: web1, web2: `x` failed\n");
+        assert_eq!(formatter.text(&end), "error: web1, web2: `x` failed\n");
     }
 
     #[test]
     fn grouped_errors_are_shown_before_the_next_task_begins() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
-        let notes = Notes::new(Prefix::Host, Style::Plain);
+        let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         for host in [&web1, &web2] {
             let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
-            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)));
+            formatter.text(&ended(host, OutcomeKind::Failed, Some(&error)));
         }
-        assert_eq!(notes.text(&Event::TaskStarted { task: "deploy", host: Some(&web1) }), "[web1] task deploy\n");
-        let next = notes.text(&Event::TaskStarted { task: "next", host: Some(&web1) });
+        assert_eq!(formatter.text(&Event::TaskStarted { task: "deploy", host: Some(&web1) }), "[web1] task deploy\n");
+        let next = formatter.text(&Event::TaskStarted { task: "next", host: Some(&web1) });
         assert_eq!(next, "error: web1, web2: `x` failed\n[web1] task next\n");
     }
 
@@ -364,9 +370,9 @@ mod tests {
             [("web1", OutcomeKind::Ok), ("web2", OutcomeKind::Failed), ("ops@web3:22", OutcomeKind::NotStarted)]
                 .map(|(name, word)| (name.parse().unwrap(), word))
                 .to_vec();
-        let summary = |local, outcomes| Event::Summary { name: "deploy", is_local: local, outcomes };
-        case(&summary(false, &outcomes), "deploy: 1 ok, 1 failed (web2), 1 not started (web3:22)\n");
-        case(&summary(true, &outcomes[..1]), "deploy: ok\n");
+        let event = |local, outcomes| Event::Summary { name: "deploy", is_local: local, outcomes };
+        case(&event(false, &outcomes), "deploy: 1 ok, 1 failed (web2), 1 not started (web3:22)\n");
+        case(&event(true, &outcomes[..1]), "deploy: ok\n");
         let name = "for f in /etc/*.conf; do\n\tgrep -q secret $f\ndone";
         let line = Event::Summary { name, is_local: false, outcomes: &outcomes[..1] };
         case(&line, "for f in /etc/*.conf; do grep -q secr...: 1 ok\n");
@@ -399,14 +405,14 @@ mod tests {
             Event::CommandStarted { id: 1, host: &host, command: "a\nb", is_echoed: true },
             Event::Warning { host: Some(&host), text: "look" },
         ] {
-            let coloured = Notes::new(Prefix::Host, Style::Colour).text(&event);
+            let coloured = EventFormatter::new(Prefix::Host, Style::Colour).text(&event);
             assert!(coloured.contains("\x1b["));
             let text: String = coloured.split('\x1b').enumerate().map(without_sequence).collect();
             case(&event, &text);
         }
     }
 
-    /// Drops the rest of an escape sequence, which all pieces but the first begin with.
+    /// Removes the rest of an escape sequence from every piece except the first.
     fn without_sequence((n, piece): (usize, &str)) -> &str {
         if n == 0 { piece } else { piece.split_once('m').unwrap().1 }
     }

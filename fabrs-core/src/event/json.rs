@@ -1,4 +1,4 @@
-//! [`JsonSink`]: events for programs, a line of JSON each.
+//! [`JsonSink`]: events as JSON lines.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,27 +7,27 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 
 use crate::event::event::Event;
-use crate::event::formatter::Notes;
+use crate::event::formatter::EventFormatter;
 use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Prints every event as one JSON object a line on stdout, and the blocks of errors on stderr.
+/// Prints each event as one line of JSON on stdout, and error blocks on stderr.
 ///
-/// Every line has `event`, the name of the event, and `t`, the seconds since the start of the run. Bytes that are not UTF-8
-/// become `U+FFFD`. Fields and events may be added; existing ones keep their name and meaning.
+/// Each line has `event`, the name of the event, and `t`, the seconds since the start of the run.
+/// Bytes that are not UTF-8 become `U+FFFD`. New versions may add events and fields.
 ///
-/// | `event` | fields besides `event` and `t` |
+/// | `event` | fields in addition to `event` and `t` |
 /// |---|---|
 /// | `task_started` | `task`, `host` |
 /// | `task_ended` | `task`, `host`, `outcome`, `elapsed`, `error` |
 /// | `command_started` | `id`, `host`, `command`, `is_echoed` |
-/// | `output_lines` | `id`, `host`, `stream`, `text`: whole lines of output |
+/// | `output_lines` | `id`, `host`, `stream`, `text`: complete lines of output |
 /// | `output_bytes` | `id`, `host`, `stream`, `bytes`: not in `--json` |
 /// | `command_ended` | `id`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
 /// | `retry` | `host`, `command`, `reason`, `attempt`, `max_attempts`, `pause`, `time_left` |
-/// | `unconfirmed_stop` | `id`, `host`, `command`: it may still be running |
+/// | `unconfirmed_stop` | `id`, `host`, `command`: the command may still be running |
 /// | `diff` | `host`, `operation`, `path`, `diff` |
 /// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished` |
 /// | `transferred` | `host`, `operation`, `changed`, `files`, `removed` |
@@ -36,29 +36,30 @@ use crate::event::style::{Prefix, Style};
 /// | `once` | `name`, `value` |
 /// | `message` | `host`, `stream`, `text` |
 /// | `warning` | `host`, `text` |
-/// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: of the line after `--` |
-/// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task and the line |
+/// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: for the shell line after `--` |
+/// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task and the shell line |
 /// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
 ///
-/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started` or `incomplete`; `outcomes` has each of
-/// them. `elapsed`, `pause` and `time_left` are seconds. `host` is `null` for what has no host.
+/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started`
+/// or `incomplete`. `outcomes` has an entry for each of them. `elapsed`, `pause` and `time_left`
+/// are seconds. `host` is `null` for events without a host.
 ///
 /// `error` is `null`, or an object:
 ///
 /// | field | content |
 /// |---|---|
 /// | `kind` | the [`ErrorKind`](crate::ErrorKind) in snake case: `exit`, `connect`, `host_key`, `usage` |
-/// | `host` | the host that failed, or `null` |
+/// | `host` | the failed host, or `null` |
 /// | `message` | one line without the host |
 /// | `causes` | a list of texts, the nearest cause first |
 /// | `hint` | a text, or `null` |
-/// | `at` | the line of `tasks.rs`, if there is one: `tasks.rs:12` |
-/// | `stdout`, `stderr` | the last lines of output that no `output_lines` event has, if there are any |
+/// | `at` | the line of `tasks.rs`, if it is known: `tasks.rs:12` |
+/// | `stdout`, `stderr` | the last lines of output without an `output_lines` event, if there are any |
 #[derive(Debug)]
 pub struct JsonSink {
-    spool: Arc<OutputQueue>,
+    queue: Arc<OutputQueue>,
     began: Instant,
-    notes: Notes,
+    formatter: EventFormatter,
 }
 
 #[derive(Serialize)]
@@ -69,57 +70,57 @@ struct Line<'a> {
 }
 
 impl JsonSink {
-    /// Prints through `spool`; the run begins now.
-    pub fn new(spool: Arc<OutputQueue>, style: Style) -> Self {
-        Self { spool, began: Instant::now(), notes: Notes::new(Prefix::Host, style).only_blocks() }
+    /// Makes a sink that prints through `queue`. The run starts now.
+    pub fn new(queue: Arc<OutputQueue>, style: Style) -> Self {
+        Self { queue, began: Instant::now(), formatter: EventFormatter::new(Prefix::Host, style).only_error_blocks() }
     }
 }
 
 impl Sink for JsonSink {
     fn event(&self, event: &Event<'_>) {
         match line(self.began.elapsed(), event) {
-            Ok(line) => self.spool.push(Stream::Stdout, &line),
+            Ok(line) => self.queue.push(Stream::Stdout, &line),
             Err(error) => {
                 let text = format!("warning: an event can't be written as JSON: {error}\n");
-                self.spool.push(Stream::Stderr, text.as_bytes());
+                self.queue.push(Stream::Stderr, text.as_bytes());
             }
         }
         let blocks = match event {
-            Event::TaskEnded { error: Some(_), .. } => self.notes.text(event),
-            Event::Summary { .. } | Event::RunEnded { .. } => self.notes.pending(),
-            // Its line is not for stderr.
-            Event::TaskStarted { task, host } => self.notes.started(task, *host),
+            Event::TaskEnded { error: Some(_), .. } => self.formatter.text(event),
+            Event::Summary { .. } | Event::RunEnded { .. } => self.formatter.pending(),
+            // The line about the start is not shown on stderr.
+            Event::TaskStarted { task, host } => self.formatter.started(task, *host),
             _ => return,
         };
-        self.spool.push(Stream::Stderr, blocks.as_bytes());
+        self.queue.push(Stream::Stderr, blocks.as_bytes());
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {
-        self.spool.flush().boxed()
+        self.queue.flush().boxed()
     }
 
     fn pause(&self) {
-        self.spool.pause();
+        self.queue.pause();
     }
 
     fn resume(&self) {
-        self.spool.resume();
+        self.queue.resume();
     }
 
     fn finish(&self) {
-        self.spool.push(Stream::Stderr, self.notes.pending().as_bytes());
-        self.spool.finish();
+        self.queue.push(Stream::Stderr, self.formatter.pending().as_bytes());
+        self.queue.finish();
     }
 }
 
-/// Returns the line of an event that is the whole output of a run: one that ended before it had a sink.
+/// Returns the JSON line of an event, for a run that ended before it had a sink.
 pub fn json_line(event: &Event<'_>) -> String {
     let line = line(Duration::ZERO, event).unwrap_or_default();
     String::from_utf8_lossy(&line).into_owned()
 }
 
 fn line(since: Duration, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
-    // Milliseconds are what a reader can use; the rest would be noise in every line.
+    // Milliseconds are precise enough for readers of the log.
     let t = (since.as_secs_f64() * 1000.0).round() / 1000.0;
     let mut line = serde_json::to_vec(&Line { t, event })?;
     line.push(b'\n');
@@ -133,10 +134,10 @@ mod tests {
     use super::*;
     use crate::error::{Error, ErrorKind};
     use crate::event::outcome_kind::OutcomeKind;
-    use crate::event::testing::{printed, web1};
+    use crate::event::testing::{output_of, web1};
     use crate::output::{ExitStatus, Signal};
 
-    /// Compares the line of an event with the fields that follow its name.
+    /// Compares the line of an event with the fields after its name.
     #[track_caller]
     fn case(event: &Event<'_>, name: &str, fields: &str) {
         let line = line(Duration::from_micros(1_234_600), event).unwrap();
@@ -270,7 +271,7 @@ mod tests {
             Event::Warning { host: None, text: "look" },
             Event::TaskEnded { task: "t", host: Some(&host), outcome, elapsed: Duration::ZERO, error: Some(&error) },
         ];
-        let (stdout, stderr) = printed(|spool| JsonSink::new(spool, Style::Plain), &events);
+        let (stdout, stderr) = output_of(|queue| JsonSink::new(queue, Style::Plain), &events);
         assert_eq!(stderr, "error: web1: no route\n");
         let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);

@@ -22,19 +22,20 @@ pub(super) fn some_seconds<S: Serializer>(duration: &Option<Duration>, serialize
     duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
-/// Writes `{"ok": ["web1"], "failed": [], ..}`: every outcome is there.
+/// Writes `{"ok": ["web1"], "failed": [], ..}` with all outcomes.
 pub(super) fn by_outcome<S: Serializer>(outcomes: &[(Host, OutcomeKind)], serializer: S) -> Result<S::Ok, S::Error> {
     let of = |wanted| outcomes.iter().filter(move |(_, word)| *word == wanted).map(|(host, _)| host);
     serializer.collect_map(OutcomeKind::ALL.iter().map(|word| (word, of(*word).collect::<Vec<_>>())))
 }
 
-/// Writes `{"ok": 27, "failed": 2, ..}`: every outcome is there.
+/// Writes `{"ok": 27, "failed": 2, ..}` with all outcomes.
 pub(super) fn counts<S: Serializer>(outcomes: &[(Host, OutcomeKind)], serializer: S) -> Result<S::Ok, S::Error> {
     let of = |wanted| outcomes.iter().filter(|(_, word)| *word == wanted).count();
     serializer.collect_map(OutcomeKind::ALL.iter().map(|word| (word, of(*word))))
 }
 
-/// Writes an object: `kind`, `host`, `message`, `causes`, `hint`, and `at`, `stdout`, `stderr` where an error has them.
+/// Writes an object with `kind`, `host`, `message`, `causes` and `hint`, and with `at`, `stdout`
+/// and `stderr` if they are known.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let block = self.block();
@@ -44,7 +45,11 @@ impl Serialize for Error {
         fields.serialize_entry("message", self.message())?;
         fields.serialize_entry("causes", &self.causes())?;
         fields.serialize_entry("hint", &block.hint())?;
-        let optional = [("at", self.place()), ("stdout", block.unseen("stdout")), ("stderr", block.unseen("stderr"))];
+        let optional = [
+            ("at", self.code_location()),
+            ("stdout", block.unshown_output("stdout")),
+            ("stderr", block.unshown_output("stderr")),
+        ];
         for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             fields.serialize_entry(name, &value)?;
         }
@@ -52,7 +57,7 @@ impl Serialize for Error {
     }
 }
 
-/// Writes the name of a kind in snake case: `host_key`.
+/// Writes the name of the kind in snake case: `host_key`.
 impl Serialize for ErrorKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut name = String::new();

@@ -1,4 +1,4 @@
-//! The texts of an event, each replaced by another.
+//! Replaces the texts of an event.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::event::event::Event;
 
-/// Passes an event on with each of its texts replaced, except for output, errors and differences.
-pub(super) fn with_texts<T>(
+/// Passes the event to `pass` with all texts mapped, except output, errors and diffs.
+pub(super) fn map_texts<T>(
     event: &Event<'_>,
     map: impl Fn(&str) -> Cow<'_, str>,
     pass: impl FnOnce(&Event<'_>) -> T,
@@ -26,7 +26,7 @@ pub(super) fn with_texts<T>(
     }
 }
 
-/// What of an event a person has written or a program has found.
+/// A text of an event.
 enum Text<'a> {
     Line(&'a str),
     Value(&'a str, &'a Value),
@@ -56,7 +56,7 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
     }
 }
 
-/// Returns an event with another text in the place of its own.
+/// Returns the event with another text.
 fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
     let mut event = event.clone();
     match &mut event {

@@ -1,7 +1,8 @@
-//! What happens in a run, as one type, and who is told.
+//! Events of a run, and the sinks that show or store them.
 //!
-//! An [`Event`] is the only thing that goes up besides return values. Everything below makes events; only a [`Sink`]
-//! shows or stores them, and a sink never makes its caller wait.
+//! Events and return values are the only results that flow up from the lower layers. All other
+//! modules emit events. Only a [`Sink`] shows or stores them, and a sink never blocks the emitting
+//! code.
 
 mod capture;
 mod diff;

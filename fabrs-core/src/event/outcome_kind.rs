@@ -1,26 +1,27 @@
-//! The outcome of a task on a host, as one word.
+//! [`OutcomeKind`]: the outcome of a task on a host, as one word.
 
 use serde::Serialize;
 
-/// What came of a task on a host, as one word: the same in the summary, the JSON lines and the docs.
+/// The outcome of a task on a host, as one word. Summaries, JSON lines and the docs use the same
+/// words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// Done.
+    /// Success.
     Ok,
-    /// It failed, and how is known.
+    /// Failure with a known reason.
     Failed,
-    /// The connection was lost: it may or may not have happened.
+    /// The connection was lost. The task may have been completed.
     Lost,
-    /// The host could not be reached, or refused the login.
+    /// The host could not be reached, or rejected the login.
     Unreachable,
-    /// It was left out on purpose.
+    /// The host was skipped on purpose.
     Skipped,
-    /// The run ended before this host's turn. Nothing was started there.
+    /// The run ended before the task started on this host.
     NotStarted,
-    /// The run was stopped while it was on its way.
+    /// The run was stopped while the task ran on this host.
     Cancelled,
-    /// A dry run planned it up to the line that needs the result of a command that was not run.
+    /// The plan of a dry run ends early: the task needs the result of a command that did not run.
     Incomplete,
 }
 
@@ -37,7 +38,7 @@ impl OutcomeKind {
         Self::Incomplete,
     ];
 
-    /// Returns the word as it is written for people: `not started`.
+    /// Returns the text form: `not started`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -1,4 +1,4 @@
-//! [`PassthroughSink`]: the bytes of one command, as if it had run here.
+//! [`PassthroughSink`]: the output of one command, unchanged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,31 +7,33 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::controls::escape_controls;
 use crate::event::event::Event;
-use crate::event::formatter::Notes;
+use crate::event::formatter::EventFormatter;
 use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::{Granularity, Sink};
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
+/// Forwards the output of one command byte by byte, stdout to stdout and stderr to stderr, as
+/// `ssh host command` does.
 ///
-/// Errors and warnings go to stderr as [`Plain`](super::PlainSink) writes them, without a prefix. The plan of a dry run has the
-/// host in front of each line. The start and the success of a task are not shown.
+/// Errors and warnings go to stderr in the format of [`PlainSink`](crate::event::PlainSink),
+/// without a prefix. In a dry run each planned line has the host in front. The start and the
+/// success of a task are not shown.
 #[derive(Debug)]
 pub struct PassthroughSink {
-    spool: Arc<OutputQueue>,
-    notes: Notes,
-    /// The notes of a dry run, with the host: a plan says where.
-    plan: Notes,
-    /// Whether the command left stderr in the middle of a line.
+    queue: Arc<OutputQueue>,
+    formatter: EventFormatter,
+    /// The formatter of planned lines, with the host as prefix.
+    plan: EventFormatter,
+    /// Whether the last line of stderr has no line end.
     mid_line: AtomicBool,
 }
 
 impl PassthroughSink {
-    /// Prints through `spool`.
-    pub fn new(spool: Arc<OutputQueue>, style: Style) -> Self {
-        let notes = Notes::new(Prefix::None, style);
-        Self { spool, notes, plan: Notes::new(Prefix::Host, style), mid_line: AtomicBool::new(false) }
+    /// Makes a sink that prints through `queue`.
+    pub fn new(queue: Arc<OutputQueue>, style: Style) -> Self {
+        let formatter = EventFormatter::new(Prefix::None, style);
+        Self { queue, formatter, plan: EventFormatter::new(Prefix::Host, style), mid_line: AtomicBool::new(false) }
     }
 }
 
@@ -43,22 +45,22 @@ impl Sink for PassthroughSink {
                 if let (Stream::Stderr, Some(last)) = (stream, bytes.last()) {
                     self.mid_line.store(*last != b'\n', Ordering::Relaxed);
                 }
-                self.spool.push(*stream, bytes);
+                self.queue.push(*stream, bytes);
             }
             Event::Message { stream: Stream::Stdout, text, .. } => {
-                self.spool
+                self.queue
                     .push(Stream::Stdout, format!("{}\n", escape_controls(text).trim_end_matches('\n')).as_bytes());
             }
             _ => {
                 let mut text = match event {
                     Event::Message { text, .. } => format!("{}\n", escape_controls(text).trim_end_matches('\n')),
                     Event::Planned { .. } | Event::StaleRead { .. } => self.plan.text(event),
-                    _ => self.notes.text(event),
+                    _ => self.formatter.text(event),
                 };
                 if !text.is_empty() && self.mid_line.swap(false, Ordering::Relaxed) {
                     text.insert(0, '\n');
                 }
-                self.spool.push(Stream::Stderr, text.as_bytes());
+                self.queue.push(Stream::Stderr, text.as_bytes());
             }
         }
     }
@@ -68,19 +70,19 @@ impl Sink for PassthroughSink {
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {
-        self.spool.flush().boxed()
+        self.queue.flush().boxed()
     }
 
     fn pause(&self) {
-        self.spool.pause();
+        self.queue.pause();
     }
 
     fn resume(&self) {
-        self.spool.resume();
+        self.queue.resume();
     }
 
     fn finish(&self) {
-        self.spool.finish();
+        self.queue.finish();
     }
 }
 
@@ -91,7 +93,7 @@ mod tests {
     use super::*;
     use crate::error::{Error, ErrorKind};
     use crate::event::outcome_kind::OutcomeKind;
-    use crate::event::testing::{printed, web1};
+    use crate::event::testing::{output_of, web1};
     use crate::host::Host;
 
     fn ended<'a>(host: &'a Host, outcome: OutcomeKind, error: Option<&'a Error>) -> Event<'a> {
@@ -109,7 +111,7 @@ mod tests {
             Event::OutputBytes { id: 1, host: &host, stream: stdout, bytes: b"b" },
             ended(&host, OutcomeKind::Ok, None),
         ];
-        let shown = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
+        let shown = output_of(|queue| PassthroughSink::new(queue, Style::Plain), &events);
         assert_eq!(shown, ("a\r\0b".to_owned(), "e".to_owned()));
     }
 
@@ -122,7 +124,7 @@ mod tests {
             Event::UnconfirmedStop { id: 1, host: &host, command: "sleep 9" },
             ended(&host, OutcomeKind::Lost, Some(&error)),
         ];
-        let (stdout, stderr) = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
+        let (stdout, stderr) = output_of(|queue| PassthroughSink::new(queue, Style::Plain), &events);
         let told =
             ["half a line", "warning: web1: may still be running: sleep 9", "error: web1: the connection was lost"];
         assert_eq!((stdout.as_str(), stderr.lines().collect::<Vec<_>>().as_slice()), ("", &told[..]));
@@ -133,7 +135,7 @@ mod tests {
         let host = web1();
         let note = Event::Message { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
         let events = [Event::Planned { host: Some(&host), operation: "uname -a", is_command: true }, note];
-        let (_, stderr) = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
+        let (_, stderr) = output_of(|queue| PassthroughSink::new(queue, Style::Plain), &events);
         assert_eq!(stderr, "[web1] would run: uname -a\n`--yes=1` approves just this\n");
     }
 }

@@ -1,4 +1,4 @@
-//! [`PlainSink`]: lines of text for people and logs, each with its host in front.
+//! [`PlainSink`]: text lines for people and log files, with the host in front of each line.
 
 use std::sync::Arc;
 
@@ -7,78 +7,80 @@ use memchr::{memchr, memrchr};
 
 use crate::controls::{escape_controls, line_with_colours};
 use crate::event::event::Event;
-use crate::event::formatter::Notes;
+use crate::event::formatter::EventFormatter;
 use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Prints what commands print line by line as `[host] line`, each stream to its own; everything else goes to stderr.
+/// Prints each line of output as `[host] line`, stdout to stdout and stderr to stderr. All other
+/// events go to stderr.
 ///
-/// A line without its end gets one. Of a line that a progress bar wrote over, the last state is shown, and the `\r` that
-/// a pty puts before the line end is left out; all other bytes are passed on.
+/// A last line without a line end gets one. Of a line with carriage returns, as from a progress
+/// bar, the last state is printed. The `\r` that a pty adds before a line end is removed. All other
+/// bytes are unchanged.
 #[derive(Debug)]
 pub struct PlainSink {
-    spool: Arc<OutputQueue>,
+    queue: Arc<OutputQueue>,
     prefix: Prefix,
     style: Style,
-    notes: Notes,
+    formatter: EventFormatter,
 }
 
 impl PlainSink {
-    /// Prints through `spool`.
-    pub fn new(spool: Arc<OutputQueue>, prefix: Prefix, style: Style) -> Self {
-        Self { spool, prefix, style, notes: Notes::new(prefix, style) }
+    /// Makes a sink that prints through `queue`.
+    pub fn new(queue: Arc<OutputQueue>, prefix: Prefix, style: Style) -> Self {
+        Self { queue, prefix, style, formatter: EventFormatter::new(prefix, style) }
     }
 }
 
 impl Sink for PlainSink {
     fn event(&self, event: &Event<'_>) {
-        // One push an event, so that the lines of one host are not torn apart by those of another.
+        // One push for each event, so that lines of different hosts are not mixed.
         match event {
             Event::OutputLines { host, stream, text, .. } => {
-                self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
+                self.queue.push(*stream, &prefixed_lines(&self.prefix.of(Some(host), self.style), self.style, text));
             }
             Event::Message { host, stream, text } => {
-                // What is said of no host in particular is not this machine's word either.
+                // A message without a host has no prefix, since it is not output of this machine.
                 let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
-                self.spool.push(*stream, &lines(&prefix, self.style, escape_controls(text).as_bytes()));
+                self.queue.push(*stream, &prefixed_lines(&prefix, self.style, escape_controls(text).as_bytes()));
             }
-            _ => self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes()),
+            _ => self.queue.push(Stream::Stderr, self.formatter.text(event).as_bytes()),
         }
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {
-        self.spool.flush().boxed()
+        self.queue.flush().boxed()
     }
 
     fn pause(&self) {
-        self.spool.pause();
+        self.queue.pause();
     }
 
     fn resume(&self) {
-        self.spool.resume();
+        self.queue.resume();
     }
 
     fn finish(&self) {
-        // Without a summary: a program that embeds fabrs has none.
-        self.spool.push(Stream::Stderr, self.notes.pending().as_bytes());
-        self.spool.finish();
+        // An embedding program emits no summary, so the pending errors are printed here.
+        self.queue.push(Stream::Stderr, self.formatter.pending().as_bytes());
+        self.queue.finish();
     }
 }
 
-/// Puts `prefix` in front of each line of `text`.
-fn lines(prefix: &str, style: Style, text: &[u8]) -> Vec<u8> {
-    // A line of a log has seldom less than 32 bytes, so this is room enough at the first try.
+/// Returns the lines of `text` with `prefix` in front of each line.
+fn prefixed_lines(prefix: &str, style: Style, text: &[u8]) -> Vec<u8> {
+    // A log line seldom has fewer than 32 bytes, so one allocation is usually enough.
     let mut out = Vec::with_capacity(text.len() + (text.len() / 32 + 1) * (prefix.len() + 1));
     let mut rest = text;
     while !rest.is_empty() {
         let (line, after) = rest.split_at(memchr(b'\n', rest).unwrap_or(rest.len()));
         rest = after.get(1..).unwrap_or_default();
-        let line = visible(line);
+        let line = last_overwrite(line);
         out.extend_from_slice(prefix.as_bytes());
         out.extend_from_slice(&line_with_colours(line));
-        // A colour that the line does not end would reach into the lines of other hosts.
+        // A colour without a reset would continue in the lines of other hosts.
         if style == Style::Colour && memchr(ESCAPE, line).is_some() {
             out.extend_from_slice(b"\x1b[0m");
         }
@@ -89,10 +91,10 @@ fn lines(prefix: &str, style: Style, text: &[u8]) -> Vec<u8> {
 
 const ESCAPE: u8 = 0x1b;
 
-/// Returns what a terminal would still show of a line: what is behind its last `\r`.
-fn visible(line: &[u8]) -> &[u8] {
+/// Returns the visible part of a line in a terminal: the bytes after the last `\r`.
+fn last_overwrite(line: &[u8]) -> &[u8] {
     let mut line = line;
-    // A pty makes `\r\n` out of `\n`, and `\r\r\n` where a program wrote `\r\n`.
+    // A pty turns `\n` into `\r\n`, and `\r\n` into `\r\r\n`.
     while let Some(before) = line.strip_suffix(b"\r") {
         line = before;
     }
@@ -102,13 +104,13 @@ fn visible(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::testing::{printed, web1};
+    use crate::event::testing::{output_of, web1};
 
     #[track_caller]
     fn case(prefix: Prefix, style: Style, text: &[u8], shown: &str) {
         let host = web1();
         let event = Event::OutputLines { id: 1, host: &host, stream: Stream::Stdout, text };
-        let (stdout, stderr) = printed(|spool| PlainSink::new(spool, prefix, style), &[event]);
+        let (stdout, stderr) = output_of(|queue| PlainSink::new(queue, prefix, style), &[event]);
         assert_eq!((stdout.as_str(), stderr.as_str()), (shown, ""));
     }
 
@@ -153,9 +155,9 @@ mod tests {
             Event::Message { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
             Event::Message { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },
         ];
-        let (stdout, stderr) = printed(|spool| PlainSink::new(spool, Prefix::Host, Style::Plain), &events);
+        let (stdout, stderr) = output_of(|queue| PlainSink::new(queue, Prefix::Host, Style::Plain), &events);
         assert_eq!(stdout, "[web1] out\nweb1  1\nweb2  2\n");
-        let notes = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
-        assert_eq!(stderr, notes);
+        let formatter = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
+        assert_eq!(stderr, formatter);
     }
 }

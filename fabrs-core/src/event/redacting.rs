@@ -1,4 +1,4 @@
-//! A sink in front of all others, which passes on no secret.
+//! [`Redacting`]: redacts the secrets in events.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use futures::future::BoxFuture;
 
 use crate::error::Error;
 use crate::event::event::Event;
-use crate::event::map_texts::with_texts;
+use crate::event::map_texts::map_texts;
 use crate::event::sink::{Granularity, Sink};
 use crate::secret::Redactor;
 
-/// Takes the secrets of a run out of the texts of its events.
+/// Redacts the secrets in the texts of events and passes the events to another sink.
 ///
-/// Output and errors come to it without: output is cut anywhere, and so whoever takes it down has to look at it.
+/// Output and the errors of tasks arrive redacted. Output is split at any byte, so only the reader
+/// of a stream can find a secret in it.
 #[derive(Debug)]
 pub(crate) struct Redacting {
     sink: Arc<dyn Sink>,
@@ -34,7 +35,7 @@ impl Sink for Redacting {
         }
         let error = error_of(event).map(|error| error.clone().redacted(&self.redactor));
         let event = &with_error(event, error.as_ref());
-        with_texts(event, |text| self.redactor.text(text), |event| self.sink.event(event));
+        map_texts(event, |text| self.redactor.text(text), |event| self.sink.event(event));
     }
 
     fn granularity(&self) -> Granularity {
@@ -58,7 +59,7 @@ impl Sink for Redacting {
     }
 }
 
-/// Returns the error of an event, unless it comes without secrets: that of a task.
+/// Returns the error of an event, except the error of a task, which is redacted already.
 fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
     match *event {
         Event::CommandEnded { error, .. } | Event::ShellLineEnded { error, .. } | Event::RunEnded { error, .. } => {
@@ -68,7 +69,7 @@ fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
     }
 }
 
-/// Returns an event with another error in the place of its own.
+/// Returns the event with another error.
 fn with_error<'a>(event: &Event<'a>, redacted: Option<&'a Error>) -> Event<'a> {
     let mut event = event.clone();
     if let Event::CommandEnded { error, .. } | Event::ShellLineEnded { error, .. } | Event::RunEnded { error, .. } =

@@ -1,4 +1,4 @@
-//! The errors of tasks: which are new, and which have been shown of another host.
+//! [`ShownErrors`]: avoids repeated error blocks.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,64 +8,64 @@ use crate::host::Host;
 
 /// The errors of a run so far.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<State>);
+pub(super) struct ShownErrors(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each block with the tasks and hosts that met it.
+    /// Each block with the tasks and hosts that reported it.
     blocks: HashMap<String, HashSet<(String, Option<Host>)>>,
     /// The current task.
     task: String,
-    /// The errors of the current task, of hosts that met them by themselves.
+    /// The errors of the current task that concern the reporting host itself.
     grouped: GroupedErrors,
-    /// The order in which the hosts have started with the current task: that of the plan.
+    /// The order in which the hosts started the current task. This is the order of the plan.
     order: HashMap<Host, usize>,
 }
 
 /// An error to show.
 #[derive(Debug)]
-pub(super) struct Failure {
-    /// The errors of an earlier task, to be shown before it.
+pub(super) struct ErrorToShow {
+    /// The errors of an earlier task, shown before this error.
     pub(super) before: GroupedErrors,
-    pub(super) form: Form,
+    pub(super) form: ErrorForm,
 }
 
-/// The form in which an error is shown.
+/// The display of an error.
 #[derive(Debug)]
-pub(super) enum Form {
-    /// As a block.
+pub(super) enum ErrorForm {
+    /// A block.
     Block,
-    /// As one line: this host has met an equal error in the same task.
+    /// One line: this host has an equal error in the same task.
     SameAs(Host),
-    /// Not at all: it is the error of another host, which has been shown.
+    /// Nothing: the error was shown for another host.
     Known,
 }
 
-impl Failures {
+impl ShownErrors {
     /// Adds the error of a host in a task.
-    pub(super) fn add(&self, task: &str, host: Option<&Host>, error: &Error) -> Failure {
+    pub(super) fn add(&self, task: &str, host: Option<&Host>, error: &Error) -> ErrorToShow {
         let mut state = self.state();
         let mut before = GroupedErrors::default();
         if !state.is_new(task, host, error) {
-            return Failure { before, form: Form::Known };
+            return ErrorToShow { before, form: ErrorForm::Known };
         }
         let Some(host) = host.filter(|host| error.host() == Some(host)) else {
-            return Failure { before, form: Form::Block };
+            return ErrorToShow { before, form: ErrorForm::Block };
         };
-        // A host that fails twice in one task was given to the task twice.
+        // A host with two equal errors in one task was passed to the task twice.
         if state.task != task || state.grouped.has(host, error) {
             before = state.begin(task);
         }
-        let form = state.grouped.add(host, error).map_or(Form::Block, Form::SameAs);
-        Failure { before, form }
+        let form = state.grouped.add(host, error).map_or(ErrorForm::Block, ErrorForm::SameAs);
+        ErrorToShow { before, form }
     }
 
-    /// Takes the errors that were added since the last call.
+    /// Returns the errors added since the last call.
     pub(super) fn take(&self) -> GroupedErrors {
         self.state().take()
     }
 
-    /// Notes that a task has started on a host. Takes the errors of the task before, if it is another one.
+    /// Records the start of a task on a host. Returns the errors of the previous task at its end.
     pub(super) fn start(&self, task: &str, host: Option<&Host>) -> GroupedErrors {
         let mut state = self.state();
         let before = if state.task == task { GroupedErrors::default() } else { state.begin(task) };
@@ -95,10 +95,10 @@ impl State {
         grouped
     }
 
-    /// Tells whether an error is to be shown.
+    /// Returns whether the error must be shown.
     ///
-    /// An error that concerns several hosts arrives here once for each of them, and is shown once. The same block from
-    /// a task and host that met it before is something that happened again, and is shown again.
+    /// An error of several hosts arrives once for each of them and is shown once. If a task and
+    /// host report the same block again, it is a new error.
     fn is_new(&mut self, task: &str, host: Option<&Host>, error: &Error) -> bool {
         let block = error.block().to_string();
         let is_first = !self.blocks.contains_key(&block);

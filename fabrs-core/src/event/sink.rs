@@ -1,4 +1,4 @@
-//! Who is told what happens.
+//! [`Sink`]: the receiver of events.
 
 use std::fmt;
 use std::future::ready;
@@ -8,57 +8,58 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 
 use crate::event::event::Event;
 
-/// Receives everything that happens in a run.
+/// Receives the events of a run.
 ///
-/// Called from the tasks that read from hosts, so it must never wait: a sink that writes to something slow hands over
-/// and returns.
+/// The async tasks that read from hosts call these methods, so a sink must never block. A sink for
+/// a slow destination queues the event and returns.
 pub trait Sink: Send + Sync + fmt::Debug {
-    /// Takes note of an event.
+    /// Receives an event.
     fn event(&self, event: &Event<'_>);
 
-    /// Returns in which form the sink wants what commands print. Defaults to lines.
+    /// Returns the form in which the sink receives output. Defaults to lines.
     fn granularity(&self) -> Granularity {
         Granularity { lines: true, bytes: false }
     }
 
-    /// Waits until all earlier events are written. If the sink is held, waits only for a write in progress. Called
-    /// before a prompt or a command uses the terminal.
+    /// Waits until all earlier events are written. If the sink is paused, waits only for a write in
+    /// progress. Called before a prompt or a command uses the terminal.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future changes nothing.
+    /// Dropping the future has no effect.
     fn flush(&self) -> BoxFuture<'_, ()> {
         ready(()).boxed()
     }
 
-    /// Holds back later events while a prompt or a command uses the terminal. Each call needs a call of
-    /// [`resume`](Self::resume). Returns at once. [`flush`](Self::flush) waits for a write in progress.
+    /// Holds back later events while a prompt or a command uses the terminal. Each call needs a
+    /// call of [`resume`](Self::resume). Returns at once. [`flush`](Self::flush) waits for a write
+    /// in progress.
     fn pause(&self) {}
 
-    /// Writes the kept events.
+    /// Writes the events held back by [`pause`](Self::pause).
     fn resume(&self) {}
 
-    /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
+    /// Waits until all events are written. Blocks. Called once at the end of a run.
     fn finish(&self) {}
 }
 
-/// Holds a sink until it is dropped.
+/// A paused sink. Dropping it resumes the sink.
 #[derive(Debug)]
 pub(crate) struct PausedSink(Arc<dyn Sink>);
 
 impl PausedSink {
-    /// Waits until a sink has written all earlier events, and holds it.
+    /// Waits until the sink has written all earlier events, and pauses it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future releases the sink.
+    /// Dropping the future resumes the sink.
     pub(crate) async fn of(sink: &Arc<dyn Sink>) -> Self {
         sink.flush().await;
         sink.pause();
-        let held = Self(Arc::clone(sink));
-        // An event of another host may be on its way to the terminal.
+        let paused = Self(Arc::clone(sink));
+        // A write for another host may be in progress.
         sink.flush().await;
-        held
+        paused
     }
 }
 
@@ -68,7 +69,7 @@ impl Drop for PausedSink {
     }
 }
 
-/// In which form a sink wants what commands print.
+/// The form in which a sink receives output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Granularity {
     /// As [`Event::OutputLines`].
@@ -77,7 +78,7 @@ pub struct Granularity {
     pub bytes: bool,
 }
 
-/// Shows nothing: what an embedding program gets when it names no sink.
+/// Discards all events. The default of an embedding program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoSink;
 
@@ -89,12 +90,12 @@ impl Sink for NoSink {
     }
 }
 
-/// Tells several sinks.
+/// Passes events to several sinks.
 #[derive(Debug, Clone)]
 pub struct BroadcastSink(Vec<Arc<dyn Sink>>);
 
 impl BroadcastSink {
-    /// Tells each of `sinks`, in that order.
+    /// Makes a sink that passes each event to `sinks`, in this order.
     pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
         Self(sinks)
     }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-/// One of the two streams of a command.
+/// One of the two output streams of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
-    /// Standard output; with a pty, everything.
+    /// Standard output. With a pty, it includes stderr.
     Stdout,
     /// Standard error.
     Stderr,

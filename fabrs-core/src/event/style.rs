@@ -1,4 +1,4 @@
-//! How text for people looks: with or without colour, with or without the host in front.
+//! [`Style`] and [`Prefix`]: colours, and the host in front of a line.
 
 use std::fmt;
 
@@ -6,42 +6,42 @@ use anstyle::{AnsiColor, Color, Effects};
 
 use crate::host::Host;
 
-/// Whether text for people is coloured. What a terminal or an environment variable says about it is the caller's to
-/// find out.
+/// The style of printed text. The caller decides on the basis of the terminal and the environment
+/// variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
-    /// Text only.
+    /// Text without colours.
     #[default]
     Plain,
-    /// Escape sequences for colour: a colour a host, red for errors.
+    /// Text with escape sequences for colours: one colour for each host, red for errors.
     Colour,
 }
 
-/// What stands in front of a line of a host.
+/// The text in front of a line of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Prefix {
     /// The host in brackets: `[web1] `.
     #[default]
     Host,
-    /// Nothing, for a run with one host.
+    /// No prefix, for a run with one host.
     None,
 }
 
-/// What a piece of text is, and so how it looks.
+/// The role of a piece of text, which decides its colour.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Role {
+pub(super) enum TextRole {
     Error,
     Warning,
     Hint,
     /// A command line.
     Command,
-    /// What a file has no longer.
+    /// A removed line of a diff.
     Removed,
-    /// What it has now.
+    /// An added line of a diff.
     Added,
 }
 
-/// The colours of hosts; red is for errors, and yellow for warnings.
+/// The colours of hosts. Red is reserved for errors and yellow for warnings.
 const HOSTS: [AnsiColor; 8] = [
     AnsiColor::Cyan,
     AnsiColor::Green,
@@ -54,15 +54,15 @@ const HOSTS: [AnsiColor; 8] = [
 ];
 
 impl Style {
-    /// Returns `text` in the style of its role.
-    pub(super) fn paint(self, role: Role, text: &str) -> String {
+    /// Returns `text` in the colours of its role.
+    pub(super) fn paint(self, role: TextRole, text: &str) -> String {
         let style = match role {
-            Role::Error => AnsiColor::Red.on_default() | Effects::BOLD,
-            Role::Warning => AnsiColor::Yellow.on_default() | Effects::BOLD,
-            Role::Hint => AnsiColor::Cyan.on_default(),
-            Role::Removed => AnsiColor::Red.on_default(),
-            Role::Added => AnsiColor::Green.on_default(),
-            Role::Command => anstyle::Style::new().bold(),
+            TextRole::Error => AnsiColor::Red.on_default() | Effects::BOLD,
+            TextRole::Warning => AnsiColor::Yellow.on_default() | Effects::BOLD,
+            TextRole::Hint => AnsiColor::Cyan.on_default(),
+            TextRole::Removed => AnsiColor::Red.on_default(),
+            TextRole::Added => AnsiColor::Green.on_default(),
+            TextRole::Command => anstyle::Style::new().bold(),
         };
         match self {
             Self::Plain => text.to_owned(),
@@ -72,9 +72,9 @@ impl Style {
 }
 
 impl Prefix {
-    /// Returns what stands in front of the lines of a host; without a host, of what happens here.
+    /// Returns the text in front of the lines of a host. Without a host, it is `[local] `.
     pub fn of(self, host: Option<&Host>, style: Style) -> String {
-        let name = Name(host);
+        let name = HostLabel(host);
         match (self, style) {
             (Self::None, _) => String::new(),
             (Self::Host, Style::Plain) => format!("[{name}] "),
@@ -86,11 +86,11 @@ impl Prefix {
     }
 }
 
-/// Displays a host as people are told of it, and what has no host as what happens here.
+/// The display of a host in messages: its name, or `local` for this machine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Name<'a>(pub(super) Option<&'a Host>);
+pub(super) struct HostLabel<'a>(pub(super) Option<&'a Host>);
 
-impl fmt::Display for Name<'_> {
+impl fmt::Display for HostLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(host) if !host.is_local() => host.label().fmt(f),
@@ -99,8 +99,9 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-impl Name<'_> {
-    /// Returns the colour of a host: the same in every run, and another one for the next number.
+impl HostLabel<'_> {
+    /// Returns the colour of a host. It is the same in every run, and numbered hosts have different
+    /// colours.
     fn colour(self) -> anstyle::Style {
         let sum = self.0.map_or(0, |host| {
             let name: usize = host.name().bytes().map(usize::from).sum();
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn hosts_that_are_numbered_have_different_colours() {
         let host = |n: u8| format!("web{n}").parse::<Host>().unwrap();
-        let mut prefixes: Vec<_> = (1..=8).map(|n| Name(Some(&host(n))).colour().to_string()).collect();
+        let mut prefixes: Vec<_> = (1..=8).map(|n| HostLabel(Some(&host(n))).colour().to_string()).collect();
         prefixes.sort();
         prefixes.dedup();
         assert_eq!(prefixes.len(), 8);

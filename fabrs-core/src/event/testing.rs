@@ -1,4 +1,4 @@
-//! For the tests of sinks: what they print.
+//! Test helpers for sinks.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,15 @@ use crate::event::sink::Sink;
 use crate::host::Host;
 
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Kept {
+impl SharedBuffer {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 
-impl Write for Kept {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -28,9 +28,9 @@ impl Write for Kept {
     }
 }
 
-/// Tells a sink of `events` and returns what it printed to stdout and to stderr.
-pub(super) fn printed<S: Sink>(make: impl FnOnce(Arc<OutputQueue>) -> S, events: &[Event<'_>]) -> (String, String) {
-    let (stdout, stderr) = (Kept::default(), Kept::default());
+/// Passes `events` to a sink, and returns its output on stdout and stderr.
+pub(super) fn output_of<S: Sink>(make: impl FnOnce(Arc<OutputQueue>) -> S, events: &[Event<'_>]) -> (String, String) {
+    let (stdout, stderr) = (SharedBuffer::default(), SharedBuffer::default());
     let sink = make(Arc::new(OutputQueue::new(stdout.clone(), stderr.clone(), || {})));
     for event in events {
         sink.event(event);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::arrival::Arrival;
 use super::entry::{Entry, Found};
-use super::file_error::Said;
 use super::job::{Job, Manner, Tree};
 use super::local_path::LocalPath;
 use super::place::Place;
@@ -13,7 +12,7 @@ use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};
 use super::sum::Sum;
 use super::transfer_report::Written;
-use crate::error::Result;
+use crate::error::{CauseText, Result};
 
 /// Says where an entry of a folder goes on this machine, if it does.
 pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<LocalPath>> + Sync);
@@ -182,6 +181,6 @@ impl By {
 
 /// Says that nothing is made equal by SFTP.
 fn needs_a_shell(place: &Place, tree: &Tree) -> Undone {
-    let why = Said("the host gives no shell, and a sync needs one".to_owned());
+    let why = CauseText("the host gives no shell, and a sync needs one".to_owned());
     place.could_not(&tree.what).caused_by(why).into()
 }

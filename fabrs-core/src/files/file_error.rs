@@ -1,6 +1,6 @@
 //! Messages of file errors, shared by both backends.
 
-use crate::error::Error;
+use crate::error::{CauseText, Error};
 
 /// Suffix of the error: a directory in the place of a file.
 pub(super) const IS_A_FOLDER: &str = " is a folder";
@@ -39,4 +39,4 @@ pub(super) fn said(error: &Error) -> Option<String> {
 /// The message of a host about a file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Said(pub(super) String);
+pub(super) struct CauseText(pub(super) String);

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::script::Undone;
 use super::sftp::Session;
 use crate::connection::seconds;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::{Effect, Level};
 
@@ -53,7 +53,7 @@ impl Way<'_> {
             }
         };
         if self.place.elevated {
-            let error = self.place.could_not(self.what).caused_by(Said(NO_SUDO.to_owned()));
+            let error = self.place.could_not(self.what).caused_by(CauseText(NO_SUDO.to_owned()));
             return Err(error);
         }
         let by_sftp = async {

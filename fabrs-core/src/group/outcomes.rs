@@ -162,7 +162,7 @@ impl fmt::Display for HostFailures {
         // Once, and of one host: of many hosts the output is mostly the same.
         for (host, _, error) in &self.failed {
             let Some(error) = error else { continue };
-            let outputs = ["stdout", "stderr"].map(|stream| (stream, error.block().unseen(stream)));
+            let outputs = ["stdout", "stderr"].map(|stream| (stream, error.block().unshown_output(stream)));
             for (stream, text) in outputs.iter().filter_map(|(stream, text)| Some((stream, text.as_deref()?))) {
                 write!(f, "\n{stream} of {}:", host.label())?;
                 text.lines().try_for_each(|line| write!(f, "\n  {line}"))?;

@@ -1,40 +1,40 @@
-//! [`HostError`]: the reasons why a text is not the address of a host.
+//! [`HostError`]: an invalid host address.
 
-/// Says why a text is not the address of a host.
+/// The reason why a text is not a host address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// The text, or the name in it, is empty.
+    /// The text, or the host name in it, is empty.
     #[error("a host's name is empty in `{0}`")]
     Empty(String),
-    /// What stands after the last `:` is not a port between 1 and 65535.
+    /// The text after the last `:` is not a port between 1 and 65535.
     #[error("`{port}` is not a port (1 to 65535) in `{text}`")]
     Port {
         /// The whole text.
         text: String,
-        /// What should have been a port.
+        /// The invalid port.
         port: String,
     },
-    /// A `[` has no `]`, or something else than `:port` follows it.
+    /// A `[` has no `]`, or the text after `]` is not `:port`.
     #[error("the brackets in `{0}` do not enclose an address: write `[::1]:22`")]
     Brackets(String),
-    /// The name holds a character that no host has, or starts with `-`.
+    /// The name contains a character that is not allowed in host names, or starts with `-`.
     #[error("`{0}` is not a host's name")]
     Name(String),
-    /// A range of hosts stands where one host is needed.
+    /// The text is a range of hosts, but one host is expected.
     #[error("`{0}` is a range, and one host is needed")]
     Several(String),
-    /// What stands in brackets is no range.
+    /// The text in brackets is not a valid range.
     #[error("the range `{range}` in `{text}`: {why}")]
     Range {
         /// The whole text.
         text: String,
         /// The range, with its brackets.
         range: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// The ranges in the text stand for more hosts than one text may.
+    /// The ranges of the text expand to more than 10,000 hosts.
     #[error("`{0}` stands for more than 10000 hosts")]
     TooMany(String),
     /// The user is empty.

@@ -8,10 +8,11 @@ use serde::{Serialize, Serializer};
 use crate::host::error::HostError;
 use crate::host::range::is_range;
 
-/// The address of one machine: a name, and a user and a port where they were given.
+/// The address of one machine: a name, and optionally a user and a port.
 ///
-/// Two hosts are equal when all three are. The text form is what people type: `web1`, `deploy@web1:2222`,
-/// `[::1]:2222`. The user is what stands before the *last* `@`, so `me@corp.com@web1` logs in as `me@corp.com`.
+/// Two hosts are equal if name, user and port are equal. The text form is `web1`,
+/// `deploy@web1:2222` or `[::1]:2222`. The last `@` ends the user, so `me@corp.com@web1` logs in as
+/// `me@corp.com`.
 ///
 /// ```
 /// use fabrs_core::Host;
@@ -29,36 +30,36 @@ pub struct Host {
     port: Option<u16>,
 }
 
-/// The name that stands for the machine `fab` itself runs on.
+/// The name of this machine.
 const LOCAL: &str = "@local";
 
 impl Host {
-    /// Returns the machine this program runs on, written `@local`.
+    /// Returns this machine, written `@local`.
     pub fn local() -> Self {
         Self { name: LOCAL.to_owned(), user: None, port: None }
     }
 
-    /// Returns the name or address, without brackets.
+    /// Returns the name or the address, without brackets.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the user, where the address names one.
+    /// Returns the user, if the address has one.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// Returns the port, where the address names one.
+    /// Returns the port, if the address has one.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Tells whether this is the machine the program runs on.
+    /// Returns whether this is the machine of the program.
     pub fn is_local(&self) -> bool {
         self.name == LOCAL
     }
 
-    /// Returns the host with `user` where the address named none.
+    /// Sets the user if the host has none. Has no effect on `@local`.
     pub fn or_user(mut self, user: Option<&str>) -> Self {
         if self.user.is_none() && !self.is_local() {
             self.user = user.map(str::to_owned);
@@ -66,7 +67,7 @@ impl Host {
         self
     }
 
-    /// Returns the host with `port` where the address named none.
+    /// Sets the port if the host has none. Has no effect on `@local`.
     pub fn or_port(mut self, port: Option<u16>) -> Self {
         if !self.is_local() {
             self.port = self.port.or(port);
@@ -74,30 +75,33 @@ impl Host {
         self
     }
 
-    /// Tells whether this names `other`: the names are equal, and user and port are where they are given here.
+    /// Returns whether `other` matches this host: the names are equal, and so are the user and the
+    /// port if this host has them.
     ///
-    /// So `web1` means `deploy@web1:2222` too, and `root@web1` does not.
+    /// `web1` covers `deploy@web1:2222`, and `root@web1` does not.
     pub fn covers(&self, other: &Self) -> bool {
         self.name == other.name
             && (self.user.is_none() || self.user == other.user)
             && (self.port.is_none() || self.port == other.port)
     }
 
-    /// Returns the host that both address: the names are equal, and neither user nor port differs where both name one.
+    /// Returns the host covered by both hosts, if there is one: the names are equal, and user and
+    /// port do not differ.
     ///
-    /// So `web1` and `deploy@web1` are `deploy@web1`, and `root@web1` and `deploy@web1` are two.
+    /// The intersection of `web1` and `deploy@web1` is `deploy@web1`. `root@web1` and `deploy@web1`
+    /// have none.
     pub(crate) fn intersection(&self, other: &Self) -> Option<Self> {
         let common = self.clone().or_user(other.user()).or_port(other.port());
         other.covers(&common).then_some(common)
     }
 
-    /// Returns the short form that stands in front of output: the name, and the port where one was given.
+    /// Returns the short form for output: the name, and the port if the host has one.
     pub fn label(&self) -> Label<'_> {
         Label(self)
     }
 }
 
-/// Displays a host without its user, as in front of a line of output.
+/// The display of a host without its user.
 #[derive(Debug, Clone, Copy)]
 pub struct Label<'a>(&'a Host);
 
@@ -143,10 +147,10 @@ impl FromStr for Host {
         if name.is_empty() {
             return Err(HostError::Empty(text.to_owned()));
         }
-        // A leading `-` would be an option to any program that is given the name; blanks and the rest are never part
-        // of a name, and are usually a list that was not split.
+        // A program would read a name with a leading `-` as an option. A blank is never part of a
+        // name: such a text is often a list without commas.
         let odd = |c: char| c.is_whitespace() || c.is_control() || ",;'\"`$\\|&<>(){}!*?[]/".contains(c);
-        // `.` and `..` are directories: `get` uses a name as one.
+        // `.` and `..` are directories, and `get` uses the name as a directory.
         if name.starts_with('-') || name.contains(odd) || matches!(name, "." | "..") {
             return Err(if is_range(text) {
                 HostError::Several(text.to_owned())
@@ -158,7 +162,7 @@ impl FromStr for Host {
     }
 }
 
-/// Splits `address` into the name and the port; a bare IPv6 address has no port.
+/// Splits `address` into name and port. An IPv6 address without brackets has no port.
 fn split_port<'a>(text: &str, address: &'a str) -> Result<(&'a str, Option<u16>), HostError> {
     let parse = |port: &str| match port.parse::<u16>() {
         Ok(number) if number > 0 => Ok(Some(number)),

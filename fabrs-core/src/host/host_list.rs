@@ -1,17 +1,17 @@
-//! Several hosts from one text: ranges and comma lists.
+//! Several hosts in one text: ranges and comma lists.
 
 use crate::host::error::HostError;
 use crate::host::host::Host;
 use crate::host::range::{pieces, split_user};
 
-/// How many hosts one text may stand for.
-const MOST: usize = 10_000;
+/// The maximum number of hosts in one text.
+const MAX_HOSTS: usize = 10_000;
 
 impl Host {
-    /// Reads a text that names one host, or several by ranges in its name.
+    /// Parses one host, or several hosts from the ranges of a name.
     ///
-    /// They come in the order in which the last range counts first, as a person would write them down. Leading zeros
-    /// are kept: `web[08:10]` is `web08`, `web09` and `web10`.
+    /// The last range varies fastest. Leading zeros are kept: `web[08:10]` expands to `web08`,
+    /// `web09` and `web10`.
     ///
     /// ```
     /// use fabrs_core::Host;
@@ -24,15 +24,15 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text: with a range in it, with how many hosts it stands for (10,000 at most), or with the
-    /// name that comes of it.
+    /// A [`HostError`] if a range or a host is invalid, or if the text expands to more than 10,000
+    /// hosts.
     pub fn expand(text: &str) -> Result<Vec<Self>, HostError> {
         let text = text.trim();
         let (before, address) = split_user(text);
         let Some(pieces) = pieces(text, address)? else { return Ok(vec![text.parse()?]) };
         let hosts = pieces.iter().try_fold(1_usize, |product, piece| product.checked_mul(piece.len()));
         match hosts {
-            Some(hosts) if hosts <= MOST => {}
+            Some(hosts) if hosts <= MAX_HOSTS => {}
             _ => return Err(HostError::TooMany(text.to_owned())),
         }
         let written = pieces.iter().fold(vec![before.to_owned()], |written, piece| {
@@ -41,7 +41,7 @@ impl Host {
         written.iter().map(|host| host.parse()).collect()
     }
 
-    /// Splits a list at its commas, those in brackets left alone: they belong to a range.
+    /// Splits a list at its commas. A comma in brackets belongs to a range and does not split.
     ///
     /// ```
     /// use fabrs_core::Host;
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(split("a[1,2"), ["a[1,2"]);
     }
 
-    /// Texts that come near to a range: pieces of one, put together at random.
+    /// Random combinations of parts of ranges.
     fn near_ranges() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "[",
@@ -226,7 +226,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_every_host_of_it_is_one_host(text in prop_oneof![any::<String>(), near_ranges()]) {
             if let Ok(hosts) = Host::expand(&text) {
-                prop_assert!((1..=MOST).contains(&hosts.len()));
+                prop_assert!((1..=MAX_HOSTS).contains(&hosts.len()));
                 for host in hosts {
                     let again = Host::expand(&host.to_string());
                     prop_assert_eq!(again.as_deref(), Ok(&[host][..]));
@@ -243,7 +243,7 @@ mod tests {
             port in prop::option::of(1_u16..),
         ) {
             let last = first + more;
-            // Bounds of one width: filled up, both are as long as the longer one.
+            // A range with leading zeros needs two bounds of the same length.
             let width = if width == 0 { 0 } else { width.max(last.to_string().len()) };
             let user = user.map_or(String::new(), |user| format!("{user}@"));
             let port = port.map_or(String::new(), |port| format!(":{port}"));

@@ -1,6 +1,7 @@
-//! A machine's address as people write it: `user@name:port`.
+//! Host addresses: `user@name:port`, ranges and lists.
 //!
-//! Pure text: nothing here resolves a name or knows a default. Settings decide what a missing user or port means.
+//! This module only parses text. It resolves no names and has no defaults: settings supply a
+//! missing user or port.
 
 mod error;
 mod host;

@@ -1,15 +1,16 @@
-//! Ranges of hosts, as inventories write them: `web[01:20].example.com`, `deploy@web[1-3,8]:2222`, `rack[a:c]-[1-2]`.
+//! Ranges of hosts, as in Ansible inventories: `web[01:20].example.com`, `deploy@web[1-3,8]:2222`,
+//! `rack[a:c]-[1-2]`.
 //!
-//! What stands in brackets is one part after the other: a number or a letter, or two of them with `:` or `-` between. A
-//! name may have several, and is then written out for each combination. Brackets at the front may hold an IPv6 address
-//! instead, which is never a range.
+//! Brackets contain parts with commas between them. A part is a number, a letter, or two of them
+//! with `:` or `-` between. A name with several ranges expands to every combination. Brackets at
+//! the start can also contain an IPv6 address, which is not a range.
 
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 
 use crate::host::error::HostError;
 
-/// A piece of a name: text that stays as it is, or a range.
+/// A piece of a name: fixed text or a range.
 #[derive(Debug)]
 pub(super) enum Piece<'t> {
     Text(&'t str),
@@ -34,8 +35,8 @@ impl Piece<'_> {
 
 /// One part of a range.
 #[derive(Debug)]
-enum Part {
-    /// Numbers, filled up with zeros to a width.
+pub(super) enum Part {
+    /// Numbers, padded with zeros to this width.
     Numbers(RangeInclusive<u64>, usize),
     Letters(RangeInclusive<char>),
 }
@@ -57,32 +58,32 @@ impl Part {
     }
 }
 
-/// Tells whether a text has a range in its name.
+/// Returns whether the name in a text contains a range.
 pub(super) fn is_range(text: &str) -> bool {
     let (_, address) = split_user(text);
     pieces(text, address).is_ok_and(|pieces| pieces.is_some())
 }
 
-/// Splits the user off, with the `@`.
+/// Splits the text after the user and its `@`.
 pub(super) fn split_user(text: &str) -> (&str, &str) {
     text.split_at(text.rfind('@').map_or(0, |at| at + 1))
 }
 
-/// Takes an address apart; `None` where there is no range in it.
+/// Splits an address into fixed text and ranges. Returns `None` without a range.
 pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Piece<'t>>>, HostError> {
     let mut pieces = Vec::new();
     let mut rest = address;
     while let Some((before, after)) = rest.split_once('[') {
         let wrong = |range: &str, why: String| HostError::Range { text: text.to_owned(), range: range.to_owned(), why };
         let Some((inside, behind)) = after.split_once(']') else {
-            // An address that is not closed has an error of its own.
+            // An IPv6 address without `]` has its own error.
             let is_address = pieces.is_empty() && before.is_empty() && after.contains("::");
             return if is_address { Ok(None) } else { Err(wrong(&format!("[{after}"), "`]` is missing".to_owned())) };
         };
         if pieces.is_empty() && before.is_empty() && is_name(inside, behind) {
             return Ok(None);
         }
-        let parts = inside.split(',').map(|part| read(part.trim()));
+        let parts = inside.split(',').map(|part| parse_part(part.trim()));
         let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(|why| wrong(&format!("[{inside}]"), why))?;
         pieces.extend([Piece::Text(before), Piece::Range(parts)]);
         rest = behind;
@@ -94,7 +95,7 @@ pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Piec
     Ok(Some(pieces))
 }
 
-/// Tells whether brackets at the front hold an address or a name, as in `[::1]:22`, and no range.
+/// Returns whether brackets at the start contain an address or a name, as in `[::1]:22`.
 fn is_name(inside: &str, behind: &str) -> bool {
     let address = inside.split('%').next().unwrap_or_default();
     if address.parse::<Ipv6Addr>().is_ok() || address.contains("::") {
@@ -108,7 +109,7 @@ fn looks_like_range(part: &str) -> bool {
     part.is_empty() || part.split_once('-').is_some_and(|(low, high)| bound(low).is_some() && bound(high).is_some())
 }
 
-/// A bound of a range, as it is written.
+/// One bound of a range.
 #[derive(Debug, Clone, Copy)]
 enum Bound<'t> {
     Number(&'t str),
@@ -124,8 +125,8 @@ fn bound(text: &str) -> Option<Bound<'_>> {
     }
 }
 
-/// Reads one part of a range, or says what is wrong with it.
-fn read(part: &str) -> Result<Part, String> {
+/// Parses one part of a range. Returns the reason if it is invalid.
+fn parse_part(part: &str) -> Result<Part, String> {
     if part.is_empty() {
         return Err("a part of it is empty".to_owned());
     }

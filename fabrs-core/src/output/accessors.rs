@@ -1,4 +1,4 @@
-//! Reading an [`Output`]: every accessor that only a command which ran can answer.
+//! The fallible accessors of [`Output`].
 
 use std::borrow::Cow;
 use std::panic::Location;
@@ -12,36 +12,37 @@ use crate::output::status::ExitStatus;
 use crate::output::tail::last_lines;
 
 impl Output {
-    /// Returns how the command ended.
+    /// Returns the exit status of the command.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run; where its own end is not known (a timeout, a lost connection, a run that was
-    /// stopped), the error that says why.
+    /// - [`ErrorKind::NotRun`] in a dry run.
+    /// - The error with the reason if the exit status is unknown: a timeout, a lost connection, or
+    ///   a stopped run.
     #[track_caller]
     pub fn status(&self) -> Result<&ExitStatus> {
         self.status_for(Location::caller())
     }
 
-    /// Returns how the command ended, to somebody who looks at it in a line of the user's code.
+    /// Returns the exit status for a caller at a line of the user's code.
     pub(crate) fn status_for(&self, location: &'static Location<'static>) -> Result<&ExitStatus> {
-        self.ran(location)?;
-        match &self.record.ended {
+        self.check_was_run(location)?;
+        match &self.record.result {
             CommandResult::Exited(status) => Ok(status),
             CommandResult::Unknown(cause) => Err(error_of(cause)),
             CommandResult::NotRun(_) => Err(self.not_run(location)),
         }
     }
 
-    /// Fails where the command was not run, and ends the plan there.
-    fn ran(&self, location: &'static Location<'static>) -> Result<()> {
-        match &self.record.ended {
+    /// Fails if the command was not run, and ends the plan of the dry run.
+    fn check_was_run(&self, location: &'static Location<'static>) -> Result<()> {
+        match &self.record.result {
             CommandResult::Exited(_) | CommandResult::Unknown(_) => Ok(()),
             CommandResult::NotRun(plan) => Err(plan.or_end(|| self.not_run(location))),
         }
     }
 
-    /// Tells whether the command returned 0.
+    /// Returns whether the exit status is 0.
     ///
     /// # Errors
     ///
@@ -51,29 +52,31 @@ impl Output {
         Ok(self.status()?.success())
     }
 
-    /// Returns everything the command wrote to stdout; bytes that are not UTF-8 are shown as `U+FFFD`.
+    /// Returns the whole standard output. Bytes that are not UTF-8 become `U+FFFD`. With a pty,
+    /// this includes stderr.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run; [`ErrorKind::Truncated`] where more was written than is kept, or the
-    /// connection was lost after the command had ended and before all of its output had come.
+    /// - [`ErrorKind::NotRun`] in a dry run.
+    /// - [`ErrorKind::Truncated`] if the output exceeds the capture limit (1 MiB by default), or
+    ///   the connection was lost after the end of the command and before the end of its output.
     #[track_caller]
     pub fn stdout(&self) -> Result<Cow<'_, str>> {
         Ok(String::from_utf8_lossy(self.stdout_bytes()?))
     }
 
-    /// Returns the bytes the command wrote to stdout.
+    /// Returns the bytes of standard output.
     ///
     /// # Errors
     ///
     /// As [`stdout`](Self::stdout).
     #[track_caller]
     pub fn stdout_bytes(&self) -> Result<&[u8]> {
-        self.whole(&self.record.stdout, Location::caller())
+        self.complete_stream(&self.record.stdout, Location::caller())
     }
 
-    /// Returns everything the command wrote to stderr; bytes that are not UTF-8 are shown as `U+FFFD`. Empty where a pty
-    /// merged the two.
+    /// Returns the whole standard error. Bytes that are not UTF-8 become `U+FFFD`. With a pty, the
+    /// text is empty, because the pty merges both streams.
     ///
     /// # Errors
     ///
@@ -83,37 +86,37 @@ impl Output {
         Ok(String::from_utf8_lossy(self.stderr_bytes()?))
     }
 
-    /// Returns the bytes the command wrote to stderr.
+    /// Returns the bytes of standard error.
     ///
     /// # Errors
     ///
     /// As [`stdout`](Self::stdout).
     #[track_caller]
     pub fn stderr_bytes(&self) -> Result<&[u8]> {
-        self.whole(&self.record.stderr, Location::caller())
+        self.complete_stream(&self.record.stderr, Location::caller())
     }
 
-    /// Returns a stream, where nothing of it is missing.
-    fn whole<'a>(&self, kept: &'a CapturedStream, at: &'static Location<'static>) -> Result<&'a [u8]> {
-        self.ran(at)?;
-        match &self.record.cut {
-            Some(cause) => Err(self.cut(error_of(cause), at)),
+    /// Returns a stream if no byte of it is missing.
+    fn complete_stream<'a>(&self, kept: &'a CapturedStream, at: &'static Location<'static>) -> Result<&'a [u8]> {
+        self.check_was_run(at)?;
+        match &self.record.lost_output {
+            Some(cause) => Err(self.lost_output(error_of(cause), at)),
             None if kept.dropped > 0 => Err(self.truncated(at)),
             None => Ok(&kept.bytes),
         }
     }
 
-    /// Returns the first line of stdout without its line end; an error where there is none.
+    /// Returns the first line of stdout without its line end.
     ///
     /// # Errors
     ///
-    /// As [`stdout`](Self::stdout), and [`ErrorKind::Empty`] where the command printed no line.
+    /// As [`stdout`](Self::stdout), and [`ErrorKind::Empty`] if the first line is missing or empty.
     #[track_caller]
     pub fn line(&self) -> Result<String> {
         let text = self.stdout()?;
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(line.to_owned()),
-            _ => Err(self.unreadable(ErrorKind::Empty, "printed nothing", Location::caller())),
+            _ => Err(self.accessor_error(ErrorKind::Empty, "printed nothing", Location::caller())),
         }
     }
 
@@ -127,61 +130,63 @@ impl Output {
         Ok(self.stdout()?.lines().map(str::to_owned).collect())
     }
 
-    /// Returns the last `n` lines of stdout, however much was written before them.
+    /// Returns the last `n` lines of stdout, even if the whole output exceeds the capture limit.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn tail(&self, n: usize) -> Result<String> {
-        self.ran(Location::caller())?;
+        self.check_was_run(Location::caller())?;
         Ok(last_lines(&self.record.stdout.bytes, n))
     }
 
-    /// Returns the last `n` lines of stderr, however much was written before them.
+    /// Returns the last `n` lines of stderr, even if the whole output exceeds the capture limit.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn stderr_tail(&self, n: usize) -> Result<String> {
-        self.ran(Location::caller())?;
+        self.check_was_run(Location::caller())?;
         Ok(last_lines(&self.record.stderr.bytes, n))
     }
 
-    /// Reads stdout as JSON.
+    /// Deserializes stdout as JSON.
     ///
     /// # Errors
     ///
-    /// As [`stdout`](Self::stdout), and [`ErrorKind::Format`] where it is not the JSON that `T` wants.
+    /// As [`stdout`](Self::stdout), and [`ErrorKind::Format`] if stdout is not valid JSON for `T`.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let location = Location::caller();
         serde_json::from_slice(self.stdout_bytes()?).map_err(|source| {
-            self.unreadable(ErrorKind::Format, "did not print the JSON that was expected", location).caused_by(source)
+            self.accessor_error(ErrorKind::Format, "did not print the JSON that was expected", location)
+                .caused_by(source)
         })
     }
 
-    fn unreadable(&self, kind: ErrorKind, what: &str, at: &'static Location<'static>) -> Error {
+    fn accessor_error(&self, kind: ErrorKind, what: &str, at: &'static Location<'static>) -> Error {
         Error::new(kind, format!("`{}` {what}", self.command())).on(self.host()).at(at)
     }
 
-    fn cut(&self, cause: Error, at: &'static Location<'static>) -> Error {
-        self.unreadable(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(cause)
+    fn lost_output(&self, cause: Error, at: &'static Location<'static>) -> Error {
+        self.accessor_error(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(cause)
     }
 
     fn truncated(&self, at: &'static Location<'static>) -> Error {
-        self.unreadable(ErrorKind::Truncated, "printed more than is kept", at)
+        self.accessor_error(ErrorKind::Truncated, "printed more than is kept", at)
             .hint("say `.capture_all()` on the command, or read its end with `.tail(n)`")
     }
 
-    /// Makes the error that ends the plan of a dry run, naming both lines: where it looks, and what was not run.
+    /// Makes the error that ends the plan of a dry run. It names two lines: the accessor and the
+    /// command.
     fn not_run(&self, at: &'static Location<'static>) -> Error {
         let what = self.record.location;
         let is_here = (what.file(), what.line()) == (at.file(), at.line());
         let place = if is_here { String::new() } else { format!("({}:{}) ", what.file(), what.line()) };
         let text = format!("{place}was not run in this dry run, so it has no result");
-        self.unreadable(ErrorKind::NotRun, &text, at)
+        self.accessor_error(ErrorKind::NotRun, &text, at)
             .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
     }
 }

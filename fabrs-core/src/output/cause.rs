@@ -1,9 +1,10 @@
-//! The error that explains a missing result.
+//! [`Cause`]: the error that explains a missing result.
 
 use std::sync::Arc;
 
-/// The error that explains a missing result of a command.
+/// The error that explains a missing result of a command: an [`Error`](crate::Error) without its
+/// type.
 ///
-/// An [`Error`](crate::Error) without its type: an error can contain an output, so an output that named the type would
-/// make a circle of the two modules.
+/// An error can contain an output. If an output named the type of errors, the two modules would
+/// import each other.
 pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync>;

@@ -1,7 +1,7 @@
-//! What a command left: how it ended, and what it printed.
+//! The result of a command: its exit status and its output.
 //!
-//! The data imports nothing of [`crate::error`], since an error may contain an [`Output`]. The accessors that can fail
-//! are in a file of their own and import it.
+//! The data does not import [`crate::error`], because an error can contain an [`Output`]. The
+//! fallible accessors are in files of their own.
 
 mod accessors;
 mod cause;

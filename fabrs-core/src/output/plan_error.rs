@@ -1,4 +1,4 @@
-//! The error of a plan that has ended.
+//! The error at the end of a plan.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use crate::output::cause::Cause;
 use crate::output::plan_end::PlanEnd;
 
 impl PlanEnd {
-    /// Returns why the plan ended, if it has.
+    /// Returns the error of the end, if the plan has ended.
     pub(crate) fn get(&self) -> Option<Error> {
         self.cause().map(error_of)
     }
 
-    /// Ends the plan, unless it has ended, and returns why.
+    /// Ends the plan, unless it has ended, and returns the error of the end.
     pub(crate) fn or_end(&self, error: impl FnOnce() -> Error) -> Error {
         error_of(self.cause_or_end(|| Arc::new(error())))
     }
 }
 
-/// Returns the error behind a cause. An output receives no other causes than errors of this crate.
+/// Returns the error behind a cause. All causes of outputs are errors of this crate.
 pub(super) fn error_of(cause: &Cause) -> Error {
     match cause.downcast_ref::<Error>() {
         Some(error) => error.clone(),

@@ -1,4 +1,4 @@
-//! [`Output`] itself: what is always known of a command.
+//! [`Output`]: the result of a command.
 
 use std::fmt;
 use std::panic::Location;
@@ -11,42 +11,42 @@ use crate::output::plan_end::PlanEnd;
 use crate::output::status::ExitStatus;
 use crate::secret::Redactor;
 
-/// What a command left: how it ended and what it printed.
+/// The result of a command: its exit status and its output.
 ///
-/// [`command`](Self::command), [`host`](Self::host) and [`elapsed`](Self::elapsed) are always there. Everything else
-/// is what only a command that ran can know, and fails with [`ErrorKind::NotRun`](crate::ErrorKind::NotRun) in a dry
-/// run: a value is never invented.
+/// [`command`](Self::command), [`host`](Self::host) and [`elapsed`](Self::elapsed) never fail. All
+/// other accessors need a command that ran. In a dry run they fail with
+/// [`ErrorKind::NotRun`](crate::ErrorKind::NotRun): a value is never invented.
 #[derive(Debug, Clone)]
 pub struct Output {
     pub(crate) record: Arc<CommandRecord>,
 }
 
-/// The facts behind an [`Output`].
+/// The data of an [`Output`].
 #[derive(Clone)]
 pub(crate) struct CommandRecord {
     pub(crate) host: Host,
     pub(crate) command: Arc<str>,
     pub(crate) location: &'static Location<'static>,
     pub(crate) elapsed: Duration,
-    pub(crate) ended: CommandResult,
+    pub(crate) result: CommandResult,
     pub(crate) stdout: CapturedStream,
     pub(crate) stderr: CapturedStream,
-    /// Why the end of the output has not come, where the command has ended all the same.
-    pub(crate) cut: Option<Cause>,
-    /// Whether stdout and stderr were shown while they came.
+    /// The reason why the end of the output is missing, although the command has ended.
+    pub(crate) lost_output: Option<Cause>,
+    /// Whether stdout and stderr were shown while the command ran.
     pub(crate) shown: (bool, bool),
-    pub(crate) pty: bool,
-    /// Whether it was told to end and it is not known that it did.
-    pub(crate) is_left: bool,
-    /// Knows what of it must not be shown.
+    pub(crate) has_pty: bool,
+    /// Whether the command was stopped and its end is not confirmed.
+    pub(crate) may_be_running: bool,
+    /// Redacts the secrets in the output.
     pub(crate) redactor: Redactor,
 }
 
-/// What is kept of a stream.
+/// The captured end of a stream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CapturedStream {
     pub(crate) bytes: Vec<u8>,
-    /// How many bytes before them were dropped, because only the end is kept.
+    /// The number of dropped bytes before the captured bytes.
     pub(crate) dropped: u64,
 }
 
@@ -56,14 +56,14 @@ impl CapturedStream {
     }
 }
 
-/// Shows what was printed as a person would be shown it.
+/// Prints the output with secrets redacted.
 impl fmt::Debug for CommandRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |kept: &CapturedStream| String::from_utf8_lossy(&self.redactor.bytes(&kept.bytes)).into_owned();
         f.debug_struct("CommandRecord")
             .field("host", &self.host)
             .field("command", &self.command)
-            .field("ended", &self.ended)
+            .field("result", &self.result)
             .field("stdout", &text(&self.stdout))
             .field("stderr", &text(&self.stderr))
             .field("dropped", &(self.stdout.dropped, self.stderr.dropped))
@@ -71,14 +71,14 @@ impl fmt::Debug for CommandRecord {
     }
 }
 
-/// What is known of a command's end.
+/// The end of a command, if it is known.
 #[derive(Debug, Clone)]
 pub(crate) enum CommandResult {
-    /// How it ended.
+    /// The exit status.
     Exited(ExitStatus),
-    /// It was planned and not run; where the plan ends that looks at it.
+    /// The command was planned and not run. An accessor ends this plan.
     NotRun(PlanEnd),
-    /// It ran, or may have, and its own end is not known: why.
+    /// The command may have run, and its exit status is unknown for this reason.
     Unknown(Cause),
 }
 
@@ -87,18 +87,19 @@ impl Output {
         Self { record: Arc::new(record) }
     }
 
-    /// Returns the output for the task whose plan ends where it looks at a command that was not run.
+    /// Returns the output for another plan, if the command did not run. The accessors then end that
+    /// plan.
     pub(crate) fn planned_for(&self, plan: &PlanEnd) -> Self {
-        match self.record.ended {
+        match self.record.result {
             CommandResult::NotRun(_) => Self::new(CommandRecord {
-                ended: CommandResult::NotRun(plan.clone()),
+                result: CommandResult::NotRun(plan.clone()),
                 ..CommandRecord::clone(&self.record)
             }),
             CommandResult::Exited(_) | CommandResult::Unknown(_) => self.clone(),
         }
     }
 
-    /// Returns it with nothing in it that must not be shown.
+    /// Returns the output with secrets redacted.
     pub(crate) fn redacted(&self, redactor: &Redactor) -> Self {
         let record = CommandRecord::clone(&self.record);
         Self::new(CommandRecord {
@@ -109,7 +110,7 @@ impl Output {
         })
     }
 
-    /// Returns the command as it was quoted.
+    /// Returns the quoted command line.
     pub fn command(&self) -> &str {
         &self.record.command
     }
@@ -119,18 +120,19 @@ impl Output {
         &self.record.host
     }
 
-    /// Tells whether the command was run, and not only planned. Unlike looking at what it left, this ends no plan.
+    /// Returns whether the command ran. It returns `false` in a dry run. Unlike the fallible
+    /// accessors, this ends no plan.
     pub fn was_run(&self) -> bool {
-        !matches!(self.record.ended, CommandResult::NotRun(_))
+        !matches!(self.record.result, CommandResult::NotRun(_))
     }
 
-    /// Returns how long the command took; nothing, where it was not run.
+    /// Returns the run time of the command. It is zero if the command did not run.
     pub fn elapsed(&self) -> Duration {
         self.record.elapsed
     }
 }
 
-/// Serialises what a record of the run needs: the host, the command, and how it ended where it was run.
+/// Serializes the host, the command, and the exit status if it is known.
 impl serde::Serialize for Output {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
@@ -138,7 +140,7 @@ impl serde::Serialize for Output {
         let mut output = serializer.serialize_struct("Output", 3)?;
         output.serialize_field("host", self.host())?;
         output.serialize_field("command", self.command())?;
-        let status = match &self.record.ended {
+        let status = match &self.record.result {
             CommandResult::Exited(status) => Some(status),
             CommandResult::NotRun(_) | CommandResult::Unknown(_) => None,
         };

@@ -1,29 +1,29 @@
-//! How a command ended.
+//! [`ExitStatus`] and [`Signal`]: the end of a command.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How a command ended: by itself with a status, or by a signal.
+/// The end of a command: an exit status or a signal.
 ///
-/// A command of which neither is known has no `ExitStatus`: that is an error of kind
-/// [`Channel`](crate::ErrorKind::Channel), since it may or may not have done its work.
+/// If neither is known, there is no `ExitStatus` but an error of the kind
+/// [`Channel`](crate::ErrorKind::Channel). The command may have run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitStatus {
-    /// The command returned a status. 127 and 255 are statuses like any other.
+    /// The command returned this status. 127 and 255 have no special meaning.
     Code(u32),
     /// A signal ended the command.
     Signal(Signal),
 }
 
 impl ExitStatus {
-    /// Tells whether the command returned 0.
+    /// Returns whether the status is 0.
     pub fn success(&self) -> bool {
         matches!(self, Self::Code(0))
     }
 
-    /// Returns the status a shell would report: the code, or 128 and the number of the signal.
+    /// Returns the status in the form of a shell: the code, or 128 plus the number of the signal.
     pub fn shell_code(&self) -> u32 {
         match self {
             Self::Code(code) => *code,
@@ -33,7 +33,7 @@ impl ExitStatus {
 }
 
 impl From<std::process::ExitStatus> for ExitStatus {
-    /// Returns how a process of this machine ended.
+    /// Converts the status of a local process.
     fn from(status: std::process::ExitStatus) -> Self {
         use std::os::unix::process::ExitStatusExt;
 
@@ -53,12 +53,12 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// A signal by its name in RFC 4254 §6.10, without `SIG`.
+/// A signal, by its name in RFC 4254 §6.10, without `SIG`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Signal(String);
 
-/// The signals of RFC 4254 with their numbers, which are the same on all systems that have a POSIX shell.
+/// The signals of RFC 4254 with their numbers. All systems with a POSIX shell use these numbers.
 const NUMBERS: [(&str, u8); 12] = [
     ("HUP", 1),
     ("INT", 2),
@@ -75,12 +75,12 @@ const NUMBERS: [(&str, u8); 12] = [
 ];
 
 impl Signal {
-    /// Names a signal, with or without `SIG`.
+    /// Makes a signal from its name, with or without `SIG`.
     pub fn new(name: &str) -> Self {
         Self(name.strip_prefix("SIG").unwrap_or(name).to_owned())
     }
 
-    /// Returns the signal of a number, as `wait(2)` reports it.
+    /// Returns the signal with this number, as reported by `wait(2)`.
     pub fn from_number(number: i32) -> Self {
         let known = NUMBERS.iter().find(|(_, n)| i32::from(*n) == number);
         known.map_or_else(|| Self(number.to_string()), |(name, _)| Self::new(name))
@@ -91,12 +91,12 @@ impl Signal {
         &self.0
     }
 
-    /// Tells whether it has a name that a shell's `kill` may be given.
+    /// Returns whether the name is a safe argument for the `kill` of a shell.
     pub(crate) fn is_plain(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_alphanumeric())
     }
 
-    /// Returns the number, where the signal is one of RFC 4254.
+    /// Returns the number of the signal, if RFC 4254 lists the signal or its name is a number.
     pub fn number(&self) -> Option<u8> {
         let known = NUMBERS.iter().find(|(name, _)| *name == self.0);
         known.map(|(_, number)| *number).or_else(|| self.0.parse().ok())

@@ -1,10 +1,10 @@
-//! The end of a stream, in bounded memory.
+//! [`TailBuffer`]: the end of a stream in bounded memory.
 
 use std::collections::VecDeque;
 
 use crate::output::record::CapturedStream;
 
-/// Collects what a stream carries, and drops the oldest bytes beyond a bound.
+/// Keeps the end of a stream and drops the oldest bytes beyond a limit.
 #[derive(Debug, Clone)]
 pub(crate) struct TailBuffer {
     bytes: VecDeque<u8>,
@@ -13,15 +13,15 @@ pub(crate) struct TailBuffer {
 }
 
 impl TailBuffer {
-    /// What is kept of a stream when nothing else was asked for: 1 MiB.
+    /// The default limit of captured bytes: 1 MiB for each stream.
     pub(crate) const DEFAULT_BOUND: usize = 1 << 20;
 
-    /// Makes an empty tail that keeps at most `bound` bytes.
+    /// Makes an empty buffer of at most `bound` bytes.
     pub(crate) fn new(bound: usize) -> Self {
         Self { bytes: VecDeque::new(), bound, dropped: 0 }
     }
 
-    /// Adds a piece of the stream.
+    /// Appends bytes of the stream.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         let over = (self.bytes.len() + piece.len()).saturating_sub(self.bound);
         let of_old = over.min(self.bytes.len());
@@ -35,18 +35,18 @@ impl TailBuffer {
         self.dropped += over as u64;
     }
 
-    /// Tells whether nothing has come.
+    /// Returns whether the stream has no bytes so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.dropped == 0
     }
 
-    /// Returns what is kept, in one piece.
+    /// Returns the kept bytes and the number of dropped bytes.
     pub(crate) fn into_kept(self) -> CapturedStream {
         CapturedStream { bytes: self.bytes.into(), dropped: self.dropped }
     }
 }
 
-/// Returns the last `n` lines of `bytes`, without the last line's end.
+/// Returns the last `n` lines of `bytes`, without the last line end.
 pub(crate) fn last_lines(bytes: &[u8], n: usize) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().collect();

@@ -1,10 +1,10 @@
-//! Escapes of a text: for shells, JSON, HTML and URLs.
+//! Escaped forms of a text: for shells, JSON, HTML and URLs.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 
 use crate::shell::quote;
 
-/// Returns a text as it is, and each of its escaped forms.
+/// Returns the text and all its escaped forms.
 pub(super) fn escaped(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     all.extend(for_shells(text));
@@ -34,7 +34,7 @@ fn for_shells(text: &str) -> [String; 6] {
     ]
 }
 
-/// Returns the forms inside a JSON string.
+/// Returns the forms in a JSON string.
 fn for_json(text: &str) -> Vec<String> {
     let json = serde_json::Value::from(text).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default();
@@ -49,7 +49,8 @@ fn for_json(text: &str) -> Vec<String> {
         }
         escaped
     };
-    // Python, PHP and Ruby escape all but ASCII. Go escapes three signs of HTML, and minijinja the apostrophe too.
+    // Python, PHP and Ruby escape all characters except ASCII. Go escapes three characters of HTML,
+    // and minijinja also the apostrophe.
     let ascii = unicode(|c| !c.is_ascii());
     let forms = [
         json.to_owned(),
@@ -63,7 +64,8 @@ fn for_json(text: &str) -> Vec<String> {
 
 /// Returns the forms in HTML and XML.
 fn for_html(text: &str) -> Vec<String> {
-    // Escapes of the quote, the apostrophe and the slash: of text between tags, Python and minijinja, Jinja and Go, PHP, XML.
+    // The escapes of quote, apostrophe and slash, in this order: text between tags, Python and
+    // minijinja, Jinja and Go, PHP, XML.
     let styles = [
         ("\"", "'", "/"),
         ("&quot;", "'", "/"),
@@ -75,20 +77,20 @@ fn for_html(text: &str) -> Vec<String> {
         ("&quot;", "&apos;", "/"),
     ];
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    // In this order, no replacement changes the escapes of an earlier one.
+    // In this order, no replacement changes the escapes of an earlier replacement.
     let form = |(quote, apostrophe, slash)| text.replace('/', slash).replace('"', quote).replace('\'', apostrophe);
     styles.into_iter().map(form).collect()
 }
 
-/// All but the unreserved characters of RFC 3986, as encoded by curl, jq and Python.
+/// All characters except the unreserved characters of RFC 3986, as in curl, jq and Python.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// Of Python's `quote`, and of signatures of AWS.
+/// The set of Python's `quote` and of AWS signatures.
 const RESERVED_IN_PATHS: &AsciiSet = &RESERVED.remove(b'/');
-/// Of `encodeURIComponent` in JavaScript.
+/// The set of `encodeURIComponent` in JavaScript.
 const COMPONENT: &AsciiSet = &RESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
-/// Of forms in browsers, and of PHP and Java.
+/// The set of forms in browsers, PHP and Java.
 const FORM: &AsciiSet = &RESERVED.add(b'~').remove(b'*');
-/// Of paths in the URL standard.
+/// The set of paths in the URL standard.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -101,7 +103,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-/// Of users and passwords in the URL standard.
+/// The set of users and passwords in the URL standard.
 const USERINFO: &AsciiSet =
     &PATH.add(b'/').add(b':').add(b';').add(b'=').add(b'@').add(b'[').add(b'\\').add(b']').add(b'|');
 
@@ -114,7 +116,7 @@ fn for_urls(text: &str) -> Vec<String> {
     all.flat_map(|form| [map_hex(&form, "%", 2, char::to_ascii_lowercase), form]).collect()
 }
 
-/// Changes the `count` hexadecimal digits behind each `mark`.
+/// Maps the `count` hexadecimal digits after each `mark`.
 fn map_hex(text: &str, mark: &str, count: usize, map: fn(&char) -> char) -> String {
     let mut parts = text.split(mark);
     let first = parts.next().unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@ use aho_corasick::AhoCorasick;
 
 use crate::secret::secret::REDACTED;
 
-/// Finds a fixed set of forms.
+/// Searches for a fixed set of byte strings.
 pub(super) struct Finder {
     automaton: AhoCorasick,
     /// Sorted.
@@ -17,17 +17,18 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    /// Builds a finder, unless the forms exceed the limits of the automaton: 2 GiB.
+    /// Builds the search. Returns `None` if the forms exceed the limit of the automaton, 2 GiB.
     pub(super) fn new(forms: &BTreeSet<Vec<u8>>) -> Option<Self> {
         let automaton = AhoCorasick::new(forms).ok()?;
         let longest = forms.iter().map(Vec::len).max().unwrap_or_default();
         Some(Self { automaton, forms: forms.iter().cloned().collect(), longest })
     }
 
-    /// Redacts and returns the bytes before `end`. Later bytes only show where the last secret ends.
+    /// Returns the bytes before `end` with the secrets masked. Later bytes only show the end of the
+    /// last secret.
     ///
-    /// `open` is the number of bytes at the start that continue a secret of the previous piece, which is redacted
-    /// already. On return, `open` is that number for the bytes from `end` on.
+    /// `open` is the number of bytes at the start that continue a masked secret of the previous
+    /// chunk. On return, `open` is the same number for the bytes from `end` on.
     pub(super) fn redact<'a>(&self, bytes: Cow<'a, [u8]>, end: usize, open: &mut usize) -> Cow<'a, [u8]> {
         let secrets = self.secrets(&bytes, *open);
         if secrets.is_empty() && end == bytes.len() {
@@ -51,13 +52,14 @@ impl Finder {
         Cow::Owned(shown)
     }
 
-    /// Returns the secrets in order. Secrets that overlap are one range. The first `open` bytes belong to a secret.
+    /// Returns the secrets in order. Overlapping secrets are one range. The first `open` bytes
+    /// belong to a secret.
     fn secrets(&self, bytes: &[u8], open: usize) -> Vec<Range<usize>> {
         let mut secrets: Vec<Range<usize>> = Vec::new();
         if open > 0 {
             secrets.push(0..open);
         }
-        // Ordered by their ends.
+        // The matches are sorted by their ends.
         for found in self.automaton.find_overlapping_iter(bytes) {
             let mut found = found.range();
             while let Some(last) = secrets.pop_if(|last| found.start < last.end) {
@@ -68,10 +70,10 @@ impl Finder {
         secrets
     }
 
-    /// Returns the first position from which the bytes to the end could be the beginning of a secret.
-    pub(super) fn beginning(&self, bytes: &[u8]) -> Option<usize> {
+    /// Returns the first position of a possible secret that continues after the end of the bytes.
+    pub(super) fn possible_start(&self, bytes: &[u8]) -> Option<usize> {
         let could_be = |end: &[u8]| {
-            // Of all forms behind `end` in the order, those that begin with it come first.
+            // In sorted order, a form that starts with `end` follows directly after `end`.
             let next = self.forms.partition_point(|form| form.as_slice() <= end);
             self.forms.get(next).is_some_and(|form| form.starts_with(end))
         };

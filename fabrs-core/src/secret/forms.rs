@@ -1,4 +1,4 @@
-//! The forms of a secret that are searched for: plain, escaped and encoded.
+//! The search forms of a secret: plain, escaped and encoded.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,19 @@ use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOP
 
 use crate::secret::escaped::escaped;
 
-/// The shortest text that is searched for, in bytes. A shorter one occurs by chance.
+/// The minimum length of a redacted text, in bytes. A shorter text appears by chance.
 pub(crate) const MIN_SECRET_LEN: usize = 6;
 
-/// Returns every form of a secret that is long enough to be searched for.
+/// Returns all search forms of a secret with the minimum length.
 pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::new();
-    // Each line of a key may have a prefix of its own.
+    // A program may add a prefix to each line of a key.
     let texts = std::iter::once(secret).chain(secret.lines()).filter(|text| text.len() >= MIN_SECRET_LEN);
     for text in texts {
         forms.extend(escaped(text).into_iter().map(String::into_bytes));
     }
-    // A secret that was read from a file may end with a newline, which a program strips before it encodes the secret.
+    // A secret from a file may end with a newline. Programs often strip the newline before they
+    // encode the secret.
     for text in [secret, secret.trim_end_matches(['\r', '\n'])] {
         if text.len() >= MIN_SECRET_LEN {
             forms.extend(encoded(text.as_bytes()));
@@ -27,7 +28,7 @@ pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     forms
 }
 
-/// Returns a secret in hexadecimal, base64 and base32, also as a part of a longer text in them.
+/// Returns a secret in hexadecimal, base64 and base32, also as a part of a longer encoded text.
 fn encoded(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms =
         [HEXLOWER, HEXUPPER, BASE64, BASE64URL].map(|encoding| encoding.encode(secret).into_bytes()).to_vec();
@@ -37,11 +38,11 @@ fn encoded(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Returns the letters of an encoded text that depend on `secret` alone, if `before` bytes precede it.
+/// Returns the encoded letters that depend on `secret` alone, if `before` bytes precede the secret.
 fn inside(encoding: &Encoding, secret: &[u8], before: usize) -> Vec<u8> {
     let whole = [vec![0; before], secret.to_vec()].concat();
     let encoded = encoding.encode(&whole).into_bytes();
-    // The first and the last letter may hold bits of other bytes.
+    // The first and the last letter may contain bits of other bytes.
     let bits = encoding.bit_width();
     let (first, last) = ((before * 8).div_ceil(bits), whole.len() * 8 / bits);
     encoded.get(first..last).unwrap_or_default().to_vec()

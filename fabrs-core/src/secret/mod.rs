@@ -1,4 +1,4 @@
-//! Values that are never shown, and finding them in what is.
+//! Secret values, and the redactor that masks them in output.
 
 mod escaped;
 mod finder;

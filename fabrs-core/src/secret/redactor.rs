@@ -1,4 +1,4 @@
-//! [`Redactor`]: the secrets of a run.
+//! [`Redactor`]: masks the secrets of a run.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -10,9 +10,9 @@ use crate::secret::finder::Finder;
 use crate::secret::forms::{MIN_SECRET_LEN, forms};
 use crate::secret::secret::Secret;
 
-/// The secrets of a run, and their removal from output. Clones share the secrets.
+/// Masks the secrets of a run in output. Clones share the secrets.
 ///
-/// To redact text that it prints itself, a program passes the same redactor to [`ClientBuilder::redactor`].
+/// To redact its own output, a program passes the same redactor to [`ClientBuilder::redactor`].
 ///
 /// [`ClientBuilder::redactor`]: crate::ClientBuilder::redactor
 ///
@@ -32,7 +32,7 @@ pub struct Redactor {
 
 #[derive(Default)]
 struct Shared {
-    /// Read for every piece of output. Most runs have no secret.
+    /// Read for each chunk of output, without a lock. Most runs have no secret.
     knows_any: AtomicBool,
     has_short: AtomicBool,
     known: Mutex<Known>,
@@ -40,7 +40,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Known {
-    /// Each command adds its secrets again, and their forms take a while to make.
+    /// Avoids the encodings of a known secret: each command adds its secrets again.
     secrets: HashSet<Vec<u8>>,
     forms: BTreeSet<Vec<u8>>,
     finder: Option<Arc<Finder>>,
@@ -49,9 +49,9 @@ struct Known {
 /// The result of adding a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Added {
-    /// The secret needs no warning: it is redacted, empty, already known, or not the first short secret.
+    /// No warning is needed: the secret is redacted, empty, known, or not the first short secret.
     Quietly,
-    /// The secret is the first that is too short to be redacted.
+    /// The secret is the first with too few bytes for redaction.
     FirstTooShort,
 }
 
@@ -59,7 +59,8 @@ impl Redactor {
     /// Adds a secret.
     pub(crate) fn add(&self, secret: &Secret) -> Added {
         let text = secret.expose();
-        // Locked until the secret can be found: a second caller with the same secret must not go on before.
+        // Locked until the search includes the secret. A second caller with the same secret must
+        // not return earlier.
         let mut known = self.known();
         if !known.secrets.insert(text.into()) {
             return Added::Quietly;
@@ -67,7 +68,7 @@ impl Redactor {
         let before = known.forms.len();
         known.forms.extend(forms(text));
         if known.forms.len() > before {
-            // Beyond the limits of the search, the secrets so far are still found.
+            // Beyond the limits of the search, the earlier secrets are still found.
             if let Some(finder) = Finder::new(&known.forms) {
                 known.finder = Some(Arc::new(finder));
             }
@@ -86,7 +87,7 @@ impl Redactor {
         if self.shared.knows_any.load(Ordering::Acquire) { self.known().finder.clone() } else { None }
     }
 
-    /// Returns a text without the secrets in it.
+    /// Returns a text with the secrets masked.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -94,7 +95,7 @@ impl Redactor {
         }
     }
 
-    /// Returns bytes without the secrets in them.
+    /// Returns bytes with the secrets masked.
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(finder) = self.finder() else { return Cow::Borrowed(bytes) };
         finder.redact(Cow::Borrowed(bytes), bytes.len(), &mut 0)
@@ -105,7 +106,7 @@ impl Redactor {
     }
 }
 
-/// Shows how much it knows and not what.
+/// Prints the number of search forms, without the secrets.
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").field("forms", &self.known().forms.len()).finish()

@@ -1,21 +1,26 @@
-//! [`Secret`]: a text that cannot be formatted.
+//! [`Secret`]: a text that is not formatted.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// What stands where a secret was.
+/// The replacement of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// A text that cannot be formatted: a password, a token, a key.
+/// A password, token or key. Its value is never formatted.
 ///
-/// It reaches a command by its standard input ([`Command::stdin`](crate::Command::stdin)), as a variable of its
-/// environment ([`Connection::env`](crate::Connection::env)) or as a file ([`Connection::put`](crate::Connection::put)),
-/// and never as an argument, which everybody on the host could read. From then on it is `[redacted]` in all that the run
-/// shows: whatever a command prints, errors, events. What a command has printed is to the program as it was.
+/// A command receives a secret through its standard input
+/// ([`Command::stdin`](crate::Command::stdin)), an environment variable
+/// ([`Connection::env`](crate::Connection::env)) or a file
+/// ([`Connection::put`](crate::Connection::put)). A secret can't be an argument, because all users
+/// of the host can read arguments.
 ///
-/// Values of six bytes or more are found: plain, quoted for a shell, escaped as in JSON or HTML, percent-encoded as in URLs and
-/// forms, and in hexadecimal, base64 and base32. Secrets that overlap in a text are replaced together.
+/// From then on, `[redacted]` replaces the value in everything that the run shows: output, errors
+/// and events. The program itself reads the output of commands unchanged.
+///
+/// Values of six bytes or more are redacted: plain, quoted for a shell, escaped for JSON or HTML,
+/// percent-encoded for URLs and forms, and in hexadecimal, base64 and base32. Overlapping secrets
+/// have one replacement.
 ///
 /// ```
 /// use fabrs_core::Secret;
@@ -31,7 +36,7 @@ impl Secret {
         Self(SecretString::from(text.into()))
     }
 
-    /// Returns the text; the one place where it can be read.
+    /// Returns the text. No other method reads the value.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -43,7 +48,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Serialises as `[redacted]`: a value of a run may be one, and what is kept of the run must not have it.
+/// Serializes as `[redacted]`, so that no saved value of a run contains a secret.
 impl serde::Serialize for Secret {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(REDACTED)

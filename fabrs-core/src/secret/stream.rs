@@ -1,20 +1,20 @@
-//! Redaction of a stream that arrives in pieces.
+//! [`RedactedStream`]: redaction of a stream that arrives in chunks.
 
 use std::borrow::Cow;
 
 use crate::secret::redactor::Redactor;
 
-/// A redactor for one stream. It finds secrets that are split across pieces.
+/// Masks the secrets in one stream, including secrets that are split across chunks.
 #[derive(Debug, Default)]
 pub struct RedactedStream {
-    /// The last bytes, if they could be the beginning of a secret.
+    /// The last bytes, if they may be the start of a secret.
     held: Vec<u8>,
-    /// The number of held bytes that belong to a secret which is redacted already.
+    /// The number of held bytes that belong to a masked secret.
     open: usize,
 }
 
 impl RedactedStream {
-    /// Takes the next piece, and returns the bytes that can be shown.
+    /// Accepts the next chunk and returns the bytes to show.
     pub fn push<'a>(&mut self, redactor: &Redactor, piece: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(finder) = redactor.finder() else { return Cow::Borrowed(piece) };
         let bytes = if self.held.is_empty() {
@@ -23,7 +23,7 @@ impl RedactedStream {
             self.held.extend_from_slice(piece);
             Cow::Owned(std::mem::take(&mut self.held))
         };
-        let end = finder.beginning(&bytes).unwrap_or(bytes.len());
+        let end = finder.possible_start(&bytes).unwrap_or(bytes.len());
         self.held = bytes.get(end..).unwrap_or_default().to_vec();
         finder.redact(bytes, end, &mut self.open)
     }
@@ -78,8 +78,8 @@ mod tests {
         assert_eq!(&*stream.push(&redactor, b" goes on"), b"hunter goes on");
     }
 
-    /// Returns the text with one `[redacted]` for each group of overlapping secrets. Adjacent secrets are separate
-    /// groups.
+    /// Returns the text with one `[redacted]` for each group of overlapping secrets. Adjacent
+    /// secrets are separate groups.
     fn expected(secrets: &[String], text: &str) -> String {
         let (mut starts, mut joined) = (vec![false; text.len()], vec![false; text.len()]);
         let mut covered = joined.clone();
@@ -102,7 +102,7 @@ mod tests {
         #[test]
         fn pieces_and_the_whole_give_the_same(
             text in "[abc]{0,60}",
-            // Parts of the text, so that they overlap in it.
+            // Parts of the text, so that they overlap in the text.
             parts in prop::collection::vec((0usize..50, 6usize..10), 1..5),
             size in 1usize..9,
         ) {

@@ -1,16 +1,16 @@
-//! [`ShellLineError`]: the reasons why a text can't be a shell line.
+//! [`ShellLineError`]: an invalid shell line.
 
-/// Says why a text can't be given to a shell.
+/// The reason why a text can't be a shell line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShellLineError {
-    /// The text holds a NUL byte.
+    /// The text contains a NUL byte.
     #[error("the line holds a NUL byte, which no shell can be given")]
     Nul,
     /// A value is not UTF-8.
     #[error("a value in the line is not UTF-8")]
     NotUtf8,
-    /// A literal holds a placeholder, and `cmd!` does not stand around it.
+    /// A literal contains a placeholder but is not inside `cmd!`.
     #[error("`{{{0}}}` would be sent as it is: `cmd!(…)` is missing around the line")]
     ForgottenCmd(String),
 }

@@ -1,12 +1,13 @@
-//! Lines put together into one, each whole: what ties its parts together is never torn apart.
+//! Joins shell lines with `&&`, `||` and `|`, and keeps each line together.
 
 use crate::shell::line::{IntoShellLine, ShellLine};
 
-/// What binds less than `&&`, wherever it stands: also inside of quotes, where braces do no harm.
+/// Operators that bind less tightly than `&&`. A match inside quotes only adds braces, which do no
+/// harm.
 const LESS_THAN_AND: [&str; 5] = ["||", ";", "&", "\n", "#"];
 
 impl ShellLine {
-    /// Returns the line that runs `next` where this one succeeds: `&&`.
+    /// Returns the line that runs `next` if this line succeeds: `&&`.
     ///
     /// ```
     /// use fabrs_core::ShellLine;
@@ -18,12 +19,12 @@ impl ShellLine {
         self.joined(" && ", next, grouped)
     }
 
-    /// Returns the line that runs `next` where this one fails: `||`.
+    /// Returns the line that runs `next` if this line fails: `||`.
     pub fn or(self, next: impl IntoShellLine) -> Self {
         self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }
 
-    /// Returns the line that gives what this one prints to `next`: `|`.
+    /// Returns the line that pipes the stdout of this line into `next`: `|`.
     pub fn pipe(self, next: impl IntoShellLine) -> Self {
         self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }
@@ -38,8 +39,8 @@ impl ShellLine {
     }
 }
 
-/// Puts braces around a line that `&&` would otherwise tear apart, so that nothing of it runs where what stands before
-/// it failed: in `cd /x && a; b`, `b` would run in the wrong directory.
+/// Adds braces around a line that `&&` would split. Without braces, `b` in `cd /x && a; b` would
+/// run in the wrong directory after a failed `cd`.
 pub(crate) fn grouped(line: &str) -> String {
     braced_if(line, torn(line))
 }
@@ -57,7 +58,8 @@ fn braced_if(line: &str, torn: bool) -> String {
     }
 }
 
-/// Tells whether only a line end closes a line safely: it may end in a comment, in a document, or in a sign of its own.
+/// Returns whether a line end is needed before `}`. The line may end with a comment, a
+/// here-document or an operator.
 fn closes_by_a_line_end(line: &str) -> bool {
     line.contains(['#', '\n', '\\']) || line.contains("<<") || line.trim_end().ends_with(['&', ';', '|'])
 }

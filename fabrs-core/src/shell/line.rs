@@ -1,4 +1,4 @@
-//! [`ShellLine`], and what turns into one.
+//! [`ShellLine`], and the conversions into a shell line.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use crate::shell::error::ShellLineError;
 use crate::shell::scan;
 use crate::shell::value::{ShellList, ShellValue, quote};
 
-/// A line for a POSIX shell in which every value is quoted.
+/// A line for a POSIX shell with quoted values.
 ///
-/// Made from a literal, by `cmd!("… {value} …")`, or by [`ShellLine::raw`]. A line that could not be made (a NUL byte
-/// in a value, a literal with `{name}` in it whose `cmd!` was forgotten) keeps the reason, and the command it is given
-/// to fails with it before anything is sent.
+/// Made from a literal, with `cmd!("… {value} …")`, or with [`ShellLine::raw`]. An invalid line
+/// keeps its error: a value contains a NUL byte, or a literal contains `{name}` without `cmd!`. The
+/// command then fails before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "a line does nothing until it is run"]
 pub struct ShellLine {
@@ -18,14 +18,14 @@ pub struct ShellLine {
     fault: Option<ShellLineError>,
 }
 
-/// A part of what `cmd!` was given.
+/// A part of the arguments of `cmd!`.
 #[derive(Clone, Copy)]
 pub enum Piece<'a> {
-    /// Text of the literal, for the shell.
+    /// Literal text for the shell.
     Text(&'static str),
     /// A value, which becomes one quoted word.
     Value(&'a dyn ShellValue),
-    /// A list, which becomes a quoted word an item.
+    /// A list. Each item becomes one quoted word.
     List(&'a dyn ShellList),
 }
 
@@ -40,15 +40,15 @@ impl fmt::Debug for Piece<'_> {
 }
 
 impl ShellLine {
-    /// Takes any text as a shell line: what is in it, the shell executes.
+    /// Makes a shell line from any text. The shell executes the text.
     ///
-    /// This is the one way by which text that came from elsewhere becomes a command; where it stands, injection is
-    /// possible, and can be looked for.
+    /// No other function turns text from elsewhere into a command. A search for `raw` finds every
+    /// place of a possible injection.
     pub fn raw(text: impl Into<String>) -> Self {
         Self::checked(text.into())
     }
 
-    /// Builds a line from the pieces that `cmd!` made.
+    /// Builds a line from the pieces of `cmd!`.
     pub fn from_pieces(pieces: &[Piece<'_>]) -> Self {
         let mut text = String::new();
         match append(&mut text, pieces) {
@@ -57,16 +57,16 @@ impl ShellLine {
         }
     }
 
-    /// Returns the line as the shell gets it.
+    /// Returns the text of the line.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns the line, or why there is none.
+    /// Returns the text of the line if the line is valid.
     ///
     /// # Errors
     ///
-    /// The [`ShellLineError`] that was met when the line was made.
+    /// The [`ShellLineError`] found when the line was made.
     pub fn check(&self) -> Result<&str, ShellLineError> {
         match &self.fault {
             None => Ok(&self.text),
@@ -106,9 +106,10 @@ impl fmt::Display for ShellLine {
     }
 }
 
-/// What a command can be given: a literal, or a [`ShellLine`].
+/// A value accepted as a command: a literal or a [`ShellLine`].
 ///
-/// A `String` is not among them. It could hold text from elsewhere that the shell would execute; `cmd!` quotes it.
+/// A `String` does not implement this trait. It may contain text from elsewhere, which the shell
+/// would execute. `cmd!` quotes a `String`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shell line",
     label = "could carry text that the shell would execute",
@@ -133,8 +134,8 @@ impl IntoShellLine for &ShellLine {
 }
 
 impl IntoShellLine for &'static str {
-    /// Takes a literal. One that holds an unquoted `{name}` is refused when it is run: `cmd!` was forgotten, and the
-    /// braces would reach the shell.
+    /// Converts a literal. A literal with an unquoted `{name}` is invalid: `cmd!` is missing, and
+    /// the shell would receive the braces.
     fn into_shell_line(self) -> ShellLine {
         let mut line = ShellLine::checked(self.to_owned());
         if let Some(name) = scan::forgotten_placeholder(self) {

@@ -1,7 +1,8 @@
-//! Lines for a shell, quoted by type: what is literal and what is a value is never in doubt.
+//! Shell lines with quoted values.
 //!
-//! [`ShellLine`] is what every command takes. A literal converts by itself, `cmd!` builds one from a literal and
-//! quoted values, [`ShellLine::raw`] takes any text and says so where it stands. Pure text, no I/O.
+//! Every command takes a [`ShellLine`]. A literal converts by itself. `cmd!` builds a line from a
+//! literal and quoted values. [`ShellLine::raw`] accepts any text, so a search for `raw` finds
+//! every unquoted text. This module only handles text, without I/O.
 
 mod error;
 mod join;

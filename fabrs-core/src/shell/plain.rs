@@ -1,23 +1,23 @@
-//! Whether a line is only a program and its arguments.
+//! Detects lines that are only a program and its arguments.
 
-/// Words that mean something else to a shell than the program of that name, if there is one: reserved words and special
-/// built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins that act on the shell itself.
-const OF_THE_SHELL: [&str; 54] = [
+/// Words that a shell interprets itself, even if there is a program of that name: reserved words
+/// and special built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins that act on the shell.
+const SHELL_WORDS: [&str; 54] = [
     "!", ".", ":", "[[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
     "done", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts",
     "hash", "if", "in", "jobs", "let", "local", "read", "readonly", "return", "select", "set", "shift", "shopt",
     "source", "then", "time", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
 ];
 
-/// Tells whether a line is a program and its arguments and nothing that only a shell can do: no variable, pattern,
-/// redirection or second command. It can then be started without a shell of its own.
+/// Returns whether a line is a program with arguments and needs no shell: no variable, pattern,
+/// redirection or second command. Such a line can be started without a shell.
 pub(crate) fn is_plain(line: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " _./:=@%+,-".contains(c);
-    // Inside of single quotes, as `cmd!` writes them, everything is itself.
+    // Nothing is special inside the single quotes that `cmd!` writes.
     let outside = line.split('\'').step_by(2);
     let is_closed = line.matches('\'').count().is_multiple_of(2);
     let first = line.split_whitespace().next().unwrap_or_default();
-    let is_program = !first.is_empty() && !first.contains(['=', '\'']) && !OF_THE_SHELL.contains(&first);
+    let is_program = !first.is_empty() && !first.contains(['=', '\'']) && !SHELL_WORDS.contains(&first);
     is_closed && is_program && outside.into_iter().all(|part| part.chars().all(plain))
 }
 

@@ -1,9 +1,10 @@
-//! Finds the likeliest beginner's mistake: a literal with `{name}` in it whose `cmd!` was forgotten.
+//! Detects a literal with `{name}` and without `cmd!`, a common mistake of beginners.
 
 /// Returns the name in the first unquoted `{name}` or `{name...}` of a literal.
 ///
-/// What belongs to the shell is left alone: `${HOME}`, anything in single quotes (awk programs), `{a,b}`, `{1..3}`,
-/// `{ cmd; }`. In double quotes it is looked for, since a value there was meant as well.
+/// Braces of the shell are ignored: `${HOME}`, text in single quotes (awk programs), `{a,b}`,
+/// `{1..3}` and `{ cmd; }`. A `{name}` in double quotes counts, because `cmd!` would replace the
+/// name there too.
 pub(super) fn forgotten_placeholder(line: &str) -> Option<&str> {
     let bytes = line.as_bytes();
     let (mut at, mut single, mut double) = (0, false, false);
@@ -25,7 +26,7 @@ pub(super) fn forgotten_placeholder(line: &str) -> Option<&str> {
     None
 }
 
-/// Returns the identifier that stands at the start of `rest` and is closed by `}` or `...}`.
+/// Returns the identifier at the start of `rest`, if `}` or `...}` follows it.
 fn placeholder(rest: &str) -> Option<&str> {
     let inside = rest.split_once('}')?.0;
     let name = inside.strip_suffix("...").unwrap_or(inside);

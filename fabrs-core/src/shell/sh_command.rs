@@ -1,34 +1,36 @@
-//! POSIX scripts as one command line that every login shell accepts.
+//! POSIX scripts as one command line for every login shell.
 
 use std::fmt::Write as _;
 
-/// The longest word of a line: csh refuses longer ones with "Word too long".
+/// The maximum length of a word in bytes. csh rejects longer words with "Word too long".
 const MAX_WORD_LEN: usize = 4000;
 
-/// Evaluates the text that the arguments decode to. `printf` reuses its format for each word. If it fails, nothing runs, and
-/// the status tells.
+/// Evaluates the text decoded from the arguments. `printf` reuses its format for each word. If
+/// `printf` fails, the script does not run, and the exit status reports the failure.
 const EVAL: &str = r#"fabrs_script=$(printf %b "$@") && set -- && eval "$fabrs_script""#;
 
-/// Returns the command line that runs `script` by `/bin/sh`, whichever shell the login has.
+/// Returns a command line that runs `script` with `/bin/sh`, for any login shell.
 ///
-/// All login shells read a single-quoted word the same way if it has no quote, backslash, `!` or control character. These
-/// become octal escapes (a line end becomes `\n`), which `printf %b` of `/bin/sh` decodes. `exec` replaces the login shell: the
-/// process keeps its id and its process group.
+/// All login shells read a single-quoted word the same way if the word has no quote, backslash, `!`
+/// or control character. These characters become octal escapes (a line end becomes `\n`), which
+/// `printf %b` of `/bin/sh` decodes. `exec` replaces the login shell, so the process keeps its id
+/// and its process group.
 ///
-/// `$0` is `sh`: shells begin their messages with it.
+/// `$0` is `sh`, because shells start their messages with `$0`.
 pub(crate) fn sh_command(script: &str) -> String {
     format!("exec {}", sh_call(script))
 }
 
-/// Returns the command line that runs `script` by `/bin/sh` as a child of the login shell: a line may follow it.
+/// Returns a command line that runs `script` with `/bin/sh` as a child of the login shell. Other
+/// commands can follow.
 pub(crate) fn sh_call(script: &str) -> String {
     format!("/bin/sh -c '{EVAL}' sh{}", words(script))
 }
 
-/// As [`sh_command`], for a server that starts commands in its own process group: the script leads a new session where the
-/// host has `setsid`.
+/// Like [`sh_command`], for a server that starts commands in its own process group. The script
+/// leads a new session if the host has `setsid`.
 pub(crate) fn sh_command_in_session(script: &str) -> String {
-    // `setsid` would fork for a process that leads a group already, and end at once.
+    // `setsid` forks if the process already leads a group, and its parent would end at once.
     let lead = format!(
         "if kill -0 -$$ 2>/dev/null; then :; elif command -v setsid >/dev/null; \
          then exec setsid /bin/sh -c '\\''{EVAL}'\\'' sh \"$@\"; fi; {EVAL}"
@@ -36,7 +38,7 @@ pub(crate) fn sh_command_in_session(script: &str) -> String {
     format!("exec /bin/sh -c '{lead}' sh{}", words(script))
 }
 
-/// Returns a text as words in single quotes, each with a blank before it.
+/// Returns a text as single-quoted words, each after a blank.
 fn words(text: &str) -> String {
     let mut line = String::with_capacity(text.len() + text.len() / 4 + 16);
     let mut length = 0;
@@ -49,7 +51,7 @@ fn words(text: &str) -> String {
         let before = line.len();
         match c {
             '\n' => line.push_str("\\n"),
-            // Four digits: `printf %b` takes an octal number behind `\0`.
+            // Four digits, because `printf %b` reads an octal number after `\0`.
             '\'' | '\\' | '!' => {
                 let _infallible = write!(line, "\\0{:03o}", u32::from(c));
             }

@@ -1,4 +1,4 @@
-//! What may stand in the braces of `cmd!`: values that become one quoted word each.
+//! Values in the braces of `cmd!`, and quoting for shells.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::shell::error::ShellLineError;
 
-/// A value that `cmd!` turns into one word of a shell line, quoted so that the shell takes it as it is.
+/// A value that `cmd!` quotes as one word.
 ///
-/// Implemented for text, paths, numbers, `bool`, `char`, [`Host`], and references to them. For a type of your own,
-/// implement it by naming the text; the quoting is not yours to do.
+/// Implemented for text, paths, numbers, `bool`, `char`, [`Host`], and references to them.
+/// Implement the trait for your own type by returning its text. `cmd!` quotes the text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in `cmd!` as one word",
     label = "not a word for the shell",
@@ -22,36 +22,38 @@ pub trait ShellValue {
     ///
     /// # Errors
     ///
-    /// [`ShellLineError::NotUtf8`] where the value is a path or text of the system that is not UTF-8.
+    /// [`ShellLineError::NotUtf8`] if the value is a path or an OS string that is not UTF-8.
     fn shell_text(&self) -> Result<Cow<'_, str>, ShellLineError>;
 }
 
-/// A list that `cmd!` turns into one quoted word for each item, with blanks between them.
+/// A list that `cmd!` turns into one quoted word for each item, separated by blanks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in `cmd!` as a list of words",
     label = "not a list",
     note = "`{{name...}}` takes slices, arrays, `Vec`s and `Option`s of values; one value is written `{{name}}`"
 )]
 pub trait ShellList {
-    /// Calls `each` with every item.
+    /// Calls `each` for every item.
     ///
     /// # Errors
     ///
-    /// What `each` returns.
+    /// The error returned by `each`.
     fn for_each(
         &self,
         each: &mut dyn FnMut(&dyn ShellValue) -> Result<(), ShellLineError>,
     ) -> Result<(), ShellLineError>;
 }
 
-/// Quotes one word so that every login shell reads it the same way: POSIX shells, zsh, fish and csh.
+/// Quotes one word so that every login shell reads the word unchanged: POSIX shells, zsh, fish and
+/// csh.
 ///
-/// fish gives `\\` and `\'` a meaning inside single quotes, and csh gives one to `!`. So quotes, backslashes and `!` stand
-/// outside of the quotes, each behind a backslash. A line end remains in the quotes, which csh refuses as an error.
+/// fish interprets `\\` and `\'` in single quotes, and csh interprets `!`. Therefore quotes,
+/// backslashes and `!` are placed outside the single quotes, each after a backslash. A line end
+/// stays inside the quotes, and csh rejects such a word.
 ///
 /// # Errors
 ///
-/// [`ShellLineError::Nul`] where the text holds a NUL byte: no shell can be given one.
+/// [`ShellLineError::Nul`] if the text contains a NUL byte, which no shell accepts.
 pub fn quote(text: &str) -> Result<Cow<'_, str>, ShellLineError> {
     const SPECIAL: [char; 3] = ['\'', '\\', '!'];
     let quoted = |text| shlex::try_quote(text).map_err(|_| ShellLineError::Nul);
@@ -71,7 +73,8 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, ShellLineError> {
     Ok(word.into())
 }
 
-/// Quotes a path as one word, leaving a leading `~/` to the shell and a leading `-` from being an option.
+/// Quotes a path as one word. The shell still expands a leading `~/`. A path with a leading `-`
+/// gets the prefix `./`, so that no program reads it as an option.
 pub(crate) fn quote_path(path: &str) -> Result<Cow<'_, str>, ShellLineError> {
     match path.strip_prefix("~/") {
         Some("") => Ok(Cow::Borrowed(path)),

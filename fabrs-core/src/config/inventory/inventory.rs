@@ -1,11 +1,11 @@
-//! Which hosts a task runs on: those that were typed, else the task's own, else the environment's.
+//! [`Inventory`]: the hosts available to a run.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::did_you_mean::listed;
-use crate::config::environment::{Environment, each_once};
+use crate::config::did_you_mean::quoted_list;
+use crate::config::environment::{Environment, deduplicated};
 use crate::config::fabrs_toml::Config;
 use crate::config::selection::Selection;
 use crate::config::settings::Settings;
@@ -15,18 +15,18 @@ use crate::config::vars::Vars;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
-/// The hosts a run can choose from: those that were typed, and the environment.
+/// The hosts available to a run: the hosts of `-H` and those of the environment.
 ///
-/// Typed hosts beat a task's own, and a task's own beat the environment's. A role is looked at only when a task needs
-/// it, so that typed hosts work without it.
+/// Hosts of `-H` have precedence over a task's own hosts, and those over the environment's hosts. A
+/// role is resolved only if a task needs it, so `-H` also works without the role.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    pub(super) typed: Option<Vec<Host>>,
-    /// The names of typed hosts that belong to every role.
-    stand_ins: Vec<String>,
+    pub(super) explicit: Option<Vec<Host>>,
+    /// The names of `-H` hosts that belong to every role.
+    every_role_names: Vec<String>,
     excluded: Vec<Host>,
     pub(super) environment: Option<Environment>,
-    known: Vec<String>,
+    environment_names: Vec<String>,
     vars: Vars,
     pub(super) vagrant: Option<Arc<Vagrant>>,
     /// Cancelled when the run is stopped.
@@ -36,55 +36,58 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Makes the inventory of a run within an environment, or within none.
+    /// Makes the inventory of a run with or without an environment.
     ///
     /// # Errors
     ///
     /// As [`Config::environment`].
     pub fn new(config: &Config, environment: Option<&str>) -> Result<Self> {
         let environment = environment.map(|name| config.environment(name).cloned()).transpose()?;
-        let known = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
-        Ok(Self { environment, known, vars: config.vars().clone(), ..Self::default() })
+        let environment_names = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
+        Ok(Self { environment, environment_names, vars: config.vars().clone(), ..Self::default() })
     }
 
-    /// Adds the hosts that were typed, as [`parse_host_args`](super::parse_host_args) returns them.
-    pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
-        self.typed = typed;
+    /// Sets the hosts of `-H`, as returned by [`parse_host_args`](crate::config::parse_host_args).
+    pub fn with_hosts(mut self, explicit: Option<Vec<Host>>) -> Self {
+        self.explicit = explicit;
         self
     }
 
-    /// Adds typed hosts of these names to every role, also inside tasks: throw-away hosts such as `@demo`.
+    /// Adds the `-H` hosts with these names to every role, also inside tasks. This is for temporary
+    /// hosts such as `@demo`.
     pub fn in_every_role(mut self, names: Vec<String>) -> Self {
-        self.stand_ins = names;
+        self.every_role_names = names;
         self
     }
 
-    /// Leaves hosts out of whatever is selected, as [`parse_excluded_hosts`](super::parse_excluded_hosts) returns them.
+    /// Excludes hosts from every selection, as returned by
+    /// [`parse_excluded_hosts`](crate::config::parse_excluded_hosts).
     ///
-    /// One without user and port stands for all of its name.
+    /// A host without user and port excludes all hosts of its name.
     pub fn with_excluded(mut self, excluded: Vec<Host>) -> Self {
         self.excluded = excluded;
         self
     }
 
-    /// Takes over the user and port that were given as arguments, for [`qualified`](Self::qualified). A client does so
-    /// with its own settings.
+    /// Sets the user and port of the arguments for [`qualified`](Self::qualified). A client passes
+    /// its own settings.
     pub fn with_settings(mut self, settings: &Settings) -> Self {
         self.user.clone_from(&settings.user.argument);
         self.port = settings.port.argument;
         self
     }
 
-    /// Returns the host with the user and the port that were given as arguments, where it names none itself.
+    /// Returns the host with the user and port of the arguments, if the host has none.
     ///
-    /// This is the one place where arguments meet a host, so that `web1` and `root@web1` are one host under `-u root`.
-    /// What `fabrs.toml` says stays out of it: `ssh_config`, which is asked later, is stronger.
+    /// Arguments are applied to hosts only here, so `web1` and `root@web1` are one host under
+    /// `-u root`. Settings of `fabrs.toml` are not applied, because `ssh_config` has precedence
+    /// over them and is read later.
     pub fn qualified(&self, host: Host) -> Host {
         host.or_user(self.user.as_deref()).or_port(self.port)
     }
 
-    /// Returns the user's own values for a host: its own over the environment's over those of the file's top; without a
-    /// host, those that hold for all.
+    /// Returns the variables for a host, in the precedence host, environment, top of the file.
+    /// Without a host, returns the variables shared by all hosts.
     pub fn vars_for(&self, host: Option<&Host>) -> Vars {
         match (&self.environment, host) {
             (Some(environment), Some(host)) => environment.vars_for(host),
@@ -93,22 +96,23 @@ impl Inventory {
         }
     }
 
-    /// Returns the virtualenv on a host, where `fabrs.toml` names one: an absolute path, or one that begins with `~/`.
+    /// Returns the virtualenv on a host from `fabrs.toml`: an absolute path, or a path that starts
+    /// with `~/`.
     pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
         self.environment.as_ref()?.virtualenv_for(host)
     }
 
-    /// Returns what runs the lines on a host, where `fabrs.toml` names a shell: a program with its options.
+    /// Returns the shell for lines on a host from `fabrs.toml`: a program with its options.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         self.environment.as_ref()?.shell_for(host)
     }
 
-    /// Returns what runs commands as another user on a host, where `fabrs.toml` says it.
+    /// Returns the program that runs commands as another user on a host, from `fabrs.toml`.
     pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
         self.environment.as_ref()?.sudo_program_for(host)
     }
 
-    /// Returns the command of this machine that prints the sudo password for a host, where `fabrs.toml` names one.
+    /// Returns the local command that prints the sudo password for a host, from `fabrs.toml`.
     pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
         self.environment.as_ref()?.sudo_password_command_for(host)
     }
@@ -118,36 +122,40 @@ impl Inventory {
         self.environment.as_ref()
     }
 
-    /// Returns the hosts that were typed; `None` where `-H` was not given.
+    /// Returns the hosts of `-H`, or `None` without `-H`.
     pub fn explicit_hosts(&self) -> Option<&[Host]> {
-        self.typed.as_deref()
+        self.explicit.as_deref()
     }
 
-    /// Returns the hosts of a selection, in order, each once; none for [`Selection::Local`], which has none of its own.
+    /// Returns the hosts of a selection, in order and without duplicates. Returns an empty list for
+    /// [`Selection::Local`].
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Usage`] if the role is not one of the environment, or a host of the task's is none.
-    /// - [`ErrorKind::NoHost`] if there is no host, or none is left of them.
-    /// - As [`prepare`](Self::prepare), where that was not done.
+    /// - [`ErrorKind::Usage`] if the environment has no such role, or a host of the task is
+    ///   invalid.
+    /// - [`ErrorKind::NoHost`] if the selection contains no host, or all of them are excluded.
+    /// - As [`prepare`](Self::prepare), if that was not called before.
     pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         self.without_excluded(self.selected(selection)?)
     }
 
-    /// Returns the hosts of a selection inside a task, in order, each once. `-H` narrows the selection there, and does not
-    /// replace it.
+    /// Returns the hosts of a selection inside a task, in order and without duplicates. There, `-H`
+    /// narrows the selection instead of replacing it.
     ///
-    /// User and port are those of the selection or of `-H`: `-H deploy@web1` narrows a role with `web1` to `deploy@web1`.
+    /// User and port come from the selection or from `-H`: `-H deploy@web1` narrows a role with
+    /// `web1` to `deploy@web1`.
     ///
     /// # Errors
     ///
-    /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if no host of `-H` is in the selection.
+    /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if no host of `-H` is in the
+    /// selection.
     pub fn narrowed_hosts(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
-        let (Some(typed), Some(environment)) = (&self.typed, &self.environment) else {
+        let (Some(typed), Some(environment)) = (&self.explicit, &self.environment) else {
             return self.hosts_for(selection);
         };
-        let is_stand_in = |host: &&Host| self.stand_ins.iter().any(|name| name == host.name());
-        let (stand_ins, others): (Vec<&Host>, Vec<&Host>) = typed.iter().partition(is_stand_in);
+        let is_stand_in = |host: &&Host| self.every_role_names.iter().any(|name| name == host.name());
+        let (every_role_names, others): (Vec<&Host>, Vec<&Host>) = typed.iter().partition(is_stand_in);
         if others.is_empty() || matches!(selection, Selection::Inherit | Selection::Local) {
             return self.hosts_for(selection);
         }
@@ -157,7 +165,7 @@ impl Inventory {
         }
         let others: Vec<Host> = others.into_iter().map(|host| self.qualified(host.clone())).collect();
         let both = declared.iter().flat_map(|host| others.iter().filter_map(|typed| host.intersection(typed)));
-        let narrowed = each_once(both.chain(stand_ins.into_iter().map(|host| self.qualified(host.clone()))));
+        let narrowed = deduplicated(both.chain(every_role_names.into_iter().map(|host| self.qualified(host.clone()))));
         if narrowed.is_empty() {
             let of = match selection.role() {
                 Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
@@ -169,7 +177,7 @@ impl Inventory {
         self.without_excluded(narrowed)
     }
 
-    /// Tells whether a task with this selection may run on `host` when another task calls it there.
+    /// Returns whether a task with this selection may run on `host` if another task calls it there.
     ///
     /// # Errors
     ///
@@ -180,15 +188,17 @@ impl Inventory {
             Err(error) if error.kind() == ErrorKind::NoHost => return Ok(false),
             Err(error) => return Err(error),
         };
-        // A host of `-H` may leave out the user that the role names.
-        let is_typed = self.typed.is_some();
+        // A host of `-H` may omit the user in the role.
+        let is_typed = self.explicit.is_some();
         Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.intersection(host).is_some())))
     }
 
-    /// Tells whether the environment declares a host for a role, whatever `-H` and `-x` select. A stand-in is in every role.
+    /// Returns whether a role of the environment contains a host, regardless of `-H` and `-x`.
+    /// Hosts from [`in_every_role`](Self::in_every_role) are in every role.
     ///
-    /// A host that the environment declares with just this user and port counts as that one. Any other counts as each host
-    /// that it does not differ from: `web1` and `deploy@web1` are the same, `root@web1` and `deploy@web1` are not.
+    /// If the environment contains the host with exactly this user and port, only that entry
+    /// counts. Otherwise the host matches every entry without a different user or port: `web1`
+    /// matches `deploy@web1`, and `root@web1` does not.
     ///
     /// # Errors
     ///
@@ -196,7 +206,7 @@ impl Inventory {
     pub fn is_in_role(&self, host: &Host, role: &str) -> Result<bool> {
         let Some(environment) = &self.environment else { return Err(self.no_environment(&[role])) };
         let declared = environment.role(role)?;
-        if self.stand_ins.iter().any(|name| name == host.name()) {
+        if self.every_role_names.iter().any(|name| name == host.name()) {
             return Ok(true);
         }
         let is_it = |declared: &Host| self.qualified(declared.clone()) == *host;
@@ -206,21 +216,21 @@ impl Inventory {
         Ok(declared.iter().any(|declared| declared.intersection(host).is_some()))
     }
 
-    /// Returns hosts that a task names in its code, with the user and port of the arguments, each once and without those
-    /// of `-x`. `-H` does not apply to them.
+    /// Returns hosts named in the code of a task, with the user and port of the arguments, without
+    /// duplicates and without the hosts of `-x`. `-H` does not apply.
     ///
     /// # Errors
     ///
     /// As [`without_excluded`](Self::without_excluded).
     pub fn resolve_hosts(&self, hosts: impl IntoIterator<Item = Host>) -> Result<Vec<Host>> {
-        self.without_excluded(each_once(hosts.into_iter().map(|host| self.qualified(host))))
+        self.without_excluded(deduplicated(hosts.into_iter().map(|host| self.qualified(host))))
     }
 
-    /// Returns the hosts without those of `-x`.
+    /// Removes the hosts of `-x`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoHost`] if there were some, and none is left.
+    /// [`ErrorKind::NoHost`] if this removes all hosts.
     pub fn without_excluded(&self, mut hosts: Vec<Host>) -> Result<Vec<Host>> {
         let selected = hosts.len();
         hosts.retain(|host| !self.excluded.iter().any(|excluded| excluded.covers(host)));
@@ -231,11 +241,11 @@ impl Inventory {
         }
     }
 
-    /// Returns the excluded hosts that none of the selections has, so that leaving them out did nothing.
+    /// Returns the excluded hosts that are in none of the selections.
     ///
     /// # Errors
     ///
-    /// As [`hosts_for`](Self::hosts_for), but an empty rest is none.
+    /// As [`hosts_for`](Self::hosts_for), but a selection may become empty.
     pub fn unused_exclusions<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<Vec<&Host>> {
         let selected = selections.into_iter().map(|selection| self.selected(selection));
         let selected =
@@ -243,9 +253,9 @@ impl Inventory {
         Ok(self.excluded.iter().filter(|excluded| !selected.iter().any(|host| excluded.covers(host))).collect())
     }
 
-    /// Returns the hosts of a selection before any is left out.
+    /// Returns the hosts of a selection before the exclusion.
     fn selected(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
-        let found = match (&self.typed, selection) {
+        let found = match (&self.explicit, selection) {
             (_, Selection::Local) => return Ok(Vec::new()),
             (Some(typed), _) => typed.clone(),
             (None, Selection::Inherit) => match (&self.environment, self.machines()?) {
@@ -258,23 +268,24 @@ impl Inventory {
         if found.is_empty() {
             return Err(self.no_host(selection));
         }
-        Ok(each_once(found.into_iter().map(|host| self.qualified(host))))
+        Ok(deduplicated(found.into_iter().map(|host| self.qualified(host))))
     }
 
-    /// Returns the hosts that a selection names itself, or by its role, with the user and port of the arguments.
+    /// Returns the hosts of the selection itself or of its role, with the user and port of the
+    /// arguments.
     fn declared(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let named = read(selection.hosts())?;
         let of_role = selection.role().map_or(Ok(&[][..]), |role| self.role(role))?;
-        Ok(each_once(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.qualified(host))))
+        Ok(deduplicated(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.qualified(host))))
     }
 
-    /// Checks the roles of all tasks of a run at once.
+    /// Checks the roles of all tasks of a run together.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] naming every role that is missing; never where hosts were typed.
+    /// [`ErrorKind::Usage`] with all missing roles. Never with `-H`.
     pub fn check_roles(&self, roles: &[&str]) -> Result<()> {
-        match (&self.typed, &self.environment, roles) {
+        match (&self.explicit, &self.environment, roles) {
             (Some(_), ..) | (.., []) => Ok(()),
             (None, Some(environment), _) => environment.check_roles(roles),
             (None, None, _) => Err(self.no_environment(roles)),
@@ -290,12 +301,12 @@ impl Inventory {
 
     fn no_environment(&self, roles: &[&str]) -> Error {
         let word = if roles.len() == 1 { "role" } else { "roles" };
-        let doing = format!("{word} {} without an environment", listed(roles.iter().copied()));
-        Error::new(ErrorKind::Usage, doing).hint(self.ways_to_name_hosts())
+        let doing = format!("{word} {} without an environment", quoted_list(roles.iter().copied()));
+        Error::new(ErrorKind::Usage, doing).hint(self.host_selection_hint())
     }
 
     fn no_host(&self, selection: Selection<'_>) -> Error {
-        match &self.typed {
+        match &self.explicit {
             Some(_) => Error::new(ErrorKind::NoHost, "`-H` names no host")
                 .hint("write `-H HOST`, or `-H @FILE` with one host a line"),
             None => self.no_declared_host(selection),
@@ -315,21 +326,21 @@ impl Inventory {
             (_, Some(of)) => {
                 (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
             }
-            (_, None) => ("there is no host to run on".to_owned(), self.ways_to_name_hosts()),
+            (_, None) => ("there is no host to run on".to_owned(), self.host_selection_hint()),
         };
         Error::new(ErrorKind::NoHost, doing).hint(hint)
     }
 
-    fn ways_to_name_hosts(&self) -> String {
-        if self.known.is_empty() {
+    fn host_selection_hint(&self) -> String {
+        if self.environment_names.is_empty() {
             return "name one with `-H HOST`".to_owned();
         }
-        let environments = listed(self.known.iter().map(String::as_str));
+        let environments = quoted_list(self.environment_names.iter().map(String::as_str));
         format!("name one with `-H HOST`, or an environment before the task: {environments}")
     }
 }
 
-/// How many hosts a message names.
+/// The maximum number of hosts in a message.
 const MAX_NAMES: usize = 8;
 
 /// Returns hosts as a list for a message.

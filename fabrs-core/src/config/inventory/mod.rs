@@ -1,4 +1,4 @@
-//! Which hosts a task runs on: those that were typed, else the task's own, else the environment's.
+//! The inventory: selects the hosts of a task from `-H`, the task and the environment.
 
 mod inventory;
 #[cfg(test)]

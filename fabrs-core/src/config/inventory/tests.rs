@@ -1,4 +1,4 @@
-//! Tests of the selection of hosts, and of its errors.
+//! Tests of the selection of hosts and of its errors.
 
 use std::sync::Arc;
 
@@ -327,9 +327,10 @@ fn of_vagrant(folder: &std::path::Path, keys: &str, script: &str) -> (Inventory,
     let config = Config::parse(&format!("[env.v]\nvagrant = true\n{keys}"), "fabrs.toml".as_ref()).unwrap();
     let asked = folder.join("asked");
     let vagrant = Vagrant::script(folder, &format!("echo x >> '{}'\n{script}", asked.display()));
-    let inventory = Inventory::new(&config, Some("v")).unwrap();
+    let mut inventory = Inventory::new(&config, Some("v")).unwrap();
+    inventory.vagrant = Some(Arc::new(vagrant));
     let count = move || std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
-    (Inventory { vagrant: Some(Arc::new(vagrant)), ..inventory }, count)
+    (inventory, count)
 }
 
 fn texts(hosts: Result<Vec<Host>>) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The machines of Vagrant in an inventory: when they are asked for, and by whom.
+//! Vagrant machines in an inventory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,16 +13,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 impl Inventory {
-    /// Allows that `vagrant ssh-config` is run in `folder`, where the hosts of the environment come from it. It runs
+    /// Allows `vagrant ssh-config` to run in `folder`, if the environment uses Vagrant. It runs
     /// once, when a host is needed.
     ///
-    /// The Vagrantfile is searched for in `folder` and the folders above, as Vagrant does. Vagrant runs the code in it.
+    /// Vagrant searches the Vagrantfile in `folder` and its parent directories, and runs the code
+    /// in it.
     pub fn with_vagrant(self, folder: impl Into<PathBuf>) -> Self {
         self.with_checked_vagrant(folder, |_| Ok(()))
     }
 
-    /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile before Vagrant starts.
-    /// If `check` returns an error, Vagrant does not start.
+    /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile
+    /// before Vagrant starts. If `check` returns an error, Vagrant does not start.
     pub fn with_checked_vagrant(
         mut self,
         folder: impl Into<PathBuf>,
@@ -33,30 +34,31 @@ impl Inventory {
         self
     }
 
-    /// Returns the token that ends programs of this machine.
+    /// Returns the token that stops local programs.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Ends a running `vagrant ssh-config` when the token is cancelled.
+    /// Stops a running `vagrant ssh-config` when the token is cancelled.
     pub(crate) fn with_stop(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
         self
     }
 
-    /// Asks now what [`hosts_for`](Self::hosts_for) and connections would have to ask and wait for: Vagrant, where one of
-    /// these selections needs it.
+    /// Runs Vagrant now, if one of the selections needs its machines. Otherwise
+    /// [`hosts_for`](Self::hosts_for) and connections would have to block for it.
     ///
     /// # Errors
     ///
-    /// Why there are no machines: [`ErrorKind::Local`] without Vagrant, [`ErrorKind::Config`] where its Vagrantfile is
-    /// missing or has no such machine, [`ErrorKind::Connect`] where one does not run.
+    /// - [`ErrorKind::Local`] if Vagrant is not installed.
+    /// - [`ErrorKind::Config`] if the Vagrantfile is missing or has no such machine.
+    /// - [`ErrorKind::Connect`] if a machine is not running.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it ends what it runs.
+    /// Dropping the future stops Vagrant.
     pub async fn prepare<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<()> {
-        let elsewhere = self.typed.as_ref().is_none_or(|typed| typed.iter().any(|host| !host.is_local()));
+        let elsewhere = self.explicit.as_ref().is_none_or(|typed| typed.iter().any(|host| !host.is_local()));
         let needed = elsewhere && selections.into_iter().any(|selection| selection != Selection::Local);
         match &self.vagrant {
             Some(vagrant) if needed => self.checked(vagrant.machines().await?).map(drop),
@@ -64,12 +66,12 @@ impl Inventory {
         }
     }
 
-    /// Returns the machines of Vagrant where the host is one of them: what `ssh` would be told of it.
+    /// Returns the Vagrant machines and their `ssh_config`, if the host is one of them.
     pub(crate) fn machines_with(&self, host: &Host) -> Result<Option<Arc<Machines>>> {
         Ok(self.machines()?.filter(|machines| machines.has(host)))
     }
 
-    /// Returns the machines if `fabrs.toml` speaks of no other.
+    /// Returns the machines, if every host with own settings in `fabrs.toml` is one of them.
     fn checked(&self, machines: Arc<Machines>) -> Result<Arc<Machines>> {
         if let Some(environment) = &self.environment {
             environment.check_machines(machines.hosts())?;
@@ -77,11 +79,11 @@ impl Inventory {
         Ok(machines)
     }
 
-    /// Returns the machines of Vagrant, where the environment has some.
+    /// Returns the Vagrant machines, if the environment uses Vagrant.
     pub(super) fn machines(&self) -> Result<Option<Arc<Machines>>> {
         let named = self.environment.as_ref().filter(|environment| environment.vagrant().is_some());
         match (&self.vagrant, named) {
-            (Some(vagrant), _) => self.checked(vagrant.machines_now(&self.stop)?).map(Some),
+            (Some(vagrant), _) => self.checked(vagrant.machines_blocking(&self.stop)?).map(Some),
             (None, None) => Ok(None),
             (None, Some(environment)) => {
                 let text = format!("this program may not ask Vagrant for the hosts of `{}`", environment.name());

@@ -1,7 +1,7 @@
-//! Hosts that come from Vagrant: asked for when one is needed, and remembered.
+//! Vagrant machines as hosts, from `vagrant ssh-config`.
 
 mod messages;
-mod refusal;
 pub(super) mod ssh_config_command;
 pub(super) mod vagrant;
+mod vagrant_error;
 mod vagrantfile;

@@ -1,4 +1,4 @@
-//! Running `vagrant ssh-config`: within a time limit, and ended with all that it started.
+//! Runs `vagrant ssh-config` with a timeout, and stops all its processes at the end.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,40 +13,41 @@ use tokio::process::Command;
 use crate::error::{Error, ErrorKind, Result};
 
 use crate::config::process_env::ProcessEnv;
-use crate::config::process_group::OwnedGroup;
-use crate::config::vagrant::messages::{COMMAND, shown};
-use crate::config::vagrant::refusal::refusal;
+use crate::config::process_group::ProcessGroupGuard;
+use crate::config::vagrant::messages::{COMMAND, quoted_path};
+use crate::config::vagrant::vagrant_error::vagrant_error;
 use crate::config::vagrant::vagrantfile;
-use crate::config::vagrant::vagrantfile::{Chosen, Vagrantfile};
+use crate::config::vagrant::vagrantfile::{Vagrantfile, VagrantfileVars};
 
-/// How long Vagrant may take. It asks the provider about each machine, which takes some seconds on a busy machine.
-const LIMIT: Duration = Duration::from_mins(1);
-/// How much it may print: a machine is some hundred bytes.
-const MOST: u64 = 1 << 20;
+/// The timeout of Vagrant. It queries the provider for each machine, which takes some seconds on a
+/// busy machine.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// The maximum length of its output. A machine needs some hundred bytes.
+const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
 /// A check of the Vagrantfile, by its path, before Vagrant runs it.
 pub(crate) type Check = Arc<dyn Fn(&Path) -> Result<()> + Send + Sync>;
 
-/// The question to Vagrant.
-pub(super) struct Ask {
+/// A call of `vagrant ssh-config`.
+pub(super) struct SshConfigCommand {
     program: OsString,
     folder: PathBuf,
     machines: Vec<String>,
-    chosen: Chosen,
+    chosen: VagrantfileVars,
     check: Check,
     limit: Duration,
 }
 
-impl std::fmt::Debug for Ask {
+impl std::fmt::Debug for SshConfigCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut ask = f.debug_struct("Ask");
-        ask.field("program", &self.program).field("folder", &self.folder).field("machines", &self.machines);
-        ask.finish_non_exhaustive()
+        let mut command = f.debug_struct("SshConfigCommand");
+        command.field("program", &self.program).field("folder", &self.folder).field("machines", &self.machines);
+        command.finish_non_exhaustive()
     }
 }
 
-impl Ask {
-    /// Asks a script that stands in for Vagrant.
+impl SshConfigCommand {
+    /// Makes a call of a script in place of Vagrant.
     #[cfg(test)]
     pub(super) fn script(folder: &Path, script: &str) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
@@ -56,21 +57,21 @@ impl Ask {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.join("Vagrantfile"), "").unwrap();
         let ask = Self::new(folder.to_owned(), vec!["web".to_owned()], Arc::new(|_| Ok(())));
-        Self { program: program.into(), chosen: Chosen::default(), ..ask }
+        Self { program: program.into(), chosen: VagrantfileVars::default(), ..ask }
     }
 
     pub(super) fn new(folder: PathBuf, machines: Vec<String>, check: Check) -> Self {
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        Self { program: "vagrant".into(), folder, machines, chosen: Chosen::from_env(), check, limit: LIMIT }
+        Self { program: "vagrant".into(), folder, machines, chosen: VagrantfileVars::from_env(), check, limit: TIMEOUT }
     }
 
-    /// Runs it to its end and returns what it printed.
+    /// Runs the command to its end and returns its stdout.
     pub(super) async fn output(&self) -> Result<String> {
         match tokio::time::timeout(self.limit, self.run()).await {
             Ok(output) => output,
             Err(_) => {
                 let text = format!("`{COMMAND}` did not end within {} seconds", self.limit.as_secs_f32());
-                Err(Error::new(ErrorKind::Local, text).hint(format!("run it yourself in {}", self.shown_folder())))
+                Err(Error::new(ErrorKind::Local, text).hint(format!("run it yourself in {}", self.quoted_folder())))
             }
         }
     }
@@ -80,46 +81,51 @@ impl Ask {
         (self.check)(&file)?;
         let mut command = Command::new(&self.program);
         command.arg("ssh-config").args(&self.machines).current_dir(&folder).process_group(0).kill_on_drop(true);
-        // Vagrant begins its own search where the file was found, and not below.
-        command.env(Chosen::FOLDER, folder);
+        // Vagrant starts its own search in the directory of the found file, and not below.
+        command.env(VagrantfileVars::FOLDER, folder);
         // It is not to wait for the network, nor to write for a terminal.
         command
+            // Vagrant must not wait for the network or write control sequences.
             .env_remove(ProcessEnv::SUDO_PASSWORD)
             .env("VAGRANT_CHECKPOINT_DISABLE", "1")
             .env("VAGRANT_NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| self.not_started(source))?;
-        let group = OwnedGroup::of(&child);
+        let group = ProcessGroupGuard::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let unreadable =
             |source| Error::new(ErrorKind::Local, format!("could not read what `{COMMAND}` printed")).caused_by(source);
         let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr)).map_err(unreadable)?;
         let status = child.wait().await.map_err(unreadable)?;
         drop(group);
-        if status.success() { Ok(stdout) } else { Err(refusal(status, &stdout, &stderr, &self.machines, &self.folder)) }
+        if status.success() {
+            Ok(stdout)
+        } else {
+            Err(vagrant_error(status, &stdout, &stderr, &self.machines, &self.folder))
+        }
     }
 
     fn not_started(&self, source: io::Error) -> Error {
-        // Where the folder is missing, the same is said as where the program is.
+        // A missing directory gives the same error as a missing program.
         if source.kind() == io::ErrorKind::NotFound && self.folder.is_dir() {
             let error = Error::new(ErrorKind::Local, format!("there is no program `vagrant` to run `{COMMAND}`"));
             return error.hint("install Vagrant, or name hosts with `-H HOST` and no environment");
         }
-        Error::new(ErrorKind::Local, format!("could not run `{COMMAND}` in {}", self.shown_folder())).caused_by(source)
+        Error::new(ErrorKind::Local, format!("could not run `{COMMAND}` in {}", self.quoted_folder())).caused_by(source)
     }
 
-    fn shown_folder(&self) -> String {
-        shown(&self.folder)
+    fn quoted_folder(&self) -> String {
+        quoted_path(&self.folder)
     }
 }
 
-/// Reads a stream to its end, or as far as is sensible.
+/// Reads a stream to its end, up to the maximum length.
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        stream.take(MOST + 1).read_to_end(&mut bytes).await?;
+        stream.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut bytes).await?;
     }
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_OUTPUT_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is more than a megabyte"));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -138,14 +144,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let script = "echo \"$@ $VAGRANT_CHECKPOINT_DISABLE\"; pwd -P; cat; echo said >&2";
         let expected = format!("ssh-config web 1\n{}\n", folder.path().canonicalize().unwrap().display());
-        assert_eq!(Ask::script(folder.path(), script).output().await.unwrap(), expected);
+        assert_eq!(SshConfigCommand::script(folder.path(), script).output().await.unwrap(), expected);
     }
 
     #[tokio::test]
     async fn one_that_hangs_is_ended_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let script = "sleep 1000 & echo $! > started; wait";
-        let hanging = Ask { limit: Duration::from_millis(300), ..Ask::script(folder.path(), script) };
+        let hanging =
+            SshConfigCommand { limit: Duration::from_millis(300), ..SshConfigCommand::script(folder.path(), script) };
         let error = hanging.output().await.unwrap_err();
         assert_eq!(
             error.block().to_string(),
@@ -156,13 +163,13 @@ mod tests {
         );
         let started = fs::read_to_string(folder.path().join("started")).unwrap();
         let started = Pid::from_raw(started.trim().parse().unwrap()).unwrap();
-        // It is gone as soon as its parent, whoever that is now, has waited for it.
+        // The process disappears when its parent, now possibly another process, has waited for it.
         while is_alive(started) {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Tells whether a process runs; one that only waits to be noticed does not.
+    /// Returns whether a process runs. A zombie does not.
     fn is_alive(process: Pid) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
         stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with(['Z', 'X']))
@@ -171,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_printed_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Ask::script(folder.path(), "yes Host").output().await.unwrap_err();
+        let error = SshConfigCommand::script(folder.path(), "yes Host").output().await.unwrap_err();
         assert_eq!(
             error.block().to_string(),
             "error: could not read what `vagrant ssh-config` printed\n  caused by: it is more than a megabyte"
@@ -181,7 +188,10 @@ mod tests {
     #[tokio::test]
     async fn where_vagrant_is_missing_it_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Ask { program: folder.path().join("none").into(), ..Ask::script(folder.path(), "true") };
+        let missing = SshConfigCommand {
+            program: folder.path().join("none").into(),
+            ..SshConfigCommand::script(folder.path(), "true")
+        };
         let error = missing.output().await.unwrap_err();
         assert_eq!(error.exit_code().code(), 1);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Hosts that come from Vagrant: asked for when one is needed, and remembered.
+//! [`Vagrant`]: runs `vagrant ssh-config` when its machines are needed, and caches the result.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,20 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blocking::wait;
 use crate::config::vagrant::messages::COMMAND;
-use crate::config::vagrant::ssh_config_command::{Ask, Check};
+use crate::config::vagrant::ssh_config_command::{Check, SshConfigCommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// What `vagrant ssh-config` says in a project's folder, asked when it is needed.
+/// The machines of `vagrant ssh-config` in a project, loaded when needed.
 ///
-/// A refusal is not remembered: a task may start the machines, and ask again.
+/// Errors are not cached, because a task may start the machines and try again.
 #[derive(Debug)]
 pub(crate) struct Vagrant {
-    ask: Ask,
+    command: SshConfigCommand,
     answer: Mutex<Option<Arc<Machines>>>,
 }
 
-/// The machines of Vagrant, and how `ssh` reaches them.
+/// The Vagrant machines and their SSH configuration.
 #[derive(Debug)]
 pub(crate) struct Machines {
     hosts: Vec<Host>,
@@ -29,37 +29,40 @@ pub(crate) struct Machines {
 }
 
 impl Vagrant {
-    /// Asks in `folder` for these machines; for all where none is named. `check` has to accept the Vagrantfile first.
+    /// Uses these machines of the project in `folder`, or all machines if the list is empty.
+    /// `check` must accept the Vagrantfile first.
     pub(crate) fn new(folder: PathBuf, machines: &[String], check: Check) -> Self {
-        Self { ask: Ask::new(folder, machines.to_vec(), check), answer: Mutex::default() }
+        Self { command: SshConfigCommand::new(folder, machines.to_vec(), check), answer: Mutex::default() }
     }
 
-    /// Asks a script that stands in for Vagrant.
+    /// Runs a script in place of Vagrant.
     #[cfg(test)]
     pub(crate) fn script(folder: &std::path::Path, script: &str) -> Self {
-        Self { ask: Ask::script(folder, script), answer: Mutex::default() }
+        Self { command: SshConfigCommand::script(folder, script), answer: Mutex::default() }
     }
 
-    /// Returns the machines; Vagrant is asked where it has not answered yet.
+    /// Returns the machines. Runs Vagrant if the machines are not known yet.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it ends `vagrant` and all that it started.
+    /// Dropping the future stops `vagrant` and its child processes.
     pub(crate) async fn machines(&self) -> Result<Arc<Machines>> {
         if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(machines);
         }
-        let machines = Arc::new(Machines::read(&self.ask.output().await?)?);
+        let machines = Arc::new(Machines::read(&self.command.output().await?)?);
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machines));
         Ok(machines)
     }
 
-    /// Does the same as [`machines`](Self::machines) and blocks the calling thread, for callers that cannot await.
+    /// Like [`machines`](Self::machines), but blocks the calling thread, for callers that can't
+    /// await.
     ///
     /// # Errors
     ///
-    /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. `vagrant` is ended then.
-    pub(crate) fn machines_now(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
+    /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. This
+    /// also stops `vagrant`.
+    pub(crate) fn machines_blocking(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
         if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(machines);
         }
@@ -72,7 +75,7 @@ impl Vagrant {
 }
 
 impl Machines {
-    /// Reads what `vagrant ssh-config` printed, as `ssh` would.
+    /// Parses the output of `vagrant ssh-config` as `ssh` does.
     fn read(text: &str) -> Result<Self> {
         let home = dirs::home_dir().unwrap_or_else(|| PathBuf::from("/"));
         let config = SshConfig::parse_with_includes(text, COMMAND, home).map_err(|source| {
@@ -91,17 +94,17 @@ impl Machines {
         Ok(Self { hosts, config })
     }
 
-    /// Returns the machines as hosts, in Vagrant's order.
+    /// Returns the machines as hosts, in the order of Vagrant.
     pub(crate) fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 
-    /// Tells whether a host is one of the machines.
+    /// Returns whether a host is one of the machines.
     pub(crate) fn has(&self, host: &Host) -> bool {
         self.hosts.iter().any(|machine| machine.name() == host.name())
     }
 
-    /// Returns the configuration that `ssh` would reach them by: all that it knows of a machine.
+    /// Returns the SSH configuration of the machines.
     pub(crate) fn ssh_config(&self) -> &SshConfig {
         &self.config
     }

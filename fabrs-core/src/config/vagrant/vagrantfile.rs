@@ -1,4 +1,4 @@
-//! The Vagrantfile of a project: found as Vagrant finds it, so that it can be checked before Vagrant runs it.
+//! Finds the Vagrantfile of a project as Vagrant does, to check the file before Vagrant runs it.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 
 use crate::config::regular_file::check_regular;
-use crate::config::vagrant::messages::shown;
+use crate::config::vagrant::messages::quoted_path;
 
-/// The names that Vagrant looks for, in this order.
+/// The names of the file, in the order of the search.
 const NAMES: [&str; 2] = ["Vagrantfile", "vagrantfile"];
 
-/// The variables of Vagrant that choose a Vagrantfile.
+/// The environment variables of Vagrant that choose a Vagrantfile.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chosen {
-    /// `VAGRANT_CWD`: the folder in which Vagrant begins to search.
+pub(super) struct VagrantfileVars {
+    /// `VAGRANT_CWD`: the directory in which the search starts.
     pub(super) folder: Option<OsString>,
     /// `VAGRANT_VAGRANTFILE`: the name of the file.
     pub(super) name: Option<OsString>,
 }
 
-impl Chosen {
-    /// The name of the variable for the folder.
+impl VagrantfileVars {
+    /// The variable for the directory.
     pub(super) const FOLDER: &'static str = "VAGRANT_CWD";
 
     /// Reads the variables of this process.
@@ -32,28 +32,28 @@ impl Chosen {
     }
 }
 
-/// A Vagrantfile, and the folder in which the search for it ended.
+/// A Vagrantfile, and the directory in which it was found.
 #[derive(Debug, PartialEq)]
 pub(super) struct Vagrantfile {
-    /// The folder. `VAGRANT_VAGRANTFILE` may be a path, so the file can lie elsewhere.
+    /// The directory. `VAGRANT_VAGRANTFILE` can be a path, so the file may be elsewhere.
     pub(super) folder: PathBuf,
     /// The file.
     pub(super) file: PathBuf,
 }
 
-/// Returns the Vagrantfile of the nearest folder that has one, beginning with `project`.
+/// Returns the Vagrantfile of the nearest directory with one, starting at `project`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] if there is none, or it is not a regular file, and [`ErrorKind::Local`] if the folder can't be
-/// resolved.
-pub(super) fn find(project: &Path, chosen: &Chosen) -> Result<Vagrantfile> {
+/// - [`ErrorKind::Config`] if there is none, or it is not a regular file.
+/// - [`ErrorKind::Local`] if the directory can't be resolved.
+pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfile> {
     let start = match &chosen.folder {
         Some(folder) => project.join(folder),
         None => project.to_owned(),
     };
     let start = start.canonicalize().map_err(|source| {
-        let text = format!("could not look for a Vagrantfile in {}", shown(&start));
+        let text = format!("could not look for a Vagrantfile in {}", quoted_path(&start));
         Error::new(ErrorKind::Local, text).caused_by(source)
     })?;
     let names: Vec<OsString> = match &chosen.name {
@@ -66,13 +66,13 @@ pub(super) fn find(project: &Path, chosen: &Chosen) -> Result<Vagrantfile> {
                 Ok(()) => return Ok(Vagrantfile { folder: folder.to_owned(), file }),
                 Err(error) if is_absent(&error) => {}
                 Err(source) => {
-                    let text = format!("could not use the Vagrantfile {}", shown(&file));
+                    let text = format!("could not use the Vagrantfile {}", quoted_path(&file));
                     return Err(Error::new(ErrorKind::Config, text).caused_by(source));
                 }
             }
         }
     }
-    let text = format!("there is no Vagrantfile in {} or in a folder above", shown(&start));
+    let text = format!("there is no Vagrantfile in {} or in a folder above", quoted_path(&start));
     Err(Error::new(ErrorKind::Config, text).hint("`vagrant init` makes one"))
 }
 
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// A project two folders below one with a Vagrantfile.
+    /// Makes a project two directories below a Vagrantfile.
     fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let above = folder.path().canonicalize().unwrap();
@@ -96,14 +96,14 @@ mod tests {
         (folder, above, project)
     }
 
-    fn chosen(folder: Option<&str>, name: Option<&str>) -> Chosen {
-        Chosen { folder: folder.map(OsString::from), name: name.map(OsString::from) }
+    fn chosen(folder: Option<&str>, name: Option<&str>) -> VagrantfileVars {
+        VagrantfileVars { folder: folder.map(OsString::from), name: name.map(OsString::from) }
     }
 
     #[test]
     fn the_nearest_file_is_found_under_both_names_of_vagrant() {
         let (_keep, above, project) = place();
-        let found = || find(&project, &Chosen::default()).unwrap().file;
+        let found = || find(&project, &VagrantfileVars::default()).unwrap().file;
         assert_eq!(found(), above.join("Vagrantfile"));
         fs::write(above.join("a/vagrantfile"), "").unwrap();
         assert_eq!(found(), above.join("a/vagrantfile"));
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_missing_or_irregular_file_is_an_error() {
         let (_keep, above, project) = place();
-        let block = |chosen: &Chosen| find(&project, chosen).unwrap_err().block().to_string();
+        let block = |chosen: &VagrantfileVars| find(&project, chosen).unwrap_err().block().to_string();
         assert_eq!(
             block(&chosen(None, Some("no.such.file"))),
             format!(
@@ -139,7 +139,7 @@ mod tests {
         );
         fs::create_dir(above.join("a/Vagrantfile")).unwrap();
         assert_eq!(
-            block(&Chosen::default()),
+            block(&VagrantfileVars::default()),
             format!(
                 "error: could not use the Vagrantfile `{}`\n  caused by: a folder, not a regular file",
                 above.join("a/Vagrantfile").display()

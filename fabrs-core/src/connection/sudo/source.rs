@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::config::{OwnedGroup, PasswordSource, ProcessEnv};
+use crate::config::{PasswordSource, ProcessEnv, ProcessGroupGuard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -109,7 +109,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
     let run = async {
         let mut child = command.spawn()?;
-        let _group = is_alone.then(|| OwnedGroup::of(&child));
+        let _group = is_alone.then(|| ProcessGroupGuard::of(&child));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         tokio::try_join!(read(stdout), read(stderr), child.wait())
     };

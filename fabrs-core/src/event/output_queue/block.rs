@@ -17,12 +17,12 @@ pub(super) struct Block {
 
 /// A number of bytes of each stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Lengths {
+pub(super) struct StreamLengths {
     pub(super) stdout: u64,
     pub(super) stderr: u64,
 }
 
-impl Lengths {
+impl StreamLengths {
     /// Returns the number of one stream.
     pub(super) fn of(&mut self, stream: Stream) -> &mut u64 {
         match stream {
@@ -85,8 +85,8 @@ impl Block {
     }
 
     /// Returns how many bytes of each stream were pushed.
-    pub(super) fn lengths(&self) -> Lengths {
-        let mut lengths = Lengths::default();
+    pub(super) fn lengths(&self) -> StreamLengths {
+        let mut lengths = StreamLengths::default();
         for (stream, run) in self.runs() {
             *lengths.of(stream) += run.len() as u64;
         }
@@ -137,7 +137,7 @@ mod tests {
         }
         let runs: Vec<_> = block.runs().collect();
         assert_eq!(runs, [(Stream::Stdout, &b"ab"[..]), (Stream::Stderr, b"c"), (Stream::Stdout, b"d")]);
-        assert_eq!(block.lengths(), Lengths { stdout: 3, stderr: 1 });
+        assert_eq!(block.lengths(), StreamLengths { stdout: 3, stderr: 1 });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`Backlog`]: full blocks that wait for the writer, in memory first and then in a file without a name.
+//! [`BlockQueue`]: full blocks that wait for the writer, in memory first and then in a file without a name.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -6,92 +6,92 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use crate::event::output_queue::block::{Block, Lengths};
+use crate::event::output_queue::block::{Block, StreamLengths};
 
 /// How many blocks wait in memory before a file is used. With the block being filled and the one being written that
 /// makes 4 MiB.
-pub(super) const BLOCKS: usize = 14;
+pub(super) const MAX_BLOCKS_IN_MEMORY: usize = 14;
 
 /// How many blocks wait in memory where no file can be had: 32 MiB.
-pub(super) const BLOCKS_WITHOUT_FILE: usize = 126;
+pub(super) const MAX_BLOCKS_WITHOUT_FILE: usize = 126;
 
 /// Makes the file.
 pub(super) type MakeFile = fn() -> io::Result<File>;
 
 /// Full blocks in their order, wherever each of them is.
 ///
-/// A file is made when memory is used up and given back as soon as nothing is left in it. Its places are used again, so
+/// A file is made when memory is used up and given back as soon as nothing is left in it. Its slots are used again, so
 /// it is never larger than what waited at the worst moment. Without a file (none can be made, the disk is full) memory
 /// takes over up to a second bound; what is beyond that is dropped, counted, and reported where it is missing.
 #[derive(Debug)]
-pub(super) struct Backlog {
-    waiting: VecDeque<Waiting>,
+pub(super) struct BlockQueue {
+    waiting: VecDeque<QueuedBlock>,
     in_memory: usize,
     make_file: MakeFile,
     file: Option<Arc<File>>,
-    places: u64,
-    free: Vec<u64>,
+    slots: u64,
+    free_slots: Vec<u64>,
     /// Memory of a block that was written, for the next one.
     spare: Option<Block>,
 }
 
 /// What waits at one point of the queue.
 #[derive(Debug)]
-pub(super) enum Waiting {
+pub(super) enum QueuedBlock {
     /// A block in memory.
     Memory(Block),
     /// A block in the file.
-    Stored(Stored),
+    File(StoredBlock),
     /// Bytes that could not be kept.
-    Gap(Gap),
+    Dropped(DroppedBytes),
 }
 
 /// A block in the file.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredBlock {
     file: Arc<File>,
-    place: u64,
+    slot: u64,
     /// How many bytes it takes in the file.
     size: usize,
     /// How many bytes were pushed to it.
-    lengths: Lengths,
+    lengths: StreamLengths,
 }
 
 /// Bytes that could not be kept, and the reason.
 #[derive(Debug)]
-pub(super) struct Gap {
-    pub(super) bytes: Lengths,
+pub(super) struct DroppedBytes {
+    pub(super) bytes: StreamLengths,
     pub(super) cause: io::Error,
 }
 
-impl Waiting {
+impl QueuedBlock {
     /// Returns the number of bytes that were pushed to it.
     pub(super) fn bytes(&self) -> u64 {
         let lengths = match self {
             Self::Memory(block) => block.lengths(),
-            Self::Stored(stored) => stored.lengths,
-            Self::Gap(gap) => gap.bytes,
+            Self::File(stored) => stored.lengths,
+            Self::Dropped(dropped) => dropped.bytes,
         };
         lengths.all()
     }
 }
 
-impl Backlog {
-    /// Makes an empty backlog.
+impl BlockQueue {
+    /// Makes an empty blocks.
     pub(super) fn new(make_file: MakeFile) -> Self {
-        let (waiting, free) = (VecDeque::new(), Vec::new());
-        Self { waiting, in_memory: 0, make_file, file: None, places: 0, free, spare: None }
+        let (waiting, free_slots) = (VecDeque::new(), Vec::new());
+        Self { waiting, in_memory: 0, make_file, file: None, slots: 0, free_slots, spare: None }
     }
 
     /// Moves a block to the end of the queue and leaves an empty one.
     pub(super) fn add(&mut self, block: &mut Block) {
-        if self.in_memory < BLOCKS {
+        if self.in_memory < MAX_BLOCKS_IN_MEMORY {
             return self.keep(block);
         }
         match self.store(block) {
-            Ok(stored) => self.waiting.push_back(Waiting::Stored(stored)),
-            Err(_) if self.in_memory < BLOCKS_WITHOUT_FILE => return self.keep(block),
-            Err(error) => self.miss(block.lengths(), error),
+            Ok(stored) => self.waiting.push_back(QueuedBlock::File(stored)),
+            Err(_) if self.in_memory < MAX_BLOCKS_WITHOUT_FILE => return self.keep(block),
+            Err(error) => self.drop_block(block.lengths(), error),
         }
         block.clear();
     }
@@ -99,37 +99,37 @@ impl Backlog {
     fn keep(&mut self, block: &mut Block) {
         let mut next = self.spare();
         next.clear();
-        self.waiting.push_back(Waiting::Memory(std::mem::replace(block, next)));
+        self.waiting.push_back(QueuedBlock::Memory(std::mem::replace(block, next)));
         self.in_memory += 1;
     }
 
-    fn store(&mut self, block: &Block) -> io::Result<Stored> {
+    fn store(&mut self, block: &Block) -> io::Result<StoredBlock> {
         let file = match &self.file {
             Some(file) => Arc::clone(file),
             None => Arc::clone(self.file.insert(Arc::new((self.make_file)()?))),
         };
-        let place = self.free.pop().unwrap_or(self.places);
-        if let Err(error) = file.write_all_at(block.as_stored(), place * Block::SIZE as u64) {
-            if place < self.places {
-                self.free.push(place);
+        let slot = self.free_slots.pop().unwrap_or(self.slots);
+        if let Err(error) = file.write_all_at(block.as_stored(), slot * Block::SIZE as u64) {
+            if slot < self.slots {
+                self.free_slots.push(slot);
             }
             return Err(error);
         }
-        self.places = self.places.max(place + 1);
-        Ok(Stored { file, place, size: block.as_stored().len(), lengths: block.lengths() })
+        self.slots = self.slots.max(slot + 1);
+        Ok(StoredBlock { file, slot, size: block.as_stored().len(), lengths: block.lengths() })
     }
 
-    fn miss(&mut self, bytes: Lengths, cause: io::Error) {
+    fn drop_block(&mut self, bytes: StreamLengths, cause: io::Error) {
         match self.waiting.back_mut() {
-            Some(Waiting::Gap(gap)) => gap.bytes.add(bytes),
-            _ => self.waiting.push_back(Waiting::Gap(Gap { bytes, cause })),
+            Some(QueuedBlock::Dropped(dropped)) => dropped.bytes.add(bytes),
+            _ => self.waiting.push_back(QueuedBlock::Dropped(DroppedBytes { bytes, cause })),
         }
     }
 
     /// Takes what waits longest.
-    pub(super) fn take(&mut self) -> Option<Waiting> {
+    pub(super) fn take(&mut self) -> Option<QueuedBlock> {
         let first = self.waiting.pop_front();
-        if let Some(Waiting::Memory(_)) = first {
+        if let Some(QueuedBlock::Memory(_)) = first {
             self.in_memory -= 1;
         }
         first
@@ -145,17 +145,17 @@ impl Backlog {
         self.spare.take().unwrap_or_default()
     }
 
-    /// Takes back the place of a block that was read.
+    /// Takes back the slot of a block that was read.
     ///
     /// Returns the file once nothing is left in it. Closing it frees all its pages, which takes a while, so the caller
     /// does that where nobody waits for it.
-    pub(super) fn release(&mut self, stored: &Stored) -> Option<Arc<File>> {
-        self.free.push(stored.place);
-        if self.places > self.free.len() as u64 {
+    pub(super) fn free_slot(&mut self, stored: &StoredBlock) -> Option<Arc<File>> {
+        self.free_slots.push(stored.slot);
+        if self.slots > self.free_slots.len() as u64 {
             return None;
         }
-        self.places = 0;
-        self.free.clear();
+        self.slots = 0;
+        self.free_slots.clear();
         self.file.take()
     }
 
@@ -165,20 +165,20 @@ impl Backlog {
         self.in_memory
     }
 
-    /// Returns how many places the file has.
+    /// Returns how many slots the file has.
     #[cfg(test)]
-    pub(super) fn places(&self) -> u64 {
-        self.places
+    pub(super) fn slots(&self) -> u64 {
+        self.slots
     }
 }
 
-impl Stored {
+impl StoredBlock {
     /// Reads the block; where that fails, says what is missing.
-    pub(super) fn read(&self, block: &mut Block) -> Result<(), Gap> {
+    pub(super) fn read(&self, block: &mut Block) -> Result<(), DroppedBytes> {
         let room = block.for_stored(self.size);
-        self.file.read_exact_at(room, self.place * Block::SIZE as u64).map_err(|cause| {
+        self.file.read_exact_at(room, self.slot * Block::SIZE as u64).map_err(|cause| {
             block.clear();
-            Gap { bytes: self.lengths, cause }
+            DroppedBytes { bytes: self.lengths, cause }
         })
     }
 }
@@ -194,72 +194,72 @@ mod tests {
         block
     }
 
-    /// Takes the first block and returns its text, or `gap N`.
-    fn next(backlog: &mut Backlog) -> String {
-        let block = match backlog.take().unwrap() {
-            Waiting::Memory(block) => block,
-            Waiting::Stored(stored) => {
+    /// Takes the first block and returns its text, or `dropped N`.
+    fn next(blocks: &mut BlockQueue) -> String {
+        let block = match blocks.take().unwrap() {
+            QueuedBlock::Memory(block) => block,
+            QueuedBlock::File(stored) => {
                 let mut block = Block::default();
                 stored.read(&mut block).unwrap();
-                backlog.release(&stored);
+                blocks.free_slot(&stored);
                 block
             }
-            Waiting::Gap(gap) => return format!("gap {}: {}", gap.bytes.all(), gap.cause),
+            QueuedBlock::Dropped(dropped) => return format!("dropped {}: {}", dropped.bytes.all(), dropped.cause),
         };
         block.runs().map(|(_, run)| String::from_utf8_lossy(run).into_owned()).collect()
     }
 
     #[test]
     fn order_holds_while_memory_and_file_take_turns() {
-        let mut backlog = Backlog::new(tempfile::tempfile);
+        let mut blocks = BlockQueue::new(tempfile::tempfile);
         let mut read = 0;
         for number in 0..200 {
-            backlog.add(&mut numbered(number));
-            assert!(backlog.in_memory() <= BLOCKS);
+            blocks.add(&mut numbered(number));
+            assert!(blocks.in_memory() <= MAX_BLOCKS_IN_MEMORY);
             if number % 3 == 0 {
-                assert_eq!(next(&mut backlog), read.to_string());
+                assert_eq!(next(&mut blocks), read.to_string());
                 read += 1;
             }
         }
         for number in read..200 {
-            assert_eq!(next(&mut backlog), number.to_string());
+            assert_eq!(next(&mut blocks), number.to_string());
         }
-        assert!(backlog.take().is_none());
+        assert!(blocks.take().is_none());
     }
 
     #[test]
     fn places_in_the_file_are_used_again_and_the_file_is_given_back() {
-        let mut backlog = Backlog::new(tempfile::tempfile);
-        for number in 0..BLOCKS + 3 {
-            backlog.add(&mut numbered(number));
+        let mut blocks = BlockQueue::new(tempfile::tempfile);
+        for number in 0..MAX_BLOCKS_IN_MEMORY + 3 {
+            blocks.add(&mut numbered(number));
         }
         for number in 0..500 {
-            assert_eq!(next(&mut backlog), number.to_string());
-            backlog.add(&mut numbered(number + BLOCKS + 3));
-            assert!(backlog.places() <= 1 + BLOCKS as u64 + 3, "{}", backlog.places());
+            assert_eq!(next(&mut blocks), number.to_string());
+            blocks.add(&mut numbered(number + MAX_BLOCKS_IN_MEMORY + 3));
+            assert!(blocks.slots() <= 1 + MAX_BLOCKS_IN_MEMORY as u64 + 3, "{}", blocks.slots());
         }
-        for number in 500..500 + BLOCKS + 3 {
-            assert_eq!(next(&mut backlog), number.to_string());
+        for number in 500..500 + MAX_BLOCKS_IN_MEMORY + 3 {
+            assert_eq!(next(&mut blocks), number.to_string());
         }
-        assert!(backlog.file.is_none());
-        assert_eq!(backlog.places(), 0);
+        assert!(blocks.file.is_none());
+        assert_eq!(blocks.slots(), 0);
     }
 
     #[track_caller]
     fn without_a_file(make_file: MakeFile, cause: &str) {
-        let mut backlog = Backlog::new(make_file);
-        for number in 100..100 + BLOCKS_WITHOUT_FILE + 2 {
-            backlog.add(&mut numbered(number));
+        let mut blocks = BlockQueue::new(make_file);
+        for number in 100..100 + MAX_BLOCKS_WITHOUT_FILE + 2 {
+            blocks.add(&mut numbered(number));
         }
-        assert_eq!(backlog.in_memory(), BLOCKS_WITHOUT_FILE);
-        assert_eq!(next(&mut backlog), "100");
-        backlog.add(&mut numbered(900));
-        for number in 101..100 + BLOCKS_WITHOUT_FILE {
-            assert_eq!(next(&mut backlog), number.to_string());
+        assert_eq!(blocks.in_memory(), MAX_BLOCKS_WITHOUT_FILE);
+        assert_eq!(next(&mut blocks), "100");
+        blocks.add(&mut numbered(900));
+        for number in 101..100 + MAX_BLOCKS_WITHOUT_FILE {
+            assert_eq!(next(&mut blocks), number.to_string());
         }
-        assert_eq!(next(&mut backlog), format!("gap 6: {cause}"));
-        assert_eq!(next(&mut backlog), "900");
-        assert!(backlog.take().is_none());
+        assert_eq!(next(&mut blocks), format!("dropped 6: {cause}"));
+        assert_eq!(next(&mut blocks), "900");
+        assert!(blocks.take().is_none());
     }
 
     #[test]

@@ -5,31 +5,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::output_queue::block::Block;
-use crate::event::output_queue::block_queue::Gap;
-use crate::event::output_queue::lost_output::Losses;
+use crate::event::output_queue::block_queue::DroppedBytes;
+use crate::event::output_queue::lost_output::LostOutput;
 use crate::event::stream::Stream;
 
 /// Where stdout and stderr go.
 pub(super) struct Destinations {
     stdout: Destination,
     stderr: Destination,
-    on_broken: Option<Box<dyn FnOnce() + Send>>,
-    health: Arc<Health>,
+    on_stdout_broken: Option<Box<dyn FnOnce() + Send>>,
+    status: Arc<WriterStatus>,
 }
 
 /// What others may ask about the destinations while they are in use.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    pub(super) broken: AtomicBool,
+pub(super) struct WriterStatus {
+    pub(super) is_stdout_broken: AtomicBool,
     /// Whether that is since its reader went away.
-    pub(super) unread: AtomicBool,
-    losses: Mutex<Losses>,
+    pub(super) is_stdout_closed: AtomicBool,
+    lost_output: Mutex<LostOutput>,
 }
 
-impl Health {
+impl WriterStatus {
     /// Reads or changes what is known of lost output.
-    pub(super) fn losses<T>(&self, look: impl FnOnce(&mut Losses) -> T) -> T {
-        look(&mut self.losses.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn lost_output<T>(&self, access: impl FnOnce(&mut LostOutput) -> T) -> T {
+        access(&mut self.lost_output.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -40,15 +40,15 @@ struct Destination {
 }
 
 impl Destinations {
-    /// Writes to two streams, and calls `on_broken` once when stdout can't be written to.
+    /// Writes to two streams, and calls `on_stdout_broken` once when stdout can't be written to.
     pub(super) fn new(
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
-        on_broken: Box<dyn FnOnce() + Send>,
-        health: Arc<Health>,
+        on_stdout_broken: Box<dyn FnOnce() + Send>,
+        status: Arc<WriterStatus>,
     ) -> Self {
         let open = |writer| Destination { writer, fault: None };
-        Self { stdout: open(stdout), stderr: open(stderr), on_broken: Some(on_broken), health }
+        Self { stdout: open(stdout), stderr: open(stderr), on_stdout_broken: Some(on_stdout_broken), status }
     }
 
     /// Writes a block.
@@ -68,21 +68,21 @@ impl Destinations {
         let Some(fault) = &destination.fault else { return };
         let is_reader_gone = fault.kind() == io::ErrorKind::BrokenPipe;
         if lost > 0 && !is_reader_gone {
-            self.health.losses(|losses| losses.of_stream(stream, lost, fault));
+            self.status.lost_output(|lost_output| lost_output.add_rejected(stream, lost, fault));
         }
         if stream == Stream::Stdout {
-            self.health.unread.store(is_reader_gone, Ordering::Release);
-            self.health.broken.store(true, Ordering::Release);
-            if let Some(tell) = self.on_broken.take() {
-                tell();
+            self.status.is_stdout_closed.store(is_reader_gone, Ordering::Release);
+            self.status.is_stdout_broken.store(true, Ordering::Release);
+            if let Some(notify) = self.on_stdout_broken.take() {
+                notify();
             }
         }
     }
 
-    /// Says on stderr that bytes are missing at this place.
-    pub(super) fn report(&mut self, gap: &Gap) {
-        self.health.losses(|losses| losses.of_waiting(gap));
-        let text = format!("[fabrs] {} bytes of output not shown: {}\n", gap.bytes.all(), gap.cause);
+    /// Says on stderr that bytes are missing at this slot.
+    pub(super) fn report(&mut self, dropped: &DroppedBytes) {
+        self.status.lost_output(|lost_output| lost_output.add_dropped(dropped));
+        let text = format!("[fabrs] {} bytes of output not shown: {}\n", dropped.bytes.all(), dropped.cause);
         self.write_run(Stream::Stderr, text.as_bytes());
     }
 }

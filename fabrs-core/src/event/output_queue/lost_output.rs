@@ -1,46 +1,47 @@
-//! [`Losses`]: output that could not be written, and the reasons.
+//! [`LostOutput`]: output that could not be written, and the reasons.
 
 use std::io;
 
 use crate::error::{Error, ErrorKind};
-use crate::event::output_queue::block::Lengths;
-use crate::event::output_queue::block_queue::Gap;
+use crate::event::output_queue::block::StreamLengths;
+use crate::event::output_queue::block_queue::DroppedBytes;
 use crate::event::stream::Stream;
 
 /// Bytes that were lost for another reason than a reader that has gone.
 #[derive(Debug, Default)]
-pub(super) struct Losses {
-    bytes: Lengths,
+pub(super) struct LostOutput {
+    bytes: StreamLengths,
     /// The first reason of each kind.
-    causes: Vec<Cause>,
+    causes: Vec<LossCause>,
 }
 
 /// One reason.
 #[derive(Debug)]
-struct Cause {
+struct LossCause {
     /// The stream that could not be written to; none for the temporary file of waiting output.
     stream: Option<Stream>,
     text: String,
 }
 
-impl Losses {
+impl LostOutput {
     /// Adds bytes that a stream did not accept.
-    pub(super) fn of_stream(&mut self, stream: Stream, bytes: u64, cause: &io::Error) {
+    pub(super) fn add_rejected(&mut self, stream: Stream, bytes: u64, cause: &io::Error) {
         *self.bytes.of(stream) += bytes;
-        self.because(Some(stream), || format!("could not write to {}: {cause}", name(stream)));
+        self.add_cause(Some(stream), || format!("could not write to {}: {cause}", stream_name(stream)));
     }
 
     /// Adds bytes that waited for a stream and could not be kept.
-    pub(super) fn of_waiting(&mut self, gap: &Gap) {
-        self.bytes.add(gap.bytes);
+    pub(super) fn add_dropped(&mut self, dropped: &DroppedBytes) {
+        self.bytes.add(dropped.bytes);
         let folder = std::env::temp_dir();
-        let cause = || format!("could not keep output in a temporary file in `{}`: {}", folder.display(), gap.cause);
-        self.because(None, cause);
+        let cause =
+            || format!("could not keep output in a temporary file in `{}`: {}", folder.display(), dropped.cause);
+        self.add_cause(None, cause);
     }
 
-    fn because(&mut self, stream: Option<Stream>, text: impl FnOnce() -> String) {
+    fn add_cause(&mut self, stream: Option<Stream>, text: impl FnOnce() -> String) {
         if self.causes.iter().all(|cause| cause.stream != stream) {
-            self.causes.push(Cause { stream, text: text() });
+            self.causes.push(LossCause { stream, text: text() });
         }
     }
 
@@ -54,7 +55,7 @@ impl Losses {
         if self.causes.is_empty() {
             return None;
         }
-        let of = |stream, bytes: u64| (bytes > 0).then(|| format!("{bytes} bytes of {}", name(stream)));
+        let of = |stream, bytes: u64| (bytes > 0).then(|| format!("{bytes} bytes of {}", stream_name(stream)));
         let lost = [of(Stream::Stdout, self.bytes.stdout), of(Stream::Stderr, self.bytes.stderr)];
         let lost: Vec<String> = lost.into_iter().flatten().collect();
         let causes: Vec<&str> = self.causes.iter().map(|cause| cause.text.as_str()).collect();
@@ -68,7 +69,7 @@ impl Losses {
     }
 }
 
-fn name(stream: Stream) -> &'static str {
+fn stream_name(stream: Stream) -> &'static str {
     match stream {
         Stream::Stdout => "stdout",
         Stream::Stderr => "stderr",

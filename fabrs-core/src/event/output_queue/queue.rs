@@ -1,7 +1,7 @@
 //! [`OutputQueue`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
 //!
 //! Used by the sinks that print. A caller's piece is copied into the block being filled; full blocks wait in the
-//! backlog, first in memory and then in a file; the writer takes a block at a time.
+//! blocks, first in memory and then in a file; the writer takes a block at a time.
 
 use std::fmt;
 use std::io::Write;
@@ -14,19 +14,19 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::event::output_queue::block::Block;
-use crate::event::output_queue::block_queue::{Backlog, MakeFile, Waiting};
-use crate::event::output_queue::destinations::{Destinations, Health};
+use crate::event::output_queue::block_queue::{BlockQueue, MakeFile, QueuedBlock};
+use crate::event::output_queue::destinations::{Destinations, WriterStatus};
 use crate::event::output_queue::stdio;
 use crate::event::stream::Stream;
 
 /// How long a piece may be to stay in one block; at most an eighth of a block is left empty for that.
-const SHORT: usize = Block::SIZE / 8;
+const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 
 /// Writes bytes for stdout and stderr from a thread of its own, in the order in which they were handed over.
 ///
 /// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory; what is beyond that waits in a
 /// temporary file that has no name. Where no such file can be had, up to 32 MiB are kept in memory, and of what even that
-/// does not hold a line on stderr says how much is missing and why, at the place where it is missing.
+/// does not hold a line on stderr says how much is missing and why, at the slot where it is missing.
 ///
 /// A stream that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
 /// write to a stream drops the rest as well: [`lost_output_error`](Self::lost_output_error) returns the error.
@@ -50,98 +50,98 @@ const SHORT: usize = Block::SIZE / 8;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct OutputQueue {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedState>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the callers and the writer share.
-pub(super) struct Shared {
-    pub(super) queue: Mutex<Queue>,
+pub(super) struct SharedState {
+    pub(super) queue: Mutex<QueueState>,
     filled: Condvar,
     /// Notified when the writer has written a block, or has nothing to write.
     progress: Notify,
     /// Held by the writer as long as it lives.
     pub(super) destinations: Mutex<Destinations>,
-    health: Arc<Health>,
+    status: Arc<WriterStatus>,
 }
 
-/// What waits to be written: first the backlog, then the block being filled.
-pub(super) struct Queue {
+/// What waits to be written: first the blocks, then the block being filled.
+pub(super) struct QueueState {
     filling: Block,
-    pub(super) backlog: Backlog,
+    pub(super) blocks: BlockQueue,
     /// Whether the writer sleeps. A wakeup is a system call, which a writer that is busy does not need.
-    asleep: bool,
+    is_idle: bool,
     /// How often it is held: then nothing is written.
-    held: usize,
-    closed: bool,
+    pause_count: usize,
+    is_closed: bool,
     /// The number of bytes that were accepted, and that the writer has taken and written or given up.
     accepted: u64,
     written: u64,
 }
 
-impl Queue {
+impl QueueState {
     /// Returns true if the writer has written the first `bytes`, or writes nothing since it is held.
     fn has_written(&self, bytes: u64) -> bool {
-        self.written >= bytes || self.closed || (self.held > 0 && self.asleep)
+        self.written >= bytes || self.is_closed || (self.pause_count > 0 && self.is_idle)
     }
 }
 
 impl OutputQueue {
-    /// Writes to the stdout and stderr of the process, and calls `on_broken` as [`OutputQueue::new`] does.
-    pub fn stdio(on_broken: impl FnOnce() + Send + 'static) -> Self {
-        Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_broken), tempfile::tempfile)
+    /// Writes to the stdout and stderr of the process, and calls `on_stdout_broken` as [`OutputQueue::new`] does.
+    pub fn stdio(on_stdout_broken: impl FnOnce() + Send + 'static) -> Self {
+        Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
     /// Does the same, and has `around` do each write: it is given what writes, as where something else is drawn on the same
     /// terminal. It is called on the writer's thread.
     pub fn stdio_with_wrapper(
-        on_broken: impl FnOnce() + Send + 'static,
-        around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
+        on_stdout_broken: impl FnOnce() + Send + 'static,
+        wrapper: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
     ) -> Self {
-        let around: stdio::AroundWrites = Arc::new(around);
+        let wrapper: stdio::WriteWrapper = Arc::new(wrapper);
         let [stdout, stderr] =
-            [stdio::stdout(), stdio::stderr()].map(|stream| stdio::around(stream, Arc::clone(&around)));
-        Self::start(stdout, stderr, Box::new(on_broken), tempfile::tempfile)
+            [stdio::stdout(), stdio::stderr()].map(|stream| stdio::wrap_writes(stream, Arc::clone(&wrapper)));
+        Self::start(stdout, stderr, Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
-    /// Writes to two streams, and calls `on_broken` once when `stdout` can't be written to any more.
+    /// Writes to two streams, and calls `on_stdout_broken` once when `stdout` can't be written to any more.
     ///
     /// It is called on the writer's thread, so it may only give a sign to others.
     pub fn new(
         stdout: impl Write + Send + 'static,
         stderr: impl Write + Send + 'static,
-        on_broken: impl FnOnce() + Send + 'static,
+        on_stdout_broken: impl FnOnce() + Send + 'static,
     ) -> Self {
-        Self::start(Box::new(stdout), Box::new(stderr), Box::new(on_broken), tempfile::tempfile)
+        Self::start(Box::new(stdout), Box::new(stderr), Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
     pub(super) fn start(
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
-        on_broken: Box<dyn FnOnce() + Send>,
+        on_stdout_broken: Box<dyn FnOnce() + Send>,
         make_file: MakeFile,
     ) -> Self {
-        let health = Arc::new(Health::default());
-        let queue = Queue {
+        let status = Arc::new(WriterStatus::default());
+        let queue = QueueState {
             filling: Block::default(),
-            backlog: Backlog::new(make_file),
-            asleep: false,
-            held: 0,
-            closed: false,
+            blocks: BlockQueue::new(make_file),
+            is_idle: false,
+            pause_count: 0,
+            is_closed: false,
             accepted: 0,
             written: 0,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedState {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
             progress: Notify::new(),
-            destinations: Mutex::new(Destinations::new(stdout, stderr, on_broken, Arc::clone(&health))),
-            health,
+            destinations: Mutex::new(Destinations::new(stdout, stderr, on_stdout_broken, Arc::clone(&status))),
+            status,
         });
-        let theirs = Arc::clone(&shared);
-        let writer = thread::Builder::new().name("fabrs-output".to_owned()).spawn(move || theirs.write()).ok();
+        let writer_state = Arc::clone(&shared);
+        let writer = thread::Builder::new().name("fabrs-output".to_owned()).spawn(move || writer_state.write()).ok();
         // A process that may have no more threads still gets its output: every piece is then written by its caller.
-        lock(&shared.queue).closed = writer.is_none();
+        lock(&shared.queue).is_closed = writer.is_none();
         Self { shared, writer: Mutex::new(writer) }
     }
 
@@ -181,14 +181,14 @@ impl OutputQueue {
     /// Stops writing. Each call needs a call of [`resume`](Self::resume). Returns at once. [`flush`](Self::flush)
     /// waits for a write in progress.
     pub fn pause(&self) {
-        lock(&self.shared.queue).held += 1;
+        lock(&self.shared.queue).pause_count += 1;
     }
 
     /// Writes what has come meanwhile.
     pub fn resume(&self) {
         let mut queue = lock(&self.shared.queue);
-        queue.held = queue.held.saturating_sub(1);
-        queue.asleep = false;
+        queue.pause_count = queue.pause_count.saturating_sub(1);
+        queue.is_idle = false;
         drop(queue);
         self.shared.filled.notify_one();
     }
@@ -205,17 +205,17 @@ impl OutputQueue {
 
     /// Tells whether stdout can't be written to any more.
     pub fn is_broken(&self) -> bool {
-        self.shared.health.broken.load(Ordering::Acquire)
+        self.shared.status.is_stdout_broken.load(Ordering::Acquire)
     }
 
     /// Tells whether stdout can't be written to any more since its reader went away, as `head` does.
     pub fn is_reader_gone(&self) -> bool {
-        self.shared.health.unread.load(Ordering::Acquire)
+        self.shared.status.is_stdout_closed.load(Ordering::Acquire)
     }
 
     /// Returns how many bytes were lost so far, for another reason than a reader that has gone.
     pub fn lost_bytes(&self) -> u64 {
-        self.shared.health.losses(|losses| losses.bytes())
+        self.shared.status.lost_output(|lost_output| lost_output.bytes())
     }
 
     /// Returns the error of output that was lost so far, for another reason than a reader that has gone: the streams, the
@@ -234,7 +234,7 @@ impl OutputQueue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn lost_output_error(&self) -> Option<Error> {
-        self.shared.health.losses(|losses| losses.error())
+        self.shared.status.lost_output(|lost_output| lost_output.error())
     }
 }
 
@@ -246,33 +246,33 @@ impl Drop for OutputQueue {
 
 impl fmt::Debug for OutputQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutputQueue").field("health", &self.shared.health).finish_non_exhaustive()
+        f.debug_struct("OutputQueue").field("status", &self.shared.status).finish_non_exhaustive()
     }
 }
 
-impl Shared {
+impl SharedState {
     /// Queues a piece; refuses it when the queue is closed.
     fn accept(&self, stream: Stream, bytes: &[u8]) -> bool {
         let mut queue = lock(&self.queue);
-        if queue.closed {
+        if queue.is_closed {
             return false;
         }
         queue.accepted += bytes.len() as u64;
-        let Queue { filling, backlog, .. } = &mut *queue;
+        let QueueState { filling, blocks, .. } = &mut *queue;
         // What is short stays in one block, so that no line is torn where a block has to be dropped.
-        if filling.room() < bytes.len() && bytes.len() <= SHORT {
-            backlog.add(filling);
+        if filling.room() < bytes.len() && bytes.len() <= MAX_UNSPLIT_LEN {
+            blocks.add(filling);
         }
         let mut rest = bytes;
         while !rest.is_empty() {
             if filling.room() == 0 {
-                backlog.add(filling);
+                blocks.add(filling);
             }
             let (piece, after) = rest.split_at(rest.len().min(filling.room()));
             filling.push(stream, piece);
             rest = after;
         }
-        if std::mem::take(&mut queue.asleep) {
+        if std::mem::take(&mut queue.is_idle) {
             drop(queue);
             self.filled.notify_one();
         }
@@ -280,7 +280,7 @@ impl Shared {
     }
 
     fn close(&self) {
-        lock(&self.queue).closed = true;
+        lock(&self.queue).is_closed = true;
         self.filled.notify_one();
         self.progress.notify_waiters();
     }
@@ -292,18 +292,18 @@ impl Shared {
         while let Some(waiting) = self.next(block, bytes) {
             bytes = waiting.bytes();
             block = match waiting {
-                Waiting::Memory(block) => block,
-                Waiting::Stored(stored) => {
-                    let mut block = lock(&self.queue).backlog.spare();
-                    if let Err(gap) = stored.read(&mut block) {
-                        destinations.report(&gap);
+                QueuedBlock::Memory(block) => block,
+                QueuedBlock::File(stored) => {
+                    let mut block = lock(&self.queue).blocks.spare();
+                    if let Err(dropped) = stored.read(&mut block) {
+                        destinations.report(&dropped);
                     }
-                    let file = lock(&self.queue).backlog.release(&stored);
+                    let file = lock(&self.queue).blocks.free_slot(&stored);
                     drop(file);
                     block
                 }
-                Waiting::Gap(gap) => {
-                    destinations.report(&gap);
+                QueuedBlock::Dropped(dropped) => {
+                    destinations.report(&dropped);
                     Block::default()
                 }
             };
@@ -312,27 +312,27 @@ impl Shared {
     }
 
     /// Gives back the block that was written, counts its `bytes`, and waits for the next block.
-    fn next(&self, written: Block, bytes: u64) -> Option<Waiting> {
+    fn next(&self, written: Block, bytes: u64) -> Option<QueuedBlock> {
         let mut queue = lock(&self.queue);
-        queue.backlog.recycle(written);
+        queue.blocks.recycle(written);
         queue.written += bytes;
         self.progress.notify_waiters();
         loop {
             // At the end all is written, whoever holds it.
-            if queue.held == 0 || queue.closed {
-                if let Some(waiting) = queue.backlog.take() {
+            if queue.pause_count == 0 || queue.is_closed {
+                if let Some(waiting) = queue.blocks.take() {
                     return Some(waiting);
                 }
                 if !queue.filling.is_empty() {
-                    let Queue { filling, backlog, .. } = &mut *queue;
-                    backlog.add(filling);
+                    let QueueState { filling, blocks, .. } = &mut *queue;
+                    blocks.add(filling);
                     continue;
                 }
             }
-            if queue.closed {
+            if queue.is_closed {
                 return None;
             }
-            queue.asleep = true;
+            queue.is_idle = true;
             self.progress.notify_waiters();
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }

@@ -19,22 +19,22 @@ pub(super) fn stderr() -> Box<dyn Write + Send> {
 }
 
 /// What does each write.
-pub(super) type AroundWrites = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+pub(super) type WriteWrapper = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Has `around` do each write to a stream.
-pub(super) fn around(stream: Box<dyn Write + Send>, around: AroundWrites) -> Box<dyn Write + Send> {
-    Box::new(Around { stream, around })
+pub(super) fn wrap_writes(stream: Box<dyn Write + Send>, wrapper: WriteWrapper) -> Box<dyn Write + Send> {
+    Box::new(WrappedWriter { stream, wrapper })
 }
 
-struct Around {
+struct WrappedWriter {
     stream: Box<dyn Write + Send>,
-    around: AroundWrites,
+    wrapper: WriteWrapper,
 }
 
-impl Write for Around {
+impl Write for WrappedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = Ok(0);
-        (self.around)(&mut || written = self.stream.write(bytes));
+        (self.wrapper)(&mut || written = self.stream.write(bytes));
         written
     }
 

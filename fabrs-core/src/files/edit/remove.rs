@@ -5,11 +5,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::files::changes::Changes;
 use crate::files::changes::Made;
 use crate::files::entry::FileKind;
-use crate::files::file_error::{IS_A_FOLDER, Said, is_a_folder};
+use crate::files::file_error::{IS_A_FOLDER, is_a_folder};
 use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
 use crate::files::planning;
@@ -80,7 +80,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
             if is_folder && !spec.is_recursive {
                 return Err(place
                     .could_not(&what)
-                    .caused_by(Said(format!("{}{IS_A_FOLDER}", spec.path)))
+                    .caused_by(CauseText(format!("{}{IS_A_FOLDER}", spec.path)))
                     .hint(RECURSIVE));
             }
             Ok(made(found.itself.is_some()))

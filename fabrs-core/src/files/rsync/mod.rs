@@ -14,14 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::changes::Changes;
 use super::changes::{Made, State};
 use super::disk_work::blocking;
-use super::file_error::Said;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
 use super::transfer_report::tell;
 use super::{planning, temporary};
 use crate::connection::Connection;
 use crate::connection::Hide;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
 use crate::shell::ShellLine;
 use crate::transport::Effect;
@@ -199,14 +198,14 @@ impl Spec {
         let error = self.place.could_not(what);
         match there {
             Some(there) if has_no_program(there) => {
-                error.caused_by(Said("the host has no `rsync`".to_owned())).hint("`sync` needs none")
+                error.caused_by(CauseText("the host has no `rsync`".to_owned())).hint("`sync` needs none")
             }
             _ if has_no_program(here) => {
-                error.caused_by(Said("this machine has no `rsync`".to_owned())).hint("`sync` needs none")
+                error.caused_by(CauseText("this machine has no `rsync`".to_owned())).hint("`sync` needs none")
             }
             there => {
                 let said = there.and_then(said).or_else(|| said(here));
-                error.caused_by(Said(said.unwrap_or_else(|| "it did not say why".to_owned())))
+                error.caused_by(CauseText(said.unwrap_or_else(|| "it did not say why".to_owned())))
             }
         }
     }

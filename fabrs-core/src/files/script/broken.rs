@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::limits::Excess;
 use super::{Script, Undone};
 use crate::connection::Command;
-use crate::error::{Error, Result};
-use crate::files::file_error::Said;
+use crate::error::{CauseText, Error, Result};
 
 /// The time that a script has to clean up after a failed talk. Honest scripts remove their temporary files then.
 const CLEANUP: Duration = Duration::from_secs(5);
@@ -77,7 +76,7 @@ impl Script<'_> {
             (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
             // That the host found it too short says less than why.
             (_, Err(Broken::Failed(error))) => Err(self.place.error(error).into()),
-            (_, Err(Broken::InTheWay(why))) => Err(self.place.could_not(self.what).caused_by(Said(why)).into()),
+            (_, Err(Broken::InTheWay(why))) => Err(self.place.could_not(self.what).caused_by(CauseText(why)).into()),
             (_, Err(Broken::Excess(excess))) => Err(excess.explain(self.place.could_not(self.what)).into()),
             (Err(undone), _) => Err(undone),
             (Ok(_), Err(Broken::Over)) => Err(self.place.could_not(self.what).into()),

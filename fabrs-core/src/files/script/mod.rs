@@ -27,11 +27,10 @@ use memchr::memmem;
 
 use self::limits::{Excess, MessageLimit};
 use self::talk::Talk;
-use super::file_error::Said;
 use super::place::Place;
 use crate::connection::ShellProbe;
 use crate::connection::{Command, Hide};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
@@ -117,7 +116,7 @@ impl Script<'_> {
             Ok(output) => Err(Undone::NoShell(self.no_shell(Some(&output)))),
             Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => Err(Undone::Failed(self.failed(&error))),
             Err(error) if Refused::caused(&error) => {
-                Err(Undone::NoShell(self.place.could_not(self.what).caused_by(Said(error.message().to_owned()))))
+                Err(Undone::NoShell(self.place.could_not(self.what).caused_by(CauseText(error.message().to_owned()))))
             }
             Err(error) => Err(Undone::NoShell(self.no_shell(error.output()))),
         }
@@ -133,7 +132,7 @@ impl Script<'_> {
             last(output, &output.record.stderr.bytes).or_else(|| last(output, &output.record.stdout.bytes))
         });
         let said = said.unwrap_or_else(|| "the host gives no shell".to_owned());
-        self.place.could_not(self.what).caused_by(Said(said))
+        self.place.could_not(self.what).caused_by(CauseText(said))
     }
 
     /// Creates the error of a failed script. The cause is the last message of the script or its tools.
@@ -162,7 +161,7 @@ impl Script<'_> {
         } else {
             made
         };
-        made.caused_by(Said(said))
+        made.caused_by(CauseText(said))
     }
 }
 

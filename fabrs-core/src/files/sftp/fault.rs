@@ -2,8 +2,8 @@
 
 use russh_sftp::protocol::{Status, StatusCode};
 
-use crate::error::Error;
-use crate::files::file_error::{NO_FOLDER, Said};
+use crate::error::{CauseText, Error};
+use crate::files::file_error::NO_FOLDER;
 use crate::files::place::Place;
 
 /// Why a request came to nothing.
@@ -66,7 +66,7 @@ impl Fault {
                 _ => status.error_message,
             },
         };
-        place.could_not(what).caused_by(Said(said))
+        place.could_not(what).caused_by(CauseText(said))
     }
 }
 

@@ -13,9 +13,8 @@ use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::stream::{Channel, Receiver};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::files::file_error::Said;
 use crate::files::incoming::Incoming;
 use crate::files::place::Place;
 use crate::output::Signal;
@@ -172,7 +171,7 @@ impl Session {
             Some(How::Stopped { .. }) => Error::new(ErrorKind::Cancelled, "the SFTP session was stopped"),
             Some(How::Exited(status)) => {
                 let text = format!("the SFTP server ended with {status}");
-                Error::new(ErrorKind::File, "the SFTP session ended").caused_by(Said(text))
+                Error::new(ErrorKind::File, "the SFTP session ended").caused_by(CauseText(text))
             }
             Some(How::TimedOut { .. }) | None => Error::new(ErrorKind::File, "what the host says is no SFTP"),
         };

@@ -85,7 +85,7 @@ impl Way {
             Self::Tcp => {
                 let stream = tcp::connect(address, *port).await.map_err(|source| {
                     let text = format!("could not connect to {address} port {port}");
-                    let error = Error::new(ErrorKind::Connect, text).on(host).address_of(address);
+                    let error = Error::new(ErrorKind::Connect, text).on(host).with_address(address);
                     let error = match source.hint() {
                         Some(hint) => error.hint(hint),
                         None => error,
@@ -140,6 +140,6 @@ fn not_passed_on(gateway: &dyn GatewaySession, target: &Target, source: russh::E
     let Target { host, address, port, .. } = target;
     let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
     let text = format!("the gateway {} could not connect to {address} port {port}", gateway.host());
-    let error = Error::new(ErrorKind::Connect, text).on(host).address_of(address).caused_by(source);
+    let error = Error::new(ErrorKind::Connect, text).on(host).with_address(address).caused_by(source);
     if prohibited { error.hint("its sshd forbids it: see `AllowTcpForwarding` and `PermitOpen`") } else { error }
 }

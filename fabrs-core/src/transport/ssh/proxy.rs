@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{OwnedGroup, ProcessEnv};
+use crate::config::{ProcessEnv, ProcessGroupGuard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
@@ -91,7 +91,7 @@ impl Proxy {
         let (near, far) = pipe(purpose);
         let (tell, ending) = oneshot::channel();
         let run = Run {
-            group: OwnedGroup::of(&child),
+            group: ProcessGroupGuard::of(&child),
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             child,
@@ -154,7 +154,7 @@ enum Side {
 /// The command while it runs. Dropping it ends the command with all that it started, unawaited.
 struct Run {
     child: Child,
-    group: OwnedGroup,
+    group: ProcessGroupGuard,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Stderr,

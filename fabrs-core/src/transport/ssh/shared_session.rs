@@ -221,7 +221,7 @@ impl Link {
     }
 
     fn error(&self, kind: ErrorKind, text: String) -> Error {
-        Error::new(kind, text).on(&self.target.host).address_of(&self.target.address)
+        Error::new(kind, text).on(&self.target.host).with_address(&self.target.address)
     }
 }
 

@@ -1,20 +1,27 @@
-//! Errors of Vagrant, translated: a message, an exit code and a hint.
+//! Errors of Vagrant with an exit code and a hint.
 
 use std::path::Path;
 use std::process::ExitStatus;
 
 use fabrs_openssh::config::SshConfig;
 
-use crate::config::vagrant::messages::{COMMAND, shown};
+use crate::config::vagrant::messages::{COMMAND, quoted_path};
 use crate::error::{CauseText, Error, ErrorKind};
 
-/// The maximum length of the shown text.
-const LINES: usize = 8;
+/// The maximum number of shown lines.
+const MAX_MESSAGE_LINES: usize = 8;
 
-/// Returns the error of a failed run. Vagrant has one status for all errors, and its messages are always English.
-pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: &[String], folder: &Path) -> Error {
-    let said = words(stderr);
-    let folder = shown(folder);
+/// Returns the error of a failed run. Vagrant has one exit status for all errors, and its messages
+/// are always English.
+pub(super) fn vagrant_error(
+    status: ExitStatus,
+    stdout: &str,
+    stderr: &str,
+    machines: &[String],
+    folder: &Path,
+) -> Error {
+    let said = unwrapped(stderr);
+    let folder = quoted_path(folder);
     if said.contains("not yet ready for SSH") {
         return match missing(stdout, machines) {
             Some(machine) => {
@@ -35,8 +42,8 @@ pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: 
     if stderr.trim().is_empty() { error } else { error.caused_by(CauseText(first_lines(stderr))) }
 }
 
-/// Returns the first requested machine without an answer: Vagrant stops at a machine that does not run. Returns `None` if all
-/// machines were requested, since their names are unknown.
+/// Returns the first requested machine without an answer, because Vagrant stops at a machine that
+/// does not run. Returns `None` if all machines were requested, since their names are unknown.
 fn missing<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
     let told = SshConfig::parse(stdout, COMMAND).unwrap_or_default();
     let told = told.host_names();
@@ -44,14 +51,14 @@ fn missing<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
 }
 
 /// Joins the wrapped lines of Vagrant.
-fn words(text: &str) -> String {
+fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn first_lines(text: &str) -> String {
     let mut lines: Vec<&str> = text.trim().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    if lines.len() > LINES {
-        lines.truncate(LINES);
+    if lines.len() > MAX_MESSAGE_LINES {
+        lines.truncate(MAX_MESSAGE_LINES);
         lines.push("…");
     }
     lines.join("\n")
@@ -66,7 +73,7 @@ mod tests {
     #[track_caller]
     fn case(stdout: &str, stderr: &str, machines: &[&str], code: u8, block: &str) {
         let machines: Vec<String> = machines.iter().map(ToString::to_string).collect();
-        let error = refusal(ExitStatus::from_raw(1 << 8), stdout, stderr, &machines, Path::new("/srv/shop"));
+        let error = vagrant_error(ExitStatus::from_raw(1 << 8), stdout, stderr, &machines, Path::new("/srv/shop"));
         assert_eq!(error.block().to_string(), block);
         assert_eq!(error.exit_code().code(), code);
     }
@@ -109,7 +116,7 @@ mod tests {
              \x20            7\n             …\n\
              hint: `vagrant status` shows the machines and how they are",
         );
-        let killed = refusal(ExitStatus::from_raw(9), "", "", &[], Path::new("/srv/shop"));
+        let killed = vagrant_error(ExitStatus::from_raw(9), "", "", &[], Path::new("/srv/shop"));
         assert_eq!(killed.to_string(), "`vagrant ssh-config` in `/srv/shop` was ended by a signal");
     }
 }
