@@ -130,7 +130,7 @@ async fn vars_that_do_not_fit_fail_the_task_naming_host_file_line_and_field() ->
     let client = Client::builder().dial(Fake::new()).inventory(live(VARS)).build();
     let error = refused(client.connect("web3")?.vars::<Shop>().map(|shop| shop.workers), ErrorKind::Config);
     let shown = format!(
-        "error: web3: the vars do not fit `{}`\n  caused by: fabrs.toml:7: `workers` must be u8, found: string",
+        "error: web3: invalid vars for `{}`\n  caused by: fabrs.toml:7: `workers` must be u8, found: string",
         std::any::type_name::<Shop>()
     );
     assert_eq!(block(&error), shown);

@@ -126,7 +126,7 @@ fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
     case(
         "[env.staging",
         &["staging", "deploy"],
-        "error: FILE:1: this is not TOML\n  caused by: unclosed table, expected `]`\n",
+        "error: FILE:1: invalid TOML\n  caused by: unclosed table, expected `]`\n",
     );
 }
 

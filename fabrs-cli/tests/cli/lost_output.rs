@@ -87,7 +87,7 @@ fn output_that_can_be_kept_nowhere_is_an_error_also_without_a_failed_command() {
         let Some(_disk) = SmallDisk::mount(&small) else { return };
         let ran = run.env("LINE", line).env("TMPDIR", &small).run();
         assert!(ran.stderr.ends_with("code 1\n"), "{call}: {}", ran.stderr);
-        let cause = format!("could not keep output in a temporary file in `{}`: No space left", small.display());
+        let cause = format!("could not write output to a temporary file in `{}`: No space left", small.display());
         assert!(lost(&ran, "stdout", &cause) > 1_000_000, "{call}: {}", ran.stderr);
         assert!(
             ran.stderr.contains("\nhint: set TMPDIR to an existing directory with enough free space\n"),

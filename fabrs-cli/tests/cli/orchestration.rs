@@ -117,7 +117,7 @@ fn a_line_in_which_the_macro_was_forgotten_is_not_sent() {
     let ran = knowing(shop(), &sshd).args(["-H", "web1", "forgotten"]).code(1).stdout("").run();
     let block = format!(
         "error: web1: `git reset --hard {{tag}}` can't be sent\n  at {}\n  \
-         caused by: `{{tag}}` would be sent as it is: `cmd!(…)` is missing around the line\n",
+         caused by: `{{tag}}` is a placeholder without `cmd!`: write `cmd!(…)` around the line\n",
         place_of("git reset --hard")
     );
     assert!(ran.stderr.contains(&block), "{}", ran.stderr);

@@ -57,7 +57,7 @@ fn a_file_that_is_not_there_or_empty_runs_nothing() {
     let missing = "error: could not read the file of hosts `gone.txt`\n  caused by: No such file or directory \
                    (os error 2)\nhint: `-H @gone.txt` reads a file with one host a line\n";
     fab().args(["-H", "@gone.txt", "--", "true"]).code(2).stderr(missing).run();
-    let empty = "error: `-H` names no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line\n";
+    let empty = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line\n";
     fab().project(&[("none.txt", "# none yet\n")]).args(["-H", "@none.txt", "--", "true"]).code(3).stderr(empty).run();
 }
 

@@ -154,8 +154,8 @@ fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
         let made = if asked == looked { String::new() } else { format!("({}) ", place_of(asked)) };
         let end = format!(
             "[nowhere.invalid] would run: {line}\n\
-             [nowhere.invalid] planned up to here ({}): `{line}` {made}was not run in this dry run, so it has no result\n  \
-             hint: use `probe(..)` for a command that only reads: a dry run runs it too\n\
+             [nowhere.invalid] planned up to here ({}): `{line}` {made}was not run in this dry run and has no result\n  \
+             hint: use `probe(..)` for a command that only reads, since a dry run also runs it\n\
              {}: 1 incomplete (nowhere.invalid)\ndry run: nothing was changed; the plan is incomplete\n",
             place_of(looked),
             arguments[0]

@@ -220,7 +220,7 @@ fn make(cause: &str, path: &Path) {
     match cause {
         "a FIFO, not a regular file" => run("mkfifo", &[]),
         "a device, not a regular file" => run("mknod", &["c", "1", "5"]),
-        "a folder, not a regular file" => fs::create_dir(path).expect("the folder is ours"),
+        "a directory, not a regular file" => fs::create_dir(path).expect("the folder is ours"),
         "a socket, not a regular file" => {
             UnixListener::bind(path).expect("the folder is ours");
             fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("it is ours");
@@ -296,7 +296,7 @@ fn a_vagrantfile_is_a_regular_file() {
     let shared = Shared::new();
     shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile/x", "");
     let run = with_vagrant(&shared, "mine");
-    run.code(2).stderr_contains("caused by: a folder, not a regular file\n").run();
+    run.code(2).stderr_contains("caused by: a directory, not a regular file\n").run();
     assert!(!shared.path("mine/ran").exists());
 }
 

@@ -151,24 +151,24 @@ fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
     let without = project(ALL, "exit 9");
     fs::remove_file(without.dir().join("Vagrantfile")).expect("it is ours");
     let missing = format!(
-        "error: there is no Vagrantfile in `{}` or in a folder above\nhint: `vagrant init` makes one\n",
+        "error: no Vagrantfile in `{}` or its parent directories\nhint: run `vagrant init` to create one\n",
         without.dir().display()
     );
     without.args(["vagrant", "--", "echo x"]).code(2).stdout("").stderr(missing).run();
     assert_eq!(
         run("[env.vagrant]\nvagrant = ['db']", &complains("not_ready.txt"), 4),
-        "error: the machine `db` of Vagrant is not created or not running\nhint: `vagrant up db` starts it\n"
+        "error: the Vagrant machine `db` is not running\nhint: run `vagrant up db`\n"
     );
     assert_eq!(
         run("[env.vagrant]\nvagrant = ['nope']", &complains("unknown_machine.txt"), 2),
         "error: `vagrant ssh-config` in `DIR` ended with exit status 1\n  \
          caused by: The machine with the name 'nope' was not found configured for\n             \
-         this Vagrant environment.\nhint: `vagrant status` shows the machines and how they are\n"
+         this Vagrant environment.\nhint: run `vagrant status` to see the machines and their state\n"
     );
     assert_eq!(
         run(ALL, "true", 3),
-        "error: `vagrant ssh-config` named no machine\n\
-         hint: `vagrant status` shows the machines, and `vagrant up` starts them\n"
+        "error: `vagrant ssh-config` listed no machine\n\
+         hint: run `vagrant up` to start the machines, or `vagrant status` to list them\n"
     );
     let empty = project(ALL, "true");
     let path = empty.dir().join("nothing").display().to_string();
@@ -177,7 +177,7 @@ fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
         .args(["vagrant", "--", "echo x"])
         .code(1)
         .stderr(
-            "error: there is no program `vagrant` to run `vagrant ssh-config`\n\
+            "error: `vagrant` is not installed: could not run `vagrant ssh-config`\n\
              hint: install Vagrant, or name hosts with `-H HOST` and no environment\n",
         )
         .run();
@@ -251,9 +251,9 @@ fn the_real_vagrant_is_understood() {
     let both = machine("web") + &machine("db");
     run(&both, &["vagrant"]).stdout("[web] x\n[db] x\n").stderr("").run();
     run(&both, &["one"]).stdout("x\n").stderr("").run();
-    let stopped = "error: a machine of Vagrant is not created or not running\n";
+    let stopped = "error: a Vagrant machine is not running\n";
     run(&machine("web"), &["vagrant"]).code(4).stdout("").stderr_contains(stopped).run();
-    let stopped = "error: the machine `db` of Vagrant is not created or not running\n";
+    let stopped = "error: the Vagrant machine `db` is not running\n";
     run(&machine("web"), &["one"]).code(4).stdout("").stderr_contains(stopped).run();
     let unknown = "caused by: The machine with the name 'nope' was not found";
     run(&both, &["other"]).code(2).stdout("").stderr_contains(unknown).run();

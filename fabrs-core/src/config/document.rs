@@ -29,7 +29,7 @@ impl<'d> Document<'d> {
         DeTable::parse(self.text).map_err(|cause| {
             // The text of the TOML error repeats the line with a drawing. Only its message is new.
             let said = CauseText(cause.message().to_owned());
-            self.error(cause.span(), "this is not TOML").caused_by(said)
+            self.error(cause.span(), "invalid TOML").caused_by(said)
         })
     }
 
@@ -135,7 +135,7 @@ impl<'t> Entry<'t> {
 
     /// Returns the value as a trimmed text that is not empty.
     pub(super) fn text(&self) -> Result<String> {
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.expected("a text"))?.trim();
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.expected("a string"))?.trim();
         if text.is_empty() {
             return Err(self.error(None, &format!("`{}` is empty", self.path)));
         }
@@ -237,7 +237,7 @@ impl<'t> Entry<'t> {
     }
 
     fn invalid_host(&self, span: Option<Range<usize>>, cause: HostError) -> Error {
-        self.error(span, &format!("`{}` names no host", self.path)).caused_by(cause)
+        self.error(span, &format!("invalid host in `{}`", self.path)).caused_by(cause)
     }
 }
 
@@ -274,7 +274,7 @@ mod tests {
             "[env.a]\n\nroles.web.x = 1",
             "error: fabrs.toml:3: `env.a.roles.web` must be a list of hosts, found: table",
         );
-        refused("env.a.user = 1", "error: fabrs.toml:1: `env.a.user` must be a text, found: integer");
+        refused("env.a.user = 1", "error: fabrs.toml:1: `env.a.user` must be a string, found: integer");
         refused(
             "env.a.protected = 'yes'",
             "error: fabrs.toml:1: `env.a.protected` must be `true` or `false`, found: string",
@@ -299,25 +299,25 @@ mod tests {
             "error: fabrs.toml:2: `env.a.vagrant` names machines of Vagrant, found: vagrant@db",
         );
         refused("env.a.user = ' '", "error: fabrs.toml:1: `env.a.user` is empty");
-        refused("[env.'-x']", "error: fabrs.toml:1: `-x` cannot be typed as the name of an environment");
+        refused("[env.'-x']", "error: fabrs.toml:1: `-x` is not a valid environment name");
         refused(
             "env.a.gateway = '@local'",
             "error: fabrs.toml:1: `env.a.gateway` must be another machine, found: @local",
         );
         refused(
             "env.a.hosts = ['a',\n'web:ssh']",
-            "error: fabrs.toml:2: `env.a.hosts` names no host\n\
+            "error: fabrs.toml:2: invalid host in `env.a.hosts`\n\
              \x20 caused by: `ssh` is not a port (1 to 65535) in `web:ssh`",
         );
         refused(
             "env.a.roles.web = [\n'web[4-2]']",
-            "error: fabrs.toml:2: `env.a.roles.web` names no host\n  caused by: \
-             the range `[4-2]` in `web[4-2]`: it goes down from `4` to `2`: write the lower one first",
+            "error: fabrs.toml:2: invalid host in `env.a.roles.web`\n  caused by: \
+             invalid range `[4-2]` in `web[4-2]`: the first bound `4` is greater than the last bound `2`",
         );
         refused(
             "env.a.gateway = 'b[1-2]'",
-            "error: fabrs.toml:1: `env.a.gateway` names no host\n  caused by: \
-             `b[1-2]` is a range, and one host is needed",
+            "error: fabrs.toml:1: invalid host in `env.a.gateway`\n  caused by: \
+             `b[1-2]` is a range of hosts, and one host is expected",
         );
         refused(
             "[vars]\nbig = 99999999999999999999",
@@ -331,9 +331,9 @@ mod tests {
     fn what_is_no_toml_is_told_with_its_line() {
         refused(
             "[vars]\napp = ",
-            "error: fabrs.toml:2: this is not TOML\n  caused by: string values must be quoted, expected literal string",
+            "error: fabrs.toml:2: invalid TOML\n  caused by: string values must be quoted, expected literal string",
         );
-        refused("[vars]\n\n[vars]", "error: fabrs.toml:3: this is not TOML\n  caused by: duplicate key");
+        refused("[vars]\n\n[vars]", "error: fabrs.toml:3: invalid TOML\n  caused by: duplicate key");
     }
 
     #[test]
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(config.environments().len(), 1);
         refused(
             "\u{feff}[env.a]\r\n\r\nuser = 1\r\n",
-            "error: fabrs.toml:3: `env.a.user` must be a text, found: integer",
+            "error: fabrs.toml:3: `env.a.user` must be a string, found: integer",
         );
     }
 }

@@ -202,7 +202,7 @@ impl Environment {
 
     pub(super) fn from_entry(entry: &Entry<'_>, top: &Vars) -> Result<Self> {
         if entry.key().is_empty() || entry.key().starts_with('-') || entry.key().contains(char::is_whitespace) {
-            let what = format!("`{}` cannot be typed as the name of an environment", entry.key());
+            let what = format!("`{}` is not a valid environment name", entry.key());
             return Err(entry.error(None, &what));
         }
         let mut made = Self { name: entry.key().to_owned(), ..Self::default() };

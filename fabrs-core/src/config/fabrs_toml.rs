@@ -79,7 +79,7 @@ impl Config {
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 "env" => environments = vec![entry],
                 key if environment::KEYS.contains(&key) => {
-                    let hint = format!("`{key}` belongs to an environment: put it under `[env.NAME]`");
+                    let hint = format!("`{key}` is a setting of an environment: move it to `[env.NAME]`");
                     return Err(entry.unknown(&KEYS).hint(hint));
                 }
                 _ => return Err(entry.unknown(&KEYS)),
@@ -116,7 +116,7 @@ impl Config {
             } else {
                 unknown_name_hint(name, names, "environments")
             };
-            Error::new(ErrorKind::Usage, format!("there is no environment `{name}`")).hint(hint)
+            Error::new(ErrorKind::Usage, format!("unknown environment `{name}`")).hint(hint)
         })
     }
 }
@@ -200,12 +200,12 @@ mod tests {
         refused(
             "hosts = ['a']",
             "error: fabrs.toml:1: unknown key `hosts`\n\
-             hint: `hosts` belongs to an environment: put it under `[env.NAME]`",
+             hint: `hosts` is a setting of an environment: move it to `[env.NAME]`",
         );
         refused(
             "virtualenv = '/x'",
             "error: fabrs.toml:1: unknown key `virtualenv`\n\
-             hint: `virtualenv` belongs to an environment: put it under `[env.NAME]`",
+             hint: `virtualenv` is a setting of an environment: move it to `[env.NAME]`",
         );
     }
 
@@ -216,11 +216,11 @@ mod tests {
             assert_eq!(error.exit_code().code(), 2);
             error.block().to_string()
         };
-        let near = "error: there is no environment `prodction`\nhint: did you mean `production`?";
+        let near = "error: unknown environment `prodction`\nhint: did you mean `production`?";
         assert_eq!(hint(SHOP, "prodction"), near);
-        let list = "error: there is no environment `qa`\nhint: environments: `staging`, `production`";
+        let list = "error: unknown environment `qa`\nhint: environments: `staging`, `production`";
         assert_eq!(hint(SHOP, "qa"), list);
-        assert_eq!(hint("", "qa"), "error: there is no environment `qa`\nhint: add `[env.qa]` to `fabrs.toml`");
+        assert_eq!(hint("", "qa"), "error: unknown environment `qa`\nhint: add `[env.qa]` to `fabrs.toml`");
     }
 
     #[test]

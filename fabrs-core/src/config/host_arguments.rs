@@ -214,13 +214,13 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_named_with_its_place() {
-        refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: a host's name is empty in ``");
+        refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: the host name is empty in ``");
         refused("web:0", "error: no host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
         refused("@", "error: `-H @` names no file");
         refused(
             "db1,web[3-1]",
             "error: no host in `-H db1,web[3-1]`\n  caused by: \
-             the range `[3-1]` in `web[3-1]`: it goes down from `3` to `1`: write the lower one first",
+             invalid range `[3-1]` in `web[3-1]`: the first bound `3` is greater than the last bound `1`",
         );
         refused(
             "@no/such/file",
@@ -230,6 +230,6 @@ mod tests {
         );
         let (file, hosts) = file("web1\n\nweb2 web3\n");
         let path = file.path().display();
-        refused(&hosts, &format!("error: no host in `{path}:3`\n  caused by: `web2 web3` is not a host's name"));
+        refused(&hosts, &format!("error: no host in `{path}:3`\n  caused by: `web2 web3` is not a valid host name"));
     }
 }

@@ -55,7 +55,7 @@ impl HostOverrides {
             let hosts = entry.key_hosts()?;
             let environment = entry.path().split(".host.").next().unwrap_or_default();
             for host in hosts.iter().filter(|host| !is_known(host)) {
-                let text = format!("{}: `{host}` is no host of `[{environment}]`", entry.place());
+                let text = format!("{}: `{host}` is not a host of `[{environment}]`", entry.place());
                 made.strangers.push((host.clone(), text));
             }
             read.push((hosts, Arc::new(HostOverride::from_entry(&entry)?)));
@@ -77,7 +77,7 @@ impl HostOverrides {
         let is_machine = |host: &Host| machines.iter().any(|machine| host.covers(machine));
         match self.strangers.iter().find(|(host, _)| !is_machine(host)) {
             Some((_, text)) => Err(Error::new(ErrorKind::Config, text.clone())
-                .hint("only hosts that the environment names can have settings of their own")),
+                .hint("add the host to `hosts` or to a role of the environment")),
             None => Ok(()),
         }
     }
@@ -104,7 +104,7 @@ impl HostOverride {
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 _ if entry.table().is_ok() => {
                     let name = entry.path().split_once(".host.").map_or(entry.path(), |(_, name)| name);
-                    let hint = format!("a name with dots in it stands in quotes: `host.\"{name}\"`");
+                    let hint = format!("write a name with dots in quotes: `host.\"{name}\"`");
                     return Err(entry.unknown(&KEYS).hint(hint));
                 }
                 _ => return Err(entry.unknown(&KEYS)),
@@ -126,18 +126,18 @@ mod tests {
 
     #[test]
     fn a_host_that_the_environment_does_not_have_is_told_with_its_line() {
-        let hint = "hint: only hosts that the environment names can have settings of their own";
+        let hint = "hint: add the host to `hosts` or to a role of the environment";
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.w2]\nuser = 'x'",
-            &format!("error: fabrs.toml:3: `w2` is no host of `[env.a]`\n{hint}"),
+            &format!("error: fabrs.toml:3: `w2` is not a host of `[env.a]`\n{hint}"),
         );
         refused(
             "[env.a]\nroles.web = ['w[1-2]']\n[env.a.host.'w[2-3]']\nuser = 'x'",
-            &format!("error: fabrs.toml:3: `w3` is no host of `[env.a]`\n{hint}"),
+            &format!("error: fabrs.toml:3: `w3` is not a host of `[env.a]`\n{hint}"),
         );
         refused(
             "[env.a]\nhost.'root@w1'.port = 22\nhosts = ['deploy@w1']",
-            &format!("error: fabrs.toml:2: `root@w1` is no host of `[env.a]`\n{hint}"),
+            &format!("error: fabrs.toml:2: `root@w1` is not a host of `[env.a]`\n{hint}"),
         );
     }
 
@@ -145,8 +145,8 @@ mod tests {
     fn a_machine_that_is_not_among_those_that_are_named_is_told_as_well() {
         refused(
             "[env.a]\nvagrant = ['web']\nhost.db.port = 22",
-            "error: fabrs.toml:3: `db` is no host of `[env.a]`\n\
-             hint: only hosts that the environment names can have settings of their own",
+            "error: fabrs.toml:3: `db` is not a host of `[env.a]`\n\
+             hint: add the host to `hosts` or to a role of the environment",
         );
     }
 
@@ -164,12 +164,12 @@ mod tests {
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",
             "error: fabrs.toml:3: unknown key `example` in `[env.a.host.w1]`\n\
-             hint: a name with dots in it stands in quotes: `host.\"w1.example\"`",
+             hint: write a name with dots in quotes: `host.\"w1.example\"`",
         );
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.'w[2-1]']",
-            "error: fabrs.toml:3: `env.a.host.w[2-1]` names no host\n  caused by: \
-             the range `[2-1]` in `w[2-1]`: it goes down from `2` to `1`: write the lower one first",
+            "error: fabrs.toml:3: invalid host in `env.a.host.w[2-1]`\n  caused by: \
+             invalid range `[2-1]` in `w[2-1]`: the first bound `2` is greater than the last bound `1`",
         );
         refused(
             "[env.a]\nhost = ['w1']",

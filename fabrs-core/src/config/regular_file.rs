@@ -94,7 +94,7 @@ mod tests {
         for (path, text) in [
             (fifo.as_path(), "a FIFO, not a regular file"),
             (&socket, "a socket, not a regular file"),
-            (folder.path(), "a folder, not a regular file"),
+            (folder.path(), "a directory, not a regular file"),
             (Path::new("/dev/zero"), "a device, not a regular file"),
         ] {
             refused(path, io::ErrorKind::InvalidInput, text);

@@ -50,7 +50,7 @@ impl Vars {
     /// [`ErrorKind::Config`], with file, line and field, if a field is missing or has another type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         serde_path_to_error::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
-            let doing = format!("the vars do not fit `{}`", std::any::type_name::<T>());
+            let doing = format!("invalid vars for `{}`", std::any::type_name::<T>());
             let path = error.path().to_string();
             Error::new(ErrorKind::Config, doing)
                 .caused_by(CauseText(self.mismatch_text(&path, error.inner().message())))
@@ -174,7 +174,7 @@ mod tests {
         let error = vars(text).read::<Shop>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         let block = error.block().to_string();
-        let expected = format!("error: the vars do not fit `{}`\n  caused by: {cause}", std::any::type_name::<Shop>());
+        let expected = format!("error: invalid vars for `{}`\n  caused by: {cause}", std::any::type_name::<Shop>());
         assert_eq!(block, expected);
     }
 

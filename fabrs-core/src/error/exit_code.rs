@@ -27,10 +27,10 @@ pub enum ExitCode {
 impl ExitCode {
     /// All exit codes with the descriptions of `--help`.
     pub const ALL: [(Self, &'static str); 8] = [
-        (Self::Ok, "all is done, also when nothing had to change"),
+        (Self::Ok, "success, also without changes"),
         (Self::Failed, "a command or task failed, or output was lost"),
         (Self::Usage, "usage: nothing was run"),
-        (Self::NoHost, "the selection is empty: no host"),
+        (Self::NoHost, "no host selected"),
         (Self::Unreachable, "a host was unreachable or lost"),
         (Self::Login, "host key or login"),
         (Self::PlanIncomplete, "plan incomplete (dry run)"),

@@ -44,11 +44,11 @@ impl FileDiff {
             }
             Self::Entries(_) => "nothing differs",
             Self::None => "the same content",
-            Self::Private => "differs, and not everybody may read it (`--diff=all` shows it)",
+            Self::Private => "differs, and not all users may read it (`--diff=all` shows the diff)",
             Self::Unread(why) => return vec![format!("{path}: not compared: {}", escape_all_controls(why))],
-            Self::Binary => "differs, and is no text",
-            Self::Large => "too large to be compared",
-            Self::Secret => "a secret, not compared",
+            Self::Binary => "differs, and is not text",
+            Self::Large => "not compared: too large",
+            Self::Secret => "not compared: a secret",
         };
         vec![format!("{path}: {text}")]
     }

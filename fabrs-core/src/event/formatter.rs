@@ -79,7 +79,7 @@ impl EventFormatter {
             }
             Event::StaleRead { host, command, planned_changes: planned } => {
                 let changes = if *planned == 1 { "planned change" } else { "planned changes" };
-                self.command(Some(*host), &format!("read as it is now, before {planned} {changes}: "), command)
+                self.command(Some(*host), &format!("read before {planned} {changes}: "), command)
             }
             Event::Once { name, value } => match value {
                 serde_json::Value::Null => format!("once: {name}\n"),
@@ -103,7 +103,7 @@ impl EventFormatter {
                     None => format!(", in {}", short_duration(*pause)),
                 };
                 let what = format!("`{}`: {}", truncated(command), indent_continuation(reason));
-                self.line(Some(*host), &format!("{what}, trying again (attempt {attempt}{of}{when})"))
+                self.line(Some(*host), &format!("{what}, retrying (attempt {attempt}{of}{when})"))
             }
             Event::Summary { name, is_local: local, outcomes } => {
                 format!("{}{}: {}\n", self.pending(), truncated(name), summary(outcomes, *local))
@@ -258,8 +258,8 @@ mod tests {
             "would: mail the changes\n",
         );
         let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned_changes: planned };
-        case(&read(1), "[web1] read as it is now, before 1 planned change: cat a\n");
-        case(&read(3), "[web1] read as it is now, before 3 planned changes: cat a\n");
+        case(&read(1), "[web1] read before 1 planned change: cat a\n");
+        case(&read(3), "[web1] read before 3 planned changes: cat a\n");
     }
 
     #[test]
@@ -391,8 +391,8 @@ mod tests {
             time_left: left,
         };
         let until = retry(None, Some(Duration::from_secs(12)));
-        case(&until, "[web1] `curl`: exit status 7, trying again (attempt 2, 12 s left)\n");
-        case(&retry(Some(3), None), "[web1] `curl`: exit status 7, trying again (attempt 2 of 3, in 1.5 s)\n");
+        case(&until, "[web1] `curl`: exit status 7, retrying (attempt 2, 12 s left)\n");
+        case(&retry(Some(3), None), "[web1] `curl`: exit status 7, retrying (attempt 2 of 3, in 1.5 s)\n");
     }
 
     #[test]

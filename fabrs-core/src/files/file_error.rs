@@ -1,6 +1,6 @@
 //! Messages of file errors, shared by both backends.
 
-use crate::error::{CauseText, Error};
+use crate::error::Error;
 
 /// Suffix of the error: a directory in the place of a file.
 pub(super) const IS_A_FOLDER: &str = " is a folder";
@@ -35,8 +35,3 @@ pub(super) fn has_no_folder(error: &Error) -> bool {
 pub(super) fn said(error: &Error) -> Option<String> {
     std::error::Error::source(error).map(ToString::to_string)
 }
-
-/// The message of a host about a file.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct CauseText(pub(super) String);

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::by::By;
-use super::file_error::Said;
 use super::place::Place;
 use super::script::Undone;
 use super::sftp::Session;

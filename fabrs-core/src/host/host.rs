@@ -222,16 +222,16 @@ mod tests {
 
     #[test]
     fn a_bad_host_says_what_is_wrong() {
-        refused("", "a host's name is empty in ``");
-        refused("u@", "a host's name is empty in `u@`");
+        refused("", "the host name is empty in ``");
+        refused("u@", "the host name is empty in `u@`");
         refused("@host", "the user before `@` is empty in `@host`");
         refused("web:0", "`0` is not a port (1 to 65535) in `web:0`");
         refused("web:ssh", "`ssh` is not a port (1 to 65535) in `web:ssh`");
         refused("[::1", "the brackets in `[::1` do not enclose an address: write `[::1]:22`");
-        refused("-oProxyCommand=x", "`-oProxyCommand=x` is not a host's name");
-        refused("a b", "`a b` is not a host's name");
-        refused("deploy@..", "`..` is not a host's name");
-        refused(".:22", "`.` is not a host's name");
+        refused("-oProxyCommand=x", "`-oProxyCommand=x` is not a valid host name");
+        refused("a b", "`a b` is not a valid host name");
+        refused("deploy@..", "`..` is not a valid host name");
+        refused(".:22", "`.` is not a valid host name");
     }
 
     #[test]

@@ -140,31 +140,31 @@ mod tests {
 
     #[test]
     fn a_wrong_range_says_what_is_wrong_and_where() {
-        refused("web[4-2]", "the range `[4-2]` in `web[4-2]`: it goes down from `4` to `2`: write the lower one first");
-        refused("x[c:a]", "the range `[c:a]` in `x[c:a]`: it goes down from `c` to `a`: write the lower one first");
-        refused("x[1-c]", "the range `[1-c]` in `x[1-c]`: `1-c` mixes a number and a letter");
-        refused("[a-3]", "the range `[a-3]` in `[a-3]`: `a-3` mixes a number and a letter");
-        refused("x[a:C]", "the range `[a:C]` in `x[a:C]`: `a:C` mixes a small letter and a capital");
-        refused("x[aa:cc]", "the range `[aa:cc]` in `x[aa:cc]`: `aa` is neither a number nor a letter");
-        refused("x[1-3,]", "the range `[1-3,]` in `x[1-3,]`: a part of it is empty");
-        refused("x[]", "the range `[]` in `x[]`: a part of it is empty");
-        refused("[]", "the range `[]` in `[]`: a part of it is empty");
-        refused("x[1-]", "the range `[1-]` in `x[1-]`: `1-` lacks a bound");
-        refused("x[-3]", "the range `[-3]` in `x[-3]`: `-3` lacks a bound");
-        refused("x[1-2-3]", "the range `[1-2-3]` in `x[1-2-3]`: `1-2-3` has more than two bounds");
-        refused("x[1-2", "the range `[1-2` in `x[1-2`: `]` is missing");
-        refused("x[1-2]y[3", "the range `[3` in `x[1-2]y[3`: `]` is missing");
+        refused("web[4-2]", "invalid range `[4-2]` in `web[4-2]`: the first bound `4` is greater than the last bound `2`");
+        refused("x[c:a]", "invalid range `[c:a]` in `x[c:a]`: the first bound `c` is greater than the last bound `a`");
+        refused("x[1-c]", "invalid range `[1-c]` in `x[1-c]`: `1-c` mixes a number and a letter");
+        refused("[a-3]", "invalid range `[a-3]` in `[a-3]`: `a-3` mixes a number and a letter");
+        refused("x[a:C]", "invalid range `[a:C]` in `x[a:C]`: `a:C` mixes a lowercase and an uppercase letter");
+        refused("x[aa:cc]", "invalid range `[aa:cc]` in `x[aa:cc]`: `aa` is neither a number nor a letter");
+        refused("x[1-3,]", "invalid range `[1-3,]` in `x[1-3,]`: a part is empty");
+        refused("x[]", "invalid range `[]` in `x[]`: a part is empty");
+        refused("[]", "invalid range `[]` in `[]`: a part is empty");
+        refused("x[1-]", "invalid range `[1-]` in `x[1-]`: `1-` has only one bound");
+        refused("x[-3]", "invalid range `[-3]` in `x[-3]`: `-3` has only one bound");
+        refused("x[1-2-3]", "invalid range `[1-2-3]` in `x[1-2-3]`: `1-2-3` has more than two bounds");
+        refused("x[1-2", "invalid range `[1-2` in `x[1-2`: `]` is missing");
+        refused("x[1-2]y[3", "invalid range `[3` in `x[1-2]y[3`: `]` is missing");
         refused(
             "x[01-100]",
-            "the range `[01-100]` in `x[01-100]`: `01` and `100` are of different lengths, though one has leading zeros",
+            "invalid range `[01-100]` in `x[01-100]`: `01` and `100` have different lengths, and one has leading zeros",
         );
         refused(
             "x[99999999999999999999-1]",
-            "the range `[99999999999999999999-1]` in `x[99999999999999999999-1]`: \
-             `99999999999999999999` is too large a number",
+            "invalid range `[99999999999999999999-1]` in `x[99999999999999999999-1]`: \
+             `99999999999999999999` is too large",
         );
         refused("web[1-2]:0", "`0` is not a port (1 to 65535) in `web1:0`");
-        refused("x]", "`x]` is not a host's name");
+        refused("x]", "`x]` is not a valid host name");
         refused("[::1", "the brackets in `[::1` do not enclose an address: write `[::1]:22`");
     }
 
@@ -173,14 +173,14 @@ mod tests {
         assert_eq!(Host::expand("x[1-100]y[1-100]").unwrap().len(), 10_000);
         for text in ["x[1-10001]", "x[1-100]y[0-100]", "x[0-18446744073709551615]", "[1-9999][1-9999][1-9999][0-9999]"]
         {
-            refused(text, &format!("`{text}` stands for more than 10000 hosts"));
+            refused(text, &format!("`{text}` expands to more than 10000 hosts"));
         }
     }
 
     #[test]
     fn one_host_is_not_several() {
         let error = "web[2-4]".parse::<Host>().unwrap_err();
-        assert_eq!(error.to_string(), "`web[2-4]` is a range, and one host is needed");
+        assert_eq!(error.to_string(), "`web[2-4]` is a range of hosts, and one host is expected");
     }
 
     #[test]

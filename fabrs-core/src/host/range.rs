@@ -128,13 +128,13 @@ fn bound(text: &str) -> Option<Bound<'_>> {
 /// Parses one part of a range. Returns the reason if it is invalid.
 fn parse_part(part: &str) -> Result<Part, String> {
     if part.is_empty() {
-        return Err("a part of it is empty".to_owned());
+        return Err("a part is empty".to_owned());
     }
     let (low, high) = part.split_once([':', '-']).unwrap_or((part, part));
     match (bound_of(part, low.trim())?, bound_of(part, high.trim())?) {
         (Bound::Number(low), Bound::Number(high)) => numbers(low, high),
         (Bound::Letter(low), Bound::Letter(high)) if low.is_ascii_lowercase() != high.is_ascii_lowercase() => {
-            Err(format!("`{part}` mixes a small letter and a capital"))
+            Err(format!("`{part}` mixes a lowercase and an uppercase letter"))
         }
         (Bound::Letter(low), Bound::Letter(high)) if low > high => Err(descending(low, high)),
         (Bound::Letter(low), Bound::Letter(high)) => Ok(Part::Letters(low..=high)),
@@ -146,18 +146,18 @@ fn parse_part(part: &str) -> Result<Part, String> {
 
 fn bound_of<'t>(part: &str, text: &'t str) -> Result<Bound<'t>, String> {
     match text {
-        "" => Err(format!("`{part}` lacks a bound")),
+        "" => Err(format!("`{part}` has only one bound")),
         _ if text.contains([':', '-']) => Err(format!("`{part}` has more than two bounds")),
         _ => bound(text).ok_or_else(|| format!("`{text}` is neither a number nor a letter")),
     }
 }
 
 fn numbers(low: &str, high: &str) -> Result<Part, String> {
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is too large a number"));
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is too large"));
     let (first, last) = (number(low)?, number(high)?);
     let is_filled = |text: &str| text.len() > 1 && text.starts_with('0');
     if (is_filled(low) || is_filled(high)) && low.len() != high.len() {
-        return Err(format!("`{low}` and `{high}` are of different lengths, though one has leading zeros"));
+        return Err(format!("`{low}` and `{high}` have different lengths, and one has leading zeros"));
     }
     if first > last {
         return Err(descending(low, high));
@@ -166,5 +166,5 @@ fn numbers(low: &str, high: &str) -> Result<Part, String> {
 }
 
 fn descending(low: impl std::fmt::Display, high: impl std::fmt::Display) -> String {
-    format!("it goes down from `{low}` to `{high}`: write the lower one first")
+    format!("the first bound `{low}` is greater than the last bound `{high}`")
 }

@@ -161,7 +161,7 @@ impl Output {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let location = Location::caller();
         serde_json::from_slice(self.stdout_bytes()?).map_err(|source| {
-            self.accessor_error(ErrorKind::Format, "did not print the JSON that was expected", location)
+            self.accessor_error(ErrorKind::Format, "did not print the expected JSON", location)
                 .caused_by(source)
         })
     }
@@ -171,12 +171,12 @@ impl Output {
     }
 
     fn lost_output(&self, cause: Error, at: &'static Location<'static>) -> Error {
-        self.accessor_error(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(cause)
+        self.accessor_error(ErrorKind::Truncated, "ended, and the end of its output was lost", at).caused_by(cause)
     }
 
     fn truncated(&self, at: &'static Location<'static>) -> Error {
-        self.accessor_error(ErrorKind::Truncated, "printed more than is kept", at)
-            .hint("say `.capture_all()` on the command, or read its end with `.tail(n)`")
+        self.accessor_error(ErrorKind::Truncated, "printed more than the capture limit", at)
+            .hint("add `.capture_all()` to the command, or read the end of its output with `.tail(n)`")
     }
 
     /// Makes the error that ends the plan of a dry run. It names two lines: the accessor and the
@@ -185,8 +185,8 @@ impl Output {
         let what = self.record.location;
         let is_here = (what.file(), what.line()) == (at.file(), at.line());
         let place = if is_here { String::new() } else { format!("({}:{}) ", what.file(), what.line()) };
-        let text = format!("{place}was not run in this dry run, so it has no result");
+        let text = format!("{place}was not run in this dry run and has no result");
         self.accessor_error(ErrorKind::NotRun, &text, at)
-            .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
+            .hint("use `probe(..)` for a command that only reads, since a dry run also runs it")
     }
 }

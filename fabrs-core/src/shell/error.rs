@@ -5,12 +5,12 @@
 #[non_exhaustive]
 pub enum ShellLineError {
     /// The text contains a NUL byte.
-    #[error("the line holds a NUL byte, which no shell can be given")]
+    #[error("the line contains a NUL byte, which no shell accepts")]
     Nul,
     /// A value is not UTF-8.
     #[error("a value in the line is not UTF-8")]
     NotUtf8,
     /// A literal contains a placeholder but is not inside `cmd!`.
-    #[error("`{{{0}}}` would be sent as it is: `cmd!(…)` is missing around the line")]
+    #[error("`{{{0}}}` is a placeholder without `cmd!`: write `cmd!(…)` around the line")]
     ForgottenCmd(String),
 }

@@ -235,8 +235,8 @@ impl Inventory {
         let selected = hosts.len();
         hosts.retain(|host| !self.excluded.iter().any(|excluded| excluded.covers(host)));
         match (selected, hosts.is_empty()) {
-            (1.., true) => Err(Error::new(ErrorKind::NoHost, "`-x` leaves no host of those that were selected")
-                .hint("name fewer hosts with `-x`, or others with `-H HOST`")),
+            (1.., true) => Err(Error::new(ErrorKind::NoHost, "`-x` excludes all selected hosts")
+                .hint("exclude fewer hosts with `-x`, or select others with `-H HOST`")),
             _ => Ok(hosts),
         }
     }
@@ -307,7 +307,7 @@ impl Inventory {
 
     fn no_host(&self, selection: Selection<'_>) -> Error {
         match &self.explicit {
-            Some(_) => Error::new(ErrorKind::NoHost, "`-H` names no host")
+            Some(_) => Error::new(ErrorKind::NoHost, "`-H` contains no host")
                 .hint("write `-H HOST`, or `-H @FILE` with one host a line"),
             None => self.no_declared_host(selection),
         }
@@ -321,12 +321,12 @@ impl Inventory {
                 format!("add one to `roles.{role}`, or name one with `-H HOST`"),
             ),
             (Selection::Hosts(_), _) => {
-                ("the task's own list of hosts is empty".to_owned(), "name one with `-H HOST`".to_owned())
+                ("the host list of the task is empty".to_owned(), "name one with `-H HOST`".to_owned())
             }
             (_, Some(of)) => {
                 (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
             }
-            (_, None) => ("there is no host to run on".to_owned(), self.host_selection_hint()),
+            (_, None) => ("no host is selected".to_owned(), self.host_selection_hint()),
         };
         Error::new(ErrorKind::NoHost, doing).hint(hint)
     }
@@ -353,7 +353,7 @@ fn names(hosts: &[Host]) -> String {
 }
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {
-    let none = |cause: HostError| Error::new(ErrorKind::Usage, "a host that the task names is none").caused_by(cause);
+    let none = |cause: HostError| Error::new(ErrorKind::Usage, "invalid host in `#[task(hosts = ..)]`").caused_by(cause);
     let hosts = hosts.iter().map(|host| Host::expand(host).map_err(none));
     Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
 }

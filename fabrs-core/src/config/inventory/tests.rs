@@ -130,7 +130,7 @@ fn inside_a_task_a_selection_without_a_typed_host_is_an_error_with_both() {
         ("h[1-100]", Selection::Role("web"), 3, long),
         ("x", Selection::Role("none"), 3, "role `none` of environment `live` has no host"),
         ("x", Selection::Role("wbe"), 2, unknown),
-        ("w1,b", Selection::Role("web"), 3, "`-x` leaves no host of those that were selected"),
+        ("w1,b", Selection::Role("web"), 3, "`-x` excludes all selected hosts"),
     ] {
         let inventory = excluding(&[typed], &["b,w1"]);
         assert_eq!(within(&inventory, selection), Err((code, text.to_owned())), "{typed} {selection:?}");
@@ -206,8 +206,8 @@ fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
     assert_eq!(error.exit_code().code(), 3);
     assert_eq!(
         error.block().to_string(),
-        "error: `-x` leaves no host of those that were selected\n\
-         hint: name fewer hosts with `-x`, or others with `-H HOST`"
+        "error: `-x` excludes all selected hosts\n\
+         hint: exclude fewer hosts with `-x`, or select others with `-H HOST`"
     );
     let names = |selections: &[Selection<'static>]| {
         let unknown = all.unused_exclusions(selections.iter().copied()).unwrap();
@@ -263,7 +263,7 @@ fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
         None,
         Selection::Inherit,
         3,
-        "error: there is no host to run on\n\
+        "error: no host is selected\n\
          hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`",
     );
     refused(
@@ -286,16 +286,16 @@ fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
         Some("live"),
         Selection::Hosts(&[]),
         3,
-        "error: the task's own list of hosts is empty\nhint: name one with `-H HOST`",
+        "error: the host list of the task is empty\nhint: name one with `-H HOST`",
     );
     let without = Inventory::default().hosts_for(Selection::Inherit).unwrap_err();
-    let block = "error: there is no host to run on\nhint: name one with `-H HOST`";
+    let block = "error: no host is selected\nhint: name one with `-H HOST`";
     assert_eq!(without.block().to_string(), block);
 }
 
 #[test]
 fn an_empty_list_that_was_typed_does_not_fall_back_to_the_environment() {
-    let block = "error: `-H` names no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
+    let block = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
     refused(&[""], Some("live"), Selection::Inherit, 3, block);
 }
 
@@ -306,7 +306,7 @@ fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed()
     let none = "error: role `web` without an environment\n\
                 hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
     refused(&[], None, Selection::Role("web"), 2, none);
-    let host = "error: a host that the task names is none\n  caused by: `a b` is not a host's name";
+    let host = "error: invalid host in `#[task(hosts = ..)]`\n  caused by: `a b` is not a valid host name";
     refused(&[], None, Selection::Hosts(&["a b"]), 2, host);
 }
 
@@ -380,8 +380,8 @@ async fn settings_for_a_machine_that_vagrant_does_not_have_are_told_with_their_l
     let error = inventory.prepare([Selection::Inherit]).await.unwrap_err();
     assert_eq!(
         error.block().to_string(),
-        "error: fabrs.toml:4: `wbe` is no host of `[env.v]`\n\
-         hint: only hosts that the environment names can have settings of their own"
+        "error: fabrs.toml:4: `wbe` is not a host of `[env.v]`\n\
+         hint: add the host to `hosts` or to a role of the environment"
     );
 }
 
@@ -391,7 +391,7 @@ fn a_program_that_was_not_allowed_to_asks_nobody() {
     let error = Inventory::new(&config, Some("v")).unwrap().hosts_for(Selection::Inherit).unwrap_err();
     assert_eq!(
         error.block().to_string(),
-        "error: this program may not ask Vagrant for the hosts of `v`\nhint: `Inventory::with_vagrant` allows it"
+        "error: running Vagrant is not allowed for the hosts of `v`\nhint: call `Inventory::with_vagrant` to allow it"
     );
 }
 
@@ -399,7 +399,7 @@ fn a_program_that_was_not_allowed_to_asks_nobody() {
 fn an_unknown_environment_is_refused_when_the_inventory_is_made() {
     let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
     let error = Inventory::new(&config, Some("lvie")).unwrap_err();
-    assert_eq!(error.block().to_string(), "error: there is no environment `lvie`\nhint: did you mean `live`?");
+    assert_eq!(error.block().to_string(), "error: unknown environment `lvie`\nhint: did you mean `live`?");
 }
 
 #[test]

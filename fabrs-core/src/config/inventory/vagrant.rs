@@ -86,8 +86,8 @@ impl Inventory {
             (Some(vagrant), _) => self.checked(vagrant.machines_blocking(&self.stop)?).map(Some),
             (None, None) => Ok(None),
             (None, Some(environment)) => {
-                let text = format!("this program may not ask Vagrant for the hosts of `{}`", environment.name());
-                Err(Error::new(ErrorKind::Config, text).hint("`Inventory::with_vagrant` allows it"))
+                let text = format!("running Vagrant is not allowed for the hosts of `{}`", environment.name());
+                Err(Error::new(ErrorKind::Config, text).hint("call `Inventory::with_vagrant` to allow it"))
             }
         }
     }

@@ -70,7 +70,7 @@ impl SshConfigCommand {
         match tokio::time::timeout(self.limit, self.run()).await {
             Ok(output) => output,
             Err(_) => {
-                let text = format!("`{COMMAND}` did not end within {} seconds", self.limit.as_secs_f32());
+                let text = format!("`{COMMAND}` timed out after {} s", self.limit.as_secs_f32());
                 Err(Error::new(ErrorKind::Local, text).hint(format!("run it yourself in {}", self.quoted_folder())))
             }
         }
@@ -94,7 +94,7 @@ impl SshConfigCommand {
         let group = ProcessGroupGuard::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let unreadable =
-            |source| Error::new(ErrorKind::Local, format!("could not read what `{COMMAND}` printed")).caused_by(source);
+            |source| Error::new(ErrorKind::Local, format!("could not read the output of `{COMMAND}`")).caused_by(source);
         let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr)).map_err(unreadable)?;
         let status = child.wait().await.map_err(unreadable)?;
         drop(group);
@@ -108,7 +108,7 @@ impl SshConfigCommand {
     fn not_started(&self, source: io::Error) -> Error {
         // A missing directory gives the same error as a missing program.
         if source.kind() == io::ErrorKind::NotFound && self.folder.is_dir() {
-            let error = Error::new(ErrorKind::Local, format!("there is no program `vagrant` to run `{COMMAND}`"));
+            let error = Error::new(ErrorKind::Local, format!("`vagrant` is not installed: could not run `{COMMAND}`"));
             return error.hint("install Vagrant, or name hosts with `-H HOST` and no environment");
         }
         Error::new(ErrorKind::Local, format!("could not run `{COMMAND}` in {}", self.quoted_folder())).caused_by(source)
@@ -126,7 +126,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
         stream.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut bytes).await?;
     }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_OUTPUT_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is more than a megabyte"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(
             error.block().to_string(),
             format!(
-                "error: `vagrant ssh-config` did not end within 0.3 seconds\nhint: run it yourself in `{}`",
+                "error: `vagrant ssh-config` timed out after 0.3 s\nhint: run it yourself in `{}`",
                 folder.path().display()
             )
         );
@@ -181,7 +181,7 @@ mod tests {
         let error = SshConfigCommand::script(folder.path(), "yes Host").output().await.unwrap_err();
         assert_eq!(
             error.block().to_string(),
-            "error: could not read what `vagrant ssh-config` printed\n  caused by: it is more than a megabyte"
+            "error: could not read the output of `vagrant ssh-config`\n  caused by: it is larger than 1 MiB"
         );
     }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(error.exit_code().code(), 1);
         assert_eq!(
             error.block().to_string(),
-            "error: there is no program `vagrant` to run `vagrant ssh-config`\n\
+            "error: `vagrant` is not installed: could not run `vagrant ssh-config`\n\
              hint: install Vagrant, or name hosts with `-H HOST` and no environment"
         );
     }

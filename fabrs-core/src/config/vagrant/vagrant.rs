@@ -68,7 +68,7 @@ impl Vagrant {
         }
         let asked = wait(stop.run_until_cancelled(self.machines()));
         let asked =
-            asked.map_err(|source| Error::new(ErrorKind::Internal, "could not ask Vagrant").caused_by(source))?;
+            asked.map_err(|source| Error::new(ErrorKind::Internal, "could not run Vagrant").caused_by(source))?;
         let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", COMMAND));
         asked.unwrap_or_else(|| Err(stopped()))
     }
@@ -79,17 +79,17 @@ impl Machines {
     fn read(text: &str) -> Result<Self> {
         let home = dirs::home_dir().unwrap_or_else(|| PathBuf::from("/"));
         let config = SshConfig::parse_with_includes(text, COMMAND, home).map_err(|source| {
-            Error::new(ErrorKind::Config, format!("could not read what `{}` printed", COMMAND)).caused_by(source)
+            Error::new(ErrorKind::Config, format!("could not read the output of `{}`", COMMAND)).caused_by(source)
         })?;
         let host = |name: &str| {
             name.parse().map_err(|source| {
-                Error::new(ErrorKind::Config, "a machine of Vagrant has no host's name").caused_by(source)
+                Error::new(ErrorKind::Config, "a Vagrant machine has an invalid host name").caused_by(source)
             })
         };
         let hosts: Vec<Host> = config.host_names().into_iter().map(host).collect::<Result<_>>()?;
         if hosts.is_empty() {
-            let error = Error::new(ErrorKind::NoHost, format!("`{}` named no machine", COMMAND));
-            return Err(error.hint("`vagrant status` shows the machines, and `vagrant up` starts them"));
+            let error = Error::new(ErrorKind::NoHost, format!("`{}` listed no machine", COMMAND));
+            return Err(error.hint("run `vagrant up` to start the machines, or `vagrant status` to list them"));
         }
         Ok(Self { hosts, config })
     }
@@ -128,8 +128,8 @@ mod tests {
             assert_eq!(error.exit_code().code(), 3);
             assert_eq!(
                 error.block().to_string(),
-                "error: `vagrant ssh-config` named no machine\n\
-                 hint: `vagrant status` shows the machines, and `vagrant up` starts them"
+                "error: `vagrant ssh-config` listed no machine\n\
+                 hint: run `vagrant up` to start the machines, or `vagrant status` to list them"
             );
         }
     }
@@ -139,7 +139,7 @@ mod tests {
         let error = Machines::read("Host default\n  Port none\n").unwrap_err();
         assert_eq!(
             error.block().to_string(),
-            "error: could not read what `vagrant ssh-config` printed\n  caused by: \
+            "error: could not read the output of `vagrant ssh-config`\n  caused by: \
              vagrant ssh-config:2: `port`: invalid port `none`: expected a number from 1 to 65535"
         );
     }

@@ -25,11 +25,11 @@ pub(super) fn vagrant_error(
     if said.contains("not yet ready for SSH") {
         return match missing(stdout, machines) {
             Some(machine) => {
-                let text = format!("the machine `{machine}` of Vagrant is not created or not running");
-                Error::new(ErrorKind::Connect, text).hint(format!("`vagrant up {machine}` starts it"))
+                let text = format!("the Vagrant machine `{machine}` is not running");
+                Error::new(ErrorKind::Connect, text).hint(format!("run `vagrant up {machine}`"))
             }
-            None => Error::new(ErrorKind::Connect, "a machine of Vagrant is not created or not running")
-                .hint("`vagrant up` starts all; or name those to use: `vagrant = [\"NAME\"]` in fabrs.toml"),
+            None => Error::new(ErrorKind::Connect, "a Vagrant machine is not running")
+                .hint("run `vagrant up`, or select machines with `vagrant = [\"NAME\"]` in fabrs.toml"),
         };
     }
     let text = match status.code() {
@@ -38,7 +38,7 @@ pub(super) fn vagrant_error(
     };
     let unknown = said.contains("was not found configured for this Vagrant environment");
     let error = Error::new(if unknown { ErrorKind::Config } else { ErrorKind::Local }, text);
-    let error = error.hint("`vagrant status` shows the machines and how they are");
+    let error = error.hint("run `vagrant status` to see the machines and their state");
     if stderr.trim().is_empty() { error } else { error.caused_by(CauseText(first_lines(stderr))) }
 }
 
@@ -81,10 +81,10 @@ mod tests {
     #[test]
     fn a_machine_that_does_not_run_is_unreachable_and_named_where_it_was_asked_for() {
         let not_ready = include_str!("recorded/not_ready.txt");
-        let all = "error: a machine of Vagrant is not created or not running\n\
-                   hint: `vagrant up` starts all; or name those to use: `vagrant = [\"NAME\"]` in fabrs.toml";
+        let all = "error: a Vagrant machine is not running\n\
+                   hint: run `vagrant up`, or select machines with `vagrant = [\"NAME\"]` in fabrs.toml";
         case("", not_ready, &[], 4, all);
-        let db = "error: the machine `db` of Vagrant is not created or not running\nhint: `vagrant up db` starts it";
+        let db = "error: the Vagrant machine `db` is not running\nhint: run `vagrant up db`";
         case("Host web\n  Port 2222\n", not_ready, &["web", "db", "queue"], 4, db);
         case("", not_ready, &["db"], 4, db);
     }
@@ -99,7 +99,7 @@ mod tests {
             "error: `vagrant ssh-config` in `/srv/shop` ended with exit status 1\n\
              \x20 caused by: The machine with the name 'nope' was not found configured for\n\
              \x20            this Vagrant environment.\n\
-             hint: `vagrant status` shows the machines and how they are",
+             hint: run `vagrant status` to see the machines and their state",
         );
     }
 
@@ -114,9 +114,9 @@ mod tests {
             "error: `vagrant ssh-config` in `/srv/shop` ended with exit status 1\n  caused by: 0\n\
              \x20            1\n             2\n             3\n             4\n             5\n             6\n\
              \x20            7\n             …\n\
-             hint: `vagrant status` shows the machines and how they are",
+             hint: run `vagrant status` to see the machines and their state",
         );
         let killed = vagrant_error(ExitStatus::from_raw(9), "", "", &[], Path::new("/srv/shop"));
-        assert_eq!(killed.to_string(), "`vagrant ssh-config` in `/srv/shop` was ended by a signal");
+        assert_eq!(killed.to_string(), "`vagrant ssh-config` in `/srv/shop` was killed by a signal");
     }
 }

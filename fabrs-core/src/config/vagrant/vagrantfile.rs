@@ -53,7 +53,7 @@ pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfi
         None => project.to_owned(),
     };
     let start = start.canonicalize().map_err(|source| {
-        let text = format!("could not look for a Vagrantfile in {}", quoted_path(&start));
+        let text = format!("could not search a Vagrantfile in {}", quoted_path(&start));
         Error::new(ErrorKind::Local, text).caused_by(source)
     })?;
     let names: Vec<OsString> = match &chosen.name {
@@ -72,8 +72,8 @@ pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfi
             }
         }
     }
-    let text = format!("there is no Vagrantfile in {} or in a folder above", quoted_path(&start));
-    Err(Error::new(ErrorKind::Config, text).hint("`vagrant init` makes one"))
+    let text = format!("no Vagrantfile in {} or its parent directories", quoted_path(&start));
+    Err(Error::new(ErrorKind::Config, text).hint("run `vagrant init` to create one"))
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(
             block(&chosen(None, Some("no.such.file"))),
             format!(
-                "error: there is no Vagrantfile in `{}` or in a folder above\nhint: `vagrant init` makes one",
+                "error: no Vagrantfile in `{}` or its parent directories\nhint: run `vagrant init` to create one",
                 project.display()
             )
         );
@@ -141,10 +141,10 @@ mod tests {
         assert_eq!(
             block(&VagrantfileVars::default()),
             format!(
-                "error: could not use the Vagrantfile `{}`\n  caused by: a folder, not a regular file",
+                "error: could not use the Vagrantfile `{}`\n  caused by: a directory, not a regular file",
                 above.join("a/Vagrantfile").display()
             )
         );
-        assert!(block(&chosen(Some("gone"), None)).contains("could not look for a Vagrantfile in"));
+        assert!(block(&chosen(Some("gone"), None)).contains("could not search a Vagrantfile in"));
     }
 }

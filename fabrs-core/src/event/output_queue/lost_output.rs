@@ -35,7 +35,7 @@ impl LostOutput {
         self.bytes.add(dropped.bytes);
         let folder = std::env::temp_dir();
         let cause =
-            || format!("could not keep output in a temporary file in `{}`: {}", folder.display(), dropped.cause);
+            || format!("could not write output to a temporary file in `{}`: {}", folder.display(), dropped.cause);
         self.add_cause(None, cause);
     }
 

@@ -143,7 +143,7 @@ fn what_can_be_kept_nowhere_is_counted_on_stderr() {
     assert_eq!(String::from_utf8(written.of(Stream::Stderr)).unwrap(), told);
     let block = spool.lost_output_error().unwrap().block().to_string();
     assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
-    assert!(block.contains("could not keep output in a temporary file in `"), "{block}");
+    assert!(block.contains("could not write output to a temporary file in `"), "{block}");
     assert!(
         block.ends_with(": no temporary directory\nhint: set TMPDIR to an existing directory with enough free space"),
         "{block}"
