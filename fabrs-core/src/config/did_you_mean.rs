@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_a_finger_finds_the_key_and_a_strange_word_finds_none() {
+    fn a_typing_error_finds_the_key_and_an_unrelated_word_finds_none() {
         case("hots", Some("hosts"));
         case("host", Some("hosts"));
         case("role", Some("roles"));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_lists_the_names_where_none_is_near() {
+    fn the_hint_lists_all_names_without_a_suggestion() {
         assert_eq!(unknown_name_hint("hots", KEYS, "known keys"), "did you mean `hosts`?");
         assert_eq!(unknown_name_hint("zzz", ["a", "b"], "known keys"), "known keys: `a`, `b`");
     }

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_told_with_its_line_and_what_was_expected() {
+    fn a_wrong_type_is_reported_with_line_and_expected_type() {
         refused("vars = 1", "error: fabrs.toml:1: `vars` must be a table, found: integer");
         refused("env = []", "error: fabrs.toml:1: `env` must be a table, found: array");
         refused("[env]\na = 1", "error: fabrs.toml:2: `env.a` must be a table, found: integer");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_makes_no_sense_is_told_with_its_line() {
+    fn an_invalid_value_is_reported_with_its_line() {
         for port in ["0", "65536", "-1", "99999999999999999999"] {
             let block = format!("error: fabrs.toml:1: `env.a.port` must be a port (1 to 65535), found: {port}");
             refused(&format!("env.a.port = {port}"), &block);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_is_told_with_its_line() {
+    fn invalid_toml_is_reported_with_its_line() {
         refused(
             "[vars]\napp = ",
             "error: fabrs.toml:2: invalid TOML\n  caused by: string values must be quoted, expected literal string",
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_editors_byte_order_mark_and_line_ends_do_no_harm() {
+    fn a_byte_order_mark_and_crlf_line_ends_are_accepted() {
         let config = parse("\u{feff}[env.a]\r\nhosts = ['web1']\r\n").unwrap();
         assert_eq!(config.environments().len(), 1);
         refused(

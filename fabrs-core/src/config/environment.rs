@@ -297,13 +297,13 @@ mod tests {
     }
 
     #[test]
-    fn hosts_and_roles_together_keep_their_order_and_name_each_once() {
+    fn all_hosts_keep_the_order_without_duplicates() {
         let live = environment("hosts = [' a ', 'b ']\nroles.z = ['b', 'c']\nroles.r = ['d', ' c', 'd']");
         assert_eq!(names(&live.all_hosts()), ["a", "b", "c", "d"]);
     }
 
     #[test]
-    fn a_host_has_its_own_settings_over_the_environments() {
+    fn host_settings_override_environment_settings() {
         let live = environment(
             "hosts = ['w1', 'ann@w2:22', 'w3', 'w4']\nuser = 'deploy'\nport = 2222\ngateway = 'bastion'\n\
              virtualenv = '/srv/env'\nvars = { app = 'shop', workers = 'four' }\n\
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_of_vagrant_stand_between_hosts_and_roles_where_they_are_named() {
+    fn named_vagrant_machines_come_between_hosts_and_roles() {
         let named = environment("hosts = ['a']\nvagrant = ['web', 'db']\nroles.x = ['db', 'b']\nhost.db.port = 1");
         assert_eq!(named.vagrant().unwrap(), ["web", "db"]);
         assert_eq!(names(&named.all_hosts()), ["a", "web", "db", "b"]);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_written_out_in_hosts_and_roles() {
+    fn ranges_expand_in_hosts_and_roles() {
         let live = environment("hosts = ['app[1-2]']\nroles.web = ['web1', 'd@web[2-3]:22', 'web[1,4]']");
         assert_eq!(names(live.hosts()), ["app1", "app2"]);
         assert_eq!(names(live.role("web").unwrap()), ["web1", "d@web2:22", "d@web3:22", "web4"]);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_role_is_named_with_the_near_one_or_with_those_there_are() {
+    fn an_unknown_role_has_a_suggestion_or_a_list() {
         let roles = "roles.web = []\nroles.db = []";
         refused(roles, &["wbe"], "error: environment `live` has no role `wbe`\nhint: did you mean `web`?");
         refused(roles, &["queue"], "error: environment `live` has no role `queue`\nhint: its roles: `web`, `db`");
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn all_roles_that_are_missing_are_named_at_once() {
+    fn all_missing_roles_are_reported_together() {
         let block = "error: environment `live` has no roles `wbe`, `queue`\nhint: its roles: `web`";
         refused("roles.web = []", &["wbe", "web", "queue"], block);
     }

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environments_vars_stand_over_those_at_the_top_wherever_those_are_written() {
+    fn environment_vars_override_top_level_vars_in_any_order() {
         let config = parse(SHOP).unwrap();
         let text = |environment: &str, name: &str| {
             config.environment(environment).unwrap().vars().text(name).map(str::to_owned)
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    fn an_unknown_key_is_reported_with_line_and_suggestion() {
         refused(
             "[vars]\n\n[env.staging]\nhots = ['a']\n",
             "error: fabrs.toml:4: unknown key `hots` in `[env.staging]`\nhint: did you mean `hosts`?",
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_mistakes_the_first_in_the_file_is_told() {
+    fn the_first_mistake_in_the_file_is_reported() {
         refused(
             "[env.z]\nzzzz = 1\n[env.a]\naaaa = 1",
             "error: fabrs.toml:2: unknown key `zzzz` in `[env.z]`\n\
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_at_the_wrong_place_is_told_its_place() {
+    fn a_misplaced_key_has_a_hint_with_its_table() {
         refused(
             "hosts = ['a']",
             "error: fabrs.toml:1: unknown key `hosts`\n\
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_environment_is_named_with_the_near_one_or_with_those_there_are() {
+    fn an_unknown_environment_has_a_suggestion_or_a_list() {
         let hint = |text: &str, name: &str| {
             let error = parse(text).unwrap().environment(name).unwrap_err();
             assert_eq!(error.exit_code().code(), 2);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_says_nothing_and_an_unreadable_one_is_an_error() {
+    fn a_missing_file_is_empty_and_an_unreadable_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Config::find(folder.path()).unwrap(), Config::default());
         let path = folder.path().join(Config::FILE);
@@ -292,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_every_refusal_names_the_file(text in prop_oneof![any::<String>(), pieces()]) {
+        fn no_text_panics_and_every_error_names_the_file(text in prop_oneof![any::<String>(), pieces()]) {
             match parse(&text) {
                 Ok(config) => drop(config.vars().read::<toml::Table>()),
                 Err(error) => {

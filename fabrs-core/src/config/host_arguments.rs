@@ -103,7 +103,7 @@ fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     Ok(())
 }
 
-/// Cuts off a comment: a `#` at the beginning or after a blank. Elsewhere it is part of what was meant as a name.
+/// Removes a comment: a `#` at the start or after a blank. Elsewhere `#` is part of a name.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     let begins = |(_, c): &(usize, char)| {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_split_trimmed_and_added_up_each_host_once() {
+    fn lists_are_split_trimmed_and_joined_without_duplicates() {
         case(&["web1"], &["web1"]);
         case(&[" web1 , deploy@web2:22", "web3,web1"], &["web1", "deploy@web2:22", "web3"]);
         case(&["[::1]:2222,::1"], &["[::1]:2222", "::1"]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_written_out_in_lists_and_in_files() {
+    fn ranges_expand_in_lists_and_in_files() {
         case(
             &["web[01:02],a@db[1,3-4]:22,[::1]:22"],
             &["web01", "web02", "a@db1:22", "a@db3:22", "a@db4:22", "[::1]:22"],
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_read_as_what_is_chosen() {
+    fn exclusions_have_the_syntax_of_selections() {
         let texts = |hosts: Vec<Host>| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (_file, listed) = file("db1\n");
         assert_eq!(texts(parse_excluded_hosts(&["web[1-2]", &listed], &|_| None).unwrap()), ["web1", "web2", "db1"]);
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gives_one_host_a_line_without_blanks_and_comments() {
+    fn a_file_has_one_host_per_line_and_comments() {
         let (_file, hosts) = file("\u{feff}# the web\r\n\r\n  web1  \r\nweb2\t# new\r\n   # none\r\n@local\r\nweb1");
         case(&[&hosts], &["web1", "web2", "@local"]);
         case(&["web0", &format!("{hosts},web9")], &["web0", "web1", "web2", "@local", "web9"]);
     }
 
     #[test]
-    fn a_name_that_the_program_knows_is_no_file() {
+    fn an_alias_takes_precedence_over_a_file() {
         let (_file, path) = file("web1\n");
         let named = |name: &str| match name {
             "lab" => Some(Ok(vec!["lab1".parse().unwrap(), "lab2".parse().unwrap()])),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn no_argument_is_not_the_same_as_an_empty_one() {
+    fn a_missing_argument_differs_from_an_empty_argument() {
         let (_file, empty) = file("# none yet\n");
         assert_eq!(parse_host_args::<&str>(&[]).unwrap(), None);
         assert_eq!(parse_host_args(&["", " "]).unwrap(), Some(Vec::new()));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_named_with_its_place() {
+    fn an_invalid_host_is_reported_with_its_position() {
         refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: the host name is empty in ``");
         refused("web:0", "error: no host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
         refused("@", "error: `-H @` names no file");

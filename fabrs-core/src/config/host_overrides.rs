@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_the_environment_does_not_have_is_told_with_its_line() {
+    fn settings_of_an_unknown_host_are_reported_with_their_line() {
         let hint = "hint: add the host to `hosts` or to a role of the environment";
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.w2]\nuser = 'x'",
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_not_among_those_that_are_named_is_told_as_well() {
+    fn settings_of_an_unlisted_machine_are_reported() {
         refused(
             "[env.a]\nvagrant = ['web']\nhost.db.port = 22",
             "error: fabrs.toml:3: `db` is not a host of `[env.a]`\n\
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_unknown_or_no_host_is_told_with_its_line() {
+    fn an_unknown_key_or_invalid_host_is_reported_with_its_line() {
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.w1]\nusr = 'x'",
             "error: fabrs.toml:4: unknown key `usr` in `[env.a.host.w1]`\nhint: did you mean `user`?",

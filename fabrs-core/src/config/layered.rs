@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn argument_beats_ssh_config_beats_fabrs_toml_beats_the_default() {
+    fn the_precedence_is_argument_ssh_config_fabrs_toml_default() {
         case(Some(1), Some(2), Some(3), 1);
         case(Some(1), None, Some(3), 1);
         case(None, Some(2), Some(3), 2);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_that_nobody_made_is_none() {
+    fn a_setting_without_a_value_is_none() {
         assert_eq!(Layered::<u16>::default().choose(None), None);
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_a_ci_server_is_named_with_its_page() {
+    fn a_ci_run_is_displayed_with_its_page() {
         shows(&[("USER", "alice")], "alice@ci-7");
         shows(&[("LOGNAME", "cron")], "cron@ci-7");
         shows(&[("USER", "ci"), ("BUILD_URL", "https://ci.example.com/7/")], "ci@ci-7 (https://ci.example.com/7/)");

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unset_empty_or_zero_says_nothing() {
+    fn unset_empty_and_zero_variables_have_no_effect() {
         assert_eq!(read(&[]), ProcessEnv::default());
         let names = ["FABRS_NO_INPUT", "FABRS_SSH_CONFIG", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "HOME", "USER"];
         assert_eq!(read(&names.map(|name| (name, ""))), ProcessEnv::default());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn logname_stands_in_for_a_user_that_is_unset() {
+    fn logname_replaces_an_unset_user() {
         assert_eq!(read(&[("USER", ""), ("LOGNAME", "bob")]).user.as_deref(), Some("bob"));
     }
 

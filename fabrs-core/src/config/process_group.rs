@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_of_another_program_with_the_same_id_is_left_alone() {
+    async fn a_reused_group_id_is_not_signalled() {
         let mut shell = start("exec 3<&0; setsid sh -c 'echo $$; read line; echo alive' <&3 & wait");
         let (mut stdin, mut stdout) = (shell.stdin.take().expect("a pipe"), shell.stdout.take().expect("a pipe"));
         let mut text = [0; 16];

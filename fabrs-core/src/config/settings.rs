@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_below_ssh_config_and_arguments_are_above() {
+    fn arguments_precede_ssh_config_and_ssh_config_precedes_the_environment() {
         let live = environment("user = 'deploy'\nport = 2222\ngateway = 'bastion'");
         let typed = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
         let settings = typed.or_environment(&live);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_means_ten_seconds_port_22_and_64_at_once() {
+    fn the_defaults_are_ten_seconds_port_22_and_64_parallel_hosts() {
         let settings = Settings::default();
         assert_eq!(settings.connect_timeout.resolve(None, Settings::CONNECT_TIMEOUT), Duration::from_secs(10));
         assert_eq!(settings.port.resolve(None, Settings::PORT), 22);
@@ -246,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn serial_is_one_at_a_time_whatever_the_limit() {
+    fn serial_order_ignores_the_limit() {
         assert_eq!(Settings { order: Order::Serial, ..Settings::default() }.parallel_limit().get(), 1);
     }
 
     #[test]
-    fn a_limit_of_the_command_line_bounds_the_code_and_the_default_does_not() {
+    fn an_explicit_limit_bounds_the_code_and_the_default_does_not() {
         let limit = |n| NonZeroUsize::new(n).unwrap();
         let at_most = |order, typed: Option<usize>, wanted| {
             Settings { order, limit: typed.map(limit), ..Settings::default() }.parallel_limit_for(limit(wanted)).get()
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_given_beats_the_variable() {
+    fn an_explicit_file_precedes_the_variable() {
         let variables = ProcessEnv { ssh_config: Some("/env".into()), no_input: true, ..ProcessEnv::default() };
         let none = Settings { ssh_config: SshConfigSource::None, ..Settings::default() }.or_process_env(&variables);
         assert_eq!(none.ssh_config, SshConfigSource::None);

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_above_hides_the_whole_value_below() {
+    fn an_own_value_replaces_the_whole_default() {
         let mut above = vars("app = 'shop'\nsmtp = { host = 'a' }");
         above.merge_defaults(&vars("app = 'other'\ndomain = 'x'\nsmtp = { host = 'b', port = 25 }"));
         assert_eq!(values(&above), values(&vars("app = 'shop'\ndomain = 'x'\nsmtp = { host = 'a' }")));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_text_is_returned_as_text() {
+    fn only_a_string_is_returned_as_text() {
         let vars = vars("app = 'shop'\nworkers = 4");
         assert_eq!((vars.text("app"), vars.text("workers"), vars.text("none")), (Some("shop"), None, None));
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_not_fit_are_told_with_file_line_field_and_what_was_expected() {
+    fn invalid_vars_are_reported_with_line_field_and_expected_type() {
         refused("app = 1", "fabrs.toml:1: `app` must be a string, found: integer");
         refused("app = 'a'\nworkers = 300", "fabrs.toml:2: `workers` must be u8, found: 300");
         refused(
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_not_in_the_debug_form() {
+    fn debug_output_contains_no_values() {
         assert_eq!(format!("{:?}", vars("password = 'hunter2'")), "{\"password\"}");
     }
 }

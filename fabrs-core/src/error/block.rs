@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_was_not_shown_the_last_ten_lines_are() {
+    fn the_last_ten_unshown_lines_are_in_the_block() {
         let of = |name: &str| (6..=15).fold(String::new(), |text, n| format!("{text}\n    {name} {n}"));
         let (out, err) = (of("out"), of("err").replace("err 14", "[redacted]"));
         assert_eq!(case((false, false), false), format!("  stdout:{out}\n  stderr:{err}"));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_pty_it_says_where_stderr_is() {
+    fn a_block_with_a_pty_explains_the_missing_stderr() {
         assert!(case((false, false), true).ends_with("out 15\n  stderr: on a pty it is part of stdout"));
         assert_eq!(case((true, true), true), "");
     }

@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_by_the_limit_of_open_files_keeps_the_hint_about_the_limit() {
+    fn the_open_file_limit_keeps_its_hint() {
         let hinted = || Error::new(ErrorKind::Connect, "could not connect").hint("is the name right?");
         let cause = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
         let error = hinted().caused_by(cause(Errno::MFILE)).hint("does sshd run?");

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_the_hosts_make_no_difference() {
+    fn errors_with_different_host_names_are_equal() {
         let (one, two) = (refused("web1", "10.0.0.1"), refused("web2", "web2.internal"));
         case(
             &[(&one.0, one.1), (&two.0, two.1)],
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_differ_make_no_difference_either() {
+    fn errors_with_different_ports_are_equal() {
         let error = |port: u16| {
             let error = Error::new(ErrorKind::Connect, format!("could not connect to 10.0.0.1 port {port}"));
             error.caused_by(Cause(format!("10.0.0.1:{port}: refused")))
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_names_the_host_names_it_once() {
+    fn a_host_in_a_cause_is_named_once() {
         let error = |name: &str| {
             let cause = Error::new(ErrorKind::Exit, "`x` ended with exit status 1").on(&host(name));
             Error::new(ErrorKind::Timeout, "`x` did not succeed within 6 seconds").caused_by(cause)
@@ -307,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_fails_is_named_with_the_hosts_behind_it() {
+    fn a_failed_gateway_is_named_with_its_hosts() {
         let error = Error::new(ErrorKind::Auth, "could not log in").on(&host("bastion"));
         case(&[("web1", error.clone()), ("web2", error)], &["error: bastion: could not log in\n  hosts: web1, web2"]);
     }
 
     #[test]
-    fn an_address_in_a_command_is_no_address_of_a_host() {
+    fn an_address_in_a_command_is_not_masked() {
         let error = |n| Error::new(ErrorKind::Exit, format!("`ping 10.0.0.{n}` failed"));
         case(
             &[("web1", error(1)), ("web2", error(2))],

@@ -95,13 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_spelled_out() {
+    fn control_characters_are_escaped() {
         let difference = FileDiff::Lines("-\u{1b}[2Jx\ty\r\n+é\n".to_owned());
         assert_eq!(difference.lines("/x", Style::Plain), ["-\\u{1b}[2Jx\ty\\r", "+é"]);
     }
 
     #[test]
-    fn signs_have_colours() {
+    fn diff_signs_have_colours() {
         let difference = FileDiff::Lines("--- /x\n+++ /x\n@@ -1 +1 @@\n a\n-b\n+c\n--- a comment\n".to_owned());
         let lines = difference.lines("/x", Style::Colour);
         let expected = ["[1m--- /x", "[1m+++ /x", "[36m@@ -1 +1 @@", " a", "[31m-b", "[32m+c", "[31m--- a comment"];

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_written_as_people_say_them() {
+    fn durations_have_seconds_and_minutes() {
         let case = |millis, text| assert_eq!(elapsed_time(Duration::from_millis(millis)), text);
         case(49, "0.0 s");
         case(12_340, "12.3 s");

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_says_when_it_begins_and_what_came_of_it() {
+    fn a_task_has_a_line_for_its_start_and_its_outcome() {
         let host = web1();
         case(&Event::TaskStarted { task: "deploy", host: Some(&host) }, "[web1] task deploy\n");
         case(&Event::TaskStarted { task: "changes", host: None }, "[local] task changes\n");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_shown_where_that_was_asked_for() {
+    fn a_command_is_shown_if_it_is_echoed() {
         let host = web1();
         let started = |command, echo| Event::CommandStarted { id: 1, host: &host, command, is_echoed: echo };
         case(&started("git fetch", true), "[web1] $ git fetch\n");
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_says_what_would_happen() {
+    fn a_dry_run_shows_planned_changes() {
         let host = web1();
         let here = Host::local();
         case(&Event::Planned { host: Some(&host), operation: "rm x", is_command: true }, "[web1] would run: rm x\n");
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_says_how_many_files_were_written() {
+    fn a_transfer_shows_the_number_of_written_files() {
         let host = web1();
         let put =
             |changed, files| Event::Transferred { host: &host, operation: "put a -> /b", changed, files, removed: 0 };
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_settled_once_is_told_with_its_value() {
+    fn a_once_value_is_shown() {
         case(&Event::Once { name: "tag", value: &json!("build-314") }, "once: tag = build-314\n");
         case(&Event::Once { name: "tag", value: &json!(["a", 1]) }, "once: tag = [\"a\",1]\n");
         case(&Event::Once { name: "migrate", value: &json!(null) }, "once: migrate\n");
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_name_the_host_they_are_about() {
+    fn warnings_name_their_host() {
         let host = web1();
         let leftover = Event::UnconfirmedStop { id: 1, host: &host, command: "sleep 100" };
         case(&leftover, "warning: web1: may still be running: sleep 100\n");
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_concerns_several_hosts_is_shown_once() {
+    fn a_shared_error_of_several_hosts_is_shown_once() {
         let (web1, web2): (Host, Host) = (web1(), "web2".parse().unwrap());
         let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(&web1).hint("look at the log");
         let block = "error: web1: `migrate` failed\nhint: look at the log\n";
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_errors_of_a_task_are_a_block_a_line_each_and_one_block_at_the_end() {
+    fn equal_errors_are_one_block_then_lines_then_a_grouped_block() {
         let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
         let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         let failed = |host: &Host| {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_of_grouped_errors_are_in_the_order_of_the_plan() {
+    fn grouped_errors_list_hosts_in_plan_order() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         for host in [&web1, &web2] {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn grouped_errors_are_shown_before_the_next_task_begins() {
+    fn grouped_errors_precede_the_next_task() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         for host in [&web1, &web2] {
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_counts_every_outcome_and_names_the_hosts_that_are_not_ok() {
+    fn a_summary_counts_outcomes_and_names_hosts_without_success() {
         let outcomes: Vec<(Host, OutcomeKind)> =
             [("web1", OutcomeKind::Ok), ("web2", OutcomeKind::Failed), ("ops@web3:22", OutcomeKind::NotStarted)]
                 .map(|(name, word)| (name.parse().unwrap(), word))
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn another_attempt_is_announced_with_its_reason() {
+    fn a_retry_is_announced_with_its_reason() {
         let host = web1();
         let retry = |attempts, left| Event::Retry {
             host: &host,
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_change_nothing_but_the_colour() {
+    fn colours_do_not_change_the_text() {
         let host = web1();
         let error = Error::new(ErrorKind::Connect, "could not connect").on(&host).hint("is it up?");
         for event in [

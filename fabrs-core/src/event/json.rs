@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_a_line_at_its_begin_and_its_end() {
+    fn a_task_has_a_line_for_its_start_and_its_end() {
         let host = web1();
         let task = "deploy";
         let started = Event::TaskStarted { task, host: Some(&host) };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_an_object_with_plain_fields() {
+    fn an_error_is_a_json_object() {
         let (host, line) = (web1(), "uname");
         let cause = Error::new(ErrorKind::Local, "no such file").caused_by(std::io::Error::other("gone"));
         let error = Error::new(ErrorKind::HostKey, "not known").on(&host).caused_by(cause).hint("compare");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_events_have_the_hosts_and_the_numbers_of_each_outcome() {
+    fn summaries_list_or_count_hosts_by_outcome() {
         let outcomes = [(web1(), OutcomeKind::Ok), ("web2".parse().unwrap(), OutcomeKind::NotStarted)];
         let none = r#""failed":[],"lost":[],"unreachable":[],"cancelled":[],"skipped":[]"#;
         let fields = format!(
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_a_line_at_its_begin_and_its_end() {
+    fn a_command_has_a_line_for_its_start_and_its_end() {
         let host = web1();
         let at = r#""id":1,"host":"deploy@web1""#;
         let command = "ls \"a\"";
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_is_no_text_does_not_break_the_line() {
+    fn binary_output_does_not_break_the_line() {
         let host = web1();
         let event = Event::OutputLines { id: 1, host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
         case(
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_a_line_too() {
+    fn all_other_events_are_lines() {
         let host = web1();
         let at = r#""host":"deploy@web1""#;
         case(
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_blocks_of_errors_go_to_stderr() {
+    fn only_error_blocks_go_to_stderr() {
         let host = web1();
         let error = Error::new(ErrorKind::Connect, "no route").on(&host);
         let outcome = OutcomeKind::Unreachable;

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_pass_unchanged_each_to_its_stream() {
+    fn bytes_are_forwarded_unchanged_to_their_stream() {
         let host = web1();
         let (stdout, stderr) = (Stream::Stdout, Stream::Stderr);
         let events = [
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_begins_on_a_line_of_its_own() {
+    fn messages_start_on_a_new_line() {
         let host = web1();
         let error = Error::new(ErrorKind::Channel, "the connection was lost").on(&host);
         let events = [

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_its_host_in_front_and_an_end() {
+    fn every_line_has_a_prefix_and_a_line_end() {
         let plain = |text, shown| case(Prefix::Host, Style::Plain, text, shown);
         plain(b"one\ntwo\n", "[web1] one\n[web1] two\n");
         plain(b"no end", "[web1] no end\n");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_progress_bar_the_last_state_is_shown() {
+    fn only_the_last_state_of_a_progress_bar_is_shown() {
         let plain = |text, shown| case(Prefix::None, Style::Plain, text, shown);
         plain(b"10%\r20%\rdone\n", "done\n");
         plain(b"10%\r20%\r\n", "20%\n");
@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn remote_colours_pass_and_end_with_their_line() {
+    fn remote_colours_are_reset_at_the_line_end() {
         case(Prefix::None, Style::Plain, b"\x1b[31mred\n", "\x1b[31mred\n");
         case(Prefix::None, Style::Colour, b"\x1b[31mred\nnot\n", "\x1b[31mred\x1b[0m\nnot\n");
     }
 
     #[test]
-    fn what_a_host_or_a_task_says_is_all_that_goes_to_stdout() {
+    fn only_output_and_results_go_to_stdout() {
         let host = web1();
         let events = [
             Event::TaskStarted { task: "deploy", host: Some(&host) },

@@ -94,7 +94,7 @@ mod tests {
     use crate::secret::Secret;
 
     #[test]
-    fn no_text_of_an_event_has_a_secret_in_it() {
+    fn no_text_of_an_event_contains_a_secret() {
         let (capture, redactor) = (Arc::new(CaptureSink::default()), Redactor::default());
         redactor.add(&Secret::new("hunter2"));
         let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);

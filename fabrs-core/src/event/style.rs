@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_are_numbered_have_different_colours() {
+    fn numbered_hosts_have_different_colours() {
         let host = |n: u8| format!("web{n}").parse::<Host>().unwrap();
         let mut prefixes: Vec<_> = (1..=8).map(|n| HostLabel(Some(&host(n))).colour().to_string()).collect();
         prefixes.sort();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_here_is_called_local() {
+    fn this_machine_is_called_local() {
         assert_eq!(Prefix::Host.of(None, Style::Plain), "[local] ");
         assert_eq!(Prefix::Host.of(Some(&Host::local()), Style::Plain), "[local] ");
         assert_eq!(Prefix::None.of(None, Style::Colour), "");

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_host_is_read() {
+    fn all_forms_of_a_host_are_parsed() {
         case("user@host:2222", Some("user"), "host", Some(2222));
         case("host", None, "host", None);
         case(" host:22 ", None, "host", Some(22));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_was_read() {
+    fn a_displayed_host_parses_to_the_same_host() {
         for text in ["web1", "deploy@web1:2222", "u@[2001:db8::1]:1222", "::1", "@local"] {
             assert_eq!(text.parse::<Host>().unwrap().to_string(), text);
         }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_host_says_what_is_wrong() {
+    fn an_invalid_host_is_reported_with_its_reason() {
         refused("", "the host name is empty in ``");
         refused("u@", "the host name is empty in `u@`");
         refused("@host", "the user before `@` is empty in `@host`");
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_covers_what_it_leaves_open() {
+    fn a_host_covers_hosts_with_more_parts() {
         let covers = |one: &str, other: &str| one.parse::<Host>().unwrap().covers(&other.parse().unwrap());
         assert!(covers("web1", "web1") && covers("web1", "deploy@web1:22") && covers("deploy@web1", "deploy@web1:22"));
         assert!(!covers("web1", "web2") && !covers("root@web1", "web1") && !covers("web1:22", "web1:2222"));
     }
 
     #[test]
-    fn the_label_leaves_the_user_out() {
+    fn the_label_has_no_user() {
         let host: Host = "deploy@web1:2222".parse().unwrap();
         assert_eq!(host.label().to_string(), "web1:2222");
     }

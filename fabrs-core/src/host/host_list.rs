@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_written_out_in_its_order() {
+    fn a_range_expands_in_its_order() {
         case("web[2-4]", &["web2", "web3", "web4"]);
         case("web[2:4]", &["web2", "web3", "web4"]);
         case("web[1-3,8]", &["web1", "web2", "web3", "web8"]);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_count_as_well_and_several_ranges_give_every_combination() {
+    fn letters_expand_and_several_ranges_give_every_combination() {
         case("db-[a:c]", &["db-a", "db-b", "db-c"]);
         case("[a-b]", &["a", "b"]);
         case("[A:B]x", &["Ax", "Bx"]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn user_and_port_go_to_every_host_of_a_range() {
+    fn every_host_of_a_range_has_the_user_and_the_port() {
         case("deploy@web[1-2]:2222", &["deploy@web1:2222", "deploy@web2:2222"]);
         case("a[1]@b@web[1-2]", &["a[1]@b@web1", "a[1]@b@web2"]);
         case("[1-2]:22", &["1:22", "2:22"]);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_around_an_address_are_no_range() {
+    fn brackets_around_an_address_are_not_a_range() {
         case("[::1]:22", &["[::1]:22"]);
         case("[::1]", &["::1"]);
         case("u@[2001:db8::1]:22", &["u@[2001:db8::1]:22"]);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_range_says_what_is_wrong_and_where() {
+    fn an_invalid_range_is_reported_with_its_reason() {
         refused("web[4-2]", "invalid range `[4-2]` in `web[4-2]`: the first bound `4` is greater than the last bound `2`");
         refused("x[c:a]", "invalid range `[c:a]` in `x[c:a]`: the first bound `c` is greater than the last bound `a`");
         refused("x[1-c]", "invalid range `[1-c]` in `x[1-c]`: `1-c` mixes a number and a letter");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_stands_for_too_many_hosts_is_refused_before_they_are_made() {
+    fn too_many_hosts_are_rejected_before_the_expansion() {
         assert_eq!(Host::expand("x[1-100]y[1-100]").unwrap().len(), 10_000);
         for text in ["x[1-10001]", "x[1-100]y[0-100]", "x[0-18446744073709551615]", "[1-9999][1-9999][1-9999][0-9999]"]
         {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_is_not_several() {
+    fn a_range_is_not_one_host() {
         let error = "web[2-4]".parse::<Host>().unwrap_err();
         assert_eq!(error.to_string(), "`web[2-4]` is a range of hosts, and one host is expected");
     }
@@ -235,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn numbers_between_the_bounds_are_there_each_once(
+        fn a_range_contains_each_number_once(
             first in 0_u64..20_000,
             more in 0_u64..300,
             width in 0_usize..8,

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_with_a_newline_at_its_end_is_found_encoded_without_it() {
+    fn a_trailing_newline_does_not_hide_an_encoded_secret() {
         found("s3cret-token\n", &BASE64.encode(b"s3cret-token"));
         found("s3cret-token\n", &HEXLOWER.encode(b"s3cret-token"));
     }

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_taken_out_wherever_it_stands() {
+    fn known_secrets_are_redacted() {
         let redactor = Redactor::default();
         assert_eq!(redactor.text("hunter2 and more"), "hunter2 and more");
         redactor.add(&Secret::new("hunter2"));
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_secret_that_is_too_short_is_reported() {
+    fn only_the_first_short_secret_is_reported() {
         let redactor = Redactor::default();
         let added = ["", "hunter2", "short", "small", "short"].map(|text| redactor.clone().add(&Secret::new(text)));
         assert_eq!(added, [Added::Quietly, Added::Quietly, Added::FirstTooShort, Added::Quietly, Added::Quietly]);
     }
 
     #[test]
-    fn secrets_that_overlap_are_one() {
+    fn overlapping_secrets_have_one_replacement() {
         let redactor = Redactor::default();
         for secret in ["first-secret", "secret-tail", "middle"] {
             redactor.add(&Secret::new(secret));

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_however_it_is_cut() {
+    fn a_secret_is_found_across_chunks_of_any_size() {
         let text = b"huhunter2 hunter2-long hunter hunter2";
         for size in 1..=text.len() {
             let shown = redacted(&["hunter2", "hunter2-long"], text, size);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_back_that_can_not_be_one() {
+    fn only_a_possible_start_of_a_secret_is_held() {
         let redactor = Redactor::default();
         redactor.add(&Secret::new("hunter2"));
         let mut stream = RedactedStream::default();
@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_and_the_whole_give_the_same(
+        fn chunks_and_the_whole_text_have_the_same_result(
             text in "[abc]{0,60}",
             // Parts of the text, so that they overlap in the text.
             parts in prop::collection::vec((0usize..50, 6usize..10), 1..5),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_overlapping_secrets_holds_no_more_than_one() {
+    fn overlapping_secrets_do_not_grow_the_buffer() {
         let redactor = Redactor::default();
         redactor.add(&Secret::new("aaaaaaaa"));
         let mut stream = RedactedStream::default();

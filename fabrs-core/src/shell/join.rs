@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_stays_what_it_was() {
+    fn each_joined_line_stays_together() {
         let (yes, no) = (|| ShellLine::raw("echo a; true"), || ShellLine::raw("echo b; false"));
         assert_eq!(said(&yes().and("echo c")), "a\nc\n");
         assert_eq!(said(&no().and("echo c; echo d")), "b\n");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_sent_stays_so() {
+    fn an_invalid_line_stays_invalid_when_joined() {
         let forgotten = ShellLine::raw("true").and("echo {name}").or("x");
         assert_eq!(forgotten.check(), Err(ShellLineError::ForgottenCmd("name".to_owned())));
         assert_eq!(ShellLine::raw("a\0").pipe("b").check(), Err(ShellLineError::Nul));

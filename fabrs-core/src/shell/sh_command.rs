@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_can_not_be_decoded_has_a_status() {
+    fn a_script_without_free_descriptors_fails() {
         // Without a free descriptor, the shell can't make the pipe of a command substitution.
         let line = format!("ulimit -n 3; {}", sh_command("exit 0").replacen("exec /bin/sh", "exec bash", 1));
         let output = Command::new("bash").args(["-c", &line]).output().expect("there is a bash");

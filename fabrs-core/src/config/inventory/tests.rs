@@ -37,7 +37,7 @@ fn case(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, exp
 }
 
 #[test]
-fn typed_hosts_beat_the_tasks_and_the_tasks_beat_the_environments() {
+fn explicit_hosts_precede_task_hosts_and_task_hosts_precede_environment_hosts() {
     for selection in [Selection::Inherit, Selection::Hosts(&["t"]), Selection::Role("web"), Selection::Role("unknown")]
     {
         case(&["x,y", "x"], Some("live"), selection, &["x", "y"]);
@@ -49,18 +49,18 @@ fn typed_hosts_beat_the_tasks_and_the_tasks_beat_the_environments() {
 }
 
 #[test]
-fn a_task_that_names_nothing_runs_on_all_roles_each_host_once() {
+fn a_task_without_a_selection_runs_on_all_hosts_once() {
     case(&[], Some("roles_only"), Selection::Inherit, &["w1", "w2", "db1"]);
 }
 
 #[test]
-fn hosts_and_a_role_of_a_task_are_trimmed_in_order_and_each_once() {
+fn hosts_and_role_of_a_task_keep_their_order_without_duplicates() {
     case(&[], Some("live"), Selection::HostsAndRole(&[" a ", "b "], "web"), &["a", "b", "w1"]);
     case(&[], None, Selection::Hosts(&["a", "a ", "@local"]), &["a", "@local"]);
 }
 
 #[test]
-fn user_and_port_that_were_typed_go_to_hosts_that_name_none_and_those_of_the_file_do_not() {
+fn user_and_port_of_arguments_apply_to_hosts_without_their_own() {
     let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
     let environment = config.environment("live").unwrap();
     let typed = parse_host_args(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
@@ -80,7 +80,7 @@ fn user_and_port_that_were_typed_go_to_hosts_that_name_none_and_those_of_the_fil
 }
 
 #[test]
-fn ranges_of_a_task_are_written_out() {
+fn ranges_of_a_task_expand() {
     case(&[], None, Selection::Hosts(&["t[1-2]", "t2"]), &["t1", "t2"]);
 }
 
@@ -93,7 +93,7 @@ fn within(inventory: &Inventory, selection: Selection<'_>) -> std::result::Resul
 }
 
 #[test]
-fn inside_a_task_typed_hosts_narrow_a_selection_and_do_not_replace_it() {
+fn explicit_hosts_narrow_a_selection_inside_a_task() {
     let (web, listed, both) =
         (Selection::Role("web"), Selection::Hosts(&["t[1-2]", "root@t3"]), Selection::HostsAndRole(&["t1"], "web"));
     for (typed, environment, selection, expected) in [
@@ -118,7 +118,7 @@ fn inside_a_task_typed_hosts_narrow_a_selection_and_do_not_replace_it() {
 }
 
 #[test]
-fn inside_a_task_a_selection_without_a_typed_host_is_an_error_with_both() {
+fn an_empty_narrowed_selection_is_an_error_with_both_lists() {
     let role = "no host of `-H` (x, y) is in role `web` of environment `live` (b, w1)";
     let listed = "no host of `-H` (deploy@t1) is in the hosts that the task declares (root@t1)";
     let long =
@@ -140,7 +140,7 @@ fn inside_a_task_a_selection_without_a_typed_host_is_an_error_with_both() {
 }
 
 #[test]
-fn stand_ins_belong_to_every_role_and_other_typed_hosts_do_not() {
+fn hosts_in_every_role_are_in_narrowed_roles() {
     for (typed, selection, expected) in [
         ("demo1,demo2", Selection::Role("web"), &["demo1", "demo2"][..]),
         ("demo1,demo2", Selection::Role("unknown"), &["demo1", "demo2"]),
@@ -154,7 +154,7 @@ fn stand_ins_belong_to_every_role_and_other_typed_hosts_do_not() {
 }
 
 #[test]
-fn a_called_task_runs_on_a_host_of_its_selection_with_the_user_that_was_typed_or_left_out() {
+fn a_called_task_may_run_on_hosts_of_its_selection() {
     let listed = Selection::Hosts(&["root@t1", "t2"]);
     for (typed, host, selection, expected) in [
         (&[][..], "b", Selection::Role("web"), true),
@@ -175,7 +175,7 @@ fn a_called_task_runs_on_a_host_of_its_selection_with_the_user_that_was_typed_or
 }
 
 #[test]
-fn hosts_that_a_task_names_have_the_typed_user_and_no_excluded_one_and_each_is_there_once() {
+fn hosts_named_in_code_are_qualified_and_deduplicated() {
     let settings = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
     let inventory = excluding(&["x"], &["root@t2"]).with_settings(&settings);
     let hosts = ["t1", "t2", "ann@t2", "t1", "root@t1"].map(|host| host.parse().unwrap());
@@ -187,7 +187,7 @@ fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
 }
 
 #[test]
-fn excluded_hosts_are_left_out_whatever_was_selected() {
+fn excluded_hosts_are_removed_from_every_selection() {
     let left = |typed: &[&str], excluded: &[&str], selection| {
         let hosts = excluding(typed, excluded).hosts_for(selection).unwrap();
         hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -200,7 +200,7 @@ fn excluded_hosts_are_left_out_whatever_was_selected() {
 }
 
 #[test]
-fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
+fn excluding_all_hosts_is_an_error_and_unused_exclusions_are_reported() {
     let all = excluding(&[], &["a,b,w[1-2]"]);
     let error = all.hosts_for(Selection::Inherit).unwrap_err();
     assert_eq!(error.exit_code().code(), 3);
@@ -219,7 +219,7 @@ fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
 }
 
 #[test]
-fn vars_and_virtualenv_are_those_of_the_host_the_environment_or_the_file() {
+fn vars_and_virtualenv_come_from_host_environment_or_file() {
     let text = "
         vars = { app = 'shop', who = 'file' }
         [env.live]
@@ -257,7 +257,7 @@ fn refused(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, 
 }
 
 #[test]
-fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
+fn an_empty_selection_has_an_exit_code_and_a_hint() {
     refused(
         &[],
         None,
@@ -294,13 +294,13 @@ fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
 }
 
 #[test]
-fn an_empty_list_that_was_typed_does_not_fall_back_to_the_environment() {
+fn an_empty_explicit_list_does_not_fall_back_to_the_environment() {
     let block = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
     refused(&[""], Some("live"), Selection::Inherit, 3, block);
 }
 
 #[test]
-fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed() {
+fn an_unknown_role_or_missing_environment_is_a_usage_error() {
     let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
     refused(&[], Some("live"), Selection::Role("wbe"), 2, near);
     let none = "error: role `web` without an environment\n\
@@ -311,7 +311,7 @@ fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed()
 }
 
 #[test]
-fn the_roles_of_all_tasks_are_checked_at_once_unless_hosts_were_typed() {
+fn all_roles_are_checked_together_without_explicit_hosts() {
     let check = |typed: &[&str], environment, roles: &[&str]| {
         inventory(typed, environment).check_roles(roles).map_err(|error| error.to_string())
     };
@@ -338,7 +338,7 @@ fn texts(hosts: Result<Vec<Host>>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn vagrant_is_asked_once_and_only_where_a_host_of_it_is_needed() {
+async fn vagrant_runs_once_and_only_if_needed() {
     let folder = tempfile::tempdir().unwrap();
     let keys = "hosts = ['a']\nroles.w = ['web']\nroles.x = ['web', 'b']";
     let (inventory, asked) = of_vagrant(folder.path(), keys, "echo 'Host web'; echo 'Host db'");
@@ -358,7 +358,7 @@ async fn vagrant_is_asked_once_and_only_where_a_host_of_it_is_needed() {
 }
 
 #[tokio::test]
-async fn what_was_not_prepared_is_asked_when_it_is_needed_and_a_refusal_is_asked_again() {
+async fn vagrant_runs_on_demand_and_errors_are_not_cached() {
     let folder = tempfile::tempdir().unwrap();
     let up = folder.path().join("up");
     let script =
@@ -373,7 +373,7 @@ async fn what_was_not_prepared_is_asked_when_it_is_needed_and_a_refusal_is_asked
 }
 
 #[tokio::test]
-async fn settings_for_a_machine_that_vagrant_does_not_have_are_told_with_their_line() {
+async fn settings_of_an_unknown_machine_are_reported_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     let keys = "host.web.port = 22\nhost.wbe.port = 22";
     let (inventory, _) = of_vagrant(folder.path(), keys, "echo 'Host web'");
@@ -386,7 +386,7 @@ async fn settings_for_a_machine_that_vagrant_does_not_have_are_told_with_their_l
 }
 
 #[test]
-fn a_program_that_was_not_allowed_to_asks_nobody() {
+fn vagrant_does_not_run_without_permission() {
     let config = Config::parse("[env.v]\nvagrant = true", "fabrs.toml".as_ref()).unwrap();
     let error = Inventory::new(&config, Some("v")).unwrap().hosts_for(Selection::Inherit).unwrap_err();
     assert_eq!(
@@ -396,14 +396,14 @@ fn a_program_that_was_not_allowed_to_asks_nobody() {
 }
 
 #[test]
-fn an_unknown_environment_is_refused_when_the_inventory_is_made() {
+fn an_unknown_environment_is_an_error_of_the_inventory() {
     let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
     let error = Inventory::new(&config, Some("lvie")).unwrap_err();
     assert_eq!(error.block().to_string(), "error: unknown environment `lvie`\nhint: did you mean `live`?");
 }
 
 #[test]
-fn a_role_has_the_hosts_that_its_environment_declares_whatever_is_selected() {
+fn a_role_contains_its_declared_hosts_in_any_selection() {
     const TWO_BOXES: &str = "
         [env.live]
         roles.web = ['box', 'deploy@w1']

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_asked_in_the_folder_for_the_machines_without_a_terminal_or_an_input() {
+    async fn vagrant_runs_in_the_project_directory_without_stdin() {
         let folder = tempfile::tempdir().unwrap();
         let script = "echo \"$@ $VAGRANT_CHECKPOINT_DISABLE\"; pwd -P; cat; echo said >&2";
         let expected = format!("ssh-config web 1\n{}\n", folder.path().canonicalize().unwrap().display());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_hangs_is_ended_with_all_that_it_started() {
+    async fn a_hanging_vagrant_is_killed_with_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let script = "sleep 1000 & echo $! > started; wait";
         let hanging =
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_printed_is_bounded() {
+    async fn the_output_of_vagrant_has_a_limit() {
         let folder = tempfile::tempdir().unwrap();
         let error = SshConfigCommand::script(folder.path(), "yes Host").output().await.unwrap_err();
         assert_eq!(
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_vagrant_is_missing_it_says_so() {
+    async fn a_missing_vagrant_has_a_hint() {
         let folder = tempfile::tempdir().unwrap();
         let missing = SshConfigCommand {
             program: folder.path().join("none").into(),

@@ -115,14 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn machines_are_read_in_their_order() {
+    fn machines_keep_the_order_of_vagrant() {
         let machines = Machines::read(include_str!("recorded/three.txt")).unwrap();
         assert_eq!(machines.hosts().iter().map(Host::name).collect::<Vec<_>>(), ["web", "db", "queue"]);
         assert!(machines.has(&"root@db:22".parse().unwrap()) && !machines.has(&"web1".parse().unwrap()));
     }
 
     #[test]
-    fn an_answer_without_a_machine_is_an_empty_selection() {
+    fn output_without_a_machine_is_an_empty_selection() {
         for text in ["", "\n", "# nothing\n"] {
             let error = Machines::read(text).unwrap_err();
             assert_eq!(error.exit_code().code(), 3);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_ssh_would_refuse_is_told_with_its_line() {
+    fn invalid_ssh_config_is_reported_with_its_line() {
         let error = Machines::read("Host default\n  Port none\n").unwrap_err();
         assert_eq!(
             error.block().to_string(),

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_does_not_run_is_unreachable_and_named_where_it_was_asked_for() {
+    fn a_stopped_machine_is_unreachable_and_named_if_requested() {
         let not_ready = include_str!("recorded/not_ready.txt");
         let all = "error: a Vagrant machine is not running\n\
                    hint: run `vagrant up`, or select machines with `vagrant = [\"NAME\"]` in fabrs.toml";
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_the_vagrantfile_does_not_have_is_a_mistake_in_the_project() {
+    fn an_unknown_machine_is_a_configuration_error() {
         case(
             "",
             include_str!("recorded/unknown_machine.txt"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_told_in_vagrants_own_words_at_bounded_length() {
+    fn other_errors_show_the_first_lines_of_vagrants_message() {
         let many: String = (0..50).map(|n| n.to_string() + "\n\n").collect();
         case(
             "",

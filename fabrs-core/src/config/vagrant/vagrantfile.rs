@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_vagrant_choose_folder_and_name() {
+    fn the_variables_of_vagrant_choose_directory_and_name() {
         let (_keep, above, project) = place();
         fs::create_dir(project.join("machines")).unwrap();
         fs::write(project.join("machines/Vagrantfile"), "").unwrap();

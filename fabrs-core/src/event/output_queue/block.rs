@@ -1,17 +1,16 @@
-//! [`Block`]: pieces of two streams in the order in which they came, as one run of bytes.
-//!
-//! The form in memory is the form in a file, so that a block moves there and back without being taken apart.
+//! [`Block`]: a buffer with pieces of stdout and stderr in order.
 
 use crate::event::stream::Stream;
 
-/// The width of what stands in front of each run: its length and its stream in one number.
+/// The size of the header of each run: its length and its stream as one number.
 const HEADER: usize = size_of::<usize>();
 
-/// Pieces of stdout and stderr in their order; neighbours of the same stream are one run, and so one write.
+/// Pieces of stdout and stderr in order. Adjacent pieces of one stream form one run and need one
+/// write.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
-    /// The stream of the last run, where its header stands, and how long the run is.
+    /// The stream of the last run, the position of its header, and its length.
     last: Option<(Stream, usize, usize)>,
 }
 
@@ -31,29 +30,29 @@ impl StreamLengths {
         }
     }
 
-    /// Adds the numbers of others.
+    /// Adds the numbers of both streams.
     pub(super) fn add(&mut self, others: Self) {
         self.stdout += others.stdout;
         self.stderr += others.stderr;
     }
 
-    /// Returns the number of both.
+    /// Returns the sum of both streams.
     pub(super) fn all(self) -> u64 {
         self.stdout + self.stderr
     }
 }
 
 impl Block {
-    /// How many bytes a block holds, headers included. Large enough that system calls don't count, small enough to
-    /// stay in a processor's cache between the two copies.
+    /// The capacity of a block in bytes, including headers. It is large enough to make system calls
+    /// cheap, and small enough to stay in the processor cache between the two copies.
     pub(super) const SIZE: usize = 256 << 10;
 
-    /// Returns how long a piece may be to fit.
+    /// Returns the maximum length of the next piece.
     pub(super) fn room(&self) -> usize {
         Self::SIZE.saturating_sub(self.bytes.len() + HEADER)
     }
 
-    /// Adds a piece, which must fit.
+    /// Appends a piece. The piece must fit.
     pub(super) fn push(&mut self, stream: Stream, piece: &[u8]) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve_exact(Self::SIZE);
@@ -72,7 +71,7 @@ impl Block {
         self.last = Some((stream, at, length));
     }
 
-    /// Returns the runs in their order; no two neighbours are of the same stream.
+    /// Returns the runs in order. Adjacent runs are of different streams.
     pub(super) fn runs(&self) -> impl Iterator<Item = (Stream, &[u8])> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
@@ -84,7 +83,7 @@ impl Block {
         })
     }
 
-    /// Returns how many bytes of each stream were pushed.
+    /// Returns the number of appended bytes of each stream.
     pub(super) fn lengths(&self) -> StreamLengths {
         let mut lengths = StreamLengths::default();
         for (stream, run) in self.runs() {
@@ -93,25 +92,25 @@ impl Block {
         lengths
     }
 
-    /// Tells whether nothing was pushed.
+    /// Returns whether the block has no pieces.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Forgets what was pushed and keeps the memory.
+    /// Removes all pieces and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.last = None;
     }
 
-    /// Returns the block as it is stored.
+    /// Returns the stored form of the block.
     pub(super) fn as_stored(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Gives room for a stored block of `length` bytes, to be read into.
+    /// Returns a buffer for a stored block of `length` bytes.
     ///
-    /// What is stored is only written out, never pushed to, so the last run need not be known.
+    /// A stored block is only read and never extended, so its last run is not needed.
     pub(super) fn for_stored(&mut self, length: usize) -> &mut [u8] {
         self.last = None;
         self.bytes.resize(length, 0);
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_of_one_stream_are_one_run() {
+    fn adjacent_pieces_of_one_stream_form_one_run() {
         let mut block = Block::default();
         for (stream, piece) in [
             (Stream::Stdout, "a"),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_comes_back_from_its_stored_form() {
+    fn a_stored_block_is_read_back_unchanged() {
         let mut block = Block::default();
         block.push(Stream::Stderr, &[0, 255, 7]);
         block.push(Stream::Stdout, b"x");

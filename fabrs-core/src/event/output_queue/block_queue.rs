@@ -1,4 +1,4 @@
-//! [`BlockQueue`]: full blocks that wait for the writer, in memory first and then in a file without a name.
+//! [`BlockQueue`]: full blocks of output, first in memory and then in an unnamed file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,21 +8,22 @@ use std::sync::Arc;
 
 use crate::event::output_queue::block::{Block, StreamLengths};
 
-/// How many blocks wait in memory before a file is used. With the block being filled and the one being written that
-/// makes 4 MiB.
+/// The maximum number of blocks in memory if there is a file. With the current block and the block
+/// of the writer, this is 4 MiB.
 pub(super) const MAX_BLOCKS_IN_MEMORY: usize = 14;
 
-/// How many blocks wait in memory where no file can be had: 32 MiB.
+/// The maximum number of blocks in memory if there is no file: 32 MiB.
 pub(super) const MAX_BLOCKS_WITHOUT_FILE: usize = 126;
 
 /// Makes the file.
 pub(super) type MakeFile = fn() -> io::Result<File>;
 
-/// Full blocks in their order, wherever each of them is.
+/// Full blocks in order, in memory or in a file.
 ///
-/// A file is made when memory is used up and given back as soon as nothing is left in it. Its slots are used again, so
-/// it is never larger than what waited at the worst moment. Without a file (none can be made, the disk is full) memory
-/// takes over up to a second bound; what is beyond that is dropped, counted, and reported where it is missing.
+/// The file is made when the memory limit is reached, and closed when it is empty. Its slots are
+/// reused, so its size is at most the maximum of waiting output. Without a file, or on a full disk,
+/// blocks wait in memory up to a second limit. Further blocks are dropped, counted, and reported in
+/// place of the dropped output.
 #[derive(Debug)]
 pub(super) struct BlockQueue {
     waiting: VecDeque<QueuedBlock>,
@@ -31,18 +32,18 @@ pub(super) struct BlockQueue {
     file: Option<Arc<File>>,
     slots: u64,
     free_slots: Vec<u64>,
-    /// Memory of a block that was written, for the next one.
+    /// The memory of a written block, for the next block.
     spare: Option<Block>,
 }
 
-/// What waits at one point of the queue.
+/// An entry of the queue.
 #[derive(Debug)]
 pub(super) enum QueuedBlock {
     /// A block in memory.
     Memory(Block),
     /// A block in the file.
     File(StoredBlock),
-    /// Bytes that could not be kept.
+    /// Bytes that were dropped.
     Dropped(DroppedBytes),
 }
 
@@ -51,13 +52,13 @@ pub(super) enum QueuedBlock {
 pub(super) struct StoredBlock {
     file: Arc<File>,
     slot: u64,
-    /// How many bytes it takes in the file.
+    /// The length in the file.
     size: usize,
-    /// How many bytes were pushed to it.
+    /// The number of output bytes.
     lengths: StreamLengths,
 }
 
-/// Bytes that could not be kept, and the reason.
+/// The number of dropped bytes, and the reason.
 #[derive(Debug)]
 pub(super) struct DroppedBytes {
     pub(super) bytes: StreamLengths,
@@ -65,7 +66,7 @@ pub(super) struct DroppedBytes {
 }
 
 impl QueuedBlock {
-    /// Returns the number of bytes that were pushed to it.
+    /// Returns the number of output bytes.
     pub(super) fn bytes(&self) -> u64 {
         let lengths = match self {
             Self::Memory(block) => block.lengths(),
@@ -77,13 +78,13 @@ impl QueuedBlock {
 }
 
 impl BlockQueue {
-    /// Makes an empty blocks.
+    /// Makes an empty queue.
     pub(super) fn new(make_file: MakeFile) -> Self {
         let (waiting, free_slots) = (VecDeque::new(), Vec::new());
         Self { waiting, in_memory: 0, make_file, file: None, slots: 0, free_slots, spare: None }
     }
 
-    /// Moves a block to the end of the queue and leaves an empty one.
+    /// Moves a block to the end of the queue and leaves an empty block.
     pub(super) fn add(&mut self, block: &mut Block) {
         if self.in_memory < MAX_BLOCKS_IN_MEMORY {
             return self.keep(block);
@@ -126,7 +127,7 @@ impl BlockQueue {
         }
     }
 
-    /// Takes what waits longest.
+    /// Removes and returns the first entry.
     pub(super) fn take(&mut self) -> Option<QueuedBlock> {
         let first = self.waiting.pop_front();
         if let Some(QueuedBlock::Memory(_)) = first {
@@ -135,20 +136,21 @@ impl BlockQueue {
         first
     }
 
-    /// Takes back the memory of a block that was written.
+    /// Keeps the memory of a written block.
     pub(super) fn recycle(&mut self, block: Block) {
         self.spare = Some(block);
     }
 
-    /// Returns a block to read into, with the memory and the content of one that was written if there is one.
+    /// Returns a block to read into, if possible with the memory of a written block. The block may
+    /// have old content.
     pub(super) fn spare(&mut self) -> Block {
         self.spare.take().unwrap_or_default()
     }
 
-    /// Takes back the slot of a block that was read.
+    /// Frees the slot of a block that was read.
     ///
-    /// Returns the file once nothing is left in it. Closing it frees all its pages, which takes a while, so the caller
-    /// does that where nobody waits for it.
+    /// Returns the file if it is empty now. Closing the file frees all its pages, which takes time.
+    /// The caller closes it without holding the lock.
     pub(super) fn free_slot(&mut self, stored: &StoredBlock) -> Option<Arc<File>> {
         self.free_slots.push(stored.slot);
         if self.slots > self.free_slots.len() as u64 {
@@ -159,13 +161,13 @@ impl BlockQueue {
         self.file.take()
     }
 
-    /// Returns how many blocks are in memory.
+    /// Returns the number of blocks in memory.
     #[cfg(test)]
     pub(super) fn in_memory(&self) -> usize {
         self.in_memory
     }
 
-    /// Returns how many slots the file has.
+    /// Returns the number of slots of the file.
     #[cfg(test)]
     pub(super) fn slots(&self) -> u64 {
         self.slots
@@ -173,7 +175,7 @@ impl BlockQueue {
 }
 
 impl StoredBlock {
-    /// Reads the block; where that fails, says what is missing.
+    /// Reads the block. If this fails, returns the number of lost bytes.
     pub(super) fn read(&self, block: &mut Block) -> Result<(), DroppedBytes> {
         let room = block.for_stored(self.size);
         self.file.read_exact_at(room, self.slot * Block::SIZE as u64).map_err(|cause| {
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn order_holds_while_memory_and_file_take_turns() {
+    fn blocks_keep_their_order_in_memory_and_file() {
         let mut blocks = BlockQueue::new(tempfile::tempfile);
         let mut read = 0;
         for number in 0..200 {
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn places_in_the_file_are_used_again_and_the_file_is_given_back() {
+    fn file_slots_are_reused_and_the_empty_file_is_closed() {
         let mut blocks = BlockQueue::new(tempfile::tempfile);
         for number in 0..MAX_BLOCKS_IN_MEMORY + 3 {
             blocks.add(&mut numbered(number));
@@ -263,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_memory_takes_over_and_what_is_beyond_is_counted() {
+    fn without_a_file_memory_is_used_and_the_rest_is_counted() {
         without_a_file(|| Err(io::Error::other("no room for files")), "no room for files");
     }
 
     #[test]
-    fn a_full_disk_is_told_as_the_cause() {
+    fn a_full_disk_is_the_reported_cause() {
         let full = || File::options().read(true).write(true).open("/dev/full");
         without_a_file(full, "No space left on device (os error 28)");
     }

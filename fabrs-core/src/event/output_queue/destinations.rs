@@ -1,4 +1,4 @@
-//! [`Destinations`]: the two streams that are written to, and what happens when one of them can't be.
+//! [`Destinations`]: stdout and stderr, with the handling of failed writes.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use crate::event::output_queue::block_queue::DroppedBytes;
 use crate::event::output_queue::lost_output::LostOutput;
 use crate::event::stream::Stream;
 
-/// Where stdout and stderr go.
+/// The destinations of stdout and stderr.
 pub(super) struct Destinations {
     stdout: Destination,
     stderr: Destination,
@@ -17,30 +17,30 @@ pub(super) struct Destinations {
     status: Arc<WriterStatus>,
 }
 
-/// What others may ask about the destinations while they are in use.
+/// The state of the destinations, readable while the writer uses them.
 #[derive(Debug, Default)]
 pub(super) struct WriterStatus {
     pub(super) is_stdout_broken: AtomicBool,
-    /// Whether that is since its reader went away.
+    /// Whether stdout fails because its reader has closed it.
     pub(super) is_stdout_closed: AtomicBool,
     lost_output: Mutex<LostOutput>,
 }
 
 impl WriterStatus {
-    /// Reads or changes what is known of lost output.
+    /// Accesses the record of lost output.
     pub(super) fn lost_output<T>(&self, access: impl FnOnce(&mut LostOutput) -> T) -> T {
         access(&mut self.lost_output.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// One stream, and why nothing is written to it any more.
+/// One stream, and the error that ended its writes.
 struct Destination {
     writer: Box<dyn Write + Send>,
     fault: Option<io::Error>,
 }
 
 impl Destinations {
-    /// Writes to two streams, and calls `on_stdout_broken` once when stdout can't be written to.
+    /// Writes to two streams, and calls `on_stdout_broken` once if a write to stdout fails.
     pub(super) fn new(
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
@@ -58,7 +58,7 @@ impl Destinations {
         }
     }
 
-    /// Writes a piece of one stream.
+    /// Writes a run of one stream.
     pub(super) fn write_run(&mut self, stream: Stream, run: &[u8]) {
         let destination = match stream {
             Stream::Stdout => &mut self.stdout,
@@ -79,7 +79,7 @@ impl Destinations {
         }
     }
 
-    /// Says on stderr that bytes are missing at this slot.
+    /// Reports dropped bytes on stderr.
     pub(super) fn report(&mut self, dropped: &DroppedBytes) {
         self.status.lost_output(|lost_output| lost_output.add_dropped(dropped));
         let text = format!("[fabrs] {} bytes of output not shown: {}\n", dropped.bytes.all(), dropped.cause);
@@ -88,7 +88,7 @@ impl Destinations {
 }
 
 impl Destination {
-    /// Writes bytes, and returns how many of them are lost.
+    /// Writes bytes and returns the number of lost bytes.
     fn write(&mut self, bytes: &[u8]) -> u64 {
         let mut rest = bytes;
         while !rest.is_empty() && self.fault.is_none() {

@@ -7,30 +7,31 @@ use crate::event::output_queue::block::StreamLengths;
 use crate::event::output_queue::block_queue::DroppedBytes;
 use crate::event::stream::Stream;
 
-/// Bytes that were lost for another reason than a reader that has gone.
+/// The number of lost bytes and the reasons. Output after a reader has closed the stream does not
+/// count.
 #[derive(Debug, Default)]
 pub(super) struct LostOutput {
     bytes: StreamLengths,
-    /// The first reason of each kind.
+    /// The first cause for each stream and for the file.
     causes: Vec<LossCause>,
 }
 
-/// One reason.
+/// One cause.
 #[derive(Debug)]
 struct LossCause {
-    /// The stream that could not be written to; none for the temporary file of waiting output.
+    /// The stream with the failed write, or `None` for the temporary file.
     stream: Option<Stream>,
     text: String,
 }
 
 impl LostOutput {
-    /// Adds bytes that a stream did not accept.
+    /// Adds bytes rejected by a stream.
     pub(super) fn add_rejected(&mut self, stream: Stream, bytes: u64, cause: &io::Error) {
         *self.bytes.of(stream) += bytes;
         self.add_cause(Some(stream), || format!("could not write to {}: {cause}", stream_name(stream)));
     }
 
-    /// Adds bytes that waited for a stream and could not be kept.
+    /// Adds bytes that waited for a stream and were dropped.
     pub(super) fn add_dropped(&mut self, dropped: &DroppedBytes) {
         self.bytes.add(dropped.bytes);
         let folder = std::env::temp_dir();
@@ -50,7 +51,7 @@ impl LostOutput {
         self.bytes.all()
     }
 
-    /// Returns the error for all of them, if any were lost.
+    /// Returns the error about all lost bytes, if there are any.
     pub(super) fn error(&self) -> Option<Error> {
         if self.causes.is_empty() {
             return None;

@@ -1,4 +1,10 @@
-//! [`OutputQueue`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
+//! [`OutputQueue`]: writes stdout and stderr on a separate thread.
+//!
+//! A slow terminal therefore delays no other code.
+//!
+//! The printing sinks use it. A sink copies a piece of output into the current block. Full blocks
+//! wait in the [`BlockQueue`](block_queue::BlockQueue), first in memory and then in a file. The
+//! writer thread writes one block at a time.
 
 mod block;
 mod block_queue;

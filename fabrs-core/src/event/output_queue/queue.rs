@@ -1,7 +1,4 @@
-//! [`OutputQueue`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
-//!
-//! Used by the sinks that print. A caller's piece is copied into the block being filled; full blocks wait in the
-//! blocks, first in memory and then in a file; the writer takes a block at a time.
+//! [`OutputQueue`], and its writer thread.
 
 use std::fmt;
 use std::io::Write;
@@ -19,19 +16,23 @@ use crate::event::output_queue::destinations::{Destinations, WriterStatus};
 use crate::event::output_queue::stdio;
 use crate::event::stream::Stream;
 
-/// How long a piece may be to stay in one block; at most an eighth of a block is left empty for that.
+/// The maximum length of a piece that stays in one block. At most an eighth of a block stays empty
+/// for this.
 const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 
-/// Writes bytes for stdout and stderr from a thread of its own, in the order in which they were handed over.
+/// Writes bytes to stdout and stderr on its own thread, in the order of the calls.
 ///
-/// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory; what is beyond that waits in a
-/// temporary file that has no name. Where no such file can be had, up to 32 MiB are kept in memory, and of what even that
-/// does not hold a line on stderr says how much is missing and why, at the slot where it is missing.
+/// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory. Further
+/// output waits in a temporary file without a name. If there can be no such file, up to 32 MiB wait
+/// in memory, and further output is dropped. A line on stderr then shows the number of dropped
+/// bytes and the reason, in place of the dropped output.
 ///
-/// A stream that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
-/// write to a stream drops the rest as well: [`lost_output_error`](Self::lost_output_error) returns the error.
+/// A stream closed by its reader, as by `head`, is not an error: further output is dropped
+/// silently. Any other failed write also drops further output, and
+/// [`lost_output_error`](Self::lost_output_error) returns the error.
 ///
-/// Dropping it waits for nothing; the thread writes what is left, as long as the process lives.
+/// Dropping the queue does not wait. The thread writes the remaining output as long as the process
+/// lives.
 ///
 /// ```
 /// use std::io::Read as _;
@@ -39,10 +40,10 @@ const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 /// use fabrs_core::event::{OutputQueue, Stream};
 ///
 /// let (mut reader, stdout) = std::io::pipe()?;
-/// let spool = OutputQueue::new(stdout, std::io::stderr(), || {});
-/// spool.push(Stream::Stdout, b"done\n");
-/// spool.finish();
-/// drop(spool);
+/// let queue = OutputQueue::new(stdout, std::io::stderr(), || {});
+/// queue.push(Stream::Stdout, b"done\n");
+/// queue.finish();
+/// drop(queue);
 ///
 /// let mut text = String::new();
 /// reader.read_to_string(&mut text)?;
@@ -54,46 +55,48 @@ pub struct OutputQueue {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the callers and the writer share.
+/// The state shared by the callers and the writer.
 pub(super) struct SharedState {
     pub(super) queue: Mutex<QueueState>,
     filled: Condvar,
     /// Notified when the writer has written a block, or has nothing to write.
     progress: Notify,
-    /// Held by the writer as long as it lives.
+    /// Locked by the writer as long as its thread runs.
     pub(super) destinations: Mutex<Destinations>,
     status: Arc<WriterStatus>,
 }
 
-/// What waits to be written: first the blocks, then the block being filled.
+/// The waiting output: first the full blocks, then the current block.
 pub(super) struct QueueState {
     filling: Block,
     pub(super) blocks: BlockQueue,
-    /// Whether the writer sleeps. A wakeup is a system call, which a writer that is busy does not need.
+    /// Whether the writer sleeps. A wake-up is a system call, and a busy writer does not need it.
     is_idle: bool,
-    /// How often it is held: then nothing is written.
+    /// The number of pauses without a resume. If it is not zero, nothing is written.
     pause_count: usize,
     is_closed: bool,
-    /// The number of bytes that were accepted, and that the writer has taken and written or given up.
+    /// The number of accepted bytes, and the number of bytes written or dropped by the writer.
     accepted: u64,
     written: u64,
 }
 
 impl QueueState {
-    /// Returns true if the writer has written the first `bytes`, or writes nothing since it is held.
+    /// Returns whether the first `bytes` are written, or the writer is paused.
     fn has_written(&self, bytes: u64) -> bool {
         self.written >= bytes || self.is_closed || (self.pause_count > 0 && self.is_idle)
     }
 }
 
 impl OutputQueue {
-    /// Writes to the stdout and stderr of the process, and calls `on_stdout_broken` as [`OutputQueue::new`] does.
+    /// Writes to the stdout and stderr of the process. `on_stdout_broken` is called as in
+    /// [`OutputQueue::new`].
     pub fn stdio(on_stdout_broken: impl FnOnce() + Send + 'static) -> Self {
         Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
-    /// Does the same, and has `around` do each write: it is given what writes, as where something else is drawn on the same
-    /// terminal. It is called on the writer's thread.
+    /// Like [`stdio`](Self::stdio), but `wrapper` performs each write by calling its argument. A
+    /// progress bar on the same terminal can hide itself around the write. `wrapper` is called on
+    /// the writer's thread.
     pub fn stdio_with_wrapper(
         on_stdout_broken: impl FnOnce() + Send + 'static,
         wrapper: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
@@ -104,9 +107,9 @@ impl OutputQueue {
         Self::start(stdout, stderr, Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
-    /// Writes to two streams, and calls `on_stdout_broken` once when `stdout` can't be written to any more.
+    /// Writes to two streams, and calls `on_stdout_broken` once if a write to `stdout` fails.
     ///
-    /// It is called on the writer's thread, so it may only give a sign to others.
+    /// The call comes from the writer's thread, so it must only notify other code.
     pub fn new(
         stdout: impl Write + Send + 'static,
         stderr: impl Write + Send + 'static,
@@ -140,14 +143,16 @@ impl OutputQueue {
         });
         let writer_state = Arc::clone(&shared);
         let writer = thread::Builder::new().name("fabrs-output".to_owned()).spawn(move || writer_state.write()).ok();
-        // A process that may have no more threads still gets its output: every piece is then written by its caller.
+        // Without a thread, because the process has reached its limit, every caller writes its
+        // output itself.
         lock(&shared.queue).is_closed = writer.is_none();
         Self { shared, writer: Mutex::new(writer) }
     }
 
-    /// Hands a piece over. Pieces are never mixed, and those of both streams are written in the order of the calls.
+    /// Queues a piece of output. Pieces are not mixed, and both streams keep the order of the
+    /// calls.
     ///
-    /// After [`finish`](Self::finish) the caller writes by itself, and waits for that.
+    /// After [`finish`](Self::finish) the caller itself writes the piece, and waits for the write.
     pub fn push(&self, stream: Stream, bytes: &[u8]) {
         if !bytes.is_empty() && !self.shared.accept(stream, bytes) {
             self.finish();
@@ -155,16 +160,17 @@ impl OutputQueue {
         }
     }
 
-    /// Waits until all earlier pieces are written. If the spool is held, waits only for a write in progress.
+    /// Waits until all earlier pieces are written. If the queue is paused, waits only for a write
+    /// in progress.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future changes nothing.
+    /// Dropping the future has no effect.
     pub async fn flush(&self) {
         let accepted = lock(&self.shared.queue).accepted;
         loop {
             let mut progress = pin!(self.shared.progress.notified());
-            // Before the look at the queue, or a notification in between would be lost.
+            // Before the check of the queue. Otherwise a notification in between would be lost.
             progress.as_mut().enable();
             if lock(&self.shared.queue).has_written(accepted) {
                 return;
@@ -173,18 +179,18 @@ impl OutputQueue {
         }
     }
 
-    /// Returns the number of bytes that were written or given up so far.
+    /// Returns the number of bytes written or dropped so far.
     pub fn written_bytes(&self) -> u64 {
         lock(&self.shared.queue).written
     }
 
-    /// Stops writing. Each call needs a call of [`resume`](Self::resume). Returns at once. [`flush`](Self::flush)
-    /// waits for a write in progress.
+    /// Pauses writing. Each call needs a call of [`resume`](Self::resume). Returns at once.
+    /// [`flush`](Self::flush) waits for a write in progress.
     pub fn pause(&self) {
         lock(&self.shared.queue).pause_count += 1;
     }
 
-    /// Writes what has come meanwhile.
+    /// Writes the output queued during the pause.
     pub fn resume(&self) {
         let mut queue = lock(&self.shared.queue);
         queue.pause_count = queue.pause_count.saturating_sub(1);
@@ -193,44 +199,44 @@ impl OutputQueue {
         self.shared.filled.notify_one();
     }
 
-    /// Waits until everything is written, and ends the thread. Does nothing the second time.
+    /// Waits until all output is written, and ends the thread. Later calls have no effect.
     pub fn finish(&self) {
         self.shared.close();
-        // The lock is held while waiting, so that whoever comes second waits as well.
+        // Locked during the wait, so that a second caller also waits.
         if let Some(writer) = lock(&self.writer).take() {
-            // A thread that panicked has already said so; there is nothing to add here.
+            // The panic of a thread is already reported.
             drop(writer.join());
         }
     }
 
-    /// Tells whether stdout can't be written to any more.
+    /// Returns whether writes to stdout fail.
     pub fn is_broken(&self) -> bool {
         self.shared.status.is_stdout_broken.load(Ordering::Acquire)
     }
 
-    /// Tells whether stdout can't be written to any more since its reader went away, as `head` does.
+    /// Returns whether writes to stdout fail because its reader has closed it, as `head` does.
     pub fn is_reader_gone(&self) -> bool {
         self.shared.status.is_stdout_closed.load(Ordering::Acquire)
     }
 
-    /// Returns how many bytes were lost so far, for another reason than a reader that has gone.
+    /// Returns the number of bytes lost so far, except after a reader has closed a stream.
     pub fn lost_bytes(&self) -> u64 {
         self.shared.status.lost_output(|lost_output| lost_output.bytes())
     }
 
-    /// Returns the error of output that was lost so far, for another reason than a reader that has gone: the streams, the
-    /// number of bytes, and the causes.
+    /// Returns the error of the output lost so far: streams, number of bytes and causes. Output
+    /// after a reader has closed a stream does not count.
     ///
-    /// Call it after [`finish`](Self::finish) to know of all output.
+    /// The error is complete after [`finish`](Self::finish).
     ///
     /// ```
     /// use fabrs_core::event::{OutputQueue, Stream};
     ///
     /// let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
-    /// let spool = OutputQueue::new(full, std::io::stderr(), || {});
-    /// spool.push(Stream::Stdout, b"done\n");
-    /// spool.finish();
-    /// assert_eq!(spool.lost_output_error().unwrap().to_string(), "output was lost: 5 bytes of stdout");
+    /// let queue = OutputQueue::new(full, std::io::stderr(), || {});
+    /// queue.push(Stream::Stdout, b"done\n");
+    /// queue.finish();
+    /// assert_eq!(queue.lost_output_error().unwrap().to_string(), "output was lost: 5 bytes of stdout");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn lost_output_error(&self) -> Option<Error> {
@@ -251,7 +257,7 @@ impl fmt::Debug for OutputQueue {
 }
 
 impl SharedState {
-    /// Queues a piece; refuses it when the queue is closed.
+    /// Queues a piece. Returns `false` if the queue is closed.
     fn accept(&self, stream: Stream, bytes: &[u8]) -> bool {
         let mut queue = lock(&self.queue);
         if queue.is_closed {
@@ -259,7 +265,7 @@ impl SharedState {
         }
         queue.accepted += bytes.len() as u64;
         let QueueState { filling, blocks, .. } = &mut *queue;
-        // What is short stays in one block, so that no line is torn where a block has to be dropped.
+        // A short piece stays in one block, so that a dropped block does not tear a line apart.
         if filling.room() < bytes.len() && bytes.len() <= MAX_UNSPLIT_LEN {
             blocks.add(filling);
         }
@@ -285,7 +291,7 @@ impl SharedState {
         self.progress.notify_waiters();
     }
 
-    /// Writes until the queue is closed and empty: the life of the thread.
+    /// Writes until the queue is closed and empty. This is the body of the thread.
     fn write(&self) {
         let mut destinations = lock(&self.destinations);
         let (mut block, mut bytes) = (Block::default(), 0);
@@ -311,14 +317,14 @@ impl SharedState {
         }
     }
 
-    /// Gives back the block that was written, counts its `bytes`, and waits for the next block.
+    /// Returns the written block for reuse, counts its `bytes`, and waits for the next block.
     fn next(&self, written: Block, bytes: u64) -> Option<QueuedBlock> {
         let mut queue = lock(&self.queue);
         queue.blocks.recycle(written);
         queue.written += bytes;
         self.progress.notify_waiters();
         loop {
-            // At the end all is written, whoever holds it.
+            // At the end all output is written, even during a pause.
             if queue.pause_count == 0 || queue.is_closed {
                 if let Some(waiting) = queue.blocks.take() {
                     return Some(waiting);
@@ -339,7 +345,8 @@ impl SharedState {
     }
 }
 
-/// Locks, also after a panic elsewhere: what is behind these locks is never left half changed.
+/// Locks a mutex, also after a panic of another thread. No panic can leave these states half
+/// changed.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The process's own stdout and stderr, without the buffer and the lock that std puts around them.
+//! The stdout and stderr of the process, without the buffer and the lock of std.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -18,10 +18,10 @@ pub(super) fn stderr() -> Box<dyn Write + Send> {
     duplicate(&io::stderr()).unwrap_or_else(|_| Box::new(io::stderr()))
 }
 
-/// What does each write.
+/// Calls its argument to perform a write.
 pub(super) type WriteWrapper = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
-/// Has `around` do each write to a stream.
+/// Returns a stream that performs each write within `wrapper`.
 pub(super) fn wrap_writes(stream: Box<dyn Write + Send>, wrapper: WriteWrapper) -> Box<dyn Write + Send> {
     Box::new(WrappedWriter { stream, wrapper })
 }
@@ -48,10 +48,10 @@ fn duplicate(stream: &impl AsFd) -> io::Result<Box<dyn Write + Send>> {
     Ok(Box::new(Descriptor { is_terminal: file.is_terminal(), file }))
 }
 
-/// A descriptor that is waited for where it does not block.
+/// A file descriptor that is polled if it does not block.
 ///
-/// Whether a terminal or a pipe blocks belongs to all programs that have it open, and some of them switch it: a write
-/// then fails with `EAGAIN` in the middle of a large output.
+/// A terminal or a pipe is nonblocking for all programs that have it open, and some programs change
+/// this flag. A write then fails with `EAGAIN` in the middle of a large output.
 struct Descriptor {
     file: File,
     is_terminal: bool,
@@ -64,7 +64,7 @@ impl Write for Descriptor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None)?;
                 }
-                // A terminal that was closed has no reader any more, as a pipe has not.
+                // A closed terminal has no reader, as a closed pipe.
                 Err(error) if self.is_terminal && error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_that_does_not_block_is_waited_for() {
+    fn a_nonblocking_descriptor_is_polled() {
         let (near, mut far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         let mut descriptor = Descriptor { file: File::from(OwnedFd::from(near)), is_terminal: false };

@@ -1,4 +1,4 @@
-//! What the spool promises as a whole.
+//! Tests of the guarantees of the output queue.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,19 +12,19 @@ use crate::event::output_queue::block_queue::{MAX_BLOCKS_IN_MEMORY, MakeFile};
 use crate::event::output_queue::queue::{OutputQueue, lock};
 use crate::event::stream::Stream;
 
-/// What written at both streams, in the order of the writes.
+/// The output written to both streams, in the order of the writes.
 #[derive(Debug, Clone, Default)]
 struct Written(Arc<Mutex<Pieces>>);
 
 type Pieces = Vec<(Stream, Vec<u8>)>;
 
 impl Written {
-    /// Returns a writer that notes what it gets as bytes of `stream`.
+    /// Returns a writer that records its bytes for `stream`.
     fn writer(&self, stream: Stream) -> impl Write + Send + 'static {
         RecordingWriter { stream, written: self.clone() }
     }
 
-    /// Returns everything in order, with neighbours of a stream joined.
+    /// Returns all output in order, with adjacent pieces of a stream joined.
     fn all(&self) -> Pieces {
         join(lock(&self.0).iter().cloned())
     }
@@ -62,7 +62,7 @@ impl Write for RecordingWriter {
     }
 }
 
-/// Lets nothing pass until the gate is opened, by dropping its sender.
+/// Blocks all writes until the sender of the gate is dropped.
 struct GatedWriter<W> {
     entered: Sender<()>,
     gate: Receiver<()>,
@@ -81,19 +81,19 @@ impl<W: Write> Write for GatedWriter<W> {
     }
 }
 
-/// A spool whose stdout is stuck in its first write until the returned sender is dropped.
+/// Returns a queue whose stdout blocks in its first write until the returned sender is dropped.
 fn stuck(written: &Written, make_file: MakeFile) -> (OutputQueue, Sender<()>) {
     let (entered, has_entered) = channel();
     let (open, gate) = channel();
     let stdout = GatedWriter { entered, gate, behind: written.writer(Stream::Stdout) };
     let stderr = written.writer(Stream::Stderr);
-    let spool = OutputQueue::start(Box::new(stdout), Box::new(stderr), Box::new(|| {}), make_file);
-    spool.push(Stream::Stdout, b"first ");
+    let queue = OutputQueue::start(Box::new(stdout), Box::new(stderr), Box::new(|| {}), make_file);
+    queue.push(Stream::Stdout, b"first ");
     has_entered.recv().unwrap();
-    (spool, open)
+    (queue, open)
 }
 
-/// Fails every write in the same way.
+/// Fails every write with this error.
 struct FailingWriter(io::ErrorKind);
 
 impl Write for FailingWriter {
@@ -107,41 +107,41 @@ impl Write for FailingWriter {
 }
 
 #[test]
-fn a_stuck_terminal_delays_no_caller_and_fills_no_memory() {
+fn a_blocked_terminal_delays_no_caller_and_bounds_memory() {
     let written = Written::default();
-    let (spool, open) = stuck(&written, tempfile::tempfile);
+    let (queue, open) = stuck(&written, tempfile::tempfile);
     let mut sent = b"first ".to_vec();
     for number in 0..400_000 {
         let line = format!("line {number} of a host that prints more than fits into memory\n");
-        spool.push(Stream::Stdout, line.as_bytes());
+        queue.push(Stream::Stdout, line.as_bytes());
         sent.extend(line.as_bytes());
-        assert!(lock(&spool.shared.queue).blocks.in_memory() <= MAX_BLOCKS_IN_MEMORY);
+        assert!(lock(&queue.shared.queue).blocks.in_memory() <= MAX_BLOCKS_IN_MEMORY);
     }
-    assert!(lock(&spool.shared.queue).blocks.slots() > 60);
+    assert!(lock(&queue.shared.queue).blocks.slots() > 60);
     assert_eq!(written.of(Stream::Stdout), b"");
     drop(open);
-    spool.finish();
+    queue.finish();
     assert!(written.of(Stream::Stdout) == sent);
-    assert_eq!(lock(&spool.shared.queue).blocks.slots(), 0);
+    assert_eq!(lock(&queue.shared.queue).blocks.slots(), 0);
 }
 
 #[test]
-fn what_can_be_kept_nowhere_is_counted_on_stderr() {
+fn dropped_output_is_counted_on_stderr() {
     let written = Written::default();
-    let (spool, open) = stuck(&written, || Err(io::Error::other("no temporary directory")));
+    let (queue, open) = stuck(&written, || Err(io::Error::other("no temporary directory")));
     let piece = vec![b'x'; 1 << 20];
     for _ in 0..40 {
-        spool.push(Stream::Stdout, &piece);
+        queue.push(Stream::Stdout, &piece);
     }
     drop(open);
-    spool.finish();
+    queue.finish();
     let shown = written.of(Stream::Stdout).len() - b"first ".len();
     let lost = (40 << 20) - shown;
     assert!(lost > 0 && shown > 31 << 20, "{lost} {shown}");
-    assert_eq!(spool.lost_bytes(), lost as u64);
+    assert_eq!(queue.lost_bytes(), lost as u64);
     let told = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
     assert_eq!(String::from_utf8(written.of(Stream::Stderr)).unwrap(), told);
-    let block = spool.lost_output_error().unwrap().block().to_string();
+    let block = queue.lost_output_error().unwrap().block().to_string();
     assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
     assert!(block.contains("could not write output to a temporary file in `"), "{block}");
     assert!(
@@ -151,102 +151,102 @@ fn what_can_be_kept_nowhere_is_counted_on_stderr() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_error_and_is_told_once() {
+fn a_closed_reader_is_not_an_error_and_is_reported_once() {
     let written = Written::default();
     let (tell, told) = channel();
     let stdout = FailingWriter(io::ErrorKind::BrokenPipe);
-    let spool = OutputQueue::new(stdout, written.writer(Stream::Stderr), move || tell.send(()).unwrap());
-    assert!(!spool.is_broken());
+    let queue = OutputQueue::new(stdout, written.writer(Stream::Stderr), move || tell.send(()).unwrap());
+    assert!(!queue.is_broken());
     for _ in 0..3 {
-        spool.push(Stream::Stdout, b"out\n");
-        spool.push(Stream::Stderr, b"err\n");
+        queue.push(Stream::Stdout, b"out\n");
+        queue.push(Stream::Stderr, b"err\n");
     }
     told.recv().unwrap();
-    assert!(spool.is_broken());
-    spool.finish();
+    assert!(queue.is_broken());
+    queue.finish();
     assert!(told.recv().is_err());
     assert_eq!(written.all(), [(Stream::Stderr, b"err\nerr\nerr\n".to_vec())]);
-    assert!(spool.lost_bytes() == 0 && spool.lost_output_error().is_none());
+    assert!(queue.lost_bytes() == 0 && queue.lost_output_error().is_none());
 }
 
 #[test]
-fn a_stream_that_fails_otherwise_is_an_error_that_names_it_with_bytes_and_cause() {
+fn a_failed_write_is_an_error_with_bytes_and_cause() {
     let written = Written::default();
-    let spool = OutputQueue::new(FailingWriter(io::ErrorKind::StorageFull), written.writer(Stream::Stderr), || {});
-    spool.push(Stream::Stdout, b"four");
-    spool.push(Stream::Stdout, b"five!");
-    spool.finish();
-    assert!(spool.is_broken());
-    assert_eq!(spool.lost_bytes(), 9);
+    let queue = OutputQueue::new(FailingWriter(io::ErrorKind::StorageFull), written.writer(Stream::Stderr), || {});
+    queue.push(Stream::Stdout, b"four");
+    queue.push(Stream::Stdout, b"five!");
+    queue.finish();
+    assert!(queue.is_broken());
+    assert_eq!(queue.lost_bytes(), 9);
     assert_eq!(written.of(Stream::Stderr), b"");
-    let block = |spool: &OutputQueue| spool.lost_output_error().unwrap().without_location().block().to_string();
+    let block = |queue: &OutputQueue| queue.lost_output_error().unwrap().without_location().block().to_string();
     let full = "caused by: could not write to stdout: no storage space";
-    assert_eq!(block(&spool), format!("error: output was lost: 9 bytes of stdout\n  {full}"));
-    spool.push(Stream::Stdout, b"late");
-    assert_eq!(spool.lost_bytes(), 13);
+    assert_eq!(block(&queue), format!("error: output was lost: 9 bytes of stdout\n  {full}"));
+    queue.push(Stream::Stdout, b"late");
+    assert_eq!(queue.lost_bytes(), 13);
 
-    let spool =
+    let queue =
         OutputQueue::new(FailingWriter(io::ErrorKind::StorageFull), FailingWriter(io::ErrorKind::QuotaExceeded), || {});
-    spool.push(Stream::Stdout, b"four");
-    spool.push(Stream::Stderr, b"three");
-    spool.finish();
+    queue.push(Stream::Stdout, b"four");
+    queue.push(Stream::Stderr, b"three");
+    queue.finish();
     let both = "error: output was lost: 4 bytes of stdout and 5 bytes of stderr";
     let quota = "could not write to stderr: quota exceeded";
-    assert_eq!(block(&spool), format!("{both}\n  {full}\n             {quota}"));
+    assert_eq!(block(&queue), format!("{both}\n  {full}\n             {quota}"));
 }
 
 #[test]
-fn both_streams_come_out_in_the_order_of_the_calls() {
+fn both_streams_keep_the_order_of_the_calls() {
     let written = Written::default();
-    let (spool, open) = stuck(&written, tempfile::tempfile);
-    spool.push(Stream::Stderr, b"one\n");
-    spool.push(Stream::Stdout, b"two\n");
-    spool.push(Stream::Stderr, b"three\n");
+    let (queue, open) = stuck(&written, tempfile::tempfile);
+    queue.push(Stream::Stderr, b"one\n");
+    queue.push(Stream::Stdout, b"two\n");
+    queue.push(Stream::Stderr, b"three\n");
     drop(open);
-    spool.finish();
+    queue.finish();
     let texts: Vec<_> = written.all().into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
     assert_eq!(texts, ["first ", "one\n", "two\n", "three\n"]);
 }
 
 #[test]
-fn what_comes_after_the_end_is_written_at_once() {
+fn output_after_finish_is_written_at_once() {
     let written = Written::default();
-    let spool = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
-    spool.push(Stream::Stdout, b"before ");
-    spool.finish();
-    spool.push(Stream::Stdout, b"after");
+    let queue = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
+    queue.push(Stream::Stdout, b"before ");
+    queue.finish();
+    queue.push(Stream::Stdout, b"after");
     assert_eq!(written.of(Stream::Stdout), b"before after");
-    spool.finish();
+    queue.finish();
 }
 
 #[test]
-fn dropping_a_spool_that_is_stuck_waits_for_nothing_and_loses_nothing() {
+fn dropping_a_blocked_queue_does_not_block_and_loses_no_output() {
     let written = Written::default();
-    let (spool, open) = stuck(&written, tempfile::tempfile);
-    spool.push(Stream::Stdout, b"second");
-    let shared = Arc::clone(&spool.shared);
-    drop(spool);
+    let (queue, open) = stuck(&written, tempfile::tempfile);
+    queue.push(Stream::Stdout, b"second");
+    let shared = Arc::clone(&queue.shared);
+    drop(queue);
     drop(open);
-    // The thread holds the destinations until it has written everything.
+    // The thread locks the destinations until all output is written.
     drop(lock(&shared.destinations));
     assert_eq!(written.of(Stream::Stdout), b"first second");
 }
 
 #[test]
-fn pieces_of_several_callers_are_never_mixed() {
+fn pieces_of_several_callers_are_not_mixed() {
     let written = Written::default();
-    let spool = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
+    let queue = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
     thread::scope(|scope| {
         for caller in ["web1", "web2", "web3"] {
-            let spool = &spool;
+            let queue = &queue;
             scope.spawn(move || {
                 for number in 0..2_000 {
-                    spool.push(Stream::Stdout, format!("[{caller}] {number}\n").as_bytes());
+                    queue.push(Stream::Stdout, format!("[{caller}] {number}\n").as_bytes());
                 }
             });
         }
     });
-    spool.finish();
+    queue.finish();
     let text = String::from_utf8(written.of(Stream::Stdout)).unwrap();
     for caller in ["web1", "web2", "web3"] {
         let prefix = format!("[{caller}] ");
@@ -266,44 +266,44 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_and_no_order_is_changed(pieces in prop::collection::vec(a_piece(), 0..60), gated: bool) {
+    fn all_pieces_arrive_in_order(pieces in prop::collection::vec(a_piece(), 0..60), gated: bool) {
         let written = Written::default();
         let mut sent = Vec::new();
-        let (spool, open) = if gated {
+        let (queue, open) = if gated {
             sent.push((Stream::Stdout, b"first ".to_vec()));
-            let (spool, open) = stuck(&written, tempfile::tempfile);
-            (spool, Some(open))
+            let (queue, open) = stuck(&written, tempfile::tempfile);
+            (queue, Some(open))
         } else {
             (OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {}), None)
         };
         for (stream, bytes) in pieces {
-            spool.push(stream, &bytes);
+            queue.push(stream, &bytes);
             sent.push((stream, bytes));
         }
         drop(open);
-        spool.finish();
+        queue.finish();
         prop_assert!(written.all() == join(sent));
     }
 }
 
 #[tokio::test]
-async fn what_comes_while_it_is_held_is_written_afterwards_and_in_order() {
+async fn output_during_a_pause_is_written_after_resume_in_order() {
     let written = Written::default();
-    let spool = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
-    spool.push(Stream::Stdout, b"before ");
-    spool.flush().await;
-    spool.pause();
-    spool.pause();
-    spool.push(Stream::Stdout, b"meanwhile ");
-    spool.resume();
-    spool.flush().await;
+    let queue = OutputQueue::new(written.writer(Stream::Stdout), written.writer(Stream::Stderr), || {});
+    queue.push(Stream::Stdout, b"before ");
+    queue.flush().await;
+    queue.pause();
+    queue.pause();
+    queue.push(Stream::Stdout, b"meanwhile ");
+    queue.resume();
+    queue.flush().await;
     assert_eq!(written.of(Stream::Stdout), b"before ", "it is held twice");
-    spool.resume();
-    spool.push(Stream::Stdout, b"after");
-    spool.flush().await;
+    queue.resume();
+    queue.push(Stream::Stdout, b"after");
+    queue.flush().await;
     assert_eq!(written.of(Stream::Stdout), b"before meanwhile after");
-    spool.pause();
-    spool.push(Stream::Stdout, b", and at the end all");
-    spool.finish();
+    queue.pause();
+    queue.push(Stream::Stdout, b", and at the end all");
+    queue.finish();
     assert_eq!(written.of(Stream::Stdout), b"before meanwhile after, and at the end all");
 }
