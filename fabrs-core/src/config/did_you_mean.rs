@@ -1,6 +1,6 @@
 //! "Did you mean" suggestions and lists of names for hints.
 
-/// Returns the known name that the typed name probably stands for, if there is one.
+/// Returns the known name that the typed name probably stands for, if any.
 ///
 /// A name matches if a few letters are missing, added or swapped, or if it starts with the typed
 /// name.

@@ -66,7 +66,7 @@ impl Environment {
         self.roles.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the hosts of one role.
+    /// Returns the hosts of a role.
     ///
     /// # Errors
     ///
@@ -134,47 +134,47 @@ impl Environment {
         self.virtualenv.as_deref()
     }
 
-    /// Returns the user for one host: the host's own, or else the environment's.
+    /// Returns the user for a host: the host's own, or else the environment's.
     pub fn user_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.user.as_deref()).or(self.user())
     }
 
-    /// Returns the port for one host: the host's own, or else the environment's.
+    /// Returns the port for a host: the host's own, or else the environment's.
     pub fn port_for(&self, host: &Host) -> Option<u16> {
         self.of(host, |settings| settings.port).or(self.port())
     }
 
-    /// Returns the gateway for one host: the host's own, or else the environment's.
+    /// Returns the gateway for a host: the host's own, or else the environment's.
     pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         self.of(host, |settings| settings.gateway.as_ref()).or(self.gateway())
     }
 
-    /// Returns the virtualenv for one host: the host's own, or else the environment's.
+    /// Returns the virtualenv for a host: the host's own, or else the environment's.
     pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.virtualenv.as_deref()).or(self.virtualenv())
     }
 
-    /// Returns the shell that runs lines on one host: the host's own, or else the environment's.
+    /// Returns the shell that runs lines on a host: the host's own, or else the environment's.
     /// The environment's shell does not apply to `@local`.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         let of_all = self.shell.as_deref().filter(|_| !host.is_local());
         self.of(host, |settings| settings.shell.as_deref()).or(of_all)
     }
 
-    /// Returns the program that runs commands as another user on one host: the host's own, or else
+    /// Returns the program that runs commands as another user on a host: the host's own, or else
     /// the environment's. The environment's program does not apply to `@local`.
     pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
         let of_all = self.sudo.filter(|_| !host.is_local());
         self.of(host, |settings| settings.sudo).or(of_all)
     }
 
-    /// Returns the local command that prints the sudo password for one host: the host's own, or
+    /// Returns the local command that prints the sudo password for a host: the host's own, or
     /// else the environment's. `{host}` in the command stands for the host.
     pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.sudo_password_command.as_deref()).or(self.sudo_password_command.as_deref())
     }
 
-    /// Returns the variables for one host. The host's own variables have precedence over the
+    /// Returns the variables for a host. The host's own variables have precedence over the
     /// environment's.
     pub fn vars_for(&self, host: &Host) -> Vars {
         let mut vars = Vars::default();

@@ -30,7 +30,7 @@ pub enum Gateway {
 }
 
 impl Gateway {
-    /// Returns the host to connect through, if there is one.
+    /// Returns the host to connect through, if any.
     pub fn host(&self) -> Option<&Host> {
         match self {
             Self::Direct => None,

@@ -158,7 +158,7 @@ impl Error {
         self.inner.kind
     }
 
-    /// Returns the host of the failure, if there is one.
+    /// Returns the host of the failure, if any.
     pub fn host(&self) -> Option<&Host> {
         self.inner.host.as_ref()
     }
@@ -175,7 +175,7 @@ impl Error {
         self.inner.hint.as_deref()
     }
 
-    /// Returns the line of the user's code that made the failed call, if it is known.
+    /// Returns the line of the user's code that made the failed call, if known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         match self.inner.code_location {
             Some(CodeLocation::Call(location)) => Some(location),

@@ -54,7 +54,7 @@ struct Key {
 }
 
 impl GroupedErrors {
-    /// Adds the error of a host. Returns the first host with an equal error, if there is one.
+    /// Adds the error of a host. Returns the first host with an equal error, if any.
     pub fn add(&mut self, host: &Host, error: &Error) -> Option<Host> {
         let key = Key::of(host, error);
         if let Some(group) = self.groups.iter_mut().find(|group| group.key == key) {
@@ -81,7 +81,7 @@ impl GroupedErrors {
         self.groups.sort_by_key(|group| group.occurrences.first().map(key_of));
     }
 
-    /// Returns one line for each error with different causes: the hosts, the message and the
+    /// Returns a line for each error with different causes: the hosts, the message and the
     /// causes.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.groups.iter().flat_map(Group::lines).collect()
@@ -159,7 +159,7 @@ impl Group {
         self.causes().into_iter().map(line).collect()
     }
 
-    /// Returns one text for the texts of all errors of the group.
+    /// Returns a text for the texts of all errors of the group.
     fn common(&self, text_of: impl Fn(&Error) -> String) -> String {
         common(&self.occurrences.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
     }
@@ -192,7 +192,7 @@ impl Group {
     }
 }
 
-/// Returns one text for the texts of several errors. Equal texts are returned unchanged. Otherwise
+/// Returns a text for the texts of several errors. Equal texts are returned unchanged. Otherwise
 /// hosts, and ports if they differ, become placeholders.
 fn common(texts: &[(&Host, &Error, String)]) -> String {
     let Some((host, error, first)) = texts.first() else { return String::new() };

@@ -27,7 +27,7 @@ impl CaptureSink {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns the events of one kind, such as `planned`.
+    /// Returns the events of a kind, such as `planned`.
     pub fn of_kind(&self, kind: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["event"] == kind).collect()
     }

@@ -42,7 +42,7 @@ pub enum Event<'a> {
     },
     /// A command starts on a host. In a dry run, the command is added to the plan.
     CommandStarted {
-        /// The number of the command within its client, starting at 1. All events of one command
+        /// The number of the command within its client, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -55,7 +55,7 @@ pub enum Event<'a> {
     /// Complete lines of output with their line ends. The last line of a stream may have no line
     /// end.
     OutputLines {
-        /// The number of the command within its client, starting at 1. All events of one command
+        /// The number of the command within its client, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -68,7 +68,7 @@ pub enum Event<'a> {
     },
     /// Output as received, for a sink that forwards bytes unchanged.
     OutputBytes {
-        /// The number of the command within its client, starting at 1. All events of one command
+        /// The number of the command within its client, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -81,7 +81,7 @@ pub enum Event<'a> {
     },
     /// A command ended.
     CommandEnded {
-        /// The number of the command within its client, starting at 1. All events of one command
+        /// The number of the command within its client, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -111,7 +111,7 @@ pub enum Event<'a> {
     /// The progress of a transfer. Emitted a few times a second if the transfer takes longer than
     /// half a second.
     Progress {
-        /// The number of the transfer within its client, starting at 1. All events of one transfer
+        /// The number of the transfer within its client, starting at 1. all events of a transfer
         /// have the same number.
         id: u64,
         /// The host.
@@ -170,7 +170,7 @@ pub enum Event<'a> {
     },
     /// A message or a result of a task.
     Message {
-        /// The host of the message, if there is one.
+        /// The host of the message, if any.
         host: Option<&'a Host>,
         /// Stdout for a result, stderr for a message.
         stream: Stream,
@@ -188,7 +188,7 @@ pub enum Event<'a> {
         reason: &'a str,
         /// The number of the next attempt. The first attempt is 1.
         attempt: u32,
-        /// The maximum number of attempts, if there is one.
+        /// The maximum number of attempts, if any.
         max_attempts: Option<u32>,
         /// The pause before the next attempt.
         #[serde(serialize_with = "seconds")]
@@ -232,7 +232,7 @@ pub enum Event<'a> {
     },
     /// A command was stopped, and its end is not confirmed. It may still be running.
     UnconfirmedStop {
-        /// The number of the command within its client, starting at 1. All events of one command
+        /// The number of the command within its client, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.

@@ -13,7 +13,7 @@ use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Prints each event as one line of JSON on stdout, and error blocks on stderr.
+/// Prints each event as a JSON line on stdout, and error blocks on stderr.
 ///
 /// Each line has `event`, the name of the event, and `t`, the seconds since the start of the run.
 /// Bytes that are not UTF-8 become `U+FFFD`. New versions may add events and fields.
@@ -53,7 +53,7 @@ use crate::event::style::{Prefix, Style};
 /// | `message` | one line without the host |
 /// | `causes` | a list of texts, the nearest cause first |
 /// | `hint` | a text, or `null` |
-/// | `at` | the line of `tasks.rs`, if it is known: `tasks.rs:12` |
+/// | `at` | the line of `tasks.rs`, if known: `tasks.rs:12` |
 /// | `stdout`, `stderr` | the last lines of output without an `output_lines` event, if there are any |
 #[derive(Debug)]
 pub struct JsonSink {

@@ -85,7 +85,7 @@ impl Host {
             && (self.port.is_none() || self.port == other.port)
     }
 
-    /// Returns the host covered by both hosts, if there is one: the names are equal, and user and
+    /// Returns the host covered by both hosts, if any: the names are equal, and user and
     /// port do not differ.
     ///
     /// The intersection of `web1` and `deploy@web1` is `deploy@web1`. `root@web1` and `deploy@web1`

@@ -140,7 +140,10 @@ mod tests {
 
     #[test]
     fn an_invalid_range_is_reported_with_its_reason() {
-        refused("web[4-2]", "invalid range `[4-2]` in `web[4-2]`: the first bound `4` is greater than the last bound `2`");
+        refused(
+            "web[4-2]",
+            "invalid range `[4-2]` in `web[4-2]`: the first bound `4` is greater than the last bound `2`",
+        );
         refused("x[c:a]", "invalid range `[c:a]` in `x[c:a]`: the first bound `c` is greater than the last bound `a`");
         refused("x[1-c]", "invalid range `[1-c]` in `x[1-c]`: `1-c` mixes a number and a letter");
         refused("[a-3]", "invalid range `[a-3]` in `[a-3]`: `a-3` mixes a number and a letter");

@@ -161,8 +161,7 @@ impl Output {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let location = Location::caller();
         serde_json::from_slice(self.stdout_bytes()?).map_err(|source| {
-            self.accessor_error(ErrorKind::Format, "did not print the expected JSON", location)
-                .caused_by(source)
+            self.accessor_error(ErrorKind::Format, "did not print the expected JSON", location).caused_by(source)
         })
     }
 

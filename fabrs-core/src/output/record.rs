@@ -71,7 +71,7 @@ impl fmt::Debug for CommandRecord {
     }
 }
 
-/// The end of a command, if it is known.
+/// The end of a command, if known.
 #[derive(Debug, Clone)]
 pub(crate) enum CommandResult {
     /// The exit status.

@@ -353,7 +353,8 @@ fn names(hosts: &[Host]) -> String {
 }
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {
-    let none = |cause: HostError| Error::new(ErrorKind::Usage, "invalid host in `#[task(hosts = ..)]`").caused_by(cause);
+    let none =
+        |cause: HostError| Error::new(ErrorKind::Usage, "invalid host in `#[task(hosts = ..)]`").caused_by(cause);
     let hosts = hosts.iter().map(|host| Host::expand(host).map_err(none));
     Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
 }

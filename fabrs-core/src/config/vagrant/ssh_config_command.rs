@@ -93,8 +93,9 @@ impl SshConfigCommand {
         let mut child = command.spawn().map_err(|source| self.not_started(source))?;
         let group = ProcessGroupGuard::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let unreadable =
-            |source| Error::new(ErrorKind::Local, format!("could not read the output of `{COMMAND}`")).caused_by(source);
+        let unreadable = |source| {
+            Error::new(ErrorKind::Local, format!("could not read the output of `{COMMAND}`")).caused_by(source)
+        };
         let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr)).map_err(unreadable)?;
         let status = child.wait().await.map_err(unreadable)?;
         drop(group);
