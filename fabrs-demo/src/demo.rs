@@ -44,6 +44,16 @@ pub struct DemoBuilder {
 
 impl DemoBuilder {
     /// Sets the login account. `root` is allowed. Defaults to `demo`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fabrs_core::ErrorKind;
+    /// use fabrs_demo::Demo;
+    ///
+    /// let error = Demo::builder(["demo"]).account(Some("not a name")).start().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Usage);
+    /// ```
     pub fn account(mut self, name: Option<&str>) -> Self {
         self.account = name.map(str::to_owned);
         self
@@ -51,6 +61,16 @@ impl DemoBuilder {
 
     /// Sets the program that runs the helper processes. Its `main` must call
     /// [`run_helper`](crate::run_helper). Defaults to the running program.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fabrs_demo::Demo;
+    ///
+    /// let demo = Demo::builder(["demo"]).program("/usr/local/bin/fabrs-demo").start()?;
+    /// assert!(demo.ssh_config().exists());
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
@@ -119,6 +139,17 @@ fn containment_error(failure: StepError) -> Error {
 
 impl Demo {
     /// Returns a builder for hosts with the given names.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fabrs_demo::Demo;
+    ///
+    /// let demo = Demo::builder(["web1", "web2"]).start()?;
+    /// assert_eq!(demo.names().collect::<Vec<_>>(), ["web1", "web2"]);
+    /// assert!(demo.contains(&"deploy@web1".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder<S: Into<String>>(names: impl IntoIterator<Item = S>) -> DemoBuilder {
         DemoBuilder { names: names.into_iter().map(Into::into).collect(), ..DemoBuilder::default() }
     }

@@ -16,7 +16,7 @@ pub struct Breakpoint(PathBuf);
 /// A program paused at a [`Breakpoint`].
 #[derive(Debug)]
 pub struct PausedProgram {
-    gate: PathBuf,
+    path: PathBuf,
     /// Write end of the pipe. The program reads until this end is closed.
     pipe: File,
 }
@@ -40,8 +40,8 @@ impl Breakpoint {
     ///
     /// If the file cannot be written.
     pub fn wrap_program(&self, path: &Path, program: &Path) {
-        let (gate, program) = (self.0.display(), program.display());
-        let text = format!("#!/bin/sh\n/bin/cat '{gate}' >/dev/null 2>&1\nexec '{program}' \"$@\"\n");
+        let (pipe, program) = (self.0.display(), program.display());
+        let text = format!("#!/bin/sh\n/bin/cat '{pipe}' >/dev/null 2>&1\nexec '{program}' \"$@\"\n");
         std::fs::write(path, text).expect("a writable directory");
         std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a writable file");
     }
@@ -57,7 +57,7 @@ impl Breakpoint {
         // A nonblocking open for writing fails until another process reads the pipe (fifo(7)).
         let open = || OpenOptions::new().write(true).custom_flags(nonblocking).open(&self.0).ok();
         let pipe = wait_for("a program reads the pipe", limit, open);
-        PausedProgram { gate: self.0, pipe }
+        PausedProgram { path: self.0, pipe }
     }
 }
 
@@ -68,7 +68,7 @@ impl PausedProgram {
     ///
     /// If the pipe cannot be removed.
     pub fn resume(self) {
-        std::fs::remove_file(self.gate).expect("a writable directory");
+        std::fs::remove_file(self.path).expect("a writable directory");
         drop(self.pipe);
     }
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
-//! | [`Dropbear`] | a real server besides OpenSSH |
+//! | [`Dropbear`] | a real dropbear server on loopback |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
 //! | [`Pty`] | a program on a real terminal, for prompts |

@@ -20,7 +20,7 @@ pub(super) fn contain() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(StepError { step, reason }) => {
-            // The write fails if the program has ended. The message is then lost on purpose.
+            // Fails if the program has ended. Then no process needs the message.
             let _ = send(stdout(), &StartupMessage::Failed { step, reason });
             ExitCode::FAILURE
         }
@@ -55,10 +55,10 @@ fn start() -> Result<(), StepError> {
 /// copy in memory.
 fn open_program() -> io::Result<File> {
     const READ_AND_EXECUTE: u32 = 0o005;
-    let own = "/proc/self/exe";
+    let exe = "/proc/self/exe";
     // `/proc/self/exe` resolves to the mounts of the machine, the path to those of the namespace.
     // The fallback is for a program file deleted after the start.
-    let mut file = File::open(fs::read_link(own)?).or_else(|_| File::open(own))?;
+    let mut file = File::open(fs::read_link(exe)?).or_else(|_| File::open(exe))?;
     if file.metadata()?.mode() & READ_AND_EXECUTE == READ_AND_EXECUTE {
         return Ok(file);
     }

@@ -75,10 +75,10 @@ fn options() -> clap::Command {
 }
 
 fn exec_command(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let one = |id: &str| matches.get_one::<String>(id).map(String::as_str);
-    let name = one("user").unwrap_or("root");
+    let option = |id: &str| matches.get_one::<String>(id).map(String::as_str);
+    let name = option("user").unwrap_or("root");
     let target = PasswdEntry::find(name).ok_or_else(|| format!("unknown user {name}"))?;
-    let gid = match one("group") {
+    let gid = match option("group") {
         Some(group) => find_group_id(group).ok_or_else(|| format!("unknown group {group}"))?,
         None => target.gid,
     };
@@ -102,9 +102,9 @@ fn exec_command(matches: &ArgMatches) -> Result<ExitCode, String> {
     become_user(&target, gid).map_err(|_| format!("{caller} is not in the sudoers file"))?;
     let mut command = if is_shell { shell_command(&target, &words, flag("login"))? } else { program_command(&words)? };
     command.env_clear().envs(environment).envs(variables);
-    let folder = if flag("login") { Some(target.home.as_str()) } else { one("chdir") };
-    if let Some(folder) = folder {
-        command.current_dir(folder);
+    let dir = if flag("login") { Some(target.home.as_str()) } else { option("chdir") };
+    if let Some(dir) = dir {
+        command.current_dir(dir);
     }
     let failure = command.exec();
     Err(format!("unable to execute {}: {failure}", command.get_program().to_string_lossy()))
@@ -158,8 +158,11 @@ fn become_user(target: &PasswdEntry, gid: u32) -> rustix::io::Result<()> {
     // Only root keeps the capabilities for changing the user.
     if !uid.is_root() {
         rustix::thread::clear_ambient_capability_set()?;
-        let none = CapabilitySet::empty();
-        rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+        let empty = CapabilitySet::empty();
+        rustix::thread::set_capabilities(
+            None,
+            CapabilitySets { effective: empty, permitted: empty, inheritable: empty },
+        )?;
     }
     Ok(())
 }
@@ -168,11 +171,11 @@ fn program_command(words: &[OsString]) -> Result<Command, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("a command is needed".to_owned()) };
     let shown = program.to_string_lossy();
     let is_path = shown.contains('/');
-    let found = SECURE_PATH.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
+    let found = SECURE_PATH.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.is_file());
     let own = Path::new(BIN).join(program);
     let path = match found {
         _ if is_path => program.into(),
-        // The `sudo` of the machine may be mounted over, or be missing.
+        // The replacement comes first: the machine's `sudo` fails inside a host, or is missing.
         _ if own.is_file() => own,
         Some(path) => path,
         None => return Err(format!("{shown}: command not found")),

@@ -1,7 +1,7 @@
 //! Runner for the `fab` binary.
 
-mod checks;
 mod environment;
+mod expectations;
 mod output;
 mod runner;
 mod running;

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checks::{Expectation, OutputStream};
 use super::environment;
+use super::expectations::{Expectation, OutputStream};
 use super::output::FabOutput;
 use super::running::RunningFab;
 use super::setup::{RunSetup, Stdin};

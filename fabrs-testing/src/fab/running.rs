@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::checks::differences;
+use super::expectations::differences;
 use super::output::FabOutput;
 use super::setup::{RunSetup, Stdin};
 use crate::pty::exit_code;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::checks::Expectation;
+use super::expectations::Expectation;
 
 /// The stdin of the program.
 #[derive(Debug, Clone)]
