@@ -1,7 +1,7 @@
 //! "Did you mean" suggestions for unknown keys.
 
 /// Returns a hint for an unknown word: the most similar known word, if any, and all known words.
-pub(crate) fn hint(written: &str, known: &[&str]) -> String {
+pub(crate) fn unknown_name_hint(written: &str, known: &[&str]) -> String {
     let all = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     match did_you_mean(written, known) {
         Some(word) => format!("did you mean `{word}`? (known keys: {all})"),

@@ -60,7 +60,10 @@ impl ArgAttr {
             ("default", Meta::NameValue(pair)) => self.default = Some(pair.value.clone()),
             ("default", _) => return Err(syn::Error::new_spanned(meta, "write `default = …`, with any expression")),
             (unknown, _) => {
-                let text = format!("unknown key `{unknown}` in `#[arg(…)]`: {}", did_you_mean::hint(unknown, &KEYS));
+                let text = format!(
+                    "unknown key `{unknown}` in `#[arg(…)]`: {}",
+                    did_you_mean::unknown_name_hint(unknown, &KEYS)
+                );
                 return Err(syn::Error::new_spanned(meta.path(), text));
             }
         }

@@ -73,7 +73,10 @@ impl TaskAttr {
             "name" => self.name = Some(task_name(meta, "name = \"build-docs\"")?),
             "alias" => self.aliases.push(task_name(meta, "alias = \"d\"")?),
             unknown => {
-                let text = format!("unknown key `{unknown}` in `#[task(…)]`: {}", did_you_mean::hint(unknown, &KEYS));
+                let text = format!(
+                    "unknown key `{unknown}` in `#[task(…)]`: {}",
+                    did_you_mean::unknown_name_hint(unknown, &KEYS)
+                );
                 return Err(syn::Error::new_spanned(path, text));
             }
         }
