@@ -1,10 +1,11 @@
-//! Every compile error of the macros and of the shell's types is text for a person, and is reviewed as such.
+//! Compile tests of the macros and of the shell line types.
 //!
-//! One mistake, one error, one file in `ui/fail`, with what the compiler says beside it. After a change of the texts,
-//! `TRYBUILD=overwrite cargo test --test ui` writes them anew.
+//! Each file in `ui/fail` contains a single mistake. The `.stderr` file next to it holds the expected
+//! compile error and is reviewed like documentation. After a change of the messages, run
+//! `TRYBUILD=overwrite cargo test --test ui` to rewrite the files.
 
 #[test]
-fn a_mistake_is_told_once_with_what_to_write_instead_and_what_is_right_compiles() {
+fn each_mistake_has_one_error_and_valid_code_compiles() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
     cases.compile_fail("tests/ui/fail/*.rs");
