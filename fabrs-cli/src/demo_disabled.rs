@@ -15,8 +15,8 @@ pub(crate) fn helper_main() -> Option<ExitCode> {
 /// Returns an error for `@demo`, and `None` for every other name.
 pub(crate) fn hosts_of(name: &str) -> Option<Result<Vec<Host>>> {
     let is_demo = name.split(':').next() == Some("demo");
-    let error = || Error::new(ErrorKind::Usage, "this tool was built without `@demo`");
-    is_demo.then(|| Err(error().hint("a file of that name is `@./demo`; this machine is `@local`")))
+    let error = || Error::new(ErrorKind::Usage, "this tool was built without the `demo` feature");
+    is_demo.then(|| Err(error().hint("use `@./demo` for a host file of this name, or `@local` for this machine")))
 }
 
 /// The demo hosts requested on the command line. Each request is an error in this build.

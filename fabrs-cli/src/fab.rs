@@ -86,14 +86,14 @@ fn leading_options(arguments: &[String], words: &[String]) -> String {
 /// Returns the error for a missing `tasks.rs`, with a hint to run a shell line instead. `options`
 /// are the options of the command line, quoted for a shell.
 fn missing_tasks_error(command_line: &CommandLine, words: &[String], options: &str) -> Error {
-    let error = Error::new(ErrorKind::Usage, "there is no tasks.rs here or in a folder above");
-    let Some(first) = words.first() else { return error.hint("`fab --help` shows what works without one") };
+    let error = Error::new(ErrorKind::Usage, "no tasks.rs in this directory or its parents");
+    let Some(first) = words.first() else { return error.hint("see `fab --help`, or run a shell line: `fab -H HOST -- uname -a`") };
     let config = match Config::find(Path::new("")) {
         Ok(config) => config,
         Err(error) => return error,
     };
     match (config.environment(first), &command_line.shell_line) {
-        (Ok(_), _) => error.hint(format!("a shell line needs none: `fab {options}{first} -- uname -a`")),
+        (Ok(_), _) => error.hint(format!("to run a shell line instead: `fab {options}{first} -- uname -a`")),
         (Err(unknown), Some(_)) => unknown,
         (Err(_), None) if command_line.options.hosts.is_empty() => {
             error.hint(format!("to run a shell line instead: `fab {options}-H HOST -- {first}`"))

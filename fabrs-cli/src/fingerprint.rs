@@ -74,8 +74,8 @@ fn program_digest(file: io::Result<File>) -> Result<String> {
         Ok(digest)
     });
     let digest = read.map_err(|source| {
-        let error = Error::new(ErrorKind::Local, "could not read this program, which an approval is for");
-        error.caused_by(source).hint("approve the run at a terminal, or by `-y`")
+        let error = Error::new(ErrorKind::Local, "could not read this program for the fingerprint");
+        error.caused_by(source).hint("approve the run at a terminal, or with `-y`")
     })?;
     Ok(hex(&digest.finalize()))
 }
@@ -138,7 +138,7 @@ const GENERATED_DIRS: [&str; 5] = [".git", "target", "node_modules", "__pycache_
 fn files_digest(root: &Path) -> Result<String> {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let failed = |source: io::Error| {
-        Error::new(ErrorKind::Local, "could not read the files of the project, which an approval is for")
+        Error::new(ErrorKind::Local, "could not read the files of the project for the fingerprint")
             .caused_by(source)
     };
     let (mut digest, mut read) = (Sha256::new(), 0);

@@ -12,9 +12,9 @@ use crate::arguments::{global_command, task_command};
 /// Returns the general help page of `fab`.
 pub(crate) fn general_page() -> String {
     let mut text = String::from(
-        "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n\n\
+        "Runs tasks from a tasks.rs file, or a shell line, on hosts over SSH.\n\n\
          Usage: fab [OPTIONS] [ENVIRONMENT] TASK [ARGUMENTS] [TASK [ARGUMENTS]]...\n       \
-         fab [OPTIONS] -H HOSTS -- SHELL LINE\n\n",
+         fab [OPTIONS] [ENVIRONMENT] [-H HOSTS] -- SHELL LINE\n\n",
     );
     text.push_str(&options_table(global_command()));
     text.push_str("\nExit codes:\n");
@@ -23,7 +23,7 @@ pub(crate) fn general_page() -> String {
     }
     text.push_str(
         "  128+n  ended by signal n\n\n\
-         With one host, `fab -H HOST -- LINE` returns the line's own status.\n",
+         On a single host, `fab -H HOST -- SHELL LINE` exits with the exit status of the shell line.\n",
     );
     text
 }
@@ -48,7 +48,7 @@ pub(crate) fn task_page(task: &'static Task) -> String {
     }
     let hosts = match task.selection {
         Selection::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
-        Selection::Local => "here; it has no host of its own".to_owned(),
+        Selection::Local => "this machine".to_owned(),
         Selection::Hosts(hosts) => format!("{}, or the hosts of `-H`", hosts.join(", ")),
         Selection::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
         Selection::HostsAndRole(hosts, role) => {
@@ -60,7 +60,7 @@ pub(crate) fn task_page(task: &'static Task) -> String {
         let _ = write!(text, ", {rolling} at a time");
     }
     if task.sudo {
-        text.push_str(", where sudo is tried before the run begins");
+        text.push_str("; sudo is checked before the run");
     }
     let _ = writeln!(text, "\nDefined in: {}:{}", task.file, task.line);
     text
@@ -95,7 +95,7 @@ pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
     let names: Vec<(String, String)> = registry.tasks().iter().map(|task| task_row(task)).collect();
     let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     if names.is_empty() {
-        text.push_str("No tasks: mark functions of tasks.rs with `#[task]`.\n");
+        text.push_str("No tasks: mark functions in tasks.rs with `#[task]`.\n");
     } else {
         text.push_str("Tasks:\n");
     }
@@ -109,7 +109,7 @@ pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
         for environment in environments {
             let mut hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
             if environment.vagrant().is_some_and(<[_]>::is_empty) {
-                hosts.push("the machines of Vagrant".to_owned());
+                hosts.push("all Vagrant machines".to_owned());
             }
             let row = format!("  {:width$}  {}", environment.name(), hosts.join(", "));
             let _ = writeln!(text, "{}", row.trim_end());
@@ -173,8 +173,8 @@ mod tests {
         let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
         assert_eq!(
             task_list(&Registry::new(), &config),
-            "No tasks: mark functions of tasks.rs with `#[task]`.\n\nEnvironments:\n  \
-             vagrant  a, the machines of Vagrant\n  named    web, db\n  live     web1, web2\n"
+            "No tasks: mark functions in tasks.rs with `#[task]`.\n\nEnvironments:\n  \
+             vagrant  a, all Vagrant machines\n  named    web, db\n  live     web1, web2\n"
         );
     }
 }

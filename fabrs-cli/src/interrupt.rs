@@ -113,8 +113,8 @@ impl SignalListener {
         let mut work = std::pin::pin!(work);
         let mut first = None;
         let mut escalation = [
-            (Level::Stop, "stopping: Ctrl-C again kills what is left"),
-            (Level::Kill, "killing: Ctrl-C again ends fab at once"),
+            (Level::Stop, "stopping; press Ctrl-C again to kill the remaining commands"),
+            (Level::Kill, "killing the remaining commands; press Ctrl-C again to end fab at once"),
         ]
         .into_iter();
         loop {

@@ -173,7 +173,7 @@ impl Run {
         tokio::select! {
             approved = self.approve(client) => approved?,
             _ = client.stop().above(Level::Run) => {
-                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before anything was run"));
             }
         }
         let tasks =
@@ -200,7 +200,7 @@ impl Run {
             return Ok(());
         }
         for host in self.inventory.unused_exclusions(selections)? {
-            let text = format!("`-x {host}` leaves nothing out: no such host is selected");
+            let text = format!("`-x {host}` has no effect: the host is not selected");
             sink.event(&Event::Warning { host: None, text: &text });
         }
         Ok(())

@@ -78,12 +78,12 @@ fn list_page(command_line: &CommandLine, registry: &Registry, config: &Config) -
 /// deploy.
 fn check_option_files(settings: &Settings) -> Result<()> {
     if let Some(path) = settings.identities.iter().find(|path| !path.exists()) {
-        let error = Error::new(ErrorKind::Usage, format!("there is no private key `{}`", path.display()));
-        return Err(error.hint("`-i` takes the path of one"));
+        let error = Error::new(ErrorKind::Usage, format!("no private key at `{}`", path.display()));
+        return Err(error.hint("pass the path of a private key: `-i ~/.ssh/id_ed25519`"));
     }
     if let PasswordSource::File(path) = &settings.sudo_password {
         std::fs::File::open(path).map_err(|source| {
-            let text = format!("could not read the file with the sudo password, `{}`", path.display());
+            let text = format!("could not read the sudo password file `{}`", path.display());
             Error::new(ErrorKind::Usage, text).caused_by(source)
         })?;
     }
@@ -118,8 +118,8 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
         }
     }
     if command_line.shell_line.as_ref().is_some_and(|line| line.trim().is_empty()) {
-        let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
-        return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
+        let error = Error::new(ErrorKind::Usage, "missing shell line after `--`");
+        return Err(error.hint("add a shell line: `fab -H HOST -- uname -a`"));
     }
     // Must precede the query of Vagrant, to report a wrong role at once.
     let selections = command_line.selections();
@@ -140,7 +140,7 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
     match guard.block_on(signals.run_until_signal(inventory.prepare(selections))) {
         Ok(prepared) => prepared?,
         Err(interruption) => {
-            let error = Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run");
+            let error = Error::new(ErrorKind::Cancelled, "the run was stopped before anything was run");
             report_error(&error, interruption.code());
             return Ok(interruption.exit_code());
         }

@@ -87,7 +87,7 @@ impl CommandLine {
         }
         let matches = command
             .try_get_matches_from(options)
-            .map_err(|error| usage_error(&error, "`fab --help` lists the options"))?;
+            .map_err(|error| usage_error(&error, "see `fab --help` for all options"))?;
         self.options.merge(&matches);
         Ok(())
     }
@@ -200,17 +200,17 @@ fn takes_next_word(command: &Command, option: &str) -> bool {
 pub(crate) fn unknown_task_error(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
     if environments.contains(&word) {
-        let text = format!("`{word}` is an environment, and does not stand first");
+        let text = format!("`{word}` is an environment and must precede all tasks");
         let error = Error::new(ErrorKind::Usage, text);
-        return error.hint(format!("one environment, then its tasks: `fab {word} TASK...`"));
+        return error.hint(format!("use one environment, followed by its tasks: `fab {word} TASK...`"));
     }
-    let error = Error::new(ErrorKind::Usage, format!("there is no task `{word}`"));
+    let error = Error::new(ErrorKind::Usage, format!("unknown task `{word}`"));
     let dashed = word.replace('_', "-");
     let known = tasks.iter().map(String::as_str).chain(environments.iter().copied());
     match did_you_mean(&dashed, known) {
         Some(near) if environments.contains(&near) => error.hint(format!("did you mean the environment `{near}`?")),
-        Some(near) => error.hint(format!("did you mean `{near}`? there are: {}", tasks.join(", "))),
-        None if tasks.is_empty() => error.hint("there are no tasks: mark functions of tasks.rs with `#[task]`"),
-        None => error.hint(format!("there are: {}", tasks.join(", "))),
+        Some(near) => error.hint(format!("did you mean `{near}`? available tasks: {}", tasks.join(", "))),
+        None if tasks.is_empty() => error.hint("mark functions in tasks.rs with `#[task]`"),
+        None => error.hint(format!("available tasks: {}", tasks.join(", "))),
     }
 }

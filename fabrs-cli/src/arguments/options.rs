@@ -44,9 +44,9 @@ pub(crate) struct GlobalOptions {
 /// Internal value of a `--yes` without a fingerprint. A NUL byte can't be part of an argument.
 const ANY_FINGERPRINT: &str = "\0";
 
-const CONNECTION_HEADING: &str = "Connecting";
-const EXECUTION_HEADING: &str = "Running";
-const OUTPUT_HEADING: &str = "Showing";
+const CONNECTION_HEADING: &str = "Connection options";
+const EXECUTION_HEADING: &str = "Execution options";
+const OUTPUT_HEADING: &str = "Output options";
 
 /// Returns the options of `fab` itself. A task may redefine an option or a letter for itself.
 pub(crate) fn global_arguments() -> Vec<Arg> {
@@ -72,22 +72,22 @@ fn connection_arguments() -> Vec<Arg> {
         value("hosts", "HOSTS", "Run on these hosts: `web1,web[2-4]`, `@FILE`, `@local`, `@demo`; may be repeated")
             .short('H')
             .action(ArgAction::Append),
-        value("exclude-hosts", "HOSTS", "Leave these hosts out, written as for -H; may be repeated")
+        value("exclude-hosts", "HOSTS", "Exclude these hosts, written as for -H; may be repeated")
             .short('x')
             .action(ArgAction::Append),
         value("user", "USER", "Log in as this user").short('u'),
         value("port", "PORT", "Connect to this port").value_parser(value_parser!(u16).range(1..)),
-        value("gateway", "HOST", "Connect through this host; `none` for directly")
+        value("gateway", "HOST", "Connect through this gateway (jump host); `none` connects directly")
             .short('g')
             .value_parser(|text: &str| text.parse::<Gateway>()),
-        value("identity", "FILE", "Offer this private key first; may be repeated")
+        value("identity", "FILE", "Try this private key first; may be repeated")
             .short('i')
             .action(ArgAction::Append)
             .value_parser(value_parser!(PathBuf)),
-        value("ssh-config", "FILE", "Read this ssh config instead of the user's and the system's")
+        value("ssh-config", "FILE", "Read this ssh_config file instead of the user's and the system's")
             .short('S')
             .value_parser(value_parser!(PathBuf)),
-        value("connect-timeout", "SECONDS", "Wait this long for an answer of a host [default: 10, 30 in a login]")
+        value("connect-timeout", "SECONDS", "Fail if a host does not answer within this time [default: 10, 30 during login]")
             .short('t')
             .value_parser(seconds),
     ]
@@ -95,17 +95,17 @@ fn connection_arguments() -> Vec<Arg> {
 
 fn execution_arguments() -> Vec<Arg> {
     vec![
-        value("command-timeout", "SECONDS", "End a command that runs longer").short('T').value_parser(seconds),
-        value("parallel", "N", "Work on at most N hosts at a time [default: 64]")
+        value("command-timeout", "SECONDS", "Stop a command that runs longer than this").short('T').value_parser(seconds),
+        value("parallel", "N", "Run on at most N hosts at once [default: 64]")
             .short('P')
-            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "a whole number above 0 is needed")),
-        switch("serial", "Work on one host after the other"),
-        switch("keep-going", "Go on with the other hosts and tasks after a failure"),
-        switch("skip-bad-hosts", "Leave out hosts that can't be reached, with a warning"),
-        switch("warn-only", "Take a command that fails for a warning").short('w'),
-        switch("wait", "Wait for a lock that another run holds, instead of failing"),
-        switch("dry-run", "Show what would run and where; change nothing").short('n'),
-        value("yes", "FINGERPRINT", "Answer yes to what would be asked, or just to what `-n` has shown")
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "expected a whole number above 0")),
+        switch("serial", "Run on one host at a time"),
+        switch("keep-going", "Continue with other hosts and tasks after a failure"),
+        switch("skip-bad-hosts", "Skip unreachable hosts with a warning"),
+        switch("warn-only", "Report a failed command as a warning").short('w'),
+        switch("wait", "Wait for a lock held by another run instead of failing"),
+        switch("dry-run", "Print commands and changes without executing them").short('n'),
+        value("yes", "FINGERPRINT", "Answer yes to all confirmations, or only for the plan with the fingerprint printed by -n")
             .short('y')
             .num_args(0..=1)
             .require_equals(true)
@@ -115,31 +115,31 @@ fn execution_arguments() -> Vec<Arg> {
                 _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                     Ok(Confirmation::Fingerprint(text.to_ascii_lowercase()))
                 }
-                _ => Err("it is `--yes`, or `--yes=` and the 16 digits that `-n` shows"),
+                _ => Err("expected `--yes`, or `--yes=` with the 16 hexadecimal digits printed by `-n`"),
             }),
-        switch("no-input", "Never ask: a question is an error"),
-        value("password-file", "FILE", "Give sudo the password in the first line of this file")
+        switch("no-input", "Never prompt: use defaults, or fail if a prompt has no default"),
+        value("password-file", "FILE", "Read the sudo password from the first line of this file")
             .value_parser(value_parser!(PathBuf)),
-        value("password-command", "LINE", "Give sudo the password that this line prints on this machine"),
+        value("password-command", "COMMAND", "Read the sudo password from the output of this local command"),
     ]
 }
 
 fn output_arguments() -> Vec<Arg> {
     vec![
-        switch("list", "List the tasks").short('l'),
-        switch("echo", "Show each command before it runs").short('e'),
-        value("diff", "WHICH", "Show what changes in files that are put: those that everybody may read, or `all`")
+        switch("list", "List the tasks and environments").short('l'),
+        switch("echo", "Print each command before it runs").short('e'),
+        value("diff", "FILES", "Print diffs of changed files: only files readable by every user, or `all`")
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("")
             .value_parser(|text: &str| match text {
                 "" => Ok(DiffMode::Readable),
                 "all" => Ok(DiffMode::All),
-                _ => Err("it is `--diff`, or `--diff=all`"),
+                _ => Err("expected `--diff` or `--diff=all`"),
             }),
-        switch("json", "Print each event as a line of JSON; with --list, the tasks"),
-        switch("help", "Show this help, or that of a task").short('h'),
-        switch("version", "Show the version").short('V'),
+        switch("json", "Print events as JSON lines; with --list, print the tasks as JSON"),
+        switch("help", "Print this help, or the help of a task").short('h'),
+        switch("version", "Print the version").short('V'),
     ]
 }
 
@@ -155,7 +155,7 @@ pub(super) fn bare_command(name: impl Into<clap::builder::Str>) -> Command {
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.filter(|duration| !duration.is_zero()).ok_or("a number of seconds above 0 is needed")
+    duration.filter(|duration| !duration.is_zero()).ok_or("expected a number of seconds above 0")
 }
 
 impl GlobalOptions {

@@ -66,7 +66,7 @@ pub(super) fn parse_task_arguments(
     positionals: &[(&'static Param, String)],
     global_options: &mut GlobalOptions,
 ) -> Result<RawArgs> {
-    let hint = format!("`fab --help {}` shows what it takes", task.shown_name());
+    let hint = format!("see `fab --help {}` for its arguments", task.shown_name());
     let matches = task_command(task).try_get_matches_from(options).map_err(|error| usage_error(&error, &hint))?;
     global_options.merge(&matches);
     let mut args = RawArgs::new(task);

@@ -9,7 +9,7 @@ pub(super) fn usage_error(error: &clap::Error, default_hint: &str) -> Error {
     let reason = std::error::Error::source(error).map(ToString::to_string);
     let message = match (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue), reason) {
         (Some(option), None, _) if error.kind() == clap::error::ErrorKind::UnknownArgument => {
-            format!("there is no option `{option}`")
+            format!("unknown option `{option}`")
         }
         (Some(option), Some(value), Some(reason)) => format!("invalid value `{value}` for `{option}`: {reason}"),
         _ => {

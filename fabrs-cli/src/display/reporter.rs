@@ -73,7 +73,7 @@ impl Reporter {
             self.sink = Arc::clone(&capture) as Arc<dyn Sink>;
             self.capture = Some(capture);
         } else {
-            let text = "the text that tasks print is not redacted: it could not be captured";
+            let text = "text printed by tasks is not redacted, because it could not be captured";
             self.sink.event(&Event::Warning { host: None, text });
         }
         self

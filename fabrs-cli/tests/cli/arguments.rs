@@ -48,7 +48,7 @@ fn an_option_may_be_typed_with_underscores() {
     shop().args(["--dry_run", "-H", "web1", "hello"]).stderr_contains("[web1] would run: echo hello\n").run();
     refused(
         &["deploy", "t", "--fail_at", "web9"],
-        "error: there is no option `--fail_at`\nhint: did you mean `--fail-on`?",
+        "error: unknown option `--fail_at`\nhint: did you mean `--fail-on`?",
     );
 }
 
@@ -76,20 +76,20 @@ fn a_value_of_another_type_is_named_with_its_option_and_the_type() {
 #[test]
 fn an_argument_that_is_missing_is_named() {
     let block =
-        "error: `tell` did not receive required positional arguments: 'a'\nhint: `fab --help tell` shows what it takes";
+        "error: `tell` did not receive required positional arguments: 'a'\nhint: see `fab --help tell` for its arguments";
     refused(&["tell"], block);
     refused(&["tell", "-v", "--b", "3"], block);
     refused(
         &["collect", "--file"],
         "error: a value is required for `--file <FILE>` but none was supplied\n\
-         hint: `fab --help collect` shows what it takes",
+         hint: see `fab --help collect` for its arguments",
     );
 }
 
 #[test]
 fn an_option_that_is_not_there_is_named_with_the_nearest() {
-    refused(&["tell", "x", "--no-colour"], "error: there is no option `--no-colour`\nhint: did you mean `--no-color`?");
-    refused(&["tell", "x", "--zzz"], "error: there is no option `--zzz`\nhint: `fab --help tell` shows what it takes");
+    refused(&["tell", "x", "--no-colour"], "error: unknown option `--no-colour`\nhint: did you mean `--no-color`?");
+    refused(&["tell", "x", "--zzz"], "error: unknown option `--zzz`\nhint: see `fab --help tell` for its arguments");
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
         .arg("deplyo")
         .code(2)
         .stdout("")
-        .stderr_contains("error: there is no task `deplyo`\nhint: did you mean `deploy`?")
-        .stderr_contains("there are: announce, answers, asks, backup, ")
+        .stderr_contains("error: unknown task `deplyo`\nhint: did you mean `deploy`?")
+        .stderr_contains("available tasks: announce, answers, asks, backup, ")
         .run();
-    let near = "error: there is no task `lvie`\nhint: did you mean the environment `live`?\n";
+    let near = "error: unknown task `lvie`\nhint: did you mean the environment `live`?\n";
     shop().arg("lvie").code(2).stderr(near).run();
-    let second = "error: `live` is an environment, and does not stand first\n\
-                  hint: one environment, then its tasks: `fab live TASK...`\n";
+    let second = "error: `live` is an environment and must precede all tasks\n\
+                  hint: use one environment, followed by its tasks: `fab live TASK...`\n";
     shop().args(["hello", "live"]).code(2).stderr(second).run();
 }
 
@@ -144,7 +144,7 @@ Options:
   -v, --verbose   Tells more.
       --no-color  Tells it in colour.
 
-Runs on: here; it has no host of its own
+Runs on: this machine
 Defined in: {}
 ",
         place_of("async fn tell(")

@@ -121,7 +121,7 @@ fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
     case(
         live,
         &["stagin", "deploy"],
-        "error: there is no task `stagin`\nhint: did you mean the environment `staging`?\n",
+        "error: unknown task `stagin`\nhint: did you mean the environment `staging`?\n",
     );
     case(
         "[env.staging",

@@ -120,7 +120,7 @@ fn a_task_whose_reader_goes_away_goes_on_to_its_end() {
 fn pages_may_be_cut_short() {
     let text = r#"{ "$FAB" --help; echo "code $?" >&2; } | head -1; { "$FAB" --list; echo "code $?" >&2; } | :"#;
     let sshd = fleet();
-    let page = "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n";
+    let page = "Runs tasks from a tasks.rs file, or a shell line, on hosts over SSH.\n";
     script(&sshd, text).stdout(page).stderr("code 0\ncode 0\n").run();
 }
 

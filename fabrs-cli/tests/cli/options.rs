@@ -24,7 +24,7 @@ fn differences_are_of_files_that_everybody_may_read_or_of_all() {
     assert!(made.contains("[web1] +port = 80\n") && made.contains(": written\n"), "{made}");
     assert!(run(&["--diff"]).contains("site.conf: the same content\n"));
     let ran = knowing(shop(), &sshd).args(["--diff=some", "-H", "web1", "hello"]).code(2).run();
-    assert!(ran.stderr.contains("it is `--diff`, or `--diff=all`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("expected `--diff` or `--diff=all`"), "{}", ran.stderr);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn switches_may_be_joined_and_options_stand_anywhere_before_the_line() {
 fn a_key_that_is_not_there_is_told_before_anything_is_connected_to() {
     let silent = Proxy::silent();
     let run = fab().args(["-i", "/no/such/key", "-H", &silent.addr().to_string(), "--", "true"]);
-    let error = "error: there is no private key `/no/such/key`\nhint: `-i` takes the path of one\n";
+    let error = "error: no private key at `/no/such/key`\nhint: pass the path of a private key: `-i ~/.ssh/id_ed25519`\n";
     run.code(2).stdout("").stderr(error).run();
     assert_eq!(silent.accepted(), 0);
 }

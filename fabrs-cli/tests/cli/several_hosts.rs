@@ -41,7 +41,7 @@ fn ranges_stand_for_their_hosts_and_excluded_ones_are_left_out() {
     knowing(fab, &sshd)
         .args(["-H", "@hosts.txt,web[2-3]", "--serial", "-x", "@out.txt", "-x", "web[3,9]", "--", "echo x"])
         .stdout("[db1] x\n[web2] x\n")
-        .stderr("warning: `-x web9` leaves nothing out: no such host is selected\necho x: 2 ok\n")
+        .stderr("warning: `-x web9` has no effect: the host is not selected\necho x: 2 ok\n")
         .run();
 }
 

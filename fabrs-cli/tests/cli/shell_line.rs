@@ -51,7 +51,7 @@ fn words_are_one_line_as_ssh_joins_them() {
 #[test]
 fn a_line_of_blanks_is_refused() {
     let sshd = Sshd::start();
-    let block = "error: there is no line after `--`\nhint: `fab -H HOST -- uname -a` runs one\n";
+    let block = "error: missing shell line after `--`\nhint: add a shell line: `fab -H HOST -- uname -a`\n";
     fab().on(&sshd).args(["--"]).code(2).stdout("").stderr(block).run();
     fab().on(&sshd).args(["--", " "]).code(2).stderr(block).run();
     assert!(!sshd.log().contains("Accepted"), "{}", sshd.log());

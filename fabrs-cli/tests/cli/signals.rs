@@ -28,7 +28,7 @@ fn the_first_ends_what_runs_on_all_hosts_and_the_summary_names_them() {
     gone(&nap);
     let end = "nap: 4 cancelled (web1, web2, web3, db1)\nhello: 4 not started (web1, web2, web3, db1)\n";
     assert!(ran.stderr.ends_with(end), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\nstopping: Ctrl-C again kills what is left\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nstopping; press Ctrl-C again to kill the remaining commands\n"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("error:") && !ran.stderr.contains("may still be running"), "{}", ran.stderr);
     assert_eq!(sshd.session_processes(), Vec::<Process>::new());
 }
@@ -56,7 +56,7 @@ fn a_line_is_ended_with_all_it_started() {
         running.interrupt();
         let ran = running.wait();
         gone(&nap);
-        assert!(ran.stderr.starts_with("stopping: Ctrl-C again kills what is left\n"), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("stopping; press Ctrl-C again to kill the remaining commands\n"), "{}", ran.stderr);
     }
 }
 
@@ -67,7 +67,7 @@ fn the_second_kills_what_does_not_listen() {
     let running = knowing(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] deaf\n", LIMIT);
     running.interrupt();
-    running.wait_for_stderr("stopping: Ctrl-C again kills what is left\n", LIMIT);
+    running.wait_for_stderr("stopping; press Ctrl-C again to kill the remaining commands\n", LIMIT);
     running.interrupt();
     let ran = running.wait();
     gone(&nap);

@@ -124,7 +124,7 @@ fn ctrl_c_stops_and_ctrl_c_again_kills() {
         fab.expect("\u{1b}[0m deaf\r\n", LIMIT);
     }
     fab.send("\x03");
-    fab.expect("stopping: Ctrl-C again kills what is left", LIMIT);
+    fab.expect("stopping; press Ctrl-C again to kill the remaining commands", LIMIT);
     fab.send("\x03");
     assert_eq!(fab.wait(LIMIT), 130);
     assert!(fab.screen().contains("\r\ndeaf: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());

@@ -198,7 +198,7 @@ fn an_interrupt_ends_a_vagrant_that_hangs_with_all_that_it_started() {
     wait_until("Vagrant hangs", LIMIT, || dir.join("hanging").exists());
     running.interrupt();
     let ran = running.wait();
-    assert_eq!(ran.stderr, "error: the run was stopped, nothing was run\n");
+    assert_eq!(ran.stderr, "error: the run was stopped before anything was run\n");
     wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }
 

@@ -91,7 +91,7 @@ impl RawArgs {
         let list: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         let task = self.task.shown_name();
         let text = format!("`{task}` did not receive required positional arguments: {}", list.join(", "));
-        Error::new(ErrorKind::Usage, text).hint(format!("`fab --help {task}` shows what it takes"))
+        Error::new(ErrorKind::Usage, text).hint(format!("see `fab --help {task}` for its arguments"))
     }
 
     fn read<T: FromArg>(&self, name: &str, text: &str) -> Result<T> {
