@@ -87,7 +87,9 @@ fn leading_options(arguments: &[String], words: &[String]) -> String {
 /// are the options of the command line, quoted for a shell.
 fn missing_tasks_error(command_line: &CommandLine, words: &[String], options: &str) -> Error {
     let error = Error::new(ErrorKind::Usage, "no tasks.rs in this directory or its parents");
-    let Some(first) = words.first() else { return error.hint("see `fab --help`, or run a shell line: `fab -H HOST -- uname -a`") };
+    let Some(first) = words.first() else {
+        return error.hint("see `fab --help`, or run a shell line: `fab -H HOST -- uname -a`");
+    };
     let config = match Config::find(Path::new("")) {
         Ok(config) => config,
         Err(error) => return error,

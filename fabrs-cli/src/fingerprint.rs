@@ -138,8 +138,7 @@ const GENERATED_DIRS: [&str; 5] = [".git", "target", "node_modules", "__pycache_
 fn files_digest(root: &Path) -> Result<String> {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let failed = |source: io::Error| {
-        Error::new(ErrorKind::Local, "could not read the files of the project for the fingerprint")
-            .caused_by(source)
+        Error::new(ErrorKind::Local, "could not read the files of the project for the fingerprint").caused_by(source)
     };
     let (mut digest, mut read) = (Sha256::new(), 0);
     let is_part = |entry: &DirEntry| !GENERATED_DIRS.iter().any(|name| entry.file_name() == *name);

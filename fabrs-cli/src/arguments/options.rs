@@ -87,15 +87,21 @@ fn connection_arguments() -> Vec<Arg> {
         value("ssh-config", "FILE", "Read this ssh_config file instead of the user's and the system's")
             .short('S')
             .value_parser(value_parser!(PathBuf)),
-        value("connect-timeout", "SECONDS", "Fail if a host does not answer within this time [default: 10, 30 during login]")
-            .short('t')
-            .value_parser(seconds),
+        value(
+            "connect-timeout",
+            "SECONDS",
+            "Fail if a host does not answer within this time [default: 10, 30 during login]",
+        )
+        .short('t')
+        .value_parser(seconds),
     ]
 }
 
 fn execution_arguments() -> Vec<Arg> {
     vec![
-        value("command-timeout", "SECONDS", "Stop a command that runs longer than this").short('T').value_parser(seconds),
+        value("command-timeout", "SECONDS", "Stop a command that runs longer than this")
+            .short('T')
+            .value_parser(seconds),
         value("parallel", "N", "Run on at most N hosts at once [default: 64]")
             .short('P')
             .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "expected a whole number above 0")),
@@ -105,18 +111,22 @@ fn execution_arguments() -> Vec<Arg> {
         switch("warn-only", "Report a failed command as a warning").short('w'),
         switch("wait", "Wait for a lock held by another run instead of failing"),
         switch("dry-run", "Print commands and changes without executing them").short('n'),
-        value("yes", "FINGERPRINT", "Answer yes to all confirmations, or only for the plan with the fingerprint printed by -n")
-            .short('y')
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value(ANY_FINGERPRINT)
-            .value_parser(|text: &str| match text {
-                ANY_FINGERPRINT => Ok(Confirmation::AssumeYes),
-                _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                    Ok(Confirmation::Fingerprint(text.to_ascii_lowercase()))
-                }
-                _ => Err("expected `--yes`, or `--yes=` with the 16 hexadecimal digits printed by `-n`"),
-            }),
+        value(
+            "yes",
+            "FINGERPRINT",
+            "Answer yes to all confirmations, or only for the plan with the fingerprint printed by -n",
+        )
+        .short('y')
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(ANY_FINGERPRINT)
+        .value_parser(|text: &str| match text {
+            ANY_FINGERPRINT => Ok(Confirmation::AssumeYes),
+            _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Ok(Confirmation::Fingerprint(text.to_ascii_lowercase()))
+            }
+            _ => Err("expected `--yes`, or `--yes=` with the 16 hexadecimal digits printed by `-n`"),
+        }),
         switch("no-input", "Never prompt: use defaults, or fail if a prompt has no default"),
         value("password-file", "FILE", "Read the sudo password from the first line of this file")
             .value_parser(value_parser!(PathBuf)),

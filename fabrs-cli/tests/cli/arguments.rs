@@ -1,59 +1,59 @@
 //! What a task takes from the command line, its help page, and the list of all tasks.
 
-use crate::fixtures::{fab, place_of, shop};
+use crate::fixtures::{fab, location_of, shop};
 
 /// What `tell` prints of what it was given.
 #[track_caller]
-fn tells(arguments: &[&str], expected: &str) {
+fn assert_tell(arguments: &[&str], expected: &str) {
     shop().arg("tell").args(arguments).stdout(format!("[local] {expected}\n")).run();
 }
 
 #[track_caller]
-fn collects(arguments: &[&str], expected: &str) {
+fn assert_collect(arguments: &[&str], expected: &str) {
     shop().arg("collect").args(arguments).stdout(format!("[local] {expected}\n")).run();
 }
 
 #[track_caller]
-fn refused(arguments: &[&str], block: &str) {
+fn assert_usage_error(arguments: &[&str], block: &str) {
     shop().args(arguments).code(2).stdout("").stderr(format!("{block}\n")).run();
 }
 
 #[test]
-fn positions_options_switches_and_defaults() {
-    tells(&["x", "--b", "5", "-v", "--no-color"], "a=x b=5 verbose=true color=false");
-    tells(&["--a", "x"], "a=x b=1 verbose=false color=true");
-    tells(&["x", "--b=-5", "--verbose", "--color"], "a=x b=-5 verbose=true color=true");
-    tells(&["-v", "--b", "7", "x"], "a=x b=7 verbose=true color=true");
-    tells(&["x", "--b", "-3", "--no-color", "--color"], "a=x b=-3 verbose=false color=true");
-    tells(&["--a=-x y"], "a=-x y b=1 verbose=false color=true");
-    tells(&["", "--b", "2", "--b", "3"], "a= b=3 verbose=false color=true");
+fn positionals_options_flags_and_defaults() {
+    assert_tell(&["x", "--b", "5", "-v", "--no-color"], "a=x b=5 verbose=true color=false");
+    assert_tell(&["--a", "x"], "a=x b=1 verbose=false color=true");
+    assert_tell(&["x", "--b=-5", "--verbose", "--color"], "a=x b=-5 verbose=true color=true");
+    assert_tell(&["-v", "--b", "7", "x"], "a=x b=7 verbose=true color=true");
+    assert_tell(&["x", "--b", "-3", "--no-color", "--color"], "a=x b=-3 verbose=false color=true");
+    assert_tell(&["--a=-x y"], "a=-x y b=1 verbose=false color=true");
+    assert_tell(&["", "--b", "2", "--b", "3"], "a= b=3 verbose=false color=true");
 }
 
 #[test]
-fn options_that_may_be_left_out_repeated_and_of_types_of_the_users_own() {
-    collects(&[], "/ / /");
-    collects(&["--name", "x y"], "x y / / /");
-    collects(&["--file", "a", "-f", "b c", "-fd"], "/ a b c d / /");
-    collects(&["--level", "high", "--factor", "-1.5"], "/ / 2 / -1.5");
-    collects(&["--level=low", "--factor=1e3"], "/ / 1 / 1000");
+fn optional_repeated_and_custom_typed_options() {
+    assert_collect(&[], "/ / /");
+    assert_collect(&["--name", "x y"], "x y / / /");
+    assert_collect(&["--file", "a", "-f", "b c", "-fd"], "/ a b c d / /");
+    assert_collect(&["--level", "high", "--factor", "-1.5"], "/ / 2 / -1.5");
+    assert_collect(&["--level=low", "--factor=1e3"], "/ / 1 / 1000");
 }
 
 #[test]
-fn an_option_may_be_typed_with_underscores() {
+fn option_names_accept_underscores() {
     for option in [&["--fail-on", "web9"][..], &["--fail_on", "web9"], &["--fail_on=web9"], &["--fail-on=web9"]] {
         let run = shop().args(["-n", "-H", "web1", "deploy", "t_1"]).args(option);
         run.stderr_contains("[web1] would run: echo t_1 on web1\n").run();
     }
-    tells(&["x", "--no_color"], "a=x b=1 verbose=false color=false");
+    assert_tell(&["x", "--no_color"], "a=x b=1 verbose=false color=false");
     shop().args(["--dry_run", "-H", "web1", "hello"]).stderr_contains("[web1] would run: echo hello\n").run();
-    refused(
+    assert_usage_error(
         &["deploy", "t", "--fail_at", "web9"],
         "error: unknown option `--fail_at`\nhint: did you mean `--fail-on`?",
     );
 }
 
 #[test]
-fn several_tasks_each_take_their_own() {
+fn each_task_takes_its_own_arguments() {
     let expected =
         "[local] a=x b=2 verbose=false color=true\n[local] / f / /\n[local] a=y b=1 verbose=true color=true\n";
     shop()
@@ -64,22 +64,21 @@ fn several_tasks_each_take_their_own() {
 }
 
 #[test]
-fn a_value_of_another_type_is_named_with_its_option_and_the_type() {
-    refused(&["tell", "x", "--b", "five"], "error: `tell`: `--b five` is not a whole number");
-    refused(
+fn a_value_of_the_wrong_type_is_an_error_with_option_and_type() {
+    assert_usage_error(&["tell", "x", "--b", "five"], "error: `tell`: `--b five` is not a whole number");
+    assert_usage_error(
         &["collect", "--level", "mid"],
         "error: `collect`: `--level mid` is not a value of type `Level`\n  caused by: a level is `low` or `high`",
     );
-    refused(&["collect", "--factor", "half"], "error: `collect`: `--factor half` is not a number");
+    assert_usage_error(&["collect", "--factor", "half"], "error: `collect`: `--factor half` is not a number");
 }
 
 #[test]
-fn an_argument_that_is_missing_is_named() {
-    let block =
-        "error: `tell` did not receive required positional arguments: 'a'\nhint: see `fab --help tell` for its arguments";
-    refused(&["tell"], block);
-    refused(&["tell", "-v", "--b", "3"], block);
-    refused(
+fn a_missing_argument_is_an_error_with_its_name() {
+    let block = "error: `tell` did not receive required positional arguments: 'a'\nhint: see `fab --help tell` for its arguments";
+    assert_usage_error(&["tell"], block);
+    assert_usage_error(&["tell", "-v", "--b", "3"], block);
+    assert_usage_error(
         &["collect", "--file"],
         "error: a value is required for `--file <FILE>` but none was supplied\n\
          hint: see `fab --help collect` for its arguments",
@@ -87,13 +86,19 @@ fn an_argument_that_is_missing_is_named() {
 }
 
 #[test]
-fn an_option_that_is_not_there_is_named_with_the_nearest() {
-    refused(&["tell", "x", "--no-colour"], "error: unknown option `--no-colour`\nhint: did you mean `--no-color`?");
-    refused(&["tell", "x", "--zzz"], "error: unknown option `--zzz`\nhint: see `fab --help tell` for its arguments");
+fn an_unknown_option_is_an_error_with_a_suggestion() {
+    assert_usage_error(
+        &["tell", "x", "--no-colour"],
+        "error: unknown option `--no-colour`\nhint: did you mean `--no-color`?",
+    );
+    assert_usage_error(
+        &["tell", "x", "--zzz"],
+        "error: unknown option `--zzz`\nhint: see `fab --help tell` for its arguments",
+    );
 }
 
 #[test]
-fn nothing_runs_where_the_last_of_several_is_wrong() {
+fn no_task_runs_if_the_last_one_is_invalid() {
     for last in [&["tell", "--b", "1"][..], &["tell", "x", "--b", "five"], &["no-such-task"], &["hello", "--zzz"]] {
         let run = shop();
         let made = run.dir().join("made");
@@ -103,7 +108,7 @@ fn nothing_runs_where_the_last_of_several_is_wrong() {
 }
 
 #[test]
-fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
+fn an_unknown_task_is_an_error_with_a_suggestion_and_all_tasks() {
     shop()
         .arg("deplyo")
         .code(2)
@@ -119,7 +124,7 @@ fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
 }
 
 #[test]
-fn names_may_be_typed_with_underscores_and_by_their_alias() {
+fn task_names_accept_underscores_and_aliases() {
     for name in ["fail-on", "fail_on"] {
         shop().args(["-H", "web1", "-n", name, "x"]).stderr_contains("fail-on: 1 ok\n").run();
     }
@@ -129,11 +134,11 @@ fn names_may_be_typed_with_underscores_and_by_their_alias() {
 }
 
 #[test]
-fn the_help_of_a_task_says_all_of_it_and_runs_nothing() {
+fn the_help_of_a_task_is_complete_and_runs_nothing() {
     let page = format!(
         "Tells what it was given.
 
-All that a person can type is told again, one thing a line:
+All that a person can type is without_times again, one thing a line:
     a=x b=1
 
 Usage: fab [OPTIONS] tell A [--b B] [--verbose] [--no-color]
@@ -147,7 +152,7 @@ Options:
 Runs on: this machine
 Defined in: {}
 ",
-        place_of("async fn tell(")
+        location_of("async fn tell(")
     );
     for words in [&["--help", "tell"][..], &["tell", "--help"], &["-h", "tell"], &["tell", "x", "-h"]] {
         shop().args(words).stdout(page.clone()).stderr("").run();

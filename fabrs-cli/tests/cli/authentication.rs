@@ -6,9 +6,9 @@ use fabrs_testing::{Account, Capability, Fab, FabOutput, Key, KeyType, Sshd};
 
 use crate::fixtures::{Marker, fab, marker_file};
 
-/// Runs a line that would leave a file, expects that it does not, and returns what is told instead.
+/// Runs a line that would leave a file, expects that it does not, and returns what is without_times instead.
 #[track_caller]
-fn refused(run: Fab, sshd: &Sshd) -> FabOutput {
+fn rejected_login(run: Fab, sshd: &Sshd) -> FabOutput {
     let marker: Marker = marker_file(sshd);
     let ran = run.args(["--", &marker.line()]).code(5).stdout("").own_session().run();
     assert!(!marker.exists(), "{}", ran.stderr);
@@ -16,10 +16,10 @@ fn refused(run: Fab, sshd: &Sshd) -> FabOutput {
 }
 
 #[test]
-fn a_host_key_that_is_not_known_is_shown_with_the_ways_to_accept_it() {
+fn an_unknown_host_key_is_an_error_with_its_fingerprint_and_a_hint() {
     let sshd = Sshd::start();
-    fs::write(sshd.known_hosts(), "").expect("the file is ours");
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    fs::write(sshd.known_hosts(), "").expect("the test owns the file");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     // With `yes`, `ssh` would refuse the key too.
     for (strict, option) in [("yes", "-o StrictHostKeyChecking=ask "), ("ask", "")] {
         let config = config.replace("StrictHostKeyChecking yes", &format!("StrictHostKeyChecking {strict}"));
@@ -29,19 +29,19 @@ fn a_host_key_that_is_not_known_is_shown_with_the_ways_to_accept_it() {
              hint: compare the fingerprint, then connect once with `ssh {option}-F config host`, or set `StrictHostKeyChecking accept-new`\n",
             sshd.host_keys()[0].fingerprint()
         );
-        assert_eq!(refused(run, &sshd).stderr, block);
+        assert_eq!(rejected_login(run, &sshd).stderr, block);
     }
 }
 
 #[test]
 fn the_ssh_command_of_a_hint_has_the_options_of_the_run() {
     let sshd = Sshd::start();
-    fs::write(sshd.known_hosts(), "").expect("the file is ours");
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    fs::write(sshd.known_hosts(), "").expect("the test owns the file");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let port = sshd.port().to_string();
     let run = fab().project(&[("my config", &config)]).args(["-S", "my config", "-H", "host"]);
     let run = run.args(["--port", &port, "-u", sshd.user()]).arg("-i").arg(sshd.identity());
-    let stderr = refused(run, &sshd).stderr;
+    let stderr = rejected_login(run, &sshd).stderr;
     let hint = stderr.split_once("connect once with `").and_then(|(_, rest)| rest.split_once('`'));
     let command = hint.map(|(command, _)| command).unwrap_or_default();
     let (identity, user) = (sshd.identity().display().to_string(), sshd.user());
@@ -49,10 +49,10 @@ fn the_ssh_command_of_a_hint_has_the_options_of_the_run() {
 }
 
 #[test]
-fn a_new_key_is_recorded_once_where_that_is_allowed() {
+fn accept_new_records_a_host_key_once() {
     let sshd = Sshd::start();
-    fs::write(sshd.known_hosts(), "").expect("the file is ours");
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    fs::write(sshd.known_hosts(), "").expect("the test owns the file");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let config = config.replace("StrictHostKeyChecking yes", "StrictHostKeyChecking accept-new");
     let run = || fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host", "--", "echo in"]);
     let file = sshd.known_hosts();
@@ -69,8 +69,8 @@ fn a_new_key_is_recorded_once_where_that_is_allowed() {
 fn a_changed_host_key_is_refused_with_file_and_line() {
     let mut sshd = Sshd::start();
     let file = sshd.known_hosts();
-    let known = fs::read_to_string(&file).expect("the file is ours");
-    fs::write(&file, format!("# the fleet\n\n{known}")).expect("the file is ours");
+    let known = fs::read_to_string(&file).expect("the test owns the file");
+    fs::write(&file, format!("# the fleet\n\n{known}")).expect("the test owns the file");
     sshd.rotate_host_key();
     let block = format!(
         "error: host: the host's ssh-ed25519 key has changed\n  \
@@ -80,7 +80,7 @@ fn a_changed_host_key_is_refused_with_file_and_line() {
         sshd.host_keys()[0].fingerprint(),
         sshd.port()
     );
-    assert_eq!(refused(fab().on(&sshd), &sshd).stderr, block);
+    assert_eq!(rejected_login(fab().on(&sshd), &sshd).stderr, block);
 }
 
 #[test]
@@ -88,19 +88,19 @@ fn a_revoked_host_key_is_refused() {
     let sshd = Sshd::start();
     let file = sshd.known_hosts();
     let key = sshd.host_keys()[0].public();
-    fs::write(&file, format!("@revoked * {key}\n")).expect("the file is ours");
-    let stderr = refused(fab().on(&sshd), &sshd).stderr;
+    fs::write(&file, format!("@revoked * {key}\n")).expect("the test owns the file");
+    let stderr = rejected_login(fab().on(&sshd), &sshd).stderr;
     let start =
         format!("error: host: the host's ssh-ed25519 key is revoked\n  caused by: revoked in {}:1", file.display());
     assert!(stderr.starts_with(&start), "{stderr}");
 }
 
 #[test]
-fn a_refused_login_names_what_was_tried_and_what_the_server_takes() {
+fn a_rejected_login_names_the_tried_keys_and_accepted_methods() {
     let sshd = Sshd::start();
     let run = fab();
     let other = Key::generate(run.dir().join("other"), KeyType::Ed25519, "");
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let config = config.replace(&sshd.identity().display().to_string(), &other.path().display().to_string());
     let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     let block = format!(
@@ -110,31 +110,31 @@ fn a_refused_login_names_what_was_tried_and_what_the_server_takes() {
         sshd.user(),
         other.path().display()
     );
-    assert_eq!(refused(run, &sshd).stderr, block);
+    assert_eq!(rejected_login(run, &sshd).stderr, block);
 }
 
 #[test]
-fn a_key_that_is_missing_or_no_key_is_named() {
+fn a_missing_or_invalid_private_key_is_named() {
     let sshd = Sshd::start();
     let run = fab().project(&[("junk", "no key\n")]);
     let (gone, junk) = (run.dir().join("gone"), run.dir().join("junk"));
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let named = format!("IdentityFile {}\n    IdentityFile ", gone.display());
     let config = config.replace("IdentityFile ", &named);
     let config = config.replace(&sshd.identity().display().to_string(), &junk.display().to_string());
     let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
-    let stderr = refused(run, &sshd).stderr;
+    let stderr = rejected_login(run, &sshd).stderr;
     assert!(stderr.contains(&format!("`{}` (no such file)", gone.display())), "{stderr}");
     assert!(stderr.contains(&format!("`{}` (", junk.display())), "{stderr}");
 }
 
 #[test]
-fn where_only_a_password_would_help_and_nobody_can_be_asked() {
+fn a_password_login_without_a_terminal_is_an_error() {
     if !Capability::Password.is_available() {
         return;
     }
     let sshd = Sshd::builder().password_login().start();
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let config = config.replace("IdentityFile", "PubkeyAuthentication no\n    IdentityFile");
     let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     let block = format!(
@@ -143,11 +143,11 @@ fn where_only_a_password_would_help_and_nobody_can_be_asked() {
          hint: it would take a password, but nobody can be asked: use a key, or a terminal\n",
         sshd.user()
     );
-    assert_eq!(refused(run, &sshd).stderr, block);
+    assert_eq!(rejected_login(run, &sshd).stderr, block);
 }
 
 #[test]
-fn one_host_that_is_refused_hides_no_other() {
+fn a_rejected_host_does_not_hide_another() {
     if !Capability::Accounts.is_available() {
         return;
     }

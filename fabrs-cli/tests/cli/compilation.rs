@@ -2,7 +2,7 @@
 
 use fabrs_testing::Fab;
 
-use crate::scratch_project::Workshop;
+use crate::scratch_project::ScratchProject;
 
 /// Returns such a run without any cargo: nothing can be compiled.
 fn without_cargo(run: Fab) -> Fab {
@@ -27,7 +27,7 @@ async fn worth() -> Result {
 }
 "#;
 
-fn write_shop(workshop: &Workshop, folder: &str, name: &str) {
+fn write_shop(workshop: &ScratchProject, folder: &str, name: &str) {
     workshop.write(&format!("{folder}/tasks.rs"), SHOP);
     workshop.write(&format!("{folder}/name.txt"), name);
     workshop.write(&format!("{folder}/stock.rs"), "//! What there is.\n\npub(crate) const COUNT: u32 = 6;\n");
@@ -40,8 +40,8 @@ fn write_shop(workshop: &Workshop, folder: &str, name: &str) {
 }
 
 #[test]
-fn a_project_of_modules_and_crates_of_its_own_is_compiled_when_something_changed_and_not_else() {
-    let workshop = Workshop::open("my shop");
+fn a_project_with_modules_and_crates_is_compiled_only_after_a_change() {
+    let workshop = ScratchProject::open("my shop");
     write_shop(&workshop, "of 2", "shop");
     let run = || workshop.fab("of 2").arg("worth");
     run().stdout("[local] shop 42\n").stderr_contains("compiling tasks.rs").run();
@@ -56,8 +56,8 @@ fn a_project_of_modules_and_crates_of_its_own_is_compiled_when_something_changed
 }
 
 #[test]
-fn a_change_that_does_not_compile_never_runs_what_was_there_before() {
-    let workshop = Workshop::open("changed");
+fn a_compile_error_never_runs_the_previous_tool() {
+    let workshop = ScratchProject::open("changed");
     let task = |body: &str| {
         format!("use fabrs::prelude::*;\n\n#[task(local)]\nasync fn say() -> Result {{\n    {body}\n    Ok(())\n}}\n")
     };
@@ -73,8 +73,8 @@ fn a_change_that_does_not_compile_never_runs_what_was_there_before() {
 }
 
 #[test]
-fn two_projects_with_equal_tasks_each_run_their_own() {
-    let workshop = Workshop::open("twins");
+fn two_projects_with_equal_tasks_run_their_own_tools() {
+    let workshop = ScratchProject::open("twins");
     write_shop(&workshop, "a/shop", "ann");
     write_shop(&workshop, "b/shop", "bob");
     for _ in 0..2 {
@@ -84,28 +84,28 @@ fn two_projects_with_equal_tasks_each_run_their_own() {
 }
 
 #[test]
-fn two_at_once_compile_once_and_both_run() {
-    let workshop = Workshop::open("at once");
+fn two_concurrent_starts_compile_once_and_both_run() {
+    let workshop = ScratchProject::open("at once");
     workshop.write(
         "tasks.rs",
         "use fabrs::prelude::*;\n\n#[task(local, default)]\nasync fn hello() -> Result {\n    \
          local(\"echo hello\").await?;\n    Ok(())\n}\n",
     );
     let runs = [0, 1].map(|_| workshop.fab("").stdout("[local] hello\n").spawn());
-    let told: String = runs.map(|run| run.wait().stderr).concat();
-    assert_eq!(told.matches("\nhello: ok\n").count(), 2, "{told}");
-    assert!(told.matches("compiling tasks.rs").count() <= 1, "{told}");
+    let without_times: String = runs.map(|run| run.wait().stderr).concat();
+    assert_eq!(without_times.matches("\nhello: ok\n").count(), 2, "{without_times}");
+    assert!(without_times.matches("compiling tasks.rs").count() <= 1, "{without_times}");
 }
 
-/// Without cargo: whatever is told is known before anything is compiled.
+/// Without cargo: whatever is without_times is known before anything is compiled.
 #[test]
-fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
-    let workshop = Workshop::open("early");
+fn an_error_in_fabrs_toml_is_reported_before_compiling() {
+    let workshop = ScratchProject::open("early");
     workshop.write(
         "shop/tasks.rs",
         "use fabrs::prelude::*;\n\n#[task]\nasync fn deploy() -> Result { does not compile }\n",
     );
-    let file = workshop.path("shop").canonicalize().expect("it is there").join("fabrs.toml");
+    let file = workshop.path("shop").canonicalize().expect("the file exists").join("fabrs.toml");
     let case = |toml: &str, arguments: &[&str], block: &str| {
         workshop.write("shop/fabrs.toml", toml);
         let run = without_cargo(workshop.fab("shop")).args(arguments).code(2).stdout("");
@@ -118,11 +118,7 @@ fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
         &["staging", "deploy"],
         "error: FILE:2: unknown key `hots` in `[env.staging]`\nhint: did you mean `hosts`?\n",
     );
-    case(
-        live,
-        &["stagin", "deploy"],
-        "error: unknown task `stagin`\nhint: did you mean the environment `staging`?\n",
-    );
+    case(live, &["stagin", "deploy"], "error: unknown task `stagin`\nhint: did you mean the environment `staging`?\n");
     case(
         "[env.staging",
         &["staging", "deploy"],
@@ -133,7 +129,7 @@ fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
 /// A build script or a macro of any dependency could read it.
 #[test]
 fn the_sudo_password_is_not_in_the_environment_of_the_compiler() {
-    let workshop = Workshop::open("password");
+    let workshop = ScratchProject::open("password");
     let tasks = r#"use fabrs::prelude::*;
 
 #[task(local)]

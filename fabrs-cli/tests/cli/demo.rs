@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
-use crate::fixtures::{fab, shell, shop, shop_folder, sorted, told};
-use crate::quickstart::copy;
-use crate::scratch_project::Workshop;
+use crate::fixtures::{fab, shell, shop, shop_folder, sorted, without_times};
+use crate::quickstart::copy_dir;
+use crate::scratch_project::ScratchProject;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
-fn a_line_runs_there_and_its_status_is_that_of_fab() {
+fn a_shell_line_runs_on_demo_and_sets_the_exit_code() {
     fab()
         .args(["-H", "@demo", "--", "hostname; id -un; sudo id -un; printf err >&2; exit 7"])
         .code(7)
@@ -24,7 +24,7 @@ fn a_line_runs_there_and_its_status_is_that_of_fab() {
 }
 
 #[test]
-fn several_hosts_are_numbered_and_have_nothing_in_common() {
+fn several_demo_hosts_are_numbered_and_isolated() {
     let ran = fab().args(["-H", "@demo:3", "--", "hostname; echo $(hostname) > /tmp/x; cat /tmp/x"]).run();
     let expected =
         ["[demo1] demo1", "[demo1] demo1", "[demo2] demo2", "[demo2] demo2", "[demo3] demo3", "[demo3] demo3"];
@@ -33,12 +33,12 @@ fn several_hosts_are_numbered_and_have_nothing_in_common() {
 }
 
 #[test]
-fn this_machine_and_a_demo_go_together() {
+fn demo_and_local_run_together() {
     fab().args(["-H", "@demo,@local", "--serial", "--", "echo x"]).stdout("[demo] x\n[local] x\n").run();
 }
 
 #[test]
-fn options_about_hosts_do_not_lead_away_from_it() {
+fn connection_options_do_not_redirect_demo() {
     let who = |user: &str| {
         fab().args(["-H", "@demo", "-u", user, "--port", "2", "-g", "no.such.host", "-i", "/etc/passwd"]).args([
             "-S",
@@ -53,15 +53,15 @@ fn options_about_hosts_do_not_lead_away_from_it() {
 }
 
 #[test]
-fn tasks_run_there_whatever_their_own_hosts_are() {
+fn tasks_run_on_demo_instead_of_their_own_hosts() {
     let ran = shop().args(["-H", "@demo:2", "--serial", "hello"]).run();
     assert_eq!(ran.stdout, "[demo1] hello\n[demo2] hello\n");
     let story = ["[demo1] task hello", "[demo1] task hello: ok", "[demo2] task hello", "[demo2] task hello: ok"];
-    assert_eq!(told(&ran.stderr), [&story[..], &["hello: 2 ok"]].concat());
+    assert_eq!(without_times(&ran.stderr), [&story[..], &["hello: 2 ok"]].concat());
 }
 
 #[test]
-fn what_is_done_there_is_not_done_here() {
+fn changes_on_demo_do_not_reach_this_machine() {
     let name = marker();
     let line = format!("sudo touch /etc/x.{name} /srv/x.{name}; touch ~/x.{name} /tmp/x.{name}; echo done");
     fab().args(["-H", "@demo", "--", &line]).stdout("done\n").stderr("").run();
@@ -71,7 +71,7 @@ fn what_is_done_there_is_not_done_here() {
 }
 
 #[test]
-fn a_dry_run_shows_it_and_changes_nothing() {
+fn a_dry_run_on_demo_changes_nothing() {
     fab().args(["-n", "-H", "@demo", "--", "echo x"]).stdout("").stderr("[demo] would run: echo x\n").run();
     fab()
         .args(["-n", "-H", "@demo:2", "--serial", "--", "echo x"])
@@ -81,7 +81,7 @@ fn a_dry_run_shows_it_and_changes_nothing() {
 }
 
 #[test]
-fn a_line_that_runs_too_long_is_ended_and_gone() {
+fn a_command_timeout_ends_the_shell_line() {
     let nap = marker();
     let line = format!("sleep {nap} | cat");
     fab()
@@ -93,7 +93,7 @@ fn a_line_that_runs_too_long_is_ended_and_gone() {
 }
 
 #[test]
-fn an_interrupt_is_for_fab_which_ends_what_runs_there() {
+fn ctrl_c_stops_commands_on_demo() {
     let nap = marker();
     let line = format!("trap 'echo ended; exit 1' TERM; echo begun; sleep {nap} & wait");
     let running = fab().args(["-H", "@demo:2", "--", &line]).code(130).spawn();
@@ -102,13 +102,13 @@ fn an_interrupt_is_for_fab_which_ends_what_runs_there() {
     }
     running.interrupt();
     let ran = running.wait();
-    // They were told, and not cut off.
+    // They were without_times, and not cut off.
     assert!(ran.stdout.contains("[demo1] ended\n") && ran.stdout.contains("[demo2] ended\n"), "{}", ran.stdout);
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
 }
 
 #[test]
-fn a_killed_fab_leaves_nothing() {
+fn a_killed_fab_leaves_no_demo_processes() {
     let nap = marker();
     let line = format!("setsid -f sleep {nap} > /dev/null 2>&1; sudo sleep {nap}");
     let running = fab().args(["-H", "@demo:2", "--", &line]).any_code().spawn();
@@ -120,7 +120,7 @@ fn a_killed_fab_leaves_nothing() {
 }
 
 #[test]
-fn a_number_that_can_not_be_and_a_file_of_that_name_are_told_apart() {
+fn an_invalid_demo_count_is_an_error_and_a_file_named_demo_is_read() {
     let block = "error: invalid number of hosts in `@demo:0`\nhint: use `@demo:N` with N from 1 to 32\n";
     fab().args(["-H", "@demo:0", "--", "true"]).code(2).stderr(block).run();
     let fab = fab().project(&[("demo", "@local\n")]);
@@ -128,7 +128,7 @@ fn a_number_that_can_not_be_and_a_file_of_that_name_are_told_apart() {
 }
 
 #[test]
-fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
+fn without_namespaces_demo_fails_and_runs_nothing() {
     let name = marker();
     let folder = shop_folder().join(&name);
     for answers in ["", "-y", "--no-input"] {
@@ -151,9 +151,9 @@ fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
 }
 
 #[test]
-fn the_deploy_of_the_quickstart_can_be_planned_whole() {
-    let workshop = Workshop::open("quickstart of a demo");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
+fn the_quickstart_deploy_is_planned_completely() {
+    let workshop = ScratchProject::open("quickstart of a demo");
+    copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
     let ran = workshop.fab("").args(["-n", "-H", "@demo:2", "deploy"]).own_session().run();
     assert_eq!(ran.stderr.matches("] would put site -> /srv/site/releases/").count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.ends_with("deploy: 2 ok\ndry run: nothing was changed\n"), "{}", ran.stderr);

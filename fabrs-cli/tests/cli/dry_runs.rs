@@ -10,29 +10,31 @@ use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Fab, FabOutput, Sshd};
 use tempfile::TempDir;
 
-use crate::fixtures::{fab, project, sorted, told};
+use crate::fixtures::{fab, project, sorted, without_times};
 
 const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
 
 /// A server under the names of all hosts that records each command line that it is sent.
-pub(crate) struct Recorder {
+pub(crate) struct RecordingHosts {
     pub(crate) sshd: Sshd,
     dir: TempDir,
 }
 
-impl Recorder {
+impl RecordingHosts {
     /// Starts a server for these accounts.
     pub(crate) fn start(accounts: impl IntoIterator<Item = Account>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (log, force) = (dir.path().join("exec.log"), dir.path().join("force"));
-        let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
-        fs::write(&log, "").expect("it is ours");
+        let open = |path: &Path, mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the test owns the file")
+        };
+        fs::write(&log, "").expect("the test owns the file");
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >> '{}'\ncase $SSH_ORIGINAL_COMMAND in\n\
              internal-sftp) exec /usr/lib/openssh/sftp-server ;;\nesac\nexec \"$SHELL\" -c \"$SSH_ORIGINAL_COMMAND\"\n",
             log.display()
         );
-        fs::write(&force, script).expect("it is ours");
+        fs::write(&force, script).expect("the test owns the file");
         open(dir.path(), 0o755);
         open(&log, 0o666);
         open(&force, 0o755);
@@ -60,11 +62,11 @@ impl Recorder {
         ];
         for (path, text) in files {
             let path = place.join(path);
-            fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
-            fs::write(path, text).expect("the folder is ours");
+            fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the test owns the directory");
+            fs::write(path, text).expect("the test owns the directory");
         }
         let owned = std::process::Command::new("chown").arg("-R").arg(self.sshd.user()).arg(&place).status();
-        assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+        assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     }
 
     /// Returns the path of the scratch folder.
@@ -74,10 +76,10 @@ impl Recorder {
 
     /// Returns a run that finds the hosts by their names, also without `-S`.
     fn fab(&self, words: &[&str]) -> Fab {
-        let run = fab().current_dir(plans());
+        let run = fab().current_dir(plans_folder());
         let ssh = run.dir().with_file_name("home").join(".ssh");
-        fs::create_dir_all(&ssh).expect("the home is ours");
-        fs::copy(self.sshd.ssh_config(), ssh.join("config")).expect("the home is ours");
+        fs::create_dir_all(&ssh).expect("the test owns the home directory");
+        fs::copy(self.sshd.ssh_config(), ssh.join("config")).expect("the test owns the home directory");
         run.arg("-S").arg(self.sshd.ssh_config()).args(words).own_session()
     }
 
@@ -90,26 +92,26 @@ impl Recorder {
     /// Plans a task in a run, and checks that it changes nothing.
     #[track_caller]
     fn plan_with(&self, run: Fab, code: i32) -> FabOutput {
-        self.plan_in(plans(), run, code)
+        self.plan_in(plans_folder(), run, code)
     }
 
     /// Plans a task of a project, and checks that it changes nothing.
     #[track_caller]
     pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> FabOutput {
         let scratch = self.sshd.scratch();
-        let before = (state(&scratch), state(project));
+        let before = (file_states(&scratch), file_states(project));
         let ran = run.code(code).run();
-        let after = (state(&scratch), state(project));
-        let changed = [changed(&before.0, &after.0), changed(&before.1, &after.1)].concat();
+        let after = (file_states(&scratch), file_states(project));
+        let changed = [changed_paths(&before.0, &after.0), changed_paths(&before.1, &after.1)].concat();
         assert!(changed.is_empty(), "something was changed: {changed:?}\n{}", ran.stderr);
-        let requests = fs::read_to_string(self.dir.path().join("exec.log")).expect("it was made");
+        let requests = fs::read_to_string(self.dir.path().join("exec.log")).expect("the file was created");
         assert!(!requests.contains("command-") && !requests.contains("systemctl"), "{requests}");
         ran
     }
 
     /// Returns the names of the files that commands of the tasks have made.
-    fn made(&self) -> BTreeSet<String> {
-        let names = state(&self.sshd.scratch()).into_keys().filter_map(|path| {
+    fn made_names(&self) -> BTreeSet<String> {
+        let names = file_states(&self.sshd.scratch()).into_keys().filter_map(|path| {
             let name = path.file_name()?.to_str()?;
             Some(name.to_owned())
         });
@@ -118,31 +120,31 @@ impl Recorder {
 }
 
 /// Returns the folder of the project, after compiling it once.
-fn plans() -> &'static Path {
+fn plans_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = project("plans");
         let compiled = || Fab::new(crate::fixtures::FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
-        assert!((0..5).any(|_| compiled()), "it is compiled anew each time");
+        assert!((0..5).any(|_| compiled()), "the project is compiled again each time");
         folder
     })
 }
 
 /// The state of a file: kind and mode, user, group, inode, time of its last change, content.
-type State = (u32, u32, u32, u64, (i64, i64), Vec<u8>);
+type FileState = (u32, u32, u32, u64, (i64, i64), Vec<u8>);
 
 /// Returns the state of all files below a folder, itself included.
-fn state(root: &Path) -> BTreeMap<PathBuf, State> {
+fn file_states(root: &Path) -> BTreeMap<PathBuf, FileState> {
     let (mut found, mut left) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(path) = left.pop() {
-        let meta = fs::symlink_metadata(&path).expect("nothing is removed meanwhile");
+        let meta = fs::symlink_metadata(&path).expect("no file is removed during the test");
         let content = if meta.is_dir() {
-            left.extend(fs::read_dir(&path).expect("root can read it").flatten().map(|entry| entry.path()));
+            left.extend(fs::read_dir(&path).expect("root can read all files").flatten().map(|entry| entry.path()));
             Vec::new()
         } else if meta.is_symlink() {
-            fs::read_link(&path).expect("it is a symlink").into_os_string().into_encoded_bytes()
+            fs::read_link(&path).expect("the entry is a symlink").into_os_string().into_encoded_bytes()
         } else {
-            fs::read(&path).expect("root can read it")
+            fs::read(&path).expect("root can read all files")
         };
         let time = (meta.mtime(), meta.mtime_nsec());
         found.insert(path, (meta.mode(), meta.uid(), meta.gid(), meta.ino(), time, content));
@@ -151,13 +153,13 @@ fn state(root: &Path) -> BTreeMap<PathBuf, State> {
 }
 
 /// Returns the paths whose states differ.
-fn changed(before: &BTreeMap<PathBuf, State>, after: &BTreeMap<PathBuf, State>) -> Vec<PathBuf> {
+fn changed_paths(before: &BTreeMap<PathBuf, FileState>, after: &BTreeMap<PathBuf, FileState>) -> Vec<PathBuf> {
     let all: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     all.into_iter().filter(|path| before.get(*path) != after.get(*path)).cloned().collect()
 }
 
 /// Returns the names of the files that planned commands would make.
-fn planned(stderr: &str) -> BTreeSet<String> {
+fn planned_names(stderr: &str) -> BTreeSet<String> {
     let lines = stderr.lines().filter(|line| line.contains("would run: "));
     let starts = lines.filter_map(|line| line.find("command-").map(|start| &line[start..]));
     let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
@@ -169,53 +171,53 @@ fn plan_and_run(words: &[&str]) {
     if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoNopasswd]);
+    let hosts = RecordingHosts::start([Account::SudoNopasswd]);
     let (scratch, config) = (hosts.scratch(), hosts.sshd.ssh_config().display().to_string());
     let fill = |word: &&str| word.replace("DIR", &scratch).replace("CONFIG", &config);
     let words: Vec<String> = words.iter().map(fill).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let ran = hosts.plan(&words, 0);
-    let planned = planned(&ran.stderr);
+    let planned = planned_names(&ran.stderr);
     assert!(ran.stderr.ends_with("dry run: nothing was changed\n"), "{}", ran.stderr);
     hosts.fab(&["live"]).args(&words).run();
-    let mut made = hosts.made();
+    let mut made = hosts.made_names();
     made.remove("command-effect");
     assert!(planned.len() > 2 && planned == made, "{planned:?}\n{made:?}\n{}", ran.stderr);
 }
 
 #[test]
-fn a_group_or_connection_that_a_task_makes_is_planned() {
+fn groups_and_connections_made_by_a_task_are_planned() {
     plan_and_run(&["groups", "DIR"]);
 }
 
 #[test]
-fn a_client_that_a_task_makes_is_planned() {
+fn clients_made_by_a_task_are_planned() {
     plan_and_run(&["clients", "DIR", "CONFIG"]);
 }
 
 #[test]
-fn a_connection_made_in_a_spawned_future_or_a_thread_is_planned() {
+fn connections_made_in_spawned_futures_and_threads_are_planned() {
     plan_and_run(&["elsewhere", "DIR"]);
 }
 
 #[test]
-fn a_command_of_each_kind_is_planned() {
+fn every_kind_of_command_is_planned() {
     plan_and_run(&["commands", "DIR"]);
 }
 
 #[test]
-fn a_command_that_needs_a_terminal_is_planned_without_one() {
-    let hosts = Recorder::start([Account::Plain]);
+fn interactive_commands_are_planned_without_a_terminal() {
+    let hosts = RecordingHosts::start([Account::Plain]);
     let ran = hosts.plan(&["at-a-terminal", &hosts.scratch()], 0);
     assert_eq!(ran.stderr.matches("would run: a shell\n").count(), 2, "{}", ran.stderr);
 }
 
 #[test]
-fn a_transfer_or_edit_of_each_kind_is_planned_whole() {
+fn every_kind_of_transfer_and_edit_is_planned() {
     if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoNopasswd]);
+    let hosts = RecordingHosts::start([Account::SudoNopasswd]);
     let scratch = hosts.scratch();
     let ran = hosts.plan(&["files", &scratch, "got"], 0);
     assert!(ran.stderr.contains("files: 2 ok\n"), "{}", ran.stderr);
@@ -226,23 +228,23 @@ fn a_transfer_or_edit_of_each_kind_is_planned_whole() {
     let got = hosts.dir.path().join("got").display().to_string();
     let made = hosts.fab(&["live", "files", &scratch, &got]).run();
     assert!(made.stderr.contains("files: 2 ok\n"), "{}", made.stderr);
-    assert!(hosts.made().contains("command-reload"), "{}", made.stderr);
+    assert!(hosts.made_names().contains("command-reload"), "{}", made.stderr);
 }
 
 #[test]
-fn a_plan_that_needs_a_result_ends_there_on_each_host() {
-    let hosts = Recorder::start([Account::Plain]);
+fn a_plan_ends_at_the_first_needed_result_on_each_host() {
+    let hosts = RecordingHosts::start([Account::Plain]);
     let ran = hosts.plan(&["looks", &hosts.scratch()], 6);
     assert_eq!(ran.stderr.matches("planned up to here (").count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.ends_with("dry run: nothing was changed; the plan is incomplete\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_line_that_differs_plans_the_reload_and_an_equal_one_does_not() {
-    let hosts = Recorder::start([Account::Plain]);
+fn only_a_changed_line_plans_the_reload() {
+    let hosts = RecordingHosts::start([Account::Plain]);
     let scratch = hosts.sshd.scratch();
     let write = |workers: &str| {
-        fs::copy(plans().join("conf/app.conf"), scratch.join("app.conf")).expect("root may write there");
+        fs::copy(plans_folder().join("conf/app.conf"), scratch.join("app.conf")).expect("root may write there");
         fs::write(scratch.join("env"), format!("WORKERS={workers}\n")).expect("root may write there");
     };
     write("2");
@@ -264,16 +266,18 @@ fn a_line_that_differs_plans_the_reload_and_an_equal_one_does_not() {
 }
 
 #[test]
-fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() {
-    let hosts = Recorder::start([Account::Plain]);
+fn an_unreachable_host_has_planned_transfers_and_does_not_block_the_next() {
+    let hosts = RecordingHosts::start([Account::Plain]);
     let refused = RefusedPort::reserve();
-    let known = fs::read_to_string(hosts.sshd.ssh_config()).expect("the harness wrote it");
+    let known = fs::read_to_string(hosts.sshd.ssh_config()).expect("the harness wrote the file");
     let config = hosts.dir.path().join("ssh_config");
     let down = format!("Host web1\n    HostName 127.0.0.1\n    Port {}\n", refused.addr().port());
-    fs::write(&config, down + &known).expect("the folder is ours");
-    let run = fab().current_dir(plans()).arg("-n").arg("-S").arg(&config);
+    fs::write(&config, down + &known).expect("the test owns the directory");
+    let run = fab().current_dir(plans_folder()).arg("-n").arg("-S").arg(&config);
     let ran = hosts.plan_with(run.args(["live", "reload", &hosts.scratch()]), 6);
-    let of = |host: &str| -> Vec<&str> { told(&ran.stderr).into_iter().filter(|line| line.contains(host)).collect() };
+    let of = |host: &str| -> Vec<&str> {
+        without_times(&ran.stderr).into_iter().filter(|line| line.contains(host)).collect()
+    };
     assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
     let planned = of("[web1] would ");
     assert_eq!(planned.len(), 2, "{planned:?}");
@@ -283,19 +287,19 @@ fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() 
 }
 
 #[test]
-fn a_file_that_a_planned_command_makes_is_planned_to_be_fetched() {
-    let hosts = Recorder::start([Account::Plain]);
+fn a_download_of_a_planned_file_is_planned() {
+    let hosts = RecordingHosts::start([Account::Plain]);
     let ran = hosts.plan(&["dump", &hosts.scratch(), "--make"], 0);
     assert_eq!(ran.stderr.matches("would run: echo the end\n").count(), 2, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
 }
 
 #[test]
-fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
+fn a_download_of_a_missing_file_fails_as_in_the_real_run() {
     if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoNopasswd]);
+    let hosts = RecordingHosts::start([Account::SudoNopasswd]);
     let errors = |ran: &FabOutput| -> Vec<String> {
         ran.stderr
             .lines()
@@ -313,15 +317,15 @@ fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
 }
 
 #[test]
-fn the_options_of_a_run_are_those_of_the_hosts_that_its_tasks_name() {
+fn command_line_options_apply_to_hosts_named_by_tasks() {
     if !Capability::Sudo.is_available() || !Capability::Password.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::Plain, Account::Sudo]);
+    let hosts = RecordingHosts::start([Account::Plain, Account::Sudo]);
     let password = hosts.dir.path().join("password");
-    fs::write(&password, hosts.sshd.password()).expect("the folder is ours");
+    fs::write(&password, hosts.sshd.password()).expect("the test owns the directory");
     // Not by a config in the home: `-S` alone leads to the hosts.
-    let run = || fab().current_dir(plans()).arg("-S").arg(hosts.sshd.ssh_config()).own_session();
+    let run = || fab().current_dir(plans_folder()).arg("-S").arg(hosts.sshd.ssh_config()).own_session();
     let run = || run().args(["-u", Account::Sudo.name(), "-P", "1", "--password-file"]).arg(&password);
     let ran = run().arg("logins").run();
     let login = Account::Sudo.name();

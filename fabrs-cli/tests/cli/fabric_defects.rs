@@ -5,14 +5,14 @@ use std::fs;
 
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::fixtures::{fab, fleet, knowing, place_of, shell, shop, shop_folder};
+use crate::fixtures::{fab, location_of, shell, shop, shop_folder, shop_hosts, with_ssh_config};
 
 /// A failing command whose output was shown left nothing but an exit code.
 #[test]
-fn defect_01_a_command_that_fails_has_one_block_of_an_error_although_its_output_was_shown() {
-    let sshd = fleet();
-    let ran = knowing(shop(), &sshd).args(["-H", "web1", "fail", "3"]).code(1).run();
-    let place = place_of("exit {status}");
+fn defect_01_a_failed_command_is_one_error_even_if_its_output_was_printed() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "fail", "3"]).code(1).run();
+    let place = location_of("exit {status}");
     let block = format!("error: web1: `echo trying; exit 3` ended with exit status 3\n  at {place}\n");
     assert!(ran.stderr.contains(&block), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
@@ -20,11 +20,12 @@ fn defect_01_a_command_that_fails_has_one_block_of_an_error_although_its_output_
 
 /// One host that could not be reached was a traceback, and the other never ran.
 #[test]
-fn defect_02_a_host_that_cannot_be_reached_is_one_block_and_the_other_runs() {
-    let sshd = fleet();
+fn defect_02_an_unreachable_host_is_one_error_and_the_other_host_runs() {
+    let sshd = shop_hosts();
     let config = sshd.dir().join("with_gone");
-    let known = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
-    fs::write(&config, format!("Host gone\n    HostName 127.0.0.1\n    Port 1\n{known}")).expect("it is ours");
+    let known = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
+    fs::write(&config, format!("Host gone\n    HostName 127.0.0.1\n    Port 1\n{known}"))
+        .expect("the test owns the file");
     let run = shop().arg("-S").arg(config).args(["-H", "gone,web1", "--keep-going", "hello"]);
     let ran = run.code(4).stdout_contains("[web1] hello\n").run();
     assert!(ran.stderr.contains("error: gone: could not connect"), "{}", ran.stderr);
@@ -33,23 +34,23 @@ fn defect_02_a_host_that_cannot_be_reached_is_one_block_and_the_other_runs() {
 
 /// `--dry` connected all the same.
 #[test]
-fn defect_09_a_dry_run_connects_to_nobody() {
+fn defect_09_a_dry_run_opens_no_connection() {
     let run = shop().args(["-n", "-H", "nobody.invalid", "hello"]);
     run.stderr_contains("[nobody.invalid] would run: echo hello\n").run();
 }
 
 /// A command on the line knew nothing of the project's configuration.
 #[test]
-fn defect_11_a_line_has_the_hosts_of_the_project() {
-    let sshd = fleet();
-    let run = knowing(shop(), &sshd).args(["live", "--serial", "--", "echo here"]);
+fn defect_11_a_shell_line_uses_the_hosts_of_the_project() {
+    let sshd = shop_hosts();
+    let run = with_ssh_config(shop(), &sshd).args(["live", "--serial", "--", "echo here"]);
     run.stdout("[web1] here\n[web2] here\n[web3] here\n[db1] here\n").run();
 }
 
 /// With its input at the end, every answer failed, here and there.
 #[test]
-fn defect_12_answers_need_no_input_of_fab_itself() {
-    let sshd = fleet();
+fn defect_12_responders_work_without_stdin() {
+    let sshd = shop_hosts();
     let fab = r#""$FAB" -S "$CONFIG" -H web1 answers"#;
     for script in [format!("{fab} </dev/null"), format!("{fab} <&-"), format!(": | {fab}"), format!("sleep 0 | {fab}")]
     {
@@ -60,7 +61,7 @@ fn defect_12_answers_need_no_input_of_fab_itself() {
 }
 
 #[test]
-fn defect_12_nor_does_the_password_of_sudo() {
+fn defect_12_the_sudo_password_works_without_stdin() {
     if !Capability::Sudo.is_available() {
         return;
     }
@@ -83,7 +84,7 @@ fn defect_12_nor_does_the_password_of_sudo() {
 
 /// A number that is none was a traceback.
 #[test]
-fn defect_16_an_argument_of_another_type_is_a_usage_error() {
+fn defect_16_an_argument_of_the_wrong_type_is_a_usage_error() {
     let ran = shop().args(["-H", "web1", "fail", "many"]).code(2).run();
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("many"), "{}", ran.stderr);
     assert!(ran.stderr.lines().count() <= 5, "{}", ran.stderr);
@@ -91,9 +92,9 @@ fn defect_16_an_argument_of_another_type_is_a_usage_error() {
 
 /// A timeout, and a question without a terminal, were tracebacks.
 #[test]
-fn defect_18_a_timeout_and_a_question_that_nobody_answers_are_blocks() {
-    let sshd = fleet();
-    let ran = knowing(shop(), &sshd).args(["-H", "web1", "-T", "1", "nap", "60"]).code(1).run();
+fn defect_18_a_timeout_and_an_unanswered_prompt_are_plain_errors() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "-T", "1", "nap", "60"]).code(1).run();
     assert!(ran.stderr.contains("ran longer than 1 second and was ended\n  at "), "{}", ran.stderr);
     let ran = shop().args(["guarded", "mark", "/nowhere"]).own_session().code(2).run();
     assert!(ran.stderr.starts_with("error: `guarded` is protected, and there is nobody to ask"), "{}", ran.stderr);

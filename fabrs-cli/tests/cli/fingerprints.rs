@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Fab, Sshd};
 
-use crate::fixtures::{fab, fleet, knowing};
+use crate::fixtures::{fab, shop_hosts, with_ssh_config};
 
 const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(defer_approval)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
     current().client().expect(\"a task has one\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";
@@ -19,7 +19,7 @@ struct Project {
 
 impl Project {
     fn new() -> Self {
-        let project = Self { sshd: fleet(), folder: tempfile::tempdir().expect("a temporary directory") };
+        let project = Self { sshd: shop_hosts(), folder: tempfile::tempdir().expect("a temporary directory") };
         project.write("tasks.rs", TASKS);
         project.write("fabrs.toml", TOML);
         project.write("conf.txt", "1\n");
@@ -27,11 +27,11 @@ impl Project {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).expect("the folder is ours");
+        fs::write(self.folder.path().join(name), text).expect("the test owns the directory");
     }
 
     fn run(&self) -> Fab {
-        knowing(fab(), &self.sshd).current_dir(self.folder.path()).own_session()
+        with_ssh_config(fab(), &self.sshd).current_dir(self.folder.path()).own_session()
     }
 
     /// Returns the fingerprint of a plan, with these options.
@@ -50,7 +50,7 @@ fn fingerprint(run: Fab) -> String {
 }
 
 #[test]
-fn everything_that_decides_changes_the_fingerprint() {
+fn every_input_of_a_run_changes_the_fingerprint() {
     let project = Project::new();
     let first = project.plan(&[]);
     assert_eq!(project.plan(&[]), first, "the same run has the same one");
@@ -72,10 +72,10 @@ fn everything_that_decides_changes_the_fingerprint() {
     }
     other("a variable that the task reads", fingerprint(project.run().env("FLAVOUR", "sweet")));
 
-    let config = fs::read_to_string(project.sshd.ssh_config()).expect("the harness wrote it");
+    let config = fs::read_to_string(project.sshd.ssh_config()).expect("the harness wrote the file");
     let leads_to = |first: &str| {
         let file = project.sshd.dir().join("elsewhere");
-        fs::write(&file, format!("{first}\n{config}")).expect("the directory is ours");
+        fs::write(&file, format!("{first}\n{config}")).expect("the test owns the directory");
         fingerprint(fab().arg("-S").arg(&file).current_dir(project.folder.path()).own_session())
     };
     let here = leads_to("# the same");
@@ -95,7 +95,7 @@ fn everything_that_decides_changes_the_fingerprint() {
 }
 
 #[test]
-fn a_fingerprint_approves_the_plan_that_it_is_of_also_in_capitals() {
+fn a_fingerprint_approves_only_its_plan_in_either_case() {
     let project = Project::new();
     let capitals = project.plan(&[]).to_uppercase();
     project.run().args(["guarded", "up"]).arg(format!("--yes={capitals}")).run();

@@ -40,7 +40,7 @@ pub(crate) fn shop_folder() -> &'static Path {
         // Who compiles says so on stderr, which is to be the same for every test. Where somebody edits fabrs meanwhile,
         // once is not enough.
         let compiled = || Fab::new(FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
-        assert!((0..5).any(|_| compiled()), "it is compiled anew each time");
+        assert!((0..5).any(|_| compiled()), "the project is compiled again each time");
         folder
     })
 }
@@ -52,12 +52,12 @@ pub(crate) fn project(name: &str) -> PathBuf {
 }
 
 /// Starts one server under the names of all hosts of the shop.
-pub(crate) fn fleet() -> Sshd {
+pub(crate) fn shop_hosts() -> Sshd {
     Sshd::builder().aliases(["web1", "web2", "web3", "db1"]).start()
 }
 
-/// Returns a run that finds the hosts of a server by their names, and still has to be told on which to run.
-pub(crate) fn knowing(fab: Fab, sshd: &Sshd) -> Fab {
+/// Returns a run that finds the hosts of a server by their names, and still has to be without_times on which to run.
+pub(crate) fn with_ssh_config(fab: Fab, sshd: &Sshd) -> Fab {
     fab.arg("-S").arg(sshd.ssh_config())
 }
 
@@ -68,14 +68,14 @@ pub(crate) fn sorted(text: &str) -> Vec<&str> {
     lines
 }
 
-/// Returns the lines that a run told, without how long anything took.
-pub(crate) fn told(stderr: &str) -> Vec<&str> {
+/// Returns the lines that a run without_times, without how long anything took.
+pub(crate) fn without_times(stderr: &str) -> Vec<&str> {
     let untimed = |line: &'_ str| line.starts_with('[').then(|| line.find(": ok in ")).flatten();
     stderr.lines().map(|line| untimed(line).map_or(line, |end| &line[..end + ": ok".len()])).collect()
 }
 
 /// Returns the place of a text in the shop's `tasks.rs` as errors name it.
-pub(crate) fn place_of(text: &str) -> String {
+pub(crate) fn location_of(text: &str) -> String {
     let file = shop_folder().join("tasks.rs");
     let source = fs::read_to_string(&file).expect("the project is there");
     let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");

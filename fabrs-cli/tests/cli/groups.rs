@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fabrs_testing::Fab;
 
-use crate::fixtures::{fab, fleet, knowing, project};
+use crate::fixtures::{fab, project, shop_hosts, with_ssh_config};
 
 /// How long a run may take that compiles the project first.
 pub(crate) const COMPILING: Duration = Duration::from_mins(10);
@@ -15,8 +15,8 @@ pub(crate) fn groups() -> Fab {
 }
 
 #[test]
-fn the_limits_of_the_command_line_bound_the_groups_of_a_task() {
-    let sshd = fleet();
+fn parallel_and_serial_limit_the_groups_of_a_task() {
+    let sshd = shop_hosts();
     for (options, task, most) in [
         (&[][..], &["overlap-of-role"][..], 3),
         (&["-P", "2"], &["overlap-of-role"], 2),
@@ -26,20 +26,20 @@ fn the_limits_of_the_command_line_bound_the_groups_of_a_task() {
         (&["-P", "2"], &["overlap-of-list"], 2),
         (&["--serial"], &["overlap-of-list"], 1),
     ] {
-        let run = knowing(groups(), &sshd).args(options).arg("live").args(task);
+        let run = with_ssh_config(groups(), &sshd).args(options).arg("live").args(task);
         run.stdout(format!("[local] at most {most}\n")).run();
     }
 }
 
 #[test]
 fn an_unreachable_host_of_a_group_fails_its_task_or_is_skipped_with_a_warning() {
-    let sshd = fleet();
+    let sshd = shop_hosts();
     for task in
         [&["members", "--role", "mixed"][..], &["listed", "--host", "web1", "--host", "gone.invalid", "--host", "web2"]]
     {
-        let ran = knowing(groups(), &sshd).arg("live").args(task).code(4).stdout("").run();
+        let ran = with_ssh_config(groups(), &sshd).arg("live").args(task).code(4).stdout("").run();
         assert!(ran.stderr.contains("error: 1 of 3 hosts failed\n  caused by: gone.invalid: "), "{}", ran.stderr);
-        let ran = knowing(groups(), &sshd).args(["--skip-bad-hosts", "live"]).args(task).run();
+        let ran = with_ssh_config(groups(), &sshd).args(["--skip-bad-hosts", "live"]).args(task).run();
         assert!(ran.stdout.ends_with(": web1 web2\n"), "{}", ran.stdout);
         let warning = "warning: gone.invalid: skipped: could not connect to gone.invalid port ";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
@@ -48,48 +48,49 @@ fn an_unreachable_host_of_a_group_fails_its_task_or_is_skipped_with_a_warning() 
 
 #[test]
 fn a_group_of_skipped_hosts_is_an_error() {
-    let sshd = fleet();
-    let run = knowing(groups(), &sshd).args(["--skip-bad-hosts", "live", "members", "--role", "gone"]);
+    let sshd = shop_hosts();
+    let run = with_ssh_config(groups(), &sshd).args(["--skip-bad-hosts", "live", "members", "--role", "gone"]);
     run.code(4).stdout("").stderr_contains("error: gone.invalid: the only host was skipped\n").run();
 }
 
 #[test]
-fn typed_hosts_narrow_a_role_inside_a_task() {
-    let sshd = fleet();
-    let members = |hosts: &str| knowing(groups(), &sshd).args(["-H", hosts, "live", "members", "--role", "web"]);
+fn hosts_of_the_command_line_narrow_a_role_inside_a_task() {
+    let sshd = shop_hosts();
+    let members =
+        |hosts: &str| with_ssh_config(groups(), &sshd).args(["-H", hosts, "live", "members", "--role", "web"]);
     members("web2").stdout("[local] web: web2\n").run();
     members("web3,db1,web1").stdout("[local] web: web1 web3\n").run();
     let block = "error: no host of `-H` (db1) is in role `web` of environment `live` (web1, web2, web3)\n";
     members("db1").code(3).stdout("").stderr_contains(block).run();
     // A host that a task names is not one of a role.
-    let listed = knowing(groups(), &sshd).args(["-H", "db1", "live", "listed", "--host", "web1"]);
+    let listed = with_ssh_config(groups(), &sshd).args(["-H", "db1", "live", "listed", "--host", "web1"]);
     listed.stdout("[local] listed: web1\n").run();
-    let left_out = knowing(groups(), &sshd).args(["-x", "web1", "live", "members", "--role", "web"]);
+    let left_out = with_ssh_config(groups(), &sshd).args(["-x", "web1", "live", "members", "--role", "web"]);
     left_out.stdout("[local] web: web2 web3\n").run();
 }
 
 #[test]
-fn demo_hosts_stand_in_for_each_role() {
+fn demo_hosts_replace_the_hosts_of_each_role() {
     let run = groups().args(["-H", "@demo:2", "live", "members", "--role", "web", "--role", "db"]);
     run.stdout("[local] web: demo1 demo2\n[local] db: demo1 demo2\n").run();
 }
 
 #[test]
-fn a_call_of_a_task_of_another_role_runs_nothing_and_says_how_to_run_it_there() {
-    let sshd = fleet();
-    let ran = knowing(groups(), &sshd).args(["-H", "web1", "live", "backs-up"]).code(1).stdout("").run();
+fn calling_a_task_of_another_role_is_an_error_with_a_hint() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(groups(), &sshd).args(["-H", "web1", "live", "backs-up"]).code(1).stdout("").run();
     let error = "error: web1: task `back-up` runs on role `db`, not on the host of the task that calls it\n";
     let hint = "hint: call it in a `#[task(local)]`: `back_up::call(..).all().await?.all_ok()?`\n";
     assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);
-    knowing(groups(), &sshd).args(["live", "backs-up-all"]).stdout("[local] backed up: db1\n").run();
-    let narrowed = knowing(groups(), &sshd).args(["-H", "web1", "live", "backs-up-all"]);
+    with_ssh_config(groups(), &sshd).args(["live", "backs-up-all"]).stdout("[local] backed up: db1\n").run();
+    let narrowed = with_ssh_config(groups(), &sshd).args(["-H", "web1", "live", "backs-up-all"]);
     narrowed.code(3).stdout("").stderr_contains("is in role `db` of environment `live` (db1)").run();
 }
 
 #[test]
-fn local_of_a_connection_with_a_directory_is_an_error_that_names_its_line() {
-    let sshd = fleet();
-    let ran = knowing(groups(), &sshd).args(["-H", "web1", "local-in-a-directory"]).code(1).stdout("").run();
+fn local_on_a_connection_with_a_directory_is_an_error_with_its_line() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(groups(), &sshd).args(["-H", "web1", "local-in-a-directory"]).code(1).stdout("").run();
     let error = "error: web1: `pwd` runs on this machine, without `.cd(..)` of the connection\n";
     let hint = "hint: write `local(..)`, and change the command for this machine: `local(\"make\").cd(\"src\")`\n";
     assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);

@@ -3,7 +3,7 @@
 use crate::fixtures::{cache, fab, project};
 
 #[test]
-fn a_compile_error_shows_the_users_file_and_line_and_teaches() {
+fn a_compile_error_names_the_users_file_and_line_and_suggests_a_fix() {
     // It may be the first to compile anything.
     let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(project("broken"));
     let ran = run.args(["-H", "web1", "deploy", "t1"]).code(2).stdout("").run();
@@ -25,7 +25,7 @@ fn a_compile_error_shows_the_users_file_and_line_and_teaches() {
 }
 
 #[test]
-fn two_tasks_of_one_name_are_both_named() {
+fn two_tasks_with_one_name_are_an_error_with_both_locations() {
     let folder = project("twice");
     let block = format!(
         "error: two tasks have the name `reload`: {0}/tasks.rs:8 and {0}/tasks.rs:16\nhint: rename one of them\n",
@@ -39,7 +39,7 @@ fn two_tasks_of_one_name_are_both_named() {
 }
 
 #[test]
-fn a_task_that_is_named_as_an_environment_is_refused() {
+fn a_task_with_the_name_of_an_environment_is_an_error() {
     let folder = project("named_as_environment");
     let block = format!(
         "error: `live` is both an environment and a task ({}/tasks.rs:7)\nhint: rename one of them\n",

@@ -18,7 +18,7 @@ const ALL_CASES: [(usize, usize); 2] = [(200, 64), (1000, 256)];
 /// Starts an agent that hangs up on every client, until the tests end. Returns its socket.
 fn agent_without_keys(sshd: &Sshd) -> PathBuf {
     let path = sshd.dir().join("agent");
-    let listener = UnixListener::bind(&path).expect("the directory is ours");
+    let listener = UnixListener::bind(&path).expect("the test owns the directory");
     thread::spawn(move || listener.incoming().for_each(drop));
     path
 }
@@ -31,45 +31,45 @@ fn many_hosts(count: usize) -> Sshd {
 
 /// Returns a run of `fab` with the hosts of a server by a shell that has set this limit. The shell closes what the test has
 /// inherited, so that a limit leaves the same number of descriptors everywhere.
-fn limited(limit: &str, sshd: &Sshd) -> Fab {
+fn with_ulimit(limit: &str, sshd: &Sshd) -> Fab {
     let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
     let script = format!("{closed} && {limit} && exec \"$FAB\" -S \"$CONFIG\" \"$@\"");
     shell(&script).arg("sh").env("CONFIG", sshd.ssh_config()).limit(LIMIT * 10)
 }
 
 #[test]
-fn all_hosts_are_served_under_a_low_limit() {
+fn all_hosts_run_under_a_low_open_file_limit() {
     let is_full = env::var("FABRS_HOSTS").is_ok_and(|hosts| hosts == "all");
     let cases: &[(usize, usize)] = if is_full { &ALL_CASES } else { &CASES };
     for (hosts, limit) in cases {
         let sshd = many_hosts(*hosts);
         let (names, limit) = (format!("h[1-{hosts}]"), format!("ulimit -n {limit}"));
-        let run = || limited(&limit, &sshd).args(["-H", &names]).stderr(format!("true: {hosts} ok\n"));
+        let run = || with_ulimit(&limit, &sshd).args(["-H", &names]).stderr(format!("true: {hosts} ok\n"));
         run().args(["--", "true"]).run();
         run().args(["-P", "200", "--", "true"]).run();
     }
 }
 
 #[test]
-fn hosts_behind_a_proxy_command_or_a_gateway_are_served_under_a_low_limit() {
+fn hosts_behind_a_proxy_command_or_gateway_run_under_a_low_limit() {
     let sshd = many_hosts(30);
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
     let relay = "bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & exec cat >&3'";
     for way in [format!("ProxyCommand {relay}"), "ProxyJump gate".to_owned()] {
         let path = sshd.dir().join("another_way");
         let gate = "Host gate\n    HostName 127.0.0.1\n    ProxyJump none\n";
-        fs::write(&path, format!("{gate}Host h*\n    {way}\n{config}")).expect("the directory is ours");
-        let run = limited("ulimit -n 64", &sshd).env("CONFIG", path);
+        fs::write(&path, format!("{gate}Host h*\n    {way}\n{config}")).expect("the test owns the directory");
+        let run = with_ulimit("ulimit -n 64", &sshd).env("CONFIG", path);
         run.args(["-H", "h[1-30]", "--", "true"]).stderr("true: 30 ok\n").run();
     }
 }
 
 #[test]
-fn a_later_task_connects_again_to_hosts_whose_connection_was_closed() {
+fn a_later_task_reopens_closed_connections() {
     let sshd = many_hosts(60);
     // Compiled before the limit applies.
     shop_folder();
-    let run = limited("ulimit -n 64", &sshd).current_dir(shop_folder());
+    let run = with_ulimit("ulimit -n 64", &sshd).current_dir(shop_folder());
     let ran = run.args(["-H", "h[1-60]", "hello", "hello"]).run();
     assert_eq!(ran.stderr.lines().filter(|line| *line == "hello: 60 ok").count(), 2, "{}", ran.stderr);
     assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
@@ -80,17 +80,17 @@ fn a_later_task_connects_again_to_hosts_whose_connection_was_closed() {
 #[test]
 fn the_soft_limit_is_raised_to_the_hard_limit() {
     let sshd = Sshd::start();
-    let run = || limited("ulimit -Sn 64 && ulimit -Hn 5000", &sshd).args(["-H", "@local", "--", "ulimit -Sn"]);
+    let run = || with_ulimit("ulimit -Sn 64 && ulimit -Hn 5000", &sshd).args(["-H", "@local", "--", "ulimit -Sn"]);
     run().stdout("5000\n").stderr("").run();
 }
 
 #[test]
-fn an_error_by_the_limit_names_the_limit() {
+fn an_error_at_the_open_file_limit_names_the_limit() {
     let sshd = Sshd::start();
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
     let write = |name: &str, text: String| {
         let path = sshd.dir().join(name);
-        fs::write(&path, text).expect("the directory is ours");
+        fs::write(&path, text).expect("the test owns the directory");
         path
     };
     let agent = agent_without_keys(&sshd);
@@ -103,7 +103,7 @@ fn an_error_by_the_limit_names_the_limit() {
     // With even fewer, the runtime panics.
     for limit in 8..24 {
         for config in &configs {
-            let run = limited(&format!("ulimit -n {limit}"), &sshd).env("CONFIG", config);
+            let run = with_ulimit(&format!("ulimit -n {limit}"), &sshd).env("CONFIG", config);
             let ran = run.args(["-H", "host", "--", "true"]).any_code().run();
             if ran.code == 0 {
                 continue;

@@ -5,15 +5,15 @@ use std::fs;
 use fabrs_testing::faults::Proxy;
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::fixtures::{fab, fleet, knowing, marker_file, shop, sorted};
+use crate::fixtures::{fab, marker_file, shop, shop_hosts, sorted, with_ssh_config};
 
 #[test]
-fn differences_are_of_files_that_everybody_may_read_or_of_all() {
-    let sshd = fleet();
+fn diff_prints_world_readable_files_and_diff_all_every_file() {
+    let sshd = shop_hosts();
     let there = sshd.scratch().join("site.conf");
     let run = |options: &[&str]| {
         let there = there.display().to_string();
-        knowing(shop(), &sshd).args(options).args(["-H", "web1", "place", &there]).run().stderr
+        with_ssh_config(shop(), &sshd).args(options).args(["-H", "web1", "place", &there]).run().stderr
     };
     let put = run(&["-n", "--diff"]);
     let added = format!("[web1] --- /dev/null\n[web1] +++ {}\\t", there.display());
@@ -23,12 +23,12 @@ fn differences_are_of_files_that_everybody_may_read_or_of_all() {
     let made = run(&["--diff=all"]);
     assert!(made.contains("[web1] +port = 80\n") && made.contains(": written\n"), "{made}");
     assert!(run(&["--diff"]).contains("site.conf: the same content\n"));
-    let ran = knowing(shop(), &sshd).args(["--diff=some", "-H", "web1", "hello"]).code(2).run();
+    let ran = with_ssh_config(shop(), &sshd).args(["--diff=some", "-H", "web1", "hello"]).code(2).run();
     assert!(ran.stderr.contains("expected `--diff` or `--diff=all`"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_run_and_connects_to_nothing() {
+fn a_dry_run_prints_the_commands_and_opens_no_connection() {
     let silent = Proxy::silent();
     let host = silent.addr().to_string();
     let one = fab().args(["-H", &host, "-n", "--", "rm -rf /srv/*"]);
@@ -47,44 +47,45 @@ fn a_dry_run_says_what_it_would_run_and_connects_to_nothing() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_here_either() {
+fn a_dry_run_changes_nothing_on_this_machine() {
     let run = fab().args(["-H", "@local", "-n", "--", "touch made"]).stderr("[local] would run: touch made\n");
     assert!(!fs::exists(run.run().dir.join("made")).expect("the folder can be read"));
 }
 
 #[test]
-fn a_command_is_shown_before_it_runs_where_that_is_asked_for() {
-    let sshd = fleet();
+fn echo_prints_a_command_before_it_runs() {
+    let sshd = shop_hosts();
     for echo in ["-e", "--echo"] {
-        let one = knowing(fab(), &sshd).args(["-H", "web1", echo, "--", "echo out"]);
+        let one = with_ssh_config(fab(), &sshd).args(["-H", "web1", echo, "--", "echo out"]);
         one.stdout("out\n").stderr("$ echo out\n").run();
     }
-    let several = knowing(fab(), &sshd).args(["-H", "web1,web2", "-e", "--", "echo out"]).run();
+    let several = with_ssh_config(fab(), &sshd).args(["-H", "web1,web2", "-e", "--", "echo out"]).run();
     assert_eq!(sorted(&several.stderr), ["[web1] $ echo out", "[web2] $ echo out", "echo out: 2 ok"]);
 }
 
 #[test]
-fn a_command_whose_streams_are_both_hidden_is_not_shown_either() {
-    let sshd = fleet();
+fn echo_omits_a_command_with_both_streams_hidden() {
+    let sshd = shop_hosts();
     for options in [&[][..], &["-e"]] {
-        let run = knowing(shop(), &sshd).args(options).args(["-H", "web1", "hidden"]).stderr_lacks("echo hidden");
+        let run =
+            with_ssh_config(shop(), &sshd).args(options).args(["-H", "web1", "hidden"]).stderr_lacks("echo hidden");
         let ran = run.stderr_contains("[web1] $ echo half >&2\n").stdout("").run();
         assert!(ran.stderr.contains("[web1] $ echo spawned\n"), "its output is not hidden, it is returned");
     }
-    let run = knowing(shop(), &sshd).args(["-e", "-H", "web1", "plain", "x"]).stderr_lacks("$ echo x");
+    let run = with_ssh_config(shop(), &sshd).args(["-e", "-H", "web1", "plain", "x"]).stderr_lacks("$ echo x");
     run.stderr_contains("[web1] $ echo heard x\n").run();
     let plan = "[web1] would run: echo hidden\n";
-    knowing(shop(), &sshd).args(["-n", "-H", "web1", "hidden"]).stderr_contains(plan).run();
+    with_ssh_config(shop(), &sshd).args(["-n", "-H", "web1", "hidden"]).stderr_contains(plan).run();
 }
 
 #[test]
 fn a_failure_is_a_warning_where_that_is_asked_for() {
-    let sshd = fleet();
+    let sshd = shop_hosts();
     for warn in ["-w", "--warn-only"] {
-        let one = knowing(fab(), &sshd).args(["-H", "web1", warn, "--", "exit 3"]);
+        let one = with_ssh_config(fab(), &sshd).args(["-H", "web1", warn, "--", "exit 3"]);
         one.stdout("").stderr("warning: web1: `exit 3` ended with exit status 3\n").run();
     }
-    let several = knowing(fab(), &sshd).args(["-H", "web1,web2", "-w", "--", "exit 3"]).run();
+    let several = with_ssh_config(fab(), &sshd).args(["-H", "web1,web2", "-w", "--", "exit 3"]).run();
     let expected = [
         "exit 3: 2 ok",
         "warning: web1: `exit 3` ended with exit status 3",
@@ -94,23 +95,24 @@ fn a_failure_is_a_warning_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_warning_is_no_pardon_for_a_line_that_was_ended_or_never_ran() {
+fn warn_only_does_not_excuse_a_timeout_or_an_unreachable_host() {
     let sshd = Sshd::start();
     fab().on(&sshd).args(["-w", "-T", "0.5", "--", "cat /dev/zero > /dev/null"]).code(1).run();
     fab().args(["-w", "-H", "no-such-host.invalid", "--", "true"]).code(4).run();
 }
 
 #[test]
-fn hosts_that_can_not_be_reached_are_left_out_where_that_is_asked_for() {
-    let sshd = fleet();
-    let run = knowing(fab(), &sshd).args(["-H", "web1,no-such-host.invalid", "--skip-bad-hosts", "--", "echo up"]);
+fn skip_bad_hosts_skips_unreachable_hosts() {
+    let sshd = shop_hosts();
+    let run =
+        with_ssh_config(fab(), &sshd).args(["-H", "web1,no-such-host.invalid", "--skip-bad-hosts", "--", "echo up"]);
     let ran = run.stdout("[web1] up\n").run();
     let warning = "warning: no-such-host.invalid: skipped: could not connect to ";
     assert!(ran.stderr.starts_with(warning) && ran.stderr.matches("warning: ").count() == 1, "{}", ran.stderr);
 }
 
 #[test]
-fn a_line_whose_only_host_is_skipped_has_not_succeeded() {
+fn a_run_with_only_skipped_hosts_fails() {
     for hosts in ["gone.invalid", "gone.invalid,away.invalid"] {
         let run = fab().args(["-H", hosts, "--skip-bad-hosts", "--", "true"]).code(4).stdout("");
         run.stderr_contains("warning: gone.invalid: skipped: ").run();
@@ -118,7 +120,7 @@ fn a_line_whose_only_host_is_skipped_has_not_succeeded() {
 }
 
 #[test]
-fn the_user_is_the_one_of_the_host_else_the_one_that_was_typed() {
+fn the_user_of_the_host_string_overrides_the_user_option() {
     if !Capability::Accounts.is_available() {
         return;
     }
@@ -133,9 +135,9 @@ fn the_user_is_the_one_of_the_host_else_the_one_that_was_typed() {
 }
 
 #[test]
-fn a_port_that_was_typed_is_stronger_than_the_ssh_config() {
+fn the_port_option_overrides_the_ssh_config() {
     let sshd = Sshd::start();
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let config = config.replace(&format!("Port {}", sshd.port()), "Port 1");
     let run = || fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     run().args(["--", "echo in"]).code(4).run();
@@ -143,28 +145,29 @@ fn a_port_that_was_typed_is_stronger_than_the_ssh_config() {
 }
 
 #[test]
-fn without_any_ssh_config_all_can_be_typed() {
+fn without_an_ssh_config_options_suffice() {
     let sshd = Sshd::start();
     let home = fab().project(&[("../home/.ssh/known_hosts", "")]);
-    fs::copy(sshd.known_hosts(), home.dir().join("../home/.ssh/known_hosts")).expect("the home is ours");
+    fs::copy(sshd.known_hosts(), home.dir().join("../home/.ssh/known_hosts"))
+        .expect("the test owns the home directory");
     home.arg("-i").arg(sshd.identity()).args(["-H", &sshd.host_string(), "--", "echo in"]).stdout("in\n").run();
 }
 
 #[test]
-fn the_home_of_the_user_is_where_ssh_looks() {
+fn the_ssh_config_is_read_from_the_home_directory() {
     let sshd = Sshd::start();
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let home = fab().project(&[("../home/.ssh/config", &config)]);
     home.args(["-H", "host", "--", "echo in"]).stdout("in\n").run();
 }
 
 #[test]
-fn a_gateway_is_passed_through() {
+fn the_gateway_option_connects_through_a_gateway() {
     let gateway = Sshd::builder().aliases(["bastion"]).start();
     let sshd = Sshd::start();
     // What each server knows of the other: nothing. The config of the user has both.
     let config = [&gateway, &sshd].map(|server| {
-        let text = fs::read_to_string(server.ssh_config()).expect("the file is ours");
+        let text = fs::read_to_string(server.ssh_config()).expect("the test owns the file");
         text.replace("Host *\n", "").replace("    HostName", &format!("    Port {}\n    HostName", server.port()))
     });
     let run = fab().project(&[("config", &config.concat())]).args(["-S", "config"]);
@@ -177,9 +180,9 @@ fn a_gateway_is_passed_through() {
 
 /// The gateway can't be reached, so whatever arrives went directly.
 #[test]
-fn a_configured_gateway_is_switched_off_by_an_option_or_by_fabrs_toml() {
-    let sshd = fleet();
-    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+fn a_configured_gateway_is_disabled_by_an_option_or_by_fabrs_toml() {
+    let sshd = shop_hosts();
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     let jumps = |line: &str| format!("Host web2\n    {line}\n{config}");
     let gone = "[env.live]\nhosts = ['web1', 'web2']\ngateway = 'nowhere.invalid'\n";
     let off = "[env.live]\nhosts = ['web1', 'web2']\ngateway = false\n";
@@ -202,17 +205,18 @@ fn a_configured_gateway_is_switched_off_by_an_option_or_by_fabrs_toml() {
 }
 
 #[test]
-fn switches_may_be_joined_and_options_stand_anywhere_before_the_line() {
-    let sshd = fleet();
-    let run = knowing(fab(), &sshd).args(["-weH", "web1", "-t5", "--parallel=3", "--", "exit 1"]);
+fn short_flags_combine_and_options_precede_the_shell_line() {
+    let sshd = shop_hosts();
+    let run = with_ssh_config(fab(), &sshd).args(["-weH", "web1", "-t5", "--parallel=3", "--", "exit 1"]);
     run.stderr("$ exit 1\nwarning: web1: `exit 1` ended with exit status 1\n").run();
 }
 
 #[test]
-fn a_key_that_is_not_there_is_told_before_anything_is_connected_to() {
+fn a_missing_private_key_is_reported_before_connecting() {
     let silent = Proxy::silent();
     let run = fab().args(["-i", "/no/such/key", "-H", &silent.addr().to_string(), "--", "true"]);
-    let error = "error: no private key at `/no/such/key`\nhint: pass the path of a private key: `-i ~/.ssh/id_ed25519`\n";
+    let error =
+        "error: no private key at `/no/such/key`\nhint: pass the path of a private key: `-i ~/.ssh/id_ed25519`\n";
     run.code(2).stdout("").stderr(error).run();
     assert_eq!(silent.accepted(), 0);
 }

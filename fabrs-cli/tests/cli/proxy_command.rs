@@ -8,46 +8,51 @@ use fabrs_testing::{Fab, Process, Sshd, marker, processes_matching, wait_until};
 use crate::fixtures::{LIMIT, fab};
 
 /// Returns a run on a host that this command leads to.
-fn by(sshd: &Sshd, command: &str) -> Fab {
+fn through_command(sshd: &Sshd, command: &str) -> Fab {
     let path: PathBuf = sshd.dir().join("by_command");
-    let harness = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+    let harness = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
     let text = format!("Host host\n    ProxyCommand {command}\n{harness}");
-    fs::write(&path, text).expect("the directory is ours");
+    fs::write(&path, text).expect("the test owns the directory");
     fab().arg("-S").arg(path).args(["-H", "host"])
 }
 
 #[test]
-fn a_line_runs_there_and_only_its_own_output_is_on_stdout() {
+fn a_shell_line_runs_through_a_proxy_command_with_its_own_stdout() {
     let sshd = Sshd::start();
     let relay =
         "bash -c 'exec 3<>/dev/tcp/%h/%p; echo \"pw ${FABRS_SUDO_PASSWORD-unset}\" >&2; cat <&3 & exec cat >&3'";
-    let fab = by(&sshd, relay).env("FABRS_SUDO_PASSWORD", "secret").args(["--", "echo x; exit 7"]);
+    let fab = through_command(&sshd, relay).env("FABRS_SUDO_PASSWORD", "secret").args(["--", "echo x; exit 7"]);
     fab.code(7).stdout("x\n").stderr("warning: host: ProxyCommand: pw unset\n").run();
 }
 
 #[test]
-fn one_that_fails_is_exit_code_4_with_its_status_in_the_block() {
+fn a_failed_proxy_command_is_exit_code_4_with_its_status() {
     let sshd = Sshd::start();
     let block = "error: host: could not connect by its ProxyCommand\n  caused by: `false` ended with exit status 1\n";
-    by(&sshd, "false").args(["--", "echo x"]).code(4).stdout("").stderr(block).run();
+    through_command(&sshd, "false").args(["--", "echo x"]).code(4).stdout("").stderr(block).run();
 }
 
 /// As `ssh` does it.
 #[test]
-fn it_is_run_by_the_users_own_shell_where_one_is_known() {
+fn the_proxy_command_runs_in_the_users_shell() {
     let sshd = Sshd::start();
-    let run = || by(&sshd, "sh -c 'echo \"shell: $0\" >&2; exit 1' \"${BASH-none}\"").args(["--", "true"]).code(4);
+    let run = || {
+        through_command(&sshd, "sh -c 'echo \"shell: $0\" >&2; exit 1' \"${BASH-none}\"").args(["--", "true"]).code(4)
+    };
     run().env("SHELL", "/bin/bash").stderr_contains("exit status 1: shell: /bin/bash\n").run();
     run().env("SHELL", "/bin/dash").stderr_contains("exit status 1: shell: none\n").run();
     run().env_remove("SHELL").stderr_contains("ended with exit status 1: shell: ").run();
 }
 
 #[test]
-fn an_interrupt_while_it_hangs_ends_it_with_all_that_it_started() {
+fn an_interrupt_ends_a_hung_proxy_command_and_its_children() {
     let sshd = Sshd::start();
     let nap = marker();
-    let running =
-        by(&sshd, &format!("sh -c 'sleep {nap} & wait'")).args(["--", "echo x"]).code(130).limit(LIMIT).spawn();
+    let running = through_command(&sshd, &format!("sh -c 'sleep {nap} & wait'"))
+        .args(["--", "echo x"])
+        .code(130)
+        .limit(LIMIT)
+        .spawn();
     wait_until("it hangs", LIMIT, || processes_matching(&nap).iter().any(|one| one.cmdline.starts_with("sleep")));
     running.interrupt();
     running.wait();

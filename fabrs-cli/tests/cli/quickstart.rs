@@ -7,40 +7,40 @@ use std::path::{Path, PathBuf};
 use fabrs_testing::{Account, Capability, Fab, FabOutput, Process, Sshd};
 
 use crate::fixtures::sorted;
-use crate::scratch_project::Workshop;
+use crate::scratch_project::ScratchProject;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
 
 /// Copies a folder, with what its files are allowed.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("the folder is ours");
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the test owns the directory");
     for entry in fs::read_dir(from).expect("a folder of the repository").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if from.is_dir() {
-            copy(&from, &to);
+            copy_dir(&from, &to);
         } else {
-            fs::copy(from, to).expect("the folder is ours");
+            fs::copy(from, to).expect("the test owns the directory");
         }
     }
 }
 
 /// Counts the files and folders that were put with this result.
-fn puts(ran: &FabOutput, result: &str) -> usize {
+fn count_puts(ran: &FabOutput, result: &str) -> usize {
     ran.stderr.lines().filter(|line| line.contains("] put ") && line.ends_with(result)).count()
 }
 
 /// The project, and three hosts which are one machine: each has its own folder for the site.
 struct Quickstart {
-    workshop: Workshop,
+    workshop: ScratchProject,
     /// Dropped with the web servers that it started: they carry its mark.
     sshd: Sshd,
 }
 
 impl Quickstart {
     fn start() -> Self {
-        let workshop = Workshop::open("quickstart");
+        let workshop = ScratchProject::open("quickstart");
         let sshd = Sshd::builder().users([Account::SudoNopasswd]).aliases(HOSTS).start();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
+        copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
         let this = Self { workshop, sshd };
         let roots = HOSTS.map(|host| format!("host.{host}.vars.root = '{}'\n", this.root(host).display()));
         let text = format!("[vars]\nkeep = 5\n[env.live]\nhosts = ['web[1-3]']\n{}", roots.concat());
@@ -65,7 +65,7 @@ impl Quickstart {
         let line = format!("curl -fsS \"$(cat '{}/url')/{name}\"", self.root(host).display());
         let output = self.sshd.ssh().args([host, &line]).output().expect("ssh starts");
         assert!(output.status.success(), "{host}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("it is text")
+        String::from_utf8(output.stdout).expect("the text is UTF-8")
     }
 
     /// Returns the web server of a host.
@@ -82,7 +82,7 @@ impl Quickstart {
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).expect("all can be read").flatten() {
-                let metadata = entry.metadata().expect("nothing is removed meanwhile");
+                let metadata = entry.metadata().expect("no file is removed during the test");
                 if metadata.is_dir() {
                     folders.push(entry.path());
                 }
@@ -105,7 +105,7 @@ impl Quickstart {
 }
 
 #[test]
-fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
+fn the_site_is_deployed_unchanged_updated_and_rolled_back() {
     if !Capability::Sudo.is_available() {
         return;
     }
@@ -115,15 +115,15 @@ fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
     assert!(HOSTS.iter().all(|host| !project.root(host).exists()), "a dry run makes nothing: {}", planned.stderr);
     let put_up = project.fab(&["deploy"]);
     assert_eq!(put_up.stdout, "");
-    assert_eq!(puts(&put_up, ": 2 of 2 files written"), 3, "{}", put_up.stderr);
-    assert_eq!(puts(&put_up, ": unchanged"), 0, "{}", put_up.stderr);
+    assert_eq!(count_puts(&put_up, ": 2 of 2 files written"), 3, "{}", put_up.stderr);
+    assert_eq!(count_puts(&put_up, ": unchanged"), 0, "{}", put_up.stderr);
     let first = project.release();
     let page = project.page("web2", "index.html");
-    assert_eq!(page, fs::read_to_string(project.workshop.path("site/index.html")).expect("it was copied"));
+    assert_eq!(page, fs::read_to_string(project.workshop.path("site/index.html")).expect("the file was copied"));
 
     let before = project.state();
     let again = project.fab(&["deploy", "status"]);
-    assert_eq!((puts(&again, ""), puts(&again, ": unchanged")), (9, 9), "{}", again.stderr);
+    assert_eq!((count_puts(&again, ""), count_puts(&again, ": unchanged")), (9, 9), "{}", again.stderr);
     assert_eq!(sorted(&again.stdout), HOSTS.map(|host| format!("[{host}] {first}")));
     assert_eq!(project.state(), before);
 

@@ -6,13 +6,14 @@ use std::process::Command;
 
 use fabrs_testing::{Account, Capability, FabOutput, GitServer};
 
-use crate::dry_runs::Recorder;
-use crate::quickstart::copy;
-use crate::scratch_project::Workshop;
+use crate::dry_runs::RecordingHosts;
+use crate::quickstart::copy_dir;
+use crate::scratch_project::ScratchProject;
 
 /// Returns the block of Rust in README.md that contains a text.
-fn block(text: &str) -> String {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("it is there");
+fn rust_block(text: &str) -> String {
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("the file exists");
     let blocks = readme.split("\n```rust\n").skip(1).filter_map(|rest| rest.split("\n```").next());
     let mut found = blocks.filter(|block| block.contains(text));
     let block = found.next().unwrap_or_else(|| panic!("README.md has no block with {text:?}"));
@@ -22,18 +23,18 @@ fn block(text: &str) -> String {
 
 /// The project, with the hosts and the repository that its tasks name.
 struct Readme {
-    workshop: Workshop,
-    hosts: Recorder,
+    workshop: ScratchProject,
+    hosts: RecordingHosts,
     origin: GitServer,
 }
 
 impl Readme {
     fn start() -> Self {
-        let workshop = Workshop::open("readme");
-        let hosts = Recorder::start([Account::SudoNopasswd]);
+        let workshop = ScratchProject::open("readme");
+        let hosts = RecordingHosts::start([Account::SudoNopasswd]);
         let scratch = hosts.sshd.scratch();
         let served = scratch.join("git");
-        fs::create_dir(&served).expect("the folder is ours");
+        fs::create_dir(&served).expect("the test owns the directory");
         let origin = GitServer::start(&served);
         origin.build("deployable-314", &[("manage.py", "\n"), ("requirements.txt", "\n")]);
 
@@ -44,13 +45,13 @@ impl Readme {
                 .fold(block, |block, path| block.replace(path, &format!("\"{}{}", scratch.display(), &path[1..])));
             placed.replace("https://git.example.com/shop.git", &origin.url()).replace("deploy@web1", "web1")
         };
-        let kit = on_hosts(block("fn shop() -> Site"));
+        let kit = on_hosts(rust_block("fn shop() -> Site"));
         let kit = kit.replace("async fn deploy(revision", "async fn put_live(revision").replace("srv/shop", "srv/kit");
         let embedded = "\n#[fabrs::task(local)]\nasync fn embedded() -> fabrs::Result<()> {\n    restart().await\n}\n";
-        workshop.write("first.rs", &on_hosts(block("git ls-remote")));
-        workshop.write("files.rs", &on_hosts(block("async fn site()")));
+        workshop.write("first.rs", &on_hosts(rust_block("git ls-remote")));
+        workshop.write("files.rs", &on_hosts(rust_block("async fn site()")));
         workshop.write("kit.rs", &kit);
-        workshop.write("embedding.rs", &(on_hosts(block("async fn restart()")) + embedded));
+        workshop.write("embedding.rs", &(on_hosts(rust_block("async fn restart()")) + embedded));
         workshop.write(
             "tasks.rs",
             "//! ```cargo\n//! [dependencies]\n//! fabrs-deploy = { features = [\"notify-mail\"] }\n//! ```\n\nmod embedding;\nmod files;\nmod first;\nmod kit;\n",
@@ -77,12 +78,12 @@ impl Readme {
             ("var/log/shop/access.log", "GET /\n"),
         ] {
             let path = scratch.join(path);
-            fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
-            fs::write(path, text).expect("the folder is ours");
+            fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the test owns the directory");
+            fs::write(path, text).expect("the test owns the directory");
         }
         GitServer::git(&scratch, &["clone", "--quiet", &self.origin.url(), "srv/shop"]);
         let owned = Command::new("chown").arg("-R").arg(self.hosts.sshd.user()).arg(scratch.join("srv")).status();
-        assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+        assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     }
 
     /// Plans a task, which changes nothing.
@@ -90,7 +91,7 @@ impl Readme {
     fn plan(&self, words: &[&str]) -> FabOutput {
         let fab = self.workshop.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");
         // The project stands in a clone of fabrs, whose commits are of no concern to it.
-        let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("it is there"));
+        let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("the file exists"));
         let ran = self.hosts.plan_in(&self.workshop.path(""), fab.args(words).own_session(), 0);
         assert!(ran.stderr.contains("dry run: nothing was changed\n"), "{}", ran.stderr);
         ran
@@ -98,7 +99,7 @@ impl Readme {
 }
 
 #[test]
-fn each_task_of_the_readme_can_be_planned_whole() {
+fn every_task_of_the_readme_is_planned() {
     if !Capability::Sudo.is_available() {
         return;
     }
@@ -137,19 +138,19 @@ fn each_task_of_the_readme_can_be_planned_whole() {
 }
 
 #[test]
-fn the_setup_and_the_deploy_of_the_shop_can_be_planned_on_new_hosts() {
-    let workshop = Workshop::open("django-shop");
-    fs::create_dir_all(workshop.path("")).expect("the folder is ours");
-    let hosts = Recorder::start([Account::Plain]);
+fn the_django_shop_is_planned_on_new_hosts() {
+    let workshop = ScratchProject::open("django-shop");
+    fs::create_dir_all(workshop.path("")).expect("the test owns the directory");
+    let hosts = RecordingHosts::start([Account::Plain]);
     let origin = GitServer::start(&workshop.path(""));
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
+    copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
     let root = hosts.sshd.scratch().join("shop");
     let toml = format!(
         "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_port = 25\n[env.staging]\nroles.web = ['web1']\n",
         root.display(),
         origin.url()
     );
-    fs::write(origin.tree().join("fabrs.toml"), toml).expect("the folder is ours");
+    fs::write(origin.tree().join("fabrs.toml"), toml).expect("the test owns the directory");
     origin.build("deployable-1", &[]);
     let plan = |task: &str| {
         let fab = workshop.fab("tree").arg("-S").arg(hosts.sshd.ssh_config()).args(["-n", "staging", task]);
@@ -161,10 +162,10 @@ fn the_setup_and_the_deploy_of_the_shop_can_be_planned_on_new_hosts() {
         assert!(setup.contains(&format!("[web1] {planned}")), "{planned}: {setup}");
     }
 
-    fs::create_dir_all(root.join("shared")).expect("the folder is ours");
-    fs::write(root.join("shared/.env"), "SECRET_KEY=x\n").expect("the folder is ours");
+    fs::create_dir_all(root.join("shared")).expect("the test owns the directory");
+    fs::write(root.join("shared/.env"), "SECRET_KEY=x\n").expect("the test owns the directory");
     let owned = Command::new("chown").arg("-R").arg(hosts.sshd.user()).arg(&root).status();
-    assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+    assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     let deploy = plan("deploy");
     for planned in ["pip install", "collectstatic", "pg_dump", "migrate", "signal HUP", "mail to shop@"] {
         assert!(deploy.contains(planned), "{planned}: {deploy}");

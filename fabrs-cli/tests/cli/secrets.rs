@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use fabrs_testing::{Fab, FabOutput, Sshd};
 
-use crate::fixtures::{FAB, fab, fleet, knowing, project, shell};
+use crate::fixtures::{FAB, fab, project, shell, shop_hosts, with_ssh_config};
 
 /// Returns the folder of the project whose tasks show a secret, after compiling it once.
-fn folder() -> &'static Path {
+fn secrets_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = project("secrets");
@@ -18,72 +18,72 @@ fn folder() -> &'static Path {
 }
 
 /// Returns a run in that project.
-fn telling(sshd: &Sshd) -> Fab {
-    knowing(fab().current_dir(folder()), sshd)
+fn secrets_project(sshd: &Sshd) -> Fab {
+    with_ssh_config(fab().current_dir(secrets_folder()), sshd)
 }
 
 /// Checks that a run shows no secret, and a text once.
 #[track_caller]
-fn shows_once(ran: &FabOutput, text: &str) {
+fn assert_shown_once(ran: &FabOutput, text: &str) {
     let all = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!all.contains("t0ken"), "{all}");
     assert_eq!(all.matches(text).count(), 1, "`{text}` in {all}");
 }
 
 /// Returns the place of a text in the tasks as errors name it.
-fn line_of(text: &str) -> String {
-    let file = folder().join("tasks.rs");
+fn location_in_secrets(text: &str) -> String {
+    let file = secrets_folder().join("tasks.rs");
     let source = std::fs::read_to_string(&file).expect("the project is there");
     let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");
     format!("{}:{}", file.display(), line + 1)
 }
 
 #[test]
-fn a_secret_that_a_task_prints_is_redacted_in_a_pipe() {
-    let sshd = fleet();
-    let ran = telling(&sshd).args(["-H", "web1", "prints"]).run();
+fn a_secret_printed_by_a_task_is_redacted_in_a_pipe() {
+    let sshd = shop_hosts();
+    let ran = secrets_project(&sshd).args(["-H", "web1", "prints"]).run();
     assert_eq!(ran.stdout, "printed [redacted].\n[redacted].\nechoed [redacted]\nt0ken");
     assert!(ran.stderr.contains("noted [redacted].\n") && !ran.stderr.contains("t0ken"), "{}", ran.stderr);
 }
 
 #[test]
 fn the_panic_of_a_task_is_one_redacted_error_with_its_line() {
-    let sshd = fleet();
+    let sshd = shop_hosts();
     for (task, text) in [("panics", "async "), ("panics-on-a-thread", "plain ")] {
-        let ran = telling(&sshd).args(["-H", "web1", task]).code(1).run();
-        shows_once(&ran, "panicked");
-        let line = line_of(&format!("panic!(\"{text}"));
+        let ran = secrets_project(&sshd).args(["-H", "web1", task]).code(1).run();
+        assert_shown_once(&ran, "panicked");
+        let line = location_in_secrets(&format!("panic!(\"{text}"));
         let block = format!("error: web1: the task panicked: {text}[redacted]\n  at {line}\n");
         assert!(ran.stderr.contains(&block), "{}", ran.stderr);
-        let ran = telling(&sshd).args(["-H", "web1", task]).env("RUST_BACKTRACE", "1").code(1).run();
+        let ran = secrets_project(&sshd).args(["-H", "web1", task]).env("RUST_BACKTRACE", "1").code(1).run();
         assert!(ran.stderr.contains("\n   0: "), "{}", ran.stderr);
-        shows_once(&ran, &block);
+        assert_shown_once(&ran, &block);
     }
 }
 
 #[test]
-fn a_panic_outside_of_a_task_is_a_redacted_message_in_its_place() {
-    let sshd = fleet();
+fn a_panic_outside_a_task_is_a_redacted_message_in_order() {
+    let sshd = shop_hosts();
     let script = "\"$FAB\" -S \"$CONFIG\" -H web1 panics-unseen 2>&1";
-    let ran = shell(script).current_dir(folder()).env("CONFIG", sshd.ssh_config()).run();
-    shows_once(&ran, "panicked");
+    let ran = shell(script).current_dir(secrets_folder()).env("CONFIG", sshd.ssh_config()).run();
+    assert_shown_once(&ran, "panicked");
     let (_, output) = ran.stdout.split_once("before\n").expect("it prints");
     let (message, _) = output.split_once("after\n").expect("it goes on");
-    assert!(message.contains(&format!(" panicked at {}:", line_of("panic!(\"unseen "))), "{message}");
+    assert!(message.contains(&format!(" panicked at {}:", location_in_secrets("panic!(\"unseen "))), "{message}");
     assert!(message.ends_with(":\nunseen [redacted]\n"), "{message}");
 }
 
 #[test]
 fn a_secret_too_short_to_be_redacted_is_one_warning_for_all_hosts() {
-    let sshd = fleet();
-    let ran = telling(&sshd).args(["-H", "web1,web2,web3", "short"]).run();
+    let sshd = shop_hosts();
+    let ran = secrets_project(&sshd).args(["-H", "web1,web2,web3", "short"]).run();
     let warning = "warning: a secret or password has fewer than 6 bytes: such values are not redacted in output\n";
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
 }
 
 /// Without `CAP_SYS_PTRACE`, a process can't read `/proc/PID/exe` of a process without core dumps.
 #[test]
-fn fab_has_no_core_dumps_and_its_children_keep_theirs() {
+fn fab_disables_core_dumps_only_for_itself() {
     // Root has the right, and gives it up here.
     let script = "ulimit -Sc \"$(ulimit -Hc)\"; \
         [ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set=-sys_ptrace \"$@\"; exec \"$@\"";

@@ -6,26 +6,26 @@ use std::os::unix::fs::PermissionsExt as _;
 use fabrs_testing::faults::{Proxy, RefusedPort};
 use fabrs_testing::{Fab, Process, RunningFab, marker, processes_matching, wait_until};
 
-use crate::fixtures::{LIMIT, fleet, knowing, shop};
+use crate::fixtures::{LIMIT, shop, shop_hosts, with_ssh_config};
 use crate::groups::{COMPILING, groups};
 
 /// Checks that nothing on this machine, which plays the hosts, has the mark in its command line.
 #[track_caller]
-fn gone(mark: &str) {
+fn assert_no_process(mark: &str) {
     assert_eq!(processes_matching(mark), Vec::<Process>::new());
 }
 
 #[test]
-fn the_first_ends_what_runs_on_all_hosts_and_the_summary_names_them() {
-    let sshd = fleet();
+fn the_first_ctrl_c_stops_all_hosts_and_the_summary_lists_them() {
+    let sshd = shop_hosts();
     let nap = marker();
-    let running = knowing(shop(), &sshd).args(["live", "nap", &nap, "hello"]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["live", "nap", &nap, "hello"]).code(130).spawn();
     for host in ["web1", "web2", "web3", "db1"] {
         running.wait_for_stdout(&format!("[{host}] napping\n"), LIMIT);
     }
     running.interrupt();
     let ran = running.wait();
-    gone(&nap);
+    assert_no_process(&nap);
     let end = "nap: 4 cancelled (web1, web2, web3, db1)\nhello: 4 not started (web1, web2, web3, db1)\n";
     assert!(ran.stderr.ends_with(end), "{}", ran.stderr);
     assert!(ran.stderr.contains("\nstopping; press Ctrl-C again to kill the remaining commands\n"), "{}", ran.stderr);
@@ -34,74 +34,78 @@ fn the_first_ends_what_runs_on_all_hosts_and_the_summary_names_them() {
 }
 
 #[test]
-fn hosts_after_the_limit_are_not_started_when_stopped() {
-    let sshd = fleet();
+fn a_stopped_run_does_not_start_waiting_hosts() {
+    let sshd = shop_hosts();
     let nap = marker();
-    let running = knowing(shop(), &sshd).args(["-H", "web1,web2", "--serial", "nap", &nap]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "--serial", "nap", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] napping\n", LIMIT);
     running.interrupt();
     let ran = running.wait();
-    gone(&nap);
+    assert_no_process(&nap);
     assert!(ran.stderr.ends_with("nap: 1 cancelled (web1), 1 not started (web2)\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_line_is_ended_with_all_it_started() {
-    let sshd = fleet();
+fn ctrl_c_ends_a_shell_line_with_its_children() {
+    let sshd = shop_hosts();
     for hosts in ["web1", "web1,web2"] {
         let nap = marker();
         let line = format!("echo up; sleep {nap} & sleep {nap} | cat");
-        let running = knowing(shop(), &sshd).args(["-H", hosts, "--", &line]).code(130).spawn();
+        let running = with_ssh_config(shop(), &sshd).args(["-H", hosts, "--", &line]).code(130).spawn();
         running.wait_for_stdout("up\n", LIMIT);
         running.interrupt();
         let ran = running.wait();
-        gone(&nap);
-        assert!(ran.stderr.starts_with("stopping; press Ctrl-C again to kill the remaining commands\n"), "{}", ran.stderr);
+        assert_no_process(&nap);
+        assert!(
+            ran.stderr.starts_with("stopping; press Ctrl-C again to kill the remaining commands\n"),
+            "{}",
+            ran.stderr
+        );
     }
 }
 
 #[test]
-fn the_second_kills_what_does_not_listen() {
-    let sshd = fleet();
+fn the_second_ctrl_c_kills_commands_that_ignore_term() {
+    let sshd = shop_hosts();
     let nap = marker();
-    let running = knowing(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] deaf\n", LIMIT);
     running.interrupt();
     running.wait_for_stderr("stopping; press Ctrl-C again to kill the remaining commands\n", LIMIT);
     running.interrupt();
     let ran = running.wait();
-    gone(&nap);
+    assert_no_process(&nap);
     assert!(ran.stderr.ends_with("deaf: 1 cancelled (web1)\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn what_does_not_listen_is_killed_after_a_while_anyway() {
-    let sshd = fleet();
+fn commands_that_ignore_term_are_killed_after_the_grace_period() {
+    let sshd = shop_hosts();
     let nap = marker();
-    let running = knowing(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] deaf\n", LIMIT);
     running.interrupt();
     running.wait();
-    gone(&nap);
+    assert_no_process(&nap);
 }
 
 #[test]
-fn a_service_manager_and_a_terminal_that_is_closed_stop_it_too() {
-    let sshd = fleet();
+fn term_and_hup_stop_a_run() {
+    let sshd = shop_hosts();
     let case = |code: i32, send: fn(&RunningFab)| {
         let nap = marker();
-        let running = knowing(shop(), &sshd).args(["-H", "web1", "nap", &nap]).code(code).spawn();
+        let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "nap", &nap]).code(code).spawn();
         running.wait_for_stdout("[web1] napping\n", LIMIT);
         send(&running);
         running.wait();
-        gone(&nap);
+        assert_no_process(&nap);
     };
     case(128 + 15, RunningFab::terminate);
     case(128 + 1, RunningFab::hang_up);
 }
 
 #[test]
-fn a_login_that_is_not_answered_is_given_up() {
+fn ctrl_c_cancels_an_unanswered_login() {
     let silent = Proxy::silent();
     let running = shop().args(["-H", &silent.addr().to_string(), "hello"]).code(130).spawn();
     wait_until("fab connects", LIMIT, || silent.accepted() == 1);
@@ -111,8 +115,8 @@ fn a_login_that_is_not_answered_is_given_up() {
 }
 
 #[test]
-fn an_unread_stdout_delays_neither_the_hosts_nor_the_end_of_a_stopped_run() {
-    let sshd = fleet();
+fn an_unread_stdout_delays_neither_hosts_nor_a_stop() {
+    let sshd = shop_hosts();
     let (mark, done) = (marker(), crate::fixtures::marker_file(&sshd));
     let line = format!("yes | head -c 20000000; touch '{}'; sleep {mark}", done.path().display());
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1,web2 -- "$LINE"; echo "code $?" >&2; } | { read -r first; cat <"$GATE" >/dev/null; }"#;
@@ -125,20 +129,20 @@ fn an_unread_stdout_delays_neither_the_hosts_nor_the_end_of_a_stopped_run() {
     // More output than any pipe holds.
     wait_until("the host is not kept", LIMIT, || done.exists());
     let fabs = processes_matching(&line);
-    let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("it runs");
+    let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("the process runs");
     fab.interrupt();
     wait_until("what runs there has ended", LIMIT, || {
         processes_matching(&mark).iter().all(|process| !process.cmdline.starts_with("sleep "))
     });
     wait_until("fab has ended", LIMIT, || !fab.is_alive());
     // Only now does the reader read on.
-    fs::write(&gate, "").expect("it is ours");
+    fs::write(&gate, "").expect("the test owns the file");
     running.wait();
 }
 
 #[test]
-fn a_prompt_behind_an_unread_stdout_is_ended_by_ctrl_c() {
-    let sshd = fleet();
+fn ctrl_c_ends_a_prompt_behind_an_unread_stdout() {
+    let sshd = shop_hosts();
     let done = crate::fixtures::marker_file(&sshd);
     // The reader ignores the Ctrl-C of its terminal.
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1 flooded "$DONE"; echo "code $?" >&2; } |
@@ -155,29 +159,29 @@ fn a_prompt_behind_an_unread_stdout_is_ended_by_ctrl_c() {
         fab.interrupt();
     }
     shell.expect("code 130", LIMIT);
-    fs::write(&gate, "").expect("it is ours");
+    fs::write(&gate, "").expect("the test owns the file");
     shell.wait(LIMIT);
 }
 
 #[test]
-fn an_open_prompt_is_ended_by_ctrl_c() {
-    let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "token"]).spawn_on_terminal();
+fn ctrl_c_ends_an_open_prompt() {
+    let sshd = shop_hosts();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "token"]).spawn_on_terminal();
     fab.expect("Token", LIMIT);
     fab.send("\u{3}");
     assert_eq!(fab.wait(LIMIT), 130);
 }
 
 #[test]
-fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
-    let sshd = fleet();
+fn a_cancelled_prompt_leaves_input_and_echo_to_the_next_prompt() {
+    let sshd = shop_hosts();
     let gate = crate::fixtures::marker_file(&sshd);
     let path = gate.path().display().to_string();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "withdrawn", &path]).spawn_on_terminal();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "withdrawn", &path]).spawn_on_terminal();
     fab.expect("First: ", LIMIT);
     // The beginning of an answer is not one of the second question.
     fab.send("half");
-    fs::write(gate.path(), "").expect("it is ours");
+    fs::write(gate.path(), "").expect("the test owns the file");
     fab.expect("Second: ", LIMIT);
     fab.send("correct horse\n");
     fab.expect("13 letters", LIMIT);
@@ -186,13 +190,13 @@ fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
 }
 
 #[test]
-fn a_slow_vagrant_inside_a_task_is_ended_by_term() {
+fn term_ends_a_slow_vagrant_inside_a_task() {
     let nap = marker();
     let script = format!("#!/bin/sh\nsleep {nap} & echo hanging > \"$HANGING\"; wait\n");
     let run = groups().project(&[("bin/vagrant", &script)]);
     let (bin, hanging) = (run.dir().join("bin"), run.dir().join("hanging"));
-    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("it is set"));
+    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the test owns the directory");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("the variable is set"));
     let run = run.env("PATH", path).env("HANGING", &hanging);
     let running = run.args(["machines", "overlap-of-role"]).code(143).spawn();
     wait_until("Vagrant hangs", COMPILING, || hanging.exists());
@@ -203,9 +207,9 @@ fn a_slow_vagrant_inside_a_task_is_ended_by_term() {
 
 #[test]
 fn three_signals_restore_the_terminal_of_an_interactive_command() {
-    let sshd = fleet();
+    let sshd = shop_hosts();
     let proxy = Proxy::to(sshd.addr());
-    let config = fs::read_to_string(sshd.ssh_config()).expect("it is there");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file exists");
     let config = config.replace("StrictHostKeyChecking yes", "StrictHostKeyChecking no");
     let (from, to) = (format!("Port {}", sshd.port()), format!("Port {}", proxy.port()));
     assert!(config.contains(&from), "{config}");
@@ -219,7 +223,7 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     shell.expect("sit-2ing", LIMIT);
     proxy.stall();
     let all = processes_matching(&mark);
-    let fab = all.iter().find(|process| process.cmdline.ends_with(" sit")).expect("it runs");
+    let fab = all.iter().find(|process| process.cmdline.ends_with(" sit")).expect("the process runs");
     wait_until("fab has ended", LIMIT, || {
         fab.terminate();
         !fab.is_alive()
@@ -238,7 +242,7 @@ fn six_hundred_plain_tasks(port: u16) -> Fab {
 }
 
 #[test]
-fn six_hundred_plain_tasks_leave_name_lookups_their_threads() {
+fn six_hundred_plain_tasks_leave_threads_for_name_lookups() {
     let refused = RefusedPort::reserve();
     let ran = six_hundred_plain_tasks(refused.addr().port()).arg("--keep-going").code(4).run();
     assert!(ran.stderr.contains("plain: 600 unreachable"), "{}", ran.stderr);
@@ -246,7 +250,7 @@ fn six_hundred_plain_tasks_leave_name_lookups_their_threads() {
 }
 
 #[test]
-fn six_hundred_plain_tasks_are_ended_by_ctrl_c() {
+fn ctrl_c_ends_six_hundred_plain_tasks() {
     let silent = Proxy::silent();
     let running = six_hundred_plain_tasks(silent.addr().port()).code(130).spawn();
     wait_until("fab connects", LIMIT, || silent.accepted() > 0);

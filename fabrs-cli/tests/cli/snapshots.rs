@@ -6,7 +6,7 @@ use crate::fixtures::FAB;
 
 /// Runs the cases of `tests/cmd`; after a change of the texts, `TRYCMD=overwrite` writes them anew.
 #[test]
-fn pages_and_messages_are_as_written_down() {
+fn pages_and_messages_match_their_snapshots() {
     let trusted = fabrs_testing::trusted_folders().into_string().expect("test directories have plain names");
     let cases = trycmd::TestCases::new();
     cases.env("FABRS_TRUST", trusted).register_bin("fab", Path::new(FAB)).case("tests/cmd/*.trycmd");

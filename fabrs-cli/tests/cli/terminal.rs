@@ -4,19 +4,19 @@ use std::fs;
 
 use fabrs_testing::{Account, Capability, Process, Sshd, marker, processes_matching};
 
-use crate::fixtures::{LIMIT, fab, fleet, knowing, shop};
+use crate::fixtures::{LIMIT, fab, shop, shop_hosts, with_ssh_config};
 
 /// Returns a server's `ssh_config` in which something is replaced.
 fn config(sshd: &Sshd, from: &str, to: &str) -> String {
-    let text = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let text = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     assert!(text.contains(from), "{text}");
     text.replace(from, to)
 }
 
 #[test]
-fn an_unknown_host_key_is_asked_about_and_the_answer_is_kept() {
+fn an_unknown_host_key_is_confirmed_and_recorded() {
     let sshd = Sshd::start();
-    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    fs::write(sshd.known_hosts(), "").expect("the test owns the file");
     let config = config(&sshd, "StrictHostKeyChecking yes", "StrictHostKeyChecking ask");
     let run = || fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host", "--", "echo in"]);
     let fingerprint = sshd.host_keys()[0].fingerprint();
@@ -29,7 +29,7 @@ fn an_unknown_host_key_is_asked_about_and_the_answer_is_kept() {
     no.send("no\n");
     assert_eq!(no.wait(LIMIT), 5);
     assert!(no.screen().contains("host: the host's key was not accepted"), "{}", no.screen());
-    assert_eq!(fs::read_to_string(sshd.known_hosts()).expect("the file is ours"), "");
+    assert_eq!(fs::read_to_string(sshd.known_hosts()).expect("the test owns the file"), "");
 
     let mut yes = run().spawn_on_terminal();
     yes.expect("[yes/no] ", LIMIT);
@@ -40,7 +40,7 @@ fn an_unknown_host_key_is_asked_about_and_the_answer_is_kept() {
 }
 
 #[test]
-fn a_password_is_asked_for_hidden_and_again_where_it_was_wrong() {
+fn a_password_prompt_is_hidden_and_repeated_after_a_wrong_password() {
     if !Capability::Password.is_available() {
         return;
     }
@@ -60,7 +60,7 @@ fn a_password_is_asked_for_hidden_and_again_where_it_was_wrong() {
 }
 
 #[test]
-fn a_passphrase_is_asked_for_once_for_all_hosts() {
+fn a_passphrase_is_prompted_once_for_all_hosts() {
     let sshd = Sshd::builder().aliases(["web1", "web2", "web3"]).passphrase("open, please").start();
     let run = fab().arg("-S").arg(sshd.ssh_config()).args(["-H", "web1,web2,web3", "--", "echo in"]);
     let mut fab = run.spawn_on_terminal();
@@ -75,8 +75,8 @@ fn a_passphrase_is_asked_for_once_for_all_hosts() {
 
 #[test]
 fn a_protected_environment_is_confirmed_by_its_name() {
-    let sshd = fleet();
-    let run = || knowing(shop(), &sshd).args(["guarded", "hello"]);
+    let sshd = shop_hosts();
+    let run = || with_ssh_config(shop(), &sshd).args(["guarded", "hello"]);
     for (answer, code) in [("no\n", 1), ("\n", 1), ("guarded\n", 0)] {
         let mut fab = run().spawn_on_terminal();
         fab.expect("`guarded` is protected; type its name to go on: ", LIMIT);
@@ -88,7 +88,7 @@ fn a_protected_environment_is_confirmed_by_its_name() {
 }
 
 #[test]
-fn without_input_nothing_is_asked_even_on_a_terminal() {
+fn no_input_never_prompts_for_a_passphrase() {
     let sshd = Sshd::builder().passphrase("open, please").start();
     let mut fab = fab().on(&sshd).args(["--no-input", "--", "echo in"]).spawn_on_terminal();
     assert_eq!(fab.wait(LIMIT), 5);
@@ -97,9 +97,9 @@ fn without_input_nothing_is_asked_even_on_a_terminal() {
 }
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
-    let sshd = fleet();
-    let run = || knowing(shop(), &sshd).args(["-H", "web1,web2", "fail", "3"]);
+fn colours_depend_on_the_terminal_and_the_environment() {
+    let sshd = shop_hosts();
+    let run = || with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "fail", "3"]);
     let mut coloured = run().spawn_on_terminal();
     assert_eq!(coloured.wait(LIMIT), 1);
     let screen = coloured.screen();
@@ -117,9 +117,9 @@ fn colours_are_for_terminals_that_want_them() {
 
 #[test]
 fn ctrl_c_stops_and_ctrl_c_again_kills() {
-    let sshd = fleet();
+    let sshd = shop_hosts();
     let nap = marker();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "deaf", &nap]).spawn_on_terminal();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "deaf", &nap]).spawn_on_terminal();
     for _ in 0..2 {
         fab.expect("\u{1b}[0m deaf\r\n", LIMIT);
     }
@@ -132,7 +132,7 @@ fn ctrl_c_stops_and_ctrl_c_again_kills() {
 }
 
 #[test]
-fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
+fn ctrl_c_at_a_passphrase_prompt_ends_the_run() {
     let sshd = Sshd::builder().passphrase("open, please").start();
     let mut fab = fab().on(&sshd).args(["--", "echo in"]).spawn_on_terminal();
     fab.expect("passphrase for", LIMIT);
@@ -142,12 +142,12 @@ fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn a_shell_on_a_host_has_the_terminal_until_it_ends_and_gives_it_back() {
+fn a_remote_shell_uses_the_terminal_until_its_end() {
     if !Capability::Terminal.is_available() {
         return;
     }
-    let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).env("TERM", "vt100").spawn_on_terminal();
+    let sshd = shop_hosts();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "sit"]).env("TERM", "vt100").spawn_on_terminal();
     fab.expect("task sit\r\n", LIMIT);
     fab.send("echo \"kind $TERM, $WHO\"; stty size\n");
     fab.expect("kind vt100, it is me\r\n24 80\r\n", LIMIT);
@@ -167,11 +167,11 @@ fn a_shell_on_a_host_has_the_terminal_until_it_ends_and_gives_it_back() {
 }
 
 #[test]
-fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
+fn term_during_a_remote_shell_restores_the_terminal() {
     if !Capability::Terminal.is_available() {
         return;
     }
-    let sshd = fleet();
+    let sshd = shop_hosts();
     let mut shell = crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit; stty -g; echo all is over");
     shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config());
     let mut script = shell.spawn_on_terminal();
@@ -180,7 +180,7 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
     script.send("echo rea''dy\n");
     script.expect("ready\r\n", LIMIT);
     let own = processes_matching(&sshd.ssh_config().display().to_string());
-    let fab = own.iter().find(|process| process.cmdline.ends_with(" -H web1 sit")).expect("it runs");
+    let fab = own.iter().find(|process| process.cmdline.ends_with(" -H web1 sit")).expect("the process runs");
     fab.terminate();
     let after = script.expect("all is over", LIMIT);
     assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
@@ -188,11 +188,11 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
 }
 
 #[test]
-fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
+fn a_panic_during_a_remote_shell_restores_the_terminal() {
     if !Capability::Terminal.is_available() {
         return;
     }
-    let sshd = fleet();
+    let sshd = shop_hosts();
     let file = crate::fixtures::marker_file(&sshd);
     let mut shell = crate::fixtures::shell(
         "stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit-badly \"$FILE\"; stty -g; echo all is over",
@@ -203,7 +203,7 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
     script.expect("task sit-badly\r\n", LIMIT);
     script.send("echo rea''dy\n");
     script.expect("ready\r\n", LIMIT);
-    fs::write(file.path(), "").expect("the folder is open to all");
+    fs::write(file.path(), "").expect("every user can write to the directory");
     let after = script.expect("all is over", LIMIT);
     assert!(after.contains("a mistake in tasks.rs"), "{after}");
     assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
@@ -211,10 +211,10 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
 }
 
 #[test]
-fn while_somebody_is_asked_nothing_else_is_shown() {
-    let sshd = fleet();
+fn an_open_prompt_holds_back_other_output() {
+    let sshd = shop_hosts();
     let done = crate::fixtures::marker_file(&sshd);
-    let run = knowing(shop(), &sshd).args(["-H", "web1,web2", "asks"]).arg(done.path());
+    let run = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "asks"]).arg(done.path());
     let mut fab = run.spawn_on_terminal();
     fab.expect("web1: Go on? [y/n] ", LIMIT);
     fabrs_testing::wait_until("all of the noise has come", LIMIT, || done.exists());
@@ -227,12 +227,12 @@ fn while_somebody_is_asked_nothing_else_is_shown() {
 }
 
 #[test]
-fn a_password_of_sudo_is_asked_for_before_the_terminal_is_handed_over() {
+fn the_sudo_password_is_prompted_before_an_interactive_command() {
     if !Capability::Sudo.is_available() {
         return;
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1"]).start();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "root-shell"]).spawn_on_terminal();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "root-shell"]).spawn_on_terminal();
     fab.expect("sudo password: ", LIMIT);
     fab.send(&format!("{}\r", Sshd::account_password()));
     fab.send("it\r");
@@ -242,12 +242,12 @@ fn a_password_of_sudo_is_asked_for_before_the_terminal_is_handed_over() {
 }
 
 #[test]
-fn a_program_of_the_host_may_have_the_terminal_too() {
+fn an_interactive_command_uses_the_terminal() {
     if !Capability::Terminal.is_available() {
         return;
     }
-    let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "edit"]).spawn_on_terminal();
+    let sshd = shop_hosts();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "edit"]).spawn_on_terminal();
     fab.expect("name? ", LIMIT);
     fab.send("Ann\n");
     fab.expect("hello Ann\r\n24 80\r\n", LIMIT);
@@ -255,19 +255,19 @@ fn a_program_of_the_host_may_have_the_terminal_too() {
 }
 
 #[test]
-fn without_a_terminal_nobody_works_there() {
-    let sshd = fleet();
-    let ran = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();
+fn a_remote_shell_without_a_terminal_is_an_error() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();
     assert!(ran.stderr.contains("there is no terminal here to work at"), "{}", ran.stderr);
 }
 
 #[test]
-fn of_two_shells_one_has_the_terminal_and_the_other_says_so() {
+fn the_second_of_two_remote_shells_is_an_error() {
     if !Capability::Terminal.is_available() {
         return;
     }
-    let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "sit"]).spawn_on_terminal();
+    let sshd = shop_hosts();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "sit"]).spawn_on_terminal();
     fab.expect("$ ", LIMIT);
     fab.send("exit\n");
     assert_eq!(fab.wait(LIMIT), 1);
@@ -277,8 +277,8 @@ fn of_two_shells_one_has_the_terminal_and_the_other_says_so() {
 }
 
 #[test]
-fn a_plan_leaves_the_terminal_alone_and_needs_none() {
-    let sshd = fleet();
-    let ran = knowing(shop(), &sshd).args(["-n", "-H", "web1", "sit"]).own_session().run();
+fn a_dry_run_of_a_remote_shell_needs_no_terminal() {
+    let sshd = shop_hosts();
+    let ran = with_ssh_config(shop(), &sshd).args(["-n", "-H", "web1", "sit"]).own_session().run();
     assert!(ran.stderr.contains("[web1] would run: a shell\n[web1] would run: echo afterwards\n"), "{}", ran.stderr);
 }

@@ -17,16 +17,16 @@ const STRANGER: u32 = 54_321;
 const PROD: &str = "[env.prod]\nhosts = ['@local']\n";
 
 /// A folder like `/tmp`, in which everybody may make files, with `mine` in it.
-struct Shared {
+struct SharedFolder {
     _keep: TempDir,
     folder: PathBuf,
 }
 
-impl Shared {
+impl SharedFolder {
     fn new() -> Self {
         let keep = tempfile::tempdir().expect("a temporary folder");
         let folder = keep.path().canonicalize().expect("the folder is there").join("shared");
-        fs::create_dir_all(folder.join("mine")).expect("the folder is ours");
+        fs::create_dir_all(folder.join("mine")).expect("the test owns the directory");
         let shared = Self { _keep: keep, folder };
         shared.set_mode("", 0o1777).set_mode("mine", 0o755);
         shared
@@ -38,19 +38,20 @@ impl Shared {
 
     /// Writes a file of this user that nobody else can write to.
     fn write(&self, name: &str, text: &str) -> &Self {
-        fs::create_dir_all(self.path(name).parent().expect("files lie in folders")).expect("the folder is ours");
-        fs::write(self.path(name), text).expect("the folder is ours");
+        fs::create_dir_all(self.path(name).parent().expect("files lie in folders"))
+            .expect("the test owns the directory");
+        fs::write(self.path(name), text).expect("the test owns the directory");
         self.set_mode(name, 0o644)
     }
 
     fn set_mode(&self, name: &str, mode: u32) -> &Self {
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("the test owns the file");
         self
     }
 
     /// Gives a file away. Tests run as root.
-    fn give(&self, name: &str, uid: u32, gid: u32) -> &Self {
-        lchown(self.path(name), Some(uid), Some(gid)).expect("root can give files away");
+    fn change_owner(&self, name: &str, uid: u32, gid: u32) -> &Self {
+        lchown(self.path(name), Some(uid), Some(gid)).expect("root can change owners");
         self
     }
 
@@ -69,50 +70,50 @@ impl Shared {
 
     /// Runs a line on this machine, which must work.
     #[track_caller]
-    fn works(&self, folder: &str) {
+    fn assert_runs(&self, folder: &str) {
         self.fab(folder).args(["prod", "--", "echo ran"]).stdout("ran\n").stderr("").run();
     }
 }
 
-const STRANGERS: &str = "belongs to another user (uid 54321)";
+const OWNED_BY_STRANGER: &str = "belongs to another user (uid 54321)";
 
 #[test]
-fn a_project_of_another_user_in_a_folder_above_is_refused_for_tasks_and_for_lines() {
-    let shared = Shared::new();
-    shared.write("tasks.rs", "").write("fabrs.toml", PROD).give("tasks.rs", STRANGER, STRANGER);
+fn a_parent_project_of_another_user_is_rejected() {
+    let shared = SharedFolder::new();
+    shared.write("tasks.rs", "").write("fabrs.toml", PROD).change_owner("tasks.rs", STRANGER, STRANGER);
     let path = shared.path("");
     for words in [&["--list"][..], &["prod", "--", "touch ran"], &["-H", "@local", "--", "touch ran"], &["up"]] {
         let ran = shared.fab("mine").args(words).code(2).stdout("").run();
         let list = ran.stderr.replace(&path.display().to_string(), "DIR");
         // Never the advice to trust a folder that everybody can write to.
-        let expected = format!("error: `DIR/tasks.rs` {STRANGERS}\nhint: work in a folder outside of `DIR`\n");
+        let expected = format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}\nhint: work in a folder outside of `DIR`\n");
         assert_eq!(list, expected, "{words:?}");
         assert!(!path.join("mine/ran").exists());
     }
     // Also in the folder of the file, and for a file that is refused only because of its folder.
-    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {STRANGERS}"));
-    shared.give("tasks.rs", 0, 0);
+    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}"));
+    shared.change_owner("tasks.rs", 0, 0);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR` (mode 1777)");
 }
 
 #[test]
-fn a_fabrs_toml_of_another_user_is_refused_with_and_without_a_tasks_rs() {
-    let shared = Shared::new();
+fn a_fabrs_toml_of_another_user_is_rejected() {
+    let shared = SharedFolder::new();
     shared.write("mine/fabrs.toml", PROD);
-    shared.works("mine");
-    shared.give("mine/fabrs.toml", STRANGER, STRANGER);
-    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    shared.assert_runs("mine");
+    shared.change_owner("mine/fabrs.toml", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {OWNED_BY_STRANGER}"));
     shared.write("mine/tasks.rs", "");
-    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {OWNED_BY_STRANGER}"));
     shared.write("fabrs.toml", PROD);
     assert_eq!(shared.refusal(""), "error: other users can write to `DIR` (mode 1777)");
     // Without a file of a project, the folder has no say.
-    fs::remove_file(shared.path("fabrs.toml")).expect("it is ours");
+    fs::remove_file(shared.path("fabrs.toml")).expect("the test owns the file");
     shared.fab("").args(["-H", "@local", "--", "echo ran"]).stdout("ran\n").run();
 }
 
 #[test]
-fn a_path_that_others_can_write_to_is_refused() {
+fn a_path_writable_by_others_is_rejected() {
     for (name, mode, shown) in [
         ("mine/shop/fabrs.toml", 0o646, "DIR/mine/shop/fabrs.toml` (mode 0646)"),
         ("mine/shop", 0o757, "DIR/mine/shop` (mode 0757)"),
@@ -120,9 +121,9 @@ fn a_path_that_others_can_write_to_is_refused() {
         ("mine", 0o757, "DIR/mine` (mode 0757)"),
         ("", 0o777, "DIR` (mode 0777)"),
     ] {
-        let shared = Shared::new();
+        let shared = SharedFolder::new();
         shared.write("mine/shop/fabrs.toml", PROD);
-        shared.works("mine/shop");
+        shared.assert_runs("mine/shop");
         shared.set_mode(name, mode);
         assert_eq!(shared.refusal("mine/shop"), format!("error: other users can write to `{shown}"));
         let trusted = shared.fab("mine/shop").env("FABRS_TRUST", shared.path("mine/shop"));
@@ -131,64 +132,67 @@ fn a_path_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn a_folder_above_of_another_user_is_refused() {
-    let shared = Shared::new();
-    shared.write("mine/shop/fabrs.toml", PROD).give("mine", STRANGER, STRANGER);
-    assert_eq!(shared.refusal("mine/shop"), format!("error: `DIR/mine` {STRANGERS}"));
+fn a_parent_directory_of_another_user_is_rejected() {
+    let shared = SharedFolder::new();
+    shared.write("mine/shop/fabrs.toml", PROD).change_owner("mine", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine/shop"), format!("error: `DIR/mine` {OWNED_BY_STRANGER}"));
 }
 
 #[test]
-fn a_group_may_write_only_if_its_owner_is_its_only_member() {
-    let shared = Shared::new();
+fn group_write_access_requires_a_private_group() {
+    let shared = SharedFolder::new();
     shared.write("mine/fabrs.toml", PROD).set_mode("mine/fabrs.toml", 0o664).set_mode("mine", 0o775);
     // The group of root has no other member.
-    shared.works("mine");
-    shared.give("mine/fabrs.toml", 0, STRANGER);
+    shared.assert_runs("mine");
+    shared.change_owner("mine/fabrs.toml", 0, STRANGER);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR/mine/fabrs.toml` (mode 0664)");
-    shared.give("mine/fabrs.toml", 0, 0).give("mine", 0, STRANGER);
+    shared.change_owner("mine/fabrs.toml", 0, 0).change_owner("mine", 0, STRANGER);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR/mine` (mode 0775)");
 }
 
 #[test]
-fn the_files_of_the_user_who_called_sudo_are_trusted() {
-    let shared = Shared::new();
-    shared.write("mine/fabrs.toml", PROD).give("mine/fabrs.toml", STRANGER, STRANGER).give("mine", STRANGER, STRANGER);
+fn files_of_the_user_behind_sudo_are_trusted() {
+    let shared = SharedFolder::new();
+    shared
+        .write("mine/fabrs.toml", PROD)
+        .change_owner("mine/fabrs.toml", STRANGER, STRANGER)
+        .change_owner("mine", STRANGER, STRANGER);
     let run = |uid: &str| shared.fab("mine").env("SUDO_UID", uid).args(["prod", "--", "echo ran"]);
     run("54321").stdout("ran\n").run();
     run("54322").code(2).stdout("").run();
 }
 
 #[test]
-fn a_symlink_is_trusted_with_its_folder_and_its_target() {
-    let shared = Shared::new();
+fn a_symlink_needs_a_trusted_directory_and_target() {
+    let shared = SharedFolder::new();
     shared.write("mine/real/fabrs.toml", PROD).write("eve/fabrs.toml", PROD);
-    symlink("../mine/real/fabrs.toml", shared.path("eve/link")).expect("the folder is ours");
+    symlink("../mine/real/fabrs.toml", shared.path("eve/link")).expect("the test owns the directory");
     let link = |target: &str| {
         fs::remove_file(shared.path("mine/fabrs.toml")).ok();
-        symlink(target, shared.path("mine/fabrs.toml")).expect("the folder is ours");
+        symlink(target, shared.path("mine/fabrs.toml")).expect("the test owns the directory");
     };
     link("real/fabrs.toml");
-    shared.works("mine");
-    shared.give("mine/fabrs.toml", STRANGER, STRANGER);
-    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    shared.assert_runs("mine");
+    shared.change_owner("mine/fabrs.toml", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {OWNED_BY_STRANGER}"));
     link("../eve/link");
-    shared.works("mine");
-    shared.give("eve", STRANGER, STRANGER);
-    assert_eq!(shared.refusal("mine"), format!("error: `DIR/eve` {STRANGERS}"));
+    shared.assert_runs("mine");
+    shared.change_owner("eve", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/eve` {OWNED_BY_STRANGER}"));
     link("gone");
     assert_eq!(shared.refusal("mine"), "error: could not check the owner of `DIR/mine/fabrs.toml`");
     // A link to a tasks.rs, in a folder where everybody may make such a link.
     shared.write("mine/real/tasks.rs", "");
-    symlink("mine/real/tasks.rs", shared.path("tasks.rs")).expect("the folder is ours");
-    shared.works("");
-    shared.give("tasks.rs", STRANGER, STRANGER);
-    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {STRANGERS}"));
+    symlink("mine/real/tasks.rs", shared.path("tasks.rs")).expect("the test owns the directory");
+    shared.assert_runs("");
+    shared.change_owner("tasks.rs", STRANGER, STRANGER);
+    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}"));
 }
 
 #[test]
-fn the_hint_of_a_refusal_trusts_the_project() {
-    let shared = Shared::new();
-    shared.write("my shop/fabrs.toml", PROD).give("my shop/fabrs.toml", STRANGER, STRANGER);
+fn the_hint_of_a_rejection_trusts_the_project() {
+    let shared = SharedFolder::new();
+    shared.write("my shop/fabrs.toml", PROD).change_owner("my shop/fabrs.toml", STRANGER, STRANGER);
     let hint = |run: Fab| {
         let ran = run.args(["prod", "--", "echo ran"]).code(2).run();
         let hint = ran.stderr.split("hint: to trust the folder: `").nth(1).expect("the error has a hint");
@@ -212,7 +216,7 @@ fn the_hint_of_a_refusal_trusts_the_project() {
 }
 
 /// Makes what the cause of a refusal names.
-fn make(cause: &str, path: &Path) {
+fn make_file(cause: &str, path: &Path) {
     let run = |program: &str, arguments: &[&str]| {
         let made = Command::new(program).args(["-m", "644"]).arg(path).args(arguments).status();
         assert!(made.is_ok_and(|status| status.success()), "root can make every kind of file");
@@ -220,25 +224,25 @@ fn make(cause: &str, path: &Path) {
     match cause {
         "a FIFO, not a regular file" => run("mkfifo", &[]),
         "a device, not a regular file" => run("mknod", &["c", "1", "5"]),
-        "a directory, not a regular file" => fs::create_dir(path).expect("the folder is ours"),
+        "a directory, not a regular file" => fs::create_dir(path).expect("the test owns the directory"),
         "a socket, not a regular file" => {
-            UnixListener::bind(path).expect("the folder is ours");
-            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("it is ours");
+            UnixListener::bind(path).expect("the test owns the directory");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("the test owns the file");
         }
         "larger than 4 MiB" => {
-            File::create(path).and_then(|file| file.set_len((4 << 20) + 1)).expect("the folder is ours");
+            File::create(path).and_then(|file| file.set_len((4 << 20) + 1)).expect("the test owns the directory");
         }
         _ => panic!("unknown cause: {cause}"),
     }
 }
 
 #[test]
-fn only_regular_files_of_sensible_size_are_opened() {
+fn only_regular_files_of_limited_size_are_opened() {
     let kinds = ["a FIFO", "a device", "a folder", "a socket"].map(|kind| format!("{kind}, not a regular file"));
     for cause in kinds.into_iter().chain(["larger than 4 MiB".to_owned()]) {
         for name in ["tasks.rs", "fabrs.toml"] {
-            let shared = Shared::new();
-            make(&cause, &shared.path("mine").join(name));
+            let shared = SharedFolder::new();
+            make_file(&cause, &shared.path("mine").join(name));
             for words in [&["up"][..], &["prod", "--", "true"]] {
                 let run = shared.fab("mine").args(words).code(2).stdout("");
                 run.stderr_contains(format!("caused by: {cause}\n")).run();
@@ -248,7 +252,7 @@ fn only_regular_files_of_sensible_size_are_opened() {
 }
 
 /// Returns a run with a script in the place of Vagrant, which leaves the file `ran` where it runs.
-fn with_vagrant(shared: &Shared, folder: &str) -> Fab {
+fn with_fake_vagrant(shared: &SharedFolder, folder: &str) -> Fab {
     shared.write("mine/bin/vagrant", "#!/bin/sh\ntouch ran\nexit 9\n").set_mode("mine/bin/vagrant", 0o755);
     let path = format!("{}:/usr/bin:/bin", shared.path("mine/bin").display());
     shared.fab(folder).env("PATH", path).args(["vagrant", "--", "echo x"])
@@ -257,16 +261,16 @@ fn with_vagrant(shared: &Shared, folder: &str) -> Fab {
 const VAGRANT: &str = "[env.vagrant]\nvagrant = true\n";
 
 #[test]
-fn a_vagrantfile_of_another_user_in_a_folder_above_is_never_run() {
-    let shared = Shared::new();
-    shared.write("mine/fabrs.toml", VAGRANT).write("Vagrantfile", "").give("Vagrantfile", STRANGER, STRANGER);
-    let run = || with_vagrant(&shared, "mine");
-    let error = format!("error: `{}` {STRANGERS}\n", shared.path("Vagrantfile").display());
+fn a_parent_vagrantfile_of_another_user_never_runs() {
+    let shared = SharedFolder::new();
+    shared.write("mine/fabrs.toml", VAGRANT).write("Vagrantfile", "").change_owner("Vagrantfile", STRANGER, STRANGER);
+    let run = || with_fake_vagrant(&shared, "mine");
+    let error = format!("error: `{}` {OWNED_BY_STRANGER}\n", shared.path("Vagrantfile").display());
     run().code(2).stderr_contains(error).run();
     assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
 
     // Nobody else can write to the file itself, but everybody can put others beside it.
-    shared.give("Vagrantfile", 0, 0);
+    shared.change_owner("Vagrantfile", 0, 0);
     let error = format!("error: other users can write to `{}` (mode 1777)\n", shared.path("").display());
     run().code(2).stderr_contains(error).run();
     assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
@@ -278,31 +282,32 @@ fn a_vagrantfile_of_another_user_in_a_folder_above_is_never_run() {
 }
 
 #[test]
-fn vagrant_runs_only_the_checked_file_of_its_own_variables() {
-    let shared = Shared::new();
+fn vagrant_variables_select_the_checked_vagrantfile() {
+    let shared = SharedFolder::new();
     shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile", "").write("eve/Vagrantfile", "");
-    shared.write("mine/machines/Vagrantfile.ci", "").give("eve/Vagrantfile", STRANGER, STRANGER);
-    let error = format!("error: `{}` {STRANGERS}\n", shared.path("eve/Vagrantfile").display());
-    with_vagrant(&shared, "mine").env("VAGRANT_CWD", "../eve").code(2).stderr_contains(&error).run();
+    shared.write("mine/machines/Vagrantfile.ci", "").change_owner("eve/Vagrantfile", STRANGER, STRANGER);
+    let error = format!("error: `{}` {OWNED_BY_STRANGER}\n", shared.path("eve/Vagrantfile").display());
+    with_fake_vagrant(&shared, "mine").env("VAGRANT_CWD", "../eve").code(2).stderr_contains(&error).run();
     let named = shared.path("eve/Vagrantfile");
-    with_vagrant(&shared, "mine").env("VAGRANT_VAGRANTFILE", named).code(2).stderr_contains(&error).run();
-    let run = with_vagrant(&shared, "mine").env("VAGRANT_CWD", "machines").env("VAGRANT_VAGRANTFILE", "Vagrantfile.ci");
+    with_fake_vagrant(&shared, "mine").env("VAGRANT_VAGRANTFILE", named).code(2).stderr_contains(&error).run();
+    let run =
+        with_fake_vagrant(&shared, "mine").env("VAGRANT_CWD", "machines").env("VAGRANT_VAGRANTFILE", "Vagrantfile.ci");
     run.code(1).run();
     assert!(shared.path("mine/machines/ran").exists() && !shared.path("mine/ran").exists());
 }
 
 #[test]
-fn a_vagrantfile_is_a_regular_file() {
-    let shared = Shared::new();
+fn a_vagrantfile_must_be_a_regular_file() {
+    let shared = SharedFolder::new();
     shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile/x", "");
-    let run = with_vagrant(&shared, "mine");
+    let run = with_fake_vagrant(&shared, "mine");
     run.code(2).stderr_contains("caused by: a directory, not a regular file\n").run();
     assert!(!shared.path("mine/ran").exists());
 }
 
 #[test]
-fn the_cache_is_for_its_user_alone_whatever_the_umask() {
-    let shared = Shared::new();
+fn the_cache_is_private_under_every_umask() {
+    let shared = SharedFolder::new();
     shared.write("mine/tasks.rs", "").write("mine/bin/cargo", "#!/bin/sh\nexit 1\n").set_mode("mine/bin/cargo", 0o755);
     let run = |umask: &str| {
         let run = Fab::new("/bin/sh").strict_trust().current_dir(shared.path("mine")).cache(&shared.path("mine/cache"));
@@ -330,18 +335,18 @@ fn the_cache_is_for_its_user_alone_whatever_the_umask() {
             assert_eq!(mode, 0o700, "umask {umask}: {}: {}", folder.display(), ran.stderr);
         }
         for (_, folder) in modes() {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("the test owns the file");
         }
         run(umask);
         assert!(modes().iter().all(|(mode, _)| *mode == 0o700), "{:?}", modes());
-        fs::remove_dir_all(shared.path("mine/cache")).expect("it is ours");
+        fs::remove_dir_all(shared.path("mine/cache")).expect("the test owns the file");
     }
     run("022");
     for (_, folder) in modes() {
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("the test owns the file");
         let refused = format!("error: the cache folder `{}` is not private\n", folder.display());
         let ran = run("022");
         assert!(ran.stderr.contains(&refused), "{}", ran.stderr);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("the test owns the file");
     }
 }

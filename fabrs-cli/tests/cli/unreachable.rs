@@ -6,7 +6,7 @@ use fabrs_testing::{Fab, Sshd, marker};
 use crate::fixtures::{LIMIT, fab, marker_file, shop};
 
 /// Lets a run reach a server through a proxy, under the name `host`.
-fn through(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {
+fn through_proxy(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {
     let config = format!(
         "Host host\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile \"{identity}\"\n  \
          IdentitiesOnly yes\n  UserKnownHostsFile known_hosts\n  StrictHostKeyChecking yes\n",
@@ -24,7 +24,7 @@ fn through(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {
 }
 
 #[test]
-fn a_name_that_does_not_resolve() {
+fn an_unresolvable_name_is_exit_code_4() {
     fab()
         .args(["-H", "no-such-host.invalid", "--", "true"])
         .code(4)
@@ -37,7 +37,7 @@ fn a_name_that_does_not_resolve() {
 }
 
 #[test]
-fn a_port_that_refuses() {
+fn a_refused_connection_is_exit_code_4() {
     let refused = RefusedPort::reserve();
     let (host, port) = (refused.addr(), refused.addr().port());
     fab()
@@ -53,7 +53,7 @@ fn a_port_that_refuses() {
 }
 
 #[test]
-fn a_host_that_never_answers_is_given_up_after_the_connect_timeout() {
+fn the_connect_timeout_ends_a_silent_connection() {
     let silent = Proxy::silent();
     let host = silent.addr();
     let port = silent.port();
@@ -70,7 +70,7 @@ fn a_host_that_never_answers_is_given_up_after_the_connect_timeout() {
 }
 
 #[test]
-fn a_server_that_is_no_ssh_server() {
+fn a_server_without_ssh_is_exit_code_4() {
     let web = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let host = web.local_addr().expect("it is bound");
     let answering = std::thread::spawn(move || {
@@ -86,12 +86,12 @@ fn a_server_that_is_no_ssh_server() {
 }
 
 #[test]
-fn a_connection_that_is_cut_while_the_line_runs() {
+fn a_lost_connection_during_a_shell_line_is_exit_code_4() {
     let sshd = Sshd::start();
     for cut in [Cut::Reset, Cut::Fin] {
         let proxy = Proxy::to(sshd.addr());
         let line = format!("echo begun; sleep {}", marker());
-        let running = through(fab(), &proxy, &sshd).args(["--", &line]).code(4).stdout("begun\n").spawn();
+        let running = through_proxy(fab(), &proxy, &sshd).args(["--", &line]).code(4).stdout("begun\n").spawn();
         running.wait_for_stdout("begun", LIMIT);
         proxy.cut_now(cut);
         let ran = running.wait();
@@ -102,10 +102,10 @@ fn a_connection_that_is_cut_while_the_line_runs() {
 }
 
 #[test]
-fn a_task_whose_connection_is_cut_is_lost_and_not_failed() {
+fn a_lost_connection_during_a_task_is_reported_as_lost() {
     let sshd = Sshd::start();
     let proxy = Proxy::to(sshd.addr());
-    let running = through(shop(), &proxy, &sshd).args(["nap", &marker(), "hello"]).code(4).spawn();
+    let running = through_proxy(shop(), &proxy, &sshd).args(["nap", &marker(), "hello"]).code(4).spawn();
     running.wait_for_stdout("[host] napping\n", LIMIT);
     proxy.cut_now(Cut::Reset);
     let ran = running.wait();
@@ -114,15 +114,15 @@ fn a_task_whose_connection_is_cut_is_lost_and_not_failed() {
 }
 
 #[test]
-fn wherever_a_connection_is_cut_success_is_only_told_when_it_is_one() {
+fn a_cut_connection_never_reports_a_false_success() {
     let sshd = Sshd::start();
     let whole = Proxy::to(sshd.addr());
-    through(fab(), &whole, &sshd).args(["--", "echo done"]).stdout("done\n").run();
+    through_proxy(fab(), &whole, &sshd).args(["--", "echo done"]).stdout("done\n").run();
     for way in [Direction::ToClient, Direction::ToServer] {
         let bytes = whole.traffic(way).bytes;
         for part in 1..8 {
             let proxy = Proxy::to(sshd.addr()).cut_after(way, bytes * part / 8, Cut::Fin);
-            let run = through(fab(), &proxy, &sshd).args(["--", "echo done"]);
+            let run = through_proxy(fab(), &proxy, &sshd).args(["--", "echo done"]);
             // Whether the cut is noticed is the race; a lost host is 4, one that hung up in the login 5.
             let ran = run.any_code().run();
             match ran.code {
@@ -135,7 +135,7 @@ fn wherever_a_connection_is_cut_success_is_only_told_when_it_is_one() {
 }
 
 #[test]
-fn a_gateway_that_can_not_reach_the_host() {
+fn a_gateway_without_a_route_to_the_host_is_exit_code_4() {
     let sshd = Sshd::start();
     let refused = RefusedPort::reserve();
     let marker = marker_file(&sshd);

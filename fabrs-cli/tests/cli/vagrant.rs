@@ -12,31 +12,31 @@ const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 
 /// Returns a run in a project with this `fabrs.toml`, and a script that stands in for Vagrant first on the path. Each
 /// time that it is run it leaves a line in `asked`.
-fn project(toml: &str, script: &str) -> Fab {
+fn vagrant_project(toml: &str, script: &str) -> Fab {
     let script = format!("#!/bin/sh\necho \"$*\" >> asked\n{script}\n");
     let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
     let bin = fab.dir().join("bin");
-    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the test owns the directory");
     fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
 }
 
 /// Returns how often, and for what, the stand-in was run.
-fn asked(dir: &Path) -> String {
+fn vagrant_calls(dir: &Path) -> String {
     fs::read_to_string(dir.join("asked")).unwrap_or_default()
 }
 
 /// Copies the key of a server to a path with blanks in it, as a project's folder may have.
 fn key_with_blanks(sshd: &Sshd) -> String {
     let folder = sshd.dir().join("my projects/.vagrant/machines");
-    fs::create_dir_all(&folder).expect("the directory is ours");
+    fs::create_dir_all(&folder).expect("the test owns the directory");
     let key = folder.join("private key");
-    fs::copy(sshd.identity(), &key).expect("the key can be read");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    fs::copy(sshd.identity(), &key).expect("the key is readable");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("the test owns the file");
     key.to_str().expect("test directories have plain names").to_owned()
 }
 
 /// Returns a script that prints what Vagrant does for machines that all are this server.
-fn prints(sshd: &Sshd, names: &[&str]) -> String {
+fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
     let (user, port, key) = (sshd.user(), sshd.port(), key_with_blanks(sshd));
     let machines = names.iter().map(|name| {
         format!(
@@ -50,7 +50,7 @@ fn prints(sshd: &Sshd, names: &[&str]) -> String {
 }
 
 /// Returns a script that complains as Vagrant does.
-fn complains(recorded: &str) -> String {
+fn print_recorded_error(recorded: &str) -> String {
     let text = fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fabrs-core/src/config/vagrant/recorded").join(recorded),
     );
@@ -61,42 +61,42 @@ const NO_FORWARDING: &str =
     "warning: `ForwardAgent` in the ssh config has no effect: agent forwarding is not supported\n";
 
 #[test]
-fn a_machine_is_reached_by_what_vagrant_says_and_by_nothing_else() {
+fn a_machine_is_reached_only_by_the_config_of_vagrant() {
     let sshd = Sshd::start();
-    let fab = project(ALL, &prints(&sshd, &["default"]));
+    let fab = vagrant_project(ALL, &print_ssh_config(&sshd, &["default"]));
     let home = fab.dir().with_file_name("home");
-    fs::create_dir(home.join(".ssh")).expect("the home is ours");
+    fs::create_dir(home.join(".ssh")).expect("the test owns the home directory");
     let elsewhere = "Host *\n  HostName 127.0.0.2\n  Port 1\n  User nobody\n  IdentityFile /no/key\n";
-    fs::write(home.join(".ssh/config"), elsewhere).expect("the home is ours");
+    fs::write(home.join(".ssh/config"), elsewhere).expect("the test owns the home directory");
     let line = "echo \"$LOGNAME\" $SSH_CONNECTION | cut -d' ' -f1,4,5";
     let expected = format!("{} 127.0.0.1 {}\n", sshd.user(), sshd.port());
     let ran = fab.args(["vagrant", "--", line]).stdout(expected).run();
     // The recorded config has `ForwardAgent yes`.
     assert_eq!(ran.stderr, NO_FORWARDING);
-    assert_eq!(asked(&ran.dir), "ssh-config\n", "once, in the project's folder");
+    assert_eq!(vagrant_calls(&ran.dir), "ssh-config\n", "once, in the project's folder");
     assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
 }
 
 /// As Vagrant prints `config.ssh.proxy_command`.
 #[test]
-fn a_machine_that_a_command_leads_to_is_reached_by_it() {
+fn a_machine_behind_a_proxy_command_is_reached() {
     let sshd = Sshd::start();
     let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; echo %h:%p >&2; cat <&3 & exec cat >&3", sshd.port());
     let proxy = format!("  HostName web.invalid\n  Port 2222\n  ProxyCommand bash -c '{script}'\n");
-    let printed = prints(&sshd, &["web"]).replacen("  HostName", &(proxy + "  HostName"), 1);
-    let ran = project(ALL, &printed).args(["vagrant", "--", "echo $SSH_CONNECTION | cut -d' ' -f3,4"]).run();
+    let printed = print_ssh_config(&sshd, &["web"]).replacen("  HostName", &(proxy + "  HostName"), 1);
+    let ran = vagrant_project(ALL, &printed).args(["vagrant", "--", "echo $SSH_CONNECTION | cut -d' ' -f3,4"]).run();
     assert_eq!(ran.stdout, format!("127.0.0.1 {}\n", sshd.port()));
     assert!(ran.stderr.contains("ProxyCommand: web.invalid:2222\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn machines_are_hosts_like_others_to_roles_exclusions_and_settings() {
+fn machines_work_with_roles_exclusions_and_settings() {
     let sshd = Sshd::start();
     let toml = "[env.vagrant]\nvagrant = ['web', 'db', 'queue']\nhosts = ['@local']\n";
-    let fab = || project(toml, &prints(&sshd, &["web", "db", "queue"]));
+    let fab = || vagrant_project(toml, &print_ssh_config(&sshd, &["web", "db", "queue"]));
     let ran = fab().args(["vagrant", "--serial", "-x", "db", "--", "echo x"]).run();
     assert_eq!(ran.stdout, "[local] x\n[web] x\n[queue] x\n");
-    assert_eq!(asked(&ran.dir), "ssh-config web db queue\n");
+    assert_eq!(vagrant_calls(&ran.dir), "ssh-config web db queue\n");
 
     let ran = fab().args(["vagrant", "-H", "web,db", "--", "echo x"]).run();
     assert_eq!(sorted(&ran.stdout), ["[db] x", "[web] x"]);
@@ -107,27 +107,32 @@ fn machines_are_hosts_like_others_to_roles_exclusions_and_settings() {
 #[test]
 fn the_sudo_password_is_not_in_the_environment_of_vagrant() {
     let sshd = Sshd::start();
-    let script = format!("echo \"pw ${{FABRS_SUDO_PASSWORD-unset}}\" >> asked\n{}", prints(&sshd, &["default"]));
-    let fab = project(ALL, &script).env("FABRS_SUDO_PASSWORD", "hunter2-hunter2");
+    let script =
+        format!("echo \"pw ${{FABRS_SUDO_PASSWORD-unset}}\" >> asked\n{}", print_ssh_config(&sshd, &["default"]));
+    let fab = vagrant_project(ALL, &script).env("FABRS_SUDO_PASSWORD", "hunter2-hunter2");
     let ran = fab.args(["vagrant", "--", "true"]).run();
-    assert_eq!(asked(&ran.dir), "ssh-config\npw unset\n");
+    assert_eq!(vagrant_calls(&ran.dir), "ssh-config\npw unset\n");
 }
 
 #[test]
-fn all_machines_are_used_in_vagrants_order_where_none_is_named() {
+fn all_machines_are_used_in_the_order_of_vagrant() {
     let sshd = Sshd::start();
-    let ran = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "--", "echo x"]).run();
+    let ran = vagrant_project(ALL, &print_ssh_config(&sshd, &["web", "db"]))
+        .args(["vagrant", "--serial", "--", "echo x"])
+        .run();
     assert_eq!(ran.stdout, "[web] x\n[db] x\n");
-    let dry = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "-n", "--", "rm -r x"]).run();
+    let dry = vagrant_project(ALL, &print_ssh_config(&sshd, &["web", "db"]))
+        .args(["vagrant", "--serial", "-n", "--", "rm -r x"])
+        .run();
     let planned = "[web] would run: rm -r x\n[db] would run: rm -r x\nrm -r x: 2 ok\ndry run: nothing was changed\n";
     assert_eq!(dry.stderr, format!("{NO_FORWARDING}{planned}"));
 }
 
 #[test]
-fn vagrant_is_not_run_where_no_host_of_it_is_needed() {
+fn vagrant_runs_only_if_a_machine_is_needed() {
     let toml = format!("{ALL}[env.named]\nvagrant = ['web', 'db']\n[env.live]\nhosts = ['@local']\n");
     let never = "echo was run >&2; exit 9";
-    let run = |arguments: &[&str]| project(&toml, never).args(arguments).any_code().run();
+    let run = |arguments: &[&str]| vagrant_project(&toml, never).args(arguments).any_code().run();
     for arguments in [
         &["vagrant", "-H", "@local", "--", "echo x"][..],
         &["live", "--", "echo x"],
@@ -137,30 +142,30 @@ fn vagrant_is_not_run_where_no_host_of_it_is_needed() {
         &["vagrant", "--", " "],
     ] {
         let ran = run(arguments);
-        assert!(asked(&ran.dir).is_empty() && !ran.stderr.contains("was run"), "{arguments:?}: {}", ran.stderr);
+        assert!(vagrant_calls(&ran.dir).is_empty() && !ran.stderr.contains("was run"), "{arguments:?}: {}", ran.stderr);
     }
-    assert_eq!(asked(&run(&["vagrant", "--", "echo x"]).dir), "ssh-config\n");
+    assert_eq!(vagrant_calls(&run(&["vagrant", "--", "echo x"]).dir), "ssh-config\n");
 }
 
 #[test]
-fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
+fn errors_of_vagrant_have_an_exit_code_and_a_hint() {
     let run = |toml: &str, script: &str, code: i32| {
-        let ran = project(toml, script).args(["vagrant", "--", "echo x"]).code(code).stdout("").run();
+        let ran = vagrant_project(toml, script).args(["vagrant", "--", "echo x"]).code(code).stdout("").run();
         ran.stderr.replace(&ran.dir.display().to_string(), "DIR")
     };
-    let without = project(ALL, "exit 9");
-    fs::remove_file(without.dir().join("Vagrantfile")).expect("it is ours");
+    let without = vagrant_project(ALL, "exit 9");
+    fs::remove_file(without.dir().join("Vagrantfile")).expect("the test owns the file");
     let missing = format!(
         "error: no Vagrantfile in `{}` or its parent directories\nhint: run `vagrant init` to create one\n",
         without.dir().display()
     );
     without.args(["vagrant", "--", "echo x"]).code(2).stdout("").stderr(missing).run();
     assert_eq!(
-        run("[env.vagrant]\nvagrant = ['db']", &complains("not_ready.txt"), 4),
+        run("[env.vagrant]\nvagrant = ['db']", &print_recorded_error("not_ready.txt"), 4),
         "error: the Vagrant machine `db` is not running\nhint: run `vagrant up db`\n"
     );
     assert_eq!(
-        run("[env.vagrant]\nvagrant = ['nope']", &complains("unknown_machine.txt"), 2),
+        run("[env.vagrant]\nvagrant = ['nope']", &print_recorded_error("unknown_machine.txt"), 2),
         "error: `vagrant ssh-config` in `DIR` ended with exit status 1\n  \
          caused by: The machine with the name 'nope' was not found configured for\n             \
          this Vagrant environment.\nhint: run `vagrant status` to see the machines and their state\n"
@@ -170,7 +175,7 @@ fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
         "error: `vagrant ssh-config` listed no machine\n\
          hint: run `vagrant up` to start the machines, or `vagrant status` to list them\n"
     );
-    let empty = project(ALL, "true");
+    let empty = vagrant_project(ALL, "true");
     let path = empty.dir().join("nothing").display().to_string();
     empty
         .env("PATH", path)
@@ -184,16 +189,16 @@ fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
 }
 
 #[test]
-fn a_mistake_in_what_was_typed_is_told_before_vagrant_is_asked() {
-    let ran = project(ALL, "exit 9").args(["vagrant", "-H", "web[2-1]", "--", "true"]).code(2).run();
-    assert!(asked(&ran.dir).is_empty(), "{}", ran.stderr);
+fn an_invalid_host_is_reported_before_vagrant_runs() {
+    let ran = vagrant_project(ALL, "exit 9").args(["vagrant", "-H", "web[2-1]", "--", "true"]).code(2).run();
+    assert!(vagrant_calls(&ran.dir).is_empty(), "{}", ran.stderr);
 }
 
 #[test]
-fn an_interrupt_ends_a_vagrant_that_hangs_with_all_that_it_started() {
+fn an_interrupt_ends_a_hung_vagrant_and_its_children() {
     let nap = marker();
     let script = format!("sleep {nap} & echo hanging > hanging; wait");
-    let running = project(ALL, &script).args(["vagrant", "--", "echo x"]).code(130).limit(LIMIT).spawn();
+    let running = vagrant_project(ALL, &script).args(["vagrant", "--", "echo x"]).code(130).limit(LIMIT).spawn();
     let dir = running.dir();
     wait_until("Vagrant hangs", LIMIT, || dir.join("hanging").exists());
     running.interrupt();
@@ -236,7 +241,7 @@ end
 "#;
 
 #[test]
-fn the_real_vagrant_is_understood() {
+fn the_output_of_the_real_vagrant_is_parsed() {
     if !Capability::Vagrant.is_available() {
         return;
     }
