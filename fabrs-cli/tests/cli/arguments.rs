@@ -1,8 +1,8 @@
-//! What a task takes from the command line, its help page, and the list of all tasks.
+//! Arguments of tasks on the command line, help pages, and the list of tasks.
 
 use crate::fixtures::{fab, location_of, shop};
 
-/// What `tell` prints of what it was given.
+/// Runs the task `tell` and checks the arguments printed by it.
 #[track_caller]
 fn assert_tell(arguments: &[&str], expected: &str) {
     shop().arg("tell").args(arguments).stdout(format!("[local] {expected}\n")).run();
@@ -114,7 +114,7 @@ fn an_unknown_task_is_an_error_with_a_suggestion_and_all_tasks() {
         .code(2)
         .stdout("")
         .stderr_contains("error: unknown task `deplyo`\nhint: did you mean `deploy`?")
-        .stderr_contains("available tasks: announce, answers, asks, backup, ")
+        .stderr_contains("available tasks: announce, answers, backup, carried, ")
         .run();
     let near = "error: unknown task `lvie`\nhint: did you mean the environment `live`?\n";
     shop().arg("lvie").code(2).stderr(near).run();
@@ -136,9 +136,9 @@ fn task_names_accept_underscores_and_aliases() {
 #[test]
 fn the_help_of_a_task_is_complete_and_runs_nothing() {
     let page = format!(
-        "Tells what it was given.
+        "Prints its arguments.
 
-All that a person can type is without_times again, one thing a line:
+The output has each argument:
     a=x b=1
 
 Usage: fab [OPTIONS] tell A [--b B] [--verbose] [--no-color]
@@ -146,8 +146,8 @@ Usage: fab [OPTIONS] tell A [--b B] [--verbose] [--no-color]
 Options:
       --a <A>     The first thing.
       --b <B>     A number. [default: 1]
-  -v, --verbose   Tells more.
-      --no-color  Tells it in colour.
+  -v, --verbose   Be verbose.
+      --no-color  Use colours.
 
 Runs on: this machine
 Defined in: {}
@@ -178,9 +178,8 @@ fn the_general_help_is_the_same_with_and_without_tasks() {
 fn the_list_names_tasks_aliases_the_default_and_environments() {
     let list = shop().arg("--list").stderr("").run().stdout;
     let tasks = "Tasks:
-  announce       Tells somebody, without a command.
-  answers        Answers what commands ask, here and there.
-  asks           Asks on one host, while the others go on, and leave a file at their end.
+  announce       Sends a mail, without a command.
+  answers        Answers prompts of commands, remote and local.
   backup (save)  Saves the database.
 ";
     assert!(list.starts_with(tasks), "{list}");

@@ -1,4 +1,4 @@
-//! Host keys that do not fit, and logins that are refused: exit code 5, nothing run, and what to do about it.
+//! Rejected host keys and logins: exit code 5, no command runs, and the error has a hint.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use fabrs_testing::{Account, Capability, Fab, FabOutput, Key, KeyType, Sshd};
 
 use crate::fixtures::{Marker, fab, marker_file};
 
-/// Runs a line that would leave a file, expects that it does not, and returns what is without_times instead.
+/// Runs a shell line on a host that must reject the connection. Checks that the line did not run.
 #[track_caller]
 fn rejected_login(run: Fab, sshd: &Sshd) -> FabOutput {
     let marker: Marker = marker_file(sshd);
@@ -20,7 +20,7 @@ fn an_unknown_host_key_is_an_error_with_its_fingerprint_and_a_hint() {
     let sshd = Sshd::start();
     fs::write(sshd.known_hosts(), "").expect("the test owns the file");
     let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
-    // With `yes`, `ssh` would refuse the key too.
+    // With `yes`, `ssh` would reject the key too.
     for (strict, option) in [("yes", "-o StrictHostKeyChecking=ask "), ("ask", "")] {
         let config = config.replace("StrictHostKeyChecking yes", &format!("StrictHostKeyChecking {strict}"));
         let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);

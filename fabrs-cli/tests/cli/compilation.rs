@@ -1,10 +1,10 @@
-//! From `tasks.rs` to a running tool, and from there to one that starts at once.
+//! Compilation of `tasks.rs`, and starts of the compiled tool.
 
 use fabrs_testing::Fab;
 
 use crate::scratch_project::ScratchProject;
 
-/// Returns such a run without any cargo: nothing can be compiled.
+/// Returns the run without cargo in its `PATH`, so that nothing can be compiled.
 fn without_cargo(run: Fab) -> Fab {
     run.env("PATH", "/usr/bin:/bin").env_remove("CARGO_HOME")
 }
@@ -18,7 +18,7 @@ mod stock;
 
 use fabrs::prelude::*;
 
-/// Says the name of this project, and what its stock is worth.
+/// Prints the name of this project and the value of its stock.
 #[task(local, default)]
 async fn worth() -> Result {
     let (name, worth) = (include_str!("name.txt"), crate::stock::COUNT * price::PRICE);
@@ -27,13 +27,13 @@ async fn worth() -> Result {
 }
 "#;
 
-fn write_shop(workshop: &ScratchProject, folder: &str, name: &str) {
-    workshop.write(&format!("{folder}/tasks.rs"), SHOP);
-    workshop.write(&format!("{folder}/name.txt"), name);
-    workshop.write(&format!("{folder}/stock.rs"), "//! What there is.\n\npub(crate) const COUNT: u32 = 6;\n");
-    workshop
+fn write_shop(scratch_project: &ScratchProject, folder: &str, name: &str) {
+    scratch_project.write(&format!("{folder}/tasks.rs"), SHOP);
+    scratch_project.write(&format!("{folder}/name.txt"), name);
+    scratch_project.write(&format!("{folder}/stock.rs"), "//! What there is.\n\npub(crate) const COUNT: u32 = 6;\n");
+    scratch_project
         .write(&format!("{folder}/price/Cargo.toml"), "[package]\nname = \"price\"\nedition = \"2024\"\n[workspace]\n");
-    workshop.write(
+    scratch_project.write(
         &format!("{folder}/price/src/lib.rs"),
         "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 7;\n",
     );
@@ -41,74 +41,74 @@ fn write_shop(workshop: &ScratchProject, folder: &str, name: &str) {
 
 #[test]
 fn a_project_with_modules_and_crates_is_compiled_only_after_a_change() {
-    let workshop = ScratchProject::open("my shop");
-    write_shop(&workshop, "of 2", "shop");
-    let run = || workshop.fab("of 2").arg("worth");
+    let scratch_project = ScratchProject::open("my shop");
+    write_shop(&scratch_project, "of 2", "shop");
+    let run = || scratch_project.fab("of 2").arg("worth");
     run().stdout("[local] shop 42\n").stderr_contains("compiling tasks.rs").run();
     without_cargo(run()).stdout("[local] shop 42\n").stderr_lacks("compiling").run();
-    without_cargo(workshop.fab("of 2/price")).stdout("[local] shop 42\n").run();
+    without_cargo(scratch_project.fab("of 2/price")).stdout("[local] shop 42\n").run();
 
-    workshop.write("of 2/price/src/lib.rs", "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 8;\n");
+    scratch_project.write("of 2/price/src/lib.rs", "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 8;\n");
     run().stdout("[local] shop 48\n").stderr_contains("compiling tasks.rs\n").run();
-    workshop.write("of 2/name.txt", "store");
+    scratch_project.write("of 2/name.txt", "store");
     run().stdout("[local] store 48\n").run();
     without_cargo(run()).stdout("[local] store 48\n").run();
 }
 
 #[test]
 fn a_compile_error_never_runs_the_previous_tool() {
-    let workshop = ScratchProject::open("changed");
+    let scratch_project = ScratchProject::open("changed");
     let task = |body: &str| {
         format!("use fabrs::prelude::*;\n\n#[task(local)]\nasync fn say() -> Result {{\n    {body}\n    Ok(())\n}}\n")
     };
-    workshop.write("tasks.rs", &task("local(\"echo one\").await?;"));
-    let run = || workshop.fab("").arg("say");
+    scratch_project.write("tasks.rs", &task("local(\"echo one\").await?;"));
+    let run = || scratch_project.fab("").arg("say");
     run().stdout("[local] one\n").run();
-    // No task is named, and none is the default.
-    workshop.fab("").stdout("Tasks:\n  say\n").run();
-    workshop.write("tasks.rs", &task("local(\"echo two\").await"));
+    // Without a task name and a default task, the tool prints the list.
+    scratch_project.fab("").stdout("Tasks:\n  say\n").run();
+    scratch_project.write("tasks.rs", &task("local(\"echo two\").await"));
     run().code(2).stdout("").stderr_contains(" --> tasks.rs:5:").run();
-    workshop.write("tasks.rs", &task("local(\"echo three\").await?;"));
+    scratch_project.write("tasks.rs", &task("local(\"echo three\").await?;"));
     run().stdout("[local] three\n").run();
 }
 
 #[test]
 fn two_projects_with_equal_tasks_run_their_own_tools() {
-    let workshop = ScratchProject::open("twins");
-    write_shop(&workshop, "a/shop", "ann");
-    write_shop(&workshop, "b/shop", "bob");
+    let scratch_project = ScratchProject::open("twins");
+    write_shop(&scratch_project, "a/shop", "ann");
+    write_shop(&scratch_project, "b/shop", "bob");
     for _ in 0..2 {
-        workshop.fab("a/shop").stdout("[local] ann 42\n").run();
-        workshop.fab("b/shop").stdout("[local] bob 42\n").run();
+        scratch_project.fab("a/shop").stdout("[local] ann 42\n").run();
+        scratch_project.fab("b/shop").stdout("[local] bob 42\n").run();
     }
 }
 
 #[test]
 fn two_concurrent_starts_compile_once_and_both_run() {
-    let workshop = ScratchProject::open("at once");
-    workshop.write(
+    let scratch_project = ScratchProject::open("at once");
+    scratch_project.write(
         "tasks.rs",
         "use fabrs::prelude::*;\n\n#[task(local, default)]\nasync fn hello() -> Result {\n    \
          local(\"echo hello\").await?;\n    Ok(())\n}\n",
     );
-    let runs = [0, 1].map(|_| workshop.fab("").stdout("[local] hello\n").spawn());
-    let without_times: String = runs.map(|run| run.wait().stderr).concat();
-    assert_eq!(without_times.matches("\nhello: ok\n").count(), 2, "{without_times}");
-    assert!(without_times.matches("compiling tasks.rs").count() <= 1, "{without_times}");
+    let runs = [0, 1].map(|_| scratch_project.fab("").stdout("[local] hello\n").spawn());
+    let stderr: String = runs.map(|run| run.wait().stderr).concat();
+    assert_eq!(stderr.matches("\nhello: ok\n").count(), 2, "{stderr}");
+    assert!(stderr.matches("compiling tasks.rs").count() <= 1, "{stderr}");
 }
 
-/// Without cargo: whatever is without_times is known before anything is compiled.
+/// Runs without cargo, so that every error must be found before compiling.
 #[test]
 fn an_error_in_fabrs_toml_is_reported_before_compiling() {
-    let workshop = ScratchProject::open("early");
-    workshop.write(
+    let scratch_project = ScratchProject::open("early");
+    scratch_project.write(
         "shop/tasks.rs",
         "use fabrs::prelude::*;\n\n#[task]\nasync fn deploy() -> Result { does not compile }\n",
     );
-    let file = workshop.path("shop").canonicalize().expect("the file exists").join("fabrs.toml");
+    let file = scratch_project.path("shop").canonicalize().expect("the file exists").join("fabrs.toml");
     let case = |toml: &str, arguments: &[&str], block: &str| {
-        workshop.write("shop/fabrs.toml", toml);
-        let run = without_cargo(workshop.fab("shop")).args(arguments).code(2).stdout("");
+        scratch_project.write("shop/fabrs.toml", toml);
+        let run = without_cargo(scratch_project.fab("shop")).args(arguments).code(2).stdout("");
         run.stderr(block.replace("FILE", &file.display().to_string())).run();
     };
     let live = "[env.staging]\nhosts = ['web1']\n";
@@ -126,10 +126,10 @@ fn an_error_in_fabrs_toml_is_reported_before_compiling() {
     );
 }
 
-/// A build script or a macro of any dependency could read it.
+/// A build script or macro of any dependency could read the environment of the compiler.
 #[test]
 fn the_sudo_password_is_not_in_the_environment_of_the_compiler() {
-    let workshop = ScratchProject::open("password");
+    let scratch_project = ScratchProject::open("password");
     let tasks = r#"use fabrs::prelude::*;
 
 #[task(local)]
@@ -139,7 +139,7 @@ async fn say() -> Result {
     Ok(())
 }
 "#;
-    workshop.write("tasks.rs", tasks);
-    let run = workshop.fab("").env("FABRS_SUDO_PASSWORD", "hunter2-hunter2").arg("say");
+    scratch_project.write("tasks.rs", tasks);
+    let run = scratch_project.fab("").env("FABRS_SUDO_PASSWORD", "hunter2-hunter2").arg("say");
     run.stdout("[local] unset\n").stderr_lacks("hunter2").run();
 }

@@ -1,4 +1,4 @@
-//! `-H @demo`: somebody's first try, with no host at all.
+//! `-H @demo`: runs on contained demo hosts, without any real host.
 
 use std::fs;
 use std::path::Path;
@@ -102,7 +102,7 @@ fn ctrl_c_stops_commands_on_demo() {
     }
     running.interrupt();
     let ran = running.wait();
-    // They were without_times, and not cut off.
+    // The commands received a signal and ended by themselves.
     assert!(ran.stdout.contains("[demo1] ended\n") && ran.stdout.contains("[demo2] ended\n"), "{}", ran.stdout);
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
 }
@@ -152,9 +152,9 @@ fn without_namespaces_demo_fails_and_runs_nothing() {
 
 #[test]
 fn the_quickstart_deploy_is_planned_completely() {
-    let workshop = ScratchProject::open("quickstart of a demo");
-    copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
-    let ran = workshop.fab("").args(["-n", "-H", "@demo:2", "deploy"]).own_session().run();
+    let scratch_project = ScratchProject::open("quickstart of a demo");
+    copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &scratch_project.path(""));
+    let ran = scratch_project.fab("").args(["-n", "-H", "@demo:2", "deploy"]).own_session().run();
     assert_eq!(ran.stderr.matches("] would put site -> /srv/site/releases/").count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.ends_with("deploy: 2 ok\ndry run: nothing was changed\n"), "{}", ran.stderr);
 }

@@ -1,4 +1,4 @@
-//! Dry runs of tasks that change hosts in every way there is: nothing is changed, here or there.
+//! Dry runs of tasks with every kind of change: hosts and this machine remain unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
@@ -14,14 +14,14 @@ use crate::fixtures::{fab, project, sorted, without_times};
 
 const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
 
-/// A server under the names of all hosts that records each command line that it is sent.
+/// A server with an alias for each host. It records every received command line.
 pub(crate) struct RecordingHosts {
     pub(crate) sshd: Sshd,
     dir: TempDir,
 }
 
 impl RecordingHosts {
-    /// Starts a server for these accounts.
+    /// Starts a server with these accounts.
     pub(crate) fn start(accounts: impl IntoIterator<Item = Account>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (log, force) = (dir.path().join("exec.log"), dir.path().join("force"));
@@ -46,7 +46,7 @@ impl RecordingHosts {
         this
     }
 
-    /// Writes the files of a host that tasks edit, get and remove.
+    /// Writes the files of a host that are edited, downloaded and removed by tasks.
     fn fill(&self, host: &str) {
         let place = self.sshd.scratch().join(host);
         let files = [
@@ -69,12 +69,12 @@ impl RecordingHosts {
         assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     }
 
-    /// Returns the path of the scratch folder.
+    /// Returns the path of the scratch directory.
     fn scratch(&self) -> String {
         self.sshd.scratch().display().to_string()
     }
 
-    /// Returns a run that finds the hosts by their names, also without `-S`.
+    /// Returns a run that resolves the host names with and without `-S`.
     fn fab(&self, words: &[&str]) -> Fab {
         let run = fab().current_dir(plans_folder());
         let ssh = run.dir().with_file_name("home").join(".ssh");
@@ -83,19 +83,19 @@ impl RecordingHosts {
         run.arg("-S").arg(self.sshd.ssh_config()).args(words).own_session()
     }
 
-    /// Plans a task, and checks that it changes nothing.
+    /// Plans a task and checks that nothing changes.
     #[track_caller]
     fn plan(&self, words: &[&str], code: i32) -> FabOutput {
         self.plan_with(self.fab(&["-n", "live"]).args(words), code)
     }
 
-    /// Plans a task in a run, and checks that it changes nothing.
+    /// Runs a dry run and checks that nothing changes.
     #[track_caller]
     fn plan_with(&self, run: Fab, code: i32) -> FabOutput {
         self.plan_in(plans_folder(), run, code)
     }
 
-    /// Plans a task of a project, and checks that it changes nothing.
+    /// Runs a dry run in a project and checks that nothing changes.
     #[track_caller]
     pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> FabOutput {
         let scratch = self.sshd.scratch();
@@ -109,7 +109,7 @@ impl RecordingHosts {
         ran
     }
 
-    /// Returns the names of the files that commands of the tasks have made.
+    /// Returns the names of the files created by commands of tasks.
     fn made_names(&self) -> BTreeSet<String> {
         let names = file_states(&self.sshd.scratch()).into_keys().filter_map(|path| {
             let name = path.file_name()?.to_str()?;
@@ -119,7 +119,7 @@ impl RecordingHosts {
     }
 }
 
-/// Returns the folder of the project, after compiling it once.
+/// Compiles the project once and returns its directory.
 fn plans_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -130,10 +130,10 @@ fn plans_folder() -> &'static Path {
     })
 }
 
-/// The state of a file: kind and mode, user, group, inode, time of its last change, content.
+/// The state of a file: mode, user, group, inode, time of the last change, and content.
 type FileState = (u32, u32, u32, u64, (i64, i64), Vec<u8>);
 
-/// Returns the state of all files below a folder, itself included.
+/// Returns the states of a directory and all files below it.
 fn file_states(root: &Path) -> BTreeMap<PathBuf, FileState> {
     let (mut found, mut left) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(path) = left.pop() {
@@ -152,13 +152,13 @@ fn file_states(root: &Path) -> BTreeMap<PathBuf, FileState> {
     found
 }
 
-/// Returns the paths whose states differ.
+/// Returns the paths with different states.
 fn changed_paths(before: &BTreeMap<PathBuf, FileState>, after: &BTreeMap<PathBuf, FileState>) -> Vec<PathBuf> {
     let all: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     all.into_iter().filter(|path| before.get(*path) != after.get(*path)).cloned().collect()
 }
 
-/// Returns the names of the files that planned commands would make.
+/// Returns the names of the files to be created by planned commands.
 fn planned_names(stderr: &str) -> BTreeSet<String> {
     let lines = stderr.lines().filter(|line| line.contains("would run: "));
     let starts = lines.filter_map(|line| line.find("command-").map(|start| &line[start..]));
@@ -166,7 +166,8 @@ fn planned_names(stderr: &str) -> BTreeSet<String> {
     starts.map(name).collect()
 }
 
-/// Plans tasks that only run commands, which changes nothing; then runs them, which makes all that was planned.
+/// Plans tasks that only run commands, and checks that nothing changes. Then runs the tasks, and
+/// checks that all planned files exist.
 fn plan_and_run(words: &[&str]) {
     if !Capability::Sudo.is_available() {
         return;
@@ -224,7 +225,7 @@ fn every_kind_of_transfer_and_edit_is_planned() {
     let diffed = hosts.plan_with(hosts.fab(&["-n", "--diff", "live", "files", &scratch, "got"]), 0);
     assert!(diffed.stderr.contains("+three = 3\n"), "{}", diffed.stderr);
 
-    // The same without a dry run changes all that was planned.
+    // The real run makes all planned changes.
     let got = hosts.dir.path().join("got").display().to_string();
     let made = hosts.fab(&["live", "files", &scratch, &got]).run();
     assert!(made.stderr.contains("files: 2 ok\n"), "{}", made.stderr);
@@ -251,7 +252,7 @@ fn only_a_changed_line_plans_the_reload() {
     let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
     let reload = "would run: sudo systemctl reload app\n";
     assert_eq!(ran.stderr.matches(reload).count(), 2, "{}", ran.stderr);
-    // The mark of a comparison is for one that shows no change, after a planned change.
+    // The note marks only comparisons without a difference after a planned change.
     let mark = "read as it is now, before 1 planned change: ensure the line";
     assert_eq!(ran.stderr.matches("read as it is now").count(), 0, "{}", ran.stderr);
     fs::write(scratch.join("env"), "WORKERS=4\n").expect("root may write there");
@@ -307,7 +308,7 @@ fn a_download_of_a_missing_file_fails_as_in_the_real_run() {
             .map(str::to_owned)
             .collect()
     };
-    // A try of sudo is no change that could make the file.
+    // The check of sudo is not a change that could create the file.
     for task in ["dump", "fetch"] {
         let planned = hosts.plan(&["-H", "web1", task, &hosts.scratch()], 1);
         let real = hosts.fab(&["live", "-H", "web1", task, &hosts.scratch()]).code(1).run();
@@ -324,7 +325,7 @@ fn command_line_options_apply_to_hosts_named_by_tasks() {
     let hosts = RecordingHosts::start([Account::Plain, Account::Sudo]);
     let password = hosts.dir.path().join("password");
     fs::write(&password, hosts.sshd.password()).expect("the test owns the directory");
-    // Not by a config in the home: `-S` alone leads to the hosts.
+    // Without a config in the home directory: only `-S` resolves the hosts.
     let run = || fab().current_dir(plans_folder()).arg("-S").arg(hosts.sshd.ssh_config()).own_session();
     let run = || run().args(["-u", Account::Sudo.name(), "-P", "1", "--password-file"]).arg(&password);
     let ran = run().arg("logins").run();

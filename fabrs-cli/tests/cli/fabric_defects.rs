@@ -1,5 +1,5 @@
-//! What Fabric's and Invoke's command lines get wrong, one test each; the numbers go on in the library's tests of the same
-//! name.
+//! Known defects of the command lines of Fabric and Invoke, one test each. The numbers continue in
+//! the test of the same name in the library.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::fixtures::{fab, location_of, shell, shop, shop_folder, shop_hosts, with_ssh_config};
 
-/// A failing command whose output was shown left nothing but an exit code.
+/// A failed command with visible output was reported only by the exit code.
 #[test]
 fn defect_01_a_failed_command_is_one_error_even_if_its_output_was_printed() {
     let sshd = shop_hosts();
@@ -18,7 +18,7 @@ fn defect_01_a_failed_command_is_one_error_even_if_its_output_was_printed() {
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
 }
 
-/// One host that could not be reached was a traceback, and the other never ran.
+/// One unreachable host was a traceback, and the other host never ran.
 #[test]
 fn defect_02_an_unreachable_host_is_one_error_and_the_other_host_runs() {
     let sshd = shop_hosts();
@@ -32,14 +32,14 @@ fn defect_02_an_unreachable_host_is_one_error_and_the_other_host_runs() {
     assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("backtrace"), "{}", ran.stderr);
 }
 
-/// `--dry` connected all the same.
+/// `--dry` still connected.
 #[test]
 fn defect_09_a_dry_run_opens_no_connection() {
     let run = shop().args(["-n", "-H", "nobody.invalid", "hello"]);
     run.stderr_contains("[nobody.invalid] would run: echo hello\n").run();
 }
 
-/// A command on the line knew nothing of the project's configuration.
+/// A command on the command line ignored the configuration of the project.
 #[test]
 fn defect_11_a_shell_line_uses_the_hosts_of_the_project() {
     let sshd = shop_hosts();
@@ -47,7 +47,7 @@ fn defect_11_a_shell_line_uses_the_hosts_of_the_project() {
     run.stdout("[web1] here\n[web2] here\n[web3] here\n[db1] here\n").run();
 }
 
-/// With its input at the end, every answer failed, here and there.
+/// If stdin was at its end, every responder failed, local and remote.
 #[test]
 fn defect_12_responders_work_without_stdin() {
     let sshd = shop_hosts();
@@ -66,13 +66,13 @@ fn defect_12_the_sudo_password_works_without_stdin() {
         return;
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1"]).start();
-    let fab = r#""$FAB" -S "$CONFIG" -H web1 rooted"#;
+    let fab = r#""$FAB" -S "$CONFIG" -H web1 run-as-root"#;
     for script in [format!("{fab} </dev/null"), format!("{fab} <&-"), format!(": | {fab}")] {
         let run = shell(&script).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config());
         let run = run.env("FABRS_SUDO_PASSWORD", Sshd::account_password()).own_session();
         run.stdout("[web1] root\n[web1] root\n").run();
     }
-    // Without one, it is an error that says what to do, and nothing is sent.
+    // Without a password, the run fails with a hint and sends nothing.
     let run = shell(&format!("{fab} </dev/null")).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config());
     let ran = run.own_session().code(1).stdout("").run();
     assert!(
@@ -82,7 +82,7 @@ fn defect_12_the_sudo_password_works_without_stdin() {
     );
 }
 
-/// A number that is none was a traceback.
+/// An invalid number was a traceback.
 #[test]
 fn defect_16_an_argument_of_the_wrong_type_is_a_usage_error() {
     let ran = shop().args(["-H", "web1", "fail", "many"]).code(2).run();
@@ -90,7 +90,7 @@ fn defect_16_an_argument_of_the_wrong_type_is_a_usage_error() {
     assert!(ran.stderr.lines().count() <= 5, "{}", ran.stderr);
 }
 
-/// A timeout, and a question without a terminal, were tracebacks.
+/// A timeout and a prompt without a terminal were tracebacks.
 #[test]
 fn defect_18_a_timeout_and_an_unanswered_prompt_are_plain_errors() {
     let sshd = shop_hosts();
@@ -100,7 +100,7 @@ fn defect_18_a_timeout_and_an_unanswered_prompt_are_plain_errors() {
     assert!(ran.stderr.starts_with("error: `guarded` is protected, and there is nobody to ask"), "{}", ran.stderr);
 }
 
-/// A password on the command line is for everybody to read.
+/// A password on the command line is visible to every user of the machine.
 #[test]
 fn defect_20_no_option_takes_a_password() {
     for option in ["--password", "--sudo-password", "--prompt-for-login-password"] {

@@ -1,4 +1,4 @@
-//! What `--yes=FINGERPRINT` approves: each thing that decides changes the fingerprint.
+//! `--yes=FINGERPRINT`: each input of a run changes the fingerprint.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(defer_approval)]\nasync fn
 
 const TOML: &str = "[env.guarded]\nhosts = [\"web1\"]\nprotected = true\n[env.guarded.vars]\nworkers = 4\n";
 
-/// A project that changes from one plan to the next.
+/// A project that changes between plans.
 struct Project {
     sshd: Sshd,
     folder: tempfile::TempDir,
@@ -34,14 +34,14 @@ impl Project {
         with_ssh_config(fab(), &self.sshd).current_dir(self.folder.path()).own_session()
     }
 
-    /// Returns the fingerprint of a plan, with these options.
+    /// Returns the fingerprint of a plan with these options.
     #[track_caller]
     fn plan(&self, options: &[&str]) -> String {
         fingerprint(self.run().args(options))
     }
 }
 
-/// Returns the last fingerprint of a plan.
+/// Runs a dry run and returns the last printed fingerprint.
 #[track_caller]
 fn fingerprint(run: Fab) -> String {
     let planned = run.args(["-n", "guarded", "up"]).run();

@@ -1,4 +1,4 @@
-//! Where the tests stand: the program, one cache for all that is compiled, and the projects.
+//! Shared fixtures: runs of `fab`, the cache of compiled projects, test projects and servers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,74 +7,74 @@ use std::time::Duration;
 
 use fabrs_testing::{Fab, Sshd};
 
-/// The program under test.
+/// The path of the program under test.
 pub(crate) const FAB: &str = env!("CARGO_BIN_EXE_fab");
-/// How long anything may take that compiles nothing.
+/// Maximum time of a run that compiles nothing.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
-/// Returns a run of `fab` where no `tasks.rs` is.
+/// Returns a run of `fab` in a directory without a `tasks.rs`.
 pub(crate) fn fab() -> Fab {
     Fab::new(FAB).limit(LIMIT)
 }
 
-/// Returns a run of a shell script, in which `$FAB` is the program.
+/// Returns a run of a shell script. `$FAB` is the path of the program under test.
 pub(crate) fn shell(script: &str) -> Fab {
     Fab::new("/bin/sh").args(["-c", script]).cache(&cache()).env("FAB", FAB).limit(LIMIT)
 }
 
-/// Returns the folder that keeps what was compiled, over all tests and runs: dependencies compile once.
+/// Returns the cache directory shared by all tests and runs, so that dependencies compile once.
 pub(crate) fn cache() -> PathBuf {
     Path::new(FAB).with_file_name("fab-test-cache")
 }
 
-/// Returns a run of `fab` in the project with tasks of every kind, which is compiled by then.
+/// Returns a run of `fab` in the shop project, compiled by then. Its tasks are of every kind.
 pub(crate) fn shop() -> Fab {
     fab().current_dir(shop_folder())
 }
 
-/// Returns the folder of that project, after compiling it once.
+/// Compiles the shop project once and returns its directory.
 pub(crate) fn shop_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = project("shop");
-        // Who compiles says so on stderr, which is to be the same for every test. Where somebody edits fabrs meanwhile,
-        // once is not enough.
+        // Compiling prints to stderr, and stderr must be the same for every test. One compilation
+        // is not enough if fabrs itself is edited at the same time.
         let compiled = || Fab::new(FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
         assert!((0..5).any(|_| compiled()), "the project is compiled again each time");
         folder
     })
 }
 
-/// Returns the folder of a project beside these tests. Nothing is ever written there, so that a second run of the
-/// tests finds it compiled.
+/// Returns the directory of a project next to these tests. Tests never write there, so that a
+/// second test run finds the project compiled.
 pub(crate) fn project(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/projects").join(name)
 }
 
-/// Starts one server under the names of all hosts of the shop.
+/// Starts one server with an alias for each host of the shop project.
 pub(crate) fn shop_hosts() -> Sshd {
     Sshd::builder().aliases(["web1", "web2", "web3", "db1"]).start()
 }
 
-/// Returns a run that finds the hosts of a server by their names, and still has to be without_times on which to run.
+/// Adds the `ssh_config` of a server to a run, to resolve its aliases. Does not select hosts.
 pub(crate) fn with_ssh_config(fab: Fab, sshd: &Sshd) -> Fab {
     fab.arg("-S").arg(sshd.ssh_config())
 }
 
-/// Returns the lines of a text in an order of their own: those of several hosts come as they come.
+/// Returns the sorted lines of a text, because the order of several hosts is random.
 pub(crate) fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     lines
 }
 
-/// Returns the lines that a run without_times, without how long anything took.
+/// Returns the lines of stderr without durations.
 pub(crate) fn without_times(stderr: &str) -> Vec<&str> {
     let untimed = |line: &'_ str| line.starts_with('[').then(|| line.find(": ok in ")).flatten();
     stderr.lines().map(|line| untimed(line).map_or(line, |end| &line[..end + ": ok".len()])).collect()
 }
 
-/// Returns the place of a text in the shop's `tasks.rs` as errors name it.
+/// Returns the location of a text in the shop's `tasks.rs`, in the format of errors.
 pub(crate) fn location_of(text: &str) -> String {
     let file = shop_folder().join("tasks.rs");
     let source = fs::read_to_string(&file).expect("the project is there");
@@ -82,26 +82,26 @@ pub(crate) fn location_of(text: &str) -> String {
     format!("{}:{}", file.display(), line + 1)
 }
 
-/// Returns a path below a server's scratch folder, and whether something is there: what a command would have made.
+/// Returns a marker file in the scratch directory of a server.
 pub(crate) fn marker_file(sshd: &Sshd) -> Marker {
     Marker(sshd.scratch().join("marker"))
 }
 
-/// A file that a command makes if it runs.
+/// A file created by a command, as proof that the command ran.
 pub(crate) struct Marker(PathBuf);
 
 impl Marker {
-    /// Returns the line that makes it.
+    /// Returns the shell line that creates the file.
     pub(crate) fn line(&self) -> String {
         format!("touch '{}'", self.0.display())
     }
 
-    /// Returns its path, to be given to a task.
+    /// Returns the path of the file, as an argument of a task.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Tells whether it is there.
+    /// Returns `true` if the file exists.
     pub(crate) fn exists(&self) -> bool {
         fs::exists(&self.0).expect("the scratch folder can be read")
     }

@@ -1,4 +1,4 @@
-//! Groups of hosts inside tasks, under the options of the command line.
+//! Groups of hosts inside tasks: effects of command line options.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fabrs_testing::Fab;
 
 use crate::fixtures::{fab, project, shop_hosts, with_ssh_config};
 
-/// How long a run may take that compiles the project first.
+/// Maximum time of a run that compiles the project first.
 pub(crate) const COMPILING: Duration = Duration::from_mins(10);
 
 /// Returns a run in the project with tasks for groups.
@@ -62,7 +62,7 @@ fn hosts_of_the_command_line_narrow_a_role_inside_a_task() {
     members("web3,db1,web1").stdout("[local] web: web1 web3\n").run();
     let block = "error: no host of `-H` (db1) is in role `web` of environment `live` (web1, web2, web3)\n";
     members("db1").code(3).stdout("").stderr_contains(block).run();
-    // A host that a task names is not one of a role.
+    // `-H` does not narrow hosts listed by a task.
     let listed = with_ssh_config(groups(), &sshd).args(["-H", "db1", "live", "listed", "--host", "web1"]);
     listed.stdout("[local] listed: web1\n").run();
     let left_out = with_ssh_config(groups(), &sshd).args(["-x", "web1", "live", "members", "--role", "web"]);

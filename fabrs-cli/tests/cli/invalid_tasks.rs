@@ -1,10 +1,10 @@
-//! A `tasks.rs` that can not be used: what is wrong with it, and where.
+//! Errors of an invalid `tasks.rs`, with their locations.
 
 use crate::fixtures::{cache, fab, project};
 
 #[test]
 fn a_compile_error_names_the_users_file_and_line_and_suggests_a_fix() {
-    // It may be the first to compile anything.
+    // This test may be the first one to compile a project.
     let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(project("broken"));
     let ran = run.args(["-H", "web1", "deploy", "t1"]).code(2).stdout("").run();
     let text = &ran.stderr;
@@ -17,7 +17,7 @@ fn a_compile_error_names_the_users_file_and_line_and_suggests_a_fix() {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     assert!(text.ends_with("\nerror: could not compile `tasks.rs`\n"), "{text}");
-    // What is generated is nobody's business.
+    // Generated files must not appear in the error.
     let cache = cache();
     for part in ["Cargo.toml", "main.rs", "`tasks-", cache.to_str().expect("the path of the tests is text")] {
         assert!(!text.contains(part), "`{part}` is in\n{text}");

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use crate::fixtures::{fab, marker_file, shop, shop_hosts, with_ssh_config};
 
-/// Reads the events of a run: every line is one.
+/// Parses the events of a run, one a line.
 #[track_caller]
 pub(crate) fn parse_events(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-/// Returns the events of a kind and, where one is named, of a host.
+/// Returns the events of a kind. `host` selects the events of one host.
 pub(crate) fn events_of<'a>(events: &'a [Value], kind: &str, host: Option<&str>) -> Vec<&'a Value> {
     let wanted = |event: &&Value| event["event"] == kind && host.is_none_or(|host| event["host"] == host);
     events.iter().filter(wanted).collect()

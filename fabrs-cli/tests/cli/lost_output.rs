@@ -1,4 +1,4 @@
-//! Output that can't be written: a full disk is an error, a reader that has gone is none.
+//! Output that can't be written: a full disk is an error, a closed pipe is not.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use fabrs_testing::{Fab, FabOutput, SmallDisk, Sshd};
 
 use crate::fixtures::{marker_file, shell, shop_folder, shop_hosts};
 
-/// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
+/// Returns a script that runs in the shop project. `$CONFIG` is the `ssh_config` of the server.
 fn shop_script(sshd: &Sshd, text: &str) -> Fab {
     shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
 }
 
-/// Checks that a run ended with one error, which is the last text on stderr, and returns the number of lost bytes.
+/// Checks that a run ended with a single error, printed last. Returns the number of lost bytes.
 #[track_caller]
 fn assert_lost_output(ran: &FabOutput, stream: &str, cause: &str) -> u64 {
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
@@ -64,7 +64,8 @@ fn a_task_continues_after_the_reader_of_json_exits() {
     assert!(marker.exists());
 }
 
-/// The reader waits until the command has printed all: up to 16 MiB are on their way then, and 33 MiB are kept in memory.
+/// The reader starts after the command has printed everything. By then up to 16 MiB are in flight,
+/// and 33 MiB are kept in memory.
 #[test]
 fn lost_output_is_an_error_even_if_all_commands_succeed() {
     let sshd = shop_hosts();

@@ -1,4 +1,4 @@
-//! `fab` as its users meet it: the real program against real servers.
+//! Tests of the `fab` command: the real program against real servers.
 
 mod arguments;
 mod authentication;

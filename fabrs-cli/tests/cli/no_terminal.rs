@@ -1,4 +1,4 @@
-//! Under cron, a CI server or in a pipe: no terminal, no input, and readers that go away.
+//! Runs under cron, on a CI server or in a pipe: no terminal, no input, and closed pipes.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use fabrs_testing::{Fab, Sshd, marker, processes_matching, wait_until};
 
 use crate::fixtures::{LIMIT, marker_file, shell, shop, shop_folder, shop_hosts, sorted, with_ssh_config};
 
-/// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
+/// Returns a script that runs in the shop project. `$CONFIG` is the `ssh_config` of the server.
 fn shop_script(sshd: &Sshd, text: &str) -> Fab {
     shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
 }

@@ -1,4 +1,4 @@
-//! Few file descriptors (`ulimit -n`): all hosts are served, and an error names the limit.
+//! Low limits of open files (`ulimit -n`): all hosts run, and errors name the limit.
 
 use std::env;
 use std::fs;
@@ -10,12 +10,12 @@ use fabrs_testing::{Fab, Sshd};
 
 use crate::fixtures::{LIMIT, shell, shop_folder};
 
-/// Numbers of hosts, each with the open file limit that has no room for their connections.
+/// Numbers of hosts and open file limits. The limit is too low for a connection to every host.
 const CASES: [(usize, usize); 1] = [(100, 64)];
-/// The cases of `FABRS_HOSTS=all`: some minutes.
+/// The cases of `FABRS_HOSTS=all`. They take some minutes.
 const ALL_CASES: [(usize, usize); 2] = [(200, 64), (1000, 256)];
 
-/// Starts an agent that hangs up on every client, until the tests end. Returns its socket.
+/// Starts an agent that closes every connection until the tests end. Returns its socket.
 fn agent_without_keys(sshd: &Sshd) -> PathBuf {
     let path = sshd.dir().join("agent");
     let listener = UnixListener::bind(&path).expect("the test owns the directory");
@@ -23,14 +23,14 @@ fn agent_without_keys(sshd: &Sshd) -> PathBuf {
     path
 }
 
-/// Starts one server under the names `h1`, `h2` and so on.
+/// Starts one server with the aliases `h1`, `h2` and so on.
 fn many_hosts(count: usize) -> Sshd {
     let names: Vec<String> = (1..=count).map(|n| format!("h{n}")).collect();
     Sshd::builder().aliases(names.iter().map(String::as_str)).option("MaxStartups", "1000").start()
 }
 
-/// Returns a run of `fab` with the hosts of a server by a shell that has set this limit. The shell closes what the test has
-/// inherited, so that a limit leaves the same number of descriptors everywhere.
+/// Returns a run of `fab` in a shell with this limit. The shell closes inherited descriptors, so
+/// that a limit leaves the same number of descriptors everywhere.
 fn with_ulimit(limit: &str, sshd: &Sshd) -> Fab {
     let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
     let script = format!("{closed} && {limit} && exec \"$FAB\" -S \"$CONFIG\" \"$@\"");
@@ -67,7 +67,7 @@ fn hosts_behind_a_proxy_command_or_gateway_run_under_a_low_limit() {
 #[test]
 fn a_later_task_reopens_closed_connections() {
     let sshd = many_hosts(60);
-    // Compiled before the limit applies.
+    // Compile before the limit applies.
     shop_folder();
     let run = with_ulimit("ulimit -n 64", &sshd).current_dir(shop_folder());
     let ran = run.args(["-H", "h[1-60]", "hello", "hello"]).run();
@@ -100,7 +100,7 @@ fn an_error_at_the_open_file_limit_names_the_limit() {
         write("by_name", "StrictHostKeyChecking no\n".to_owned() + &config.replace("127.0.0.1", "localhost")),
     ];
     let mut refused = Vec::new();
-    // With even fewer, the runtime panics.
+    // Below 8, the tokio runtime panics.
     for limit in 8..24 {
         for config in &configs {
             let run = with_ulimit(&format!("ulimit -n {limit}"), &sshd).env("CONFIG", config);

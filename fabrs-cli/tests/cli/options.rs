@@ -1,4 +1,4 @@
-//! The options of `fab`, one promise each.
+//! Options of `fab`.
 
 use std::fs;
 
@@ -165,7 +165,7 @@ fn the_ssh_config_is_read_from_the_home_directory() {
 fn the_gateway_option_connects_through_a_gateway() {
     let gateway = Sshd::builder().aliases(["bastion"]).start();
     let sshd = Sshd::start();
-    // What each server knows of the other: nothing. The config of the user has both.
+    // The servers have no config for each other. The config of the user has both hosts.
     let config = [&gateway, &sshd].map(|server| {
         let text = fs::read_to_string(server.ssh_config()).expect("the test owns the file");
         text.replace("Host *\n", "").replace("    HostName", &format!("    Port {}\n    HostName", server.port()))
@@ -178,7 +178,7 @@ fn the_gateway_option_connects_through_a_gateway() {
     assert!(passed.contains("Accepted publickey") && reached.contains("Accepted publickey"), "{passed}\n{reached}");
 }
 
-/// The gateway can't be reached, so whatever arrives went directly.
+/// The gateway is unreachable, so a successful connection was direct.
 #[test]
 fn a_configured_gateway_is_disabled_by_an_option_or_by_fabrs_toml() {
     let sshd = shop_hosts();

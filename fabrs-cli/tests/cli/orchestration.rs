@@ -1,4 +1,4 @@
-//! What tasks can do beside running commands: once for all hosts, effects, other tasks, whole groups, plain functions.
+//! Tasks beyond commands: `once`, `effect`, calls of other tasks, groups and plain functions.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn once_runs_once_for_all_hosts() {
 fn a_failed_once_fails_all_hosts_and_is_reported_once() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(shop(), &sshd).args(["live", "fail-once"]).code(1).stdout("").run();
-    // The host that comes first chooses.
+    // The error belongs to the first host to arrive.
     let blocks = ["web1", "web2", "web3"].map(|host| {
         let place = location_of("no tag is deployable");
         format!("error: {host}: choosing the tag\n  at {place}\n  caused by: {host}: no tag is deployable\n")

@@ -1,10 +1,10 @@
-//! Questions of tasks: on a terminal, without one, with `-y`, and in a dry run.
+//! Prompts of tasks: on a terminal, without a terminal, with `-y`, and in a dry run.
 
 use fabrs_testing::{Fab, Sshd};
 
 use crate::fixtures::{LIMIT, shop, shop_hosts, with_ssh_config};
 
-/// Returns a run of a task on one host, without a terminal.
+/// Returns a run of a task on one host without a terminal.
 fn run_on_web1(sshd: &Sshd, arguments: &[&str]) -> Fab {
     with_ssh_config(shop(), sshd).args(["-H", "web1"]).args(arguments).own_session()
 }
@@ -73,7 +73,7 @@ fn a_dry_run_prints_defaults_in_the_plan() {
     let sshd = shop_hosts();
     let plan = "[web1] task workers\n[web1] prompt \"Workers?\": 4 (default)\n[web1] would run: echo 4 workers\n";
     run_on_web1(&sshd, &["-n", "workers"]).stdout("").stderr_contains(plan).run();
-    // A plan follows the way on.
+    // A plan assumes the answer that continues the task.
     run_on_web1(&sshd, &["-n", "restart", "--no-likely"]).stderr_contains("would run: echo restart yes\n").run();
     assert!(!sshd.log().contains("Accepted publickey"), "{}", sshd.log());
 }

@@ -1,4 +1,4 @@
-//! Hosts that a `ProxyCommand` leads to, from the command line: it may run, and is ended with the run.
+//! Hosts behind a `ProxyCommand`: the command runs, and ends with the run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use fabrs_testing::{Fab, Process, Sshd, marker, processes_matching, wait_until};
 
 use crate::fixtures::{LIMIT, fab};
 
-/// Returns a run on a host that this command leads to.
+/// Returns a run on a host behind this command.
 fn through_command(sshd: &Sshd, command: &str) -> Fab {
     let path: PathBuf = sshd.dir().join("by_command");
     let harness = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
@@ -32,7 +32,7 @@ fn a_failed_proxy_command_is_exit_code_4_with_its_status() {
     through_command(&sshd, "false").args(["--", "echo x"]).code(4).stdout("").stderr(block).run();
 }
 
-/// As `ssh` does it.
+/// As in `ssh`.
 #[test]
 fn the_proxy_command_runs_in_the_users_shell() {
     let sshd = Sshd::start();

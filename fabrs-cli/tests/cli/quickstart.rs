@@ -1,4 +1,4 @@
-//! The project of `examples/quickstart` on real hosts: the very files, with a `fabrs.toml` that names these hosts.
+//! The project in `examples/quickstart` on real hosts, with a `fabrs.toml` for these hosts.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +11,7 @@ use crate::scratch_project::ScratchProject;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
 
-/// Copies a folder, with what its files are allowed.
+/// Copies a directory with the permissions of its files.
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the test owns the directory");
     for entry in fs::read_dir(from).expect("a folder of the repository").flatten() {
@@ -24,43 +24,43 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// Counts the files and folders that were put with this result.
+/// Counts the uploads with this result.
 fn count_puts(ran: &FabOutput, result: &str) -> usize {
     ran.stderr.lines().filter(|line| line.contains("] put ") && line.ends_with(result)).count()
 }
 
-/// The project, and three hosts which are one machine: each has its own folder for the site.
+/// The project, and three hosts on one machine. Each host has its own directory for the site.
 struct Quickstart {
-    workshop: ScratchProject,
-    /// Dropped with the web servers that it started: they carry its mark.
+    scratch_project: ScratchProject,
+    /// Dropping the server also ends its web servers, found by the marker in their environment.
     sshd: Sshd,
 }
 
 impl Quickstart {
     fn start() -> Self {
-        let workshop = ScratchProject::open("quickstart");
+        let scratch_project = ScratchProject::open("quickstart");
         let sshd = Sshd::builder().users([Account::SudoNopasswd]).aliases(HOSTS).start();
-        copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
-        let this = Self { workshop, sshd };
+        copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &scratch_project.path(""));
+        let this = Self { scratch_project, sshd };
         let roots = HOSTS.map(|host| format!("host.{host}.vars.root = '{}'\n", this.root(host).display()));
         let text = format!("[vars]\nkeep = 5\n[env.live]\nhosts = ['web[1-3]']\n{}", roots.concat());
-        this.workshop.write("fabrs.toml", &text);
+        this.scratch_project.write("fabrs.toml", &text);
         this
     }
 
-    /// Returns the folder of the site on a host, which is not there before the first deploy.
+    /// Returns the directory of the site on a host. Created by the first deploy.
     fn root(&self, host: &str) -> PathBuf {
         self.sshd.scratch().join(host).join("site")
     }
 
-    /// Runs tasks, where there is no terminal.
+    /// Runs tasks without a terminal.
     #[track_caller]
     fn fab(&self, tasks: &[&str]) -> FabOutput {
-        let fab: Fab = self.workshop.fab("").arg("-S").arg(self.sshd.ssh_config()).arg("live").args(tasks);
+        let fab: Fab = self.scratch_project.fab("").arg("-S").arg(self.sshd.ssh_config()).arg("live").args(tasks);
         fab.own_session().run()
     }
 
-    /// Returns what the web server of a host has, asked there.
+    /// Returns a page of the web server, requested on the host itself.
     fn page(&self, host: &str, name: &str) -> String {
         let line = format!("curl -fsS \"$(cat '{}/url')/{name}\"", self.root(host).display());
         let output = self.sshd.ssh().args([host, &line]).output().expect("ssh starts");
@@ -68,15 +68,15 @@ impl Quickstart {
         String::from_utf8(output.stdout).expect("the text is UTF-8")
     }
 
-    /// Returns the web server of a host.
+    /// Returns the web server process of a host.
     fn server(&self, host: &str) -> Process {
         let number = fs::read_to_string(self.root(host).join("pid")).expect("`serve` wrote it");
         let found = Process::find(number.trim().parse().expect("it is a number"));
         found.expect("the web server runs")
     }
 
-    /// Returns all that is in the folders of the site, with what tells whether it was written again: the number and time
-    /// of each file. What the web servers note of those who ask is left out.
+    /// Returns all files of the site, each with the inode and modification time to detect a write.
+    /// The access logs of the web servers are left out.
     fn state(&self) -> Vec<(PathBuf, u64, i64, i64)> {
         let mut folders = HOSTS.map(|host| self.root(host)).to_vec();
         let mut found = Vec::new();
@@ -95,7 +95,7 @@ impl Quickstart {
         found
     }
 
-    /// Returns the release that is up, the same on all hosts.
+    /// Returns the current release, equal on all hosts.
     #[track_caller]
     fn release(&self) -> String {
         let [first, others @ ..] = HOSTS.map(|host| self.page(host, "release.txt"));
@@ -119,7 +119,7 @@ fn the_site_is_deployed_unchanged_updated_and_rolled_back() {
     assert_eq!(count_puts(&put_up, ": unchanged"), 0, "{}", put_up.stderr);
     let first = project.release();
     let page = project.page("web2", "index.html");
-    assert_eq!(page, fs::read_to_string(project.workshop.path("site/index.html")).expect("the file was copied"));
+    assert_eq!(page, fs::read_to_string(project.scratch_project.path("site/index.html")).expect("the file was copied"));
 
     let before = project.state();
     let again = project.fab(&["deploy", "status"]);
@@ -127,7 +127,7 @@ fn the_site_is_deployed_unchanged_updated_and_rolled_back() {
     assert_eq!(sorted(&again.stdout), HOSTS.map(|host| format!("[{host}] {first}")));
     assert_eq!(project.state(), before);
 
-    project.workshop.write("site/index.html", "<h1>Another</h1>\n");
+    project.scratch_project.write("site/index.html", "<h1>Another</h1>\n");
     let planned = project.fab(&["-n", "deploy", "status"]);
     assert_eq!(planned.stderr.matches("] would put site -> ").count(), 3, "{}", planned.stderr);
     assert_eq!(project.state(), before);

@@ -1,4 +1,4 @@
-//! The tasks of README.md and of the Django shop, as they stand there: each can be planned whole.
+//! Dry runs of the tasks in README.md and in the Django example: each is planned completely.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::dry_runs::RecordingHosts;
 use crate::quickstart::copy_dir;
 use crate::scratch_project::ScratchProject;
 
-/// Returns the block of Rust in README.md that contains a text.
+/// Returns the only block of Rust code in README.md with this text.
 fn rust_block(text: &str) -> String {
     let readme =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("the file exists");
@@ -21,16 +21,16 @@ fn rust_block(text: &str) -> String {
     format!("{block}\n")
 }
 
-/// The project, with the hosts and the repository that its tasks name.
+/// A project with the tasks of README.md, and the hosts and repository named by them.
 struct Readme {
-    workshop: ScratchProject,
+    scratch_project: ScratchProject,
     hosts: RecordingHosts,
     origin: GitServer,
 }
 
 impl Readme {
     fn start() -> Self {
-        let workshop = ScratchProject::open("readme");
+        let scratch_project = ScratchProject::open("readme");
         let hosts = RecordingHosts::start([Account::SudoNopasswd]);
         let scratch = hosts.sshd.scratch();
         let served = scratch.join("git");
@@ -48,24 +48,24 @@ impl Readme {
         let kit = on_hosts(rust_block("fn shop() -> Site"));
         let kit = kit.replace("async fn deploy(revision", "async fn put_live(revision").replace("srv/shop", "srv/kit");
         let embedded = "\n#[fabrs::task(local)]\nasync fn embedded() -> fabrs::Result<()> {\n    restart().await\n}\n";
-        workshop.write("first.rs", &on_hosts(rust_block("git ls-remote")));
-        workshop.write("files.rs", &on_hosts(rust_block("async fn site()")));
-        workshop.write("kit.rs", &kit);
-        workshop.write("embedding.rs", &(on_hosts(rust_block("async fn restart()")) + embedded));
-        workshop.write(
+        scratch_project.write("first.rs", &on_hosts(rust_block("git ls-remote")));
+        scratch_project.write("files.rs", &on_hosts(rust_block("async fn site()")));
+        scratch_project.write("kit.rs", &kit);
+        scratch_project.write("embedding.rs", &(on_hosts(rust_block("async fn restart()")) + embedded));
+        scratch_project.write(
             "tasks.rs",
             "//! ```cargo\n//! [dependencies]\n//! fabrs-deploy = { features = [\"notify-mail\"] }\n//! ```\n\nmod embedding;\nmod files;\nmod first;\nmod kit;\n",
         );
-        workshop.write("fabrs.toml", "[env.production]\nprotected = true\nroles.web = ['web1', 'web2']\n");
-        workshop.write("conf/gunicorn.py", "workers = 4\n");
-        workshop.write("conf/shop.conf.j2", "listen {{ port }};\n");
-        workshop.write("dist/index.html", "<h1>Shop</h1>\n");
-        let this = Self { workshop, hosts, origin };
+        scratch_project.write("fabrs.toml", "[env.production]\nprotected = true\nroles.web = ['web1', 'web2']\n");
+        scratch_project.write("conf/gunicorn.py", "workers = 4\n");
+        scratch_project.write("conf/shop.conf.j2", "listen {{ port }};\n");
+        scratch_project.write("dist/index.html", "<h1>Shop</h1>\n");
+        let this = Self { scratch_project, hosts, origin };
         this.fill();
         this
     }
 
-    /// Writes to the hosts what the tasks expect there.
+    /// Writes the files expected on the hosts.
     fn fill(&self) {
         let scratch = self.hosts.sshd.scratch();
         for (path, text) in [
@@ -86,13 +86,14 @@ impl Readme {
         assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     }
 
-    /// Plans a task, which changes nothing.
+    /// Plans a task and checks that nothing changes.
     #[track_caller]
     fn plan(&self, words: &[&str]) -> FabOutput {
-        let fab = self.workshop.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");
-        // The project stands in a clone of fabrs, whose commits are of no concern to it.
-        let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("the file exists"));
-        let ran = self.hosts.plan_in(&self.workshop.path(""), fab.args(words).own_session(), 0);
+        let fab = self.scratch_project.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");
+        // The project is inside a clone of fabrs. Git must not find the commits of the clone.
+        let fab = fab
+            .env("GIT_CEILING_DIRECTORIES", self.scratch_project.path("..").canonicalize().expect("the file exists"));
+        let ran = self.hosts.plan_in(&self.scratch_project.path(""), fab.args(words).own_session(), 0);
         assert!(ran.stderr.contains("dry run: nothing was changed\n"), "{}", ran.stderr);
         ran
     }
@@ -126,7 +127,7 @@ fn every_task_of_the_readme_is_planned() {
         assert!(files.stderr.contains(&format!("[web2] {planned}")), "{planned}: {}", files.stderr);
     }
 
-    // Both names are of one server here, which a deploy refuses.
+    // A deploy rejects two host names with the same server.
     let deploy = readme.plan(&["production", "put-live", "-x", "web2"]);
     for planned in ["pip install", "collectstatic", "pg_dump", "systemctl", "mail to dev@example.com"] {
         assert!(deploy.stderr.contains(planned), "{planned}: {}", deploy.stderr);
@@ -139,10 +140,10 @@ fn every_task_of_the_readme_is_planned() {
 
 #[test]
 fn the_django_shop_is_planned_on_new_hosts() {
-    let workshop = ScratchProject::open("django-shop");
-    fs::create_dir_all(workshop.path("")).expect("the test owns the directory");
+    let scratch_project = ScratchProject::open("django-shop");
+    fs::create_dir_all(scratch_project.path("")).expect("the test owns the directory");
     let hosts = RecordingHosts::start([Account::Plain]);
-    let origin = GitServer::start(&workshop.path(""));
+    let origin = GitServer::start(&scratch_project.path(""));
     copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
     let root = hosts.sshd.scratch().join("shop");
     let toml = format!(
@@ -153,7 +154,7 @@ fn the_django_shop_is_planned_on_new_hosts() {
     fs::write(origin.tree().join("fabrs.toml"), toml).expect("the test owns the directory");
     origin.build("deployable-1", &[]);
     let plan = |task: &str| {
-        let fab = workshop.fab("tree").arg("-S").arg(hosts.sshd.ssh_config()).args(["-n", "staging", task]);
+        let fab = scratch_project.fab("tree").arg("-S").arg(hosts.sshd.ssh_config()).args(["-n", "staging", task]);
         let ran = hosts.plan_in(&origin.tree(), fab.own_session(), 0);
         ran.stderr
     };

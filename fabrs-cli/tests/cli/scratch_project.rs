@@ -1,4 +1,4 @@
-//! A place for projects that tests write and edit, and that are compiled by a real cargo.
+//! Projects written and edited by tests, and compiled by a real cargo.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use fabrs_testing::Fab;
 
 use crate::fixtures::FAB;
 
-/// How long compiling may take on a machine that does much else.
+/// Maximum time to compile on a busy machine.
 const COMPILING: Duration = Duration::from_mins(10);
 
-/// A folder for projects that are edited. Its path is the same in every run of the tests, so that the cache does not
-/// grow with each; a second run beside this one waits.
+/// A directory for edited projects. Its path is equal in every test run, so that the cache does
+/// not grow with each run. A concurrent test run waits for the lock.
 pub(crate) struct ScratchProject {
     folder: PathBuf,
     _lock: File,
 }
 
 impl ScratchProject {
-    /// Opens it, empty.
+    /// Locks the directory and removes its content.
     pub(crate) fn open(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fab projects").join(name);
         fs::create_dir_all(&folder).expect("the test owns the directory");
@@ -36,12 +36,12 @@ impl ScratchProject {
         fs::write(path, text).expect("the test owns the directory");
     }
 
-    /// Returns the path of a file or folder in it.
+    /// Returns the path of a file or directory in the project.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// Returns a run in one of the projects.
+    /// Returns a run in a subdirectory.
     pub(crate) fn fab(&self, project: &str) -> Fab {
         Fab::new(FAB).limit(COMPILING).current_dir(self.path(project))
     }

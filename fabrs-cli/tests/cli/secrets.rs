@@ -1,4 +1,4 @@
-//! Secrets in what tasks print, in panics, and in the memory of `fab`.
+//! Secrets in text printed by tasks, in panic messages, and in the memory of `fab`.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use fabrs_testing::{Fab, FabOutput, Sshd};
 
 use crate::fixtures::{FAB, fab, project, shell, shop_hosts, with_ssh_config};
 
-/// Returns the folder of the project whose tasks show a secret, after compiling it once.
+/// Compiles the project with tasks that print a secret, and returns its directory.
 fn secrets_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -17,12 +17,12 @@ fn secrets_folder() -> &'static Path {
     })
 }
 
-/// Returns a run in that project.
+/// Returns a run in the project.
 fn secrets_project(sshd: &Sshd) -> Fab {
     with_ssh_config(fab().current_dir(secrets_folder()), sshd)
 }
 
-/// Checks that a run shows no secret, and a text once.
+/// Checks that the output has no secret, and contains `text` once.
 #[track_caller]
 fn assert_shown_once(ran: &FabOutput, text: &str) {
     let all = format!("{}{}", ran.stdout, ran.stderr);
@@ -30,7 +30,7 @@ fn assert_shown_once(ran: &FabOutput, text: &str) {
     assert_eq!(all.matches(text).count(), 1, "`{text}` in {all}");
 }
 
-/// Returns the place of a text in the tasks as errors name it.
+/// Returns the location of a text in the `tasks.rs` of the project, in the format of errors.
 fn location_in_secrets(text: &str) -> String {
     let file = secrets_folder().join("tasks.rs");
     let source = std::fs::read_to_string(&file).expect("the project is there");
@@ -81,10 +81,10 @@ fn a_secret_too_short_to_be_redacted_is_one_warning_for_all_hosts() {
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
 }
 
-/// Without `CAP_SYS_PTRACE`, a process can't read `/proc/PID/exe` of a process without core dumps.
+/// Without `CAP_SYS_PTRACE`, `/proc/PID/exe` of a process without core dumps is unreadable.
 #[test]
 fn fab_disables_core_dumps_only_for_itself() {
-    // Root has the right, and gives it up here.
+    // Root has the capability, and drops it here.
     let script = "ulimit -Sc \"$(ulimit -Hc)\"; \
         [ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set=-sys_ptrace \"$@\"; exec \"$@\"";
     let line =

@@ -1,4 +1,4 @@
-//! One shell line on several hosts: every line says whose it is, and every host is accounted for.
+//! One shell line on several hosts: prefixes, host lists, grouped errors and the summary.
 
 use std::fs;
 
@@ -115,7 +115,8 @@ fn serial_and_parallel_1_keep_the_listed_order() {
 #[test]
 fn parallel_2_runs_on_two_hosts_at_once() {
     let sshd = shop_hosts();
-    // Each leaves a file while it runs, and counts how many there are; a second is waited for, so that two do meet.
+    // Each command creates a file while it runs, and counts the files. The commands wait for a
+    // second file, so that two of them overlap.
     let line = "cd \"$SCRATCH\"; touch at.$$; ls | grep -c at.; \
                 until [ -e met ] || [ $(ls | grep -c at.) = 2 ]; do sleep 0.01; done; touch met; rm at.$$";
     let line = format!("SCRATCH='{}'; {line}", sshd.scratch().display());
@@ -136,7 +137,7 @@ fn the_summary_lists_hosts_in_a_form_to_paste() {
     let name = "case $SSH_CONNECTION in *) echo up; t...";
     let unreachable = refused.addr();
     assert_eq!(summary, format!("{name}: 2 failed (web1, web2), 1 unreachable ({unreachable})"));
-    // The hosts that failed, as the summary has them.
+    // The failed hosts, copied from the summary.
     let again = with_ssh_config(fab(), &sshd).args(["-H", "web1, web2", "--", "echo again"]);
     let ran = again.stderr("echo again: 2 ok\n").run();
     assert_eq!(sorted(&ran.stdout), ["[web1] again", "[web2] again"]);

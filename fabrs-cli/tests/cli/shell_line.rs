@@ -1,4 +1,4 @@
-//! One shell line on one host: as if it ran here.
+//! One shell line on one host: output, exit status and stdin are passed through.
 
 use std::fs;
 
@@ -84,7 +84,7 @@ fn characters_split_across_packets_stay_whole() {
 
 #[test]
 fn a_command_timeout_ends_the_shell_line() {
-    // As root, sshd takes no signals.
+    // For root, sshd accepts no signal requests.
     let sshd = Sshd::start();
     if !Capability::Accounts.is_available() {
         return;

@@ -1,4 +1,4 @@
-//! Signals: the first stops and reports, the second kills; nothing is left on the hosts.
+//! Signals during a run: the first stops, the second kills, and no process remains on the hosts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use fabrs_testing::{Fab, Process, RunningFab, marker, processes_matching, wait_u
 use crate::fixtures::{LIMIT, shop, shop_hosts, with_ssh_config};
 use crate::groups::{COMPILING, groups};
 
-/// Checks that nothing on this machine, which plays the hosts, has the mark in its command line.
+/// Checks that no process has the marker in its command line. The hosts are this machine.
 #[track_caller]
 fn assert_no_process(mark: &str) {
     assert_eq!(processes_matching(mark), Vec::<Process>::new());
@@ -68,21 +68,21 @@ fn ctrl_c_ends_a_shell_line_with_its_children() {
 fn the_second_ctrl_c_kills_commands_that_ignore_term() {
     let sshd = shop_hosts();
     let nap = marker();
-    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "ignore-term", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] deaf\n", LIMIT);
     running.interrupt();
     running.wait_for_stderr("stopping; press Ctrl-C again to kill the remaining commands\n", LIMIT);
     running.interrupt();
     let ran = running.wait();
     assert_no_process(&nap);
-    assert!(ran.stderr.ends_with("deaf: 1 cancelled (web1)\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("ignore-term: 1 cancelled (web1)\n"), "{}", ran.stderr);
 }
 
 #[test]
 fn commands_that_ignore_term_are_killed_after_the_grace_period() {
     let sshd = shop_hosts();
     let nap = marker();
-    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "deaf", &nap]).code(130).spawn();
+    let running = with_ssh_config(shop(), &sshd).args(["-H", "web1", "ignore-term", &nap]).code(130).spawn();
     running.wait_for_stdout("[web1] deaf\n", LIMIT);
     running.interrupt();
     running.wait();
@@ -126,7 +126,7 @@ fn an_unread_stdout_delays_neither_hosts_nor_a_stop() {
     assert!(fifo.success());
     let run = run.env("CONFIG", sshd.ssh_config()).env("LINE", &line).env("GATE", &gate);
     let running = run.stderr_contains("code 130\n").spawn();
-    // More output than any pipe holds.
+    // The output exceeds the capacity of every pipe.
     wait_until("the host is not kept", LIMIT, || done.exists());
     let fabs = processes_matching(&line);
     let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("the process runs");
@@ -135,7 +135,7 @@ fn an_unread_stdout_delays_neither_hosts_nor_a_stop() {
         processes_matching(&mark).iter().all(|process| !process.cmdline.starts_with("sleep "))
     });
     wait_until("fab has ended", LIMIT, || !fab.is_alive());
-    // Only now does the reader read on.
+    // Only now does the reader continue.
     fs::write(&gate, "").expect("the test owns the file");
     running.wait();
 }
@@ -179,7 +179,7 @@ fn a_cancelled_prompt_leaves_input_and_echo_to_the_next_prompt() {
     let path = gate.path().display().to_string();
     let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "withdrawn", &path]).spawn_on_terminal();
     fab.expect("First: ", LIMIT);
-    // The beginning of an answer is not one of the second question.
+    // The start of the first answer must not become part of the second answer.
     fab.send("half");
     fs::write(gate.path(), "").expect("the test owns the file");
     fab.expect("Second: ", LIMIT);
@@ -213,7 +213,7 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     let config = config.replace("StrictHostKeyChecking yes", "StrictHostKeyChecking no");
     let (from, to) = (format!("Port {}", sshd.port()), format!("Port {}", proxy.port()));
     assert!(config.contains(&from), "{config}");
-    let text = r#""$FAB" -S "$CONFIG" -H web1 sit; echo "code $?"; stty -a | tr ' ' '\n' | grep -e 'icanon$'"#;
+    let text = r#""$FAB" -S "$CONFIG" -H web1 open-shell; echo "code $?"; stty -a | tr ' ' '\n' | grep -e 'icanon$'"#;
     let run = crate::fixtures::shell(text).project(&[("config", &config.replace(&from, &to))]);
     let path = run.dir().join("config");
     let mark = path.display().to_string();
@@ -223,7 +223,7 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     shell.expect("sit-2ing", LIMIT);
     proxy.stall();
     let all = processes_matching(&mark);
-    let fab = all.iter().find(|process| process.cmdline.ends_with(" sit")).expect("the process runs");
+    let fab = all.iter().find(|process| process.cmdline.ends_with(" open-shell")).expect("the process runs");
     wait_until("fab has ended", LIMIT, || {
         fab.terminate();
         !fab.is_alive()
@@ -233,7 +233,8 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     shell.wait(LIMIT);
 }
 
-/// Returns a run of a plain task on 600 hosts at a time. Each is this machine by its name, which has to be looked up.
+/// Returns a run of a plain task on 600 hosts at once. Each host resolves to this machine by a name
+/// lookup.
 fn six_hundred_plain_tasks(port: u16) -> Fab {
     let config = format!("Host h*\n  HostName localhost\n  Port {port}\n  StrictHostKeyChecking no\n");
     let run = shop().project(&[("config", &config)]);

@@ -1,10 +1,10 @@
-//! Pages and messages that are the same everywhere, character by character.
+//! Snapshots of pages and messages (`tests/cmd`).
 
 use std::path::Path;
 
 use crate::fixtures::FAB;
 
-/// Runs the cases of `tests/cmd`; after a change of the texts, `TRYCMD=overwrite` writes them anew.
+/// Runs the cases in `tests/cmd`. `TRYCMD=overwrite` updates them.
 #[test]
 fn pages_and_messages_match_their_snapshots() {
     let trusted = fabrs_testing::trusted_folders().into_string().expect("test directories have plain names");

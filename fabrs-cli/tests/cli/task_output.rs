@@ -1,4 +1,4 @@
-//! What tasks print by themselves, with `println!` and by programs of this machine.
+//! Text printed by tasks with `println!` and by local programs.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use fabrs_testing::{Fab, Sshd, marker, processes_matching, wait_until};
 
 use crate::fixtures::{LIMIT, marker_file, shell, shop, shop_folder, shop_hosts, with_ssh_config};
 
-/// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
+/// Returns a script that runs in the shop project. `$CONFIG` is the `ssh_config` of the server.
 fn shop_script(sshd: &Sshd, text: &str) -> Fab {
     shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
 }
@@ -66,7 +66,7 @@ fn printed_text_keeps_its_order_among_command_output() {
         let lines: Vec<&str> = ran.stdout.lines().collect();
         let expected = ["[web1] task steps", "one", "[web1] two", "three", "four", "five", "six", "[web1] seven"];
         assert_eq!(lines[..8], expected, "{}", ran.stdout);
-        // Without a line end it stays in the buffer of std, as in any program.
+        // Without a line end, the text stays in the buffer of std, as in any program.
         assert!(ran.stdout.ends_with("\nno end"), "{}", ran.stdout);
     }
 }
@@ -84,7 +84,7 @@ fn tasks_see_the_terminal_of_fab() {
 fn a_program_that_outlives_the_run_does_not_delay_its_end() {
     let sshd = shop_hosts();
     let nap = marker();
-    let run = shop_script(&sshd, r#""$FAB" -S "$CONFIG" outlived "$NAP" >"$LOG" 2>&1; cat "$LOG""#);
+    let run = shop_script(&sshd, r#""$FAB" -S "$CONFIG" leave-sleep "$NAP" >"$LOG" 2>&1; cat "$LOG""#);
     let log = run.dir().join("log");
     run.env("NAP", &nap).env("LOG", log).stdout_contains("\nbegun\n").run();
     for process in processes_matching(&nap) {
@@ -98,7 +98,7 @@ fn a_task_that_prints_to_a_closed_terminal_continues() {
     let sshd = shop_hosts();
     let (marker, scratch) = (marker_file(&sshd), sshd.scratch());
     let on_terminal = "trap '' HUP; \
-         (setsid --wait \"$FAB\" -S \"$CONFIG\" -H web1 lingers \"$BEGUN\" \"$GO\" \"$MARK\"; echo \"code $?\" >\"$CODE\") & \
+         (setsid --wait \"$FAB\" -S \"$CONFIG\" -H web1 print-later \"$BEGUN\" \"$GO\" \"$MARK\"; echo \"code $?\" >\"$CODE\") & \
          until [ -e \"$BEGUN\" ]; do sleep 0.05; done";
     let text = "script -qfc \"$ON_TERMINAL\" /dev/null >/dev/null; touch \"$GO\"; \
          until [ -s \"$CODE\" ]; do sleep 0.05; done; cat \"$CODE\"";

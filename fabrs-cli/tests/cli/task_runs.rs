@@ -1,4 +1,4 @@
-//! Tasks on hosts: what is without_times, in which order, and what a failure does to the rest.
+//! Tasks on hosts: their output, order, and the effect of a failure on other hosts and tasks.
 
 use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{marker, processes_matching, wait_until};
@@ -62,7 +62,7 @@ fn a_failed_command_is_one_error_with_host_command_status_and_location() {
     let at = format!("  at {}", location_of("exit {status}"));
     let block = ["error: web1: `echo trying; exit 3` ended with exit status 3", &at];
     assert_eq!(without_times(&ran.stderr), ["[web1] task fail", block[0], block[1], "fail: 1 failed (web1)"]);
-    // 127 and 255 are statuses like any other, and none is the exit code of a task.
+    // 127 and 255 are ordinary exit statuses. The exit code of a failed task is always 1.
     for status in ["127", "255", "4", "5"] {
         let run = with_ssh_config(shop(), &sshd).args(["-H", "web1", "fail", status]);
         run.code(1).stderr_contains(format!("ended with exit status {status}\n")).run();
@@ -109,7 +109,7 @@ fn an_unreachable_host_does_not_hide_another() {
     let summary = format!("hello: 2 ok, 1 unreachable ({})\n", refused.addr());
     assert!(ran.stderr.ends_with(&summary), "{}", ran.stderr);
     assert!(ran.stderr.contains("Connection refused"), "{}", ran.stderr);
-    // A failure is the worse of the two.
+    // A failure outweighs an unreachable host in the exit code.
     let ran = with_ssh_config(shop(), &sshd).args(["-H", &hosts, "--keep-going", "fail", "3"]).code(1).run();
     let summary = format!("fail: 2 failed (web1, web2), 1 unreachable ({})\n", refused.addr());
     assert!(ran.stderr.ends_with(&summary), "{}", ran.stderr);
@@ -163,8 +163,8 @@ fn a_dry_run_ends_at_the_result_of_a_planned_command() {
         assert!(ran.stderr.ends_with(&end), "{}\ninstead of\n{end}", ran.stderr);
     };
     case(&["plain", "x"], "cmd!(\"echo {word}\")", "answer.line()", "echo x");
-    // Also where the error is swallowed: what would follow was never decided.
-    case(&["careless"], "echo first", "echo first", "echo first");
+    // Also if the task ignores the error, because the following steps depend on a missing value.
+    case(&["ignore-error"], "echo first", "echo first", "echo first");
 }
 
 #[test]

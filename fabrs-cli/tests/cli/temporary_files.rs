@@ -1,4 +1,4 @@
-//! Temporary files that can't be written: the error names them, and not what they were for.
+//! Write errors of temporary files: the error names the directory of the temporary file.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::fixtures::{shop, shop_hosts, with_ssh_config};
 
 const FULL: &str = "caused by: No space left on device (os error 28)";
 
-/// Returns a run with an empty folder `small`, and the path of that.
+/// Creates an empty directory `small` for a run. Returns the run and the path.
 fn with_folder(run: Fab) -> (Fab, String) {
     let small = run.dir().join("small");
     fs::create_dir(&small).expect("the test owns the directory");

@@ -1,4 +1,4 @@
-//! On a terminal: questions, colours, and Ctrl-C from the keyboard.
+//! Runs on a terminal: prompts, colours, Ctrl-C, and interactive commands.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use fabrs_testing::{Account, Capability, Process, Sshd, marker, processes_matchi
 
 use crate::fixtures::{LIMIT, fab, shop, shop_hosts, with_ssh_config};
 
-/// Returns a server's `ssh_config` in which something is replaced.
+/// Returns the `ssh_config` of a server with a replaced text.
 fn config(sshd: &Sshd, from: &str, to: &str) -> String {
     let text = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
     assert!(text.contains(from), "{text}");
@@ -119,7 +119,7 @@ fn colours_depend_on_the_terminal_and_the_environment() {
 fn ctrl_c_stops_and_ctrl_c_again_kills() {
     let sshd = shop_hosts();
     let nap = marker();
-    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "deaf", &nap]).spawn_on_terminal();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "ignore-term", &nap]).spawn_on_terminal();
     for _ in 0..2 {
         fab.expect("\u{1b}[0m deaf\r\n", LIMIT);
     }
@@ -127,7 +127,7 @@ fn ctrl_c_stops_and_ctrl_c_again_kills() {
     fab.expect("stopping; press Ctrl-C again to kill the remaining commands", LIMIT);
     fab.send("\x03");
     assert_eq!(fab.wait(LIMIT), 130);
-    assert!(fab.screen().contains("\r\ndeaf: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());
+    assert!(fab.screen().contains("\r\nignore-term: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
 }
 
@@ -147,14 +147,14 @@ fn a_remote_shell_uses_the_terminal_until_its_end() {
         return;
     }
     let sshd = shop_hosts();
-    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "sit"]).env("TERM", "vt100").spawn_on_terminal();
-    fab.expect("task sit\r\n", LIMIT);
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "open-shell"]).env("TERM", "vt100").spawn_on_terminal();
+    fab.expect("task open-shell\r\n", LIMIT);
     fab.send("echo \"kind $TERM, $WHO\"; stty size\n");
     fab.expect("kind vt100, it is me\r\n24 80\r\n", LIMIT);
     fab.resize(100, 30);
     fab.send("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resi''zed\n");
     fab.expect("resized\r\n", LIMIT);
-    // Ctrl-C is for what runs there, and not for `fab`.
+    // Ctrl-C is sent to the remote command instead of `fab`.
     let mark = marker();
     fab.send(&format!("sleep {mark}; echo inter''rupted $?\n"));
     fabrs_testing::wait_until("it sleeps", LIMIT, || !processes_matching(&mark).is_empty());
@@ -172,15 +172,15 @@ fn term_during_a_remote_shell_restores_the_terminal() {
         return;
     }
     let sshd = shop_hosts();
-    let mut shell = crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit; stty -g; echo all is over");
+    let mut shell = crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 open-shell; stty -g; echo all is over");
     shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config());
     let mut script = shell.spawn_on_terminal();
     let before = script.expect("\r\n", LIMIT);
-    script.expect("task sit\r\n", LIMIT);
+    script.expect("task open-shell\r\n", LIMIT);
     script.send("echo rea''dy\n");
     script.expect("ready\r\n", LIMIT);
     let own = processes_matching(&sshd.ssh_config().display().to_string());
-    let fab = own.iter().find(|process| process.cmdline.ends_with(" -H web1 sit")).expect("the process runs");
+    let fab = own.iter().find(|process| process.cmdline.ends_with(" -H web1 open-shell")).expect("the process runs");
     fab.terminate();
     let after = script.expect("all is over", LIMIT);
     assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
@@ -195,12 +195,12 @@ fn a_panic_during_a_remote_shell_restores_the_terminal() {
     let sshd = shop_hosts();
     let file = crate::fixtures::marker_file(&sshd);
     let mut shell = crate::fixtures::shell(
-        "stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit-badly \"$FILE\"; stty -g; echo all is over",
+        "stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 shell-panic \"$FILE\"; stty -g; echo all is over",
     );
     shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config()).env("FILE", file.path());
     let mut script = shell.spawn_on_terminal();
     let before = script.expect("\r\n", LIMIT);
-    script.expect("task sit-badly\r\n", LIMIT);
+    script.expect("task shell-panic\r\n", LIMIT);
     script.send("echo rea''dy\n");
     script.expect("ready\r\n", LIMIT);
     fs::write(file.path(), "").expect("every user can write to the directory");
@@ -214,7 +214,7 @@ fn a_panic_during_a_remote_shell_restores_the_terminal() {
 fn an_open_prompt_holds_back_other_output() {
     let sshd = shop_hosts();
     let done = crate::fixtures::marker_file(&sshd);
-    let run = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "asks"]).arg(done.path());
+    let run = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "confirm-web1"]).arg(done.path());
     let mut fab = run.spawn_on_terminal();
     fab.expect("web1: Go on? [y/n] ", LIMIT);
     fabrs_testing::wait_until("all of the noise has come", LIMIT, || done.exists());
@@ -257,7 +257,7 @@ fn an_interactive_command_uses_the_terminal() {
 #[test]
 fn a_remote_shell_without_a_terminal_is_an_error() {
     let sshd = shop_hosts();
-    let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();
+    let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "open-shell"]).own_session().code(1).run();
     assert!(ran.stderr.contains("there is no terminal here to work at"), "{}", ran.stderr);
 }
 
@@ -267,7 +267,7 @@ fn the_second_of_two_remote_shells_is_an_error() {
         return;
     }
     let sshd = shop_hosts();
-    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "sit"]).spawn_on_terminal();
+    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "open-shell"]).spawn_on_terminal();
     fab.expect("$ ", LIMIT);
     fab.send("exit\n");
     assert_eq!(fab.wait(LIMIT), 1);
@@ -279,6 +279,6 @@ fn the_second_of_two_remote_shells_is_an_error() {
 #[test]
 fn a_dry_run_of_a_remote_shell_needs_no_terminal() {
     let sshd = shop_hosts();
-    let ran = with_ssh_config(shop(), &sshd).args(["-n", "-H", "web1", "sit"]).own_session().run();
+    let ran = with_ssh_config(shop(), &sshd).args(["-n", "-H", "web1", "open-shell"]).own_session().run();
     assert!(ran.stderr.contains("[web1] would run: a shell\n[web1] would run: echo afterwards\n"), "{}", ran.stderr);
 }

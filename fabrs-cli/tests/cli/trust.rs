@@ -1,4 +1,4 @@
-//! Projects that another user could have written: refused before anything of them is read, compiled or run.
+//! Projects writable by another user: rejected before any file is read, compiled or run.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 
 use crate::fixtures::fab;
 
-/// A user id and a group id without an account.
+/// A user and group id without an account.
 const STRANGER: u32 = 54_321;
 
 const PROD: &str = "[env.prod]\nhosts = ['@local']\n";
 
-/// A folder like `/tmp`, in which everybody may make files, with `mine` in it.
+/// A world-writable directory like `/tmp`, with a subdirectory `mine`.
 struct SharedFolder {
     _keep: TempDir,
     folder: PathBuf,
@@ -36,7 +36,7 @@ impl SharedFolder {
         if name.is_empty() { self.folder.clone() } else { self.folder.join(name) }
     }
 
-    /// Writes a file of this user that nobody else can write to.
+    /// Writes a file, writable only by this user.
     fn write(&self, name: &str, text: &str) -> &Self {
         fs::create_dir_all(self.path(name).parent().expect("files lie in folders"))
             .expect("the test owns the directory");
@@ -49,18 +49,18 @@ impl SharedFolder {
         self
     }
 
-    /// Gives a file away. Tests run as root.
+    /// Changes the owner of a file. Tests run as root.
     fn change_owner(&self, name: &str, uid: u32, gid: u32) -> &Self {
         lchown(self.path(name), Some(uid), Some(gid)).expect("root can change owners");
         self
     }
 
-    /// Returns a run in a folder, which trusts no temporary folder.
+    /// Returns a run in a directory, without trust in temporary directories.
     fn fab(&self, folder: &str) -> Fab {
         fab().strict_trust().current_dir(self.path(folder))
     }
 
-    /// Runs a command on this machine, which must be refused, and returns the first line of the error.
+    /// Runs a local command in a rejected project. Returns the first line of the error.
     #[track_caller]
     fn refusal(&self, folder: &str) -> String {
         let ran = self.fab(folder).args(["prod", "--", "touch ran"]).code(2).stdout("").run();
@@ -68,7 +68,7 @@ impl SharedFolder {
         ran.stderr.lines().next().unwrap_or_default().replace(&self.folder.display().to_string(), "DIR")
     }
 
-    /// Runs a line on this machine, which must work.
+    /// Runs a local command in a trusted project.
     #[track_caller]
     fn assert_runs(&self, folder: &str) {
         self.fab(folder).args(["prod", "--", "echo ran"]).stdout("ran\n").stderr("").run();
@@ -85,12 +85,12 @@ fn a_parent_project_of_another_user_is_rejected() {
     for words in [&["--list"][..], &["prod", "--", "touch ran"], &["-H", "@local", "--", "touch ran"], &["up"]] {
         let ran = shared.fab("mine").args(words).code(2).stdout("").run();
         let list = ran.stderr.replace(&path.display().to_string(), "DIR");
-        // Never the advice to trust a folder that everybody can write to.
+        // The hint must not suggest to trust a world-writable directory.
         let expected = format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}\nhint: work in a folder outside of `DIR`\n");
         assert_eq!(list, expected, "{words:?}");
         assert!(!path.join("mine/ran").exists());
     }
-    // Also in the folder of the file, and for a file that is refused only because of its folder.
+    // Also in the directory of the file, and for a file rejected only because of its directory.
     assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}"));
     shared.change_owner("tasks.rs", 0, 0);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR` (mode 1777)");
@@ -107,7 +107,7 @@ fn a_fabrs_toml_of_another_user_is_rejected() {
     assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {OWNED_BY_STRANGER}"));
     shared.write("fabrs.toml", PROD);
     assert_eq!(shared.refusal(""), "error: other users can write to `DIR` (mode 1777)");
-    // Without a file of a project, the folder has no say.
+    // Without a project file, the directory needs no trust.
     fs::remove_file(shared.path("fabrs.toml")).expect("the test owns the file");
     shared.fab("").args(["-H", "@local", "--", "echo ran"]).stdout("ran\n").run();
 }
@@ -181,7 +181,7 @@ fn a_symlink_needs_a_trusted_directory_and_target() {
     assert_eq!(shared.refusal("mine"), format!("error: `DIR/eve` {OWNED_BY_STRANGER}"));
     link("gone");
     assert_eq!(shared.refusal("mine"), "error: could not check the owner of `DIR/mine/fabrs.toml`");
-    // A link to a tasks.rs, in a folder where everybody may make such a link.
+    // A link to a tasks.rs, in a world-writable directory.
     shared.write("mine/real/tasks.rs", "");
     symlink("mine/real/tasks.rs", shared.path("tasks.rs")).expect("the test owns the directory");
     shared.assert_runs("");
@@ -215,7 +215,7 @@ fn the_hint_of_a_rejection_trusts_the_project() {
     pasted(&added, Some("/some where"));
 }
 
-/// Makes what the cause of a refusal names.
+/// Creates the kind of file named by the cause of a rejection.
 fn make_file(cause: &str, path: &Path) {
     let run = |program: &str, arguments: &[&str]| {
         let made = Command::new(program).args(["-m", "644"]).arg(path).args(arguments).status();
@@ -251,7 +251,8 @@ fn only_regular_files_of_limited_size_are_opened() {
     }
 }
 
-/// Returns a run with a script in the place of Vagrant, which leaves the file `ran` where it runs.
+/// Returns a run with a script that replaces Vagrant. The script creates the file `ran` in its
+/// current directory.
 fn with_fake_vagrant(shared: &SharedFolder, folder: &str) -> Fab {
     shared.write("mine/bin/vagrant", "#!/bin/sh\ntouch ran\nexit 9\n").set_mode("mine/bin/vagrant", 0o755);
     let path = format!("{}:/usr/bin:/bin", shared.path("mine/bin").display());
@@ -269,13 +270,13 @@ fn a_parent_vagrantfile_of_another_user_never_runs() {
     run().code(2).stderr_contains(error).run();
     assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
 
-    // Nobody else can write to the file itself, but everybody can put others beside it.
+    // Others can't write to the file, but can create files next to it.
     shared.change_owner("Vagrantfile", 0, 0);
     let error = format!("error: other users can write to `{}` (mode 1777)\n", shared.path("").display());
     run().code(2).stderr_contains(error).run();
     assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
 
-    // The nearest file is the one that counts, and Vagrant begins its search there.
+    // The nearest file counts, because Vagrant starts its search there.
     shared.write("mine/Vagrantfile", "");
     run().code(1).stderr_contains("`vagrant ssh-config` in").run();
     assert!(shared.path("mine/ran").exists());

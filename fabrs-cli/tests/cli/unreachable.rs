@@ -1,11 +1,11 @@
-//! Hosts that can not be reached, or are lost on the way: exit code 4, and never a word of success.
+//! Unreachable hosts and lost connections: exit code 4, and never a report of success.
 
 use fabrs_testing::faults::{Cut, Direction, Proxy, RefusedPort};
 use fabrs_testing::{Fab, Sshd, marker};
 
 use crate::fixtures::{LIMIT, fab, marker_file, shop};
 
-/// Lets a run reach a server through a proxy, under the name `host`.
+/// Connects a run to a server through a proxy, with the alias `host`.
 fn through_proxy(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {
     let config = format!(
         "Host host\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile \"{identity}\"\n  \
@@ -75,7 +75,7 @@ fn a_server_without_ssh_is_exit_code_4() {
     let host = web.local_addr().expect("it is bound");
     let answering = std::thread::spawn(move || {
         use std::io::Write;
-        // Hanging up is tried again, talking nonsense is not.
+        // fab retries after a closed connection, but not after an invalid banner.
         let (mut client, _) = web.accept().expect("fab comes");
         client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("fab listens");
         client
@@ -123,7 +123,8 @@ fn a_cut_connection_never_reports_a_false_success() {
         for part in 1..8 {
             let proxy = Proxy::to(sshd.addr()).cut_after(way, bytes * part / 8, Cut::Fin);
             let run = through_proxy(fab(), &proxy, &sshd).args(["--", "echo done"]);
-            // Whether the cut is noticed is the race; a lost host is 4, one that hung up in the login 5.
+            // The cut may come too late to matter. A lost host is exit code 4, a connection closed
+            // during login is 5.
             let ran = run.any_code().run();
             match ran.code {
                 0 => assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("done\n", "")),

@@ -1,4 +1,4 @@
-//! Hosts that come from Vagrant: asked for only when one is needed, and reached as `vagrant ssh-config` says.
+//! Hosts of Vagrant: queried only if needed, and connected according to `vagrant ssh-config`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,8 +10,8 @@ use crate::fixtures::{LIMIT, fab, sorted};
 
 const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 
-/// Returns a run in a project with this `fabrs.toml`, and a script that stands in for Vagrant first on the path. Each
-/// time that it is run it leaves a line in `asked`.
+/// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant in the `PATH`, and
+/// appends a line to `asked` at each call.
 fn vagrant_project(toml: &str, script: &str) -> Fab {
     let script = format!("#!/bin/sh\necho \"$*\" >> asked\n{script}\n");
     let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
@@ -20,12 +20,12 @@ fn vagrant_project(toml: &str, script: &str) -> Fab {
     fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
 }
 
-/// Returns how often, and for what, the stand-in was run.
+/// Returns the arguments of all calls of the script, one line each.
 fn vagrant_calls(dir: &Path) -> String {
     fs::read_to_string(dir.join("asked")).unwrap_or_default()
 }
 
-/// Copies the key of a server to a path with blanks in it, as a project's folder may have.
+/// Copies the key of a server to a path with spaces, as in the directory of a project.
 fn key_with_blanks(sshd: &Sshd) -> String {
     let folder = sshd.dir().join("my projects/.vagrant/machines");
     fs::create_dir_all(&folder).expect("the test owns the directory");
@@ -35,7 +35,7 @@ fn key_with_blanks(sshd: &Sshd) -> String {
     key.to_str().expect("test directories have plain names").to_owned()
 }
 
-/// Returns a script that prints what Vagrant does for machines that all are this server.
+/// Returns a script that prints the `ssh_config` of Vagrant. All machines are this server.
 fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
     let (user, port, key) = (sshd.user(), sshd.port(), key_with_blanks(sshd));
     let machines = names.iter().map(|name| {
@@ -49,7 +49,7 @@ fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
     format!("cat <<'END'\n{}END", machines.collect::<Vec<_>>().concat())
 }
 
-/// Returns a script that complains as Vagrant does.
+/// Returns a script that fails with a recorded error of Vagrant.
 fn print_recorded_error(recorded: &str) -> String {
     let text = fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fabrs-core/src/config/vagrant/recorded").join(recorded),
@@ -77,7 +77,7 @@ fn a_machine_is_reached_only_by_the_config_of_vagrant() {
     assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
 }
 
-/// As Vagrant prints `config.ssh.proxy_command`.
+/// In the format of Vagrant's `config.ssh.proxy_command`.
 #[test]
 fn a_machine_behind_a_proxy_command_is_reached() {
     let sshd = Sshd::start();
@@ -207,8 +207,8 @@ fn an_interrupt_ends_a_hung_vagrant_and_its_children() {
     wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }
 
-/// A provider whose machines are where the variable `MACHINES` says, a line each: `NAME PORT USER KEY`. A machine that
-/// is not there does not run.
+/// A Vagrant provider. The variable `MACHINES` has a line for each running machine:
+/// `NAME PORT USER KEY`. Other machines are not running.
 const VAGRANTFILE: &str = r#"
 class Elsewhere < Vagrant.plugin("2", :provider)
   def initialize(machine)

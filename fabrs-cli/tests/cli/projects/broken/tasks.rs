@@ -1,15 +1,15 @@
-//! Two mistakes, and a compiler that finds both.
+//! Two mistakes for the compiler to find.
 
 use fabrs::prelude::*;
 
-/// Runs a line that was made by `format!`.
+/// Runs a command built with `format!`.
 #[task]
 async fn deploy(tag: String) -> Result {
     run(format!("git reset --hard {tag}")).await?;
     Ok(())
 }
 
-/// Counts with words.
+/// Assigns text to a number.
 #[task(local)]
 fn count() -> Result {
     let _number: u32 = "seven";

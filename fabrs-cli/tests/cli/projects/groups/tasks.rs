@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fabrs::prelude::*;
 
-/// Runs a command on each host, and prints the largest number of hosts at the same time.
+/// Runs a command on each host, and prints the maximum number of hosts at once.
 async fn print_overlap(hosts: Group) -> Result {
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ran = hosts.each(|_| {
@@ -22,7 +22,7 @@ async fn print_overlap(hosts: Group) -> Result {
     Ok(())
 }
 
-/// Uses the hosts of a role.
+/// Prints the overlap on the hosts of a role.
 #[task(local)]
 async fn overlap_of_role(limit: Option<usize>) -> Result {
     let web = on(role("web"))?;
@@ -33,13 +33,13 @@ async fn overlap_of_role(limit: Option<usize>) -> Result {
     .await
 }
 
-/// Uses hosts by name.
+/// Prints the overlap on a list of hosts.
 #[task(local)]
 async fn overlap_of_list() -> Result {
     print_overlap(on(["web1", "web2", "web3", "db1"])?).await
 }
 
-/// Prints the hosts of roles that answer.
+/// Prints the reachable hosts of roles.
 #[task(local)]
 async fn members(
     /// The roles.
@@ -53,7 +53,7 @@ async fn members(
     Ok(())
 }
 
-/// Prints the hosts of a list that answer.
+/// Prints the reachable hosts of a list.
 #[task(local)]
 async fn listed(
     /// The hosts.
@@ -65,7 +65,7 @@ async fn listed(
     Ok(())
 }
 
-/// Returns the name of the host of a database.
+/// Returns the host of a database.
 #[task(role = "db")]
 async fn back_up(c: Connection) -> Result<String> {
     run("true").await?;
@@ -79,7 +79,7 @@ async fn backs_up() -> Result {
     Ok(())
 }
 
-/// Calls a task on all of its hosts.
+/// Calls a task on all hosts of its role.
 #[task(local)]
 async fn backs_up_all() -> Result {
     let names = back_up::call().all().await?.all_ok()?.into_iter().map(|(_, name)| name);
@@ -88,7 +88,7 @@ async fn backs_up_all() -> Result {
     Ok(())
 }
 
-/// Runs a command of this machine on a connection with a directory.
+/// Runs a local command on a connection with a directory.
 #[task]
 async fn local_in_a_directory() -> Result {
     cd("src").local("pwd").await?;

@@ -1,9 +1,9 @@
-//! Commands of every kind.
+//! Every kind of command.
 
 use fabrs::prelude::*;
 use futures::StreamExt as _;
 
-/// Runs commands of every kind.
+/// Runs every kind of command.
 #[task(role = "web", sudo)]
 async fn commands(dir: String) -> Result {
     let dir = dir.as_str();
@@ -26,7 +26,7 @@ async fn commands(dir: String) -> Result {
     Ok(())
 }
 
-/// Runs commands that need a terminal.
+/// Runs interactive commands.
 #[task(role = "web")]
 async fn at_a_terminal(dir: String) -> Result {
     run(cmd!("touch {dir}/command-interactive")).interactive().await?;
@@ -34,7 +34,7 @@ async fn at_a_terminal(dir: String) -> Result {
     Ok(())
 }
 
-/// Looks at a result that a dry run does not have.
+/// Uses a result that a dry run can't know.
 #[task(role = "web")]
 async fn looks(dir: String) -> Result {
     let line = run(cmd!("touch {dir}/command-looked; echo x")).line().await?;

@@ -1,8 +1,8 @@
-//! Transfers and edits of every kind.
+//! Every kind of transfer and edit.
 
 use fabrs::prelude::*;
 
-/// Transfers and edits files in every way, as the login and as root.
+/// Transfers and edits files in every way, as the login user and as root.
 #[task(role = "web", sudo)]
 async fn files(dir: String, to: String) -> Result {
     let c = current();
@@ -42,7 +42,7 @@ async fn files(dir: String, to: String) -> Result {
     Ok(())
 }
 
-/// Brings a line to the host, and reloads the service if it is new.
+/// Adds a line on the host, and reloads the service after a change.
 #[task(hosts("web1", "web2"), rolling = 1)]
 async fn reload(dir: String) -> Result {
     put("conf/app.conf", format!("{dir}/app.conf")).await?;
@@ -54,12 +54,12 @@ async fn reload(dir: String) -> Result {
     Ok(())
 }
 
-/// Gets a dump, after it was made.
+/// Downloads a dump.
 #[task(role = "web")]
 async fn dump(
-    /// The folder of the dump on the host.
+    /// The directory of the dump on the host.
     dir: String,
-    /// Whether the dump is made first.
+    /// Create the dump first.
     make: bool,
 ) -> Result {
     if make {
@@ -70,7 +70,7 @@ async fn dump(
     Ok(())
 }
 
-/// Gets a file that is not there.
+/// Downloads a missing file.
 #[task(role = "web", sudo)]
 async fn fetch(dir: String) -> Result {
     get(format!("{dir}/none"), format!("{dir}/got/{{host}}/")).sudo().await?;

@@ -1,4 +1,4 @@
-//! Tasks that change hosts in every way there is, for tests of dry runs.
+//! Tasks with every kind of change, for tests of dry runs.
 //!
 //! ```cargo
 //! [dependencies]
@@ -12,7 +12,7 @@ mod files;
 use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
-/// Changes hosts through groups and connections that the task makes itself.
+/// Changes hosts through groups and connections made by the task.
 #[task(local)]
 async fn groups(dir: String) -> Result {
     let dir = dir.as_str();
@@ -28,7 +28,7 @@ async fn groups(dir: String) -> Result {
     Ok(())
 }
 
-/// Changes hosts through clients that the task makes itself.
+/// Changes hosts through clients made by the task.
 #[task(local)]
 async fn clients(dir: String, config: String) -> Result {
     let client = Client::builder().build();
@@ -63,7 +63,7 @@ async fn elsewhere(dir: String) -> Result {
     Ok(())
 }
 
-/// Says the login on two hosts, which the task names itself.
+/// Prints the login user on two hosts named by the task.
 #[task(local)]
 async fn logins() -> Result {
     Group::to(["web1", "web2"])?.run("id -un").await.all_ok()?;

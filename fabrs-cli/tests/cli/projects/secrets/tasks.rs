@@ -1,4 +1,4 @@
-//! Tasks that show a secret which a command was given.
+//! Tasks that print a secret known to `fab` from a command.
 //!
 //! ```cargo
 //! [dependencies]
@@ -14,7 +14,7 @@ async fn give() -> Result {
     Ok(())
 }
 
-/// Prints the secret in pieces, by itself and by a program.
+/// Prints the secret in pieces, directly and by a program.
 #[task]
 async fn prints() -> Result {
     give().await?;
@@ -38,14 +38,14 @@ async fn panics() -> Result {
     panic!("async {TOKEN}")
 }
 
-/// Panics on a thread of its own.
+/// Panics on a separate thread.
 #[task]
 fn panics_on_a_thread() -> Result {
     current().env("TOKEN", Secret::new(TOKEN)).run("true").wait()?;
     panic!("plain {TOKEN}")
 }
 
-/// Panics where the run does not see it.
+/// Panics in a spawned future, hidden from the run.
 #[task]
 async fn panics_unseen() -> Result {
     give().await?;
@@ -55,7 +55,7 @@ async fn panics_unseen() -> Result {
     Ok(())
 }
 
-/// Gives a command a secret that is too short.
+/// Passes a secret that is too short to a command.
 #[task]
 async fn short() -> Result {
     current().env("TOKEN", Secret::new("abc")).run("true").await?;

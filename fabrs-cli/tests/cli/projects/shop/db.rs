@@ -1,4 +1,4 @@
-//! Tasks about the database.
+//! Tasks for the database.
 
 use fabrs::prelude::*;
 

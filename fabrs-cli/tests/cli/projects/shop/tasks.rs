@@ -1,4 +1,4 @@
-//! What the tests of `fab` run.
+//! The tasks run by the tests of `fab`.
 //!
 //! ```cargo
 //! [dependencies]
@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use fabrs::prelude::*;
 
-/// How much is told, as `low` or `high`.
+/// An argument type with its own parser: `low` or `high`.
 #[derive(Debug, Clone)]
 enum Level {
     Low,
@@ -38,9 +38,9 @@ async fn hello() -> Result {
     Ok(())
 }
 
-/// Tells what it was given.
+/// Prints its arguments.
 ///
-/// All that a person can type is told again, one thing a line:
+/// The output has each argument:
 ///     a=x b=1
 #[task(local)]
 async fn tell(
@@ -49,10 +49,10 @@ async fn tell(
     /// A number.
     #[arg(default = 1)]
     b: i64,
-    /// Tells more.
+    /// Be verbose.
     #[arg(short)]
     verbose: bool,
-    /// Tells it in colour.
+    /// Use colours.
     #[arg(default = true)]
     color: bool,
 ) -> Result {
@@ -60,7 +60,7 @@ async fn tell(
     Ok(())
 }
 
-/// Collects files.
+/// Prints files and other arguments.
 #[task(local)]
 async fn collect(
     name: Option<String>,
@@ -78,13 +78,13 @@ async fn collect(
     Ok(())
 }
 
-/// Puts a build live, one host after the other.
+/// Deploys a build, one host at a time.
 #[task(role = "web", rolling = 1)]
 async fn deploy(
     c: Connection,
     /// The build.
     tag: String,
-    /// The host on which it fails.
+    /// The host to fail on.
     fail_on: Option<String>,
 ) -> Result {
     let here = c.host().map(|host| host.name().to_owned()).unwrap_or_default();
@@ -95,14 +95,14 @@ async fn deploy(
     Ok(())
 }
 
-/// Leaves a file on the host.
+/// Creates a file on the host.
 #[task]
 async fn mark(path: PathBuf) -> Result {
     run(cmd!("touch {path}")).await?;
     Ok(())
 }
 
-/// Ends with a status.
+/// Fails with an exit status.
 #[task]
 async fn fail(status: u8) -> Result {
     run(cmd!("echo trying; exit {status}")).await?;
@@ -117,7 +117,7 @@ async fn fail_on(c: Connection, host: String) -> Result {
     Ok(())
 }
 
-/// Migrates once, whatever the number of hosts.
+/// Migrates once for all hosts.
 #[task(role = "web")]
 async fn migrate(log: PathBuf) -> Result {
     let count = once("migrations", run(cmd!("echo migrated >> {log}; wc -l < {log}")).hide(Hide::Both).line()).await?;
@@ -125,7 +125,7 @@ async fn migrate(log: PathBuf) -> Result {
     Ok(())
 }
 
-/// Fails once, for all hosts.
+/// Fails once for all hosts.
 #[task(role = "web")]
 async fn fail_once() -> Result {
     let choose = async { Err::<String, TaskError>(TaskError::msg("no tag is deployable")) };
@@ -133,14 +133,14 @@ async fn fail_once() -> Result {
     Ok(())
 }
 
-/// Tells somebody, without a command.
+/// Sends a mail, without a command.
 #[task(local)]
 async fn announce(file: PathBuf) -> Result {
     effect("mail the changes", async { std::fs::write(&file, "sent") }).await?;
     Ok(())
 }
 
-/// Looks at a port.
+/// Checks a port.
 #[task(local)]
 async fn check(text: String) -> Result {
     let port: u16 = text.parse().context("reading the port")?;
@@ -149,7 +149,7 @@ async fn check(text: String) -> Result {
     Ok(())
 }
 
-/// Waits for its commands on a thread of its own.
+/// Waits for its commands on a separate thread.
 #[task]
 fn plain(word: String) -> Result {
     let answer = run(cmd!("echo {word}")).hide(Hide::Both).wait()?;
@@ -158,7 +158,7 @@ fn plain(word: String) -> Result {
     Ok(())
 }
 
-/// Puts a build live and says hello.
+/// Deploys a build and says hello.
 #[task(role = "web", rolling = 1)]
 async fn release(tag: String) -> Result {
     deploy::call(tag, None).await?;
@@ -166,7 +166,7 @@ async fn release(tag: String) -> Result {
     Ok(())
 }
 
-/// Asks the whole fleet.
+/// Queries all web hosts.
 #[task(local)]
 async fn fleet(down: Option<String>) -> Result {
     let web = on(role("web"))?;
@@ -187,21 +187,21 @@ async fn fleet(down: Option<String>) -> Result {
     Ok(())
 }
 
-/// Runs where it has no host.
+/// Calls `run` in a local task, without a host.
 #[task(local)]
 async fn nowhere() -> Result {
     run("echo nowhere").await?;
     Ok(())
 }
 
-/// Runs in a task of tokio, which knows no host.
+/// Calls `run` in a tokio task, without a host.
 #[task]
 async fn spawned() -> Result {
     tokio::spawn(async { run("echo spawned").await }).await??;
     Ok(())
 }
 
-/// Runs in a task of tokio that was given the host.
+/// Calls `run` in a tokio task with the host of the task.
 #[task]
 async fn carried(c: Connection) -> Result {
     let inside = async { run("echo carried").await };
@@ -209,7 +209,7 @@ async fn carried(c: Connection) -> Result {
     Ok(())
 }
 
-/// Forgets `cmd!`.
+/// Omits `cmd!`.
 #[task]
 async fn forgotten() -> Result {
     run("git reset --hard {tag}").await?;
@@ -224,21 +224,21 @@ async fn panics(c: Connection, host: String) -> Result {
     Ok(())
 }
 
-/// Takes its time.
+/// Sleeps.
 #[task]
 async fn nap(seconds: String) -> Result {
     run(cmd!("echo napping; sleep {seconds} | cat")).await?;
     Ok(())
 }
 
-/// Does not listen to TERM.
+/// Runs a command that ignores TERM.
 #[task]
-async fn deaf(seconds: String) -> Result {
+async fn ignore_term(seconds: String) -> Result {
     run(cmd!("trap '' TERM; echo deaf; sleep {seconds}; sleep {seconds}")).await?;
     Ok(())
 }
 
-/// Says much, and leaves a file at its end.
+/// Prints much output, then creates a file.
 #[task]
 async fn talk(path: PathBuf) -> Result {
     run("i=0; while [ $i -lt 50000 ]; do echo line $i; i=$((i + 1)); done").await?;
@@ -246,30 +246,30 @@ async fn talk(path: PathBuf) -> Result {
     Ok(())
 }
 
-/// Reads what its caller has for it.
+/// Reads the stdin of `fab`.
 #[task]
 async fn reads() -> Result {
     run("head -n 1; cat >/dev/null; echo over").stdin_inherit().await?;
     Ok(())
 }
 
-/// Gives the terminal to somebody who works on the host.
+/// Opens a shell on the host.
 #[task]
-async fn sit(c: Connection) -> Result {
+async fn open_shell(c: Connection) -> Result {
     c.env("WHO", "it is me").shell().await?;
     run("echo afterwards").await?;
     Ok(())
 }
 
-/// Swallows the error of what it looks at.
+/// Ignores the error of a result.
 #[task]
-async fn careless() -> Result {
+async fn ignore_error() -> Result {
     let _ = run("echo first").line().await;
     run("echo second").await?;
     Ok(())
 }
 
-/// Answers what commands ask, here and there.
+/// Answers prompts of commands, remote and local.
 #[task]
 async fn answers() -> Result {
     let asks = "printf 'sure? '; read -r a; echo \"said $a\"";
@@ -278,14 +278,14 @@ async fn answers() -> Result {
     Ok(())
 }
 
-/// Does something as root.
+/// Runs a command as root.
 #[task]
-async fn rooted() -> Result {
+async fn run_as_root() -> Result {
     sudo("id -un && id -un").await?;
     Ok(())
 }
 
-/// Leaves something running.
+/// Leaves a command running.
 #[task]
 async fn leave(seconds: String) -> Result {
     run(cmd!("sleep {seconds}")).disown().await?;
@@ -293,7 +293,7 @@ async fn leave(seconds: String) -> Result {
     Ok(())
 }
 
-/// Has a program of the host ask the person at the terminal.
+/// Runs an interactive command with a prompt.
 #[task]
 async fn edit() -> Result {
     let output = run("printf 'name? '; read -r name; echo \"hello $name\"; stty size").interactive().await?;
@@ -301,9 +301,9 @@ async fn edit() -> Result {
     Ok(())
 }
 
-/// Panics while somebody works on the host, as soon as a file is there.
+/// Panics during an open shell, as soon as a file exists.
 #[task]
-async fn sit_badly(c: Connection, file: PathBuf) -> Result {
+async fn shell_panic(c: Connection, file: PathBuf) -> Result {
     let panics = async {
         c.run(cmd!("until [ -e {file} ]; do sleep 0.05; done")).await?;
         panic!("a mistake in tasks.rs")
@@ -313,16 +313,16 @@ async fn sit_badly(c: Connection, file: PathBuf) -> Result {
     Ok(())
 }
 
-/// Puts a file in its place.
+/// Uploads a config file.
 #[task]
 async fn place(path: String) -> Result {
     put(b"port = 80\n", path).await?;
     Ok(())
 }
 
-/// Asks on one host, while the others go on, and leave a file at their end.
+/// Prompts on one host, while the other hosts print and then create a file.
 #[task]
-async fn asks(c: Connection, file: PathBuf) -> Result {
+async fn confirm_web1(c: Connection, file: PathBuf) -> Result {
     if c.host().is_some_and(|host| host.name() == "web1") {
         if confirm("Go on?").await? {
             run("echo going on").await?;
@@ -334,14 +334,14 @@ async fn asks(c: Connection, file: PathBuf) -> Result {
     Ok(())
 }
 
-/// Gives the terminal to a shell of root's.
+/// Runs an interactive command as root.
 #[task]
 async fn root_shell() -> Result {
     sudo("read -r line; echo \"root has $line\"").interactive().await?;
     Ok(())
 }
 
-/// Asks how many workers there are to be, with a default.
+/// Prompts for the number of workers, with a default.
 #[task]
 async fn workers() -> Result {
     let workers = prompt("Workers?").default("4").parse::<u8>().await?;
@@ -349,7 +349,7 @@ async fn workers() -> Result {
     Ok(())
 }
 
-/// Asks for a tag, without a default.
+/// Prompts for a tag, without a default.
 #[task]
 async fn tag() -> Result {
     let tag = prompt("Tag?").await?;
@@ -357,7 +357,7 @@ async fn tag() -> Result {
     Ok(())
 }
 
-/// Asks for yes or no, with a default.
+/// Prompts for yes or no, with a default.
 #[task]
 async fn restart(
     /// The default.
@@ -369,7 +369,7 @@ async fn restart(
     Ok(())
 }
 
-/// Asks for a secret, with a default that is never used.
+/// Prompts for a secret, with a default that is never used.
 #[task]
 async fn token() -> Result {
     let token = prompt("Token?").default("from the code").secret().await?;
@@ -377,14 +377,14 @@ async fn token() -> Result {
     Ok(())
 }
 
-/// Pours out 64 MB, and leaves a file at its end.
+/// Prints 64 MB, then creates a file.
 #[task]
 async fn pour(path: PathBuf) -> Result {
     run(cmd!("yes 'a line that has to be kept until somebody reads it' | head -c 64000000; touch {path}")).await?;
     Ok(())
 }
 
-/// Prints by itself, on its thread and by a program, and leaves a file at its end.
+/// Prints directly and by a program, then creates a file.
 #[task]
 async fn prints(path: PathBuf) -> Result {
     for number in 0..20_000 {
@@ -412,7 +412,7 @@ async fn steps(c: Connection) -> Result {
     Ok(())
 }
 
-/// Tells whether stdout and stderr are a terminal.
+/// Prints if stdout and stderr are terminals.
 #[task(local)]
 async fn colours() -> Result {
     use std::io::IsTerminal as _;
@@ -420,17 +420,17 @@ async fn colours() -> Result {
     Ok(())
 }
 
-/// Leaves a program of this machine running that holds stdout and stderr.
+/// Leaves a local program running, with stdout and stderr open.
 #[task(local)]
-async fn outlived(seconds: String) -> Result {
+async fn leave_sleep(seconds: String) -> Result {
     println!("begun");
     std::process::Command::new("sleep").arg(seconds).spawn()?;
     Ok(())
 }
 
-/// Prints before and after a file is there, and leaves another at its end.
+/// Prints before and after a file exists, then creates another file.
 #[task]
-async fn lingers(begun: PathBuf, go: PathBuf, path: PathBuf) -> Result {
+async fn print_later(begun: PathBuf, go: PathBuf, path: PathBuf) -> Result {
     println!("waiting");
     run(cmd!("touch {begun}; until [ -e {go} ]; do sleep 0.05; done")).await?;
     println!("going on");
@@ -439,7 +439,7 @@ async fn lingers(begun: PathBuf, go: PathBuf, path: PathBuf) -> Result {
     Ok(())
 }
 
-/// Puts what a reader gives: 4 MiB.
+/// Uploads 4 MiB from a reader.
 #[task]
 async fn put_reader(path: String) -> Result {
     let reader = std::io::Read::take(std::io::repeat(b'x'), 4 << 20);
@@ -447,21 +447,21 @@ async fn put_reader(path: String) -> Result {
     Ok(())
 }
 
-/// Gets a file or a folder.
+/// Downloads a file or directory.
 #[task]
 async fn fetch(from: String, to: String) -> Result {
     get(from, to).await?;
     Ok(())
 }
 
-/// Has rsync copy a folder to the host.
+/// Uploads a directory with rsync.
 #[task]
 async fn copy(c: Connection, from: String, to: String) -> Result {
     c.rsync(from, to).await?;
     Ok(())
 }
 
-/// Runs a command whose line and output are hidden, though its line is to be shown.
+/// Runs a command with hidden output, and with `echo`.
 #[task]
 async fn hidden() -> Result {
     run("echo hidden").hide(Hide::Both).echo().await?;
@@ -470,7 +470,7 @@ async fn hidden() -> Result {
     Ok(())
 }
 
-/// Prints more than any pipe holds, leaves a file, and then asks.
+/// Prints more than the capacity of any pipe, creates a file, then prompts.
 #[task]
 async fn flooded(file: PathBuf) -> Result {
     let line = "x".repeat(1 << 20);
@@ -482,13 +482,13 @@ async fn flooded(file: PathBuf) -> Result {
     Ok(())
 }
 
-/// Withdraws its first question when a file is there, before the second.
+/// Cancels its first prompt when a file exists, then prompts again.
 #[task]
 async fn withdrawn(gate: String) -> Result {
     let first = async { prompt("First: ").secret().await };
     tokio::select! {
         biased;
-        _ = first => bail!("nobody was to answer"),
+        _ = first => bail!("unexpected answer"),
         open = run(cmd!("while [ ! -e {gate} ]; do sleep 0.05; done")) => open?,
     };
     let second = prompt("Second: ").secret().await?;

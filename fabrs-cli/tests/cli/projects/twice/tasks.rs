@@ -1,4 +1,4 @@
-//! Two tasks of one name, in two modules.
+//! Two tasks with one name, in two modules.
 
 mod web {
     use fabrs::prelude::*;
