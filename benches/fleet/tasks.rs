@@ -1,15 +1,15 @@
-//! The tasks that the fleet benchmark runs, to be measured beside other tools.
+//! Tasks of the benchmarks, comparable with the same work in other tools.
 
 use std::path::PathBuf;
 
 use fabrs::prelude::*;
 
-/// Runs a line so many times, one after the other, over one connection.
+/// Runs a shell line repeatedly over one connection.
 #[task]
 async fn steps(
-    /// How many times.
+    /// Number of repetitions.
     count: u32,
-    /// The line.
+    /// The shell line.
     line: String,
 ) -> Result {
     for _ in 0..count {
@@ -18,26 +18,26 @@ async fn steps(
     Ok(())
 }
 
-/// Runs a line whose output is kept as far as by default, and not shown.
+/// Runs a shell line with hidden output, captured up to the default limit.
 #[task]
 async fn capture(
-    /// The line.
+    /// The shell line.
     line: String,
 ) -> Result {
     run(ShellLine::raw(&line)).hide(Hide::Both).await?;
     Ok(())
 }
 
-/// Runs so many commands at once that do not end by themselves: of every fourth all run under sudo, on a pty, in a pipeline
-/// and alone.
+/// Starts commands that sleep for a long time, in four kinds: alone, in a pipeline, on a pty and
+/// under sudo.
 #[task]
 async fn sleepers(
     c: Connection,
-    /// How many.
+    /// Number of commands.
     count: u32,
-    /// For how long: how they are found.
+    /// Duration in seconds. A unique value identifies the processes.
     seconds: String,
-    /// A file that says that all are on their way.
+    /// A local file, created when all commands have started.
     ready: PathBuf,
 ) -> Result {
     let mut running = Vec::new();
@@ -57,50 +57,50 @@ async fn sleepers(
     Ok(())
 }
 
-/// Puts a file.
+/// Uploads a file.
 #[task]
 async fn upload(
-    /// The file here.
+    /// The local file.
     source: String,
-    /// Its path there.
+    /// Its path on the host.
     target: String,
 ) -> Result {
     put(source, target).await?;
     Ok(())
 }
 
-/// Gets a file.
+/// Downloads a file.
 #[task]
 async fn download(
-    /// The file there.
+    /// The file on the host.
     source: String,
-    /// Its path here.
+    /// The local path.
     target: String,
 ) -> Result {
     get(source, target).await?;
     Ok(())
 }
 
-/// Puts a folder.
+/// Uploads a directory.
 #[task]
 async fn tree(
-    /// The folder here.
+    /// The local directory.
     source: String,
-    /// The folder there.
+    /// The directory on the host.
     target: String,
 ) -> Result {
     put(source, target).await?;
     Ok(())
 }
 
-/// Asks, and does nothing else.
+/// Opens a prompt.
 #[task]
 async fn ask() -> Result {
     confirm("Go on?").await?;
     Ok(())
 }
 
-/// Runs a command from a plain function, on a thread of its own.
+/// Runs a command in a plain function, on a separate thread.
 #[task]
 fn plain() -> Result {
     run("true").wait()?;

@@ -1,4 +1,4 @@
-//! Deploys the shop: a Django site behind nginx, with a worker, on hosts that each keep it in a folder of their user's.
+//! Deploys a Django site with a worker. On each host, the site is in the home directory of its user, behind nginx.
 //!
 //! ```cargo
 //! [dependencies]
@@ -9,7 +9,7 @@
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Django, Git, HealthCheck, Mail, Python, ReleaseId, Site, Snapshot, Supervisor, manage};
 
-/// What fabrs.toml says in `[vars]`.
+/// The variables in `[vars]` of fabrs.toml.
 #[derive(serde::Deserialize)]
 struct Vars {
     root: String,
@@ -17,10 +17,10 @@ struct Vars {
     smtp_port: u16,
 }
 
-/// The shop, as it is deployed everywhere.
+/// Returns the site, equal in all environments.
 fn shop() -> Result<Site> {
     let Vars { root, repository, smtp_port } = current().vars()?;
-    // Steps run in the folder of the release.
+    // Steps run in the directory of the release.
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
         .source(Git::at(repository))
@@ -45,10 +45,10 @@ async fn save_database(app: App) -> Result {
     Ok(())
 }
 
-/// Puts a build live: the last good one, or the tag, branch or commit you name.
+/// Deploys a revision: by default the latest good build.
 #[task(local, defer_approval)]
 async fn deploy(
-    /// What to deploy.
+    /// A tag, branch or commit.
     revision: Option<String>,
     /// Deploy even if the database has migrations unknown to the build.
     allow_unknown_migrations: bool,
@@ -57,50 +57,50 @@ async fn deploy(
     Ok(())
 }
 
-/// Goes back to the release before, or to the one you name.
+/// Rolls back to a release: by default the previous one.
 #[task(local, defer_approval)]
 async fn rollback(
-    /// The release, as `fab releases` lists it.
+    /// A release listed by `fab releases`.
     release: Option<ReleaseId>,
-    /// Go back also where the database has moved on.
+    /// Roll back even if the database has migrations unknown to the release.
     allow_unknown_migrations: bool,
 ) -> Result {
     shop()?.rollback(on(role("web"))?).to(release).allow_unknown_migrations(allow_unknown_migrations).await?;
     Ok(())
 }
 
-/// Says what is live on each host.
+/// Prints the live release of each host.
 #[task(local, defer_approval)]
 async fn status() -> Result {
     Ok(shop()?.status(on(role("web"))?).await?)
 }
 
-/// Lists the releases.
+/// Lists the releases of each host.
 #[task(local, defer_approval)]
 async fn releases() -> Result {
     Ok(shop()?.releases(on(role("web"))?).await?)
 }
 
-/// Keeps everybody from deploying.
+/// Locks the site, so that all deploys fail.
 #[task(local)]
 async fn lock(
-    /// Why.
+    /// The reason, printed by each rejected deploy.
     reason: String,
 ) -> Result {
     Ok(shop()?.lock(on(role("web"))?, &reason).await?)
 }
 
-/// Lets everybody deploy again.
+/// Unlocks the site.
 #[task(local)]
 async fn unlock() -> Result {
     Ok(shop()?.unlock(on(role("web"))?).await?)
 }
 
-/// Makes a new host ready: what keeps the shop running, and a `.env` to be filled in.
+/// Prepares a new host: installs and starts supervisord. Put a `.env` file on the host afterwards.
 #[task(role = "web")]
 async fn setup() -> Result {
     let Vars { root, .. } = current().vars()?;
-    // A read of the home and not of the folder, which is not there yet when `fab -n setup` plans the first setup.
+    // Reads the home directory, because the site does not exist yet when `fab -n setup` plans the first setup.
     let home = probe("echo ~").line().await?;
     current().ensure_dir(format!("{root}/shared/log")).await?;
     let conf = Template::file("conf/supervisord.conf.j2").set("root", root.replacen('~', &home, 1));
@@ -111,7 +111,7 @@ async fn setup() -> Result {
     Ok(())
 }
 
-/// Runs the tests of the release that is live, in a database of their own.
+/// Runs the tests of the live release, in a separate database.
 #[task(role = "web")]
 async fn test() -> Result {
     let Vars { root, .. } = current().vars()?;

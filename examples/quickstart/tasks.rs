@@ -1,4 +1,4 @@
-//! A small web site: put up in releases, switched in one step, checked over HTTP, and taken back.
+//! Deploys a small web site in releases: upload, atomic switch, health check over HTTP, rollback.
 //!
 //! ```cargo
 //! [dependencies]
@@ -7,14 +7,14 @@
 
 use fabrs::prelude::*;
 
-/// What fabrs.toml says in `[vars]`.
+/// The variables in `[vars]` of fabrs.toml.
 #[derive(serde::Deserialize)]
 struct Site {
     root: String,
     keep: usize,
 }
 
-/// Puts the site up; where it is up already, nothing changes.
+/// Deploys the site. If the site is up to date, nothing changes.
 #[task(default, sudo)]
 async fn deploy() -> Result {
     let Site { root, keep } = current().vars()?;
@@ -35,26 +35,26 @@ async fn deploy() -> Result {
         if let Some(before) = before {
             switch(&site, &before).await?;
         }
-        return Err(error.context("the new release does not answer, the old one is back"));
+        return Err(error.context("the new release failed its health check; the previous release is active again"));
     }
     let first = keep + 1;
     site.cd("releases").run(cmd!("ls -t | tail -n +{first} | xargs -r rm -rf")).await?;
     Ok(())
 }
 
-/// Goes back to the release before.
+/// Rolls back to the previous release.
 #[task]
 async fn rollback() -> Result {
     let Site { root, .. } = current().vars()?;
     let site = cd(&root);
-    let now = live(&site).await?.context("nothing is up yet")?;
+    let now = live(&site).await?.context("no release is active yet")?;
     let all = site.probe("ls -t releases").lines().await?;
-    let before = all.iter().skip_while(|release| **release != now).nth(1).context("there is no release before")?;
+    let before = all.iter().skip_while(|release| **release != now).nth(1).context("there is no previous release")?;
     switch(&site, before).await?;
     check(&site, before).await
 }
 
-/// Says which release is up.
+/// Prints the active release of each host.
 #[task]
 async fn status() -> Result {
     let Site { root, .. } = current().vars()?;
@@ -62,20 +62,20 @@ async fn status() -> Result {
     Ok(())
 }
 
-/// Returns the release that is up.
+/// Returns the active release, or `None` before the first deploy.
 async fn live(site: &Connection) -> Result<Option<String>> {
     let link = site.probe("readlink current").hide(Hide::Both).warn().await?;
     Ok(link.line().ok().map(|link| link.replace("releases/", "")))
 }
 
-/// Makes a release the current one, in one step, and starts the server where none runs.
+/// Switches `current` to a release atomically, and starts the server unless it runs.
 async fn switch(site: &Connection, release: &str) -> Result {
     site.run(cmd!("touch releases/{release} && ln -sfn releases/{release} next && mv -T next current")).await?;
     site.run("./serve").await?;
     Ok(())
 }
 
-/// Asks the server, on its host, for what it should have.
+/// Checks on the host that the server serves a release.
 async fn check(site: &Connection, release: &str) -> Result {
     site.run(cmd!("curl -fsS --retry 5 --retry-connrefused $(cat url)/release.txt | grep -qx {release}")).await?;
     Ok(())

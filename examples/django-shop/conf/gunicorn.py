@@ -1,4 +1,4 @@
-"""The server of the shop. All paths go through `current`, so that at HUP the workers have the release that is live."""
+"""Settings of gunicorn. All paths go through `current`, so that HUP starts workers of the live release."""
 
 import os
 

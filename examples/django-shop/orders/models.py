@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Order(models.Model):
-    """Something that somebody wants; the worker ships it."""
+    """An order, to be shipped by the worker."""
 
     article = models.CharField(max_length=100)
     comment = models.TextField(db_default="")

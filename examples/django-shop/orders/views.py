@@ -13,7 +13,7 @@ RELEASE = Path(settings.BASE_DIR).name
 
 @csrf_exempt
 def orders(request):
-    """Lists what was ordered, and takes orders."""
+    """Lists the latest orders, and accepts new ones."""
     if request.method == "POST":
         Order.objects.create(article=request.POST["article"])
         return redirect("/")
@@ -22,7 +22,7 @@ def orders(request):
 
 
 def health(request):
-    """Says which release answers, when the database does too."""
+    """Returns the name of the running release, if the database is reachable."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return HttpResponse(f"ok {RELEASE}\n", content_type="text/plain")

@@ -1,4 +1,4 @@
-"""Settings of the shop: what differs between hosts stands in `.env`, which belongs to the host."""
+"""Settings of the shop. Settings specific to a host are in `.env` on that host."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Under names that change with what is in them. A deploy copies them to ~/shop/shared/static, from where nginx gives them out: a
-# page of the old release finds its own.
+# File names contain a hash of the content. A deploy copies the files to ~/shop/shared/static for
+# nginx, so that pages of the previous release still find their files.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}

@@ -147,7 +147,8 @@ fn a_remote_shell_uses_the_terminal_until_its_end() {
         return;
     }
     let sshd = shop_hosts();
-    let mut fab = with_ssh_config(shop(), &sshd).args(["-H", "web1", "open-shell"]).env("TERM", "vt100").spawn_on_terminal();
+    let mut fab =
+        with_ssh_config(shop(), &sshd).args(["-H", "web1", "open-shell"]).env("TERM", "vt100").spawn_on_terminal();
     fab.expect("task open-shell\r\n", LIMIT);
     fab.send("echo \"kind $TERM, $WHO\"; stty size\n");
     fab.expect("kind vt100, it is me\r\n24 80\r\n", LIMIT);
@@ -172,7 +173,8 @@ fn term_during_a_remote_shell_restores_the_terminal() {
         return;
     }
     let sshd = shop_hosts();
-    let mut shell = crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 open-shell; stty -g; echo all is over");
+    let mut shell =
+        crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 open-shell; stty -g; echo all is over");
     shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config());
     let mut script = shell.spawn_on_terminal();
     let before = script.expect("\r\n", LIMIT);

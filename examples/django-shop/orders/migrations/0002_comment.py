@@ -1,4 +1,4 @@
-"""Expand: `comment` is to take the place of `notes`. The code of before goes on, since the database fills it in."""
+"""Expand: add `comment`, the successor of `notes`. Its database default keeps the previous release working."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Contract: nobody uses `notes` any more. It belongs into a deploy of its own, after the code that stopped using it."""
+"""Contract: remove `notes`. Deploy this separately, after the release without uses of `notes`."""
 
 from django.db import migrations
 
