@@ -99,9 +99,7 @@ fn connection_arguments() -> Vec<Arg> {
 
 fn execution_arguments() -> Vec<Arg> {
     vec![
-        value("command-timeout", "SECONDS", "Stop a command that runs longer than this")
-            .short('T')
-            .value_parser(seconds),
+        value("command-timeout", "SECONDS", "Stop a command after this time").short('T').value_parser(seconds),
         value("parallel", "N", "Run on at most N hosts at once [default: 64]")
             .short('P')
             .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "expected a whole number above 0")),
@@ -138,7 +136,7 @@ fn output_arguments() -> Vec<Arg> {
     vec![
         switch("list", "List the tasks and environments").short('l'),
         switch("echo", "Print each command before it runs").short('e'),
-        value("diff", "FILES", "Print diffs of changed files: only files readable by every user, or `all`")
+        value("diff", "FILES", "Print diffs of files readable by every user, or of all files with `--diff=all`")
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("")
