@@ -112,8 +112,8 @@ fn environment_text(inventory: &Inventory) -> String {
         json!({ "role": role, "hosts": hosts.unwrap_or_else(|error| vec![error.to_string()]) })
     };
     let roles: Vec<_> = environment.roles().map(role).collect();
-    let known = json!({ "name": environment.name(), "protected": environment.is_protected(), "roles": roles });
-    format!("{known}, {}", host_text(inventory, None))
+    let facts = json!({ "name": environment.name(), "protected": environment.is_protected(), "roles": roles });
+    format!("{facts}, {}", host_text(inventory, None))
 }
 
 /// Returns the variables of a host and its settings for commands. Without a host, returns the
@@ -140,9 +140,10 @@ fn files_digest(root: &Path) -> Result<String> {
     let failed = |source: io::Error| {
         Error::new(ErrorKind::Local, "could not read the files of the project for the fingerprint").caused_by(source)
     };
-    let (mut digest, mut read) = (Sha256::new(), 0);
-    let is_part = |entry: &DirEntry| !GENERATED_DIRS.iter().any(|name| entry.file_name() == *name);
-    let walk = WalkBuilder::new(root).standard_filters(false).filter_entry(is_part).sort_by_file_path(Ord::cmp).build();
+    let (mut digest, mut hashed) = (Sha256::new(), 0);
+    let is_source = |entry: &DirEntry| !GENERATED_DIRS.iter().any(|name| entry.file_name() == *name);
+    let walk =
+        WalkBuilder::new(root).standard_filters(false).filter_entry(is_source).sort_by_file_path(Ord::cmp).build();
     for entry in walk {
         let entry = match entry {
             Ok(entry) => entry,
@@ -158,10 +159,11 @@ fn files_digest(root: &Path) -> Result<String> {
         if metadata.is_symlink() {
             digest.update(fs::read_link(entry.path()).map_err(failed)?.display().to_string());
         } else if metadata.is_file() {
-            let content = (read + metadata.len() <= MAX_HASHED_BYTES).then(|| File::open(entry.path()).ok()).flatten();
+            let content =
+                (hashed + metadata.len() <= MAX_HASHED_BYTES).then(|| File::open(entry.path()).ok()).flatten();
             match content {
                 Some(mut file) => {
-                    read += metadata.len();
+                    hashed += metadata.len();
                     hash_file(&mut digest, &mut file).map_err(failed)?;
                 }
                 // The modification time represents a file that is unreadable or beyond the limit.
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_can_not_be_read_is_an_error() {
+    fn an_unreadable_program_is_an_error() {
         let error = program_digest(File::open("/there/is/no/program")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Local);
         let read = program_digest(std::env::current_exe().and_then(File::open)).unwrap();

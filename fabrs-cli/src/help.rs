@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_names_the_hosts_of_environments_and_asks_nobody_for_them() {
+    fn the_list_names_hosts_without_a_query_of_vagrant() {
         let text = "[env.vagrant]\nvagrant = true\nhosts = ['a']\n[env.named]\nvagrant = ['web', 'db']\n\
                     [env.live]\nhosts = ['web[1-2]']\n";
         let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();

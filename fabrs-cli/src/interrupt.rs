@@ -60,10 +60,10 @@ impl Interruption {
 impl SignalListener {
     /// Starts listening. Before this call, each signal has the default effect of the system.
     pub(crate) fn new() -> io::Result<Self> {
-        let ignored_signals = ignored_signals();
+        let ignored = ignored_signals();
         // A parent that ignores a signal (`nohup`, a background job) expects children to ignore it.
-        let listened = STOP_SIGNALS.into_iter().filter(|kind| ignored_signals & (1 << (kind.as_raw_value() - 1)) == 0);
-        let signals = listened.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
+        let kinds = STOP_SIGNALS.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let signals = kinds.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
         Ok(Self { signals, first: FirstSignal::default() })
     }
 
@@ -76,14 +76,14 @@ impl SignalListener {
         if self.signals.is_empty() {
             return std::future::pending().await;
         }
-        let waiting = self.signals.iter_mut().map(|(kind, signal)| {
+        let receivers = self.signals.iter_mut().map(|(kind, signal)| {
             let kind = *kind;
             Box::pin(async move {
                 signal.recv().await;
                 kind
             })
         });
-        futures::future::select_all(waiting).await.0
+        futures::future::select_all(receivers).await.0
     }
 
     /// Awaits `work` until a signal arrives. A signal drops `work` and is returned as the error.

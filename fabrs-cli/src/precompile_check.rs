@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_no_task_only_if_the_whole_source_is_known() {
+    fn a_task_is_known_to_be_missing_only_in_a_single_source_file() {
         let source = "use fabrs::prelude::*;\n#[task(alias = \"up-now\")] async fn db_backup() -> Result { Ok(()) }";
         assert!(lacks_task("stagin", source));
         assert!(!lacks_task("db-backup", source) && !lacks_task("up_now", source));

@@ -113,12 +113,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_line_begins_where_one_was_filled_up_to_the_width_that_was_told() {
+    fn text_wraps_at_the_reported_width() {
         let line = CursorColumn::default();
         let wraps = |text| line.advance(text, 10);
-        assert!(!wraps("\r") && !wraps("\u{1b}[36mone\u{1b}[0m") && !wraps("       "), "the first is filled");
-        assert!(wraps("the second") && !wraps(""), "and the second, by itself");
+        assert!(!wraps("\r") && !wraps("\u{1b}[36mone\u{1b}[0m") && !wraps("       "), "the first line is full");
+        assert!(wraps("the second") && !wraps(""), "the second line is full");
         assert!(wraps("the third"));
-        assert!(!wraps("\rover it"), "back in the same line");
+        assert!(!wraps("\rover it"), "the cursor returns to the start of the line");
     }
 }

@@ -18,8 +18,9 @@ use tokio::sync::Notify;
 use super::bar_terminal::BarTerminal;
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
-/// Template of a bar on a wide terminal, and on a narrow one.
+/// Template of a bar on a wide terminal.
 const WIDE_TEMPLATE: &str = "{prefix}{wide_msg} {bar:20} {percent:>3} % {binary_bytes_per_sec:>12} {eta:>4} left";
+/// Template of a bar on a narrow terminal.
 const NARROW_TEMPLATE: &str = "{prefix}{wide_msg} {percent:>3} % {eta:>4} left";
 /// Minimum number of columns for the wide template.
 const WIDE_COLUMNS: u16 = 90;
@@ -32,19 +33,22 @@ pub(super) struct ProgressBars {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// State shared by the sink and the drawing thread.
 struct BarDrawer {
     area: BarArea,
     style: Style,
-    state: Mutex<State>,
-    changed: Condvar,
+    state: Mutex<BarState>,
+    /// Wakes the thread after a change of the state.
+    state_changed: Condvar,
+    /// Wakes `flush` after the bars are erased.
     cleared: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct BarState {
     transfers: TransferProgress,
-    /// Number of current holds. Bars are hidden while this is not 0.
-    held: usize,
+    /// Number of current pauses. Bars are hidden while this is not 0.
+    pauses: usize,
     is_finished: bool,
     is_drawn: bool,
 }
@@ -71,8 +75,8 @@ impl BarArea {
 
 impl ProgressBars {
     pub(super) fn new(area: BarArea, style: Style) -> Self {
-        let (state, changed, cleared) = (Mutex::default(), Condvar::new(), Notify::new());
-        Self { shared: Arc::new(BarDrawer { area, style, state, changed, cleared }), thread: Mutex::default() }
+        let (state, state_changed, cleared) = (Mutex::default(), Condvar::new(), Notify::new());
+        Self { shared: Arc::new(BarDrawer { area, style, state, state_changed, cleared }), thread: Mutex::default() }
     }
 
     /// Starts the thread at the first progress event.
@@ -93,7 +97,7 @@ impl Sink for ProgressBars {
         }
         self.shared.state().transfers.record(event);
         self.start();
-        self.shared.changed.notify_one();
+        self.shared.state_changed.notify_one();
     }
 
     fn granularity(&self) -> Granularity {
@@ -105,19 +109,19 @@ impl Sink for ProgressBars {
     }
 
     fn pause(&self) {
-        self.shared.state().held += 1;
-        self.shared.changed.notify_one();
+        self.shared.state().pauses += 1;
+        self.shared.state_changed.notify_one();
     }
 
     fn resume(&self) {
         let mut state = self.shared.state();
-        state.held = state.held.saturating_sub(1);
-        self.shared.changed.notify_one();
+        state.pauses = state.pauses.saturating_sub(1);
+        self.shared.state_changed.notify_one();
     }
 
     fn finish(&self) {
         self.shared.state().is_finished = true;
-        self.shared.changed.notify_one();
+        self.shared.state_changed.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The panic hook has already reported a panic of the thread.
@@ -127,18 +131,18 @@ impl Sink for ProgressBars {
 }
 
 impl BarDrawer {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BarState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until held bars are erased. Returns at once if the bars are not held.
+    /// Waits until paused bars are erased. Returns at once if the bars are not paused.
     async fn cleared(&self) {
         loop {
             let mut cleared = pin!(self.cleared.notified());
             cleared.as_mut().enable();
             let is_drawn = {
                 let state = self.state();
-                state.held > 0 && state.is_drawn
+                state.pauses > 0 && state.is_drawn
             };
             if !is_drawn {
                 return;
@@ -149,19 +153,19 @@ impl BarDrawer {
 
     /// Redraws the bars until the end of the run. The thread runs this function.
     fn draw(&self) {
-        let mut bars = DrawnBars::default();
+        let mut drawn = DrawnBars::default();
         loop {
             let mut state = self.state();
-            let is_shown = state.held == 0 && !state.is_finished;
-            let wanted = if is_shown { self.wanted(&state.transfers) } else { Vec::new() };
+            let is_shown = state.pauses == 0 && !state.is_finished;
+            let bars = if is_shown { self.visible_bars(&state.transfers) } else { Vec::new() };
             let is_finished = state.is_finished;
-            // Set before the bars are drawn: a hold in between must wait until the next redraw
+            // Set before the bars are drawn: a pause in between must wait until the next redraw
             // erases them.
-            state.is_drawn |= !wanted.is_empty();
+            state.is_drawn |= !bars.is_empty();
             drop(state);
-            bars.show(&self.area, wanted);
+            drawn.show(&self.area, bars);
             let mut state = self.state();
-            state.is_drawn = !bars.0.is_empty();
+            state.is_drawn = !drawn.0.is_empty();
             if !state.is_drawn {
                 self.cleared.notify_waiters();
             }
@@ -169,26 +173,38 @@ impl BarDrawer {
                 return;
             }
             if state.is_drawn {
-                // Limits the rate of redraws. A hold ends the wait at once.
+                // Limits the rate of redraws. A pause ends the wait at once.
                 drop(
-                    self.changed
-                        .wait_timeout_while(state, REDRAW_INTERVAL, |state| state.held == 0 && !state.is_finished),
+                    self.state_changed
+                        .wait_timeout_while(state, REDRAW_INTERVAL, |state| state.pauses == 0 && !state.is_finished),
                 );
             } else {
-                drop(self.changed.wait(state));
+                drop(self.state_changed.wait(state));
             }
         }
     }
 
-    /// Returns the prefix, label and progress of each bar to show, in order.
-    fn wanted(&self, transfers: &TransferProgress) -> Vec<(String, String, ByteProgress)> {
+    /// Returns the bars to show, in order.
+    fn visible_bars(&self, transfers: &TransferProgress) -> Vec<Bar> {
         let of_host = |host| {
-            transfers.of_host(host).map(|(what, amount)| (Prefix::Host.of(Some(host), self.style), what, amount))
+            let (label, progress) = transfers.of_host(host)?;
+            Some(Bar { prefix: Prefix::Host.of(Some(host), self.style), label, progress })
         };
         let hosts = transfers.hosts().into_iter().filter_map(of_host);
-        let all = transfers.of_all_hosts().map(|(count, amount)| (String::new(), format!("{count} hosts"), amount));
-        hosts.chain(all).collect()
+        let all_hosts = transfers.of_all_hosts().map(|(count, progress)| Bar {
+            prefix: String::new(),
+            label: format!("{count} hosts"),
+            progress,
+        });
+        hosts.chain(all_hosts).collect()
     }
+}
+
+/// A bar to draw.
+struct Bar {
+    prefix: String,
+    label: String,
+    progress: ByteProgress,
 }
 
 /// The drawn bars by prefix.
@@ -196,27 +212,27 @@ impl BarDrawer {
 struct DrawnBars(BTreeMap<String, ProgressBar>);
 
 impl DrawnBars {
-    fn show(&mut self, area: &BarArea, wanted: Vec<(String, String, ByteProgress)>) {
-        let is_wanted = |prefix: &String| wanted.iter().any(|(wanted, ..)| wanted == prefix);
-        if !self.0.keys().all(is_wanted) {
+    fn show(&mut self, area: &BarArea, bars: Vec<Bar>) {
+        let is_visible = |prefix: &String| bars.iter().any(|bar| bar.prefix == *prefix);
+        if !self.0.keys().all(is_visible) {
             // Clear all lines first. The remaining bars are drawn again.
             let _ = area.multi.clear();
             self.0.retain(|prefix, bar| {
-                if !is_wanted(prefix) {
+                if !is_visible(prefix) {
                     area.multi.remove(bar);
                 }
-                is_wanted(prefix)
+                is_visible(prefix)
             });
         }
-        for (place, (prefix, what, ByteProgress { done, total })) in wanted.into_iter().enumerate() {
+        for (index, Bar { prefix, label, progress: ByteProgress { done, total } }) in bars.into_iter().enumerate() {
             let is_new = !self.0.contains_key(&prefix);
             let bar = self.0.entry(prefix).or_insert_with_key(|prefix| {
                 area.is_used.store(true, Ordering::Release);
-                area.multi.insert(place, ProgressBar::new(total).with_style(style()).with_prefix(prefix.clone()))
+                area.multi.insert(index, ProgressBar::new(total).with_style(style()).with_prefix(prefix.clone()))
             });
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(what);
+            bar.set_message(label);
             if is_new {
                 // Bytes transferred before the first drawing must not count towards the speed.
                 bar.reset_eta();

@@ -23,11 +23,11 @@ pub(super) struct ProgressLines {
     style: Style,
     /// Returns the time since the start of the run.
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
-    state: Mutex<State>,
+    state: Mutex<LineState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LineState {
     transfers: TransferProgress,
     /// The schedule of each host. The key `None` stands for the line about all hosts.
     schedules: HashMap<Option<Host>, LineSchedule>,
@@ -51,13 +51,13 @@ impl Sink for ProgressLines {
         let Event::Progress { host, elapsed, .. } = event else { return };
         let now = (self.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { transfers, schedules } = &mut *state;
+        let LineState { transfers, schedules } = &mut *state;
         transfers.record(event);
         let of_host =
-            transfers.of_host(host).map(|(what, amount)| (Prefix::Host.of(Some(host), self.style) + &what, amount));
+            transfers.of_host(host).map(|(label, amount)| (Prefix::Host.of(Some(host), self.style) + &label, amount));
         let of_all = transfers.of_all_hosts().map(|(hosts, amount)| (format!("{hosts} hosts"), amount));
-        for (host, told) in [(Some((*host).clone()), of_host), (None, of_all)] {
-            let Some((what, amount)) = told else {
+        for (host, progress) in [(Some((*host).clone()), of_host), (None, of_all)] {
+            let Some((label, amount)) = progress else {
                 schedules.remove(&host);
                 continue;
             };
@@ -66,7 +66,7 @@ impl Sink for ProgressLines {
                 schedules.entry(host).or_insert_with(|| LineSchedule { since, due: since + FIRST_LINE_DELAY });
             if now >= schedule.due {
                 schedule.due = now + LINE_INTERVAL;
-                let line = format!("{what}: {}\n", progress_text(amount, now.saturating_sub(schedule.since)));
+                let line = format!("{label}: {}\n", progress_text(amount, now.saturating_sub(schedule.since)));
                 self.output.push(Stream::Stderr, line.as_bytes());
             }
         }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_written_every_few_seconds_and_none_at_the_end() {
+    fn lines_appear_at_the_interval_and_not_at_the_end() {
         let events =
             [(1, "web1", 20, 21, 10), (1, "web1", 20, 25, 50), (1, "web1", 20, 29, 90), (1, "web1", 20, 35, 300)];
         let lines = "[web1] put a -> /b: 5 % of 1000.00 MiB, 10.00 MiB/s, 2 minutes left\n\
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_hosts_there_is_a_line_for_all_as_often_whenever_each_began() {
+    fn several_hosts_have_a_common_line_at_the_same_interval() {
         let events: Vec<ProgressUpdate> =
             (21..60).flat_map(|now| [(1, "web1", 0, now, now * 10), (2, "web2", 20, now, (now - 20) * 10)]).collect();
         let text = written(&events, false);

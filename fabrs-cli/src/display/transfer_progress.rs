@@ -69,20 +69,19 @@ impl TransferProgress {
     pub(super) fn of_host(&self, host: &Host) -> Option<(String, ByteProgress)> {
         let transfers = self.hosts.get(host)?;
         let amount = transfers.values().map(|(_, amount)| *amount).fold(ByteProgress::default(), ByteProgress::add);
-        let what = match transfers.values().next()? {
+        let label = match transfers.values().next()? {
             (only, _) if transfers.len() == 1 => only.clone(),
             _ => format!("{} files", transfers.len()),
         };
-        Some((what, amount))
+        Some((label, amount))
     }
 
     /// Returns the number of hosts and their total progress, or `None` for a single host.
     pub(super) fn of_all_hosts(&self) -> Option<(usize, ByteProgress)> {
         let waits = |host: &&Host| !self.hosts.contains_key(*host);
         let hosts = self.hosts.len() + self.finished.keys().filter(waits).count();
-        let on_their_way = self.hosts.values().flat_map(BTreeMap::values).map(|(_, amount)| amount);
-        let amount =
-            on_their_way.chain(self.finished.values()).copied().fold(ByteProgress::default(), ByteProgress::add);
+        let running = self.hosts.values().flat_map(BTreeMap::values).map(|(_, amount)| amount);
+        let amount = running.chain(self.finished.values()).copied().fold(ByteProgress::default(), ByteProgress::add);
         (hosts > 1).then_some((hosts, amount))
     }
 }
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_gone_counts_until_all_has() {
+    fn finished_bytes_count_until_all_transfers_finish() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let mut transfers = TransferProgress::default();
         let mut note = |number, host, done, over| {
