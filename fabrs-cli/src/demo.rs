@@ -1,4 +1,4 @@
-//! Demo hosts (`-H @demo`): contained hosts that exist only during one run.
+//! Demo hosts (`-H @demo`): contained hosts, created for the run and removed afterwards.
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -49,7 +49,7 @@ impl RequestedHosts {
     ///
     /// # Errors
     ///
-    /// [`Usage`](fabrs_core::ErrorKind::Usage) if this machine does not allow the namespaces that
+    /// [`Usage`](fabrs_core::ErrorKind::Usage) if this machine does not allow namespaces, needed to
     /// contain a demo host.
     pub(crate) fn start(self, settings: &Settings) -> Result<Option<DemoHosts>> {
         let names = self.names.into_inner();

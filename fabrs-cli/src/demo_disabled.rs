@@ -25,19 +25,19 @@ pub(crate) struct RequestedHosts {}
 
 impl RequestedHosts {
     /// Returns an error for `@demo`, and `None` for every other name.
-    #[expect(clippy::unused_self, reason = "it stands for what remembers them")]
+    #[expect(clippy::unused_self, reason = "same signature as in the `demo` feature")]
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
         hosts_of(name)
     }
 
     /// Returns an empty list.
-    #[expect(clippy::unused_self, reason = "it stands for what remembers them")]
+    #[expect(clippy::unused_self, reason = "same signature as in the `demo` feature")]
     pub(crate) fn names(&self) -> Vec<String> {
         Vec::new()
     }
 
     /// Returns `None`: this build can't start demo hosts.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it stands for what can fail")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "same signature as in the `demo` feature")]
     pub(crate) fn start(self, _: &Settings) -> Result<Option<DemoHosts>> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! Exit code of the process, and the report of an error that ended a run early.
+//! Exit code of the process, and the report of errors before a run.
 
 use std::process::ExitCode;
 

@@ -50,7 +50,7 @@ pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: 
     hosts.sort_by_key(ToString::to_string);
     hosts.dedup();
     for host in &hosts {
-        // An unresolvable host is an error later, at its first use.
+        // An unresolvable host is an error later, at the first use.
         let route = client.route(host).unwrap_or_else(|error| error.to_string());
         client.approval_covers(format!("host {host}: {route}, {}", host_text(inventory, Some(host))));
     }
@@ -166,7 +166,7 @@ fn files_digest(root: &Path) -> Result<String> {
                     hashed += metadata.len();
                     hash_file(&mut digest, &mut file).map_err(failed)?;
                 }
-                // The modification time represents a file that is unreadable or beyond the limit.
+                // The modification time represents an unreadable file, and a file beyond the limit.
                 None => digest.update(modified_nanos(&metadata).to_le_bytes()),
             }
         }

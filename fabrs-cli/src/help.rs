@@ -33,7 +33,7 @@ pub(crate) fn version_line() -> String {
     format!("fab {}\n", env!("CARGO_PKG_VERSION"))
 }
 
-/// Returns the help page of a task: its documentation, usage, options, hosts and source location.
+/// Returns the help page of a task: documentation, usage, options, hosts and source location.
 pub(crate) fn task_page(task: &'static Task) -> String {
     let mut text = String::new();
     if !task.docs.is_empty() {
@@ -118,7 +118,7 @@ pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
     text
 }
 
-/// Returns the tasks and environments as one line of JSON.
+/// Returns the tasks and environments as a line of JSON.
 pub(crate) fn json_task_list(registry: &Registry, config: &Config) -> String {
     let parameters = |task: &Task| -> Vec<Value> {
         let parameter = |param: &Param| {

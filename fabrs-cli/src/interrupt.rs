@@ -13,14 +13,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// The signals that stop a run: sent by the keyboard, by a service manager, and by a terminal that
-/// is closed.
+/// The signals to stop a run, sent by the keyboard, by a service manager, and by a closed terminal.
 const STOP_SIGNALS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 /// Maximum time without progress in writing the last output of an interrupted run.
 const UNREAD_OUTPUT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Listens for the signals that stop a run.
+/// Listens for the signals to stop a run.
 #[derive(Debug)]
 pub(crate) struct SignalListener {
     signals: Vec<(SignalKind, Signal)>,
@@ -150,7 +149,7 @@ async fn output_stalled(ended: &CancellationToken, written: impl Fn() -> u64) {
     }
 }
 
-/// Returns the signals that this process has ignored since its start, as a bit mask.
+/// Returns the signals ignored since the start of this process, as a bit mask.
 ///
 /// Only Linux offers a query without a change of the signal handler. On other systems, the mask is
 /// empty.

@@ -1,6 +1,6 @@
 //! Checks of `fabrs.toml` and the command line before `tasks.rs` is compiled.
 //!
-//! The compiled tool repeats these checks with knowledge of its tasks.
+//! The compiled tool repeats these checks with knowledge of the tasks.
 
 use std::path::Path;
 

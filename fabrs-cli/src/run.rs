@@ -1,4 +1,4 @@
-//! One run of the tool: from the client and its connections to the exit code.
+//! A run of the tool: from the client and its connections to the exit code.
 
 use std::path::PathBuf;
 use std::process;
@@ -27,7 +27,7 @@ use crate::panic_hook;
 /// Maximum time to drop the work of an aborted run.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// One run: the parsed command line, and the settings and hosts resolved from it.
+/// A run: the parsed command line, and the settings and hosts resolved from it.
 pub(crate) struct Run {
     pub(crate) command_line: CommandLine,
     pub(crate) settings: Settings,
@@ -36,7 +36,7 @@ pub(crate) struct Run {
     pub(crate) demo: Option<DemoHosts>,
     /// The directory of the project.
     pub(crate) root: PathBuf,
-    /// The run is one shell line on one host. Its output passes through unchanged, and its exit
+    /// The run is one shell line on one host. The output passes through unchanged, and the exit
     /// status is the exit code of `fab`.
     pub(crate) is_passthrough: bool,
 }
@@ -70,8 +70,8 @@ impl Run {
         match signals.supervise(&client, announce, &ended, written, work.join_next()).await {
             (Some(_), Some(interruption)) => Ok(interruption.exit_code()),
             (None, Some(interruption)) => {
-                // Wait briefly until the work is dropped. A command that still holds the terminal
-                // after that has its terminal settings restored.
+                // Wait briefly until the work is dropped. Then restore the
+                // settings of a terminal still used by a command.
                 work.abort_all();
                 drop(timeout(ABORT_TIMEOUT, work.join_next()).await);
                 restore_terminal();
@@ -111,7 +111,7 @@ impl Run {
         reporter.exit_code(process::ExitCode::from(code))
     }
 
-    /// Runs everything. A run without tasks ends early if its stdout is closed.
+    /// Runs everything. A run without tasks ends early if stdout is closed.
     async fn run_until_stdout_closes(
         &self,
         client: &Client,
@@ -122,7 +122,7 @@ impl Run {
         tokio::select! {
             result = self.run_all(client, reporter, outcomes) => result,
             // A shell line without a reader of its output ends as in a pipe of the shell. Tasks
-            // continue: a deploy must not stop halfway because the reader of its log has exited.
+            // continue: a deploy must not stop halfway because the reader of the log has exited.
             _ = stdout_closed.above(Level::Run), if self.command_line.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
                 // A full disk is a failure; a closed pipe has the exit code of SIGPIPE.
@@ -192,7 +192,7 @@ impl Run {
         Ok(status.unwrap_or_else(|| ExitCode::worst(codes).code()))
     }
 
-    /// Warns about hosts of `-x` that were not selected. They are probably misspelled.
+    /// Warns about unselected hosts of `-x`. Such hosts are probably misspelled.
     fn warn_unused_exclusions(&self, sink: &dyn Sink) -> Result<()> {
         let selections = self.command_line.selections();
         // A task with `#[task(local)]` selects its hosts only when it runs.
@@ -206,8 +206,8 @@ impl Run {
         Ok(())
     }
 
-    /// Asks for approval of the run before the first change. A task that asks for its own approval
-    /// replaces this question.
+    /// Asks for approval of the run before the first change. If a task has `defer_approval`, the
+    /// task asks instead.
     async fn approve(&self, client: &Client) -> Result<()> {
         if self.command_line.calls.iter().any(|call| call.task().defer_approval) {
             Ok(())
@@ -277,7 +277,7 @@ impl Run {
 /// The errors and exit codes of a shell line.
 #[derive(Debug, Default)]
 struct ShellLineResult {
-    /// The run has one host. Its exit status is the exit code of `fab`.
+    /// The run has one host. The exit status is the exit code of `fab`.
     is_only_host: bool,
     errors: GroupedErrors,
     codes: Vec<ExitCode>,

@@ -1,4 +1,4 @@
-//! Entry point of the tool compiled from a `tasks.rs`: parses its arguments, resolves settings and
+//! Entry point of the tool compiled from a `tasks.rs`: parses arguments, resolves settings and
 //! hosts, and starts the run.
 
 use std::path::{Path, PathBuf};
@@ -48,8 +48,8 @@ pub fn main_with(registry: &Registry) -> ExitCode {
 /// the project; `None` stands for the current directory.
 pub(crate) fn run_command_line(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
     let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
-    // The launcher has already checked the project. A tool that is started directly may run in
-    // any directory, so check again.
+    // The launcher has already checked the project. A tool started directly may run in any
+    // directory, so check again.
     let has_config = FileTrust::from_env().check_config(&root)?;
     let config = if has_config { Config::find(&root)? } else { Config::default() };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
@@ -92,7 +92,7 @@ fn check_option_files(settings: &Settings) -> Result<()> {
 
 /// Prepares and starts a run: tasks, a shell line, or both in this order.
 fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
-    // Must precede the first secret. A program that embeds the core makes its own choice.
+    // Must precede the first secret. A program with an embedded core makes this choice itself.
     core_dumps::disable();
     let variables = ProcessEnv::from_env();
     let inventory = Inventory::new(config, command_line.environment.as_deref())?;
@@ -152,10 +152,10 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
     let is_passthrough = command_line.calls.is_empty() && line_hosts == 1;
     let root = root.to_owned();
     let run = Run { command_line, settings, inventory, variables, demo, root, is_passthrough };
-    // The work runs on a worker thread instead of this thread. Then the future of a command, its
-    // driver and its session run on one thread, which halves the time of a short command.
+    // The work runs on a worker thread instead of this thread. Then the future of a command, the
+    // driver and the session share a thread. This halves the time of a short command.
     let code = guard.block_on(run.execute(signals, runtime.handle()));
-    // Do not wait for a thread that is still blocked in a prompt or a plain task.
+    // Do not wait for threads still blocked in a prompt or a plain task.
     runtime.shutdown_background();
     code
 }

@@ -22,7 +22,7 @@ pub(crate) struct CommandLine {
     pub(crate) shell_line: Option<String>,
 }
 
-/// Splits off the arguments after the first `--`, joined by spaces to one shell line, as in `ssh`.
+/// Splits off the arguments after the first `--`, joined by spaces to a shell line, as in `ssh`.
 fn split_shell_line(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
     match words.iter().position(|word| word == "--") {
         Some(at) => {
@@ -92,7 +92,7 @@ impl CommandLine {
         Ok(())
     }
 
-    /// Reads the arguments of one task up to the next task.
+    /// Reads the arguments of a task up to the next task.
     fn read_task(&mut self, task: &'static Task, reader: &mut ArgumentReader) -> Result<()> {
         let command = task_command(task);
         let mut needed: Vec<&'static Param> =
@@ -128,7 +128,7 @@ impl CommandLine {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for an argument that is not UTF-8.
+/// [`ErrorKind::Usage`] for an argument with invalid UTF-8.
 pub(crate) fn process_arguments() -> Result<Vec<String>> {
     let word = |word: std::ffi::OsString| {
         word.into_string().map_err(|bad| {

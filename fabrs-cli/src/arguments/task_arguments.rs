@@ -1,4 +1,4 @@
-//! Arguments of one task: the parser built from its parameters, and the parsed values.
+//! Arguments of a task: the parser built from the task's parameters, and the parsed values.
 
 use clap::{Arg, ArgAction, Command};
 use fabrs_core::Result;
@@ -7,8 +7,8 @@ use fabrs_core::task::{Param, ParamKind, RawArgs, Task};
 use super::options::{GlobalOptions, bare_command, global_arguments};
 use super::usage_error::usage_error;
 
-/// Returns the parser of a task's options. It also accepts the options of `fab`, except those that
-/// the task redefines.
+/// Returns the parser of a task's options. The parser also accepts the options of `fab`, except
+/// options redefined by the task.
 pub(crate) fn task_command(task: &'static Task) -> Command {
     let own: Vec<Arg> = task.params.iter().flat_map(parameter_arguments).collect();
     let global = global_arguments().into_iter().filter_map(|argument| {

@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::TermLike;
 
-/// Assumed width of a terminal that reports no width.
+/// Assumed width of a terminal without a reported width.
 const DEFAULT_COLUMNS: u16 = 80;
 
 /// Columns kept empty at the right edge. A `^C` echoed by the terminal must not wrap the line.
 const MARGIN_COLUMNS: u16 = 3;
 
-/// The terminal behind stderr. It reports a width smaller than its real width by
-/// [`MARGIN_COLUMNS`].
+/// The terminal behind stderr. The reported width is the real width minus [`MARGIN_COLUMNS`].
 #[derive(Debug, Default)]
 pub(super) struct BarTerminal(CursorColumn);
 

@@ -1,6 +1,6 @@
 //! Progress bars for transfers, drawn at the bottom of a terminal.
 //!
-//! A separate thread draws the bars, so that a blocked terminal does not delay the run.
+//! A separate thread draws the bars, because a blocked terminal must not delay the run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ const WIDE_COLUMNS: u16 = 90;
 /// Minimum time between two redraws.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A sink that shows a bar for each host with a running transfer, and a bar for all hosts.
+/// An event sink: shows a bar for each host with a running transfer, and a bar for all hosts.
 pub(super) struct ProgressBars {
     shared: Arc<BarDrawer>,
     thread: Mutex<Option<JoinHandle<()>>>,

@@ -11,12 +11,12 @@ use indicatif::{BinaryBytes, HumanDuration};
 
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
-/// Time from the start of a transfer to its first line.
+/// Time from the start of a transfer to the first line.
 const FIRST_LINE_DELAY: Duration = Duration::from_secs(5);
 /// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A sink that prints a line every few seconds for each host with a running transfer, and a line
+/// An event sink: prints a line every few seconds for each host with a running transfer, and a line
 /// for all hosts.
 pub(super) struct ProgressLines {
     output: Arc<OutputQueue>,

@@ -1,4 +1,4 @@
-//! Output of one run: selects its event sink, captures prints of tasks, and prints errors.
+//! Output of a run: selects the event sink, captures text printed by tasks, and prints errors.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use super::progress_lines::ProgressLines;
 use super::stdio_capture::StdioCapture;
 use crate::arguments::GlobalOptions;
 
-/// The event sink of a run, and the queue for its output.
+/// The event sink of a run, and the output queue.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     pub(crate) sink: Arc<dyn Sink>,
@@ -32,8 +32,8 @@ impl Reporter {
     /// Creates the reporter of a run.
     ///
     /// `--json` selects the JSON sink. `is_passthrough` selects unchanged output, for one shell
-    /// line on one host. All other runs print lines prefixed by their host. `on_stdout_closed` is
-    /// called when the reader of stdout has exited.
+    /// line on one host. All other runs print lines with the host as a prefix.
+    /// `on_stdout_closed` is called when the reader of stdout has exited.
     pub(crate) fn new(
         options: &GlobalOptions,
         is_passthrough: bool,

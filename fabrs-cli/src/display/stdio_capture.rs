@@ -1,9 +1,9 @@
 //! [`StdioCapture`]: captures text printed directly to stdout and stderr by tasks, as with
-//! `println!`, and by programs that inherit the streams.
+//! `println!`, and by programs with inherited streams.
 //!
 //! `println!` panics on a write error, so a closed pager or a full disk would end a deploy halfway.
 //! Therefore descriptors 1 and 2 of the process become pipes. A thread always empties these pipes
-//! into the output queue. A terminal is not replaced, because programs query its colours and width.
+//! into the output queue. A terminal is not replaced, because programs query the colours and width.
 //! Only when the terminal is closed, `/dev/null` replaces it.
 //!
 //! Secrets of the run are redacted in the pipes. Text printed to a terminal is not redacted,
@@ -24,14 +24,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 /// The capacity of a pipe in bytes. One read of this size returns everything written before.
 const PIPE_SIZE: usize = 64 << 10;
 
-/// Maximum number of reads after the end of a run. A program that outlives the run may write
+/// Maximum number of reads after the end of a run. A program may outlive the run and write
 /// forever.
 const MAX_FINAL_READS: usize = 16;
 
 /// Maximum time of the last flush of std's stdout.
 const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A sink that forwards printed text before each event, so that text and events keep their order.
+/// An event sink: forwards printed text before each event, to keep the order of text and events.
 pub(super) struct StdioCapture {
     inner: Arc<dyn Sink>,
     pipes: Arc<CapturePipes>,
@@ -45,7 +45,7 @@ struct CapturePipes {
     pipes: Vec<CapturePipe>,
 }
 
-/// A pipe that replaces one stream, or both streams if they are the same file.
+/// A pipe that replaces a stream, or both streams if they are the same file.
 struct CapturePipe {
     stream: Stream,
     reader: PipeReader,
@@ -60,7 +60,7 @@ struct UnforwardedBytes {
     redacted: RedactedStream,
 }
 
-/// The thread that empties the pipes, and the original streams.
+/// The thread to empty the pipes, and the original streams.
 struct CaptureThread {
     stop: PipeWriter,
     thread: JoinHandle<()>,
@@ -149,7 +149,7 @@ impl CapturePipes {
         loop {
             let mut waited = vec![PollFd::new(stopped, PollFlags::IN)];
             waited.extend(self.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
-            // Without requested events, `poll` still reports that a terminal was closed.
+            // Without requested events, `poll` still reports a closed terminal.
             waited.extend(terminals.iter().map(|(_, terminal)| PollFd::new(terminal, PollFlags::empty())));
             match poll(&mut waited, None) {
                 Err(rustix::io::Errno::INTR) => continue,
@@ -254,7 +254,7 @@ fn duplicate(stream: &impl AsFd) -> io::Result<OwnedFd> {
     stream.as_fd().try_clone_to_owned()
 }
 
-/// Makes std write an unfinished line from its buffer.
+/// Makes std write an unfinished line from the buffer.
 fn flush_std() {
     let (done, is_done) = mpsc::channel();
     // An abandoned task may hold the lock of stdout forever.
