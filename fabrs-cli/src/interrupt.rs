@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use fabrs_core::Client;
-use fabrs_core::transport::Level;
+use fabrs_core::transport::StopLevel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -112,8 +112,8 @@ impl SignalListener {
         let mut work = std::pin::pin!(work);
         let mut first = None;
         let mut escalation = [
-            (Level::Stop, "stopping; press Ctrl-C again to kill the remaining commands"),
-            (Level::Kill, "killing the remaining commands; press Ctrl-C again to end fab at once"),
+            (StopLevel::Stop, "stopping; press Ctrl-C again to kill the remaining commands"),
+            (StopLevel::Kill, "killing the remaining commands; press Ctrl-C again to end fab at once"),
         ]
         .into_iter();
         loop {

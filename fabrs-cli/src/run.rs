@@ -10,7 +10,7 @@ use fabrs_core::error::GroupedErrors;
 use fabrs_core::event::{Event, OutcomeKind, Sink};
 use fabrs_core::group::Group;
 use fabrs_core::secret::Redactor;
-use fabrs_core::transport::{Level, RunStop, restore_terminal};
+use fabrs_core::transport::{StopLevel, StopSignal, restore_terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -47,10 +47,10 @@ impl Run {
     ///
     /// The work runs on `runtime`, the signal handler on the runtime of the caller.
     pub(crate) async fn execute(self, signals: SignalListener, runtime: &Handle) -> Result<process::ExitCode> {
-        let stdout_closed = RunStop::default();
+        let stdout_closed = StopSignal::default();
         let on_closed = stdout_closed.clone();
         let reporter = Reporter::new(&self.command_line.options, self.is_passthrough, &self.variables, move || {
-            on_closed.raise(Level::Stop);
+            on_closed.raise(StopLevel::Stop);
         });
         let redactor = Redactor::default();
         // A shell line runs no local code that could print to stdout or stderr.
@@ -90,7 +90,7 @@ impl Run {
         self,
         client: Client,
         reporter: Arc<Reporter>,
-        stdout_closed: RunStop,
+        stdout_closed: StopSignal,
         signal: FirstSignal,
         ended: CancellationToken,
     ) -> process::ExitCode {
@@ -116,15 +116,15 @@ impl Run {
         &self,
         client: &Client,
         reporter: &Reporter,
-        stdout_closed: &RunStop,
+        stdout_closed: &StopSignal,
         outcomes: &mut Vec<(Host, OutcomeKind)>,
     ) -> Result<u8> {
         tokio::select! {
             result = self.run_all(client, reporter, outcomes) => result,
             // A shell line without a reader of its output ends as in a pipe of the shell. Tasks
             // continue: a deploy must not stop halfway because the reader of the log has exited.
-            _ = stdout_closed.above(Level::Run), if self.command_line.calls.is_empty() => {
-                client.stop().raise(Level::Stop);
+            _ = stdout_closed.wait_above(StopLevel::None), if self.command_line.calls.is_empty() => {
+                client.stop().raise(StopLevel::Stop);
                 // A full disk is a failure; a closed pipe has the exit code of SIGPIPE.
                 Ok(if reporter.output.is_reader_gone() { 128 + 13 } else { ExitCode::Failed.code() })
             }
@@ -172,7 +172,7 @@ impl Run {
         self.add_fingerprint_inputs(client)?;
         tokio::select! {
             approved = self.approve(client) => approved?,
-            _ = client.stop().above(Level::Run) => {
+            _ = client.stop().wait_above(StopLevel::None) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before anything was run"));
             }
         }

@@ -1,15 +1,15 @@
-//! Characters that a terminal obeys rather than shows.
+//! Control characters and their escapes.
 
 use std::borrow::Cow;
 
-/// Tells whether a terminal acts on a character rather than showing it: controls of both sets, and those that change
-/// the direction of text or stand for nothing that is seen.
+/// Returns whether a terminal acts on a character instead of showing it: control characters of both
+/// sets, bidirectional controls and invisible characters.
 pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns `text` with each such character written as `\u{1b}`.
+/// Returns `text` with each such character escaped, for example as `\u{1b}`.
 pub(crate) fn escape_all_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -38,7 +38,7 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelled.collect::<Vec<_>>().join("\n"))
 }
 
-/// As [`escape_controls`], but colours and weights of text (SGR) pass.
+/// Like [`escape_controls`], but keeps colours and font weights (SGR).
 pub(crate) fn escape_except_colours(text: &str) -> Cow<'_, str> {
     if !text.contains(ESCAPE) {
         return escape_controls(text);
@@ -60,7 +60,7 @@ pub(crate) fn escape_except_colours(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// As [`escape_except_colours`], for a line of output that may not be UTF-8.
+/// Like [`escape_except_colours`], for a line of output that may not be UTF-8.
 pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |byte: &u8| matches!(*byte, b'\t' | b' '..=b'~');
     if line.iter().all(is_plain) {
@@ -71,7 +71,7 @@ pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
         shown.extend_from_slice(escape_except_colours(chunk.valid()).as_bytes());
         for byte in chunk.invalid() {
             match byte {
-                // Some terminals take these for the controls of ISO 6429.
+                // Some terminals interpret these bytes as controls of ISO 6429.
                 0x80..=0x9f => shown.extend(format!("\\x{byte:02x}").bytes()),
                 byte => shown.push(*byte),
             }
@@ -82,8 +82,8 @@ pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
 
 const ESCAPE: char = '\u{1b}';
 
-/// Returns the sequence at the start of `text` if it only sets colours and weights (ECMA-48, SGR): not one that hides text or
-/// lets it blink.
+/// Returns the sequence at the start of `text` if it only sets colours and font weights (ECMA-48,
+/// SGR). Sequences for hidden or blinking text don't count.
 fn colour(text: &str) -> &str {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return "" };
     let Some(end) = parameters.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':') else { return "" };
@@ -94,13 +94,13 @@ fn colour(text: &str) -> &str {
     text.get(.."\u{1b}[".len() + end + 1).unwrap_or_default()
 }
 
-/// Tells whether none of the parameters of a sequence hides text or lets it blink.
+/// Returns whether the parameters of a sequence neither hide text nor let text blink.
 fn are_harmless(parameters: &str) -> bool {
     let mut numbers = parameters.split([';', ':']);
     while let Some(number) = numbers.next() {
         match number {
             "5" | "6" | "8" | "05" | "06" | "08" => return false,
-            // A colour of a palette is one number, and of the others three.
+            // A colour of a palette has one number, any other colour three.
             "38" | "48" | "58" => match numbers.next() {
                 Some("5") => drop(numbers.next()),
                 Some("2") => drop(numbers.by_ref().take(3).count()),
@@ -117,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_others_is_shown_and_not_obeyed() {
+    fn control_characters_in_text_are_escaped() {
         assert_eq!(escape_controls("a\nb\tc é"), "a\nb\tc é");
         assert_eq!(escape_controls("x\u{1b}[2K\ry\u{202e}z\u{9b}"), "x\\u{1b}[2K\\ry\\u{202e}z\\u{9b}");
     }
 
     #[test]
-    fn of_escape_sequences_only_colours_pass() {
+    fn only_colour_sequences_are_kept() {
         let passes = |text: &str| assert_eq!(escape_except_colours(text), text);
         passes("\u{1b}[31mred\u{1b}[0m \u{1b}[1;38;5;8mgrey\u{1b}[m");
         let spelled = |text: &str| {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_bytes_keeps_its_bytes_but_no_controls() {
+    fn a_line_of_invalid_utf8_keeps_its_bytes_without_controls() {
         assert_eq!(&*line_with_colours(b"a\xffb\x9bc\x07\x1b[31m"), b"a\xffb\\x9bc\\u{7}\x1b[31m");
         assert!(matches!(line_with_colours(b"plain\ttext"), Cow::Borrowed(_)));
     }

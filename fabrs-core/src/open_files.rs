@@ -1,4 +1,4 @@
-//! The limit of open files of this process, and the errors that it causes.
+//! The open file limit of this process, and errors caused by the limit.
 
 use std::error::Error as StdError;
 use std::fs::File;
@@ -7,24 +7,25 @@ use std::io;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-/// Returns how many files this process may open (`ulimit -n`), or `None` without a limit.
+/// Returns the open file limit of this process (`ulimit -n`), or `None` without a limit.
 pub(crate) fn limit() -> Option<usize> {
     getrlimit(Resource::Nofile).current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Returns whether an error, or one of its causes, is the open file limit.
+/// Returns whether the open file limit caused an error.
 pub(crate) fn is_exhausted(error: &(dyn StdError + 'static)) -> bool {
     exceeded(error).is_some()
 }
 
-/// Returns the error of opening a file now, if the open file limit forbids it.
+/// Opens a file, and returns the error if the open file limit forbids it.
 ///
-/// For functions that hide the reason of a failure: `getaddrinfo` reports an unknown name if it can't open `/etc/hosts`.
+/// For functions that hide the reason of a failure: `getaddrinfo` reports an unknown name if
+/// `/etc/hosts` cannot be opened.
 pub(crate) fn exhausted() -> Option<io::Error> {
     File::open("/dev/null").err().filter(|error| is_exhausted(error))
 }
 
-/// Returns a hint for an error that the open file limit has caused.
+/// Returns a hint for an error caused by the open file limit.
 pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     let fewer = "use fewer hosts at once with `-P`";
     Some(match (exceeded(error)?, limit()) {
@@ -36,19 +37,19 @@ pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     })
 }
 
-/// A limit of open files.
+/// An open file limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
-    /// `ulimit -n`.
+    /// The limit of the process (`ulimit -n`).
     Process,
-    /// Linux: `fs.file-max`.
+    /// The limit of the machine (Linux: `fs.file-max`).
     System,
 }
 
 /// Returns the limit that caused an error.
 ///
-/// The text is compared, and not the type: errors of russh are transparent, so that neither they nor their sources are
-/// an [`io::Error`].
+/// The comparison uses the text instead of the type. Errors of russh are transparent, so neither
+/// these errors nor their sources are an [`io::Error`].
 fn exceeded(error: &(dyn StdError + 'static)) -> Option<Limit> {
     let named = |errno: Errno| format!("(os error {})", errno.raw_os_error());
     let (process, system) = (named(Errno::MFILE), named(Errno::NFILE));
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_found_behind_other_errors() {
+    fn the_limit_is_found_in_nested_errors() {
         #[derive(Debug, thiserror::Error)]
         #[error(transparent)]
         struct Transparent(#[from] io::Error);

@@ -7,25 +7,25 @@ use fabrs_core::Host;
 use fabrs_core::Result;
 use fabrs_core::config::{Layered, ProcessEnv, Settings, SshConfigSource};
 use fabrs_core::event::Sink;
-use fabrs_core::transport::ssh::{OpenSsh, SshSettings};
-use fabrs_core::transport::{Dial, NoInput, Permission, Transport};
+use fabrs_core::transport::ssh::{SshDialer, SshSettings};
+use fabrs_core::transport::{Dialer, EffectMode, NoPrompter, Transport};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::demo::Demo;
 
 /// Opens demo hosts by the `ssh_config` of the demo, and passes all other hosts to another
-/// [`Dial`].
+/// [`Dialer`].
 ///
 /// The run's settings for user, port, gateway and keys do not apply to demo hosts.
 pub struct DemoDial {
-    inner: Arc<dyn Dial>,
-    ssh: OpenSsh,
+    inner: Arc<dyn Dialer>,
+    ssh: SshDialer,
     demo: Arc<Demo>,
 }
 
 impl DemoDial {
-    /// Wraps `inner`, the [`Dial`] for all other hosts.
-    pub fn new(inner: Arc<dyn Dial>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
+    /// Wraps `inner`, the [`Dialer`] for all other hosts.
+    pub fn new(inner: Arc<dyn Dialer>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
         let settings = Settings {
             user: Layered::default(),
             port: Layered::default(),
@@ -34,18 +34,18 @@ impl DemoDial {
             ssh_config: SshConfigSource::File(demo.ssh_config()),
             ..settings.clone()
         };
-        let ssh = SshSettings::new(&settings, ProcessEnv::from_env(), Arc::new(NoInput), sink);
-        Self { inner, ssh: OpenSsh::new(ssh), demo }
+        let ssh = SshSettings::new(&settings, ProcessEnv::from_env(), Arc::new(NoPrompter), sink);
+        Self { inner, ssh: SshDialer::new(ssh), demo }
     }
 }
 
-impl Dial for DemoDial {
+impl Dialer for DemoDial {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
         if self.demo.contains(host) { self.ssh.dial(&without_port(host)) } else { self.inner.dial(host) }
     }
 
-    fn effect(&self, name: &str) -> Result<Permission> {
-        self.inner.effect(name)
+    fn begin_effect(&self, name: &str) -> Result<EffectMode> {
+        self.inner.begin_effect(name)
     }
 
     fn route(&self, host: &Host) -> Result<String> {

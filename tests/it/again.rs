@@ -60,7 +60,7 @@ async fn it_ends_with_the_run_and_with_its_future() -> Result {
     drop(waits);
     client.close().await;
     let waits = host.run("exit 1").retry(9, Duration::from_hours(1)).spawn()?;
-    client.stop().raise(fabrs::transport::Level::Stop);
+    client.stop().raise(fabrs::transport::StopLevel::Stop);
     refused(crate::support::soon(waits).await, ErrorKind::Cancelled);
     Ok(())
 }

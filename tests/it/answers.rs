@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use fabrs::transport::Ask;
+use fabrs::transport::Prompter;
 use fabrs::{Error, ErrorKind, Result, Secret};
 use futures::future::{BoxFuture, FutureExt};
 
@@ -32,7 +32,7 @@ impl Answers {
     }
 }
 
-impl Ask for Answers {
+impl Prompter for Answers {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
         async move { self.answer(question) }.boxed()
     }
@@ -41,7 +41,7 @@ impl Ask for Answers {
         async move { self.answer(question).map(Secret::new) }.boxed()
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         true
     }
 }

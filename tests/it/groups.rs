@@ -7,7 +7,7 @@ use fabrs::config::{OnUnreachable, Order, Settings};
 use fabrs::event::{CaptureSink, OutcomeKind};
 use fabrs::group::HostFailures;
 use fabrs::prelude::*;
-use fabrs::transport::{Fake, FakeAnswer, Level};
+use fabrs::transport::{Fake, FakeAnswer, StopLevel};
 use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Sshd, wait_until};
 use tokio::sync::{Barrier, Notify};
@@ -222,7 +222,7 @@ async fn every_way_to_end_has_its_word_and_hides_no_other() -> Result {
     let fake = Fake::new()
         .on("go", FakeAnswer::stdout("went\n"))
         .on("bad: go", FakeAnswer::code(255))
-        .on("cut: go", FakeAnswer::cut())
+        .on("cut: go", FakeAnswer::connection_lost())
         .on("slow: go", FakeAnswer::hang())
         .unreachable("gone");
     let (seen, sink) = capture();
@@ -230,7 +230,7 @@ async fn every_way_to_end_has_its_word_and_hides_no_other() -> Result {
     let group = Group::of(&client, ["bad", "cut", "gone", "slow", "good"])?;
     let stop = async {
         soon(seen_ending(&seen, 4)).await;
-        client.stop().raise(Level::Stop);
+        client.stop().raise(StopLevel::Stop);
     };
     let (outcomes, ()) = tokio::join!(group.run("go"), stop);
     let expected = ["bad: failed", "cut: lost", "gone: unreachable", "slow: cancelled", "good: ok"];
@@ -257,7 +257,7 @@ async fn when_the_run_is_stopped_nobody_new_begins() -> Result {
         while fake.commands().len() < 2 {
             tokio::task::yield_now().await;
         }
-        client.stop().raise(Level::Stop);
+        client.stop().raise(StopLevel::Stop);
     };
     let (outcomes, ()) = soon(async { tokio::join!(group.run("go"), stop) }).await;
     assert_eq!(words(&outcomes), ["web3: ok", "web1: cancelled", "web2: not started"]);

@@ -118,7 +118,7 @@ async fn settles() -> Result {
 
 fn hosts() -> Fake {
     let both = FakeAnswer::code(0).then(Stream::Stdout, "o").then(Stream::Stderr, "err\n").then(Stream::Stdout, "ut\n");
-    Fake::new().on("print", both.clone()).on("web2: print", both.ending(ExitStatus::Code(3)))
+    Fake::new().on("print", both.clone()).on("web2: print", both.with_status(ExitStatus::Code(3)))
 }
 
 fn one_by_one() -> Settings {

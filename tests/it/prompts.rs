@@ -141,7 +141,7 @@ async fn an_answer_that_is_refused_is_an_error_and_not_given_for_ever() -> Resul
 #[derive(Debug)]
 struct Thinks;
 
-impl fabrs::transport::Ask for Thinks {
+impl fabrs::transport::Prompter for Thinks {
     fn line<'a>(&'a self, _: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<String>> {
         Box::pin(std::future::pending())
     }
@@ -150,7 +150,7 @@ impl fabrs::transport::Ask for Thinks {
         Box::pin(std::future::pending())
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         true
     }
 }
@@ -161,7 +161,7 @@ async fn a_question_ends_with_the_run_and_an_answer_that_comes_later_is_none() -
     let here = client.local()?;
     let (answer, ()) = tokio::join!(soon(here.enter(async { confirm("Drop it?").await })), async {
         tokio::task::yield_now().await;
-        client.stop().raise(fabrs::transport::Level::Stop);
+        client.stop().raise(fabrs::transport::StopLevel::Stop);
     });
     let error = refused(answer, ErrorKind::Cancelled);
     assert!(error.to_string().contains("not answered: Drop it?"), "{error}");
@@ -193,6 +193,6 @@ async fn answers_that_a_command_does_not_read_are_an_error_and_never_dropped() -
     assert_eq!(soon(host.run(line).hide(Hide::Both).watch(answer())).await?.stdout()?.lines().last(), Some("12288000"));
     let unread = "i=0; while [ $i -lt 6000 ]; do echo 'more?'; i=$((i+1)); done; exec sleep 600";
     let error = refused(soon(host.run(unread).hide(Hide::Both).watch(answer())).await, ErrorKind::Channel);
-    assert!(block(&error).contains("it does not read the answers: 16 MiB of them wait"), "{}", block(&error));
+    assert!(block(&error).contains("16 MiB of answers are unread"), "{}", block(&error));
     Ok(())
 }

@@ -56,7 +56,7 @@ async fn batch_mode_asks_for_no_passphrase() -> Result<()> {
     let answers = Answers::new(["let me in"]);
     let client = client_of(&sshd, "BatchMode yes\n").ask(answers.clone()).build();
     let error = refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains("nobody can be asked for the passphrase"), "{error:?}");
+    assert!(block(&error).contains("cannot prompt for the passphrase"), "{error:?}");
     assert_eq!(answers.asked(), Vec::<String>::new());
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn batch_mode_asks_for_no_password() -> Result<()> {
     let config = "BatchMode yes\nPubkeyAuthentication no\n";
     let client = client_of(&sshd, config).ask(answers.clone()).build();
     let error = refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains("hint: it would take a password, but nobody can be asked"), "{error:?}");
+    assert!(block(&error).contains("hint: the server accepts passwords, but fabrs cannot prompt"), "{error:?}");
     assert_eq!(answers.asked(), Vec::<String>::new());
     Ok(())
 }

@@ -139,8 +139,8 @@ fn a_password_login_without_a_terminal_is_an_error() {
     let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     let block = format!(
         "error: host: could not log in as {}\n  \
-         caused by: the server refused to let us in: the ssh config allows no key; it accepts publickey, password\n\
-         hint: it would take a password, but nobody can be asked: use a key, or a terminal\n",
+         caused by: the server refused the login: the ssh config allows no key; it accepts publickey, password\n\
+         hint: the server accepts passwords, but fabrs cannot prompt: use a key, or run it at a terminal\n",
         sshd.user()
     );
     assert_eq!(rejected_login(run, &sshd).stderr, block);

@@ -25,7 +25,7 @@ fn an_unknown_host_key_is_confirmed_and_recorded() {
     let question = no.expect("accept and record it? [yes/no] ", LIMIT);
     assert!(question.contains(&format!("fingerprint: {fingerprint}")), "{question}");
     no.send("maybe\n");
-    no.expect("please say `yes`, `no`, or the fingerprint: ", LIMIT);
+    no.expect("type `yes`, `no` or the fingerprint: ", LIMIT);
     no.send("no\n");
     assert_eq!(no.wait(LIMIT), 5);
     assert!(no.screen().contains("host: the host's key was not accepted"), "{}", no.screen());

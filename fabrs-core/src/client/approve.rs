@@ -4,7 +4,7 @@ use super::handle::Client;
 use crate::config::{Confirmation, Environment, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 impl Client {
     /// Shows what is pending, and has it approved: by whoever runs this, at the terminal, where the run's environment is
@@ -84,7 +84,7 @@ impl Client {
         let question = format!("`{name}` is protected; type its name to go on: ");
         let asked = tokio::select! {
             asked = self.ask().line(&question) => asked,
-            _ = self.stop().above(Level::Run) => {
+            _ = self.stop().wait_above(StopLevel::None) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before it was approved"));
             }
         };
@@ -149,10 +149,10 @@ mod tests {
         assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
         let error = host.run("touch x").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Prompt);
-        assert_eq!(client.state().dial().effect("a mail").unwrap_err().kind(), ErrorKind::Prompt);
+        assert_eq!(client.state().dial().begin_effect("a mail").unwrap_err().kind(), ErrorKind::Prompt);
         client.approve("x").await.unwrap();
         host.run("touch x").await.unwrap();
-        assert!(client.state().dial().effect("a mail").is_ok());
+        assert!(client.state().dial().begin_effect("a mail").is_ok());
     }
 
     #[tokio::test]

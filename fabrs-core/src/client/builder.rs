@@ -8,11 +8,11 @@ use crate::config::{Inventory, Mode, ProcessEnv, PromptPolicy, Settings};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts, RunState, add_secret};
-use crate::transport::ssh::{OpenSsh, SshSettings};
-use crate::transport::{Ask, Dial, Fences, Guarded, NoInput, Terminal};
+use crate::transport::ssh::{SshDialer, SshSettings};
+use crate::transport::{Dialer, Fences, GuardedDialer, NoPrompter, Prompter, TerminalPrompter};
 
 /// Puts something around what makes transports.
-type Around = Box<dyn FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send>;
+type Around = Box<dyn FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send>;
 
 /// Makes a [`Client`]: settings, sink, hosts, and what makes its transports.
 #[derive(Default)]
@@ -21,9 +21,9 @@ pub struct ClientBuilder {
     settings: Settings,
     inventory: Inventory,
     sink: Option<Arc<dyn Sink>>,
-    dial: Option<Arc<dyn Dial>>,
+    dial: Option<Arc<dyn Dialer>>,
     around: Option<Around>,
-    ask: Option<Arc<dyn Ask>>,
+    ask: Option<Arc<dyn Prompter>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
     local_programs: bool,
@@ -92,20 +92,20 @@ impl ClientBuilder {
     }
 
     /// Makes transports by `dial` rather than as `ssh` would.
-    pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
+    pub fn dial(mut self, dial: impl Dialer + 'static) -> Self {
         self.dial = Some(Arc::new(dial));
         self
     }
 
     /// Puts `around` what makes the transports, for hosts that are reached in another way than all others. A dry run is
     /// put around it in turn.
-    pub fn dial_around(mut self, around: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send + 'static) -> Self {
+    pub fn dial_around(mut self, around: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
         self.around = Some(Box::new(around));
         self
     }
 
     /// Asks by `ask` where something has to be asked. By default the terminal where the settings allow it, else nobody.
-    pub fn ask(mut self, ask: impl Ask + 'static) -> Self {
+    pub fn ask(mut self, ask: impl Prompter + 'static) -> Self {
         self.ask = Some(Arc::new(ask));
         self
     }
@@ -173,23 +173,23 @@ impl ClientBuilder {
             add_secret(&redactor, sink.as_ref(), password);
         }
         let ask = self.ask.unwrap_or_else(|| match self.settings.prompts {
-            PromptPolicy::Allow => Arc::new(Terminal),
-            PromptPolicy::Refuse => Arc::new(NoInput),
+            PromptPolicy::Allow => Arc::new(TerminalPrompter),
+            PromptPolicy::Refuse => Arc::new(NoPrompter),
         });
         let stop = run.map(|run| run.stop().clone()).unwrap_or_default();
-        let ask: Arc<dyn Ask> = Arc::new(PromptGate::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
+        let ask: Arc<dyn Prompter> = Arc::new(PromptGate::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings).with_stop(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&ask), Arc::clone(&sink));
             let ssh = ssh.with_password(self.password).with_local_programs(self.local_programs);
-            Arc::new(OpenSsh::new(ssh.with_inventory(inventory.clone())))
+            Arc::new(SshDialer::new(ssh.with_inventory(inventory.clone())))
         });
         let dial = match self.around {
             Some(around) => around(dial),
             None => dial,
         };
         let fences = Fences::default();
-        let dial: Arc<dyn Dial> = Arc::new(Guarded::new(dial, fences.clone()));
+        let dial: Arc<dyn Dialer> = Arc::new(GuardedDialer::new(dial, fences.clone()));
         let approval = Approval::new(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
         let policy = match (self.settings.mode, self.approval, run) {
             (Mode::DryRun, ..) => ChangePolicy::Plan,

@@ -11,7 +11,7 @@ use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::secret::Secret;
 use crate::state::RunState;
-use crate::transport::{Ask, RunStop};
+use crate::transport::{Prompter, StopSignal};
 
 /// Makes the connections of one run, or of one program that embeds this crate.
 ///
@@ -61,7 +61,7 @@ impl Client {
     /// Returns a client of the same run whose commands a stop does not cancel: for work that undoes half a change or holds a
     /// lock. It has the same hosts, settings and sinks, and connections of its own. Only a kill ends its commands.
     ///
-    /// A stopped run waits briefly for its tasks. [`RunStop::hold`] makes it wait longer.
+    /// A stopped run waits briefly for its tasks. [`StopSignal::guard`] makes it wait longer.
     pub fn aside(&self) -> Self {
         Self { state: self.state.uncancellable() }
     }
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// Returns the prompter of the run.
-    pub fn ask(&self) -> &Arc<dyn Ask> {
+    pub fn ask(&self) -> &Arc<dyn Prompter> {
         self.state.ask()
     }
 
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Returns the stop signal of the run. Raising it cancels every command of this client.
-    pub fn stop(&self) -> &RunStop {
+    pub fn stop(&self) -> &StopSignal {
         self.state.stop()
     }
 

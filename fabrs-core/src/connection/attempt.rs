@@ -17,12 +17,12 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::state::RunState;
-use crate::transport::{Effect, Invocation, Permission, Receive, Request, Running, Stdin};
+use crate::transport::{Effect, EffectMode, Invocation, OutputReceiver, Request, RunningCommand, StdinSource};
 
 /// A command that was handed to its transport.
 #[derive(Debug)]
 pub(super) struct Started {
-    running: Running,
+    running: RunningCommand,
     captured: SharedCapture,
     spec: Box<Spec>,
     shown: Arc<str>,
@@ -41,7 +41,7 @@ impl Future for Started {
 pub(super) struct Attempt {
     pub(super) line: Arc<str>,
     pub(super) shown: Arc<str>,
-    pub(super) stdin: Stdin,
+    pub(super) stdin: StdinSource,
     pub(super) last_signal: Signal,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn start(mut spec: Box<Spec>) -> Result<Started> {
 pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
-    let makes_changes = spec.connection.permission() == Permission::Make;
+    let makes_changes = spec.connection.effect_mode() == EffectMode::Execute;
     let runs = spec.effect == Effect::Reads || makes_changes;
     let tee = spec.tee.as_deref().filter(|_| makes_changes).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
@@ -98,7 +98,7 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
 }
 
 /// Hands one attempt at a command to its transport.
-pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) -> Result<Running> {
+pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn OutputReceiver>) -> Result<RunningCommand> {
     let (host, run) = spec.connection.host_and_run(spec.location)?;
     let Some(transport) = spec.connection.transport() else {
         return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
@@ -116,7 +116,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
         effect: spec.effect,
         is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),
-        ahead: defaults.prefetch_channel,
+        prefetch_channel: defaults.prefetch_channel,
         signals: spec.signals.clone(),
         receiver,
         stop: run.stop().clone(),

@@ -12,7 +12,7 @@ use crate::event::{Event, Stream};
 use crate::host::Host;
 use crate::output::{CommandRecord, CommandResult, ExitStatus, Output};
 use crate::shell::quote;
-use crate::transport::{End, How};
+use crate::transport::{CommandOutcome, Completion};
 
 /// The ends of messages by which csh and tcsh reject the syntax of a POSIX shell.
 const CSH_ERRORS: [&str; 7] = [
@@ -27,15 +27,20 @@ const CSH_ERRORS: [&str; 7] = [
 
 /// Makes the output of a command that has ended, or the error that it is.
 #[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
-pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
+pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: Completion) -> Result<Output> {
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(Host::local);
-    let (how, cut) = match end.how {
-        How::Cut(status, why) => (How::Exited(status), Some(Arc::new(why.at(spec.location)) as _)),
-        how => (how, None),
+    let (outcome, cut) = match end.outcome {
+        CommandOutcome::Truncated(status, why) => {
+            (CommandOutcome::Exited(status), Some(Arc::new(why.at(spec.location)) as _))
+        }
+        outcome => (outcome, None),
     };
     let heard = !captured.stdout.is_empty() || !captured.stderr.is_empty();
-    let is_left = matches!(how, How::TimedOut { gone: false } | How::Stopped { gone: false });
+    let is_left = matches!(
+        outcome,
+        CommandOutcome::TimedOut { is_confirmed: false } | CommandOutcome::Stopped { is_confirmed: false }
+    );
     let output = |ended| {
         Output::new(CommandRecord {
             host: host.clone(),
@@ -55,32 +60,34 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
-    connection.used.fetch_or(may_have_begun(&how), Ordering::Relaxed);
-    if let (How::Exited(_) | How::Stopped { .. }, Some(failure)) = (&how, spec.watchers.failure()) {
+    connection.used.fetch_or(may_have_begun(&outcome), Ordering::Relaxed);
+    if let (CommandOutcome::Exited(_) | CommandOutcome::Stopped { .. }, Some(failure)) =
+        (&outcome, spec.watchers.failure())
+    {
         let error = failure.on(&host).at(spec.location);
-        let ended = match how {
-            How::Exited(status) => CommandResult::Exited(status),
+        let ended = match outcome {
+            CommandOutcome::Exited(status) => CommandResult::Exited(status),
             _ => unknown(&error),
         };
         return Err(error.with_output(output(ended)));
     }
-    match how {
-        How::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
+    match outcome {
+        CommandOutcome::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
             let error = failed(
                 ErrorKind::Usage,
                 format!("was disowned, so its exit status is unknown ({status} belongs to its start)"),
             );
             Ok(output(unknown(&error)))
         }
-        How::Exited(status) if spec.accepts.takes(&status) => {
+        CommandOutcome::Exited(status) if spec.accepts.takes(&status) => {
             let not_run = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
             unless_refused(spec, output(CommandResult::Exited(status)), not_run)
         }
-        How::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
+        CommandOutcome::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
             tell_failure(spec, shown, &status);
             Ok(output(CommandResult::Exited(status)))
         }
-        How::Exited(status) => {
+        CommandOutcome::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
             let output = output(CommandResult::Exited(status));
             let error = match missing_venv(&output)
@@ -92,18 +99,18 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             };
             Err(error.with_output(output))
         }
-        How::Planned => Ok(output(CommandResult::NotRun(connection.plan.clone()))),
-        How::TimedOut { gone } => {
-            let error = failed(ErrorKind::Timeout, ran_too_long(spec, gone));
+        CommandOutcome::Planned => Ok(output(CommandResult::NotRun(connection.plan.clone()))),
+        CommandOutcome::TimedOut { is_confirmed } => {
+            let error = failed(ErrorKind::Timeout, ran_too_long(spec, is_confirmed));
             let output = output(unknown(&error));
             Err(error.with_output(output))
         }
-        How::Stopped { gone } => {
-            let left = if gone { "was stopped" } else { "was stopped and may still be running" };
+        CommandOutcome::Stopped { is_confirmed } => {
+            let left = if is_confirmed { "was stopped" } else { "was stopped and may still be running" };
             let error = failed(ErrorKind::Cancelled, left.to_owned());
             Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
         }
-        How::Cut(_, error) | How::Failed(error) => {
+        CommandOutcome::Truncated(_, error) | CommandOutcome::Failed(error) => {
             let error = error.at(spec.location);
             Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
         }
@@ -131,11 +138,14 @@ fn tell_failure(spec: &Spec, shown: &str, status: &ExitStatus) {
 }
 
 /// Tells whether anything of the command may have happened on its host.
-fn may_have_begun(how: &How) -> bool {
-    match how {
-        How::Planned => false,
-        How::Failed(error) => error.kind() == ErrorKind::Channel,
-        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => true,
+fn may_have_begun(outcome: &CommandOutcome) -> bool {
+    match outcome {
+        CommandOutcome::Planned => false,
+        CommandOutcome::Failed(error) => error.kind() == ErrorKind::Channel,
+        CommandOutcome::Exited(_)
+        | CommandOutcome::Truncated(..)
+        | CommandOutcome::TimedOut { .. }
+        | CommandOutcome::Stopped { .. } => true,
     }
 }
 
@@ -185,9 +195,9 @@ fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
         .then(|| "the login shell is not a POSIX shell: set `shell = \"sh -c\"` for the host in fabrs.toml".to_owned())
 }
 
-fn ran_too_long(spec: &Spec, gone: bool) -> String {
+fn ran_too_long(spec: &Spec, is_confirmed: bool) -> String {
     let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
-    let left = if gone { "was ended" } else { "may still be running" };
+    let left = if is_confirmed { "was ended" } else { "may still be running" };
     format!("ran longer than {} and {left}", seconds(limit))
 }
 

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::output::PlanEnd;
 use crate::secret::Redactor;
 use crate::state::{CommandDefaults, RunState};
-use crate::transport::{Effect, Permission, Transport};
+use crate::transport::{Effect, EffectMode, Transport};
 
 /// A host to run commands on: cheap to clone, and a value that carries how its commands run.
 ///
@@ -233,10 +233,10 @@ impl Connection {
     }
 
     /// Says whether changes are made, and not only planned.
-    pub(crate) fn permission(&self) -> Permission {
+    pub(crate) fn effect_mode(&self) -> EffectMode {
         match &self.target {
-            Target::Host { transport, .. } => transport.permission(Effect::Changes),
-            Target::Unavailable(_) => Permission::Make,
+            Target::Host { transport, .. } => transport.effect_mode(Effect::Changes),
+            Target::Unavailable(_) => EffectMode::Execute,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::output::Signal;
 use crate::state::RunState;
-use crate::transport::{Answer, Signals, Stdin};
+use crate::transport::{Answer, SignalQueue, StdinSource};
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
@@ -80,13 +80,13 @@ impl Input {
     }
 
     /// Begins to feed it, with `first` in front.
-    pub(super) fn begin(self, first: Bytes, feeder: &Feeder<'_>) -> Result<Stdin> {
+    pub(super) fn begin(self, first: Bytes, feeder: &Feeder<'_>) -> Result<StdinSource> {
         Ok(match self {
-            Self::Nothing if first.is_empty() => Stdin::Empty,
-            Self::Nothing => Stdin::Bytes(first),
-            Self::Bytes(bytes) if first.is_empty() => Stdin::Bytes(bytes),
-            Self::Bytes(bytes) => Stdin::Bytes([&first[..], &bytes[..]].concat().into()),
-            Self::Answers => Stdin::Answers(first),
+            Self::Nothing if first.is_empty() => StdinSource::Empty,
+            Self::Nothing => StdinSource::Bytes(first),
+            Self::Bytes(bytes) if first.is_empty() => StdinSource::Bytes(bytes),
+            Self::Bytes(bytes) => StdinSource::Bytes([&first[..], &bytes[..]].concat().into()),
+            Self::Answers => StdinSource::Answers(first),
             Self::File(path) => {
                 let unreadable = |source| {
                     let text = format!("could not read `{}`, which the command is to read", path.display());
@@ -106,7 +106,7 @@ impl Input {
                     Error::new(ErrorKind::Usage, text).hint("say `.spawn()?`, and `.write(..)` to what it returns")
                 );
             }
-            Self::Pieces(pieces) if first.is_empty() => Stdin::Pieces(pieces),
+            Self::Pieces(pieces) if first.is_empty() => StdinSource::Pieces(pieces),
             Self::Pieces(pieces) => feeder.feed(received(pieces).map(Ok), first),
         })
     }
@@ -115,13 +115,17 @@ impl Input {
 /// What a command is fed by, while it runs.
 pub(super) struct Feeder<'a> {
     pub(super) run: &'a RunState,
-    pub(super) signals: &'a Signals,
+    pub(super) signals: &'a SignalQueue,
     pub(super) watchers: &'a Watchers,
 }
 
 impl Feeder<'_> {
     /// Has a task of the client hand on what comes as fast as the command takes it; it ends with either of the two.
-    fn feed(&self, mut from: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static, first: Bytes) -> Stdin {
+    fn feed(
+        &self,
+        mut from: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
+        first: Bytes,
+    ) -> StdinSource {
         let (sender, pieces) = mpsc::channel(WAITING);
         let (signals, unread) = (self.signals.clone(), Unread::default());
         self.watchers.add(Box::new(unread.clone()));
@@ -145,7 +149,7 @@ impl Feeder<'_> {
                 };
             }
         });
-        Stdin::Pieces(pieces)
+        StdinSource::Pieces(pieces)
     }
 }
 
@@ -155,7 +159,7 @@ fn received<T>(mut pieces: mpsc::Receiver<T>) -> impl Stream<Item = T> + Unpin {
 }
 
 /// Ends a command whose input can't be read any more: an end of file would let it take half of it for the whole.
-async fn give_up(source: io::Error, why: &Unread, signals: &Signals, sender: &mpsc::Sender<Bytes>) {
+async fn give_up(source: io::Error, why: &Unread, signals: &SignalQueue, sender: &mpsc::Sender<Bytes>) {
     *why.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(unread(source));
     for signal in ["TERM", "KILL"] {
         // Where too many wait already, one of them ends it.

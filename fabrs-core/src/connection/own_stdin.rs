@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::RunState;
-use crate::transport::wait_for_answers;
+use crate::transport::wait_for_open_prompts;
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
@@ -66,7 +66,7 @@ fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<io::Result<Bytes>>) {
         match polled {
             Err(rustix::io::Errno::INTR) => continue,
             // It may have been read by then.
-            Ok(_) if has_something && !is_over && wait_for_answers() => continue,
+            Ok(_) if has_something && !is_over && wait_for_open_prompts() => continue,
             Ok(_) if has_something && !is_over => {}
             _ => return,
         }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::secret::Secret;
 use crate::state::RunState;
-use crate::transport::Permission;
+use crate::transport::EffectMode;
 
 /// How often a person may give an answer that makes no sense.
 const TRIES: usize = 10;
@@ -98,13 +98,13 @@ impl Confirm {
         let run = run(&self.here, self.location)?;
         let settings = run.settings();
         let is_approved = settings.confirmation != Confirmation::Prompt;
-        let ignores_default = settings.mode == Mode::DryRun || run.ask().available();
+        let ignores_default = settings.mode == Mode::DryRun || run.ask().is_available();
         if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
             run.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);
         }
-        if run.dial().effect(&format!("ask {}", of_host(&self.here, &self.question)))? == Permission::Planned {
+        if run.dial().begin_effect(&format!("ask {}", of_host(&self.here, &self.question)))? == EffectMode::Plan {
             return Ok(true);
         }
         if is_approved {
@@ -217,18 +217,18 @@ impl Prompt {
 /// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
 fn is_answered_by_default(run: &RunState) -> bool {
     let settings = run.settings();
-    settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.ask().available()
+    settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.ask().is_available()
 }
 
 /// Adds the hint of a prompt that needs a terminal, if there is none.
 fn refused(error: Error, run: &RunState, or: &str) -> Error {
-    if run.ask().available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
+    if run.ask().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
 }
 
 /// Puts the host in front of a question that is asked for it alone.
 fn about(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
-    if here.state().is_some_and(|run| run.ask().available()) {
+    if here.state().is_some_and(|run| run.ask().is_available()) {
         of_host(here, question)
     } else {
         question.trim_end().to_owned()

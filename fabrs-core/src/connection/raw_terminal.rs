@@ -16,7 +16,7 @@ use crate::config::ProcessEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{OutputQueue, PassthroughSink, PausedSink, Sink, Style};
 use crate::state::RunState;
-use crate::transport::{Pty, Size, TerminalModes, Unread};
+use crate::transport::{Pty, TerminalModes, TerminalSize, UnreadInput};
 
 /// True while a command has the terminal. All clients of the process share one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -62,7 +62,7 @@ impl RawTerminalGuard {
         let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
         let (told, size) = watch::channel(size_of(&terminal));
         let looked_at = terminal.try_clone().map_err(refused)?;
-        let modes = TerminalModes::change(terminal, Unread::Keep, Termios::make_raw).map_err(refused)?;
+        let modes = TerminalModes::change(terminal, UnreadInput::Keep, Termios::make_raw).map_err(refused)?;
         let resizes = run
             .tasks()
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
@@ -80,10 +80,10 @@ impl RawTerminalGuard {
     }
 }
 
-fn size_of(terminal: &File) -> Size {
+fn size_of(terminal: &File) -> TerminalSize {
     match tcgetwinsize(terminal) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { columns: size.ws_col, rows: size.ws_row },
-        _ => Size { columns: 80, rows: 24 },
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => TerminalSize { columns: size.ws_col, rows: size.ws_row },
+        _ => TerminalSize { columns: 80, rows: 24 },
     }
 }
 

@@ -9,7 +9,7 @@ use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
 use crate::output::TailBuffer;
 use crate::secret::{RedactedStream, Redactor};
-use crate::transport::{Answer, End, How, Receive};
+use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 /// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
 const LONGEST_LINE: usize = 64 << 10;
@@ -164,7 +164,7 @@ impl Recorder {
     }
 }
 
-impl Receive for Recorder {
+impl OutputReceiver for Recorder {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         self.watchers.heard(stream, bytes, answer);
         {
@@ -179,19 +179,21 @@ impl Receive for Recorder {
         }
     }
 
-    fn ended(&mut self, end: &End) {
+    fn ended(&mut self, end: &Completion) {
         self.watchers.ended();
         self.finish();
         let (number, host, command) = (self.number, &self.host, &*self.command);
-        if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {
+        if let CommandOutcome::TimedOut { is_confirmed: false } | CommandOutcome::Stopped { is_confirmed: false } =
+            end.outcome
+        {
             self.sink.event(&Event::UnconfirmedStop { id: number, host, command });
         }
-        let status = match &end.how {
-            How::Exited(status) | How::Cut(status, _) => Some(status),
-            How::Planned => return,
-            How::TimedOut { .. } | How::Stopped { .. } | How::Failed(_) => None,
+        let status = match &end.outcome {
+            CommandOutcome::Exited(status) | CommandOutcome::Truncated(status, _) => Some(status),
+            CommandOutcome::Planned => return,
+            CommandOutcome::TimedOut { .. } | CommandOutcome::Stopped { .. } | CommandOutcome::Failed(_) => None,
         };
-        let error = end.how.error().map(|error| error.or_on(Some(host)));
+        let error = end.outcome.error().map(|error| error.or_on(Some(host)));
         let error = error.as_ref();
         self.sink.event(&Event::CommandEnded { id: number, host, command, status, error, elapsed: end.elapsed });
     }

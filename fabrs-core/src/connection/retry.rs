@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
 use crate::output::{CommandResult, Output};
-use crate::transport::{Effect, End, How, Level, Permission};
+use crate::transport::{CommandOutcome, Completion, Effect, EffectMode, StopLevel};
 
 /// How long is waited between two looks at something that is to become so.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: RetryPolicy) -> Result<Output
             Err(error) if may_help(&error, spec.effect) => error,
             done => return done,
         };
-        if spec.connection.permission() == Permission::Planned {
+        if spec.connection.effect_mode() == EffectMode::Plan {
             // What it waits for may be what was planned before, and will not come.
             return planned(&spec);
         }
@@ -99,7 +99,7 @@ fn planned(spec: &Spec) -> Result<Output> {
     let shown: Arc<str> = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
     let what = format!("{shown} (again, until it succeeds)");
     spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), operation: &what, is_command: true });
-    finish(spec, &shown, Captured::default(), End { how: How::Planned, elapsed: Duration::ZERO })
+    finish(spec, &shown, Captured::default(), Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO })
 }
 
 /// An attempt after one that failed: the fields of [`Event::Retry`].
@@ -166,7 +166,7 @@ async fn wait(spec: &Spec, pause: Duration) -> Result<()> {
     let Some(run) = &spec.connection.state else { return Ok(()) };
     tokio::select! {
         () = sleep(pause) => Ok(()),
-        _ = run.stop().above(Level::Run) => {
+        _ = run.stop().wait_above(StopLevel::None) => {
             let text = format!("`{}` was stopped before it was tried again", spec.line);
             Err(Error::new(ErrorKind::Cancelled, text).or_on(spec.connection.host()).at(spec.location))
         }

@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use super::watch::Watch;
 use crate::event::Stream;
-use crate::transport::{Answer, OPENING, Stdin};
+use crate::transport::{Answer, STDIN_PREAMBLE, StdinSource};
 
 /// What a shell says.
 const HERE: &str = "fabrs-here\n";
@@ -60,12 +60,12 @@ impl Watch for ShellProbe {
 }
 
 /// Returns a script with its input, such that the shell prints the greeting before all else.
-pub(crate) fn greeted(script: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
+pub(crate) fn greeted(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
     let greet = format!("printf '{}'; {script}", HERE.escape_default());
     match stdin {
-        Stdin::Answers(first) => {
-            let first: Bytes = [OPENING.as_bytes(), &first[..]].concat().into();
-            (format!("read -r fabrs; {greet}").into(), Stdin::Answers(first))
+        StdinSource::Answers(first) => {
+            let first: Bytes = [STDIN_PREAMBLE.as_bytes(), &first[..]].concat().into();
+            (format!("read -r fabrs; {greet}").into(), StdinSource::Answers(first))
         }
         // The others end, and the end of file ends who waits for more.
         ending => (greet.into(), ending),
@@ -88,7 +88,7 @@ mod tests {
         assert!(hear(&["Welcome!\nfabrs-", "here", "\nmore"]));
         assert!(!hear(&["This account is not available.\n"]));
         // What only repeats the line it was sent is no shell.
-        assert!(!hear(&[&greeted("ls", Stdin::Empty).0]));
+        assert!(!hear(&[&greeted("ls", StdinSource::Empty).0]));
     }
 
     #[test]

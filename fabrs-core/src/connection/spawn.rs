@@ -5,7 +5,7 @@ use super::hide::Hide;
 use super::line_stream::{Cut, LineStream, SharedQueue};
 use super::spawned::Spawned;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Signals;
+use crate::transport::SignalQueue;
 
 impl Command {
     /// Starts the command now, with its output hidden, and returns its handle, to be awaited when it is needed.
@@ -15,7 +15,7 @@ impl Command {
     /// [`ErrorKind::Usage`] where the line can't be sent, and of one that is left to itself ([`disown`](Self::disown)).
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.changed(|spec| spec.hide = Hide::Both);
-        let (mut writer, mut signals) = (None, Signals::default());
+        let (mut writer, mut signals) = (None, SignalQueue::default());
         if let State::Built(spec) = &mut command.state {
             if spec.detached {
                 let text = "a command that is left to itself has no handle";

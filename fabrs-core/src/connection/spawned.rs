@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::command::Command;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
-use crate::transport::Signals;
+use crate::transport::SignalQueue;
 
 /// The handle of a command that was started by [`Command::spawn`]: a future of its [`Output`].
 ///
@@ -21,11 +21,11 @@ use crate::transport::Signals;
 pub struct Spawned {
     command: Command,
     writer: Option<mpsc::Sender<Bytes>>,
-    signals: Signals,
+    signals: SignalQueue,
 }
 
 impl Spawned {
-    pub(super) fn new(command: Command, writer: Option<mpsc::Sender<Bytes>>, signals: Signals) -> Self {
+    pub(super) fn new(command: Command, writer: Option<mpsc::Sender<Bytes>>, signals: SignalQueue) -> Self {
         Self { command, writer, signals }
     }
 

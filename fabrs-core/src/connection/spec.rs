@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::output::{ExitStatus, TailBuffer};
 use crate::secret::Secret;
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Permission, Program, Pty, Signals, Stdin};
+use crate::transport::{Effect, EffectMode, Program, Pty, SignalQueue, StdinSource};
 
 /// The settings of a command before its start.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) struct Spec {
     pub(super) carries_secret: bool,
     pub(super) watchers: Watchers,
     /// Signals from the handle of the command.
-    pub(super) signals: Signals,
+    pub(super) signals: SignalQueue,
     /// The retry policy.
     pub(super) retry: Option<RetryPolicy>,
     pub(super) bound: usize,
@@ -147,7 +147,7 @@ impl Spec {
 
     /// Returns true for an interactive command that has yet to take the terminal.
     pub(super) fn needs_terminal(&self) -> bool {
-        self.interactive && self.seat.is_none() && self.connection.permission() == Permission::Make
+        self.interactive && self.seat.is_none() && self.connection.effect_mode() == EffectMode::Execute
     }
 
     /// Takes the terminal for an interactive command.
@@ -164,7 +164,7 @@ impl Spec {
     }
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
-    pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
+    pub(super) fn take_stdin(&mut self) -> Result<StdinSource> {
         let (_, run) = self.connection.host_and_run(self.location)?;
         let frame = &self.connection.frame;
         for secret in frame.secrets().chain(&self.secrets) {
@@ -175,9 +175,9 @@ impl Spec {
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
-        if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
+        if self.effect == Effect::Changes && self.connection.effect_mode() == EffectMode::Plan {
             std::mem::take(&mut self.input).discard(run);
-            return Ok(Stdin::Empty);
+            return Ok(StdinSource::Empty);
         }
         let feeder = Feeder { run, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
@@ -271,7 +271,7 @@ impl Spec {
             secrets: Vec::new(),
             carries_secret: false,
             watchers: Watchers::default(),
-            signals: Signals::default(),
+            signals: SignalQueue::default(),
             retry: None,
             bound: TailBuffer::DEFAULT_BOUND,
             tee: None,

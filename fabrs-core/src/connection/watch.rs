@@ -177,7 +177,7 @@ mod tests {
         for piece in pieces {
             responder.heard(Stream::Stdout, piece.as_bytes(), &mut answer);
         }
-        answer.told()
+        answer.parts()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::gauge::Gauge;
-use crate::transport::How;
+use crate::transport::CommandOutcome;
 
 /// Output that waits for its reader, and the end of the channel.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(super) struct Incoming {
 struct State {
     pieces: VecDeque<Bytes>,
     size: usize,
-    how: Option<How>,
+    outcome: Option<CommandOutcome>,
     reader: Option<Waker>,
     /// The file that receives the output, in place of the pieces.
     file: Option<Diverted>,
@@ -114,17 +114,17 @@ impl Incoming {
     }
 
     /// Records the end of the channel, with its result for a reader that needs it.
-    pub(super) fn end(&self, how: Option<How>) {
+    pub(super) fn end(&self, outcome: Option<CommandOutcome>) {
         let mut state = self.state();
-        state.how = how;
+        state.outcome = outcome;
         self.over.cancel();
         state.reader.take().into_iter().for_each(Waker::wake);
     }
 
     /// Waits for the end of the channel, and returns its result.
-    pub(super) async fn ended(&self) -> Option<How> {
+    pub(super) async fn ended(&self) -> Option<CommandOutcome> {
         self.over.cancelled().await;
-        self.state().how.clone()
+        self.state().outcome.clone()
     }
 }
 

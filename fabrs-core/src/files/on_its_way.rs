@@ -1,7 +1,7 @@
 //! The names of what is on its way on a host, until it is in its place.
 
 use crate::error::Result;
-use crate::transport::word_by_chance;
+use crate::transport::random_token;
 
 /// Begins each.
 const PREFIX: &str = ".fabrs.";
@@ -10,7 +10,7 @@ const WORD: usize = 16;
 
 /// Makes a name.
 pub(super) fn name() -> Result<String> {
-    Ok(format!("{PREFIX}{}", word_by_chance()?))
+    Ok(format!("{PREFIX}{}", random_token()?))
 }
 
 /// Tells whether a name is one.

@@ -10,7 +10,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
-use crate::transport::Permission;
+use crate::transport::EffectMode;
 
 /// The hosts of a dry run that could not be reached, with the reason: each is tried once.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ struct Unreached(Mutex<HashMap<Host, Error>>);
 
 /// Tells whether the changes of a place are planned, and not made.
 pub(super) fn is_planned(place: &Place) -> bool {
-    place.connection.permission() == Permission::Planned
+    place.connection.effect_mode() == EffectMode::Plan
 }
 
 /// The side that a transfer changes.

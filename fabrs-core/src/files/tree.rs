@@ -14,14 +14,14 @@ use super::script::{Done, Undone};
 use super::transfer_report::Written;
 use crate::connection::Connection;
 use crate::state::RunState;
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 /// Connects while the local files are read; the transfer itself reports a failure.
 pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
     let (connection, stop) = (connection.clone(), run.stop().clone());
     run.tasks().spawn(async move {
         tokio::select! {
-            _ = stop.above(Level::Run) => {}
+            _ = stop.wait_above(StopLevel::None) => {}
             _ = connection.connect() => {}
         }
     });

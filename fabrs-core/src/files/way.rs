@@ -11,7 +11,7 @@ use super::sftp::Session;
 use crate::connection::seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::transport::{Effect, Level};
+use crate::transport::{Effect, StopLevel};
 
 /// The hosts of a run that give no shell: the second file does not try again.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Way<'_> {
         let limit = run.defaults().timeout;
         tokio::select! {
             biased;
-            _ = run.stop().above(Level::Run) => {
+            _ = run.stop().wait_above(StopLevel::None) => {
                 Err(self.place.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.what))))
             }
             limit = expired(limit) => {

@@ -13,7 +13,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
 use crate::transport::ssh::max_hosts_at_once;
-use crate::transport::{Level, RunStop, SecretWithheld};
+use crate::transport::{SecretWithheld, StopLevel, StopSignal};
 
 /// How long a body that was told to stop has to return; its commands have ended by then.
 const RETURN_WAIT: Duration = Duration::from_millis(1800);
@@ -80,7 +80,7 @@ const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 pub(crate) async fn spread<T, Fut>(
     hosts: Vec<(Host, Result<Connection, Error>)>,
     strategy: Strategy,
-    stop: RunStop,
+    stop: StopSignal,
     body: impl Fn(Connection) -> Fut,
 ) -> Outcomes<T>
 where
@@ -96,7 +96,7 @@ where
     let mut deadline = None;
     loop {
         // Asked anew: a command that was stopped may tell of its end before the stop itself is noticed below.
-        let go_on = stop.level() == Level::Run && !(failed && strategy.on_failure == OnFailure::Stop);
+        let go_on = stop.level() == StopLevel::None && !(failed && strategy.on_failure == OnFailure::Stop);
         while go_on && running.len() < at_once {
             let Some((index, (host, connection))) = waiting.next() else { break };
             mark(&mut started, index);
@@ -119,7 +119,7 @@ where
                     *place = Some(outcome);
                 }
             }
-            _ = stop.above(Level::Run), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),
+            _ = stop.wait_above(StopLevel::None), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),
             () = given_up(deadline, &stop) => break,
         }
     }
@@ -135,16 +135,16 @@ fn mark(started: &mut [bool], index: usize) {
 }
 
 /// Waits until who is still on the way is waited for no more; for ever without a deadline.
-async fn given_up(deadline: Option<Instant>, stop: &RunStop) {
+async fn given_up(deadline: Option<Instant>, stop: &StopSignal) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-    if stop.is_held() {
-        stop.let_go().await;
+    if stop.is_guarded() {
+        stop.guards_released().await;
         tokio::select! {
             () = sleep(OUTCOME_WAIT) => {}
-            _ = stop.above(Level::Stop) => {}
+            _ = stop.wait_above(StopLevel::Stop) => {}
         }
     }
 }

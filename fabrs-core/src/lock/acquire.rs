@@ -16,7 +16,7 @@ use super::script::{Answer, hold};
 use crate::client::Client;
 use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Fence, Heartbeat, Level, Permission, boot_time};
+use crate::transport::{EffectMode, Fence, Heartbeat, StopLevel, boot_time};
 
 /// How long the process that holds a lock may run: `--command-timeout` is for the commands of the work.
 const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
@@ -33,7 +33,7 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
         locking.dir_on(host)?;
     }
     let what = format!("lock `{}` on {}", locking.name(), label(locking.hosts()));
-    if client.state().dial().effect(&what)? == Permission::Planned {
+    if client.state().dial().begin_effect(&what)? == EffectMode::Plan {
         return Ok(Lock::planned());
     }
     let started = Instant::now();
@@ -69,7 +69,7 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
         }
         tokio::select! {
             () = sleep(RETRY_DELAY) => {}
-            _ = client.stop().above(Level::Run) => {
+            _ = client.stop().wait_above(StopLevel::None) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped while it waited for the lock"));
             }
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Operator;
 use crate::error::Result;
-use crate::transport::word_by_chance;
+use crate::transport::random_token;
 
 /// The holder of a lock: the content of its file on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl LockHolder {
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the system gives no random bytes.
     pub(super) fn new(purpose: &str) -> Result<Self> {
         let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Ok(Self { by: Operator::current(), since, purpose: purpose.to_owned(), token: word_by_chance()? })
+        Ok(Self { by: Operator::current(), since, purpose: purpose.to_owned(), token: random_token()? })
     }
 }
 

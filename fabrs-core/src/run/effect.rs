@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result, TaskError};
-use crate::transport::Permission;
+use crate::transport::EffectMode;
 
 /// What an effect left; nothing, where it was only planned.
 #[derive(Debug, Clone)]
@@ -72,9 +72,9 @@ where
         if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
-        let value = match client.state().dial().effect(&name).map_err(|error| error.at(location))? {
-            Permission::Make => Some(future.await.map_err(|error| error.into().into_error())?),
-            Permission::Planned => None,
+        let value = match client.state().dial().begin_effect(&name).map_err(|error| error.at(location))? {
+            EffectMode::Execute => Some(future.await.map_err(|error| error.into().into_error())?),
+            EffectMode::Plan => None,
         };
         Ok(Effected { name, location, value })
     }

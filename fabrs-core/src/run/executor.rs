@@ -14,7 +14,7 @@ use crate::group::{Outcome, Outcomes, spread};
 use crate::host::Host;
 use crate::lock::Lock;
 use crate::plan::{Hosts, Plan, Stage};
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 /// Hosts with the connections to them, or why there is none.
 type Connections = Vec<(Host, Result<Connection>)>;
@@ -63,7 +63,7 @@ impl Executor {
             if stage.call.task().sudo {
                 dropped.extend(refused.drain());
             }
-            ended |= self.client.stop().level() > Level::Run;
+            ended |= self.client.stop().level() > StopLevel::None;
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();
             let task = Arc::new(HostTask::new(stage, &self.client));

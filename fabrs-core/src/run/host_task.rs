@@ -15,7 +15,7 @@ use crate::group::{Outcome, Strategy, gone_again};
 use crate::host::Host;
 use crate::plan::{Hosts, Stage};
 use crate::task::{Call, catch_future};
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 /// A call of a task, with all that its runs on single hosts need.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl HostTask {
         self.bodies.close();
         tokio::select! {
             () = self.bodies.wait() => {}
-            _ = self.client.stop().above(Level::Stop) => {}
+            _ = self.client.stop().wait_above(StopLevel::Stop) => {}
         }
     }
 

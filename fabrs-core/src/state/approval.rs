@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 
-use crate::transport::Approved;
+use crate::transport::RunApproval;
 
 /// The length of a fingerprint before its hex encoding.
 const FINGERPRINT_BYTES: usize = 8;
@@ -14,7 +14,7 @@ const FINGERPRINT_BYTES: usize = 8;
 /// The approval of a run, with the inputs of its fingerprint.
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
-    approved: Approved,
+    approved: RunApproval,
     /// Whether changes wait for the approval.
     is_required: bool,
     /// Facts known before the run: its program, tasks, arguments and hosts.
@@ -66,7 +66,7 @@ impl Approval {
     }
 
     /// Returns the flag that transports check before a change.
-    pub(crate) fn flag(&self) -> Approved {
+    pub(crate) fn flag(&self) -> RunApproval {
         self.approved.clone()
     }
 

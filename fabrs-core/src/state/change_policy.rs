@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::Sink;
-use crate::transport::{Approved, Dial, DryRun, Guarded};
+use crate::transport::{Dialer, DryRun, GuardedDialer, RunApproval};
 
 /// The treatment of changes in a run. Clients made by tasks of the run inherit the policy.
 #[derive(Debug, Clone)]
@@ -13,16 +13,16 @@ pub(crate) enum ChangePolicy {
     /// Changes are planned: a dry run.
     Plan,
     /// Changes are refused until the run is approved.
-    AwaitApproval(Approved),
+    AwaitApproval(RunApproval),
 }
 
 impl ChangePolicy {
     /// Wraps a dial, so that its transports keep to the policy.
-    pub(crate) fn wrap(&self, dial: Arc<dyn Dial>, sink: &Arc<dyn Sink>) -> Arc<dyn Dial> {
+    pub(crate) fn wrap(&self, dial: Arc<dyn Dialer>, sink: &Arc<dyn Sink>) -> Arc<dyn Dialer> {
         match self {
             Self::Apply => dial,
             Self::Plan => Arc::new(DryRun::new(dial, Arc::clone(sink))),
-            Self::AwaitApproval(approved) => Arc::new(Guarded::new(dial, approved.clone())),
+            Self::AwaitApproval(approved) => Arc::new(GuardedDialer::new(dial, approved.clone())),
         }
     }
 }

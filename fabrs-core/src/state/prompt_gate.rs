@@ -8,20 +8,20 @@ use super::run_state::add_secret;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{PausedSink, Sink};
 use crate::secret::{Redactor, Secret};
-use crate::transport::{Ask, Level, RunStop};
+use crate::transport::{Prompter, StopLevel, StopSignal};
 
 /// Wraps the prompter of a run: orders prompts and output, cancels a prompt when the run stops, and adds typed secrets to
 /// the redacted values.
 #[derive(Debug)]
 pub(crate) struct PromptGate {
-    ask: Arc<dyn Ask>,
+    ask: Arc<dyn Prompter>,
     redactor: Redactor,
     sink: Arc<dyn Sink>,
-    stop: RunStop,
+    stop: StopSignal,
 }
 
 impl PromptGate {
-    pub(crate) fn new(ask: Arc<dyn Ask>, redactor: Redactor, sink: Arc<dyn Sink>, stop: RunStop) -> Self {
+    pub(crate) fn new(ask: Arc<dyn Prompter>, redactor: Redactor, sink: Arc<dyn Sink>, stop: StopSignal) -> Self {
         Self { ask, redactor, sink, stop }
     }
 
@@ -34,7 +34,7 @@ impl PromptGate {
         };
         tokio::select! {
             biased;
-            _ = self.stop.above(Level::Run) => {
+            _ = self.stop.wait_above(StopLevel::None) => {
                 Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
             }
             answer = answer => answer,
@@ -42,7 +42,7 @@ impl PromptGate {
     }
 }
 
-impl Ask for PromptGate {
+impl Prompter for PromptGate {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
         self.answer(question, self.ask.line(question)).boxed()
     }
@@ -53,7 +53,7 @@ impl Ask for PromptGate {
         self.answer(question, answer).boxed()
     }
 
-    fn available(&self) -> bool {
-        self.ask.available()
+    fn is_available(&self) -> bool {
+        self.ask.is_available()
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::secret::{Added, MIN_SECRET_LEN, Redactor, Secret};
-use crate::transport::{Ask, Dial, Fences, RunStop, Transport};
+use crate::transport::{Dialer, Fences, Prompter, StopSignal, Transport};
 
 /// The state shared by all connections of one run: the connection pool (one transport a host), the settings, the event
 /// sink and the stop signal. Cheap to clone.
@@ -39,9 +39,9 @@ pub(super) struct Inner {
 /// The configurable parts of a [`RunState`].
 #[derive(Clone)]
 pub(crate) struct RunParts {
-    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) dial: Arc<dyn Dialer>,
     pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) ask: Arc<dyn Ask>,
+    pub(crate) ask: Arc<dyn Prompter>,
     pub(crate) sudo_password: Option<Secret>,
     /// Whether programs of this machine may run that only a file names.
     pub(crate) allow_local_programs: bool,
@@ -49,7 +49,7 @@ pub(crate) struct RunParts {
     pub(crate) inventory: Inventory,
     pub(crate) settings: Settings,
     pub(crate) defaults: CommandDefaults,
-    pub(crate) stop: RunStop,
+    pub(crate) stop: StopSignal,
     /// The number of commands started so far.
     pub(crate) commands: Arc<AtomicU64>,
     pub(crate) approval: Arc<Approval>,
@@ -133,7 +133,7 @@ impl RunState {
         let Uncancellable::Sibling(sibling) = &self.inner.uncancellable else { return self.clone() };
         let make = || Self {
             inner: Arc::new(Inner {
-                parts: RunParts { stop: self.stop().until_killed(), ..self.inner.parts.clone() },
+                parts: RunParts { stop: self.stop().kill_only(), ..self.inner.parts.clone() },
                 tasks: self.inner.tasks.clone(),
                 pool: Mutex::default(),
                 extensions: Arc::clone(&self.inner.extensions),
@@ -176,7 +176,7 @@ impl RunState {
         &self.inner.parts.sink
     }
 
-    pub(crate) fn ask(&self) -> &Arc<dyn Ask> {
+    pub(crate) fn ask(&self) -> &Arc<dyn Prompter> {
         &self.inner.parts.ask
     }
 
@@ -192,7 +192,7 @@ impl RunState {
         self.inner.parts.allow_local_programs
     }
 
-    pub(crate) fn stop(&self) -> &RunStop {
+    pub(crate) fn stop(&self) -> &StopSignal {
         &self.inner.parts.stop
     }
 
@@ -216,7 +216,7 @@ impl RunState {
         &self.inner.parts.fences
     }
 
-    pub(crate) fn dial(&self) -> &Arc<dyn Dial> {
+    pub(crate) fn dial(&self) -> &Arc<dyn Dialer> {
         &self.inner.parts.dial
     }
 

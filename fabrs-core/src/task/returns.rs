@@ -50,7 +50,7 @@ pub fn blocking<R: TaskReturn + Send + 'static>(
 ) -> BoxFuture<'static, Result<R::Value, TaskError>> {
     let here = current();
     async move {
-        let _hold = here.client().map(|client| client.stop().hold());
+        let _hold = here.client().map(|client| client.stop().guard());
         let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for the task").caused_by(source);
         on_own_thread("fabrs-task", move || catch(|| here.enter_sync(body))).await.map_err(failed)??.into_result()
     }

@@ -1,19 +1,19 @@
-//! Approval of a run: until then, changes are refused and reads run.
+//! Approval of a run: changes are rejected before the approval, reads are executed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::guarded::{Guard, refuse};
+use crate::transport::guarded::{ChangeGuard, reject};
 use crate::transport::request::Request;
-use crate::transport::running::Running;
+use crate::transport::running::RunningCommand;
 use crate::transport::traits::Transport;
 
-/// Whether a run is approved; cheap to clone.
+/// The approval of a run. Clones share their state.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Approved(Arc<AtomicBool>);
+pub(crate) struct RunApproval(Arc<AtomicBool>);
 
-impl Approved {
+impl RunApproval {
     pub(crate) fn is_given(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -23,21 +23,21 @@ impl Approved {
     }
 }
 
-impl Guard for Approved {
-    fn start(&self, inner: &dyn Transport, request: Request) -> Running {
+impl ChangeGuard for RunApproval {
+    fn start(&self, inner: &dyn Transport, request: Request) -> RunningCommand {
         if self.is_given() {
             return inner.start(request);
         }
         let error = refused(&request.invocation.shown).on(&request.host);
-        refuse(request, error)
+        reject(request, error)
     }
 
-    fn effect(&self, name: &str) -> Result<()> {
+    fn begin_effect(&self, name: &str) -> Result<()> {
         if self.is_given() { Ok(()) } else { Err(refused(name)) }
     }
 }
 
 fn refused(what: &str) -> Error {
-    let error = Error::new(ErrorKind::Prompt, format!("nobody has approved the run yet, so `{what}` is not done"));
-    error.hint("a task of this run shows what is pending first: put that one first, or run the others by themselves")
+    let error = Error::new(ErrorKind::Prompt, format!("the run is not approved yet, so `{what}` was not executed"));
+    error.hint("put the task with the approval first, or run the other tasks separately")
 }

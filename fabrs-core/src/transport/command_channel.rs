@@ -1,4 +1,4 @@
-//! The channel of one command: what arrives on it, and the errors of a command that was not started.
+//! The [`CommandChannel`] trait: messages of a running command, its stdin and its signals.
 
 use bytes::Bytes;
 
@@ -6,69 +6,69 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::transport::request::Answer;
-use crate::transport::stdin_queue::Unread;
+use crate::transport::stdin_queue::QueueFull;
 
-/// What arrives from a command.
+/// A message from a running command.
 #[derive(Debug)]
-pub(crate) enum Message {
-    /// A piece of output.
+pub(crate) enum ChannelMessage {
+    /// A chunk of output.
     Data(Stream, Bytes),
-    /// All output has come.
-    Whole,
-    /// How it ended. Output may still follow (RFC 4254 §6.10 orders nothing).
+    /// All output has arrived.
+    Eof,
+    /// The exit status. Output may still follow, because RFC 4254 §6.10 defines no order.
     Exit(ExitStatus),
-    /// The server would not start it.
-    Refused,
-    /// Nothing will follow: the channel was closed by the other side.
+    /// The server rejected the request to start the program.
+    Rejected,
+    /// The last message: the other side has closed the channel.
     Closed,
-    /// Nothing will follow: the connection is gone.
+    /// The last message: the connection is lost.
     Lost(Error),
 }
 
-/// One command's channel, opened and started.
-pub(crate) trait Wire: Send {
-    /// Returns what arrives next, and meanwhile feeds the command its input. Cancel safe.
-    fn next(&mut self) -> impl Future<Output = Message> + Send;
-    /// Adds to the command's input, which [`next`](Self::next) feeds.
+/// The channel of one started command.
+pub(crate) trait CommandChannel: Send {
+    /// Returns the next message. Writes stdin while waiting. Cancel safe.
+    fn next(&mut self) -> impl Future<Output = ChannelMessage> + Send;
+    /// Adds an answer to the stdin, written by [`next`](Self::next).
     ///
     /// # Errors
     ///
-    /// If the command can't be given the answer, and has to end.
+    /// An error if the answer cannot be delivered. The command must end then.
     fn answer(&mut self, answer: Answer) -> Result<(), Error>;
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
-    /// Tells whether a signal reaches every process of the command.
-    fn reaches_all(&self) -> bool {
+    /// Returns whether signals reach every process of the command.
+    fn can_signal_all(&self) -> bool {
         true
     }
-    /// Closes the channel; nothing is awaited.
+    /// Closes the channel without waiting for the other side.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Makes the error of a command that does not read its answers.
-pub(crate) fn unread(source: Unread) -> Error {
-    Error::new(ErrorKind::Channel, "a command that is answered by a watcher was ended").caused_by(source)
+/// Returns the error of a command that does not read its answers.
+pub(crate) fn queue_full_error(source: QueueFull) -> Error {
+    Error::new(ErrorKind::Channel, "stopped a command that does not read its answers").caused_by(source)
 }
 
-/// A secret was not sent: the host was reached, and its key is another one.
+/// A cause: a secret was not sent, because the host key has changed.
 #[derive(Debug, thiserror::Error)]
 #[error("the host key differs from the one in known_hosts")]
 pub(crate) struct SecretWithheld;
 
 impl SecretWithheld {
-    /// Returns whether a secret was not sent.
+    /// Returns whether this is the cause of an error.
     pub(crate) fn caused(error: &Error) -> bool {
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }
 }
 
-/// The server does not start such a program for this login.
+/// A cause: the server rejects programs of this kind for this user.
 #[derive(Debug, thiserror::Error)]
-#[error("it starts no such program for this login")]
-pub(crate) struct Refused;
+#[error("the server rejected this kind of program for this user")]
+pub(crate) struct ProgramRejected;
 
-impl Refused {
-    /// Tells whether this is what an error is about.
+impl ProgramRejected {
+    /// Returns whether this is the cause of an error.
     pub(crate) fn caused(error: &Error) -> bool {
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }

@@ -1,8 +1,7 @@
-//! Carrying one command from its start to its end, whatever it runs on.
+//! The event loop of one command: output, stdin, time limit and stop signals.
 //!
-//! One loop that always empties the channel, keeps the time and, when the command is to end, climbs the ladder: TERM to
-//! its process group, KILL after a second, and after most of another the channel is closed and the command named as
-//! possibly left behind.
+//! The loop always reads the channel, even while the command is being stopped. The steps from TERM
+//! to KILL are in [`escalation`](crate::transport::termination::escalation).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,148 +12,152 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::output::{ExitStatus, Signal};
-use crate::transport::command_channel::{Message, Refused, Wire};
-use crate::transport::request::{Answer, Invocation, Receive, Request};
-use crate::transport::running::{Carrier, End, How};
-use crate::transport::signals::Signals;
-use crate::transport::termination::escalation::{Ladder, Why, climb, kill, terminate};
-use crate::transport::termination::stop_signal::{Level, RunStop};
+use crate::transport::command_channel::{ChannelMessage, CommandChannel, ProgramRejected};
+use crate::transport::request::{Answer, Invocation, OutputReceiver, Request};
+use crate::transport::running::{CommandOutcome, Completion, CompletionSender};
+use crate::transport::signals::SignalQueue;
+use crate::transport::termination::escalation::{Escalation, StopReason, escalate, kill, terminate};
+use crate::transport::termination::stop_signal::{StopLevel, StopSignal};
 
-/// What is still needed of a request when its command runs.
+/// The parts of a request that are needed while the command runs.
 struct Command {
     host: Host,
     shown: Arc<str>,
     timeout: Option<Duration>,
     last_signal: Signal,
-    signals: Signals,
-    receiver: Box<dyn Receive>,
-    /// Tells when the whole run is to end.
-    run: RunStop,
-    /// Tells when this command is.
-    stop: RunStop,
+    signals: SignalQueue,
+    receiver: Box<dyn OutputReceiver>,
+    /// The stop signal of the whole run.
+    run: StopSignal,
+    /// The stop signal of this command.
+    stop: StopSignal,
 }
 
-/// Starts a command by `start` and carries it to its end; `start` is given up when the command is to end before it is
-/// done.
-pub(crate) async fn carry<W, F>(request: Request, carrier: Carrier, start: impl FnOnce(Invocation) -> F)
+/// Starts a command by `start` and drives it to its end. A stop signal cancels `start`.
+pub(crate) async fn drive<C, F>(request: Request, sender: CompletionSender, start: impl FnOnce(Invocation) -> F)
 where
-    W: Wire,
-    F: Future<Output = Result<W, Error>> + Send,
+    C: CommandChannel,
+    F: Future<Output = Result<C, Error>> + Send,
 {
-    let Carrier { end: sender, stop } = carrier;
+    let CompletionSender { completion: sender, stop } = sender;
     let Request { host, invocation, timeout, signals, receiver, stop: run, .. } = request;
     let (shown, last_signal) = (Arc::clone(&invocation.shown), invocation.last_signal.clone());
     let mut command = Command { host, shown, timeout, last_signal, signals, receiver, run, stop };
     let start = start(invocation);
     let opened = tokio::select! {
         biased;
-        _ = command.run.above(Level::Run) => None,
-        _ = command.stop.above(Level::Run) => None,
+        _ = command.run.wait_above(StopLevel::None) => None,
+        _ = command.stop.wait_above(StopLevel::None) => None,
         opened = start => Some(opened),
     };
-    let began = Instant::now();
-    let how = match opened {
-        None => How::Stopped { gone: true },
-        Some(Err(error)) => How::Failed(error),
-        Some(Ok(wire)) => drive(wire, &mut command).await,
+    let started = Instant::now();
+    let outcome = match opened {
+        None => CommandOutcome::Stopped { is_confirmed: true },
+        Some(Err(error)) => CommandOutcome::Failed(error),
+        Some(Ok(channel)) => drive_channel(channel, &mut command).await,
     };
-    let end = End { how, elapsed: began.elapsed() };
+    let end = Completion { outcome, elapsed: started.elapsed() };
     command.receiver.ended(&end);
-    // Nobody listens where the command was dropped; the receiver above has been told all the same.
+    // A dropped caller does not receive the completion. The output receiver above always does.
     drop(sender.send(end));
 }
 
-/// Waits for all commands of a transport, which can carry others afterwards.
-pub(crate) async fn drain(commands: &TaskTracker) {
+/// Waits for all commands of a transport, then allows new ones.
+pub(crate) async fn wait_and_reopen(commands: &TaskTracker) {
     commands.close();
     commands.wait().await;
     commands.reopen();
 }
 
-async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
-    let mut ladder = Ladder::Running;
+async fn drive_channel<C: CommandChannel>(mut channel: C, command: &mut Command) -> CommandOutcome {
+    let mut escalation = Escalation::Running;
     let mut status = None;
-    let mut whole = false;
+    let mut has_eof = false;
     let expires = command.timeout.map(|timeout| Deadline::now() + timeout);
     loop {
-        let next_step = match ladder {
-            Ladder::Running => expires,
-            Ladder::Terminated { kill_at, .. } => Some(kill_at),
-            Ladder::Killed { give_up_at, .. } => Some(give_up_at),
+        let next_deadline = match escalation {
+            Escalation::Running => expires,
+            Escalation::Terminated { kill_at, .. } => Some(kill_at),
+            Escalation::Killed { give_up_at, .. } => Some(give_up_at),
         };
         tokio::select! {
-            message = wire.next() => match message {
-                Message::Data(stream, bytes) => {
+            message = channel.next() => match message {
+                ChannelMessage::Data(stream, bytes) => {
                     let mut answer = Answer::default();
                     command.receiver.receive(stream, &bytes, &mut answer);
-                    if answer.stops && ladder.why().is_none() {
-                        ladder = terminate(&mut wire, Why::Stopped).await;
+                    if answer.is_stop && escalation.reason().is_none() {
+                        escalation = terminate(&mut channel, StopReason::Stopped).await;
                     }
                     if !answer.is_empty()
-                        && let Err(error) = wire.answer(answer)
+                        && let Err(error) = channel.answer(answer)
                     {
-                        wire.signal(Signal::new("TERM")).await;
-                        wire.close().await;
-                        return How::Failed(error.or_on(Some(&command.host)));
+                        channel.signal(Signal::new("TERM")).await;
+                        channel.close().await;
+                        return CommandOutcome::Failed(error.or_on(Some(&command.host)));
                     }
                 }
-                Message::Whole => whole = true,
-                Message::Exit(exit) => status = Some(exit),
-                Message::Refused => {
-                    wire.close().await;
-                    return How::Failed(refused(command));
+                ChannelMessage::Eof => has_eof = true,
+                ChannelMessage::Exit(exit) => status = Some(exit),
+                ChannelMessage::Rejected => {
+                    channel.close().await;
+                    return CommandOutcome::Failed(refused(command));
                 }
-                Message::Closed => return closed(command, ladder, status, wire.reaches_all()),
-                Message::Lost(error) => return lost(ladder, status, whole, error),
+                ChannelMessage::Closed => return closed(command, escalation, status, channel.can_signal_all()),
+                ChannelMessage::Lost(error) => return lost(escalation, status, has_eof, error),
             },
-            () = sleep_or_never(next_step) => match ladder {
-                Ladder::Running => ladder = terminate(&mut wire, Why::TimedOut).await,
-                Ladder::Terminated { why, .. } => ladder = kill(&mut wire, &command.last_signal, why).await,
-                Ladder::Killed { why, .. } => {
-                    wire.close().await;
-                    return why.how(false);
+            () = sleep_until_or_forever(next_deadline) => match escalation {
+                Escalation::Running => escalation = terminate(&mut channel, StopReason::TimedOut).await,
+                Escalation::Terminated { reason, .. } => escalation = kill(&mut channel, &command.last_signal, reason).await,
+                Escalation::Killed { reason, .. } => {
+                    channel.close().await;
+                    return reason.outcome(false);
                 }
             },
-            signal = command.signals.next() => wire.signal(signal).await,
-            level = command.stop.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
-            level = command.run.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
+            signal = command.signals.next() => channel.signal(signal).await,
+            level = command.stop.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
+            level = command.run.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
         }
     }
 }
 
-async fn sleep_or_never(deadline: Option<Deadline>) {
+async fn sleep_until_or_forever(deadline: Option<Deadline>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }
 
-fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>, is_whole: bool) -> How {
-    match (ladder.why(), status) {
-        (None, Some(status)) => How::Exited(status),
-        (None, None) => How::Failed(
+fn closed(
+    command: &Command,
+    escalation: Escalation,
+    status: Option<ExitStatus>,
+    can_signal_all: bool,
+) -> CommandOutcome {
+    match (escalation.reason(), status) {
+        (None, Some(status)) => CommandOutcome::Exited(status),
+        (None, None) => CommandOutcome::Failed(
             Error::new(
                 ErrorKind::Channel,
-                format!("`{}` ended without telling how; it may have done its work", command.shown),
+                format!("`{}` ended without an exit status; it may have done its work", command.shown),
             )
             .on(&command.host),
         ),
-        // The server closes a channel when all that holds its ends is gone.
-        (Some(why), status) => why.how(status.is_some() && is_whole),
+        // A server closes the channel after the last process has closed its standard streams.
+        (Some(reason), status) => reason.outcome(status.is_some() && can_signal_all),
     }
 }
 
-fn lost(ladder: Ladder, status: Option<ExitStatus>, whole: bool, error: Error) -> How {
-    match (ladder.why(), status) {
-        // The status is the command's own word; that the line broke after all was said takes nothing away.
-        (None, Some(status)) if whole => How::Exited(status),
-        (None, Some(status)) => How::Cut(status, error),
-        (None, None) => How::Failed(error),
-        (Some(why), _) => why.how(false),
+fn lost(escalation: Escalation, status: Option<ExitStatus>, has_eof: bool, error: Error) -> CommandOutcome {
+    match (escalation.reason(), status) {
+        // All output and the status have arrived, so the broken connection loses nothing.
+        (None, Some(status)) if has_eof => CommandOutcome::Exited(status),
+        (None, Some(status)) => CommandOutcome::Truncated(status, error),
+        (None, None) => CommandOutcome::Failed(error),
+        (Some(reason), _) => reason.outcome(false),
     }
 }
 
 fn refused(command: &Command) -> Error {
     let text = format!("the server refused to run `{}`", command.shown);
-    Error::new(ErrorKind::Connect, text).on(&command.host).caused_by(Refused)
+    Error::new(ErrorKind::Connect, text).on(&command.host).caused_by(ProgramRejected)
 }

@@ -1,4 +1,4 @@
-//! The dry run: any other transport, with its changes told instead of made.
+//! Dry run: a transport that prints changes instead of making them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,34 +10,35 @@ use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::host::Host;
 use crate::transport::request::{Effect, Request};
-use crate::transport::running::{End, How, Running};
-use crate::transport::traits::{Dial, Permission, Transport};
+use crate::transport::running::{CommandOutcome, Completion, RunningCommand};
+use crate::transport::traits::{Dialer, EffectMode, Transport};
 
-/// Makes transports that tell their changes to a sink instead of making them; what only reads is run.
+/// A dialer for dry runs. Its transports emit changes as events and execute commands that only
+/// read.
 ///
-/// A host that is only changed is never connected to.
+/// A host with changes only is never connected.
 #[derive(Debug)]
 pub struct DryRun {
-    inner: Arc<dyn Dial>,
+    inner: Arc<dyn Dialer>,
     sink: Arc<dyn Sink>,
 }
 
 impl DryRun {
-    /// Wraps what makes the real transports.
-    pub fn new(inner: Arc<dyn Dial>, sink: Arc<dyn Sink>) -> Self {
+    /// Wraps the dialer of the real transports.
+    pub fn new(inner: Arc<dyn Dialer>, sink: Arc<dyn Sink>) -> Self {
         Self { inner, sink }
     }
 }
 
-impl Dial for DryRun {
+impl Dialer for DryRun {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
         let inner = self.inner.dial(host)?;
-        Ok(Arc::new(Planning { inner, sink: Arc::clone(&self.sink), planned: AtomicUsize::new(0) }))
+        Ok(Arc::new(DryRunTransport { inner, sink: Arc::clone(&self.sink), planned: AtomicUsize::new(0) }))
     }
 
-    fn effect(&self, name: &str) -> Result<Permission> {
+    fn begin_effect(&self, name: &str) -> Result<EffectMode> {
         self.sink.event(&Event::Planned { host: None, operation: name, is_command: false });
-        Ok(Permission::Planned)
+        Ok(EffectMode::Plan)
     }
 
     fn route(&self, host: &Host) -> Result<String> {
@@ -49,24 +50,24 @@ impl Dial for DryRun {
     }
 }
 
-/// One host's transport in a dry run.
+/// The transport of one host in a dry run.
 #[derive(Debug)]
-struct Planning {
+struct DryRunTransport {
     inner: Arc<dyn Transport>,
     sink: Arc<dyn Sink>,
-    /// How many changes were planned on this host so far.
+    /// The number of changes planned so far.
     planned: AtomicUsize,
 }
 
-impl Planning {
+impl DryRunTransport {
     fn plan(&self, host: &Host, what: &str, runs: bool) {
         self.planned.fetch_add(1, Ordering::Relaxed);
         self.sink.event(&Event::Planned { host: Some(host), operation: what, is_command: runs });
     }
 }
 
-impl Transport for Planning {
-    fn start(&self, mut request: Request) -> Running {
+impl Transport for DryRunTransport {
+    fn start(&self, mut request: Request) -> RunningCommand {
         match request.effect {
             Effect::Changes => {
                 let (host, what) = (&request.host, &*request.invocation.shown);
@@ -75,9 +76,9 @@ impl Transport for Planning {
                 } else {
                     self.plan(host, what, true);
                 }
-                let end = End { how: How::Planned, elapsed: Duration::ZERO };
+                let end = Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
-                Running::ended(end)
+                RunningCommand::ended(end)
             }
             Effect::Reads => {
                 let planned = self.planned.load(Ordering::Relaxed);
@@ -93,10 +94,10 @@ impl Transport for Planning {
         }
     }
 
-    fn permission(&self, effect: Effect) -> Permission {
+    fn effect_mode(&self, effect: Effect) -> EffectMode {
         match effect {
-            Effect::Changes => Permission::Planned,
-            Effect::Reads => Permission::Make,
+            Effect::Changes => EffectMode::Plan,
+            Effect::Reads => EffectMode::Execute,
         }
     }
 
@@ -108,7 +109,7 @@ impl Transport for Planning {
         self.planned.load(Ordering::Relaxed)
     }
 
-    /// Connects to nothing: whether a host will be needed at all, only its reads can tell.
+    /// Does nothing: only a command that reads needs the connection.
     fn open(&self) -> BoxFuture<'_, Result<()>> {
         async { Ok(()) }.boxed()
     }

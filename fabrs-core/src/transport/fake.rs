@@ -1,4 +1,4 @@
-//! A scripted host, for testing tasks without any.
+//! Scripted hosts for tests of tasks, without a server.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,13 @@ use crate::event::Stream;
 use crate::host::Host;
 use crate::mutex::lock;
 use crate::output::{ExitStatus, Signal};
-use crate::transport::command_channel::{Message, Wire};
-use crate::transport::drive::{carry, drain};
+use crate::transport::command_channel::{ChannelMessage, CommandChannel};
+use crate::transport::drive::{drive, wait_and_reopen};
 use crate::transport::request::{Answer, Request};
-use crate::transport::running::Running;
-use crate::transport::traits::{Dial, Transport};
+use crate::transport::running::RunningCommand;
+use crate::transport::traits::{Dialer, Transport};
 
-/// Hosts that answer as they were told, and fail loudly at any command they were not told about.
+/// Scripted hosts: they answer known commands and fail any other command with a usage error.
 ///
 /// ```
 /// use fabrs_core::{Client, Connection, transport::{Fake, FakeAnswer}};
@@ -43,7 +43,7 @@ struct Script {
     commands: Vec<String>,
 }
 
-/// What a scripted host answers to a command.
+/// The answer of a scripted host to a command.
 #[derive(Debug, Clone)]
 pub struct FakeAnswer {
     pieces: VecDeque<(Stream, Bytes)>,
@@ -53,62 +53,63 @@ pub struct FakeAnswer {
 #[derive(Debug, Clone)]
 enum FakeEnd {
     Exit(ExitStatus),
-    /// The connection breaks before a status.
-    Cut,
-    /// It never ends by itself; whether it heeds TERM.
+    /// The connection breaks before the exit status.
+    ConnectionLost,
+    /// The command runs until a signal arrives.
     Hang {
-        heeds_term: bool,
+        ends_on_term: bool,
     },
 }
 
 impl FakeAnswer {
-    /// Prints `text` to stdout and returns 0.
+    /// Prints `text` to stdout and exits with code 0.
     pub fn stdout(text: impl Into<String>) -> Self {
         Self { pieces: [(Stream::Stdout, Bytes::from(text.into()))].into(), end: FakeEnd::Exit(ExitStatus::Code(0)) }
     }
 
-    /// Prints nothing and ends with `code`.
+    /// Prints no output and exits with `code`.
     pub fn code(code: u32) -> Self {
         Self { pieces: VecDeque::new(), end: FakeEnd::Exit(ExitStatus::Code(code)) }
     }
 
-    /// Prints nothing and never ends by itself; TERM ends it.
+    /// Prints no output and runs until TERM.
     pub fn hang() -> Self {
-        Self { pieces: VecDeque::new(), end: FakeEnd::Hang { heeds_term: true } }
+        Self { pieces: VecDeque::new(), end: FakeEnd::Hang { ends_on_term: true } }
     }
 
-    /// Like [`hang`](Self::hang), but only KILL ends it.
-    pub fn hang_hard() -> Self {
-        Self { pieces: VecDeque::new(), end: FakeEnd::Hang { heeds_term: false } }
+    /// Like [`hang`](Self::hang), but ignores TERM and runs until KILL.
+    pub fn hang_ignoring_term() -> Self {
+        Self { pieces: VecDeque::new(), end: FakeEnd::Hang { ends_on_term: false } }
     }
 
-    /// Breaks the connection before the command's status.
-    pub fn cut() -> Self {
-        Self { pieces: VecDeque::new(), end: FakeEnd::Cut }
+    /// Breaks the connection before the exit status.
+    pub fn connection_lost() -> Self {
+        Self { pieces: VecDeque::new(), end: FakeEnd::ConnectionLost }
     }
 
-    /// Adds a piece of output.
+    /// Adds a chunk of output.
     #[must_use]
     pub fn then(mut self, stream: Stream, piece: impl Into<Bytes>) -> Self {
         self.pieces.push_back((stream, piece.into()));
         self
     }
 
-    /// Ends with `status` instead.
+    /// Exits with `status` instead.
     #[must_use]
-    pub fn ending(mut self, status: ExitStatus) -> Self {
+    pub fn with_status(mut self, status: ExitStatus) -> Self {
         self.end = FakeEnd::Exit(status);
         self
     }
 }
 
 impl Fake {
-    /// Makes hosts that know no command.
+    /// Creates hosts without known commands.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Answers `command`, on every host, by `answer`; on one host where the command is written `host: command`.
+    /// Answers `command` by `answer` on every host. To answer on one host only, write `host:
+    /// command`.
     pub fn on(self, command: &str, answer: FakeAnswer) -> Self {
         self.script().answers.insert(command.to_owned(), answer);
         self
@@ -120,7 +121,7 @@ impl Fake {
         self
     }
 
-    /// Returns what was run, as `host: command`, in the order in which it was started.
+    /// Returns the commands run so far as `host: command`, in start order.
     pub fn commands(&self) -> Vec<String> {
         self.script().commands.clone()
     }
@@ -129,7 +130,7 @@ impl Fake {
         lock(&self.script)
     }
 
-    fn answer(&self, request: &Request) -> Result<FakeWire> {
+    fn answer(&self, request: &Request) -> Result<FakeChannel> {
         let mut script = self.script();
         if script.unreachable.iter().any(|name| name == request.host.name()) {
             return Err(unreachable(&request.host));
@@ -139,10 +140,10 @@ impl Fake {
         let answer = script.answers.get(&full).or_else(|| script.answers.get(shown)).cloned();
         script.commands.push(full);
         match answer {
-            Some(answer) => Ok(FakeWire { answer, told: false, signalled: None }),
-            None => Err(Error::new(ErrorKind::Usage, format!("the scripted host does not know `{shown}`"))
+            Some(answer) => Ok(FakeChannel { answer, has_ended: false, signalled: None }),
+            None => Err(Error::new(ErrorKind::Usage, format!("no scripted answer for `{shown}`"))
                 .on(&request.host)
-                .hint("tell it with `Fake::on`")),
+                .hint("add an answer with `Fake::on`")),
         }
     }
 }
@@ -151,13 +152,13 @@ fn unreachable(host: &Host) -> Error {
     Error::new(ErrorKind::Connect, "could not connect").on(host)
 }
 
-impl Dial for Fake {
+impl Dialer for Fake {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
         Ok(Arc::new(FakeHost { host: host.clone(), fake: self.clone(), commands: TaskTracker::new() }))
     }
 }
 
-/// One scripted host.
+/// The transport of one scripted host.
 #[derive(Debug)]
 struct FakeHost {
     host: Host,
@@ -166,10 +167,10 @@ struct FakeHost {
 }
 
 impl Transport for FakeHost {
-    fn start(&self, request: Request) -> Running {
-        let (running, carrier) = Running::pair();
+    fn start(&self, request: Request) -> RunningCommand {
+        let (running, sender) = RunningCommand::channel();
         let answer = self.fake.answer(&request);
-        self.commands.spawn(carry(request, carrier, |_| async { answer }));
+        self.commands.spawn(drive(request, sender, |_| async { answer }));
         running
     }
 
@@ -179,36 +180,38 @@ impl Transport for FakeHost {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        drain(&self.commands).boxed()
+        wait_and_reopen(&self.commands).boxed()
     }
 }
 
 #[derive(Debug)]
-struct FakeWire {
+struct FakeChannel {
     answer: FakeAnswer,
-    told: bool,
+    has_ended: bool,
     signalled: Option<Signal>,
 }
 
-impl Wire for FakeWire {
-    async fn next(&mut self) -> Message {
+impl CommandChannel for FakeChannel {
+    async fn next(&mut self) -> ChannelMessage {
         if let Some((stream, bytes)) = self.answer.pieces.pop_front() {
-            return Message::Data(stream, bytes);
+            return ChannelMessage::Data(stream, bytes);
         }
-        if std::mem::replace(&mut self.told, true) {
-            return Message::Closed;
+        if std::mem::replace(&mut self.has_ended, true) {
+            return ChannelMessage::Closed;
         }
         let ended_by = match (&self.answer.end, &self.signalled) {
             (FakeEnd::Exit(status), _) => Some(status.clone()),
-            (FakeEnd::Cut, _) => return Message::Lost(Error::new(ErrorKind::Channel, "the connection was cut")),
-            (FakeEnd::Hang { heeds_term: false }, Some(signal)) if signal.name() == "TERM" => None,
+            (FakeEnd::ConnectionLost, _) => {
+                return ChannelMessage::Lost(Error::new(ErrorKind::Channel, "the connection was cut"));
+            }
+            (FakeEnd::Hang { ends_on_term: false }, Some(signal)) if signal.name() == "TERM" => None,
             (FakeEnd::Hang { .. }, Some(signal)) => Some(ExitStatus::Signal(signal.clone())),
             (FakeEnd::Hang { .. }, None) => None,
         };
         match ended_by {
-            Some(status) => Message::Exit(status),
+            Some(status) => ChannelMessage::Exit(status),
             None => {
-                self.told = false;
+                self.has_ended = false;
                 std::future::pending().await
             }
         }

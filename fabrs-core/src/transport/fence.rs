@@ -1,8 +1,9 @@
-//! Fences: a run that has lost a lock can't change the host any more.
+//! Fences: a run that has lost its lock cannot change the host.
 //!
-//! The holder of a lock has a token, and the host keeps the token of the present holder in a file. Each change of a locked
-//! host first compares both, in the same command. So a run that was suspended, or whose step blocks, does not change a host
-//! that another run has locked meanwhile.
+//! The holder of a lock has a token (a fencing token), and a file on the host contains the token of
+//! the current holder. Each change of a locked host first compares the two, in the same command. A
+//! run that was suspended, or blocked in a step, therefore does not change a host locked by another
+//! run in the meantime.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,56 +20,56 @@ use crate::host::Host;
 use crate::mutex::lock;
 use crate::output::ExitStatus;
 use crate::shell::{ShellLineError, quote, quote_path, sh_call};
-use crate::transport::guarded::{Guard, refuse};
-use crate::transport::request::{Answer, Program, Receive, Request};
-use crate::transport::running::{End, How, Running};
+use crate::transport::guarded::{ChangeGuard, reject};
+use crate::transport::request::{Answer, OutputReceiver, Program, Request};
+use crate::transport::running::{CommandOutcome, Completion, RunningCommand};
 use crate::transport::traits::Transport;
 
-/// The status of a command that a fence has refused on the host.
-const REFUSED: u32 = 223;
+/// The exit status of a command rejected by a fence on the host.
+const REJECTED_STATUS: u32 = 223;
 
-/// A lock on one host, as far as its changes need it.
+/// The lock of one host, with the data needed to fence changes.
 #[derive(Debug)]
 pub(crate) struct Fence {
     pub(crate) host: Host,
     /// The name of the lock, for messages.
     pub(crate) name: String,
-    /// The file on the host that has the token of the holder.
+    /// The file on the host with the token of the holder.
     pub(crate) file: String,
     pub(crate) token: String,
     pub(crate) heartbeat: Heartbeat,
-    /// The error of a lock that is lost.
+    /// The error, once the lock is lost.
     pub(crate) loss: watch::Sender<Option<Error>>,
 }
 
-/// When a host last confirmed that the run holds its lock.
+/// The time of the last confirmation of a lock by its host.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
-    /// By the clock of [`boot_time`], in milliseconds.
+    /// Milliseconds on the clock of [`boot_time`].
     confirmed: AtomicU64,
-    /// How long a host keeps the lock of a run that is silent.
+    /// The time after which a host releases the lock of a silent run.
     lease: Duration,
 }
 
 impl Heartbeat {
-    /// Makes the heartbeat of a lock that is confirmed now.
+    /// Creates the heartbeat of a lock confirmed now.
     pub(crate) fn new(lease: Duration) -> Self {
         Self { confirmed: AtomicU64::new(millis(boot_time())), lease }
     }
 
-    /// Records that the host has confirmed a message that was sent at this [`boot_time`].
+    /// Records the confirmation of a message sent at this [`boot_time`].
     pub(crate) fn confirm(&self, sent: Duration) {
         self.confirmed.fetch_max(millis(sent), Ordering::AcqRel);
     }
 
-    /// Returns how long the lock has not been confirmed, if a host may have released it since.
+    /// Returns the time since the last confirmation if the host may have released the lock.
     fn overdue(&self) -> Option<Duration> {
         let confirmed = Duration::from_millis(self.confirmed.load(Ordering::Acquire));
         Some(boot_time().saturating_sub(confirmed)).filter(|since| *since > self.lease)
     }
 }
 
-/// Returns the time since the start of the machine. Unlike that of `Instant`, it includes a suspension.
+/// Returns the time since the boot of this machine. Unlike `Instant`, it includes suspensions.
 pub(crate) fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
@@ -84,7 +85,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Fence {
-    /// Refuses a change if the host may have released the lock.
+    /// Returns an error if the host may have released the lock.
     fn check(&self) -> Result<()> {
         match self.heartbeat.overdue() {
             None => Ok(()),
@@ -92,42 +93,46 @@ impl Fence {
         }
     }
 
-    /// Makes the error of a lost lock.
+    /// Returns the error of a lost lock.
     pub(crate) fn lost(&self, why: &str) -> Error {
         let text = format!("lost the lock `{}`, and this run no longer changes the host: {why}", self.name);
         let error = Error::new(ErrorKind::Channel, text).on(&self.host);
         error.hint("check the state of the host, then run again: another run may have changed it")
     }
 
-    /// Returns the text that a refused command prints on the host.
+    /// Returns the text printed on the host by a rejected command.
     fn marker(&self) -> String {
         format!("fabrs: the lock was lost [{}]", self.token)
     }
 
-    /// Returns the POSIX script that ends the shell unless the host still has the token of this run.
+    /// Returns a POSIX script that exits unless the file on the host still contains the token.
     fn script(&self) -> std::result::Result<String, ShellLineError> {
         let (file, token, marker) = (quote_path(&self.file)?, &self.token, self.marker());
         let marker = quote(&marker)?;
-        Ok(format!("case $(cat {file} 2>/dev/null) in *{token}*) ;; *) echo {marker} >&2; exit {REFUSED} ;; esac"))
+        Ok(format!(
+            "case $(cat {file} 2>/dev/null) in *{token}*) ;; *) echo {marker} >&2; exit {REJECTED_STATUS} ;; esac"
+        ))
     }
 
-    /// Returns a POSIX script that runs a line while no other run can acquire the lock, if the host has the token of this run.
+    /// Returns a POSIX script that runs a line under an exclusive file lock, if the host still has
+    /// the token of this run. No other run can acquire the lock meanwhile.
     pub(crate) fn atomic(&self, line: &str) -> std::result::Result<String, ShellLineError> {
         let turn = format!("{}.turn", self.file);
         Ok(format!("( flock 8 || exit; {}\n{line}\n) 8>> {}", self.script()?, quote_path(&turn)?))
     }
 
-    /// Returns the program of a request such that it runs only while the host has the token of this run.
-    fn around(&self, request: &Request) -> Result<Program> {
+    /// Returns the program of a request, prefixed by the comparison of the tokens.
+    fn guarded_program(&self, request: &Request) -> Result<Program> {
         let program = match &request.invocation.program {
-            // `||` and `exec` mean the same in every login shell; after `exit`, csh goes on with the next line.
+            // `||` and `exec` work in every login shell. After `exit`, csh continues with the next
+            // line.
             Program::Line(line) => self.script().map(|compare| {
-                Program::Line(format!("{} || exec sh -c 'exit {REFUSED}'\n{line}", sh_call(&compare)).into())
+                Program::Line(format!("{} || exec sh -c 'exit {REJECTED_STATUS}'\n{line}", sh_call(&compare)).into())
             }),
             Program::Script(script) => {
                 self.script().map(|compare| Program::Script(format!("{compare}\n{script}").into()))
             }
-            // A subsystem has no shell that could compare.
+            // A subsystem has no shell to compare the tokens.
             Program::Subsystem(name) => Ok(Program::Subsystem(name)),
         };
         program.map_err(|source| {
@@ -137,28 +142,28 @@ impl Fence {
     }
 }
 
-/// The fences of the hosts of a client; cheap to clone.
+/// The fences of all hosts of a client. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fences(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The number of fences, so that a client without a lock pays for no mutex.
+    /// The number of fences. A client without a lock needs no mutex.
     count: AtomicUsize,
     by_host: Mutex<HashMap<Host, Vec<Arc<Fence>>>>,
-    /// Whether the run is over.
+    /// True if the run is ending.
     closing: watch::Sender<bool>,
 }
 
 impl Fences {
-    /// Puts a fence around its host, until the guard is dropped.
+    /// Adds a fence to its host until the guard is dropped.
     pub(crate) fn put(&self, fence: &Arc<Fence>) -> FenceGuard {
         self.lock().entry(fence.host.clone()).or_default().push(Arc::clone(fence));
         self.0.count.fetch_add(1, Ordering::AcqRel);
         FenceGuard { fences: self.clone(), fence: Arc::clone(fence) }
     }
 
-    /// Waits until the run loses a lock on a host, and returns the error; for ever, if it has none there.
+    /// Waits until a lock of a host is lost, and returns the error. Waits for ever without a lock.
     pub(crate) async fn lost(&self, host: &Host) -> Error {
         let loss_of = |fence: Arc<Fence>| async move {
             let mut loss = fence.loss.subscribe();
@@ -166,34 +171,34 @@ impl Fences {
             let error = loss.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
             error.unwrap_or_else(|| fence.lost("the host has released it"))
         };
-        let losses: Vec<_> = self.of(host).into_iter().map(|fence| Box::pin(loss_of(fence))).collect();
+        let losses: Vec<_> = self.for_host(host).into_iter().map(|fence| Box::pin(loss_of(fence))).collect();
         if losses.is_empty() {
             return std::future::pending().await;
         }
         select_all(losses).await.0
     }
 
-    /// Ends the locks of the run: it is over.
+    /// Announces the end of the run: heartbeats stop.
     pub(crate) fn close(&self) {
         self.0.closing.send_replace(true);
     }
 
-    /// Allows locks again, as a client that was closed may be used again.
+    /// Allows locks again, for a client in use after its close.
     pub(crate) fn reopen(&self) {
         self.0.closing.send_replace(false);
     }
 
-    /// Returns what tells that the run is over.
+    /// Returns a receiver of the announcement of [`close`](Self::close).
     pub(crate) fn closing(&self) -> watch::Receiver<bool> {
         self.0.closing.subscribe()
     }
 
-    /// Tells whether the run holds a lock of this name on a host.
+    /// Returns whether the run holds a lock of this name on a host.
     pub(crate) fn has(&self, host: &Host, name: &str) -> bool {
-        self.of(host).iter().any(|fence| fence.name == name)
+        self.for_host(host).iter().any(|fence| fence.name == name)
     }
 
-    fn of(&self, host: &Host) -> Vec<Arc<Fence>> {
+    fn for_host(&self, host: &Host) -> Vec<Arc<Fence>> {
         if self.0.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
@@ -205,7 +210,7 @@ impl Fences {
     }
 }
 
-/// A fence in its place.
+/// An installed fence.
 #[derive(Debug)]
 #[must_use = "dropping it removes the fence"]
 pub(crate) struct FenceGuard {
@@ -228,75 +233,76 @@ impl Drop for FenceGuard {
     }
 }
 
-/// Whether one of these fences has refused a command on the host.
+/// The record of a rejection by one of several fences.
 #[derive(Debug, Clone)]
-struct Refusal {
+struct FenceRejection {
     fences: Arc<[Arc<Fence>]>,
     refused: Arc<OnceLock<Arc<Fence>>>,
 }
 
-impl Refusal {
-    /// Returns the end of a command, which is a failure if a fence has refused it: it never began.
-    fn judge(&self, end: End) -> End {
-        match (self.refused.get(), &end.how) {
-            (Some(fence), How::Exited(ExitStatus::Code(REFUSED)) | How::Cut(..)) => {
-                End { how: How::Failed(fence.lost("the host has released it")), ..end }
-            }
+impl FenceRejection {
+    /// Replaces the completion of a rejected command by a failure: the command did not start.
+    fn judge(&self, end: Completion) -> Completion {
+        match (self.refused.get(), &end.outcome) {
+            (
+                Some(fence),
+                CommandOutcome::Exited(ExitStatus::Code(REJECTED_STATUS)) | CommandOutcome::Truncated(..),
+            ) => Completion { outcome: CommandOutcome::Failed(fence.lost("the host has released it")), ..end },
             _ => end,
         }
     }
 }
 
-/// Finds the marker of a fence in the output of a command.
+/// An output receiver that searches the output for the markers of fences.
 #[derive(Debug)]
-struct Listener {
-    refusal: Refusal,
-    inner: Box<dyn Receive>,
-    /// The end of the output so far: a marker may arrive in pieces.
-    last: Vec<u8>,
+struct MarkerDetector {
+    rejection: FenceRejection,
+    inner: Box<dyn OutputReceiver>,
+    /// The end of the output so far, because a marker may arrive in parts.
+    tail: Vec<u8>,
 }
 
-impl Receive for Listener {
+impl OutputReceiver for MarkerDetector {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        self.last.extend_from_slice(bytes);
-        let markers = self.refusal.fences.iter().map(|fence| (fence, fence.marker()));
+        self.tail.extend_from_slice(bytes);
+        let markers = self.rejection.fences.iter().map(|fence| (fence, fence.marker()));
         let mut longest = 0;
         for (fence, marker) in markers {
             longest = longest.max(marker.len());
-            if memmem::find(&self.last, marker.as_bytes()).is_some() {
-                // It can be set once only, and the first one counts.
-                let _ = self.refusal.refused.set(Arc::clone(fence));
+            if memmem::find(&self.tail, marker.as_bytes()).is_some() {
+                // A second rejection is ignored: the cell is set once.
+                let _ = self.rejection.refused.set(Arc::clone(fence));
             }
         }
-        let excess = self.last.len().saturating_sub(longest);
-        self.last.drain(..excess);
+        let excess = self.tail.len().saturating_sub(longest);
+        self.tail.drain(..excess);
         self.inner.receive(stream, bytes, answer);
     }
 
-    fn ended(&mut self, end: &End) {
-        self.inner.ended(&self.refusal.judge(end.clone()));
+    fn ended(&mut self, end: &Completion) {
+        self.inner.ended(&self.rejection.judge(end.clone()));
     }
 }
 
-impl Guard for Fences {
-    fn start(&self, inner: &dyn Transport, mut request: Request) -> Running {
-        let fences = self.of(&request.host);
+impl ChangeGuard for Fences {
+    fn start(&self, inner: &dyn Transport, mut request: Request) -> RunningCommand {
+        let fences = self.for_host(&request.host);
         if fences.is_empty() {
             return inner.start(request);
         }
         for fence in &fences {
-            match fence.check().and_then(|()| fence.around(&request)) {
+            match fence.check().and_then(|()| fence.guarded_program(&request)) {
                 Ok(program) => request.invocation.program = program,
-                Err(error) => return refuse(request, error),
+                Err(error) => return reject(request, error),
             }
         }
-        let refusal = Refusal { fences: fences.into(), refused: Arc::default() };
-        let receiver = Listener { refusal: refusal.clone(), inner: request.receiver, last: Vec::new() };
+        let rejection = FenceRejection { fences: fences.into(), refused: Arc::default() };
+        let receiver = MarkerDetector { rejection: rejection.clone(), inner: request.receiver, tail: Vec::new() };
         let request = Request { receiver: Box::new(receiver), ..request };
-        inner.start(request).map(move |end| refusal.judge(end))
+        inner.start(request).map(move |end| rejection.judge(end))
     }
 
-    fn effect(&self, _name: &str) -> Result<()> {
+    fn begin_effect(&self, _name: &str) -> Result<()> {
         Ok(())
     }
 }

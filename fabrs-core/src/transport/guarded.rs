@@ -1,4 +1,4 @@
-//! Transports behind a guard, which may refuse a change before it begins.
+//! Transports with a guard that may reject changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,46 +9,46 @@ use futures::future::BoxFuture;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::transport::request::{Effect, Request};
-use crate::transport::running::{End, How, Running};
-use crate::transport::traits::{Dial, Permission, Transport};
+use crate::transport::running::{CommandOutcome, Completion, RunningCommand};
+use crate::transport::traits::{Dialer, EffectMode, Transport};
 
 /// A condition for the changes of a run. Clones share their state.
-pub(crate) trait Guard: fmt::Debug + Clone + Send + Sync + 'static {
-    /// Starts a request on a transport, or ends it by [`refuse`].
-    fn start(&self, inner: &dyn Transport, request: Request) -> Running;
+pub(crate) trait ChangeGuard: fmt::Debug + Clone + Send + Sync + 'static {
+    /// Starts a request on a transport, or rejects it by [`reject`].
+    fn start(&self, inner: &dyn Transport, request: Request) -> RunningCommand;
 
-    /// Returns an error if the effect of this name is refused.
-    fn effect(&self, name: &str) -> Result<()>;
+    /// Returns an error if the guard rejects the effect of this name.
+    fn begin_effect(&self, name: &str) -> Result<()>;
 }
 
-/// Ends a request that a guard refuses.
-pub(super) fn refuse(mut request: Request, error: Error) -> Running {
-    let end = End { how: How::Failed(error), elapsed: Duration::ZERO };
+/// Ends a request with an error instead of starting it.
+pub(super) fn reject(mut request: Request, error: Error) -> RunningCommand {
+    let end = Completion { outcome: CommandOutcome::Failed(error), elapsed: Duration::ZERO };
     request.receiver.ended(&end);
-    Running::ended(end)
+    RunningCommand::ended(end)
 }
 
-/// A dial whose transports are behind a guard.
+/// A dialer of guarded transports.
 #[derive(Debug)]
-pub(crate) struct Guarded<G> {
-    inner: Arc<dyn Dial>,
+pub(crate) struct GuardedDialer<G> {
+    inner: Arc<dyn Dialer>,
     guard: G,
 }
 
-impl<G: Guard> Guarded<G> {
-    pub(crate) fn new(inner: Arc<dyn Dial>, guard: G) -> Self {
+impl<G: ChangeGuard> GuardedDialer<G> {
+    pub(crate) fn new(inner: Arc<dyn Dialer>, guard: G) -> Self {
         Self { inner, guard }
     }
 }
 
-impl<G: Guard> Dial for Guarded<G> {
+impl<G: ChangeGuard> Dialer for GuardedDialer<G> {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
-        Ok(Arc::new(GuardedHost { inner: self.inner.dial(host)?, guard: self.guard.clone() }))
+        Ok(Arc::new(GuardedTransport { inner: self.inner.dial(host)?, guard: self.guard.clone() }))
     }
 
-    fn effect(&self, name: &str) -> Result<Permission> {
-        self.guard.effect(name)?;
-        self.inner.effect(name)
+    fn begin_effect(&self, name: &str) -> Result<EffectMode> {
+        self.guard.begin_effect(name)?;
+        self.inner.begin_effect(name)
     }
 
     fn route(&self, host: &Host) -> Result<String> {
@@ -60,15 +60,15 @@ impl<G: Guard> Dial for Guarded<G> {
     }
 }
 
-/// The transport of one host, behind a guard.
+/// The guarded transport of one host. Requests that only read pass without a check.
 #[derive(Debug)]
-struct GuardedHost<G> {
+struct GuardedTransport<G> {
     inner: Arc<dyn Transport>,
     guard: G,
 }
 
-impl<G: Guard> Transport for GuardedHost<G> {
-    fn start(&self, request: Request) -> Running {
+impl<G: ChangeGuard> Transport for GuardedTransport<G> {
+    fn start(&self, request: Request) -> RunningCommand {
         if request.effect == Effect::Reads {
             self.inner.start(request)
         } else {
@@ -76,8 +76,8 @@ impl<G: Guard> Transport for GuardedHost<G> {
         }
     }
 
-    fn permission(&self, effect: Effect) -> Permission {
-        self.inner.permission(effect)
+    fn effect_mode(&self, effect: Effect) -> EffectMode {
+        self.inner.effect_mode(effect)
     }
 
     fn plan_change(&self, host: &Host, what: &str) {

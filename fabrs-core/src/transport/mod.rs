@@ -1,8 +1,12 @@
-//! Where a command runs: on a host over SSH, on this machine, or nowhere at all.
+//! Transports: commands on a host over SSH, on this machine, in a dry run or in a scripted test.
 //!
-//! A [`Transport`] is one host's way to run commands; a [`Dial`] makes the transport for a host. Each is told what to
-//! run by a [`Request`] and answers with a [`Running`] at once: connecting, running and, when it is dropped, ending the
-//! command belong to the transport, so a dropped future can leave nothing behind. Nothing here knows tasks or groups.
+//! A [`Dialer`] makes a [`Transport`] for a host. A [`Transport`] executes one command for each
+//! [`Request`] and returns a [`RunningCommand`] at once. A task of the transport then connects,
+//! opens a channel and drives the command to its end. Dropping the [`RunningCommand`] stops the
+//! command, so a dropped future leaves no process behind.
+//!
+//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is
+//! below [`ssh`], and stopping a command is explained in `termination`.
 
 mod approval_guard;
 mod command_channel;
@@ -25,22 +29,22 @@ mod terminal_modes;
 mod termination;
 mod traits;
 
-pub(crate) use approval_guard::Approved;
-pub(crate) use command_channel::{Refused, SecretWithheld};
+pub(crate) use approval_guard::RunApproval;
+pub(crate) use command_channel::{ProgramRejected, SecretWithheld};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
 pub(crate) use fence::{Fence, FenceGuard, Fences, Heartbeat, boot_time};
-pub(crate) use guarded::Guarded;
-pub use local::Local;
-pub(crate) use prompter::wait_for_answers;
-pub use prompter::{Ask, NoInput, Terminal};
-pub use pty::{Pty, Size};
-pub(crate) use random::word_by_chance;
-pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
-pub use running::{End, How, Running};
-pub use signals::Signals;
-pub(crate) use stdin_queue::OPENING;
+pub(crate) use guarded::GuardedDialer;
+pub use local::LocalTransport;
+pub(crate) use prompter::wait_for_open_prompts;
+pub use prompter::{NoPrompter, Prompter, TerminalPrompter};
+pub use pty::{Pty, TerminalSize};
+pub(crate) use random::random_token;
+pub use request::{Answer, Effect, Invocation, OutputReceiver, Program, Request, StdinSource};
+pub use running::{CommandOutcome, Completion, RunningCommand};
+pub use signals::SignalQueue;
+pub(crate) use stdin_queue::STDIN_PREAMBLE;
 pub use terminal_modes::restore_terminal;
-pub(crate) use terminal_modes::{TerminalModes, Unread};
-pub use termination::{Hold, Level, RunStop};
-pub use traits::{Dial, Permission, Transport};
+pub(crate) use terminal_modes::{TerminalModes, UnreadInput};
+pub use termination::{StopGuard, StopLevel, StopSignal};
+pub use traits::{Dialer, EffectMode, Transport};

@@ -1,4 +1,4 @@
-//! Prompts: questions to a person, at the terminal.
+//! The [`Prompter`] trait: prompts for the person at the terminal.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -13,43 +13,43 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 use crate::secret::Secret;
 use crate::transport::terminal_line;
-use crate::transport::terminal_modes::{TerminalModes, Unread};
+use crate::transport::terminal_modes::{TerminalModes, UnreadInput};
 
-/// Asks a person, one question at a time.
-pub trait Ask: Send + Sync + fmt::Debug {
-    /// Asks for a line of text.
+/// Prompts a person, one question at a time.
+pub trait Prompter: Send + Sync + fmt::Debug {
+    /// Prompts for a line of text.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Prompt`] where nobody can be asked.
+    /// [`ErrorKind::Prompt`] if no person can answer.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the question: a later line is not its answer.
+    /// Dropping the future withdraws the question. A later line is not taken as its answer.
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>>;
 
-    /// Asks for a text that is not shown while it is typed.
+    /// Prompts for a secret without echo.
     ///
     /// # Errors
     ///
     /// As [`line`](Self::line).
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>>;
 
-    /// Tells whether anybody can be asked at all.
-    fn available(&self) -> bool;
+    /// Returns whether a person can answer.
+    fn is_available(&self) -> bool;
 }
 
-/// Asks nobody: every question is an error that names what was needed.
+/// A prompter without a person. Every question fails with an error that contains the question.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoInput;
+pub struct NoPrompter;
 
-impl NoInput {
+impl NoPrompter {
     fn refuse(question: &str) -> Error {
-        Error::new(ErrorKind::Prompt, format!("an answer was needed, and nobody can be asked: {}", question.trim_end()))
+        Error::new(ErrorKind::Prompt, format!("cannot prompt for an answer: {}", question.trim_end()))
     }
 }
 
-impl Ask for NoInput {
+impl Prompter for NoPrompter {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
         async move { Err(Self::refuse(question)) }.boxed()
     }
@@ -58,114 +58,112 @@ impl Ask for NoInput {
         async move { Err(Self::refuse(question)) }.boxed()
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         false
     }
 }
 
-/// Prompts at the terminal of this process (`/dev/tty`). If standard input is no terminal, every question is an error: there
-/// is nobody to answer. Standard input itself is never read.
+/// Prompts at the terminal of this process (`/dev/tty`). If standard input is not a terminal, every
+/// question fails. Standard input itself is never read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Terminal;
+pub struct TerminalPrompter;
 
-/// One question at a time, of all clients: the terminal is one.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Serialises the questions of all clients, because they share one terminal.
+static PROMPT_TURN: Mutex<()> = Mutex::const_new(());
 
-/// Whether the terminal shows what is typed.
+/// The echo of typed characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Echo {
     On,
     Off,
 }
 
-impl Terminal {
-    async fn ask(&self, question: &str, echo: Echo) -> Result<String> {
-        // Without a terminal, the system's error would only repeat this one.
-        if !self.available() {
-            let refused = NoInput::refuse(question);
-            let is_given_something = !io::stdin().is_terminal();
-            return Err(if is_given_something {
-                refused.hint("nothing is asked where standard input is no terminal")
-            } else {
-                refused
-            });
+impl TerminalPrompter {
+    async fn prompt(&self, question: &str, echo: Echo) -> Result<String> {
+        // Without a terminal, the error of the operating system would only repeat this error.
+        if !self.is_available() {
+            let refused = NoPrompter::refuse(question);
+            let is_redirected = !io::stdin().is_terminal();
+            return Err(if is_redirected { refused.hint("run it with a terminal as standard input") } else { refused });
         }
-        let _turn = TURN.lock().await;
-        let asking = Asking::begin(echo);
-        let answer = terminal_line::read(question).await.map_err(|source| {
+        let _guard = PROMPT_TURN.lock().await;
+        let prompt = OpenPrompt::begin(echo);
+        let answer = terminal_line::read_line(question).await.map_err(|source| {
             let text = format!("there was no answer to: {}", question.trim_end());
             Error::new(ErrorKind::Prompt, text).caused_by(source)
         })?;
-        asking.answered();
+        prompt.answered();
         Ok(answer)
     }
 }
 
-impl Ask for Terminal {
+impl Prompter for TerminalPrompter {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
-        self.ask(question, Echo::On).boxed()
+        self.prompt(question, Echo::On).boxed()
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        async { self.ask(question, Echo::Off).await.map(Secret::new) }.boxed()
+        async { self.prompt(question, Echo::Off).await.map(Secret::new) }.boxed()
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         io::stdin().is_terminal() && OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
     }
 }
 
-/// A terminal in the modes of a question: it takes lines. Dropping it restores the modes from before. Without an answer, it also
-/// discards what was typed so far.
+/// An open prompt, with the terminal in canonical mode. Dropping it restores the previous modes.
+/// Without an answer, it also discards the characters typed so far.
 ///
-/// A program on a host may have the terminal in raw mode (`interactive`) while sudo prompts for a password.
-struct Asking(Option<TerminalModes>);
+/// A program on a host may have the terminal in raw mode (`interactive`) while sudo prompts for a
+/// password.
+struct OpenPrompt(Option<TerminalModes>);
 
-/// The number of open questions, and a signal for its changes.
-static ASKED: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
+/// The number of open prompts, and a signal for its changes.
+static OPEN_PROMPTS: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
 
-/// Blocks until no question is open, and returns true if there was one: input from that time is an answer.
-pub(crate) fn wait_for_answers() -> bool {
-    let (asked, ended) = &ASKED;
-    let mut asked = lock(asked);
-    let waits = *asked > 0;
-    while *asked > 0 {
-        asked = ended.wait(asked).unwrap_or_else(PoisonError::into_inner);
+/// Blocks until no prompt is open. Returns true if there was a prompt: input from that time belongs
+/// to its answer.
+pub(crate) fn wait_for_open_prompts() -> bool {
+    let (open, ended) = &OPEN_PROMPTS;
+    let mut open = lock(open);
+    let waits = *open > 0;
+    while *open > 0 {
+        open = ended.wait(open).unwrap_or_else(PoisonError::into_inner);
     }
     waits
 }
 
-impl Asking {
+impl OpenPrompt {
     fn begin(echo: Echo) -> Self {
-        *lock(&ASKED.0) += 1;
+        *lock(&OPEN_PROMPTS.0) += 1;
         let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
         let modes = terminal.and_then(|terminal| {
-            TerminalModes::change(terminal, Unread::Discard, |modes| {
+            TerminalModes::change(terminal, UnreadInput::Discard, |modes| {
                 modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
                 if echo == Echo::Off {
-                    // The end of the line is still shown: the next output begins in a line of its own.
+                    // The line end is still shown, so that the next output starts on a new line.
                     modes.local_modes = (modes.local_modes - LocalModes::ECHO) | LocalModes::ECHONL;
                 }
                 modes.input_modes |= InputModes::ICRNL;
                 modes.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
             })
         });
-        // A terminal without modes still takes lines.
+        // A terminal that rejects the modes can still be read.
         Self(modes.ok())
     }
 
-    /// Ends the question: text behind the answer is for the next reader.
+    /// Ends the prompt. Text after the answer is kept for the next reader.
     fn answered(mut self) {
         if let Some(modes) = &mut self.0 {
-            modes.set_unread(Unread::Keep);
+            modes.set_unread(UnreadInput::Keep);
         }
     }
 }
 
-impl Drop for Asking {
+impl Drop for OpenPrompt {
     fn drop(&mut self) {
         drop(self.0.take());
-        *lock(&ASKED.0) -= 1;
-        ASKED.1.notify_all();
+        *lock(&OPEN_PROMPTS.0) -= 1;
+        OPEN_PROMPTS.1.notify_all();
     }
 }

@@ -1,41 +1,41 @@
-//! The terminal that a command gets.
+//! Pseudo-terminals for commands: terminal type and size.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How large a terminal is, in characters.
+/// The size of a terminal in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Size {
-    /// How many stand in a line.
+pub struct TerminalSize {
+    /// The number of characters in a line.
     pub columns: u16,
-    /// How many lines there are.
+    /// The number of lines.
     pub rows: u16,
 }
 
-/// A pseudo-terminal for a command (RFC 4254 §6.2): of which kind it is, and its size, which may change.
+/// A pseudo-terminal for a command (RFC 4254 §6.2).
 #[derive(Debug, Clone)]
 pub struct Pty {
-    /// What the command finds as `TERM`.
+    /// The value of `TERM` for the command.
     pub term: Arc<str>,
-    /// Its size.
-    pub size: watch::Receiver<Size>,
+    /// The size, which may change while the command runs.
+    pub size: watch::Receiver<TerminalSize>,
 }
 
-/// That of a command nobody watches: wide, so that programs do not fold their lines.
+/// The terminal of a command without a person: wide, so that programs don't fold their lines.
 impl Default for Pty {
     fn default() -> Self {
-        let (_, size) = watch::channel(Size { columns: 200, rows: 50 });
+        let (_, size) = watch::channel(TerminalSize { columns: 200, rows: 50 });
         Self { term: "xterm".into(), size }
     }
 }
 
 impl Pty {
-    /// Waits until its size has changed, and returns it. Cancel safe.
-    pub(crate) async fn resized(&mut self) -> Size {
+    /// Waits for a new size and returns it. Cancel safe.
+    pub(crate) async fn resized(&mut self) -> TerminalSize {
         match self.size.changed().await {
             Ok(()) => *self.size.borrow_and_update(),
-            // Nobody is there who could change it.
+            // Without a sender the size is constant.
             Err(_) => std::future::pending().await,
         }
     }

@@ -1,26 +1,26 @@
-//! What nobody can foresee: marks, names and salts.
+//! Random bytes and tokens for markers, file names and salts.
 
 use data_encoding::HEXLOWER;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Returns so many bytes by chance.
+/// Returns random bytes from the operating system.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Internal`] where the system has none to give.
-pub(crate) fn bytes_by_chance<const N: usize>() -> Result<[u8; N]> {
+/// [`ErrorKind::Internal`] if the system provides no random bytes.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
+        .map_err(|source| Error::new(ErrorKind::Internal, "the system provided no random bytes").caused_by(source))?;
     Ok(bytes)
 }
 
-/// Returns a word of letters and digits by chance.
+/// Returns a random token of 16 hexadecimal digits.
 ///
 /// # Errors
 ///
-/// As [`bytes_by_chance`].
-pub(crate) fn word_by_chance() -> Result<String> {
-    Ok(HEXLOWER.encode(&bytes_by_chance::<8>()?))
+/// As [`random_bytes`].
+pub(crate) fn random_token() -> Result<String> {
+    Ok(HEXLOWER.encode(&random_bytes::<8>()?))
 }

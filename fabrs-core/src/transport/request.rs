@@ -11,11 +11,11 @@ use crate::event::Stream;
 use crate::host::Host;
 use crate::output::Signal;
 use crate::transport::pty::Pty;
-use crate::transport::running::End;
-use crate::transport::signals::Signals;
-use crate::transport::termination::stop_signal::RunStop;
+use crate::transport::running::Completion;
+use crate::transport::signals::SignalQueue;
+use crate::transport::termination::stop_signal::StopSignal;
 
-/// Whether a request changes anything on its host.
+/// The effect of a request on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// It only reads, so a dry run executes it too.
@@ -26,6 +26,7 @@ pub enum Effect {
 
 /// The kind of program that runs on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Program {
     /// A command line for the user's login shell.
     Line(Arc<str>),
@@ -37,19 +38,20 @@ pub enum Program {
 
 /// The standard input of a command.
 #[derive(Default)]
-pub enum Stdin {
+#[non_exhaustive]
+pub enum StdinSource {
     /// Nothing. The command reads end of file at once, as with `ssh -n`.
     #[default]
     Empty,
     /// These bytes, then the end of file.
     Bytes(Bytes),
-    /// These bytes, then the answers that [`Receive`] writes to the command's output. [`Receive`] also ends the input.
+    /// These bytes, then the answers of the [`OutputReceiver`], which also ends the input.
     Answers(Bytes),
-    /// The bytes sent on this channel, then end of file.
+    /// The bytes received from this channel, then the end of file.
     Pieces(mpsc::Receiver<Bytes>),
 }
 
-impl Stdin {
+impl StdinSource {
     /// Returns the bytes that are known before the command starts.
     pub(crate) fn known(&self) -> Option<&[u8]> {
         match self {
@@ -60,7 +62,7 @@ impl Stdin {
 }
 
 /// Shows the length but not the content, because input may contain passwords.
-impl fmt::Debug for Stdin {
+impl fmt::Debug for StdinSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
@@ -73,6 +75,7 @@ impl fmt::Debug for Stdin {
 
 /// The program to start, with its input and terminal.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Invocation {
     /// The program.
     pub program: Program,
@@ -81,57 +84,62 @@ pub struct Invocation {
     /// The pseudo-terminal, if any. It merges stderr into stdout.
     pub pty: Option<Pty>,
     /// The standard input.
-    pub stdin: Stdin,
-    /// Whether the program or its input contains a secret. Such a command is not started on a host whose key has changed.
+    pub stdin: StdinSource,
+    /// True if the program or its input contains a secret. Such a command is not started on a host
+    /// with a changed key.
     pub has_secret: bool,
-    /// The signal to send if TERM did not end the command: `KILL`, or another signal where `KILL` can't be passed on.
+    /// The signal to send if TERM did not end the command: `KILL`, or another signal if the command
+    /// runs under a program that cannot forward `KILL`.
     pub last_signal: Signal,
 }
 
 /// One command for one host, with its time limit, signals and receiver of output.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Request {
     /// The host, for messages.
     pub host: Host,
     /// The program to start.
     pub invocation: Invocation,
-    /// Whether the command may change the host.
+    /// The effect of the command on the host.
     pub effect: Effect,
-    /// Whether this is an internal check: the comparison before a transfer, or a trial of sudo. A dry run neither marks it
-    /// as outdated nor counts it as a change.
+    /// True if this command is an internal check, such as the comparison before a transfer or a
+    /// trial of sudo. A dry run neither marks a check as outdated nor counts it as a change.
     pub is_check: bool,
     /// The longest time the command may run. Connecting does not count.
     pub timeout: Option<Duration>,
-    /// Whether the next command is expected soon, so that a channel may be opened ahead for it.
-    pub ahead: bool,
+    /// True to open a channel for the next command in advance.
+    pub prefetch_channel: bool,
     /// Delivers signals to the running command.
-    pub signals: Signals,
+    pub signals: SignalQueue,
     /// Receives the command's output.
-    pub receiver: Box<dyn Receive>,
+    pub receiver: Box<dyn OutputReceiver>,
     /// Reports that the whole run must stop.
-    pub stop: RunStop,
+    pub stop: StopSignal,
 }
 
 /// Receives the output of a command as it arrives, and may answer it.
 ///
-/// The methods are called from the task that empties the channel, so they must not block. One full channel would stall
-/// all other channels of the connection, because russh has no back-pressure per channel.
-pub trait Receive: Send + fmt::Debug {
-    /// Takes a piece of output. Bytes put into `answer` are written to the command.
+/// The methods are called from the task that reads the channel, so they must not block. One
+/// full channel would stall all other channels of the session, because russh has no
+/// back-pressure per channel.
+pub trait OutputReceiver: Send + fmt::Debug {
+    /// Receives a chunk of output. Bytes added to `answer` are written to the command's stdin.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
-    /// Takes the result of the command. Called exactly once, even if the caller no longer awaits the command.
-    fn ended(&mut self, end: &End);
+    /// Receives the result of the command. Called exactly once, even if the caller of the command
+    /// was dropped.
+    fn ended(&mut self, end: &Completion);
 }
 
-/// The answer to write to a command's input.
+/// Bytes to write to a command's stdin.
 #[derive(Default)]
 pub struct Answer {
     pub(super) pieces: Vec<Bytes>,
     pub(crate) has_secret: bool,
     pub(super) stream: Option<mpsc::Receiver<Bytes>>,
-    pub(super) ends: bool,
-    pub(super) stops: bool,
+    pub(super) is_end: bool,
+    pub(super) is_stop: bool,
 }
 
 impl Answer {
@@ -140,7 +148,7 @@ impl Answer {
         self.pieces.push(bytes.into());
     }
 
-    /// Writes a secret to the command. If the host key has changed, the command ends with an error instead.
+    /// Writes a secret to the command. If the host key has changed, the command fails instead.
     pub fn write_secret(&mut self, bytes: impl Into<Bytes>) {
         self.has_secret = true;
         self.write(bytes);
@@ -148,35 +156,35 @@ impl Answer {
 
     /// Ends the command's input after the bytes already written.
     pub fn end(&mut self) {
-        self.ends = true;
+        self.is_end = true;
     }
 
-    /// Ends the command itself, as dropping it would. Further output is not needed.
+    /// Stops the command, as dropping it does. Use it if further output is not needed.
     pub fn stop(&mut self) {
-        self.stops = true;
+        self.is_stop = true;
     }
 
-    /// Writes the bytes sent on this channel, then ends the command's input.
+    /// Writes the bytes received from a channel, then ends the command's input.
     pub fn stream(&mut self, pieces: mpsc::Receiver<Bytes>) {
         self.stream = Some(pieces);
-        self.ends = true;
+        self.is_end = true;
     }
 
-    /// Returns the number of pieces, and whether the input ends.
+    /// Returns the number of chunks, and whether the input ends.
     #[cfg(test)]
-    pub(crate) fn told(&self) -> (usize, bool) {
-        (self.pieces.len(), self.ends)
+    pub(crate) fn parts(&self) -> (usize, bool) {
+        (self.pieces.len(), self.is_end)
     }
 
-    /// Returns whether there is nothing to do.
+    /// Returns whether the answer neither writes nor ends the input.
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty() && !self.ends
+        self.pieces.is_empty() && !self.is_end
     }
 }
 
 /// Shows the length but not the content.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.ends).finish_non_exhaustive()
+        f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.is_end).finish_non_exhaustive()
     }
 }

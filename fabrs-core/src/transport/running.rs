@@ -1,4 +1,4 @@
-//! A command on its way, and how it ended.
+//! A running command, as a future, and the outcomes of a command.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,89 +9,93 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind};
 use crate::output::ExitStatus;
-use crate::transport::termination::stop_signal::{Level, RunStop};
+use crate::transport::termination::stop_signal::{StopLevel, StopSignal};
 
-/// How a command ended, and how long it took.
+/// The outcome of a command and its duration.
 #[derive(Debug, Clone)]
-pub struct End {
-    /// How.
-    pub how: How,
-    /// How long it took, from its start.
+#[non_exhaustive]
+pub struct Completion {
+    /// The outcome.
+    pub outcome: CommandOutcome,
+    /// The time from the start of the command to its end. Connecting does not count.
     pub elapsed: Duration,
 }
 
-/// The ways in which a command can end.
+/// The outcome of a command.
 #[derive(Debug, Clone)]
-pub enum How {
-    /// By itself, or by a signal that was not ours.
+#[non_exhaustive]
+pub enum CommandOutcome {
+    /// The command exited, or another program ended it by a signal.
     Exited(ExitStatus),
-    /// Like [`Exited`](Self::Exited), but the way to it was lost, for this reason, before all of its output had come.
-    Cut(ExitStatus, Error),
-    /// It ran longer than it was given; whether all of it is known to be gone.
+    /// The command exited, but the connection broke before all output arrived.
+    Truncated(ExitStatus, Error),
+    /// The command exceeded its time limit and was stopped.
     TimedOut {
-        /// Whether its end was confirmed.
-        gone: bool,
+        /// True if all of its processes are known to have ended.
+        is_confirmed: bool,
     },
-    /// It was told to end; whether all of it is known to be gone.
+    /// The command was stopped on request.
     Stopped {
-        /// Whether its end was confirmed.
-        gone: bool,
+        /// True if all of its processes are known to have ended.
+        is_confirmed: bool,
     },
-    /// It never began, or the way to it was lost: the error's kind tells which.
+    /// The command did not start, or the connection broke. The kind of the error tells the two
+    /// apart: [`Connect`](ErrorKind::Connect) before the start, [`Channel`](ErrorKind::Channel)
+    /// after.
     Failed(Error),
-    /// It was planned and not run.
+    /// The command was planned by a dry run and did not start.
     Planned,
 }
 
-impl How {
-    /// Returns the reason if the command did not end by itself.
+impl CommandOutcome {
+    /// Returns the error, unless the command exited or was only planned.
     pub(crate) fn error(&self) -> Option<Error> {
-        let left = |gone: bool| if gone { "" } else { " and may still be running" };
+        let left = |is_confirmed: bool| if is_confirmed { "" } else { " and may still be running" };
         match self {
             Self::Exited(_) | Self::Planned => None,
-            Self::Cut(_, error) | Self::Failed(error) => Some(error.clone()),
-            Self::TimedOut { gone } => {
-                Some(Error::new(ErrorKind::Timeout, format!("the command timed out{}", left(*gone))))
+            Self::Truncated(_, error) | Self::Failed(error) => Some(error.clone()),
+            Self::TimedOut { is_confirmed } => {
+                Some(Error::new(ErrorKind::Timeout, format!("the command timed out{}", left(*is_confirmed))))
             }
-            Self::Stopped { gone } => {
-                Some(Error::new(ErrorKind::Cancelled, format!("the command was stopped{}", left(*gone))))
+            Self::Stopped { is_confirmed } => {
+                Some(Error::new(ErrorKind::Cancelled, format!("the command was stopped{}", left(*is_confirmed))))
             }
         }
     }
 }
 
-/// A command on its way; a future of its end. Dropping it ends the command.
+/// A running command: a future of its [`Completion`]. Dropping it stops the command.
 #[must_use = "dropping it ends the command"]
-pub struct Running {
-    end: oneshot::Receiver<End>,
-    stop: RunStop,
-    /// What makes another end of it.
-    map: Option<Box<dyn FnOnce(End) -> End + Send + Sync>>,
+pub struct RunningCommand {
+    end: oneshot::Receiver<Completion>,
+    stop: StopSignal,
+    /// A function applied to the completion, such as the verdict of a fence.
+    map: Option<Box<dyn FnOnce(Completion) -> Completion + Send + Sync>>,
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for RunningCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("end", &self.end).field("stop", &self.stop).finish_non_exhaustive()
+        f.debug_struct("RunningCommand").field("end", &self.end).field("stop", &self.stop).finish_non_exhaustive()
     }
 }
 
-/// The other side of a [`Running`], for the task that carries the command.
+/// The sending half of a [`RunningCommand`], held by the task that drives the command.
 #[derive(Debug)]
-pub(crate) struct Carrier {
-    pub(crate) end: oneshot::Sender<End>,
-    pub(crate) stop: RunStop,
+pub(crate) struct CompletionSender {
+    pub(crate) completion: oneshot::Sender<Completion>,
+    pub(crate) stop: StopSignal,
 }
 
-impl Running {
-    /// Makes the two sides.
-    pub(crate) fn pair() -> (Self, Carrier) {
+impl RunningCommand {
+    /// Creates the two halves.
+    pub(crate) fn channel() -> (Self, CompletionSender) {
         let (sender, end) = oneshot::channel();
-        let stop = RunStop::default();
-        (Self { end, stop: stop.clone(), map: None }, Carrier { end: sender, stop })
+        let stop = StopSignal::default();
+        (Self { end, stop: stop.clone(), map: None }, CompletionSender { completion: sender, stop })
     }
 
-    /// Returns the same command with another end: what `map` makes of it.
-    pub(crate) fn map(mut self, map: impl FnOnce(End) -> End + Send + Sync + 'static) -> Self {
+    /// Applies `map` to the completion.
+    pub(crate) fn map(mut self, map: impl FnOnce(Completion) -> Completion + Send + Sync + 'static) -> Self {
         self.map = Some(match self.map.take() {
             Some(first) => Box::new(move |end| map(first(end))),
             None => Box::new(map),
@@ -99,22 +103,25 @@ impl Running {
         self
     }
 
-    /// Makes one that has ended already.
-    pub(crate) fn ended(end: End) -> Self {
-        let (running, carrier) = Self::pair();
+    /// Creates a command with a known completion, such as a rejected one.
+    pub(crate) fn ended(end: Completion) -> Self {
+        let (running, sender) = Self::channel();
         // The receiver is in `running`, so the send can't fail.
-        drop(carrier.end.send(end));
+        drop(sender.completion.send(end));
         running
     }
 }
 
-impl Future for Running {
-    type Output = End;
+impl Future for RunningCommand {
+    type Output = Completion;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completion> {
         let end = ready!(Pin::new(&mut self.end).poll(cx));
-        let end = end.unwrap_or_else(|_| End {
-            how: How::Failed(Error::new(ErrorKind::Internal, "the task that carried the command is gone")),
+        let end = end.unwrap_or_else(|_| Completion {
+            outcome: CommandOutcome::Failed(Error::new(
+                ErrorKind::Internal,
+                "internal error: the task of the command ended early",
+            )),
             elapsed: Duration::ZERO,
         });
         Poll::Ready(match self.map.take() {
@@ -124,8 +131,8 @@ impl Future for Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
-        self.stop.raise(Level::Stop);
+        self.stop.raise(StopLevel::Stop);
     }
 }

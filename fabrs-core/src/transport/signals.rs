@@ -1,4 +1,4 @@
-//! Signals for a command that runs.
+//! A queue of signals for a running command.
 
 use std::sync::Arc;
 
@@ -6,25 +6,26 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::output::Signal;
 
-/// How many signals may wait for a command that has not begun.
-const MOST: usize = 16;
+/// The maximum number of signals queued for a command that has not started.
+const MAX_QUEUED_SIGNALS: usize = 16;
 
-/// A way for signals to one command, whichever attempt of it runs; cheap to clone.
+/// A queue of signals to one command, shared by all attempts of a retried command. Clones share the
+/// queue.
 #[derive(Debug, Clone)]
-pub struct Signals {
+pub struct SignalQueue {
     sender: mpsc::Sender<Signal>,
     receiver: Arc<Mutex<mpsc::Receiver<Signal>>>,
 }
 
-impl Default for Signals {
+impl Default for SignalQueue {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(MOST);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_SIGNALS);
         Self { sender, receiver: Arc::new(Mutex::new(receiver)) }
     }
 }
 
-impl Signals {
-    /// Sends a signal on its way, false where too many are waiting.
+impl SignalQueue {
+    /// Queues a signal. Returns false if the queue is full.
     pub(crate) fn send(&self, signal: Signal) -> bool {
         self.sender.try_send(signal).is_ok()
     }

@@ -1,94 +1,96 @@
-//! What a command still has to read, in its order.
+//! A queue of stdin bytes for one command.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::transport::request::{Answer, Stdin};
+use crate::transport::request::{Answer, StdinSource};
 
-/// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
-/// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
-pub(crate) const OPENING: &str = "fabrs\n";
+/// The first bytes of the stdin of a script that reads a protocol. Every other reader must fail at
+/// once instead of waiting for more: an SFTP server reads the first four bytes as an invalid packet
+/// length. OpenSSH's server checks the length after a fifth byte.
+pub(crate) const STDIN_PREAMBLE: &str = "fabrs\n";
 
-/// The maximum size of the answers that wait for a command, in bytes. A command could ask again and again, and never read.
-const MAX_WAITING: usize = 16 << 20;
+/// The maximum number of queued bytes of answers. A command could prompt again and again without
+/// reading its stdin.
+const MAX_QUEUED_BYTES: usize = 16 << 20;
 
-/// The answers that wait for a command are more than the command could want.
+/// An error: the command does not read its answers.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("it does not read the answers: {} MiB of them wait", MAX_WAITING >> 20)]
-pub(crate) struct Unread;
+#[error("{} MiB of answers are unread", MAX_QUEUED_BYTES >> 20)]
+pub(crate) struct QueueFull;
 
-/// The input of one command on its way there: what it was given, then what it is answered.
+/// The stdin of one command: the bytes from the start, then the answers.
 #[derive(Debug)]
-pub(crate) struct Inlet {
-    waiting: VecDeque<Bytes>,
+pub(crate) struct StdinQueue {
+    queued: VecDeque<Bytes>,
     pieces: Option<mpsc::Receiver<Bytes>>,
-    /// Whether an answer may still come.
-    open: bool,
+    /// True if further answers are possible.
+    accepts_answers: bool,
 }
 
-impl Inlet {
-    pub(crate) fn new(stdin: Stdin) -> Self {
-        let (waiting, pieces, open) = match stdin {
-            Stdin::Empty => (VecDeque::new(), None, false),
-            Stdin::Bytes(bytes) => (VecDeque::from([bytes]), None, false),
-            Stdin::Answers(first) if first.is_empty() => (VecDeque::new(), None, true),
-            Stdin::Answers(first) => (VecDeque::from([first]), None, true),
-            Stdin::Pieces(pieces) => (VecDeque::new(), Some(pieces), false),
+impl StdinQueue {
+    pub(crate) fn new(stdin: StdinSource) -> Self {
+        let (queued, pieces, accepts_answers) = match stdin {
+            StdinSource::Empty => (VecDeque::new(), None, false),
+            StdinSource::Bytes(bytes) => (VecDeque::from([bytes]), None, false),
+            StdinSource::Answers(first) if first.is_empty() => (VecDeque::new(), None, true),
+            StdinSource::Answers(first) => (VecDeque::from([first]), None, true),
+            StdinSource::Pieces(pieces) => (VecDeque::new(), Some(pieces), false),
         };
-        Self { waiting, pieces, open }
+        Self { queued, pieces, accepts_answers }
     }
 
-    /// Tells whether there is nothing to read and never will be.
+    /// Returns whether the stdin is at its end.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.pieces.is_none() && !self.open
+        self.queued.is_empty() && self.pieces.is_none() && !self.accepts_answers
     }
 
-    /// Adds an answer. After the end of file, no command reads it.
+    /// Adds an answer. Answers after the end of file are discarded.
     ///
     /// # Errors
     ///
-    /// [`Unread`] if too many answers wait.
-    pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Unread> {
-        if !self.open {
+    /// [`QueueFull`] if the queued answers exceed [`MAX_QUEUED_BYTES`].
+    pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), QueueFull> {
+        if !self.accepts_answers {
             return Ok(());
         }
         let size = |pieces: &mut dyn Iterator<Item = &Bytes>| pieces.map(Bytes::len).sum::<usize>();
-        if size(&mut self.waiting.iter()) + size(&mut answer.pieces.iter()) > MAX_WAITING {
-            return Err(Unread);
+        if size(&mut self.queued.iter()) + size(&mut answer.pieces.iter()) > MAX_QUEUED_BYTES {
+            return Err(QueueFull);
         }
-        self.waiting.extend(answer.pieces);
+        self.queued.extend(answer.pieces);
         self.pieces = answer.stream;
-        self.open = !answer.ends;
+        self.accepts_answers = !answer.is_end;
         Ok(())
     }
 
-    /// Returns the next piece, or `None` at the end of file; waits where one may still come. It stays the next until
-    /// [`advance`](Self::advance) says how much of it was written. Cancel safe.
+    /// Returns the next chunk, or `None` at the end of file. Waits for further answers if there may
+    /// be some. The chunk stays queued until [`advance`](Self::advance) removes it. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(piece) = self.waiting.front() {
+            if let Some(piece) = self.queued.front() {
                 return Some(piece.clone());
             }
             match &mut self.pieces {
                 Some(pieces) => match pieces.recv().await {
-                    Some(piece) => self.waiting.push_back(piece),
+                    Some(piece) => self.queued.push_back(piece),
                     None => self.pieces = None,
                 },
-                // Whoever answers does so between two calls of this.
-                None if self.open => std::future::pending().await,
+                // Answers are added between two calls of this function.
+                None if self.accepts_answers => std::future::pending().await,
                 None => return None,
             }
         }
     }
 
-    /// Notes that the first `written` bytes of the next piece are on their way.
+    /// Removes the first `written` bytes of the next chunk.
     pub(crate) fn advance(&mut self, written: usize) {
-        if let Some(piece) = self.waiting.front_mut() {
+        if let Some(piece) = self.queued.front_mut() {
             drop(piece.split_to(written.min(piece.len())));
             if piece.is_empty() {
-                self.waiting.pop_front();
+                self.queued.pop_front();
             }
         }
     }

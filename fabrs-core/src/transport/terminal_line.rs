@@ -1,4 +1,4 @@
-//! A line typed at the terminal, read so that the reading can be cancelled.
+//! Cancellable reading of a line from the terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeReader, Write as _};
@@ -10,36 +10,38 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
-/// The size of the buffer in bytes. The kernel limits a line to 4,096 bytes (termios(3), canonical mode). The buffer never
-/// grows, so that no copy of a password stays in memory.
+/// The size of the buffer in bytes. The kernel limits a line to 4,096 bytes (termios(3), canonical
+/// mode). The buffer never grows, so that no copy of a password stays in memory.
 const MAX_LINE: usize = 4096;
 
-/// Prints a question at the terminal and reads a line, without its end.
+/// Prints a question at the terminal and reads a line, without its line end.
 ///
-/// A thread of its own reads, not one of the runtime's pool: many questions or plain tasks cannot starve it.
+/// A separate thread reads the terminal. Blocking tasks of the runtime's pool therefore cannot
+/// delay a prompt.
 ///
 /// # Errors
 ///
-/// The error of the terminal; `UnexpectedEof` for the end of input (Ctrl-D).
+/// The error of the terminal, or `UnexpectedEof` at the end of input (Ctrl-D).
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the reader. A line that is typed later stays for the next one.
-pub(super) async fn read(question: &str) -> io::Result<String> {
+/// Dropping the future stops the reader. A line typed later is kept for the next reader.
+pub(super) async fn read_line(question: &str) -> io::Result<String> {
     let (cancelled, _cancel_on_drop) = io::pipe()?;
     let (answer, answered) = oneshot::channel();
     let question = question.to_owned();
     let reader = move || {
-        // The question may be withdrawn before the answer.
-        let _withdrawn = answer.send(ask(&question, &cancelled));
+        // The receiver is gone if the question was withdrawn.
+        let _withdrawn = answer.send(prompt(&question, &cancelled));
     };
     thread::Builder::new().name("fabrs-prompt".to_owned()).spawn(reader)?;
     answered.await.unwrap_or_else(|_| Err(io::Error::other("the reader of the terminal panicked")))
 }
 
-fn ask(question: &str, cancelled: &PipeReader) -> io::Result<String> {
+fn prompt(question: &str, cancelled: &PipeReader) -> io::Result<String> {
     OpenOptions::new().write(true).open("/dev/tty")?.write_all(question.as_bytes())?;
-    // Another reader may take the input first. The read must not block then: only `poll` notices a withdrawn question.
+    // Another reader may read the input first. A blocking read would then miss a withdrawn
+    // question, which only `poll` reports.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let tty = OpenOptions::new().read(true).custom_flags(flags).open("/dev/tty")?;
     let mut line = vec![0; MAX_LINE];
@@ -59,7 +61,8 @@ fn ask(question: &str, cancelled: &PipeReader) -> io::Result<String> {
     String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the line is not UTF-8"))
 }
 
-/// Blocks until the terminal has input. Fails if the question was withdrawn, and leaves the input to the next one.
+/// Blocks until the terminal has input. Fails if the question was withdrawn, and leaves later input
+/// to the next reader.
 fn wait_for_input(tty: &File, cancelled: &PipeReader) -> io::Result<()> {
     loop {
         let mut fds = [PollFd::new(tty, PollFlags::IN), PollFd::new(cancelled, PollFlags::IN)];

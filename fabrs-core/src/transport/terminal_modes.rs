@@ -1,4 +1,4 @@
-//! The modes of this program's terminal while a prompt or an interactive command has changed them.
+//! Terminal modes changed by a prompt or by an interactive command, and their restoration.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::mutex::lock;
 
-/// All changes in effect, the oldest first: the terminal is one for all clients of the program.
+/// All changes in effect, oldest first. All clients of the process share one terminal.
 static CHANGES: Mutex<Vec<Change>> = Mutex::new(Vec::new());
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -19,21 +19,22 @@ struct Change {
     before: Termios,
 }
 
-/// Changed modes of the terminal. Dropping it restores the modes from before, as soon as no later change is in effect: the end
-/// of an interactive command must not show a password that somebody types.
+/// A change of the terminal modes. Dropping it restores the previous modes as soon as no later
+/// change is in effect. The end of an interactive command must not turn on the echo during a
+/// password prompt.
 #[derive(Debug)]
 pub(crate) struct TerminalModes {
     id: u64,
     terminal: File,
-    unread: Unread,
+    unread: UnreadInput,
 }
 
-/// Typed text that nobody has read, at the end of a change.
+/// The treatment of unread input when a change ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// The text is for the next reader.
+pub(crate) enum UnreadInput {
+    /// Keep the input for the next reader.
     Keep,
-    /// The text was for a reader that has gone: the beginning of a password, say.
+    /// Discard the input, such as the beginning of a password after a withdrawn prompt.
     Discard,
 }
 
@@ -42,8 +43,8 @@ impl TerminalModes {
     ///
     /// # Errors
     ///
-    /// The error of the system if this is no terminal.
-    pub(crate) fn change(terminal: File, unread: Unread, change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
+    /// The error of the operating system if `terminal` is not a terminal.
+    pub(crate) fn change(terminal: File, unread: UnreadInput, change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         let mut changes = changes();
         let before = tcgetattr(&terminal)?;
         let mut modes = before.clone();
@@ -54,8 +55,8 @@ impl TerminalModes {
         Ok(Self { id, terminal, unread })
     }
 
-    /// Sets what happens to unread text at the end.
-    pub(crate) fn set_unread(&mut self, unread: Unread) {
+    /// Sets the treatment of unread input.
+    pub(crate) fn set_unread(&mut self, unread: UnreadInput) {
         self.unread = unread;
     }
 }
@@ -72,21 +73,22 @@ impl Drop for TerminalModes {
     }
 }
 
-/// Restores the modes from before all changes, for a program that exits without dropping its prompts and commands.
+/// Restores the modes from before all changes. For a program that exits without dropping its
+/// prompts and commands.
 pub fn restore_terminal() {
     let mut changes = changes();
     let oldest = changes.drain(..).next();
     if let (Some(oldest), Ok(terminal)) = (oldest, OpenOptions::new().read(true).write(true).open("/dev/tty")) {
-        set(&terminal, Unread::Discard, &oldest.before);
+        set(&terminal, UnreadInput::Discard, &oldest.before);
     }
 }
 
-fn set(terminal: &File, unread: Unread, modes: &Termios) {
+fn set(terminal: &File, unread: UnreadInput, modes: &Termios) {
     let action = match unread {
-        Unread::Keep => OptionalActions::Now,
-        Unread::Discard => OptionalActions::Flush,
+        UnreadInput::Keep => OptionalActions::Now,
+        UnreadInput::Discard => OptionalActions::Flush,
     };
-    // A terminal that is gone needs nothing.
+    // A closed terminal has no modes to restore.
     let _ = tcsetattr(terminal, action, modes);
 }
 

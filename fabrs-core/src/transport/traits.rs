@@ -1,4 +1,4 @@
-//! The [`Transport`] and [`Dial`] traits: run the commands of one host, and make the transport for a host.
+//! The [`Transport`] and [`Dialer`] traits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,32 +8,33 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::error::Result;
 use crate::host::Host;
 use crate::transport::request::{Effect, Request};
-use crate::transport::running::Running;
+use crate::transport::running::RunningCommand;
 
-/// Runs commands on one host.
+/// The commands of one host.
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Starts a command and returns at once; a connection is opened where there is none.
+    /// Starts a command and returns at once. A transport without a connection connects first.
     ///
-    /// Whatever goes wrong, also while connecting, is told by the [`Running`]. Must be called within a tokio runtime.
-    fn start(&self, request: Request) -> Running;
+    /// Every error is reported by the [`RunningCommand`], errors of the connection included. Must
+    /// be called within a tokio runtime.
+    fn start(&self, request: Request) -> RunningCommand;
 
-    /// Says whether a command with this effect is run. A dry run tells changes instead.
-    fn permission(&self, effect: Effect) -> Permission {
+    /// Returns whether commands with this effect are executed. A dry run only prints changes.
+    fn effect_mode(&self, effect: Effect) -> EffectMode {
         let _ = effect;
-        Permission::Make
+        EffectMode::Execute
     }
 
-    /// Reports a change of this host that is more than one command. Only a dry run has changes to report.
+    /// Reports a planned change that consists of several commands. Does nothing outside a dry run.
     fn plan_change(&self, host: &Host, what: &str) {
         let _ = (host, what);
     }
 
-    /// Returns how many changes of the host were planned, and not made: none outside a dry run.
+    /// Returns the number of changes planned for this host. 0 outside a dry run.
     fn planned(&self) -> usize {
         0
     }
 
-    /// Connects now, rather than with the first command.
+    /// Connects now instead of at the first command.
     ///
     /// # Errors
     ///
@@ -41,31 +42,34 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// [`Auth`](crate::ErrorKind::Auth).
     fn open(&self) -> BoxFuture<'_, Result<()>>;
 
-    /// Waits for what is still running, and closes the connection. A later [`start`](Self::start) opens it again.
+    /// Waits for running commands, then closes the connection. A later [`start`](Self::start)
+    /// connects again.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// Makes the transport for a host.
-pub trait Dial: Send + Sync + fmt::Debug {
-    /// Returns a transport for `host`; nothing is connected yet.
+/// A factory for the transports of hosts.
+pub trait Dialer: Send + Sync + fmt::Debug {
+    /// Returns a transport for `host` without connecting.
     ///
     /// # Errors
     ///
-    /// [`Usage`](crate::ErrorKind::Usage) or [`Config`](crate::ErrorKind::Config) where there is none for such a host.
+    /// [`Usage`](crate::ErrorKind::Usage) or [`Config`](crate::ErrorKind::Config) if the host
+    /// cannot be reached by this dialer.
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>>;
 
-    /// Says whether a change that is no command (a mail, a marker) is to be made. A dry run tells it instead.
+    /// Announces a change that is not a command, such as a mail. Returns whether to execute the
+    /// change. A dry run prints the name of the change instead.
     ///
     /// # Errors
     ///
-    /// That it must not be made yet.
-    fn effect(&self, name: &str) -> Result<Permission> {
+    /// [`Prompt`](crate::ErrorKind::Prompt) if the run is not approved yet.
+    fn begin_effect(&self, name: &str) -> Result<EffectMode> {
         let _ = name;
-        Ok(Permission::Make)
+        Ok(EffectMode::Execute)
     }
 
-    /// Returns how a host is reached, as far as that is known without a connection: address, user, port and gateways. The text
-    /// is for comparison.
+    /// Returns address, user, port and gateways of a host, without connecting. The text is for
+    /// comparison.
     ///
     /// # Errors
     ///
@@ -74,17 +78,18 @@ pub trait Dial: Send + Sync + fmt::Debug {
         Ok(host.to_string())
     }
 
-    /// Closes what all its transports share, after they are closed themselves: the gateways.
+    /// Closes resources shared by the transports, such as gateways. Call after closing the
+    /// transports.
     fn close(&self) -> BoxFuture<'_, ()> {
         async {}.boxed()
     }
 }
 
-/// Whether something is done.
+/// The mode of an effect: executed, or only planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Permission {
-    /// It is.
-    Make,
-    /// It was told, and is not.
-    Planned,
+pub enum EffectMode {
+    /// The effect is executed.
+    Execute,
+    /// The effect was printed as planned and is not executed.
+    Plan,
 }

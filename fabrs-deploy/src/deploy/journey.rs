@@ -24,7 +24,7 @@ pub(super) async fn journey(
     changes: impl AsyncFnOnce(&Coming) -> Result<(), TaskError>,
 ) -> Result<LiveRelease, TaskError> {
     // From here on, a stop counts as a failure: partial changes must be reverted.
-    let _hold = fleet.client().stop().hold();
+    let _hold = fleet.client().stop().guard();
     let (began, coming) = (news::Began::now(), OnceLock::new());
     let work = async {
         let decided = decide.await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::run::effect;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs::{Client, Error, ErrorKind, Secret, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
@@ -64,7 +64,7 @@ impl Notifiers {
         });
         tokio::select! {
             _ = join_all(all) => {}
-            _ = client.stop().above(Level::Stop) => {}
+            _ = client.stop().wait_above(StopLevel::Stop) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use fabrs::config::{Config, Confirmation, Inventory, Mode, Settings};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::Result;
-use fabrs::transport::Ask;
+use fabrs::transport::Prompter;
 use fabrs::{Client, ErrorKind};
 use fabrs_deploy::Site;
 use futures::future::BoxFuture;
@@ -29,7 +29,7 @@ struct Person {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Ask for Person {
+impl Prompter for Person {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, fabrs::Result<String>> {
         Box::pin(async move {
             self.asked.lock().expect("nobody has panicked").push(question.to_owned());
@@ -41,7 +41,7 @@ impl Ask for Person {
         Box::pin(async move { Err(fabrs::Error::new(ErrorKind::Prompt, format!("{question} is not asked here"))) })
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         self.answer.is_some()
     }
 }

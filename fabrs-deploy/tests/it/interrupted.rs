@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use fabrs::config::{Mode, OnUnreachable, Settings};
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs_deploy::App;
 
 use crate::ground::{Ground, all, is_on};
@@ -47,7 +47,7 @@ async fn one_that_is_stopped_while_it_builds_leaves_nothing_and_lets_go() -> Res
     let first = deployed(&ground, &client).await?;
     let stopped = ground.site().restart(|app: App| take_up(&app)).build(|app: App| async move {
         if is_on(&app, "web2") {
-            current().client().context("there is one")?.stop().raise(Level::Stop);
+            current().client().context("there is one")?.stop().raise(StopLevel::Stop);
         }
         run("sleep 600").await?;
         Ok::<(), TaskError>(())
@@ -73,7 +73,7 @@ async fn one_that_is_stopped_after_the_switch_goes_back_everywhere() -> Result {
         let is_new = probe("cat version").line().await? == "two";
         take_up(&app).await?;
         if is_new && is_on(&app, "web2") {
-            current().client().context("there is one")?.stop().raise(Level::Stop);
+            current().client().context("there is one")?.stop().raise(StopLevel::Stop);
             run("sleep 600").await?;
         }
         Ok::<(), TaskError>(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fabrs::Result;
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs_testing::{Account, Capability, Sshd, wait_until};
 use futures::future::{join_all, try_join_all};
 
@@ -51,7 +51,7 @@ async fn two_hundred(max_sessions: usize) -> Result<()> {
 
     let spawned: Vec<_> = commands(66, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
     lab.wait_until_it_runs();
-    lab.client.stop().raise(Level::Stop);
+    lab.client.stop().raise(StopLevel::Stop);
     for result in join_all(spawned).await {
         refused(result, ErrorKind::Cancelled);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs::{ClientBuilder, Result, Spawned};
 use fabrs_testing::{Sshd, marker, processes_matching, wait_until};
 
@@ -111,7 +111,7 @@ pub(super) async fn end(way: Way, client: &Client, command: Command, runs: impl 
         Way::CtrlC => {
             let spawned = command.spawn()?;
             runs();
-            client.stop().raise(Level::Stop);
+            client.stop().raise(StopLevel::Stop);
             let error = refused(spawned.await, ErrorKind::Cancelled);
             assert!(error.to_string().ends_with("was stopped"), "{error}");
         }

@@ -91,7 +91,7 @@ pub(super) fn fake() -> Place {
         .on("exit 17", exit(17))
         .on("exit 127", exit(127))
         .on("exit 255", exit(255))
-        .on("kill -KILL $$", exit(0).ending(ExitStatus::Signal(Signal::new("KILL"))))
+        .on("kill -KILL $$", exit(0).with_status(ExitStatus::Signal(Signal::new("KILL"))))
         .on("echo before; sleep 60", FakeAnswer::hang().then(Stream::Stdout, "before\n"))
         .on(&format!("/probe lines {LINES}"), all_lines())
         .on("printf 'one\\ntwo\\nthree'", FakeAnswer::stdout("one\ntwo\nthree"))

@@ -222,8 +222,8 @@ async fn a_certificate_that_can_not_be_used_is_named_and_hides_nothing() -> Resu
     let text = block(&error);
     for (file, problem) in [
         ("missing", "no such file"),
-        ("broken", "it is no certificate"),
-        ("of_host", "it is a host's, and no user's"),
+        ("broken", "not a certificate"),
+        ("of_host", "a host certificate, not a user certificate"),
         ("without_key", "no private key in a file or the agent"),
     ] {
         assert!(text.contains(&format!("`{}` ({problem}", name(file).display())), "{file}: {text}");

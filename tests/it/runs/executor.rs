@@ -189,9 +189,10 @@ async fn the_exit_code_is_that_of_the_worst_that_happened() {
     };
     assert_eq!(code(willing()).await, ExitCode::Ok);
     assert_eq!(code(willing().unreachable("a")).await, ExitCode::Unreachable);
-    assert_eq!(code(willing().on("b: first", FakeAnswer::cut())).await, ExitCode::Unreachable);
+    assert_eq!(code(willing().on("b: first", FakeAnswer::connection_lost())).await, ExitCode::Unreachable);
     assert_eq!(code(willing().on("b: first", FakeAnswer::code(255))).await, ExitCode::Failed);
-    let all = willing().unreachable("a").on("b: first", FakeAnswer::code(1)).on("c: first", FakeAnswer::cut());
+    let all =
+        willing().unreachable("a").on("b: first", FakeAnswer::code(1)).on("c: first", FakeAnswer::connection_lost());
     assert_eq!(code(all).await, ExitCode::Failed);
 }
 

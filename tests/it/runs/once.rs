@@ -78,7 +78,7 @@ async fn a_host_that_is_unreachable_settles_it_for_nobody_else() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_meanwhile_has_perhaps_done_it_and_is_not_tried_again() {
-    let fake = tagged().on("newest", FakeAnswer::cut());
+    let fake = tagged().on("newest", FakeAnswer::connection_lost());
     let report = carry_out(&going_on(&fake, "web1,web2").build(), [takes_one_tag::call()]).await;
     assert_eq!(lines(&report), ["takes_one_tag: web1: lost, web2: lost"]);
     assert_eq!(fake.commands(), ["web1: newest"]);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fabrs::config::Settings;
 use fabrs::prelude::*;
-use fabrs::transport::{Fake, FakeAnswer, Level};
+use fabrs::transport::{Fake, FakeAnswer, StopLevel};
 use fabrs::{ErrorKind, ExitCode, Report};
 use futures::future::pending;
 
@@ -41,7 +41,7 @@ async fn stopped(client: &Client, calls: impl IntoIterator<Item = Call>, when: i
         while !when() {
             tokio::task::yield_now().await;
         }
-        client.stop().raise(Level::Stop);
+        client.stop().raise(StopLevel::Stop);
     };
     let (report, ()) = tokio::join!(carry_out(client, calls), soon(stop));
     report
@@ -95,7 +95,7 @@ async fn nothing_is_started_after_it_also_by_a_task_that_swallows_its_error() {
 async fn a_run_that_was_stopped_before_it_began_reaches_nobody() {
     let fake = willing();
     let client = scripted(&fake, "web1").build();
-    client.stop().raise(Level::Stop);
+    client.stop().raise(StopLevel::Stop);
     assert_eq!(lines(&carry_out(&client, [first::call()]).await), ["first: web1: not started"]);
     assert!(fake.commands().is_empty());
 }
@@ -104,8 +104,8 @@ async fn a_run_that_was_stopped_before_it_began_reaches_nobody() {
 async fn two_clients_know_nothing_of_each_other() {
     let fake = willing();
     let (one, other) = (scripted(&fake, "web1").build(), scripted(&fake, "web1").build());
-    one.stop().raise(Level::Kill);
-    assert!(!matches!(one.stop().level(), Level::Run));
+    one.stop().raise(StopLevel::Kill);
+    assert!(!matches!(one.stop().level(), StopLevel::None));
     assert!(carry_out(&other, [first::call()]).await.is_ok());
     assert_eq!(lines(&carry_out(&one, [first::call()]).await), ["first: web1: not started"]);
 }
@@ -118,7 +118,7 @@ async fn a_plain_function_is_waited_for() {
     let client = scripted(&Fake::new(), "a").sink(sink).build();
     let run = stopped(&client, [is_a_plain_function::call()], || !seen.of_kind("task_started").is_empty());
     let another_run = async {
-        soon(client.stop().above(Level::Run)).await;
+        soon(client.stop().wait_above(StopLevel::None)).await;
         // What began to be stopped later has been given up before.
         let (seen, sink) = capture();
         let client = scripted(&Fake::new(), "a").sink(sink).build();

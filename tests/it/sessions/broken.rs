@@ -156,7 +156,7 @@ async fn an_idle_connection_that_the_server_ended_is_opened_anew() -> Result<()>
 
 #[tokio::test]
 async fn a_scripted_cut_is_told_like_a_real_one() -> Result<()> {
-    let client = Client::builder().dial(Fake::new().on("true", FakeAnswer::cut())).build();
+    let client = Client::builder().dial(Fake::new().on("true", FakeAnswer::connection_lost())).build();
     let outcomes = Group::of(&client, ["web1"])?.run("true").await;
     assert!(matches!(&outcomes.iter().next().expect("one host").1, Outcome::Lost(_)));
     let all = join_all([client.connect("web1")?.run("true").warn()]).await;

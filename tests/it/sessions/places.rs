@@ -84,7 +84,7 @@ async fn a_command_that_needs_a_pty_does_not_run_without() -> Result<()> {
     let file = sshd.scratch().join("ran");
     let host = connect(&sshd);
     let error = refused(host.run(cmd!("touch {file}")).pty().await, ErrorKind::Connect);
-    assert!(error.to_string().contains("the server gives no pty"), "{error}");
+    assert!(error.to_string().contains("the server provides no pty"), "{error}");
     host.run("true").await?;
     assert!(!file.exists());
     Ok(())

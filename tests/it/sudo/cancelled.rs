@@ -1,7 +1,7 @@
 //! What runs under sudo is gone when it is told to end: counted as root, grandchildren too.
 
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs::{Command, Connection};
 use fabrs_testing::{Account, marker, processes_matching, wait_until};
 
@@ -84,7 +84,7 @@ async fn nothing_under_sudo_outlives_ctrl_c() -> Result {
             let spawned = command.spawn()?;
             let sleeps = mark.clone();
             tokio::task::spawn_blocking(move || wait_until_it_sleeps(&sleeps)).await?;
-            lab.client.stop().raise(Level::Stop);
+            lab.client.stop().raise(StopLevel::Stop);
             refused(spawned.await, ErrorKind::Cancelled);
             wait_until(&format!("{account:?}: nothing of {shape} is left"), LIMIT, || {
                 processes_matching(&mark).is_empty()

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use fabrs::config::{PasswordSource, Settings};
 use fabrs::event::Stream;
 use fabrs::prelude::*;
-use fabrs::transport::{Fake, FakeAnswer, Level};
+use fabrs::transport::{Fake, FakeAnswer, StopLevel};
 use fabrs::{ClientBuilder, Secret};
 use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_until};
 
@@ -144,7 +144,7 @@ struct Slow {
     let_go: std::sync::Arc<tokio::sync::Semaphore>,
 }
 
-impl fabrs::transport::Ask for Slow {
+impl fabrs::transport::Prompter for Slow {
     fn line<'a>(&'a self, question: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<String>> {
         self.answers.line(question)
     }
@@ -156,7 +156,7 @@ impl fabrs::transport::Ask for Slow {
         })
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         true
     }
 }
@@ -293,7 +293,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
         let host = client.connect("web1")?;
         let (ended, opened) = tokio::join!(soon(host.sudo("id")), async {
             let opened = tokio::task::spawn_blocking(is_read).await;
-            client.stop().raise(Level::Stop);
+            client.stop().raise(StopLevel::Stop);
             opened
         });
         refused(ended, ErrorKind::Cancelled);

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs::{Error, Output, Spawned};
 
 use fabrs_testing::processes_matching;
@@ -74,7 +74,7 @@ impl Cell<'_> {
             let mark = self.mark(*kind);
             early.push(until(spawned.as_mut(), || begun.exists() && sleeps(&mark)).await);
         }
-        self.client.stop().raise(Level::Stop);
+        self.client.stop().raise(StopLevel::Stop);
         for ((kind, begun, spawned), early) in running.into_iter().zip(early) {
             let result = match early {
                 Some(result) => result,

@@ -7,7 +7,7 @@ use super::super::recorder::Recorder;
 use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
-use crate::transport::{End, Receive};
+use crate::transport::{Completion, OutputReceiver};
 
 /// How much of what sudo says is kept.
 pub(super) const LONGEST: usize = 16 << 10;
@@ -43,7 +43,7 @@ pub(super) type SharedDialog = Arc<Mutex<SudoDialog>>;
 #[derive(Debug)]
 pub(super) struct Unfinished {
     pub(super) recorder: Option<Recorder>,
-    pub(super) end: End,
+    pub(super) end: Completion,
 }
 
 impl Unfinished {

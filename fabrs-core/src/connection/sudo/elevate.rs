@@ -19,7 +19,7 @@ use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
-use crate::transport::{Stdin, word_by_chance};
+use crate::transport::{StdinSource, random_token};
 
 /// How long sudo, or PAM, may wait for an answer to a question that is not the one for the password.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -128,7 +128,11 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
 fn attempt(line: &Elevated, marks: &Marks, has_password: bool) -> Attempt {
     let ask = if has_password { Ask::By(&marks.prompt) } else { Ask::Never };
     // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
-    let stdin = if line.starts == Starts::Shell || has_password { Stdin::Answers(Bytes::new()) } else { Stdin::Empty };
+    let stdin = if line.starts == Starts::Shell || has_password {
+        StdinSource::Answers(Bytes::new())
+    } else {
+        StdinSource::Empty
+    };
     // KILL can't be passed on by sudo; our script takes HUP for it.
     Attempt {
         line: line.command(ask).into(),
@@ -148,5 +152,5 @@ fn prompt(program: SudoProgram) -> Result<Prompt> {
 
 /// Returns a text that nobody can foresee.
 fn mark() -> Result<String> {
-    Ok(format!("fabrs-{}", word_by_chance()?))
+    Ok(format!("fabrs-{}", random_token()?))
 }

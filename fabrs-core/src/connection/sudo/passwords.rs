@@ -125,7 +125,7 @@ impl Passwords {
             return Ok(Candidate { password, turn: Some(turn) });
         }
         let mut question = question(wanted.program, host, tries);
-        for _ in tries..if run.ask().available() { TRIES } else { 0 } {
+        for _ in tries..if run.ask().is_available() { TRIES } else { 0 } {
             if let Some(error) = &self.known().gave_up {
                 return Err(error.clone());
             }

@@ -16,7 +16,7 @@ use crate::output::last_lines;
 use crate::secret::Secret;
 use crate::shell::quote;
 use crate::state::RunState;
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 /// The time limit of a password command. The command may prompt.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -54,7 +54,7 @@ pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Sec
 async fn unless_stopped<T>(run: &RunState, look: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
-        _ = run.stop().above(Level::Run) => {
+        _ = run.stop().wait_above(StopLevel::None) => {
             Err(Error::new(ErrorKind::Cancelled, "the run was stopped while the sudo password was looked for"))
         }
         looked = look => looked,
@@ -102,7 +102,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
-    let is_alone = !run.ask().available();
+    let is_alone = !run.ask().is_available();
     if is_alone {
         command.process_group(0);
     }

@@ -34,7 +34,7 @@ use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
-use crate::transport::{Effect, Refused};
+use crate::transport::{Effect, ProgramRejected};
 
 /// The number of bytes that are kept of the output of a script, for error messages.
 const KEPT: usize = 4096;
@@ -115,7 +115,7 @@ impl Script<'_> {
             Ok(output) if greeting.was_heard() => Ok(output),
             Ok(output) => Err(Undone::NoShell(self.no_shell(Some(&output)))),
             Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => Err(Undone::Failed(self.failed(&error))),
-            Err(error) if Refused::caused(&error) => {
+            Err(error) if ProgramRejected::caused(&error) => {
                 Err(Undone::NoShell(self.place.could_not(self.what).caused_by(CauseText(error.message().to_owned()))))
             }
             Err(error) => Err(Undone::NoShell(self.no_shell(error.output()))),
@@ -179,7 +179,7 @@ fn without_line(said: &str) -> &str {
 
 /// Returns true if a command may have failed for lack of a shell.
 fn may_be_no_shell(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || Refused::caused(error)
+    matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || ProgramRejected::caused(error)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::files::sum::Sha256;
 use crate::files::transfer_report::Written;
 use crate::files::walk::Content;
 use crate::shell::ShellLineError;
-use crate::transport::{Effect, word_by_chance};
+use crate::transport::{Effect, random_token};
 
 /// The maximum number of directories that one command creates.
 const FOLDERS_AT_ONCE: usize = 200;
@@ -25,7 +25,7 @@ pub(super) const SMALL: u64 = 4 << 20;
 pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(place, file).await,
-        (Content::Link(to), _) => said_of(place, job, text::link(job, to, &word_by_chance()?)).await,
+        (Content::Link(to), _) => said_of(place, job, text::link(job, to, &random_token()?)).await,
         _ => said_of(place, job, text::folder(&job.target, &job.attributes)).await,
     }
 }
@@ -61,7 +61,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let may_be_told = file.content.secret().is_none() && file.job.landing.replaces == Replaces::Anything;
     let sum = if may_be_told && file.stamp.size <= SMALL { Some(sum(file).await) } else { None };
     let sum = sum.transpose().map_err(|error| place.error(error))?;
-    let (talk, command) = script.talk(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
+    let (talk, command) = script.talk(text::put(file, sum.as_deref(), &random_token()?), &file.job.shown())?;
     script.run_with(command, converse(talk, place, file)).await
 }
 

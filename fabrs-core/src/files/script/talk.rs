@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::Stream;
 use crate::files::gauge::Gauge;
 use crate::files::incoming::{Heard, Incoming};
-use crate::transport::{Answer, OPENING};
+use crate::transport::{Answer, STDIN_PREAMBLE};
 
 /// The maximum number of pieces that wait for the network.
 const WAITING: usize = 4;
@@ -46,7 +46,7 @@ impl Talk {
 
     /// Sends the first line. A program in place of a shell ends at this line.
     pub(super) async fn begin(&self) -> Result<(), Over> {
-        self.say(Bytes::from_static(OPENING.as_bytes())).await
+        self.say(Bytes::from_static(STDIN_PREAMBLE.as_bytes())).await
     }
 
     /// Skips the output of the login before the script.

@@ -19,7 +19,10 @@ use crate::files::incoming::Incoming;
 use crate::files::place::Place;
 use crate::output::Signal;
 use crate::state::RunState;
-use crate::transport::{Effect, How, Invocation, Level, Program, Refused, Request, RunStop, Running, Signals, Stdin};
+use crate::transport::{
+    CommandOutcome, Effect, Invocation, Program, ProgramRejected, Request, RunningCommand, SignalQueue, StdinSource,
+    StopLevel, StopSignal,
+};
 
 /// The rename that replaces what is there, in one step.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
@@ -37,7 +40,7 @@ pub(in super::super) struct Session {
     run: RunState,
     incoming: Incoming,
     /// Kept so that the server is not ended before its input is.
-    running: Option<Running>,
+    running: Option<RunningCommand>,
     /// Whether a rename can replace.
     pub(super) replaces: bool,
     /// Whether the room that is left can be asked for.
@@ -65,7 +68,7 @@ impl Session {
         let number = run.next_number();
         sink.event(&Event::CommandStarted { id: number, host, command: &shown, is_echoed: echo });
         let Channel { stream, pieces, incoming } = Channel::new();
-        let (program, stdin) = (Program::Subsystem("sftp"), Stdin::Pieces(pieces));
+        let (program, stdin) = (Program::Subsystem("sftp"), StdinSource::Pieces(pieces));
         let last_signal = Signal::new("KILL");
         let (heard, called) = (incoming.clone(), Arc::clone(&shown));
         let receiver = Receiver { incoming: heard, number, host: host.clone(), shown: called, sink };
@@ -76,9 +79,9 @@ impl Session {
             is_check: place.is_check,
             // Who has a limit, or is stopped, still has to clean up by this session.
             timeout: None,
-            stop: RunStop::default(),
-            ahead: run.defaults().prefetch_channel,
-            signals: Signals::default(),
+            stop: StopSignal::default(),
+            prefetch_channel: run.defaults().prefetch_channel,
+            signals: SignalQueue::default(),
             receiver: Box::new(receiver),
         });
         // Whether the server is still there is for the connection to find out; a slow link is no failure.
@@ -161,19 +164,21 @@ impl Session {
         // Its input ends, and so should it.
         let _is_closed = self.raw.close_session();
         let host = self.place.connection.host();
-        let how = timeout(END_WAIT, self.incoming.ended()).await.ok().flatten();
-        let error = match how {
-            Some(How::Failed(error)) if Refused::caused(&error) => {
+        let outcome = timeout(END_WAIT, self.incoming.ended()).await.ok().flatten();
+        let error = match outcome {
+            Some(CommandOutcome::Failed(error)) if ProgramRejected::caused(&error) => {
                 Error::new(ErrorKind::File, "the host gives no SFTP")
             }
-            Some(How::Failed(error) | How::Cut(_, error)) => error,
-            Some(How::Planned) => Error::new(ErrorKind::NotRun, "SFTP was only planned"),
-            Some(How::Stopped { .. }) => Error::new(ErrorKind::Cancelled, "the SFTP session was stopped"),
-            Some(How::Exited(status)) => {
+            Some(CommandOutcome::Failed(error) | CommandOutcome::Truncated(_, error)) => error,
+            Some(CommandOutcome::Planned) => Error::new(ErrorKind::NotRun, "SFTP was only planned"),
+            Some(CommandOutcome::Stopped { .. }) => Error::new(ErrorKind::Cancelled, "the SFTP session was stopped"),
+            Some(CommandOutcome::Exited(status)) => {
                 let text = format!("the SFTP server ended with {status}");
                 Error::new(ErrorKind::File, "the SFTP session ended").caused_by(CauseText(text))
             }
-            Some(How::TimedOut { .. }) | None => Error::new(ErrorKind::File, "what the host says is no SFTP"),
+            Some(CommandOutcome::TimedOut { .. }) | None => {
+                Error::new(ErrorKind::File, "what the host says is no SFTP")
+            }
         };
         error.or_on(host)
     }
@@ -203,7 +208,7 @@ impl Drop for Session {
             let kill = self.run.stop().clone();
             let awaited = async move {
                 tokio::select! {
-                    _ = kill.above(Level::Stop) => {}
+                    _ = kill.wait_above(StopLevel::Stop) => {}
                     _ = timeout(END_WAIT, running) => {}
                 }
             };

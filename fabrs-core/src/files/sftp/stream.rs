@@ -14,7 +14,7 @@ use tokio_util::sync::PollSender;
 use crate::event::{Event, Sink, Stream};
 use crate::files::incoming::{Heard, Incoming};
 use crate::host::Host;
-use crate::transport::{Answer, End, How, Receive};
+use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 /// The maximum number of packets queued for the network.
 const WAITING: usize = 4;
@@ -91,26 +91,26 @@ impl fmt::Debug for Receiver {
     }
 }
 
-impl Receive for Receiver {
+impl OutputReceiver for Receiver {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout && !self.incoming.push(bytes) {
             answer.stop();
         }
     }
 
-    fn ended(&mut self, end: &End) {
+    fn ended(&mut self, end: &Completion) {
         let (host, command) = (&self.host, &*self.shown);
-        let status = match &end.how {
-            How::Exited(status) | How::Cut(status, _) => Some(status),
+        let status = match &end.outcome {
+            CommandOutcome::Exited(status) | CommandOutcome::Truncated(status, _) => Some(status),
             _ => None,
         };
-        if !matches!(end.how, How::Planned) {
+        if !matches!(end.outcome, CommandOutcome::Planned) {
             let (number, elapsed) = (self.number, end.elapsed);
-            let error = end.how.error().map(|error| error.or_on(Some(host)));
+            let error = end.outcome.error().map(|error| error.or_on(Some(host)));
             let error = error.as_ref();
             self.sink.event(&Event::CommandEnded { id: number, host, command, status, error, elapsed });
         }
-        self.incoming.end(Some(end.how.clone()));
+        self.incoming.end(Some(end.outcome.clone()));
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
                 assert!(incoming.push(piece));
                 tokio::task::yield_now().await;
             }
-            incoming.end(Some(How::Exited(ExitStatus::Code(0))));
+            incoming.end(Some(CommandOutcome::Exited(ExitStatus::Code(0))));
         };
         let (read, ()) = tokio::join!(reads, comes);
         assert_eq!(read.expect("it ends"), b"one two three");

@@ -12,7 +12,7 @@ use super::path::join;
 use super::session::Session;
 use crate::error::Result;
 use crate::files::on_its_way;
-use crate::transport::Level;
+use crate::transport::StopLevel;
 
 /// Until it is finished nobody else may read it.
 const PRIVATE: u32 = 0o600;
@@ -109,7 +109,7 @@ impl Drop for Temporary {
         let tasks = session.run().tasks().clone();
         let removal = async move {
             tokio::select! {
-                _ = stop.above(Level::Stop) => {}
+                _ = stop.wait_above(StopLevel::Stop) => {}
                 _ = timeout(REMOVAL, session.ask(session.raw().remove(path))) => {}
             }
         };

@@ -1,4 +1,4 @@
-//! Commands on this machine, written `@local`.
+//! The transport for commands on this machine (`@local`).
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
@@ -6,26 +6,26 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::Signal;
-use crate::transport::command_channel::{Message, Refused, Wire};
-use crate::transport::drive::{carry, drain};
-use crate::transport::local::piped_process::Process;
-use crate::transport::local::pty_process::OnTerminal;
+use crate::transport::command_channel::{ChannelMessage, CommandChannel, ProgramRejected};
+use crate::transport::drive::{drive, wait_and_reopen};
+use crate::transport::local::piped_process::PipedProcess;
+use crate::transport::local::pty_process::PtyProcess;
 use crate::transport::request::{Answer, Invocation, Program, Request};
-use crate::transport::running::Running;
+use crate::transport::running::RunningCommand;
 use crate::transport::traits::Transport;
 
-/// Runs commands on this machine by `sh -c`, each in a process group of its own.
+/// Runs commands on this machine by `sh -c`, each in its own process group.
 #[derive(Debug, Default)]
-pub struct Local {
+pub struct LocalTransport {
     commands: TaskTracker,
 }
 
-impl Transport for Local {
-    fn start(&self, request: Request) -> Running {
-        let (running, carrier) = Running::pair();
+impl Transport for LocalTransport {
+    fn start(&self, request: Request) -> RunningCommand {
+        let (running, sender) = RunningCommand::channel();
         let host = request.host.clone();
-        // Not spawned before it is carried: a command that was dropped until then has not begun.
-        self.commands.spawn(carry(request, carrier, |invocation| async move { spawn(&host, invocation) }));
+        // The process starts inside the task, so that a command dropped before does not start.
+        self.commands.spawn(drive(request, sender, |invocation| async move { spawn(&host, invocation) }));
         running
     }
 
@@ -34,67 +34,67 @@ impl Transport for Local {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        drain(&self.commands).boxed()
+        wait_and_reopen(&self.commands).boxed()
     }
 }
 
-/// A command of this machine that runs.
+/// A running command of this machine.
 #[derive(Debug)]
-enum Child {
-    /// With a pipe for each stream.
-    Piped(Box<Process>),
-    /// On a terminal.
-    OnTerminal(Box<OnTerminal>),
+enum LocalProcess {
+    /// A process with a pipe for each stream.
+    Piped(Box<PipedProcess>),
+    /// A process on a pseudo-terminal.
+    Pty(Box<PtyProcess>),
 }
 
-impl Wire for Child {
-    async fn next(&mut self) -> Message {
+impl CommandChannel for LocalProcess {
+    async fn next(&mut self) -> ChannelMessage {
         match self {
             Self::Piped(process) => process.next().await,
-            Self::OnTerminal(process) => process.next().await,
+            Self::Pty(process) => process.next().await,
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Result<()> {
         match self {
             Self::Piped(process) => process.answer(answer),
-            Self::OnTerminal(process) => process.answer(answer),
+            Self::Pty(process) => process.answer(answer),
         }
     }
 
     async fn signal(&mut self, signal: Signal) {
         match self {
             Self::Piped(process) => process.signal(signal).await,
-            Self::OnTerminal(process) => process.signal(signal).await,
+            Self::Pty(process) => process.signal(signal).await,
         }
     }
 
     async fn close(&mut self) {
         match self {
             Self::Piped(process) => process.close().await,
-            Self::OnTerminal(process) => process.close().await,
+            Self::Pty(process) => process.close().await,
         }
     }
 }
 
-fn spawn(host: &Host, invocation: Invocation) -> Result<Child> {
+fn spawn(host: &Host, invocation: Invocation) -> Result<LocalProcess> {
     let line = match invocation.program {
         Program::Line(line) | Program::Script(line) => line,
-        // As a server without it answers: what needs it has another way.
+        // The same answer as from a server without the subsystem: callers then fall back.
         Program::Subsystem(name) => {
             let text = format!("this machine has no subsystem `{name}`");
-            return Err(Error::new(ErrorKind::Connect, text).on(host).caused_by(Refused));
+            return Err(Error::new(ErrorKind::Connect, text).on(host).caused_by(ProgramRejected));
         }
     };
     if let Some(pty) = invocation.pty {
-        let started = OnTerminal::start(&line, pty, invocation.stdin).map_err(|source| {
+        let started = PtyProcess::start(&line, pty, invocation.stdin).map_err(|source| {
             let text = "could not start `setsid` on a terminal of this machine";
             Error::new(ErrorKind::Local, text).on(host).caused_by(source)
         })?;
-        return Ok(Child::OnTerminal(Box::new(started)));
+        return Ok(LocalProcess::Pty(Box::new(started)));
     }
-    let started = Process::start(&line, invocation.stdin).map_err(|source| {
+    let started = PipedProcess::start(&line, invocation.stdin).map_err(|source| {
         Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(host).caused_by(source)
     })?;
-    Ok(Child::Piped(Box::new(started)))
+    Ok(LocalProcess::Piped(Box::new(started)))
 }

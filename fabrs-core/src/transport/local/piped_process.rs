@@ -1,4 +1,4 @@
-//! A command of this machine with a pipe for each of its streams.
+//! A command of this machine with a pipe for each stream.
 
 use std::io;
 use std::process::Stdio;
@@ -11,35 +11,35 @@ use crate::config::{ProcessEnv, ProcessGroup};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::command_channel::{Message, Wire, unread};
-use crate::transport::local::process::{PIECE, exited, number};
-use crate::transport::request::{Answer, Stdin};
-use crate::transport::stdin_queue::Inlet;
+use crate::transport::command_channel::{ChannelMessage, CommandChannel, queue_full_error};
+use crate::transport::local::process::{CHUNK_SIZE, exit_message, signal_number};
+use crate::transport::request::{Answer, StdinSource};
+use crate::transport::stdin_queue::StdinQueue;
 
-/// A child process as a channel.
+/// A child process with piped streams.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct PipedProcess {
     child: Child,
     group: ProcessGroup,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
-    /// Whether the status was told.
-    exited: bool,
+    /// True if the exit status was reported.
+    has_exited: bool,
     stdin: Option<ChildStdin>,
-    inlet: Inlet,
+    queue: StdinQueue,
 }
 
-impl Process {
-    /// Starts a line by `sh -c`.
-    pub(super) fn start(line: &str, stdin: Stdin) -> io::Result<Self> {
-        let inlet = Inlet::new(stdin);
+impl PipedProcess {
+    /// Starts a command line by `sh -c`.
+    pub(super) fn start(line: &str, stdin: StdinSource) -> io::Result<Self> {
+        let queue = StdinQueue::new(stdin);
         let mut command = Command::new("sh");
         command
             .arg("-c")
             .arg(line)
-            // It is for sudo on hosts, and not for every program that runs here.
+            // The variable is for sudo on hosts. Local programs must not see the password.
             .env_remove(ProcessEnv::SUDO_PASSWORD)
-            .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdin(if queue.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
@@ -50,46 +50,47 @@ impl Process {
             stderr: Pipe::new(child.stderr.take()),
             stdin: child.stdin.take(),
             child,
-            exited: false,
-            inlet,
+            has_exited: false,
+            queue,
         })
     }
 }
 
-impl Wire for Process {
-    async fn next(&mut self) -> Message {
+impl CommandChannel for PipedProcess {
+    async fn next(&mut self) -> ChannelMessage {
         loop {
             let done = self.stdout.pipe.is_none() && self.stderr.pipe.is_none();
-            if done && self.exited {
-                return Message::Closed;
+            if done && self.has_exited {
+                return ChannelMessage::Closed;
             }
             tokio::select! {
-                // The end of one is looked at anew above: its input may stay open for ever.
+                // After the end of one pipe, the loop checks the end of all above: stdin may stay
+                // open for ever.
                 bytes = self.stdout.next(), if self.stdout.pipe.is_some() => {
                     if let Some(bytes) = bytes {
-                        return Message::Data(Stream::Stdout, bytes);
+                        return ChannelMessage::Data(Stream::Stdout, bytes);
                     }
                 }
                 bytes = self.stderr.next(), if self.stderr.pipe.is_some() => {
                     if let Some(bytes) = bytes {
-                        return Message::Data(Stream::Stderr, bytes);
+                        return ChannelMessage::Data(Stream::Stderr, bytes);
                     }
                 }
-                () = feed(&mut self.stdin, &mut self.inlet), if self.stdin.is_some() => {}
-                status = self.child.wait(), if !self.exited => {
-                    self.exited = true;
-                    return exited(status);
+                () = write_stdin(&mut self.stdin, &mut self.queue), if self.stdin.is_some() => {}
+                status = self.child.wait(), if !self.has_exited => {
+                    self.has_exited = true;
+                    return exit_message(status);
                 }
             }
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Result<(), Error> {
-        self.inlet.answer(answer).map_err(unread)
+        self.queue.answer(answer).map_err(queue_full_error)
     }
 
     async fn signal(&mut self, signal: Signal) {
-        if let Some(number) = number(&signal) {
+        if let Some(number) = signal_number(&signal) {
             self.group.signal(number);
         }
     }
@@ -101,19 +102,19 @@ impl Wire for Process {
     }
 }
 
-/// Writes the input as it comes and closes the pipe at its end; a command that does not read it ends the writing.
-/// Cancel safe.
-async fn feed(stdin: &mut Option<ChildStdin>, inlet: &mut Inlet) {
-    while let (Some(pipe), Some(piece)) = (stdin.as_mut(), inlet.next().await) {
+/// Writes the queue to stdin and closes the pipe at its end. Stops early if the command closes its
+/// stdin. Cancel safe.
+async fn write_stdin(stdin: &mut Option<ChildStdin>, queue: &mut StdinQueue) {
+    while let (Some(pipe), Some(piece)) = (stdin.as_mut(), queue.next().await) {
         match pipe.write(&piece).await {
-            Ok(n) if n > 0 || piece.is_empty() => inlet.advance(n),
+            Ok(n) if n > 0 || piece.is_empty() => queue.advance(n),
             _ => break,
         }
     }
     *stdin = None;
 }
 
-/// One output pipe of a child, until its end.
+/// An output pipe of a child process.
 #[derive(Debug)]
 struct Pipe<R> {
     pipe: Option<R>,
@@ -122,10 +123,10 @@ struct Pipe<R> {
 
 impl<R: AsyncRead + Unpin> Pipe<R> {
     fn new(pipe: Option<R>) -> Self {
-        Self { pipe, buffer: vec![0; PIECE] }
+        Self { pipe, buffer: vec![0; CHUNK_SIZE] }
     }
 
-    /// Returns the next piece, or `None` at the end and ever after. Cancel safe.
+    /// Returns the next chunk, or `None` at and after the end. Cancel safe.
     async fn next(&mut self) -> Option<Bytes> {
         let pipe = self.pipe.as_mut()?;
         match pipe.read(&mut self.buffer).await {

@@ -1,27 +1,27 @@
-//! Parts that all commands of this machine share.
+//! Exit status and signals of local processes.
 
 use std::io;
 use std::process::ExitStatus;
 
 use crate::error::{Error, ErrorKind};
 use crate::output::Signal;
-use crate::transport::command_channel::Message;
+use crate::transport::command_channel::ChannelMessage;
 
-/// How much is read at a time.
-pub(super) const PIECE: usize = 64 << 10;
+/// The size of the read buffers in bytes.
+pub(super) const CHUNK_SIZE: usize = 64 << 10;
 
-/// Returns how a child has ended, or that nobody knows.
-pub(super) fn exited(status: io::Result<ExitStatus>) -> Message {
+/// Returns the exit status of a child as a message, or an error if waiting failed.
+pub(super) fn exit_message(status: io::Result<ExitStatus>) -> ChannelMessage {
     match status {
-        Ok(status) => Message::Exit(status.into()),
+        Ok(status) => ChannelMessage::Exit(status.into()),
         Err(source) => {
             let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
-            Message::Lost(error.caused_by(source))
+            ChannelMessage::Lost(error.caused_by(source))
         }
     }
 }
 
-/// Returns the number of a signal, where this system has it.
-pub(super) fn number(signal: &Signal) -> Option<rustix::process::Signal> {
+/// Returns the number of a signal, or `None` if this system does not have the signal.
+pub(super) fn signal_number(signal: &Signal) -> Option<rustix::process::Signal> {
     signal.number().and_then(|number| rustix::process::Signal::from_named_raw(number.into()))
 }

@@ -16,42 +16,43 @@ use crate::config::{ProcessEnv, ProcessGroup};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::command_channel::{Message, Wire, unread};
-use crate::transport::local::process::{PIECE, exited, number};
-use crate::transport::pty::{Pty, Size};
-use crate::transport::request::{Answer, Stdin};
-use crate::transport::stdin_queue::Inlet;
+use crate::transport::command_channel::{ChannelMessage, CommandChannel, queue_full_error};
+use crate::transport::local::process::{CHUNK_SIZE, exit_message, signal_number};
+use crate::transport::pty::{Pty, TerminalSize};
+use crate::transport::request::{Answer, StdinSource};
+use crate::transport::stdin_queue::StdinQueue;
 
-/// What makes a command the leader of a session whose terminal is its input: util-linux's, and busybox's.
+/// The program that makes a command the leader of a session with its stdin as controlling terminal.
+/// Part of util-linux and busybox.
 const SETSID: &str = "setsid";
-/// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
-const END_OF_TRANSMISSION: u8 = 4;
+/// The end-of-file character of a terminal (`stty eof`), unless a program has changed it.
+const EOT: u8 = 4;
 
-/// A child process and our end of its terminal.
+/// A child process and the master side of its terminal.
 #[derive(Debug)]
-pub(super) struct OnTerminal {
+pub(super) struct PtyProcess {
     child: Child,
     group: ProcessGroup,
-    /// Nothing when nobody holds the other end any more.
-    end: Option<AsyncFd<OwnedFd>>,
+    /// `None` after the last process has closed the slave side.
+    master: Option<AsyncFd<OwnedFd>>,
     pty: Pty,
-    exited: bool,
-    /// Nothing after its end of file.
-    inlet: Option<Inlet>,
-    /// Whether the last byte written was not the end of a line.
-    in_a_line: bool,
+    has_exited: bool,
+    /// `None` after the end of file.
+    queue: Option<StdinQueue>,
+    /// True if the last byte written was not a line end.
+    is_mid_line: bool,
 }
 
-impl OnTerminal {
-    /// Starts a line by `sh -c`.
-    pub(super) fn start(line: &str, pty: Pty, stdin: Stdin) -> io::Result<Self> {
+impl PtyProcess {
+    /// Starts a command line by `sh -c`.
+    pub(super) fn start(line: &str, pty: Pty, stdin: StdinSource) -> io::Result<Self> {
         let end = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         rustix::pty::grantpt(&end)?;
         rustix::pty::unlockpt(&end)?;
         let name = rustix::pty::ptsname(&end, Vec::new())?;
-        let theirs = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+        let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
         resize(&end, *pty.size.borrow())?;
-        let own = || Ok::<_, io::Error>(Stdio::from(theirs.try_clone()?));
+        let own = || Ok::<_, io::Error>(Stdio::from(slave.try_clone()?));
         let child = Command::new(SETSID)
             .args(["-c", "sh", "-c", line])
             .env_remove(ProcessEnv::SUDO_PASSWORD)
@@ -61,97 +62,99 @@ impl OnTerminal {
             .stderr(own()?)
             .spawn()?;
         rustix::fs::fcntl_setfl(&end, rustix::fs::fcntl_getfl(&end)? | OFlags::NONBLOCK)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is `unsafe` for what holds here: the end is owned and never replaced"
-        )]
+        #[expect(deprecated, reason = "its successor is `unsafe`, and the descriptor is owned and never replaced")]
         let end = AsyncFd::new(end)?;
         Ok(Self {
-            // It leads its group once `setsid` has done its work.
+            // The child leads its group after `setsid` has run.
             group: ProcessGroup::of(&child),
             child,
-            end: Some(end),
+            master: Some(end),
             pty,
-            exited: false,
-            inlet: Some(Inlet::new(stdin)),
-            in_a_line: false,
+            has_exited: false,
+            queue: Some(StdinQueue::new(stdin)),
+            is_mid_line: false,
         })
     }
 }
 
-impl Wire for OnTerminal {
-    async fn next(&mut self) -> Message {
+impl CommandChannel for PtyProcess {
+    async fn next(&mut self) -> ChannelMessage {
         loop {
-            if self.end.is_none() && self.exited {
-                return Message::Closed;
+            if self.master.is_none() && self.has_exited {
+                return ChannelMessage::Closed;
             }
             tokio::select! {
-                printed = read(self.end.as_ref()), if self.end.is_some() => match printed {
-                    Some(bytes) => return Message::Data(Stream::Stdout, bytes),
-                    // When nobody holds the other end, reading fails (EIO).
-                    None => self.end = None,
+                printed = read(self.master.as_ref()), if self.master.is_some() => match printed {
+                    Some(bytes) => return ChannelMessage::Data(Stream::Stdout, bytes),
+                    // Reading fails with EIO after the slave side is closed.
+                    None => self.master = None,
                 },
-                written = feed(self.end.as_ref(), self.inlet.as_mut(), self.in_a_line), if self.end.is_some() && self.inlet.is_some() => {
+                written = write_stdin(self.master.as_ref(), self.queue.as_mut(), self.is_mid_line), if self.master.is_some() && self.queue.is_some() => {
                     match written {
-                        Some(in_a_line) => self.in_a_line = in_a_line,
-                        None => self.inlet = None,
+                        Some(is_mid_line) => self.is_mid_line = is_mid_line,
+                        None => self.queue = None,
                     }
                 }
                 size = self.pty.resized() => {
-                    if let Some(end) = &self.end {
-                        // A terminal that is gone has no size.
+                    if let Some(end) = &self.master {
+                        // A closed terminal has no size.
                         let _ = resize(end, size);
                     }
                 }
-                status = self.child.wait(), if !self.exited => {
-                    self.exited = true;
-                    return exited(status);
+                status = self.child.wait(), if !self.has_exited => {
+                    self.has_exited = true;
+                    return exit_message(status);
                 }
             }
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Result<(), Error> {
-        self.inlet.as_mut().map_or(Ok(()), |inlet| inlet.answer(answer)).map_err(unread)
+        self.queue.as_mut().map_or(Ok(()), |queue| queue.answer(answer)).map_err(queue_full_error)
     }
 
     async fn signal(&mut self, signal: Signal) {
-        if let Some(number) = number(&signal) {
+        if let Some(number) = signal_number(&signal) {
             self.group.signal(number);
         }
     }
 
     async fn close(&mut self) {
-        self.end = None;
+        self.master = None;
     }
 }
 
 async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; CHUNK_SIZE];
     let read = end?.async_io(Interest::READABLE, |end| Ok(rustix::io::read(end, &mut buffer)?)).await;
     let count = read.ok().filter(|count| *count > 0)?;
     Some(Bytes::copy_from_slice(buffer.get(..count)?))
 }
 
-/// Types the next piece of the input, and returns whether a line was left open; nothing after its end, which is typed too: in
-/// the middle of a line the first of two characters just hands the line over. Cancel safe.
-async fn feed(end: Option<&AsyncFd<OwnedFd>>, inlet: Option<&mut Inlet>, in_a_line: bool) -> Option<bool> {
-    let (end, inlet) = (end?, inlet?);
-    let typed = [END_OF_TRANSMISSION; 2];
-    let piece = inlet.next().await;
+/// Writes the next chunk of the input, and returns whether the last line is unfinished. Returns
+/// `None` after the end of file, which is typed as a character. In the middle of a line, the first
+/// of two such characters only submits the line. Cancel safe.
+async fn write_stdin(
+    end: Option<&AsyncFd<OwnedFd>>,
+    queue: Option<&mut StdinQueue>,
+    is_mid_line: bool,
+) -> Option<bool> {
+    let (end, queue) = (end?, queue?);
+    let typed = [EOT; 2];
+    let piece = queue.next().await;
     let bytes: &[u8] = match &piece {
         Some(piece) => piece,
-        None if in_a_line => &typed,
+        None if is_mid_line => &typed,
         None => &typed[..1],
     };
     let count = end.async_io(Interest::WRITABLE, |end| Ok(rustix::io::write(end, bytes)?)).await.ok()?;
     let piece = piece.as_ref()?;
     let last = piece.get(..count)?.last().copied();
-    inlet.advance(count);
-    Some(last.map_or(in_a_line, |last| last != b'\n'))
+    queue.advance(count);
+    Some(last.map_or(is_mid_line, |last| last != b'\n'))
 }
 
-fn resize(end: impl AsFd, size: Size) -> io::Result<()> {
+fn resize(end: impl AsFd, size: TerminalSize) -> io::Result<()> {
     let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     Ok(rustix::termios::tcsetwinsize(end, size)?)
 }

@@ -1,4 +1,4 @@
-//! The algorithms that are offered to a server: our order of preference, as the ssh config changes it.
+//! The algorithms offered to a server: preference order, modified by the ssh config.
 
 use fabrs_openssh::config::{AlgorithmList, HostConfig};
 use russh::keys::ssh_key::public::KeyData;
@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The minimum size of RSA keys in bits (`RequiredRSASize`), as in OpenSSH.
 const MIN_RSA_BITS: u32 = 1024;
 
-/// Key exchanges, first the cheap ones: on our side, group 18 costs some fifty times as much as group 14.
+/// Key exchange methods, the fastest first. In russh, group 18 costs about fifty times as much as
+/// group 14.
 const KEX: [&str; 12] = [
     "mlkem768x25519-sha256",
     "curve25519-sha256",
@@ -25,7 +26,7 @@ const KEX: [&str; 12] = [
     "diffie-hellman-group17-sha512",
     "diffie-hellman-group18-sha512",
 ];
-/// Key exchanges by SHA-1, only used if the ssh config names them.
+/// Key exchange methods with SHA-1, only used if the ssh config names them.
 const OLD_KEX: [&str; 3] =
     ["diffie-hellman-group-exchange-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"];
 
@@ -40,7 +41,8 @@ const CIPHERS: [&str; 6] = [
 /// Ciphers in CBC mode, only used if the ssh config names them.
 const OLD_CIPHERS: [&str; 3] = ["aes128-cbc", "aes192-cbc", "aes256-cbc"];
 
-/// Message authentication codes. Those by SHA-1 come last, as in ssh: for this use, SHA-1 is not broken.
+/// Message authentication codes. Those with SHA-1 come last, as in ssh. SHA-1 is not broken for
+/// this use.
 const MACS: [&str; 6] = [
     "hmac-sha2-512-etm@openssh.com",
     "hmac-sha2-256-etm@openssh.com",
@@ -59,17 +61,17 @@ const HOST_KEYS: [&str; 6] = [
     "rsa-sha2-512",
     "rsa-sha2-256",
 ];
-/// Signature algorithms to log in with, besides those of host keys.
+/// Further signature algorithms for the login.
 const SECURITY_KEYS: [&str; 2] = ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"];
-/// RSA by SHA-1, only used if the ssh config names it.
+/// RSA with SHA-1, only used if the ssh config names it.
 const SHA1: &str = "ssh-rsa";
 /// DSA, only used if the ssh config names it.
 const DSA: &str = "ssh-dss";
 
-/// The suffix of a certificate's algorithm.
+/// The suffix of certificate algorithms.
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
-/// The lists of algorithms of the ssh config for one host.
+/// The algorithm lists of the ssh config for one host.
 #[derive(Debug)]
 pub(super) struct Algorithms {
     ciphers: Option<AlgorithmList>,
@@ -89,7 +91,7 @@ pub(super) enum RsaHash {
 }
 
 impl RsaHash {
-    /// All hashes, the best one first.
+    /// All hashes, the strongest first.
     const ALL: [Self; 3] = [Self::Sha512, Self::Sha256, Self::Sha1];
 
     /// Converts a hash from russh, where `None` is SHA-1.
@@ -110,7 +112,7 @@ impl RsaHash {
     }
 }
 
-/// The signature of a login.
+/// The signature algorithm of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoginSignature {
     Rsa(RsaHash),
@@ -119,7 +121,7 @@ pub(super) enum LoginSignature {
 }
 
 impl LoginSignature {
-    /// Returns the hash as russh expects it.
+    /// Returns the hash as a russh value.
     pub(super) fn hash(self) -> Option<HashAlg> {
         match self {
             Self::Rsa(hash) => hash.to_russh(),
@@ -136,14 +138,15 @@ impl Algorithms {
             kex: config.kex_algorithms.clone(),
             host_keys: config.host_key_algorithms.clone(),
             login_keys: config.pubkey_accepted_algorithms.clone(),
-            // As for ssh, the setting can only raise the minimum.
+            // As in ssh, the setting can only raise the minimum.
             min_rsa_bits: config.required_rsa_size.map_or(MIN_RSA_BITS, |bits| bits.max(MIN_RSA_BITS)),
         }
     }
 
-    /// Returns the algorithms to offer, in order of preference. Like ssh, it prefers the types of host keys in `recorded`,
-    /// so that a server with several keys shows one that can be checked, and offers certificates if an authority is on
-    /// record (`certificates`).
+    /// Returns the algorithms to offer, in order of preference. Like ssh, the key types in
+    /// `recorded` come first, so that a server with several keys presents a known one. Certificates
+    /// are offered if `certificates` is true, because known_hosts then has an authority for the
+    /// host.
     ///
     /// # Errors
     ///
@@ -172,7 +175,8 @@ impl Algorithms {
         })
     }
 
-    /// Returns the names of the host key algorithms to offer. The order in the ssh config takes precedence over `known_hosts`.
+    /// Returns the names of the offered host key algorithms. The order in the ssh config has
+    /// precedence over known_hosts.
     fn host_keys(&self, recorded: &[String], certificates: bool) -> Result<Vec<String>> {
         let with_certificates = |names: &[&str]| -> Vec<String> {
             let certificates = names.iter().map(|name| format!("{name}{CERTIFICATE}"));
@@ -190,14 +194,14 @@ impl Algorithms {
             let is_recorded = |name: &str| {
                 recorded.iter().any(|known| known == name || (known == SHA1 && name.starts_with("rsa-sha2-")))
             };
-            // Stable: certificates stay in front, and each half keeps its order.
+            // The sort is stable: certificates stay first, and each half keeps its order.
             names.sort_by_key(|name| !name.ends_with(CERTIFICATE) && !is_recorded(name));
         }
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
     }
 
-    /// Returns whether a host may prove itself by a key of this type, or its certificate (`HostKeyAlgorithms`). The server could
-    /// show another type than the one that was agreed on.
+    /// Returns whether a host key of this type, or its certificate, is allowed by
+    /// `HostKeyAlgorithms`. A server could present another type than the negotiated one.
     pub(super) fn accepts_host_key(&self, key: &Algorithm, is_certificate: bool) -> bool {
         let offered = self.host_keys(&[], true).unwrap_or_default();
         let named = |algorithm: &Algorithm| offered.contains(&name_of(algorithm, is_certificate));
@@ -208,9 +212,10 @@ impl Algorithms {
         }
     }
 
-    /// Returns the signature for a login, or `None` if `PubkeyAcceptedAlgorithms` excludes the key. An RSA key uses the first
-    /// algorithm of the list that the server has announced. Like ssh, it uses SHA-1, if allowed, for a server that announces
-    /// none: such a server is older than RFC 8332.
+    /// Returns the signature algorithm for a login, or `None` if `PubkeyAcceptedAlgorithms`
+    /// excludes the key. An RSA key uses the first algorithm of the list announced by the server. A
+    /// server without an announcement is older than RFC 8332. Like ssh, fabrs then uses SHA-1, if
+    /// allowed.
     pub(super) fn login_signature(
         &self,
         key: &Algorithm,
@@ -228,7 +233,7 @@ impl Algorithms {
         };
         let accepted: Vec<RsaHash> = names.iter().filter_map(hash).collect();
         let is_announced = |hash: &RsaHash| match announced {
-            // A server with SHA-512 has SHA-256 too.
+            // A server with SHA-512 also supports SHA-256.
             Some(RsaHash::Sha512) => *hash != RsaHash::Sha1,
             Some(best) => *hash == best,
             None => *hash == RsaHash::Sha1,
@@ -237,7 +242,7 @@ impl Algorithms {
         best.or_else(|| accepted.first().copied()).map(LoginSignature::Rsa)
     }
 
-    /// Returns the names of the algorithms to log in with, in order.
+    /// Returns the names of the signature algorithms for the login, in order.
     fn login_names(&self) -> Vec<String> {
         let with_certificates = |names: &[&str]| -> Vec<String> {
             let known: Vec<Algorithm> = names.iter().filter_map(|name| name.parse().ok()).collect();
@@ -253,7 +258,8 @@ impl Algorithms {
         }
     }
 
-    /// Returns the size of an RSA key that is too small (`RequiredRSASize`), and the size required, both in bits.
+    /// Returns the size of a too small RSA key and the required size (`RequiredRSASize`), both in
+    /// bits.
     pub(super) fn too_small(&self, key: &KeyData) -> Option<(u32, u32)> {
         let modulus = key.rsa()?.n().as_positive_bytes()?;
         let unused = modulus.first().map_or(0, |byte| byte.leading_zeros());
@@ -262,7 +268,7 @@ impl Algorithms {
     }
 }
 
-/// Returns our ciphers in order: AES-GCM first if the processor has instructions for it.
+/// Returns the ciphers in order. AES-GCM comes first if the processor has AES instructions.
 fn ciphers() -> [&'static str; 6] {
     let mut ciphers = CIPHERS;
     if has_aes() {
@@ -271,7 +277,7 @@ fn ciphers() -> [&'static str; 6] {
     ciphers
 }
 
-/// Selects from the algorithms of one kind, those that russh has.
+/// Selects the algorithms of one kind supported by russh.
 fn selected<T>(
     keyword: &str,
     list: Option<&AlgorithmList>,
@@ -335,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_host_keys_on_record_come_first() {
+    fn recorded_host_key_types_come_first() {
         let defaults = keys("", &[], false);
         assert_eq!(defaults.first().map(String::as_str), Some("ssh-ed25519"));
         assert!(!defaults.contains(&"ssh-rsa".to_owned()), "SHA-1 is offered for host keys");
@@ -346,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_host_keys_decides_about_certificates_and_order() {
+    fn a_host_key_list_sets_certificates_and_order() {
         assert_eq!(
             keys("HostKeyAlgorithms rsa-sha2-256,ssh-ed25519", &["ssh-ed25519"], true),
             ["rsa-sha2-256", "ssh-ed25519"]
@@ -358,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_key_of_a_type_that_was_not_asked_for_is_refused() {
+    fn a_host_key_of_an_unrequested_type_is_rejected() {
         let accepts = |config: &str, name: &str, is_certificate| {
             let key: Algorithm = name.parse().expect("a name of an algorithm");
             algorithms(config).accepts_host_key(&key, is_certificate)
@@ -380,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_leaves_no_algorithm_is_an_error_with_its_line() {
+    fn a_list_without_supported_algorithms_is_an_error_with_its_line() {
         #[track_caller]
         fn case(config: &str, text: &str) {
             let error = algorithms(config).preferred(&[], false).expect_err("none is left");
@@ -404,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn rsa_signs_by_the_first_hash_of_the_list_that_the_server_has() {
+    fn rsa_signs_with_the_first_hash_announced_by_the_server() {
         let rsa = Algorithm::Rsa { hash: None };
         let case = |config: &str, is_certificate, announced| match algorithms(config).login_signature(
             &rsa,
@@ -429,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_sign_if_the_list_has_them() {
+    fn other_key_types_sign_if_listed() {
         let case = |config: &str, key: Algorithm, is_certificate| {
             algorithms(config).login_signature(&key, is_certificate, None).is_some()
         };

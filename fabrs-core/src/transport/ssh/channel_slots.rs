@@ -1,4 +1,4 @@
-//! How many channels a connection may have open: sshd's `MaxSessions`, which a client can only find out.
+//! Channel slots: the limit of open channels in a session (sshd's `MaxSessions`), found by trial.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,76 +8,76 @@ use tokio::sync::Notify;
 
 use crate::mutex::lock;
 
-/// What OpenSSH allows when nothing else is configured.
-pub(super) const MAX_SESSIONS: usize = 10;
-/// How soon a server that refused is asked again; twice as long each time.
-const SOON: Duration = Duration::from_millis(5);
-/// How often it is asked again for as many as it had at once before.
-const PATIENCE: u32 = 6;
+/// The default `MaxSessions` of OpenSSH.
+pub(super) const DEFAULT_MAX_SESSIONS: usize = 10;
+/// The delay before the first retry of a refused channel. Each further delay is twice as long.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(5);
+/// The maximum number of retries while fewer channels are open than at the peak.
+const MAX_RETRIES: u32 = 6;
 
-/// Counts the open channels of one connection, against a limit that falls when the server refuses one.
+/// A counter of the open channels of one session. A refusal of the server lowers its limit.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(super) struct ChannelSlots {
     state: Mutex<State>,
-    freed: Notify,
+    released: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     open: usize,
     limit: usize,
-    /// How many of them are kept for what goes on beside commands.
-    kept: usize,
-    /// How many of the open ones the server has confirmed, and how many it ever had at once.
+    /// The number of slots reserved for side channels.
+    reserved: usize,
+    /// The number of open channels confirmed by the server, and the peak of that number.
     confirmed: usize,
-    most: usize,
-    /// How many wait for a place.
+    peak: usize,
+    /// The number of callers that wait for a slot.
     waiting: usize,
-    /// Whether a place was ever given back.
-    given_back: bool,
+    /// True if any slot was released so far.
+    has_released: bool,
 }
 
-/// A place for one channel, from before it is opened until its CLOSE has arrived.
+/// A slot for one channel, from the request to open until the CLOSE.
 #[derive(Debug)]
-pub(super) struct Slot {
-    slots: Arc<Slots>,
+pub(super) struct ChannelSlot {
+    slots: Arc<ChannelSlots>,
     confirmed: bool,
 }
 
-impl Slots {
-    /// Makes them, of which so many are `kept` for what goes on beside commands, as long as there is one for a command.
-    pub(super) fn new(kept: usize) -> Arc<Self> {
-        let state = Mutex::new(State { limit: MAX_SESSIONS, kept, ..State::default() });
-        Arc::new(Self { state, freed: Notify::new() })
+impl ChannelSlots {
+    /// Creates the slots. `reserved` slots are for side channels, but at least one is for commands.
+    pub(super) fn new(reserved: usize) -> Arc<Self> {
+        let state = Mutex::new(State { limit: DEFAULT_MAX_SESSIONS, reserved, ..State::default() });
+        Arc::new(Self { state, released: Notify::new() })
     }
 
-    /// Announces that a place is waited for.
-    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
+    /// Registers a caller that waits for a slot.
+    pub(super) fn wait(self: &Arc<Self>) -> SlotWaiter {
         self.state().waiting += 1;
-        Waiting(Arc::clone(self))
+        SlotWaiter(Arc::clone(self))
     }
 
-    /// Returns a place, if there is one now and nobody waits for it.
-    pub(super) fn try_take_unwanted(self: &Arc<Self>) -> Option<Slot> {
-        let wanted = self.state().waiting > 0;
-        if wanted { None } else { self.try_take() }
+    /// Returns a free slot, or `None` if all are used or a caller waits for a slot.
+    pub(super) fn try_take_unless_awaited(self: &Arc<Self>) -> Option<ChannelSlot> {
+        let is_awaited = self.state().waiting > 0;
+        if is_awaited { None } else { self.try_take() }
     }
 
-    /// Returns a place, if there is one now.
-    pub(super) fn try_take(self: &Arc<Self>) -> Option<Slot> {
-        self.take_below(|state| state.limit.saturating_sub(state.kept).max(1))
+    /// Returns a free slot for a command, or `None`.
+    pub(super) fn try_take(self: &Arc<Self>) -> Option<ChannelSlot> {
+        self.take_below(|state| state.limit.saturating_sub(state.reserved).max(1))
     }
 
-    /// Returns a place for what goes on beside commands, if there is one now.
-    pub(super) fn try_take_kept(self: &Arc<Self>) -> Option<Slot> {
+    /// Returns a free slot for a side channel, or `None`.
+    pub(super) fn try_take_reserved(self: &Arc<Self>) -> Option<ChannelSlot> {
         self.take_below(|state| state.limit)
     }
 
-    fn take_below(self: &Arc<Self>, limit: impl Fn(&State) -> usize) -> Option<Slot> {
+    fn take_below(self: &Arc<Self>, limit: impl Fn(&State) -> usize) -> Option<ChannelSlot> {
         let mut state = self.state();
         (state.open < limit(&state)).then(|| {
             state.open += 1;
-            Slot { slots: Arc::clone(self), confirmed: false }
+            ChannelSlot { slots: Arc::clone(self), confirmed: false }
         })
     }
 
@@ -86,79 +86,82 @@ impl Slots {
     }
 }
 
-/// One who waits for a place.
+/// A caller that waits for a slot.
 #[derive(Debug)]
-pub(super) struct Waiting(Arc<Slots>);
+pub(super) struct SlotWaiter(Arc<ChannelSlots>);
 
-impl Waiting {
-    /// Waits for the place. Cancel safe.
-    pub(super) async fn take(self) -> Slot {
+impl SlotWaiter {
+    /// Waits for a slot. Cancel safe.
+    pub(super) async fn take(self) -> ChannelSlot {
         loop {
-            let mut freed = pin!(self.0.freed.notified());
-            // Before the try, or a place that is freed in between would wake nobody.
-            freed.as_mut().enable();
+            let mut released = pin!(self.0.released.notified());
+            // Enabled before the attempt: a slot released in between would otherwise wake no
+            // waiter.
+            released.as_mut().enable();
             if let Some(slot) = self.0.try_take() {
                 return slot;
             }
-            freed.await;
+            released.await;
         }
     }
 }
 
-impl Drop for Waiting {
+impl Drop for SlotWaiter {
     fn drop(&mut self) {
         self.0.state().waiting -= 1;
     }
 }
 
-/// What it means that the server refused a channel.
+/// The meaning of a refused channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It may not have noticed yet that a channel of ours has ended: it is asked again after this.
-    TooSoon(Duration),
-    /// It takes no more than are open now: the end of one has to be waited for.
+pub(super) enum OpenRefusal {
+    /// The server may not have noticed the end of another channel. Retry after this time.
+    RetryAfter(Duration),
+    /// The server allows no further channel. Wait for the end of an open one.
     Full,
-    /// It takes none at all.
+    /// The server allows no channel at all.
     Never,
 }
 
-impl Slot {
-    /// Notes that the server has opened the channel.
+impl ChannelSlot {
+    /// Records that the server has opened the channel.
     pub(super) fn confirm(&mut self) {
         self.confirmed = true;
         let mut state = self.slots.state();
         state.confirmed += 1;
-        state.most = state.most.max(state.confirmed);
+        state.peak = state.peak.max(state.confirmed);
     }
 
-    /// Judges a refusal, the first in a row being number 0, and learns from it how many the server takes at once.
+    /// Interprets a refusal, and lowers the limit if necessary. `number` counts consecutive
+    /// refusals from 0.
     ///
-    /// sshd gives a session back when it comes round to it after our CLOSE, so the next open may be refused although
-    /// nothing is open any more; and the session of a command that was killed, when it has waited for it.
-    pub(super) fn refused(&self, number: u32) -> Refusal {
+    /// sshd releases a session some time after our CLOSE, so the next open may be refused although
+    /// no channel is open. The session of a killed command is released after sshd has waited for
+    /// the process.
+    pub(super) fn refused(&self, number: u32) -> OpenRefusal {
         let mut state = self.slots.state();
         let others = state.open.saturating_sub(1);
-        // As many as this it had before, so it will have them again.
-        let patience = if others < state.most { PATIENCE } else { 1 };
-        if state.given_back && number < patience {
-            return Refusal::TooSoon(SOON * 2_u32.pow(number));
+        // The server had more channels open before, so it will allow them again.
+        let max_retries = if others < state.peak { MAX_RETRIES } else { 1 };
+        if state.has_released && number < max_retries {
+            return OpenRefusal::RetryAfter(FIRST_RETRY_DELAY * 2_u32.pow(number));
         }
         if others == 0 {
-            return Refusal::Never;
+            return OpenRefusal::Never;
         }
         state.limit = state.limit.min(others);
-        Refusal::Full
+        OpenRefusal::Full
     }
 }
 
-impl Drop for Slot {
+impl Drop for ChannelSlot {
     fn drop(&mut self) {
         let mut state = self.slots.state();
         state.open -= 1;
         state.confirmed -= usize::from(self.confirmed);
-        state.given_back |= self.confirmed;
+        state.has_released |= self.confirmed;
         drop(state);
-        self.slots.freed.notify_one();
+        self.slots.released.notify_one();
     }
 }
 
@@ -169,11 +172,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn after_a_refusal_no_more_are_opened_than_the_server_took() {
-        let slots = Slots::new(0);
+    async fn a_refusal_lowers_the_limit_to_the_open_channels() {
+        let slots = ChannelSlots::new(0);
         let first = slots.wait().take().await;
         let second = slots.wait().take().await;
-        assert_eq!(second.refused(0), Refusal::Full, "one is open, so it is worth waiting for its end");
+        assert_eq!(second.refused(0), OpenRefusal::Full, "one is open, so it is worth waiting for its end");
         drop(second);
         assert!(slots.wait().take().now_or_never().is_none());
         drop(first);
@@ -181,46 +184,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_is_kept_is_not_for_commands_unless_it_is_the_only_one() {
-        let slots = Slots::new(1);
+    async fn a_command_gets_a_reserved_slot_only_if_it_is_the_only_slot() {
+        let slots = ChannelSlots::new(1);
         let taken: Vec<_> = std::iter::from_fn(|| slots.try_take()).collect();
-        assert_eq!(taken.len(), MAX_SESSIONS - 1);
-        let aside = slots.try_take_kept();
-        assert!(aside.is_some() && slots.try_take_kept().is_none());
+        assert_eq!(taken.len(), DEFAULT_MAX_SESSIONS - 1);
+        let aside = slots.try_take_reserved();
+        assert!(aside.is_some() && slots.try_take_reserved().is_none());
         drop((taken, aside));
         slots.state().limit = 1;
         assert!(slots.try_take().is_some(), "a command comes first");
     }
 
     #[tokio::test]
-    async fn a_server_that_never_took_one_is_not_asked_again() {
-        assert_eq!(Slots::new(0).wait().take().await.refused(0), Refusal::Never);
+    async fn a_refusal_of_the_first_channel_is_final() {
+        assert_eq!(ChannelSlots::new(0).wait().take().await.refused(0), OpenRefusal::Never);
     }
 
     #[tokio::test]
-    async fn a_server_that_has_not_noticed_an_end_yet_is_asked_again_and_keeps_its_limit() {
-        let slots = Slots::new(0);
+    async fn an_early_refusal_is_retried_and_keeps_the_limit() {
+        let slots = ChannelSlots::new(0);
         let mut slot = slots.wait().take().await;
         slot.confirm();
         drop(slot);
         let mut only = slots.wait().take().await;
-        assert_eq!(only.refused(0), Refusal::TooSoon(SOON));
-        assert_eq!(only.refused(PATIENCE), Refusal::Never);
+        assert_eq!(only.refused(0), OpenRefusal::RetryAfter(FIRST_RETRY_DELAY));
+        assert_eq!(only.refused(MAX_RETRIES), OpenRefusal::Never);
         only.confirm();
         let second = slots.wait().take().await;
-        assert_eq!(second.refused(0), Refusal::TooSoon(SOON));
+        assert_eq!(second.refused(0), OpenRefusal::RetryAfter(FIRST_RETRY_DELAY));
         assert!(slots.wait().take().now_or_never().is_some(), "one refusal says nothing about the limit");
-        assert_eq!(second.refused(1), Refusal::Full);
+        assert_eq!(second.refused(1), OpenRefusal::Full);
     }
 
     #[tokio::test]
-    async fn a_server_that_took_as_many_before_is_asked_more_patiently() {
-        let slots = Slots::new(0);
+    async fn a_refusal_below_the_peak_is_retried_more_often() {
+        let slots = ChannelSlots::new(0);
         let mut taken = [slots.wait().take().await, slots.wait().take().await];
-        taken.iter_mut().for_each(Slot::confirm);
+        taken.iter_mut().for_each(ChannelSlot::confirm);
         let [_first, second] = taken;
         drop(second);
         let again = slots.wait().take().await;
-        assert!(matches!(again.refused(PATIENCE - 1), Refusal::TooSoon(_)));
+        assert!(matches!(again.refused(MAX_RETRIES - 1), OpenRefusal::RetryAfter(_)));
     }
 }

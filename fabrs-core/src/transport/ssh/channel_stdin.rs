@@ -1,4 +1,4 @@
-//! Writing a command's input to its channel, as far as the server takes it.
+//! The stdin of a command: writes queued bytes to the channel within its window.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,92 +8,96 @@ use futures::future::{BoxFuture, FutureExt};
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
 
-use crate::transport::request::{Answer, Stdin};
-use crate::transport::ssh::send_budget::{Outflow, PACKET};
-use crate::transport::stdin_queue::{Inlet, Unread};
-use crate::transport::termination::signal_strategy::Ending;
+use crate::transport::request::{Answer, StdinSource};
+use crate::transport::ssh::send_budget::{PACKET_BYTES, SendBudget};
+use crate::transport::stdin_queue::{QueueFull, StdinQueue};
+use crate::transport::termination::signal_strategy::SignalStrategy;
 
-/// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
-const END_OF_TRANSMISSION: u8 = 4;
+/// The end-of-file character of a terminal (`stty eof`), unless a program has changed it.
+const EOT: u8 = 4;
 
-/// The input of one command.
-pub(super) struct Feed {
+/// The stdin of one command.
+pub(super) struct ChannelStdin {
     write: Arc<ChannelWriteHalf<Msg>>,
-    outflow: Arc<Outflow>,
-    /// What the command still has to read; nothing after its end of file, and where a watcher reads in its place.
-    inlet: Option<Inlet>,
-    /// What is being written. It is kept over the races of [`step`](Self::step), since half of it may be sent.
-    writing: Option<BoxFuture<'static, ()>>,
+    send_budget: Arc<SendBudget>,
+    /// The queued bytes. `None` after the end of file, and for a command with a guard process,
+    /// which reads the stdin.
+    queue: Option<StdinQueue>,
+    /// The current write. It survives a cancelled [`write_next`](Self::write_next), because half of
+    /// it may be sent.
+    pending_write: Option<BoxFuture<'static, ()>>,
     pty: bool,
-    ending: Ending,
-    /// Whether the last byte written was not the end of a line.
-    in_a_line: bool,
+    strategy: SignalStrategy,
+    /// True if the last byte written was not a line end.
+    is_mid_line: bool,
 }
 
-impl Feed {
+impl ChannelStdin {
     pub(super) fn new(
         write: Arc<ChannelWriteHalf<Msg>>,
-        outflow: Arc<Outflow>,
-        stdin: Stdin,
+        send_budget: Arc<SendBudget>,
+        stdin: StdinSource,
         pty: bool,
-        ending: Ending,
+        strategy: SignalStrategy,
     ) -> Self {
-        // The watcher takes the end of file for the end of the connection.
-        let inlet = (ending != Ending::Watcher).then(|| Inlet::new(stdin));
-        let writing = ending.opening().map(|opening| {
+        // A guard process treats the end of file as a lost connection.
+        let queue = (strategy != SignalStrategy::GuardProcess).then(|| StdinQueue::new(stdin));
+        let pending_write = strategy.stdin_preamble().map(|stdin_preamble| {
             let write = Arc::clone(&write);
-            async move { drop(write.data_bytes(opening).await) }.boxed()
+            async move { drop(write.data_bytes(stdin_preamble).await) }.boxed()
         });
-        Self { write, outflow, inlet, writing, pty, ending, in_a_line: false }
+        Self { write, send_budget, queue, pending_write, pty, strategy, is_mid_line: false }
     }
 
-    /// Adds an answer to what the command reads.
+    /// Adds an answer to the queue.
     ///
     /// # Errors
     ///
-    /// As [`Inlet::answer`].
-    pub(super) fn answer(&mut self, answer: Answer) -> Result<(), Unread> {
-        self.inlet.as_mut().map_or(Ok(()), |inlet| inlet.answer(answer))
+    /// As [`StdinQueue::answer`].
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<(), QueueFull> {
+        self.queue.as_mut().map_or(Ok(()), |queue| queue.answer(answer))
     }
 
-    /// Gives up what was not written yet.
-    pub(super) fn stop(&mut self) {
-        self.inlet = None;
-        self.writing = None;
+    /// Discards the bytes not yet written.
+    pub(super) fn discard(&mut self) {
+        self.queue = None;
+        self.pending_write = None;
     }
 
-    /// Writes the next piece, or the end of file; waits for ever when there is nothing more to write.
+    /// Writes the next chunk or the end of file. Waits for ever at the end.
     ///
-    /// To be raced against the reading: a writer that waits for window is never woken when its channel ends. That a
-    /// write fails means that the channel is gone, which the reading side tells. Cancel safe.
-    pub(super) async fn step(&mut self) {
-        if let Some(writing) = &mut self.writing {
-            writing.await;
-            self.writing = None;
+    /// Run it in a `select!` with the reader: a writer waiting for window is not woken when its
+    /// channel closes. A failed write means a closed channel, and the reader reports the closing.
+    /// Cancel safe.
+    pub(super) async fn write_next(&mut self) {
+        if let Some(pending_write) = &mut self.pending_write {
+            pending_write.await;
+            self.pending_write = None;
         }
-        let Some(inlet) = &mut self.inlet else { return std::future::pending().await };
+        let Some(queue) = &mut self.queue else { return std::future::pending().await };
         let write = Arc::clone(&self.write);
-        self.writing = Some(match inlet.next().await {
+        self.pending_write = Some(match queue.next().await {
             Some(mut piece) => {
-                piece.truncate(PACKET);
-                inlet.advance(piece.len());
-                self.in_a_line = piece.last().map_or(self.in_a_line, |last| *last != b'\n');
-                let outflow = Arc::clone(&self.outflow);
+                piece.truncate(PACKET_BYTES);
+                queue.advance(piece.len());
+                self.is_mid_line = piece.last().map_or(self.is_mid_line, |last| *last != b'\n');
+                let send_budget = Arc::clone(&self.send_budget);
                 let written = async move {
-                    outflow.admit(piece.len()).await;
+                    send_budget.acquire(piece.len()).await;
                     drop(write.data_bytes(piece).await);
                 };
                 written.boxed()
             }
             None => {
-                self.inlet = None;
-                let typed = self.typed_end();
-                // After an end of file no key could be sent; there the terminal's own character has to do.
-                let closes = self.ending != Ending::Key;
+                self.queue = None;
+                let typed_eof = self.typed_eof();
+                // After the end of file no keystroke could be sent. The character of the terminal
+                // replaces it.
+                let closes = self.strategy != SignalStrategy::Keystroke;
                 async move {
-                    // Nothing is still a message to the session's task.
-                    if !typed.is_empty() {
-                        drop(write.data_bytes(typed).await);
+                    // An empty write would still be a message to the session task.
+                    if !typed_eof.is_empty() {
+                        drop(write.data_bytes(typed_eof).await);
                     }
                     if closes {
                         drop(write.eof().await);
@@ -104,19 +108,19 @@ impl Feed {
         });
     }
 
-    /// Returns the end of file as it is typed on a terminal, where it is a character: sshd can't close a pty for reading
-    /// only. In the middle of a line the first of them just hands the line over.
-    fn typed_end(&self) -> Bytes {
-        match (self.pty, self.in_a_line) {
+    /// Returns the end of file as typed on a terminal: sshd cannot close only the input of a
+    /// pseudo-terminal. In the middle of a line, the first of two characters only submits the line.
+    fn typed_eof(&self) -> Bytes {
+        match (self.pty, self.is_mid_line) {
             (false, _) => Bytes::new(),
-            (true, false) => Bytes::from_static(&[END_OF_TRANSMISSION]),
-            (true, true) => Bytes::from_static(&[END_OF_TRANSMISSION; 2]),
+            (true, false) => Bytes::from_static(&[EOT]),
+            (true, true) => Bytes::from_static(&[EOT; 2]),
         }
     }
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for ChannelStdin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("inlet", &self.inlet).finish_non_exhaustive()
+        f.debug_struct("ChannelStdin").field("queue", &self.queue).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! How a stream to a host is made: over TCP, through a gateway, or by a command of this machine.
+//! Connectors: byte streams to a host over TCP, through a gateway or by a `ProxyCommand`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,77 +9,80 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::transport::ssh::proxy::{Ending, Proxy};
+use crate::transport::ssh::proxy::{Proxy, ProxyExitReceiver};
 use crate::transport::ssh::relay;
 use crate::transport::ssh::session::Session;
 use crate::transport::ssh::target::Target;
 use crate::transport::ssh::tcp;
 
-/// The window of a channel over TCP, in bytes: at 20 ms it takes 16 MiB for 800 MB/s. What comes is always drained, so that it
-/// costs no memory.
-const WINDOW: u32 = 16 << 20;
+/// The window of a channel over TCP in bytes. At a round trip of 20 ms, 800 MB/s need 16 MiB.
+/// Output is always read at once, so the window costs no memory.
+const TCP_CHANNEL_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The way to a host.
+/// A kind of connection to a host.
 #[derive(Debug)]
-pub(super) enum Way {
-    /// To its address and port.
+pub(super) enum Connector {
+    /// TCP to the address and port.
     Tcp,
-    /// Through the session of another host.
+    /// A tunnel through the session of a gateway.
     Gateway(Arc<dyn GatewaySession>),
-    /// By its `ProxyCommand`.
+    /// The stdin and stdout of a `ProxyCommand`.
     Proxy(Proxy),
 }
 
-/// The session of a gateway, connected when it is needed.
+/// The shared session of a gateway.
 pub(super) trait GatewaySession: fmt::Debug + Send + Sync {
     /// Returns the gateway.
     fn host(&self) -> &Host;
 
-    /// Returns the session, connecting where there is none.
+    /// Returns the session. Connects if there is no session.
     fn session(self: Arc<Self>) -> BoxFuture<'static, Result<Arc<Session>>>;
 }
 
-/// What a session speaks over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// The byte stream under a session.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
 
-/// A stream to a host, and what makes it, where that can end before it.
-pub(super) struct Opened {
-    pub(super) stream: Box<dyn Stream>,
-    pub(super) ending: Option<Ending>,
+/// A stream to a host. For a `ProxyCommand`, also a receiver of its exit status.
+pub(super) struct OpenedStream {
+    pub(super) stream: Box<dyn ByteStream>,
+    pub(super) proxy_exit: Option<ProxyExitReceiver>,
 }
 
-impl Way {
-    /// Does what takes time that is not the host's: reaching its gateway, with a person who is asked for it.
+impl Connector {
+    /// Connects the gateway in advance, including its prompts. That time does not count for the
+    /// host.
     pub(super) async fn prepare(&self, target: &Target) -> Result<()> {
         match self {
-            Self::Gateway(gateway) => reach(gateway, target).await.map(drop),
+            Self::Gateway(gateway) => gateway_session(gateway, target).await.map(drop),
             Self::Tcp | Self::Proxy(_) => Ok(()),
         }
     }
 
-    /// Returns the window of a channel: the number of bytes that a server may send before it hears that they were read.
-    pub(super) fn window(&self) -> u32 {
+    /// Returns the window of a channel: the number of bytes that a server may send before an
+    /// acknowledgement.
+    pub(super) fn channel_window(&self) -> u32 {
         match self {
-            Self::Tcp => WINDOW,
-            Self::Gateway(_) | Self::Proxy(_) => relay::WINDOW,
+            Self::Tcp => TCP_CHANNEL_WINDOW_BYTES,
+            Self::Gateway(_) | Self::Proxy(_) => relay::CHANNEL_WINDOW_BYTES,
         }
     }
 
-    /// Returns how many descriptors a link by this way has open, at most: with the socket of the agent while logging in.
-    pub(super) fn descriptors(&self) -> usize {
+    /// Returns the maximum number of descriptors of a session, including the socket of the agent
+    /// during the login.
+    pub(super) fn descriptor_count(&self) -> usize {
         match self {
             Self::Tcp => 2,
-            // Its three pipes and, on Linux, the process.
+            // Three pipes and, on Linux, the process.
             Self::Proxy(_) => 5,
-            // The stream is a channel of the gateway's link.
+            // The stream is a channel of the gateway's session.
             Self::Gateway(_) => 0,
         }
     }
 
-    /// Makes a stream to the host.
-    pub(super) async fn open(&self, target: &Target) -> Result<Opened> {
+    /// Opens a stream to the host.
+    pub(super) async fn open(&self, target: &Target) -> Result<OpenedStream> {
         let Target { host, purpose, address, port, .. } = target;
         match self {
             Self::Tcp => {
@@ -92,41 +95,44 @@ impl Way {
                     };
                     error.caused_by(source)
                 })?;
-                Ok(Opened { stream: Box::new(stream), ending: None })
+                Ok(OpenedStream { stream: Box::new(stream), proxy_exit: None })
             }
             Self::Gateway(gateway) => {
-                let session = reach(gateway, target).await?;
+                let session = gateway_session(gateway, target).await?;
                 let opened = session.tunnel(address, *port, *purpose).await;
-                let stream = opened.map_err(|source| not_passed_on(&**gateway, target, source))?;
-                Ok(Opened { stream: Box::new(stream), ending: None })
+                let stream = opened.map_err(|source| gateway_error(&**gateway, target, source))?;
+                Ok(OpenedStream { stream: Box::new(stream), proxy_exit: None })
             }
             Self::Proxy(proxy) => {
-                let (stream, ending) = proxy.start(*purpose)?;
-                Ok(Opened { stream: Box::new(stream), ending: Some(ending) })
+                let (stream, proxy_exit) = proxy.start(*purpose)?;
+                Ok(OpenedStream { stream: Box::new(stream), proxy_exit: Some(proxy_exit) })
             }
         }
     }
 
-    /// Returns who is to answer, as errors name it.
-    pub(super) fn answering(&self, target: &Target) -> String {
+    /// Returns the name of the other side for error messages.
+    pub(super) fn peer_name(&self, target: &Target) -> String {
         match self {
             Self::Tcp | Self::Gateway(_) => format!("{} port {}", target.address, target.port),
             Self::Proxy(proxy) => format!("`{}`", proxy.line()),
         }
     }
 
-    /// Ends what runs on this machine for the streams that were made, and waits for it. A gateway is closed with all that
-    /// are shared.
-    pub(super) async fn end(&self) {
+    /// Ends the local processes of the streams, and waits for them. Gateways are shared and are
+    /// closed by the dialer.
+    pub(super) async fn close(&self) {
         match self {
             Self::Tcp | Self::Gateway(_) => {}
-            Self::Proxy(proxy) => proxy.end().await,
+            Self::Proxy(proxy) => proxy.close().await,
         }
     }
 }
 
-/// Returns the session of the gateway. Boxed, since a gateway may have a gateway.
-fn reach<'a>(gateway: &'a Arc<dyn GatewaySession>, target: &'a Target) -> BoxFuture<'a, Result<Arc<Session>>> {
+/// Returns the session of a gateway. Boxed, because a gateway may have a gateway itself.
+fn gateway_session<'a>(
+    gateway: &'a Arc<dyn GatewaySession>,
+    target: &'a Target,
+) -> BoxFuture<'a, Result<Arc<Session>>> {
     async move {
         Arc::clone(gateway).session().await.map_err(|source| {
             let text = format!("could not get through its gateway {}", gateway.host());
@@ -136,7 +142,7 @@ fn reach<'a>(gateway: &'a Arc<dyn GatewaySession>, target: &'a Target) -> BoxFut
     .boxed()
 }
 
-fn not_passed_on(gateway: &dyn GatewaySession, target: &Target, source: russh::Error) -> Error {
+fn gateway_error(gateway: &dyn GatewaySession, target: &Target, source: russh::Error) -> Error {
     let Target { host, address, port, .. } = target;
     let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
     let text = format!("the gateway {} could not connect to {address} port {port}", gateway.host());

@@ -1,7 +1,8 @@
-//! The budget of file descriptors for links: the least recently used idle link is closed when the budget is used up.
+//! The budget of file descriptors for sessions. The least recently used idle session is closed when
+//! the budget is used up.
 //!
-//! A link reserves its descriptors before it connects. Links through a gateway have no descriptor of their own and reserve
-//! nothing.
+//! A session reserves its descriptors before it connects. Sessions through a gateway have no
+//! descriptor and reserve none.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -12,14 +13,16 @@ use futures::future::BoxFuture;
 use crate::mutex::lock;
 use crate::open_files;
 
-/// The descriptors for everything but hosts. `fab` has 18 while tasks run: standard streams and their redirection, the
-/// runtime, signals. The others are for files that are read once for all hosts, and for starting a program.
+/// The descriptors for everything except hosts. `fab` has 18 while tasks run: standard streams and
+/// their redirection, the runtime and signals. The others are for shared files, and for starting a
+/// program.
 const PROCESS_DESCRIPTORS: usize = 24;
-/// The descriptors for one host that is worked on: two for its link, and two for a transfer or a local command. Links of
-/// such hosts take half of the budget, so that the other half holds idle links, which can be closed.
+/// The descriptors for one active host: two for its session, and two for a transfer or a local
+/// command. Sessions of active hosts use half of the budget. The other half is for idle sessions,
+/// which can be closed.
 const DESCRIPTORS_PER_HOST: usize = 4;
 
-/// Returns the maximum number of hosts at a time that the open file limit allows.
+/// Returns the maximum number of concurrent hosts under the open file limit.
 pub(crate) fn max_hosts_at_once() -> NonZeroUsize {
     NonZeroUsize::new(budget(open_files::limit()) / DESCRIPTORS_PER_HOST).unwrap_or(NonZeroUsize::MIN)
 }
@@ -28,37 +31,37 @@ fn budget(limit: Option<usize>) -> usize {
     limit.unwrap_or(usize::MAX).saturating_sub(PROCESS_DESCRIPTORS)
 }
 
-/// A link that can be closed while nobody uses it.
+/// A session that can be closed while idle.
 pub(super) trait CloseIdle: Send + Sync {
-    /// Closes the link and returns true, or returns false at once if the link is in use.
+    /// Closes the session and returns true. Returns false at once if the session is in use.
     fn close_if_idle(&self) -> BoxFuture<'_, bool>;
 }
 
-/// The descriptors of all links of a client.
+/// The descriptors of all sessions of a client.
 #[derive(Debug)]
-pub(super) struct Descriptors {
+pub(super) struct DescriptorBudget {
     budget: usize,
     state: Mutex<State>,
-    /// Held by the caller that closes idle links.
+    /// Locked while idle sessions are being closed.
     closing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     reserved: usize,
-    /// Counts uses of links: a later use has a higher number.
+    /// A counter of uses. A later use has a higher number.
     uses: u64,
-    holders: Vec<LinkEntry>,
+    entries: Vec<SessionEntry>,
 }
 
-/// A link with a reservation.
-struct LinkEntry {
+/// A session with a reservation.
+struct SessionEntry {
     id: u64,
     last_use: u64,
-    link: Weak<dyn CloseIdle>,
+    session: Weak<dyn CloseIdle>,
 }
 
-impl Descriptors {
+impl DescriptorBudget {
     /// Creates the budget of this process.
     pub(super) fn of_process() -> Arc<Self> {
         Self::new(budget(open_files::limit()))
@@ -68,22 +71,25 @@ impl Descriptors {
         Arc::new(Self { budget, state: Mutex::default(), closing: tokio::sync::Mutex::default() })
     }
 
-    /// Reserves `count` descriptors for a link. If the budget is used up, idle links are closed first.
+    /// Reserves `count` descriptors for a session. Closes idle sessions first if the budget is used
+    /// up.
     ///
-    /// Never waits for a link that is in use, since its user may wait for this link. The budget is exceeded instead.
+    /// Never waits for a session in use, because its user may wait for this session. The budget is
+    /// exceeded instead.
     ///
     /// # Cancel safety
     ///
-    /// Dropped half way, nothing is reserved. A link that is being closed is then closed without a goodbye.
-    pub(super) async fn reserve(self: &Arc<Self>, count: usize, link: Weak<dyn CloseIdle>) -> Reservation {
-        if let Some(reservation) = self.try_reserve(count, self.budget, &link) {
+    /// Dropping the future reserves no descriptors. A session being closed is then closed without a
+    /// disconnect message.
+    pub(super) async fn reserve(self: &Arc<Self>, count: usize, session: Weak<dyn CloseIdle>) -> Reservation {
+        if let Some(reservation) = self.try_reserve(count, self.budget, &session) {
             return reservation;
         }
-        // One at a time: a link that another caller is closing counts as in use.
-        let _turn = self.closing.lock().await;
+        // One caller at a time: a session being closed by another caller would count as in use.
+        let _guard = self.closing.lock().await;
         let mut budget = self.budget;
         loop {
-            if let Some(reservation) = self.try_reserve(count, budget, &link) {
+            if let Some(reservation) = self.try_reserve(count, budget, &session) {
                 return reservation;
             }
             if !self.close_one().await {
@@ -92,25 +98,30 @@ impl Descriptors {
         }
     }
 
-    fn try_reserve(self: &Arc<Self>, count: usize, budget: usize, link: &Weak<dyn CloseIdle>) -> Option<Reservation> {
+    fn try_reserve(
+        self: &Arc<Self>,
+        count: usize,
+        budget: usize,
+        session: &Weak<dyn CloseIdle>,
+    ) -> Option<Reservation> {
         let mut state = self.state();
         let reserved = state.reserved.saturating_add(count);
         (reserved <= budget).then(|| {
             state.reserved = reserved;
             let id = state.next_use();
-            state.holders.push(LinkEntry { id, last_use: id, link: Weak::clone(link) });
+            state.entries.push(SessionEntry { id, last_use: id, session: Weak::clone(session) });
             Reservation { descriptors: Arc::clone(self), id, count }
         })
     }
 
-    /// Closes the least recently used idle link. Returns false if all links are in use.
+    /// Closes the least recently used idle session. Returns false if all sessions are in use.
     async fn close_one(&self) -> bool {
-        let mut holders: Vec<_> =
-            self.state().holders.iter().map(|holder| (holder.last_use, Weak::clone(&holder.link))).collect();
-        holders.sort_unstable_by_key(|(last_use, _)| *last_use);
-        for (_, link) in holders {
-            if let Some(link) = link.upgrade()
-                && link.close_if_idle().await
+        let mut entries: Vec<_> =
+            self.state().entries.iter().map(|entry| (entry.last_use, Weak::clone(&entry.session))).collect();
+        entries.sort_unstable_by_key(|(last_use, _)| *last_use);
+        for (_, session) in entries {
+            if let Some(session) = session.upgrade()
+                && session.close_if_idle().await
             {
                 return true;
             }
@@ -130,21 +141,21 @@ impl State {
     }
 }
 
-/// The descriptors of one link. Dropped, they are free again.
+/// The reserved descriptors of one session. Dropping it releases them.
 #[derive(Debug)]
 pub(super) struct Reservation {
-    descriptors: Arc<Descriptors>,
+    descriptors: Arc<DescriptorBudget>,
     id: u64,
     count: usize,
 }
 
 impl Reservation {
-    /// Notes a use of the link.
-    pub(super) fn note_use(&self) {
+    /// Records a use of the session.
+    pub(super) fn mark_used(&self) {
         let mut state = self.descriptors.state();
         let last_use = state.next_use();
-        if let Some(holder) = state.holders.iter_mut().find(|holder| holder.id == self.id) {
-            holder.last_use = last_use;
+        if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == self.id) {
+            entry.last_use = last_use;
         }
     }
 }
@@ -153,11 +164,11 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let mut state = self.descriptors.state();
         state.reserved -= self.count;
-        state.holders.retain(|holder| holder.id != self.id);
+        state.entries.retain(|entry| entry.id != self.id);
     }
 }
 
-impl fmt::Debug for LinkEntry {
+impl fmt::Debug for SessionEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkEntry").field("id", &self.id).field("last_use", &self.last_use).finish_non_exhaustive()
     }
@@ -171,20 +182,20 @@ mod tests {
 
     use super::*;
 
-    /// A link that is idle or in use, with its reservation while it is open.
+    /// A session, idle or in use, with its reservation while open.
     #[derive(Default)]
-    struct FakeLink {
+    struct FakeSession {
         is_used: AtomicBool,
         reservation: Mutex<Option<Reservation>>,
     }
 
-    impl FakeLink {
-        async fn open(descriptors: &Arc<Descriptors>, count: usize) -> Arc<Self> {
-            let link = Arc::new(Self::default());
-            let weak: Weak<Self> = Arc::downgrade(&link);
+    impl FakeSession {
+        async fn open(descriptors: &Arc<DescriptorBudget>, count: usize) -> Arc<Self> {
+            let session = Arc::new(Self::default());
+            let weak: Weak<Self> = Arc::downgrade(&session);
             let reservation = descriptors.reserve(count, weak).await;
-            *link.reservation.lock().unwrap() = Some(reservation);
-            link
+            *session.reservation.lock().unwrap() = Some(reservation);
+            session
         }
 
         fn is_open(&self) -> bool {
@@ -192,7 +203,7 @@ mod tests {
         }
     }
 
-    impl CloseIdle for FakeLink {
+    impl CloseIdle for FakeSession {
         fn close_if_idle(&self) -> BoxFuture<'_, bool> {
             let is_idle = !self.is_used.load(Ordering::Relaxed);
             if is_idle {
@@ -203,40 +214,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_closed_within_the_budget() {
-        let descriptors = Descriptors::new(4);
-        let links = [FakeLink::open(&descriptors, 2).await, FakeLink::open(&descriptors, 2).await];
-        assert!(links.iter().all(|link| link.is_open()));
+    async fn no_session_is_closed_within_the_budget() {
+        let descriptors = DescriptorBudget::new(4);
+        let sessions = [FakeSession::open(&descriptors, 2).await, FakeSession::open(&descriptors, 2).await];
+        assert!(sessions.iter().all(|session| session.is_open()));
     }
 
     #[tokio::test]
-    async fn the_least_recently_used_idle_link_is_closed() {
-        let descriptors = Descriptors::new(6);
-        let [first, second, third] = [(); 3].map(|()| FakeLink::open(&descriptors, 2).now_or_never().unwrap());
-        first.reservation.lock().unwrap().as_ref().unwrap().note_use();
+    async fn the_least_recently_used_idle_session_is_closed() {
+        let descriptors = DescriptorBudget::new(6);
+        let [first, second, third] = [(); 3].map(|()| FakeSession::open(&descriptors, 2).now_or_never().unwrap());
+        first.reservation.lock().unwrap().as_ref().unwrap().mark_used();
         second.is_used.store(true, Ordering::Relaxed);
-        let fourth = FakeLink::open(&descriptors, 2).await;
-        assert_eq!([&first, &second, &third, &fourth].map(|link| link.is_open()), [true, true, false, true]);
+        let fourth = FakeSession::open(&descriptors, 2).await;
+        assert_eq!([&first, &second, &third, &fourth].map(|session| session.is_open()), [true, true, false, true]);
     }
 
     #[tokio::test]
-    async fn several_links_are_closed_for_one_that_needs_more() {
-        let descriptors = Descriptors::new(6);
-        let old = [FakeLink::open(&descriptors, 2).await, FakeLink::open(&descriptors, 2).await];
-        let _new = FakeLink::open(&descriptors, 5).await;
-        assert!(!old.iter().any(|link| link.is_open()));
+    async fn several_sessions_are_closed_for_a_larger_one() {
+        let descriptors = DescriptorBudget::new(6);
+        let old = [FakeSession::open(&descriptors, 2).await, FakeSession::open(&descriptors, 2).await];
+        let _new = FakeSession::open(&descriptors, 5).await;
+        assert!(!old.iter().any(|session| session.is_open()));
         assert_eq!(descriptors.state().reserved, 5);
     }
 
     #[tokio::test]
-    async fn the_budget_is_exceeded_while_all_links_are_in_use() {
-        let descriptors = Descriptors::new(2);
-        let first = FakeLink::open(&descriptors, 2).await;
+    async fn the_budget_is_exceeded_while_all_sessions_are_in_use() {
+        let descriptors = DescriptorBudget::new(2);
+        let first = FakeSession::open(&descriptors, 2).await;
         first.is_used.store(true, Ordering::Relaxed);
-        let second = FakeLink::open(&descriptors, 2).await;
+        let second = FakeSession::open(&descriptors, 2).await;
         assert!(first.is_open() && second.is_open());
         first.is_used.store(false, Ordering::Relaxed);
-        let third = FakeLink::open(&descriptors, 2).await;
+        let third = FakeSession::open(&descriptors, 2).await;
         assert!(!first.is_open() && !second.is_open() && third.is_open());
         drop((second, third));
         assert_eq!(descriptors.state().reserved, 0);

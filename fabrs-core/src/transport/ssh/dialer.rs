@@ -1,4 +1,4 @@
-//! Transports to hosts over SSH: which link a host gets, and how its commands start.
+//! The [`SshDialer`]: transports over SSH, with shared sessions to gateways.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,83 +9,91 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::mutex::lock;
-use crate::transport::drive::{carry, drain};
-use crate::transport::local::local_transport::Local;
+use crate::transport::drive::{drive, wait_and_reopen};
+use crate::transport::local::local_transport::LocalTransport;
 use crate::transport::request::{Invocation, Request};
-use crate::transport::running::Running;
-use crate::transport::ssh::connector::Way;
+use crate::transport::running::RunningCommand;
+use crate::transport::ssh::connector::Connector;
 use crate::transport::ssh::proxy::Proxy;
 use crate::transport::ssh::settings::SshSettings;
-use crate::transport::ssh::shared_session::Link;
-use crate::transport::ssh::ssh_channel::ChannelWire;
+use crate::transport::ssh::shared_session::SharedSession;
+use crate::transport::ssh::ssh_channel::SshChannel;
 use crate::transport::ssh::target::{self, Purpose, Route};
-use crate::transport::traits::{Dial, Transport};
+use crate::transport::traits::{Dialer, Transport};
 
-/// Makes the transports that `ssh` would reach: over SSH to hosts, and to this machine for `@local`.
+/// A dialer for hosts over SSH, and for this machine (`@local`). Hosts are resolved as by `ssh`.
 #[derive(Debug)]
-pub struct OpenSsh {
+pub struct SshDialer {
     settings: Arc<SshSettings>,
-    /// The gateways by the way to them, so that all hosts behind one share its session.
-    gateways: Mutex<HashMap<Vec<Host>, Arc<Link>>>,
+    /// Sessions of gateways, keyed by the chain of gateways. All hosts behind a gateway share its
+    /// session.
+    gateways: Mutex<HashMap<Vec<Host>, Arc<SharedSession>>>,
 }
 
-impl OpenSsh {
-    /// Makes transports by these settings.
+impl SshDialer {
+    /// Creates a dialer with these settings.
     pub fn new(settings: SshSettings) -> Self {
         Self { settings: Arc::new(settings), gateways: Mutex::new(HashMap::new()) }
     }
 
-    /// Makes the link to `host`, as its route leads there; `passed` are the hosts that are on the way already.
-    fn link(&self, host: &Host, passed: &[Host]) -> Result<Link> {
+    /// Creates the shared session of `host` on its configured route. `passed` contains the hosts
+    /// already on the route.
+    fn shared_session(&self, host: &Host, passed: &[Host]) -> Result<SharedSession> {
         let purpose = if passed.is_empty() { Purpose::Work } else { Purpose::Gateway };
         let (target, route) = target::resolve(host, purpose, &self.settings)?;
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
-        let way = match route {
-            Route::Gateways(gateways) => self.behind(&gateways, host, &passed)?,
-            Route::Command(command) => Way::Proxy(Proxy::new(&command, &target, &self.settings)?),
+        let connector = match route {
+            Route::Gateways(gateways) => self.through_gateways(&gateways, host, &passed)?,
+            Route::Command(command) => Connector::Proxy(Proxy::new(&command, &target, &self.settings)?),
         };
-        Ok(Link::new(target, way, Arc::clone(&self.settings)))
+        Ok(SharedSession::new(target, connector, Arc::clone(&self.settings)))
     }
 
-    /// Returns the way to `host` through its gateways.
-    fn behind(&self, gateways: &[Host], host: &Host, passed: &[Host]) -> Result<Way> {
-        let mut before = None;
+    /// Returns the connector to `host` through its gateways.
+    fn through_gateways(&self, gateways: &[Host], host: &Host, passed: &[Host]) -> Result<Connector> {
+        let mut previous = None;
         for (at, gateway) in gateways.iter().enumerate() {
             if passed.contains(gateway) {
                 let error =
                     Error::new(ErrorKind::Config, format!("the gateway {gateway} can only be reached through itself"));
                 return Err(error.on(host));
             }
-            before = Some(self.gateway(gateway, &gateways[..at], before, passed)?);
+            previous = Some(self.gateway(gateway, &gateways[..at], previous, passed)?);
         }
-        Ok(before.map_or(Way::Tcp, |gateway| Way::Gateway(gateway)))
+        Ok(previous.map_or(Connector::Tcp, |gateway| Connector::Gateway(gateway)))
     }
 
-    /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
-    /// the one before it, to which `way` leads.
-    fn gateway(&self, gateway: &Host, way: &[Host], before: Option<Arc<Link>>, passed: &[Host]) -> Result<Arc<Link>> {
-        let way: Vec<Host> = way.iter().chain([gateway]).cloned().collect();
-        if let Some(link) = lock(&self.gateways).get(&way) {
-            return Ok(Arc::clone(link));
+    /// Returns the shared session of a gateway. The first gateway of a chain is reached by its own
+    /// configuration, each further gateway through the previous one.
+    fn gateway(
+        &self,
+        gateway: &Host,
+        connector: &[Host],
+        previous: Option<Arc<SharedSession>>,
+        passed: &[Host],
+    ) -> Result<Arc<SharedSession>> {
+        let connector: Vec<Host> = connector.iter().chain([gateway]).cloned().collect();
+        if let Some(shared) = lock(&self.gateways).get(&connector) {
+            return Ok(Arc::clone(shared));
         }
-        let link = match before {
-            None => Arc::new(self.link(gateway, passed)?),
-            Some(before) => {
+        let shared = match previous {
+            None => Arc::new(self.shared_session(gateway, passed)?),
+            Some(previous) => {
                 let (target, _) = target::resolve(gateway, Purpose::Gateway, &self.settings)?;
-                Arc::new(Link::new(target, Way::Gateway(before), Arc::clone(&self.settings)))
+                Arc::new(SharedSession::new(target, Connector::Gateway(previous), Arc::clone(&self.settings)))
             }
         };
-        lock(&self.gateways).insert(way, Arc::clone(&link));
-        Ok(link)
+        lock(&self.gateways).insert(connector, Arc::clone(&shared));
+        Ok(shared)
     }
 }
 
-impl Dial for OpenSsh {
+impl Dialer for SshDialer {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
         if host.is_local() {
-            return Ok(Arc::new(Local::default()));
+            return Ok(Arc::new(LocalTransport::default()));
         }
-        Ok(Arc::new(Ssh { link: Arc::new(self.link(host, &[])?), commands: TaskTracker::new() }))
+        Ok(Arc::new(SshTransport { session: Arc::new(self.shared_session(host, &[])?), commands: TaskTracker::new() }))
     }
 
     fn route(&self, host: &Host) -> Result<String> {
@@ -108,50 +116,50 @@ impl Dial for OpenSsh {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async {
-            // They stay known: a host that is used again goes through them again.
+            // The entries are kept: a later connection uses the same gateways.
             let gateways: Vec<_> = {
                 let gateways = lock(&self.gateways);
                 gateways.values().cloned().collect()
             };
-            join_all(gateways.iter().map(|link| link.close())).await;
+            join_all(gateways.iter().map(|shared| shared.close())).await;
         }
         .boxed()
     }
 }
 
-/// One host's transport over SSH.
+/// The transport of one host over SSH.
 #[derive(Debug)]
-struct Ssh {
-    link: Arc<Link>,
+struct SshTransport {
+    session: Arc<SharedSession>,
     commands: TaskTracker,
 }
 
-impl Transport for Ssh {
-    fn start(&self, request: Request) -> Running {
-        let (running, carrier) = Running::pair();
-        let (link, ahead) = (Arc::clone(&self.link), request.ahead);
-        self.commands.spawn(carry(request, carrier, move |invocation| start(link, invocation, ahead)));
+impl Transport for SshTransport {
+    fn start(&self, request: Request) -> RunningCommand {
+        let (running, sender) = RunningCommand::channel();
+        let (shared, prefetch_channel) = (Arc::clone(&self.session), request.prefetch_channel);
+        self.commands.spawn(drive(request, sender, move |invocation| start(shared, invocation, prefetch_channel)));
         running
     }
 
     fn open(&self) -> BoxFuture<'_, Result<()>> {
-        async { self.link.session().await.map(drop) }.boxed()
+        async { self.session.session().await.map(drop) }.boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async {
-            drain(&self.commands).await;
-            self.link.close().await;
+            wait_and_reopen(&self.commands).await;
+            self.session.close().await;
         }
         .boxed()
     }
 }
 
-async fn start(link: Arc<Link>, invocation: Invocation, ahead: bool) -> Result<ChannelWire> {
-    let session = link.session().await?;
-    let wire = ChannelWire::start(Arc::clone(&session), invocation).await?;
-    if ahead {
-        session.open_ahead();
+async fn start(session: Arc<SharedSession>, invocation: Invocation, prefetch_channel: bool) -> Result<SshChannel> {
+    let session = session.session().await?;
+    let channel = SshChannel::start(Arc::clone(&session), invocation).await?;
+    if prefetch_channel {
+        session.prefetch_channel();
     }
-    Ok(wire)
+    Ok(channel)
 }

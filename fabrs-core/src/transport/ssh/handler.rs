@@ -1,4 +1,4 @@
-//! What russh calls while it reads from the server.
+//! The callbacks of russh: host key check, disconnects and channels opened by the server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,65 +9,66 @@ use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::transport::ssh::host_key::HostKeys;
+use crate::transport::ssh::host_key::HostKeyVerifier;
 use crate::transport::ssh::untrusted_text;
 
-/// Reacts to a server: checks its key, notes its end, and lets it open nothing.
+/// The callbacks for one session. They check the host key, record the disconnect and reject every
+/// channel opened by the server.
 pub(super) struct Handler {
-    host_keys: HostKeys,
-    gone: Arc<Gone>,
-    /// How many keepalives may stay unanswered.
+    host_key_verifier: HostKeyVerifier,
+    disconnected: Arc<Disconnected>,
+    /// The maximum number of unanswered keepalives.
     keepalives: usize,
 }
 
 impl Handler {
-    pub(super) fn new(host_keys: HostKeys, gone: Arc<Gone>, keepalives: usize) -> Self {
-        Self { host_keys, gone, keepalives }
+    pub(super) fn new(host_key_verifier: HostKeyVerifier, disconnected: Arc<Disconnected>, keepalives: usize) -> Self {
+        Self { host_key_verifier, disconnected, keepalives }
     }
 }
 
-/// What ends a connection: the protocol, or our own judgement of the server's key.
+/// The error of a session: a protocol error or a rejected host key.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum SessionError {
     Protocol(russh::Error),
     HostKey(Error),
 }
 
-impl From<russh::Error> for Ended {
+impl From<russh::Error> for SessionError {
     fn from(error: russh::Error) -> Self {
         Self::Protocol(error)
     }
 }
 
-/// Whether and why a connection has ended.
+/// A record of the disconnect, and its cause.
 #[derive(Debug, Default)]
-pub(super) struct Gone(watch::Sender<Option<Reason>>);
+pub(super) struct Disconnected(watch::Sender<Option<DisconnectCause>>);
 
-/// Why a connection ended, in words.
+/// The cause of a disconnect.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Reason(String);
+pub(super) struct DisconnectCause(String);
 
-impl Gone {
-    /// Waits for the end.
-    pub(super) async fn happened(&self) {
+impl Disconnected {
+    /// Waits for the disconnect.
+    pub(super) async fn wait(&self) {
         // The sender is `self`, so waiting can't fail.
         drop(self.0.subscribe().wait_for(Option::is_some).await);
     }
 
-    /// Returns why the connection ended, waiting for the moment in which it becomes known.
-    pub(super) async fn reason(&self) -> Reason {
+    /// Returns the cause of the disconnect. Waits up to one second for it.
+    pub(super) async fn cause(&self) -> DisconnectCause {
         let mut ended = self.0.subscribe();
         let known = tokio::time::timeout(std::time::Duration::from_secs(1), ended.wait_for(Option::is_some)).await;
         match known {
             Ok(Ok(reason)) => reason.clone(),
             _ => None,
         }
-        .unwrap_or_else(|| Reason("the connection was closed".to_owned()))
+        .unwrap_or_else(|| DisconnectCause("the connection was closed".to_owned()))
     }
 
-    fn note(&self, reason: String) {
-        self.0.send_replace(Some(Reason(reason)));
+    fn set(&self, reason: String) {
+        self.0.send_replace(Some(DisconnectCause(reason)));
     }
 }
 
@@ -79,7 +80,7 @@ macro_rules! rejects {
             $(_: $argument,)*
             reply: client::ChannelOpenHandle,
             _: &mut client::Session,
-        ) -> Result<(), Ended> {
+        ) -> Result<(), SessionError> {
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             Ok(())
         }
@@ -87,40 +88,42 @@ macro_rules! rejects {
 }
 
 impl client::Handler for Handler {
-    type Error = Ended;
+    type Error = SessionError;
 
-    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Ended> {
-        self.host_keys.check(key).await.map(|()| true).map_err(Ended::HostKey)
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, SessionError> {
+        self.host_key_verifier.check(key).await.map(|()| true).map_err(SessionError::HostKey)
     }
 
-    async fn disconnected(&mut self, reason: DisconnectReason<Ended>) -> Result<(), Ended> {
+    async fn disconnected(&mut self, reason: DisconnectReason<SessionError>) -> Result<(), SessionError> {
         let text = match &reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                format!("the server said: {}", untrusted_text::line(&info.message))
+                format!("the server disconnected: {}", untrusted_text::single_line(&info.message))
             }
-            DisconnectReason::Error(Ended::Protocol(russh::Error::KeepaliveTimeout)) => {
+            DisconnectReason::Error(SessionError::Protocol(russh::Error::KeepaliveTimeout)) => {
                 format!("the server did not answer {} keepalives in a row", self.keepalives)
             }
-            DisconnectReason::Error(Ended::Protocol(error)) => error.to_string(),
-            DisconnectReason::Error(Ended::HostKey(error)) => error.to_string(),
+            DisconnectReason::Error(SessionError::Protocol(error)) => error.to_string(),
+            DisconnectReason::Error(SessionError::HostKey(error)) => error.to_string(),
         };
-        self.gone.note(text);
+        self.disconnected.set(text);
         Ok(())
     }
 
-    /// Answers with a request that means nothing: OpenSSH's server has Nagle's algorithm on until its first session has
-    /// started, so that the confirmation of the first channel waits for the acknowledgement of this announcement. An
-    /// acknowledgement of our system's own goes no further than to a gateway; a packet goes to the server.
+    /// Answers with a request without an effect. OpenSSH's server uses Nagle's algorithm until its
+    /// first session has started. The confirmation of the first channel would therefore wait for
+    /// the acknowledgement of this announcement. An acknowledgement by our system would end at a
+    /// gateway, but a packet reaches the server.
     async fn openssh_ext_host_keys_announced(
         &mut self,
         _: Vec<PublicKey>,
         session: &mut client::Session,
-    ) -> Result<(), Ended> {
-        session.send_keepalive(false).map_err(Ended::Protocol)
+    ) -> Result<(), SessionError> {
+        session.send_keepalive(false).map_err(SessionError::Protocol)
     }
 
-    /// Claims channels of unknown types, so that [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them:
-    /// left to russh, they are rejected twice.
+    /// Accepts channels of unknown types here, so that
+    /// [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them. russh
+    /// itself would reject them twice.
     async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
         true
     }
@@ -130,12 +133,12 @@ impl client::Handler for Handler {
         _: Channel<Msg>,
         reply: client::ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), SessionError> {
         reply.reject(ChannelOpenFailure::UnknownChannelType).await;
         Ok(())
     }
 
-    // The defaults of russh accept what a server opens; nothing was asked for, so nothing is taken.
+    // By default russh accepts channels opened by the server. fabrs requests no such channel.
     rejects! {
         server_channel_open_forwarded_tcpip(&str, u32, &str, u32),
         server_channel_open_forwarded_streamlocal(&str),

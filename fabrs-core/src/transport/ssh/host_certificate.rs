@@ -1,4 +1,4 @@
-//! The certificate that a server shows: read, judged by what is on record, and its signature checked.
+//! Host certificates: conversion, check against known_hosts and check of the signature.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,69 +8,71 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Certificate, HashAlg};
 
-use crate::transport::ssh::target::Trust;
+use crate::transport::ssh::target::HostKeyPolicy;
 
-/// What becomes of a certificate.
+/// The verdict on a host certificate.
 #[derive(Debug)]
-pub(super) enum Credit {
-    /// The host is who it says it is.
-    Vouched,
-    /// It does not count, and why: the host's key has to be looked up itself.
-    Aside(Aside),
-    /// Nothing that the host shows may be accepted.
-    Refused { what: &'static str, cause: String },
+pub(super) enum CertificateVerdict {
+    /// A known authority has signed the certificate.
+    Trusted,
+    /// The certificate does not count. The plain key must be checked instead.
+    Ignored(IgnoredCertificate),
+    /// The connection must be rejected.
+    Rejected { what: &'static str, cause: String },
 }
 
 /// A certificate that does not count.
 #[derive(Debug)]
-pub(super) struct Aside {
-    /// What is wrong with it, as the end of a sentence.
+pub(super) struct IgnoredCertificate {
+    /// The reason, as the end of a sentence.
     pub(super) text: String,
     pub(super) hint: Option<&'static str>,
 }
 
 /// Checks a certificate against `known_hosts`. `certificate` is the result of [`read`].
-pub(super) fn judge(shown: &Certificate, certificate: &HostCertificate, known: &KnownHosts, trust: &Trust) -> Credit {
+pub(super) fn judge(
+    shown: &Certificate,
+    certificate: &HostCertificate,
+    known: &KnownHosts,
+    policy: &HostKeyPolicy,
+) -> CertificateVerdict {
     let now = now();
-    match known.check_certificate(&trust.name, certificate, now, &trust.ca_signatures) {
+    match known.check_certificate(&policy.name, certificate, now, &policy.ca_signatures) {
         CertificateStatus::Trusted { at } => {
             let authority = shown.signature_key().fingerprint(HashAlg::Sha256);
             match shown.validate_at(now, [&authority]) {
-                Ok(()) => Credit::Vouched,
-                Err(_) => Credit::Refused {
+                Ok(()) => CertificateVerdict::Trusted,
+                Err(_) => CertificateVerdict::Rejected {
                     what: "the host's certificate is forged",
                     cause: format!("the authority in {at} has not signed it"),
                 },
             }
         }
-        CertificateStatus::Invalid { at, problem } => Credit::Aside(Aside {
+        CertificateStatus::Invalid { at, problem } => CertificateVerdict::Ignored(IgnoredCertificate {
             text: format!("is signed by the authority in {at}, but {problem}"),
             hint: Some(hint(&problem)),
         }),
-        CertificateStatus::UnknownAuthority => Credit::Aside(Aside {
-            text: format!(
-                "is signed by {}, which is no authority on record for it",
-                certificate.authority.fingerprint()
-            ),
+        CertificateStatus::UnknownAuthority => CertificateVerdict::Ignored(IgnoredCertificate {
+            text: format!("is signed by {}, an authority unknown for this host", certificate.authority.fingerprint()),
             hint: None,
         }),
-        CertificateStatus::Revoked { at, is_authority: true } => Credit::Refused {
+        CertificateStatus::Revoked { at, is_authority: true } => CertificateVerdict::Rejected {
             what: "the authority that signed the host's certificate is revoked",
             cause: format!("revoked in {at}; the certificate is signed by {}", certificate.authority.fingerprint()),
         },
-        CertificateStatus::Revoked { at, is_authority: false } => Credit::Refused {
+        CertificateStatus::Revoked { at, is_authority: false } => CertificateVerdict::Rejected {
             what: "the key in the host's certificate is revoked",
             cause: format!("revoked in {at}; the host shows {}", certificate.key.fingerprint()),
         },
     }
 }
 
-/// Returns the present time in seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Returns when a certificate is valid.
+/// Returns the validity period of a certificate.
 pub(super) fn validity(certificate: &Certificate) -> Validity {
     Validity { from: certificate.valid_after(), until: certificate.valid_before() }
 }
@@ -97,15 +99,15 @@ fn key(key: &KeyData) -> Result<HostKey, String> {
 
 fn hint(flaw: &CertificateProblem) -> &'static str {
     match flaw {
-        CertificateProblem::Expired { .. } => "it has to be renewed: by `ssh-keygen -s` with the authority's key",
-        CertificateProblem::NotYetValid { .. } => "is the clock of this machine right?",
+        CertificateProblem::Expired { .. } => "renew the certificate with `ssh-keygen -s` and the authority's key",
+        CertificateProblem::NotYetValid { .. } => "check the clock of this machine",
         CertificateProblem::OtherPrincipals { .. } => {
-            "name the host as the certificate does: by `HostName` or `HostKeyAlias`"
+            "use a name of the certificate, with `HostName` or `HostKeyAlias`"
         }
         CertificateProblem::SignatureAlgorithm { .. } => {
-            "it has to be signed anew, or the algorithm be allowed by `CASignatureAlgorithms`"
+            "sign the certificate with another algorithm, or add its algorithm to `CASignatureAlgorithms`"
         }
-        _ => "it has to be made anew: by `ssh-keygen -h -s` with the authority's key",
+        _ => "create the certificate again with `ssh-keygen -h -s` and the authority's key",
     }
 }
 
@@ -118,12 +120,12 @@ mod tests {
     use russh::keys::ssh_key::certificate::Builder;
     use russh::keys::ssh_key::private::Ed25519Keypair;
 
-    use super::{CertType, Certificate, Credit, KnownHosts, Trust, read};
+    use super::{CertType, Certificate, CertificateVerdict, HostKeyPolicy, KnownHosts, read};
 
-    fn judge(shown: &Certificate, known: &KnownHosts, trust: &Trust) -> Credit {
+    fn judge(shown: &Certificate, known: &KnownHosts, policy: &HostKeyPolicy) -> CertificateVerdict {
         match read(shown) {
-            Ok(certificate) => super::judge(shown, &certificate, known, trust),
-            Err(cause) => Credit::Refused { what: "it can't be read", cause },
+            Ok(certificate) => super::judge(shown, &certificate, known, policy),
+            Err(cause) => CertificateVerdict::Rejected { what: "it can't be read", cause },
         }
     }
 
@@ -144,52 +146,52 @@ mod tests {
         KnownHosts::parse(&format!("@cert-authority web {authority}"), "known_hosts")
     }
 
-    fn trust() -> Trust {
-        Trust {
+    fn policy() -> HostKeyPolicy {
+        HostKeyPolicy {
             name: HostName::new("web", 22),
             strict: StrictHostKeyChecking::Yes,
             files: Vec::new(),
-            record: None,
+            record_file: None,
             revoked: None,
-            hash: false,
+            hash_names: false,
             ca_signatures: HostConfig::default_ca_signature_algorithms(),
-            may_ask: false,
+            can_prompt: false,
         }
     }
 
     #[test]
-    fn what_an_authority_has_signed_counts() {
-        let credit = judge(&certificate(), &known(), &trust());
-        assert!(matches!(credit, Credit::Vouched), "{credit:?}");
+    fn a_certificate_of_a_known_authority_is_trusted() {
+        let verdict = judge(&certificate(), &known(), &policy());
+        assert!(matches!(verdict, CertificateVerdict::Trusted), "{verdict:?}");
     }
 
     #[test]
-    fn a_certificate_that_only_claims_to_be_signed_is_refused() {
+    fn a_forged_certificate_is_rejected() {
         let good = certificate().to_bytes().expect("it can be written");
         let name = good.windows(7).position(|bytes| bytes == b"\0\0\0\x03web").expect("its name is in it") + 4;
         let last = good.len() - 1;
-        // Another nonce, and another signature.
+        // Byte 40 belongs to the nonce, the last byte to the signature.
         for place in [40, last] {
             let mut bytes = good.clone();
             bytes[place] ^= 1;
             let forged = Certificate::from_bytes(&bytes).expect("it still looks like one");
-            match judge(&forged, &known(), &trust()) {
-                Credit::Refused { what, cause } => {
+            match judge(&forged, &known(), &policy()) {
+                CertificateVerdict::Rejected { what, cause } => {
                     assert_eq!(what, "the host's certificate is forged");
                     assert_eq!(cause, "the authority in known_hosts:1 has not signed it");
                 }
-                credit => panic!("byte {place} was changed: {credit:?}"),
+                verdict => panic!("byte {place} was changed: {verdict:?}"),
             }
         }
         let mut bytes = good;
         bytes[name] = b'v';
         let other = Certificate::from_bytes(&bytes).expect("it still looks like one");
-        assert!(matches!(judge(&other, &known(), &trust()), Credit::Aside(_)), "it is for `veb`");
+        assert!(matches!(judge(&other, &known(), &policy()), CertificateVerdict::Ignored(_)), "it is for `veb`");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged_or_refused(bytes: Vec<u8>, at in 0usize..400, byte: u8) {
+        fn any_bytes_are_judged_or_rejected(bytes: Vec<u8>, at in 0usize..400, byte: u8) {
             let mut changed = certificate().to_bytes().expect("it can be written");
             let same = changed.get(at).is_none_or(|known| *known == byte);
             if let Some(place) = changed.get_mut(at) {
@@ -197,8 +199,8 @@ mod tests {
             }
             for bytes in [bytes, changed] {
                 if let Ok(certificate) = Certificate::from_bytes(&bytes) {
-                    let credit = judge(&certificate, &known(), &trust());
-                    prop_assert!(same || !matches!(credit, Credit::Vouched), "a changed byte went unnoticed");
+                    let verdict = judge(&certificate, &known(), &policy());
+                    prop_assert!(same || !matches!(verdict, CertificateVerdict::Trusted), "a changed byte went unnoticed");
                 }
             }
         }

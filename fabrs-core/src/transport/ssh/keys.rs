@@ -1,4 +1,4 @@
-//! Private keys in files, read once for all hosts.
+//! A cache of private keys in files, shared by all hosts.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,37 +9,38 @@ use tokio::sync::Mutex;
 
 use crate::blocking::block;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::prompter::Ask;
+use crate::transport::prompter::Prompter;
 use crate::transport::ssh::private_key::{self, KeyContent, LockedKey, ReadKey};
 
-/// How often a passphrase is asked for.
-const TRIES: usize = 3;
+/// The maximum number of prompts for one passphrase.
+const MAX_PASSPHRASE_ATTEMPTS: usize = 3;
 
-/// The private keys that were read from files, each once for all hosts of a client.
+/// The private keys read so far. Each file is read once for all hosts of a client.
 #[derive(Debug, Default)]
 pub(super) struct Keyring {
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
 }
 
-/// A key in a file.
+/// A key file.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     path: PathBuf,
-    /// The public key; unknown until an encrypted file without a `.pub` beside it is unlocked.
+    /// The public key. Unknown for an encrypted file without a `.pub` file, until the file is
+    /// unlocked.
     public: OnceLock<PublicKey>,
     availability: Availability,
-    /// The reason that the private key of the file can't be used, if the file has one.
+    /// The reason that the private key of the file cannot be used.
     problem: Option<String>,
     key: Mutex<KeyState>,
 }
 
-/// Whether the private key of a file can be used.
+/// The usability of the private key in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Availability {
     Available,
-    /// The file has only the public key: an agent has to hold the private one.
+    /// The file has only a public key. The private key must be in the agent.
     PublicOnly,
-    /// Other users can read the file, with its mode. Like ssh, we don't use it.
+    /// Other users can read the file, which has this mode. Like ssh, fabrs ignores the private key.
     Exposed(u32),
 }
 
@@ -47,13 +48,14 @@ pub(super) enum Availability {
 enum KeyState {
     Unlocked(Arc<PrivateKey>),
     Locked(LockedKey),
-    /// No passphrase was right: it is not asked for again.
+    /// Every passphrase was wrong. No further prompt follows.
     Refused(Error),
     Unusable,
 }
 
 impl Keyring {
-    /// Returns the key in a file, or the public key in the file beside it with `.pub`; `None` if there is neither.
+    /// Returns the key in a file, or the public key in the `.pub` file beside it. Returns `None` if
+    /// neither file exists.
     ///
     /// # Errors
     ///
@@ -91,7 +93,7 @@ impl KeyFile {
         Self { path: path.to_owned(), public, availability, problem, key: Mutex::new(state) }
     }
 
-    /// Returns the public key, if it is known without a passphrase.
+    /// Returns the public key, if known without a passphrase.
     pub(super) fn public(&self) -> Option<&PublicKey> {
         self.public.get()
     }
@@ -100,17 +102,17 @@ impl KeyFile {
         self.availability
     }
 
-    /// Returns the reason that the private key of the file can't be used, if the file has one.
+    /// Returns the reason that the private key of the file cannot be used, if any.
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
 
-    /// Returns the private key. Its passphrase is asked for once for all hosts.
+    /// Returns the private key. The prompt for its passphrase appears once for all hosts.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Auth`] if no passphrase was right; as `ask`.
-    pub(super) async fn unlocked(&self, ask: &dyn Ask) -> Result<Arc<PrivateKey>> {
+    /// [`ErrorKind::Auth`] if every passphrase was wrong. Also the errors of the prompter.
+    pub(super) async fn unlocked(&self, ask: &dyn Prompter) -> Result<Arc<PrivateKey>> {
         let mut state = self.key.lock().await;
         let path = self.path.display();
         let locked = match &*state {
@@ -122,10 +124,10 @@ impl KeyFile {
             }
         };
         let question = format!("passphrase for `{path}`: ");
-        for _ in 0..TRIES {
+        for _ in 0..MAX_PASSPHRASE_ATTEMPTS {
             let passphrase = ask.secret(&question).await.map_err(|error| match error.kind() {
-                ErrorKind::Prompt if !ask.available() => {
-                    let text = "nobody can be asked for the passphrase: add the key to an agent with `ssh-add`";
+                ErrorKind::Prompt if !ask.is_available() => {
+                    let text = "cannot prompt for the passphrase: add the key to an agent with `ssh-add`";
                     Error::new(ErrorKind::Auth, text)
                 }
                 _ => error,

@@ -1,4 +1,4 @@
-//! The known-hosts files, read once for all hosts.
+//! A cache of known_hosts files, shared by all hosts.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use fabrs_openssh::known_hosts::KnownHosts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 
-/// The known-hosts files that were read, so that a hundred hosts read them once.
+/// The known_hosts files read so far. A hundred hosts read each file once.
 #[derive(Debug, Default)]
 pub(super) struct KnownHostsFiles {
     read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
-    /// Held while a question is asked, so that the answer to one host's is known to the next: a yes by the record, a no by
-    /// the name and the fingerprint that are kept here.
-    pub(super) asking: tokio::sync::Mutex<HashSet<(String, String)>>,
+    /// Locked during a prompt, so that its answer applies to other hosts with the same key. An
+    /// accepted key is recorded in the file. A declined key is kept here by name and fingerprint.
+    pub(super) declined: tokio::sync::Mutex<HashSet<(String, String)>>,
 }
 
 impl KnownHostsFiles {
-    /// Returns what the files hold.
+    /// Returns the entries of these files.
     pub(super) fn load(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let mut read = lock(&self.read);
         if let Some(known) = read.get(files) {

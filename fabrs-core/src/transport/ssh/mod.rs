@@ -1,10 +1,21 @@
-//! Commands over SSH, by russh, which is named nowhere else.
+//! Commands over SSH, by russh. No other module of this crate names russh.
 //!
-//! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
-//! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which
-//! opens channels within what the server allows (`slots`) and one ahead (`spare`); a channel becomes the `wire` that `drive`
-//! carries a command over. Idle links are closed when the process runs short of `descriptors`. Where the server passes no signals on, a command is ended by a watcher beside it (`lifeline`) or
-//! by another command (`group`, `aside`).
+//! The path of a command, by files:
+//!
+//! 1. `dialer`: [`SshDialer`] creates one `SharedSession` for each host.
+//! 2. `target`: address, user, keys and host key policy, resolved as by `ssh`.
+//! 3. `shared_session`: connects on demand, once for all commands of a host.
+//! 4. `connector`: opens the stream by `tcp`, through a gateway (`tunnel`), or by a `proxy`
+//!    command.
+//! 5. `handler`, `host_key`, `server_id`: key exchange and the check of the host key.
+//! 6. `login`: authentication.
+//! 7. `session`: opens channels within the server's limit (`channel_slots`), one of them in
+//!    advance.
+//! 8. `ssh_channel`: one command on a channel, driven by `transport::drive`. `channel_stdin` writes
+//!    its input within the `send_budget`.
+//!
+//! Idle sessions are closed if the process runs short of file descriptors (`descriptor_budget`). If
+//! the server does not forward signals, see `transport::termination`.
 
 mod algorithms;
 mod channel_slots;
@@ -41,5 +52,5 @@ mod untrusted_text;
 mod user_certificate;
 
 pub(crate) use descriptor_budget::max_hosts_at_once;
-pub use dialer::OpenSsh;
+pub use dialer::SshDialer;
 pub use settings::SshSettings;

@@ -1,4 +1,4 @@
-//! A channel that is open and carries no command yet; it can't get lost.
+//! An open channel without a command. Dropping it closes the channel on the server.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,88 +11,94 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::shell::sh_command;
-use crate::transport::pty::{Pty, Size};
+use crate::transport::pty::{Pty, TerminalSize};
 use crate::transport::request::Program;
-use crate::transport::ssh::channel_slots::Slot;
+use crate::transport::ssh::channel_slots::ChannelSlot;
 
-/// How many channels are tried before it is said that a server starts nothing.
-pub(super) const STARTS: usize = 20;
-/// How long the reply to a start is awaited.
-const REPLY_WAIT: Duration = Duration::from_secs(5);
-/// How long a CLOSE may wait for its place in the session's queue.
-const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// The maximum number of channels to try before a start fails.
+pub(super) const MAX_START_ATTEMPTS: usize = 20;
+/// The maximum time to wait for the reply to a start.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The maximum time that a CLOSE may wait in the queue of the session.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A channel that is open, with its place.
+/// An open channel with its slot.
 ///
-/// Dropped, it is closed, and then its place is given back: dropping a russh channel sends no CLOSE, and the server would
-/// keep its session.
+/// Dropping it closes the channel and then releases the slot. A dropped russh channel would send no
+/// CLOSE, and the server would keep its session.
 pub(super) struct OpenChannel {
-    held: Option<(Channel<Msg>, Slot)>,
-    /// Where it is closed.
+    held: Option<(Channel<Msg>, ChannelSlot)>,
+    /// The tasks of the session, for the CLOSE.
     tasks: TaskTracker,
-    /// What has come while the reply to the start was awaited, and is for whoever reads on.
-    early: Option<ChannelMsg>,
+    /// A message received while waiting for the reply to the start. The next reader receives it
+    /// first.
+    early_message: Option<ChannelMsg>,
 }
 
-/// A channel on which a command was begun.
-pub(super) struct Started {
+/// A channel with a started command.
+pub(super) struct StartedChannel {
     pub(super) channel: Channel<Msg>,
-    pub(super) slot: Slot,
-    /// What has come of it already.
-    pub(super) early: Option<ChannelMsg>,
+    pub(super) slot: ChannelSlot,
+    /// A message already received from the command.
+    pub(super) early_message: Option<ChannelMsg>,
 }
 
 impl OpenChannel {
-    pub(super) fn new(channel: Channel<Msg>, slot: Slot, tasks: TaskTracker) -> Self {
-        Self { held: Some((channel, slot)), tasks, early: None }
+    pub(super) fn new(channel: Channel<Msg>, slot: ChannelSlot, tasks: TaskTracker) -> Self {
+        Self { held: Some((channel, slot)), tasks, early_message: None }
     }
 
-    /// Tells whether the server has closed it already, as it may do with one that is long unused.
-    pub(super) fn has_ended(&mut self) -> bool {
+    /// Returns whether the server has closed the channel, for example after a long idle time.
+    pub(super) fn is_closed_by_server(&mut self) -> bool {
         let Some((channel, _)) = &mut self.held else { return true };
         loop {
             match channel.wait().now_or_never() {
                 Some(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => return true,
-                // What else is said of one that carries nothing is no news.
+                // Other messages on an idle channel have no meaning.
                 Some(Some(_)) => {}
                 None => return false,
             }
         }
     }
 
-    /// Returns the channel, which still is closed when this is dropped.
+    /// Returns the channel. Dropping `self` still closes it.
     pub(super) fn channel(&mut self) -> Option<&mut Channel<Msg>> {
         self.held.as_mut().map(|(channel, _)| channel)
     }
 
-    /// Starts a command: one packet, whose reply may be waited for. With a pty it is a round trip more, so that a command
-    /// that needs one never runs without.
+    /// Starts a command with one packet. A pseudo-terminal costs one more round trip, so that a
+    /// command never runs without a required terminal.
     ///
     /// # Cancel safety
     ///
-    /// Dropped half way, it closes the channel and ends what it started.
+    /// Dropping the future closes the channel and kills the command.
     pub(super) async fn start(
         mut self,
         program: &Program,
         pty: Option<&Pty>,
-        reply: Reply,
-    ) -> Result<Started, NotStarted> {
-        self.begin(program, pty, reply).await?;
-        let (channel, slot) = self.held.take().ok_or(NotStarted::Lost)?;
-        Ok(Started { channel, slot, early: self.early.take() })
+        reply_mode: ReplyMode,
+    ) -> Result<StartedChannel, StartError> {
+        self.start_in_place(program, pty, reply_mode).await?;
+        let (channel, slot) = self.held.take().ok_or(StartError::Lost)?;
+        Ok(StartedChannel { channel, slot, early_message: self.early_message.take() })
     }
 
-    /// Starts a command as [`start`](Self::start), on a channel that still is closed when this is dropped.
-    pub(super) async fn begin(&mut self, program: &Program, pty: Option<&Pty>, reply: Reply) -> Result<(), NotStarted> {
-        let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
+    /// Like [`start`](Self::start), but dropping `self` still closes the channel.
+    pub(super) async fn start_in_place(
+        &mut self,
+        program: &Program,
+        pty: Option<&Pty>,
+        reply_mode: ReplyMode,
+    ) -> Result<(), StartError> {
+        let Some((channel, _)) = &mut self.held else { return Err(StartError::Lost) };
         if let Some(pty) = pty {
-            let Size { columns, rows } = *pty.size.borrow();
+            let TerminalSize { columns, rows } = *pty.size.borrow();
             channel.request_pty(true, &pty.term, columns.into(), rows.into(), 0, 0, &[]).await?;
             loop {
                 match channel.wait().await {
                     Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Failure) => return Err(NotStarted::NoPty),
-                    Some(ChannelMsg::Close) | None => return Err(NotStarted::Lost),
+                    Some(ChannelMsg::Failure) => return Err(StartError::NoPty),
+                    Some(ChannelMsg::Close) | None => return Err(StartError::Lost),
                     Some(_) => {}
                 }
             }
@@ -102,16 +108,17 @@ impl OpenChannel {
             Program::Script(script) => channel.exec(true, sh_command(script)).await?,
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
-        if reply == Reply::Awaited {
-            // What says nothing for so long is taken for started: nothing is started twice.
-            while let Ok(message) = timeout(REPLY_WAIT, channel.wait()).await {
+        if reply_mode == ReplyMode::Wait {
+            // Without a reply in this time the command counts as started, so that no command is
+            // started twice.
+            while let Ok(message) = timeout(REPLY_TIMEOUT, channel.wait()).await {
                 match message {
                     Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(NotStarted::Closed),
-                    None => return Err(NotStarted::Lost),
+                    Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(StartError::Closed),
+                    None => return Err(StartError::Lost),
                     Some(ChannelMsg::WindowAdjusted { .. }) => {}
-                    Some(news) => {
-                        self.early = Some(news);
+                    Some(message) => {
+                        self.early_message = Some(message);
                         break;
                     }
                 }
@@ -121,27 +128,27 @@ impl OpenChannel {
     }
 }
 
-/// What is done with the reply to the start of a command.
+/// The handling of the reply to the start of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
-    /// It is waited for, since the channel may be closed before the server has read what is to be started.
-    Awaited,
-    /// It comes with what the command says.
-    Later,
+pub(super) enum ReplyMode {
+    /// Wait: the server may close the channel before it has read the request.
+    Wait,
+    /// Don't wait. The reply arrives with the messages of the command.
+    Skip,
 }
 
-/// Why a command was not started.
+/// The reason that a command was not started.
 #[derive(Debug)]
-pub(super) enum NotStarted {
-    /// The server gives no pty.
+pub(super) enum StartError {
+    /// The server provides no pseudo-terminal.
     NoPty,
-    /// The server has closed the channel before it was.
+    /// The server closed the channel before the start.
     Closed,
-    /// The connection is gone.
+    /// The connection is lost.
     Lost,
 }
 
-impl From<russh::Error> for NotStarted {
+impl From<russh::Error> for StartError {
     fn from(_: russh::Error) -> Self {
         Self::Lost
     }
@@ -149,22 +156,23 @@ impl From<russh::Error> for NotStarted {
 
 impl Drop for OpenChannel {
     fn drop(&mut self) {
-        // Without a runtime the connection has ended already.
+        // Without a runtime the session has already ended.
         if let (Some((channel, slot)), Ok(runtime)) = (self.held.take(), Handle::try_current()) {
-            self.tasks.spawn_on(give_back(channel, slot), &runtime);
+            self.tasks.spawn_on(close_and_release(channel, slot), &runtime);
         }
     }
 }
 
-/// Closes a channel. Its place is free when CLOSE is sent, since the server reads that before any later open.
-async fn give_back(channel: Channel<Msg>, _slot: Slot) {
+/// Closes a channel. The slot is free after the CLOSE is sent, because the server reads it before
+/// any later open.
+async fn close_and_release(channel: Channel<Msg>, _slot: ChannelSlot) {
     let close = async {
-        // The command may have been sent, by one who was dropped before that was known.
+        // A caller dropped during the start may have sent the command.
         channel.signal(Sig::KILL).await?;
         channel.close().await
     };
-    // Whatever goes wrong means that the connection is gone.
-    drop(timeout(CLOSE_WAIT, close).await);
+    // An error means that the connection is lost, and the channel with it.
+    drop(timeout(CLOSE_TIMEOUT, close).await);
 }
 
 impl fmt::Debug for OpenChannel {

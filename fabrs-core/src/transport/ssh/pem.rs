@@ -1,5 +1,5 @@
-//! Encrypted PEM files of OpenSSL's traditional format (`Proc-Type: 4,ENCRYPTED`), as `ssh-keygen -m PEM` and
-//! `openssl genrsa -aes256` write them.
+//! Encrypted PEM files in OpenSSL's traditional format (`Proc-Type: 4,ENCRYPTED`), as written by
+//! `ssh-keygen -m PEM` and `openssl genrsa -aes256`.
 
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, KeyIvInit};
@@ -23,7 +23,7 @@ enum Cipher {
     Aes256,
 }
 
-/// The reason that an encrypted file can't be used, whatever its passphrase.
+/// The error of an encrypted file that no passphrase can unlock.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum PemError {
     #[error("the cipher {0} is not supported: convert the key with `ssh-keygen -p -f FILE`")]
@@ -33,11 +33,11 @@ pub(super) enum PemError {
 }
 
 impl EncryptedPem {
-    /// Reads a file; `None` if it is no encrypted file of this format.
+    /// Parses a file. Returns `None` for a file of another format.
     ///
     /// # Errors
     ///
-    /// [`PemError`] if it is one that can't be used.
+    /// [`PemError`] if the file has this format but cannot be used.
     pub(super) fn parse(text: &str) -> Option<Result<Self, PemError>> {
         let mut lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with("-----BEGIN "));
         let kind = lines.next()?.strip_prefix("-----BEGIN ")?.strip_suffix(" PRIVATE KEY-----")?;
@@ -60,7 +60,7 @@ impl EncryptedPem {
         (iv.len() == 16).then(|| Ok(Self { kind: kind.to_owned(), cipher, iv, data }))
     }
 
-    /// Returns the file without encryption; `None` if the passphrase is wrong.
+    /// Returns the decrypted file, or `None` if the passphrase is wrong.
     pub(super) fn decrypt(&self, passphrase: &str) -> Option<Zeroizing<String>> {
         let length = match self.cipher {
             Cipher::Aes128 => 16,
@@ -83,7 +83,8 @@ impl EncryptedPem {
     }
 }
 
-/// Derives the key as OpenSSL's `EVP_BytesToKey` does, by MD5 and one round; the salt is the start of the initial value.
+/// Derives the key as OpenSSL's `EVP_BytesToKey` with MD5 and one round. The salt is the beginning
+/// of the initialisation vector.
 fn derived(passphrase: &str, iv: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(Vec::with_capacity(length + 16));
     while key.len() < length {
@@ -121,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(iv in "[0-9A-F]{30,34}", body in "[A-Za-z0-9+/]{0,80}={0,2}", passphrase: String) {
+        fn any_text_is_parsed_or_rejected(iv in "[0-9A-F]{30,34}", body in "[A-Za-z0-9+/]{0,80}={0,2}", passphrase: String) {
             let text = format!(
                 "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,{iv}\n\n{body}\n"
             );

@@ -1,4 +1,4 @@
-//! Private keys as files have them: OpenSSH's own format, PEM and PKCS#8, with and without a passphrase.
+//! Parsing of private key files: OpenSSH format, PEM and PKCS#8, with or without a passphrase.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,20 +15,20 @@ use crate::transport::ssh::pem::{EncryptedPem, PemError};
 pub(super) enum KeyContent {
     Open(Box<PrivateKey>),
     Locked(LockedKey),
-    /// The file has only the public key: an agent has to hold the private one.
+    /// The file has only a public key. The private key must be in the agent.
     Public(PublicKey),
 }
 
-/// A private key that a passphrase protects.
+/// A private key protected by a passphrase.
 #[derive(Debug)]
 pub(super) enum LockedKey {
     OpenSsh(Box<PrivateKey>),
     Pem(EncryptedPem),
-    /// PKCS#8, with the text of the file.
+    /// PKCS#8, as the text of the file.
     Pkcs8(String),
 }
 
-/// The reason that a file has no key.
+/// The error of a file without a usable key.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeyError {
     #[error("it can't be read: {0}")]
@@ -43,18 +43,18 @@ pub(super) enum KeyError {
 #[derive(Debug)]
 pub(super) struct ReadKey {
     pub(super) content: KeyContent,
-    /// The mode of a private key that other users can read.
+    /// The mode of a private key readable by other users.
     pub(super) exposed: Option<u32>,
     /// The reason that only the public key beside the file can be used.
     pub(super) problem: Option<KeyError>,
 }
 
-/// Reads a key file. If it has no usable key, returns the public key in the file beside it with `.pub`; `None` if there is
-/// neither file.
+/// Reads a key file. Falls back to the public key in the `.pub` file beside it. Returns `None` if
+/// neither file exists.
 ///
 /// # Errors
 ///
-/// [`KeyError`] if the file has no key, and there is no public key beside it.
+/// [`KeyError`] if the file has no usable key and there is no public key beside it.
 pub(super) fn read(path: &Path) -> Result<Option<ReadKey>, KeyError> {
     let read = || -> Result<ReadKey, KeyError> {
         let file = File::open(path)?;
@@ -84,7 +84,8 @@ pub(super) fn public_beside(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(&text).ok()
 }
 
-/// Returns the mode if other users can read the file. Like ssh, this checks only files that the current user owns.
+/// Returns the mode of a file readable by other users. Like ssh, this checks only files owned by
+/// the current user.
 fn exposed_mode(metadata: &fs::Metadata) -> Option<u32> {
     let is_own = metadata.uid() == rustix::process::getuid().as_raw();
     (is_own && metadata.mode() & 0o077 != 0).then_some(metadata.mode() & 0o7777)
@@ -112,7 +113,7 @@ fn parse(text: &str) -> Result<KeyContent, KeyError> {
 }
 
 impl LockedKey {
-    /// Returns the public key, if the file has it in the clear.
+    /// Returns the public key, if the file has it without encryption.
     pub(super) fn public(&self) -> Option<PublicKey> {
         match self {
             Self::OpenSsh(key) => Some(key.public_key().clone()),
@@ -120,7 +121,7 @@ impl LockedKey {
         }
     }
 
-    /// Returns the private key; `None` if the passphrase is wrong.
+    /// Returns the private key, or `None` if the passphrase is wrong.
     pub(super) fn unlock(&self, passphrase: &str) -> Option<PrivateKey> {
         match self {
             Self::OpenSsh(key) => key.decrypt(passphrase).ok(),

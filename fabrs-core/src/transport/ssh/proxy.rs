@@ -1,4 +1,4 @@
-//! A command of this machine that carries the connection to a host: `ProxyCommand`.
+//! `ProxyCommand`: a local command as the connection to a host.
 
 use std::mem;
 use std::process::Stdio;
@@ -20,36 +20,37 @@ use crate::event::Sink;
 use crate::host::Host;
 use crate::mutex::lock;
 use crate::output::ExitStatus;
-use crate::transport::drive::drain;
-use crate::transport::ssh::proxy_stderr::{Said, Stderr};
-use crate::transport::ssh::relay::{Far, Near, pipe};
+use crate::transport::drive::wait_and_reopen;
+use crate::transport::ssh::proxy_stderr::{ProxyStderr, StderrSummary};
+use crate::transport::ssh::relay::{RelaySide, SessionSide, relay_stream};
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{Purpose, Target};
-use crate::transport::ssh::tunnel::PIECE;
+use crate::transport::ssh::tunnel::CHUNK_SIZE;
 
-/// How long a command has to end by itself, first when it has nothing more to say, then when it was told to.
-const GRACE: Duration = Duration::from_secs(1);
+/// The time for a command to exit, first after its stdout has closed, then after HUP.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
 
-/// A command of this machine that carries the connection to a host.
+/// The `ProxyCommand` of a host.
 #[derive(Debug)]
 pub(super) struct Proxy {
     host: Host,
     line: Arc<str>,
     shell: String,
     sink: Arc<dyn Sink>,
-    /// One task for each time the command was started, which sees to its end.
-    runs: TaskTracker,
-    /// Tells those tasks that it is to end, whoever still holds the stream.
-    over: Mutex<CancellationToken>,
+    /// One task for each started process, until its end.
+    processes: TaskTracker,
+    /// Cancels these tasks, even while a session still holds the stream.
+    cancel: Mutex<CancellationToken>,
 }
 
 impl Proxy {
-    /// Takes the `ProxyCommand` of a host, where this program may run it.
+    /// Creates the proxy. Fails if this program may not run local commands, or if the command needs
+    /// `ProxyUseFdpass`.
     pub(super) fn new(command: &ProxyCommand, target: &Target, settings: &SshSettings) -> Result<Self> {
         let refused = |text: String| Error::new(ErrorKind::Config, text).on(&target.host);
         if command.uses_fdpass() {
             let error = refused(format!("`ProxyUseFdpass yes` of `ProxyCommand {command}` is not supported"));
-            return Err(error.hint("without it, the command has to pass on what is said"));
+            return Err(error.hint("remove `ProxyUseFdpass`: the command must relay the connection itself"));
         }
         if !settings.local_programs {
             let error = refused(format!("this program may not run `ProxyCommand {command}`"));
@@ -62,152 +63,166 @@ impl Proxy {
             line: line.into(),
             shell: settings.variables.shell.clone().unwrap_or_else(|| "/bin/sh".to_owned()),
             sink: Arc::clone(&settings.sink),
-            runs: TaskTracker::new(),
-            over: Mutex::default(),
+            processes: TaskTracker::new(),
+            cancel: Mutex::default(),
         })
     }
 
-    /// Returns the command, as it is given to the shell.
+    /// Returns the command line for the shell.
     pub(super) fn line(&self) -> &str {
         &self.line
     }
 
-    /// Starts the command. Returns the stream to the host, and the [`Ending`] of the command. `purpose` sets the buffer
-    /// of the stream.
+    /// Starts the command. Returns the stream to the host and a receiver of the exit status.
+    /// `purpose` selects the buffer size of the stream.
     ///
     /// # Cancel safety
     ///
-    /// When the stream is dropped, the command is ended with all that it started.
-    pub(super) fn start(&self, purpose: Purpose) -> Result<(Near, Ending)> {
+    /// Dropping the stream ends the command and its child processes.
+    pub(super) fn start(&self, purpose: Purpose) -> Result<(SessionSide, ProxyExitReceiver)> {
         let mut command = Command::new(&self.shell);
         command.arg("-c").arg(format!("exec {}", self.line)).env_remove(ProcessEnv::SUDO_PASSWORD);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // In a group of its own, an interrupt is for this program first, which then ends what runs on the hosts.
+        // In its own group, so that Ctrl-C reaches only this program, which then stops the commands
+        // on the hosts.
         let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|source| {
             let text = format!("could not start `{}` for its ProxyCommand", self.shell);
             Error::new(ErrorKind::Connect, text).on(&self.host).caused_by(source)
         })?;
-        let stderr = Stderr::new(child.stderr.take(), self.host.clone(), Arc::clone(&self.sink));
-        let (near, far) = pipe(purpose);
-        let (tell, ending) = oneshot::channel();
-        let run = Run {
+        let stderr = ProxyStderr::new(child.stderr.take(), self.host.clone(), Arc::clone(&self.sink));
+        let (session_side, relay_side) = relay_stream(purpose);
+        let (report, proxy_exit) = oneshot::channel();
+        let process = ProxyProcess {
             group: ProcessGroupGuard::of(&child),
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             child,
             stderr,
         };
-        let over = lock(&self.over).clone();
+        let cancel = lock(&self.cancel).clone();
         let line = Arc::clone(&self.line);
-        self.runs.spawn(async move {
-            let ended = run.carry(far, &over, move |status, said| {
-                // Who made a session of the stream learns of its end by the stream.
-                drop(tell.send(Ended { line, status, said }));
+        self.processes.spawn(async move {
+            let ended = process.relay(relay_side, &cancel, move |status, summary| {
+                // A session without a receiver notices the end by its stream.
+                drop(report.send(ProxyExited { line, status, summary }));
             });
             ended.await;
         });
-        Ok((near, Ending(ending)))
+        Ok((session_side, ProxyExitReceiver(proxy_exit)))
     }
 
-    /// Ends the command wherever it still runs, and waits for that. It can be started anew.
-    pub(super) async fn end(&self) {
-        mem::take(&mut *lock(&self.over)).cancel();
-        drain(&self.runs).await;
+    /// Ends all running processes of the command, and waits for them. The command can be started
+    /// again.
+    pub(super) async fn close(&self) {
+        mem::take(&mut *lock(&self.cancel)).cancel();
+        wait_and_reopen(&self.processes).await;
     }
 }
 
-/// Tells how a command ended.
+/// Receives the exit status of a command.
 #[derive(Debug)]
-pub(super) struct Ending(oneshot::Receiver<Ended>);
+pub(super) struct ProxyExitReceiver(oneshot::Receiver<ProxyExited>);
 
-impl Ending {
-    /// Waits until the command has ended, when its stream has, and returns how; `None` if it was made to.
-    pub(super) async fn by_itself(self) -> Option<Ended> {
+impl ProxyExitReceiver {
+    /// Waits for the exit of the command after the end of its stream. Returns `None` if fabrs ended
+    /// the command.
+    pub(super) async fn own_exit(self) -> Option<ProxyExited> {
         self.0.await.ok()
     }
 }
 
-/// How a command ended by itself.
+/// An error: the command exited before the session ended.
 #[derive(Debug, thiserror::Error)]
-#[error("`{line}` ended with {status}{}", said.last.as_ref().map(|line| format!(": {line}")).unwrap_or_default())]
-pub(super) struct Ended {
+#[error("`{line}` ended with {status}{}", summary.last.as_ref().map(|line| format!(": {line}")).unwrap_or_default())]
+pub(super) struct ProxyExited {
     line: Arc<str>,
     status: ExitStatus,
-    said: Said,
+    summary: StderrSummary,
 }
 
-impl Ended {
-    /// Tells whether it found nothing wrong itself, so that it was a server that hung up: the host's, or that of a gateway
-    /// to which it is `ssh`.
-    pub(super) fn is_by_server(&self) -> bool {
-        self.status.success() || self.said.turned_away
+impl ProxyExited {
+    /// Returns whether a server closed the connection while the command itself reported no error.
+    /// The server is the host or, if the command is `ssh`, one of its gateways.
+    pub(super) fn is_server_hangup(&self) -> bool {
+        self.status.success() || self.summary.is_server_hangup
     }
 }
 
-/// Whose word ended a stream.
+/// The side that closed a stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum ClosedBy {
     Command,
     Session,
 }
 
-/// The command while it runs. Dropping it ends the command with all that it started, unawaited.
-struct Run {
+/// A running process of the command. Dropping it kills the process and its children without
+/// waiting.
+struct ProxyProcess {
     child: Child,
     group: ProcessGroupGuard,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
-    stderr: Stderr,
+    stderr: ProxyStderr,
 }
 
-impl Run {
-    /// Carries what is said until either side ends, tells how the command ended if it did so by itself, and ends what is
-    /// left of it.
-    async fn carry(mut self, far: Far, over: &CancellationToken, tell: impl FnOnce(ExitStatus, Said)) {
-        let side = tokio::select! {
-            side = pass_on(far, self.stdin.take(), self.stdout.take()) => side,
-            () = self.stderr.listen() => Side::Session,
-            () = over.cancelled() => Side::Session,
+impl ProxyProcess {
+    /// Copies bytes until either side closes. Reports the exit status if the command exited by
+    /// itself. Then ends the remaining processes.
+    async fn relay(
+        mut self,
+        relay_side: RelaySide,
+        cancel: &CancellationToken,
+        report: impl FnOnce(ExitStatus, StderrSummary),
+    ) {
+        let closed_by = tokio::select! {
+            closed_by = copy_both_directions(relay_side, self.stdin.take(), self.stdout.take()) => closed_by,
+            () = self.stderr.forward() => ClosedBy::Session,
+            () = cancel.cancelled() => ClosedBy::Session,
         };
         let mut status = None;
-        if side == Side::Command {
-            // It has closed its output, and mostly is about to end.
+        if closed_by == ClosedBy::Command {
+            // The command has closed its stdout and usually exits soon.
             tokio::select! {
                 ended = self.child.wait() => status = ended.ok(),
-                () = self.stderr.listen() => {}
-                () = over.cancelled() => {}
-                () = sleep(GRACE) => {}
+                () = self.stderr.forward() => {}
+                () = cancel.cancelled() => {}
+                () = sleep(EXIT_GRACE) => {}
             }
         } else if let Ok(Some(ended)) = self.child.try_wait() {
             status = Some(ended);
         }
         if let Some(status) = status {
-            tell(status.into(), self.stderr.rest());
+            report(status.into(), self.stderr.finish());
         } else {
-            // As `ssh` does, before which the closed pipes have told most already.
+            // `ssh` sends HUP too. Most commands exit earlier because of their closed pipes.
             self.group.signal(Signal::HUP);
-            // One that asked at the terminal was stopped: only who runs in front may.
+            // A command that has prompted at the terminal is stopped, because it runs in the
+            // background.
             self.group.signal(Signal::CONT);
             tokio::select! {
                 _ = self.child.wait() => {}
-                () = sleep(GRACE) => {}
+                () = sleep(EXIT_GRACE) => {}
             }
         }
         drop(self.group);
-        // It can only fail where the process was waited for already.
+        // Fails only if the process was already waited for.
         drop(self.child.wait().await);
     }
 }
 
-/// Passes on what is said until either side ends. What the command says is always taken, also while the session writes
-/// and does not read, or both would wait for each other.
-async fn pass_on(far: Far, stdin: Option<ChildStdin>, stdout: Option<ChildStdout>) -> Side {
-    let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Side::Session };
-    let Far { from_session, mut to_session } = far;
+/// Copies bytes until either side closes. The output of the command is always read, even while the
+/// session writes without reading. Otherwise both would wait for each other.
+async fn copy_both_directions(
+    relay_side: RelaySide,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+) -> ClosedBy {
+    let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return ClosedBy::Session };
+    let RelaySide { from_session, mut to_session } = relay_side;
     let (mut from_session, mut stdout) =
-        (BufReader::with_capacity(PIECE, from_session), BufReader::with_capacity(PIECE, stdout));
+        (BufReader::with_capacity(CHUNK_SIZE, from_session), BufReader::with_capacity(CHUNK_SIZE, stdout));
     tokio::select! {
-        said = copy_buf(&mut stdout, &mut to_session) => if said.is_ok() { Side::Command } else { Side::Session },
-        heard = copy_buf(&mut from_session, &mut stdin) => if heard.is_ok() { Side::Session } else { Side::Command },
+        summary = copy_buf(&mut stdout, &mut to_session) => if summary.is_ok() { ClosedBy::Command } else { ClosedBy::Session },
+        heard = copy_buf(&mut from_session, &mut stdin) => if heard.is_ok() { ClosedBy::Session } else { ClosedBy::Command },
     }
 }

@@ -1,4 +1,4 @@
-//! What a command of this machine writes to its stderr while it carries a connection: told line by line.
+//! The stderr of a `ProxyCommand`, emitted line by line as warnings.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,68 +10,70 @@ use crate::event::{Event, Sink};
 use crate::host::Host;
 use crate::transport::ssh::untrusted_text;
 
-/// How much is read at a time, and how long a line may be before it is told without its end.
-const PIECE: usize = 4 << 10;
+/// The size of the read buffer, and the maximum length of a line, in bytes. A longer line is split.
+const MAX_LINE_BYTES: usize = 4 << 10;
 
-/// How `ssh` begins its complaint of a server that hung up before its greeting: it may have had too many logins at once.
-const TURNED_AWAY: [&str; 2] = ["kex_exchange_identification: ", "ssh_exchange_identification: "];
+/// The beginnings of `ssh` errors after a server closed the connection before its identification.
+/// The server may have too many pending logins.
+const SERVER_HANGUP_PREFIXES: [&str; 2] = ["kex_exchange_identification: ", "ssh_exchange_identification: "];
 
-/// What a command has said in the end.
+/// The result of reading the stderr to its end.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct StderrSummary {
     /// The last line.
     pub(super) last: Option<String>,
-    /// Whether it is `ssh`, and was turned away by a server.
-    pub(super) turned_away: bool,
+    /// True if the command is `ssh`, and a server closed its connection.
+    pub(super) is_server_hangup: bool,
 }
 
-/// Tells what a command writes to its stderr, and keeps what counts.
-pub(super) struct Stderr {
+/// A reader of the stderr of a command.
+pub(super) struct ProxyStderr {
     pipe: Option<ChildStderr>,
     host: Host,
     sink: Arc<dyn Sink>,
-    /// A line that has no end yet.
+    /// The current line without its end.
     line: Vec<u8>,
-    said: Said,
+    summary: StderrSummary,
 }
 
-impl Stderr {
+impl ProxyStderr {
     pub(super) fn new(pipe: Option<ChildStderr>, host: Host, sink: Arc<dyn Sink>) -> Self {
-        Self { pipe, host, sink, line: Vec::new(), said: Said::default() }
+        Self { pipe, host, sink, line: Vec::new(), summary: StderrSummary::default() }
     }
 
-    /// Tells of lines as they come, and never ends. Cancel safe.
-    pub(super) async fn listen(&mut self) {
-        let mut piece = [0; PIECE];
+    /// Emits complete lines as warnings. Never returns. Cancel safe.
+    pub(super) async fn forward(&mut self) {
+        let mut buffer = [0; MAX_LINE_BYTES];
         while let Some(pipe) = &mut self.pipe {
-            match pipe.read(&mut piece).await {
-                Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
+            match pipe.read(&mut buffer).await {
+                Ok(read) if read > 0 => self.push(buffer.get(..read).unwrap_or_default()),
                 _ => self.pipe = None,
             }
         }
         pending::<()>().await;
     }
 
-    /// Tells what is left, without waiting for others that may hold the pipe, and returns what counts of it.
-    pub(super) fn rest(&mut self) -> Said {
-        let mut piece = [0; PIECE];
-        // The runtime has made the pipe one that is never waited for. Who has ended has written all; what others add now
-        // and then is not to keep this going.
+    /// Emits the remaining lines, and returns the summary. Does not wait for other processes with
+    /// the same pipe.
+    pub(super) fn finish(&mut self) -> StderrSummary {
+        let mut buffer = [0; MAX_LINE_BYTES];
+        // Tokio has set the pipe to non-blocking. An exited command has written all of its output.
+        // The number of reads is limited, because another process may keep writing.
         for _ in 0..16 {
             let Some(pipe) = &self.pipe else { break };
-            match rustix::io::read(pipe, &mut piece) {
-                Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
+            match rustix::io::read(pipe, &mut buffer) {
+                Ok(read) if read > 0 => self.push(buffer.get(..read).unwrap_or_default()),
                 _ => self.pipe = None,
             }
         }
-        self.tell();
-        std::mem::take(&mut self.said)
+        self.emit_line();
+        std::mem::take(&mut self.summary)
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if byte == b'\n' || self.line.len() == PIECE {
-                self.tell();
+            if byte == b'\n' || self.line.len() == MAX_LINE_BYTES {
+                self.emit_line();
             }
             if byte != b'\n' {
                 self.line.push(byte);
@@ -79,13 +81,13 @@ impl Stderr {
         }
     }
 
-    fn tell(&mut self) {
+    fn emit_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let text = untrusted_text::line(String::from_utf8_lossy(&line).trim_end());
+        let text = untrusted_text::single_line(String::from_utf8_lossy(&line).trim_end());
         if !text.is_empty() {
             self.sink.event(&Event::Warning { host: Some(&self.host), text: &format!("ProxyCommand: {text}") });
-            self.said.turned_away |= TURNED_AWAY.iter().any(|start| text.starts_with(start));
-            self.said.last = Some(text);
+            self.summary.is_server_hangup |= SERVER_HANGUP_PREFIXES.iter().any(|start| text.starts_with(start));
+            self.summary.last = Some(text);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Revoked host keys: the file of `RevokedHostKeys`, and whether the key of a server is in it.
+//! Revoked host keys (`RevokedHostKeys`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,29 +11,29 @@ use fabrs_openssh::revoked::RevokedKeys;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 
-/// The files of revoked keys, each read once for all hosts.
+/// A cache of revocation files, shared by all hosts.
 #[derive(Debug, Default)]
 pub(super) struct RevokedKeysFiles {
     read: Mutex<HashMap<PathBuf, Result<Arc<RevokedKeys>>>>,
 }
 
-/// The key of a server, or its certificate.
-pub(super) enum Shown<'a> {
+/// The key or certificate presented by a server.
+pub(super) enum PresentedKey<'a> {
     Key(&'a HostKey),
     Certificate(&'a HostCertificate),
 }
 
 impl RevokedKeysFiles {
-    /// Refuses a key that is revoked by a file. As in ssh, this holds whatever `StrictHostKeyChecking` says.
+    /// Checks a key against a revocation file. As in ssh, independent of `StrictHostKeyChecking`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::HostKey`] if the key is revoked, or the file can't be read.
-    pub(super) fn check(&self, file: &Path, shown: &Shown<'_>) -> Result<()> {
+    pub(super) fn check(&self, file: &Path, shown: &PresentedKey<'_>) -> Result<()> {
         let revoked = self.load(file)?;
         let (revocation, key) = match shown {
-            Shown::Key(key) => (revoked.lookup_key(key), *key),
-            Shown::Certificate(certificate) => (revoked.lookup_certificate(certificate), &certificate.key),
+            PresentedKey::Key(key) => (revoked.lookup_key(key), *key),
+            PresentedKey::Certificate(certificate) => (revoked.lookup_certificate(certificate), &certificate.key),
         };
         let Some(revocation) = revocation else { return Ok(()) };
         let cause = format!("revoked in {}; the host shows {}", file.display(), key.fingerprint());
@@ -53,7 +53,7 @@ impl RevokedKeysFiles {
     }
 }
 
-/// Where a key is revoked.
+/// The cause of a rejected key: the file, and the fingerprint of the key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Cause(String);

@@ -1,48 +1,54 @@
-//! How much of what commands are given waits in a session for its network.
+//! A limit of the stdin bytes queued in one session.
 //!
-//! russh takes all that is there before it writes, as much as the windows of all channels together allow. What is handed to
-//! it waits here instead, so that one session's input takes a megabyte and not many. What goes through a gateway or a proxy
-//! command counts as written when those have it: there the windows are the bound.
+//! russh accepts all bytes within the windows of the channels before it writes to the network. This
+//! limit keeps the queue of a session near one megabyte. Behind a gateway or a proxy command, bytes
+//! count as written once the gateway or the command has them. There only the windows limit the
+//! queue.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::transport::ssh::channel_slots::MAX_SESSIONS;
+use crate::transport::ssh::channel_slots::DEFAULT_MAX_SESSIONS;
 
-/// How much is handed to the session at a time: a packet, so that one whose window is closed holds up no others.
-pub(super) const PACKET: usize = 32 << 10;
+/// The number of bytes handed to the session at a time. A single packet, so that a channel with a
+/// closed window delays no other channel.
+pub(super) const PACKET_BYTES: usize = 32 << 10;
 
-/// From here on nothing more is handed over until something has been written. What waits for the windows of all channels, a
-/// packet each, is less, and holds up nobody.
-const ENOUGH: usize = 1 << 20;
-const _: () = assert!(MAX_SESSIONS * PACKET < ENOUGH, "channels that wait for window would hold up all others");
+/// The number of unsent bytes at which writers wait. All channels together, with one packet each
+/// waiting for its window, stay below this number and therefore block no other writer.
+const MAX_UNSENT_BYTES: usize = 1 << 20;
+const _: () = assert!(
+    DEFAULT_MAX_SESSIONS * PACKET_BYTES < MAX_UNSENT_BYTES,
+    "channels that wait for window would hold up all others"
+);
 
-/// Counts what was handed to a session since it wrote last.
+/// A counter of the bytes handed to a session since its last write.
 #[derive(Debug, Default)]
-pub(super) struct Outflow {
-    waiting: AtomicUsize,
+pub(super) struct SendBudget {
+    unsent_bytes: AtomicUsize,
     written: Notify,
 }
 
-impl Outflow {
-    /// Waits until there is not too much on its way, and counts so many bytes more. Cancel safe.
-    pub(super) async fn admit(&self, length: usize) {
+impl SendBudget {
+    /// Waits until the unsent bytes are below the limit, then counts `length` more. Cancel safe.
+    pub(super) async fn acquire(&self, length: usize) {
         loop {
             let mut written = pin!(self.written.notified());
             written.as_mut().enable();
-            if self.waiting.load(Ordering::Relaxed) < ENOUGH {
-                self.waiting.fetch_add(length, Ordering::Relaxed);
+            if self.unsent_bytes.load(Ordering::Relaxed) < MAX_UNSENT_BYTES {
+                self.unsent_bytes.fetch_add(length, Ordering::Relaxed);
                 return;
             }
             written.await;
         }
     }
 
-    /// Notes that the session writes what it has, which it does when it has taken all.
-    pub(super) fn note_written(&self) {
-        if self.waiting.swap(0, Ordering::Relaxed) >= ENOUGH {
+    /// Records a write of the session to the network. russh writes after it has accepted all queued
+    /// bytes.
+    pub(super) fn mark_written(&self) {
+        if self.unsent_bytes.swap(0, Ordering::Relaxed) >= MAX_UNSENT_BYTES {
             self.written.notify_waiters();
         }
     }
@@ -55,13 +61,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_has_more_waits_until_the_session_writes() {
-        let outflow = Outflow::default();
-        outflow.admit(ENOUGH - 1).await;
-        outflow.admit(ENOUGH).await;
-        let mut more = pin!(outflow.admit(1));
+    async fn a_writer_over_the_budget_waits_for_the_next_write() {
+        let budget = SendBudget::default();
+        budget.acquire(MAX_UNSENT_BYTES - 1).await;
+        budget.acquire(MAX_UNSENT_BYTES).await;
+        let mut more = pin!(budget.acquire(1));
         assert_eq!(more.as_mut().now_or_never(), None);
-        outflow.note_written();
+        budget.mark_written();
         assert_eq!(more.now_or_never(), Some(()));
     }
 }

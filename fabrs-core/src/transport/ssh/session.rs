@@ -1,4 +1,4 @@
-//! A live connection that is logged in: it opens channels, one of them ahead of need.
+//! An authenticated session: opens channels, one of them in advance.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,226 +13,229 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 use crate::transport::command_channel::SecretWithheld;
-use crate::transport::ssh::channel_slots::{Refusal, Slot, Slots};
-use crate::transport::ssh::handler::{Gone, Handler};
+use crate::transport::ssh::channel_slots::{ChannelSlot, ChannelSlots, OpenRefusal};
+use crate::transport::ssh::handler::{Disconnected, Handler};
 use crate::transport::ssh::host_key::changed_key_hint;
-use crate::transport::ssh::open_channel::{OpenChannel, Reply};
-use crate::transport::ssh::relay::Near;
-use crate::transport::ssh::send_budget::Outflow;
-use crate::transport::ssh::server_id::{Identification, Server};
+use crate::transport::ssh::open_channel::{OpenChannel, ReplyMode};
+use crate::transport::ssh::relay::SessionSide;
+use crate::transport::ssh::send_budget::SendBudget;
+use crate::transport::ssh::server_id::{ServerId, SharedServerId};
 use crate::transport::ssh::target::{Purpose, Target};
 use crate::transport::ssh::tunnel;
 
-/// How long a goodbye may take.
-const GOODBYE: Duration = Duration::from_millis(200);
+/// The maximum time for a disconnect.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A connection to one host, logged in.
+/// An authenticated session with one host.
 pub(super) struct Session {
     handle: Handle<Handler>,
-    gone: Arc<Gone>,
-    outflow: Arc<Outflow>,
-    passes_signals: bool,
-    makes_groups: bool,
-    start_reply: Reply,
-    /// Whether another host key is on record, and checking is off: the host gets no secret.
-    is_mistrusted: bool,
+    disconnected: Arc<Disconnected>,
+    send_budget: Arc<SendBudget>,
+    forwards_signals: bool,
+    makes_process_groups: bool,
+    start_reply_mode: ReplyMode,
+    /// True if known_hosts has another key and checking is off. The host then receives no secret.
+    has_changed_key: bool,
     target: Arc<Target>,
-    slots: Arc<Slots>,
-    /// Whether channels are opened ahead: not where a server is known to close them; given up at the first refusal, and
-    /// where it closes one all the same.
-    ahead: AtomicBool,
-    spare: Mutex<Option<oneshot::Receiver<OpenChannel>>>,
-    /// The tasks that open channels and close those nobody took, so that none outlives the session.
+    slots: Arc<ChannelSlots>,
+    /// True to open channels in advance. Off for servers known to close idle channels. Turned
+    /// off by the first refusal, and by a channel closed while idle.
+    may_prefetch: AtomicBool,
+    prefetched: Mutex<Option<oneshot::Receiver<OpenChannel>>>,
+    /// Tasks that open channels, and close unused ones. They end with the session.
     tasks: TaskTracker,
 }
 
-/// Why a channel could not be opened.
+/// A cause: the server rejected a new channel.
 #[derive(Debug, thiserror::Error)]
 #[error("the server refused to open a session ({0:?})")]
-struct OpenRefused(russh::ChannelOpenFailure);
+struct OpenRejected(russh::ChannelOpenFailure);
 
-/// Where the next command can go.
-enum Room {
-    Spare(OpenChannel),
-    Place(Slot),
+/// The channel or the slot for the next command.
+enum NextChannel {
+    Prefetched(OpenChannel),
+    Slot(ChannelSlot),
 }
 
-/// Why a place has no channel.
-enum NotOpened {
-    /// The server takes no more than are open.
+/// The reason that a slot has no channel.
+enum OpenError {
+    /// The server allows no further channel.
     Full,
-    /// It takes none at all.
+    /// The server allows no channel at all.
     Never(russh::ChannelOpenFailure),
-    /// The connection is gone.
+    /// The connection is lost.
     Lost,
 }
 
 impl Session {
     pub(super) fn new(
         handle: Handle<Handler>,
-        gone: Arc<Gone>,
-        server: &Server,
-        outflow: Arc<Outflow>,
+        disconnected: Arc<Disconnected>,
+        server_id: &SharedServerId,
+        send_budget: Arc<SendBudget>,
         target: Arc<Target>,
-        is_mistrusted: bool,
+        has_changed_key: bool,
     ) -> Arc<Self> {
-        let keeps_idle_channels = server.get().is_some_and(Identification::keeps_idle_channels);
-        let closes_idle_channels = server.get().is_some_and(Identification::closes_idle_channels);
-        let passes_signals = target.user != "root" && server.get().is_some_and(Identification::passes_signals);
+        let keeps_idle_channels = server_id.get().is_some_and(ServerId::keeps_idle_channels);
+        let closes_idle_channels = server_id.get().is_some_and(ServerId::closes_idle_channels);
+        let forwards_signals = target.user != "root" && server_id.get().is_some_and(ServerId::forwards_signals);
         Arc::new(Self {
             handle,
-            gone,
-            outflow,
-            passes_signals,
-            makes_groups: server.get().is_some_and(Identification::makes_groups),
-            start_reply: if closes_idle_channels { Reply::Awaited } else { Reply::Later },
-            is_mistrusted,
+            disconnected,
+            send_budget,
+            forwards_signals,
+            makes_process_groups: server_id.get().is_some_and(ServerId::makes_process_groups),
+            start_reply_mode: if closes_idle_channels { ReplyMode::Wait } else { ReplyMode::Skip },
+            has_changed_key,
             target,
-            // Where signals have to go another way, that has a place when all others are taken.
-            slots: Slots::new(usize::from(!passes_signals)),
-            ahead: AtomicBool::new(keeps_idle_channels),
-            spare: Mutex::new(None),
+            // Reserve a slot for the side channel if signals need one.
+            slots: ChannelSlots::new(usize::from(!forwards_signals)),
+            may_prefetch: AtomicBool::new(keeps_idle_channels),
+            prefetched: Mutex::new(None),
             tasks: TaskTracker::new(),
         })
     }
 
-    /// Tells whether a signal reaches a command: sshd passes it on only where a process of its own stands between it and
-    /// the login (privilege separation), and for root there is none.
-    pub(super) fn passes_signals(&self) -> bool {
-        self.passes_signals
+    /// Returns whether the server forwards signals to commands. sshd forwards signals only by the
+    /// separate process of privilege separation, and a root login has no such process.
+    pub(super) fn forwards_signals(&self) -> bool {
+        self.forwards_signals
     }
 
-    /// Tells whether the server starts each command as the leader of a process group.
-    pub(super) fn makes_groups(&self) -> bool {
-        self.makes_groups
+    /// Returns whether the server starts each command as the leader of a process group.
+    pub(super) fn makes_process_groups(&self) -> bool {
+        self.makes_process_groups
     }
 
-    /// Returns what keeps the input of its commands from piling up.
-    pub(super) fn outflow(&self) -> Arc<Outflow> {
-        Arc::clone(&self.outflow)
+    /// Returns the limit of queued stdin bytes.
+    pub(super) fn send_budget(&self) -> Arc<SendBudget> {
+        Arc::clone(&self.send_budget)
     }
 
-    /// Returns what is done with the reply to the start of a command.
-    pub(super) fn start_reply(&self) -> Reply {
-        self.start_reply
+    /// Returns whether to wait for the reply to the start of a command.
+    pub(super) fn start_reply_mode(&self) -> ReplyMode {
+        self.start_reply_mode
     }
 
-    /// Tells whether the connection has ended.
+    /// Returns whether the session has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.handle.is_closed()
     }
 
-    /// Opens a stream through this host to another, which has this purpose.
+    /// Opens a stream through this host to another one. `purpose` is the purpose of the other host.
     ///
     /// # Cancel safety
     ///
-    /// The opening goes on in a task of the session; a stream that nobody takes closes itself.
+    /// A task of the session completes the opening. A dropped stream closes itself.
     pub(super) async fn tunnel(
         self: &Arc<Self>,
         address: &str,
         port: u16,
         purpose: Purpose,
-    ) -> Result<Near, russh::Error> {
+    ) -> Result<SessionSide, russh::Error> {
         let (sender, receiver) = oneshot::channel();
         let (session, address) = (Arc::clone(self), address.to_owned());
         self.tasks.spawn(async move {
             let opened = session.handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await;
-            let stream = |channel| tunnel::stream(channel, purpose, &session.tasks, Arc::clone(&session));
+            let stream = |channel| tunnel::open_stream(channel, purpose, &session.tasks, Arc::clone(&session));
             drop(sender.send(opened.map(stream)));
         });
         receiver.await.unwrap_or(Err(russh::Error::Disconnect))
     }
 
-    /// Opens a channel: the one that was opened ahead, or a new one.
+    /// Returns the channel opened in advance, or opens a new one.
     ///
     /// # Cancel safety
     ///
-    /// The opening goes on in a task of the session, which closes the channel when nobody takes it.
+    /// A task of the session completes the opening, and closes the channel if the caller is gone.
     pub(super) async fn open(self: &Arc<Self>) -> Result<OpenChannel> {
-        if let Some(open) = self.spare().await {
+        if let Some(open) = self.take_prefetched().await {
             return Ok(open);
         }
-        let (wanted, receiver) = oneshot::channel();
-        self.tasks.spawn(Arc::clone(self).open_for(wanted));
+        let (waiter, receiver) = oneshot::channel();
+        self.tasks.spawn(Arc::clone(self).open_for_waiter(waiter));
         match receiver.await {
             Ok(opened) => opened,
-            Err(_) => Err(self.lost_before().await),
+            Err(_) => Err(self.lost_before_start().await),
         }
     }
 
-    /// Opens the next channel while the command before it runs: the next command then costs one round trip, not two.
-    pub(super) fn open_ahead(self: &Arc<Self>) {
-        if !self.ahead.load(Ordering::Relaxed) {
+    /// Opens a channel for the next command while the current one runs. The next command then costs
+    /// one round trip instead of two.
+    pub(super) fn prefetch_channel(self: &Arc<Self>) {
+        if !self.may_prefetch.load(Ordering::Relaxed) {
             return;
         }
-        let mut spare = lock(&self.spare);
-        if spare.is_some() {
+        let mut prefetched = lock(&self.prefetched);
+        if prefetched.is_some() {
             return;
         }
-        let Some(slot) = self.slots.try_take_unwanted() else { return };
+        let Some(slot) = self.slots.try_take_unless_awaited() else { return };
         let (sender, receiver) = oneshot::channel();
-        *spare = Some(receiver);
+        *prefetched = Some(receiver);
         let session = Arc::clone(self);
         self.tasks.spawn(async move {
-            match session.open_in(slot).await {
+            match session.open_in_slot(slot).await {
                 Ok(open) => drop(sender.send(open)),
-                Err(_) => session.ahead.store(false, Ordering::Relaxed),
+                Err(_) => session.may_prefetch.store(false, Ordering::Relaxed),
             }
         });
     }
 
-    /// Returns the channel that was opened ahead, where there is one, or will be in a moment.
-    async fn spare(&self) -> Option<OpenChannel> {
-        let spare = lock(&self.spare).take();
-        // A server may close a channel that is long unused; the command must not be sent into it.
-        let mut open = spare?.await.ok()?;
-        if open.has_ended() {
-            self.ahead.store(false, Ordering::Relaxed);
+    /// Returns the channel opened in advance, or `None`. Waits for a channel in the process of
+    /// opening.
+    async fn take_prefetched(&self) -> Option<OpenChannel> {
+        let prefetched = lock(&self.prefetched).take();
+        // A server may close a channel after a long idle time. No command must be sent to a closed
+        // channel.
+        let mut open = prefetched?.await.ok()?;
+        if open.is_closed_by_server() {
+            self.may_prefetch.store(false, Ordering::Relaxed);
             return None;
         }
         Some(open)
     }
 
-    /// Opens a channel for one who waits. Once the server is asked it goes on to the end, whoever has gone meanwhile: a
-    /// channel that nobody takes any more closes itself.
-    async fn open_for(self: Arc<Self>, mut wanted: oneshot::Sender<Result<OpenChannel>>) {
+    /// Opens a channel for a waiting caller. A request sent to the server is completed even if the
+    /// caller is gone. The channel then closes itself.
+    async fn open_for_waiter(self: Arc<Self>, mut waiter: oneshot::Sender<Result<OpenChannel>>) {
         let opened = loop {
-            let room = tokio::select! {
-                room = self.room() => room,
-                () = wanted.closed() => return,
+            let next_channel = tokio::select! {
+                next_channel = self.next_channel() => next_channel,
+                () = waiter.closed() => return,
             };
-            let slot = match room {
-                Room::Spare(open) => break Ok(open),
-                Room::Place(slot) => slot,
+            let slot = match next_channel {
+                NextChannel::Prefetched(open) => break Ok(open),
+                NextChannel::Slot(slot) => slot,
             };
-            match self.open_in(slot).await {
+            match self.open_in_slot(slot).await {
                 Ok(open) => break Ok(open),
-                Err(NotOpened::Full) => {}
-                Err(NotOpened::Never(reason)) => {
+                Err(OpenError::Full) => {}
+                Err(OpenError::Never(reason)) => {
                     let error = Error::new(ErrorKind::Connect, "could not open a session").on(&self.target.host);
-                    break Err(error.caused_by(OpenRefused(reason)));
+                    break Err(error.caused_by(OpenRejected(reason)));
                 }
-                Err(NotOpened::Lost) => break Err(self.lost_before().await),
+                Err(OpenError::Lost) => break Err(self.lost_before_start().await),
             }
         };
-        drop(wanted.send(opened));
+        drop(waiter.send(opened));
     }
 
-    /// Waits for a place for a channel, or for the one that was opened ahead.
-    async fn room(&self) -> Room {
+    /// Waits for a free slot or for the channel opened in advance.
+    async fn next_channel(&self) -> NextChannel {
         if let Some(slot) = self.slots.try_take() {
-            return Room::Place(slot);
+            return NextChannel::Slot(slot);
         }
-        // From now on no channel is opened ahead; one that was may hold the only place there is.
+        // A waiter stops the opening in advance. A channel opened before may hold the only slot.
         let waiting = self.slots.wait();
-        match self.spare().await {
-            Some(open) => Room::Spare(open),
-            None => Room::Place(waiting.take().await),
+        match self.take_prefetched().await {
+            Some(open) => NextChannel::Prefetched(open),
+            None => NextChannel::Slot(waiting.take().await),
         }
     }
 
-    /// Opens a channel in a place, asking again where a refusal may have come too soon.
-    async fn open_in(&self, mut slot: Slot) -> Result<OpenChannel, NotOpened> {
+    /// Opens a channel in a slot. Repeats the request after a refusal that may have come too early.
+    async fn open_in_slot(&self, mut slot: ChannelSlot) -> Result<OpenChannel, OpenError> {
         let mut refusals = 0;
         loop {
             match self.handle.channel_open_session().await {
@@ -241,87 +244,89 @@ impl Session {
                     return Ok(OpenChannel::new(channel, slot, self.tasks.clone()));
                 }
                 Err(russh::Error::ChannelOpenFailure(reason)) => match slot.refused(refusals) {
-                    Refusal::TooSoon(wait) => tokio::time::sleep(wait).await,
-                    Refusal::Full => {
-                        self.ahead.store(false, Ordering::Relaxed);
-                        return Err(NotOpened::Full);
+                    OpenRefusal::RetryAfter(wait) => tokio::time::sleep(wait).await,
+                    OpenRefusal::Full => {
+                        self.may_prefetch.store(false, Ordering::Relaxed);
+                        return Err(OpenError::Full);
                     }
-                    Refusal::Never => return Err(NotOpened::Never(reason)),
+                    OpenRefusal::Never => return Err(OpenError::Never(reason)),
                 },
-                Err(_) => return Err(NotOpened::Lost),
+                Err(_) => return Err(OpenError::Lost),
             }
             refusals += 1;
         }
     }
 
-    /// Opens a channel for what goes on beside a command: in a place of its own, where it has not to wait.
-    pub(super) async fn open_aside(self: &Arc<Self>) -> Option<OpenChannel> {
-        if let Some(open) = self.spare().await {
+    /// Opens a channel for a helper command in the reserved slot, without waiting for commands.
+    pub(super) async fn open_side_channel(self: &Arc<Self>) -> Option<OpenChannel> {
+        if let Some(open) = self.take_prefetched().await {
             return Some(open);
         }
-        match self.slots.try_take_kept() {
-            Some(slot) => self.open_in(slot).await.ok(),
+        match self.slots.try_take_reserved() {
+            Some(slot) => self.open_in_slot(slot).await.ok(),
             None => self.open().await.ok(),
         }
     }
 
-    /// Lets something go on in a task of the session.
+    /// Runs work in a task of the session.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(work);
     }
 
-    /// Makes the error of a command that was not started, since it wanted a pty.
-    pub(super) fn refused_pty(&self, command: &str) -> Error {
-        let text = format!("the server gives no pty, and `{command}` was not run without");
+    /// Returns the error of a command that was not started without its pseudo-terminal.
+    pub(super) fn pty_error(&self, command: &str) -> Error {
+        let text = format!("the server provides no pty, so `{command}` was not run");
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
-    /// Refuses to send a secret to a host whose key has changed, even with `StrictHostKeyChecking no`.
+    /// Returns an error if the host must not receive a secret, because its key has changed.
+    /// `StrictHostKeyChecking no` makes no exception.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::HostKey`] if the host key has changed.
-    pub(super) fn admit_secret(&self, command: &str) -> Result<()> {
-        if !self.is_mistrusted {
+    pub(super) fn check_secret_allowed(&self, command: &str) -> Result<()> {
+        if !self.has_changed_key {
             return Ok(());
         }
         let error = Error::new(ErrorKind::HostKey, format!("the secret for `{command}` was not sent"));
         Err(error.on(&self.target.host).caused_by(SecretWithheld).hint(changed_key_hint(&self.target)))
     }
 
-    /// Makes the error of a command that a server has not started, since it closed its channel again and again.
-    pub(super) fn closed_before(&self) -> Error {
+    /// Returns the error of a command whose channel was closed again and again before the start.
+    pub(super) fn closed_before_start(&self) -> Error {
         Error::new(ErrorKind::Connect, "the server closed the channel before the command was started")
             .on(&self.target.host)
     }
 
-    /// Makes the error of a connection that ended before a command was sent: nothing has happened.
-    pub(super) async fn lost_before(&self) -> Error {
-        let reason = self.gone.reason().await;
+    /// Returns the error of a connection lost before a command was sent. The command had no effect.
+    pub(super) async fn lost_before_start(&self) -> Error {
+        let reason = self.disconnected.cause().await;
         Error::new(ErrorKind::Connect, "the connection was lost before the command was sent")
             .on(&self.target.host)
             .caused_by(reason)
     }
 
-    /// Makes the error of a connection that ended while a command was on its way.
+    /// Returns the error of a connection lost while a command was running.
     pub(super) async fn lost(&self, command: &str) -> Error {
-        let reason = self.gone.reason().await;
+        let reason = self.disconnected.cause().await;
         Error::new(ErrorKind::Channel, format!("the connection was lost during `{command}`; it may have done its work"))
             .on(&self.target.host)
             .caused_by(reason)
     }
 
-    /// Says goodbye and waits, not for long, until it is sent.
+    /// Disconnects, and waits up to [`DISCONNECT_TIMEOUT`] until the message is sent.
     pub(super) async fn close(&self) {
-        drop(lock(&self.spare).take());
-        let goodbye = async {
+        drop(lock(&self.prefetched).take());
+        let disconnect = async {
             drop(self.handle.disconnect(Disconnect::ByApplication, "", "").await);
-            self.gone.happened().await;
+            self.disconnected.wait().await;
             self.tasks.close();
             self.tasks.wait().await;
         };
-        // One limit for all: a host that hangs answers nothing, and a stopped run must not wait for it.
-        drop(tokio::time::timeout(GOODBYE, goodbye).await);
+        // One limit for all steps: a hanging host answers none of them, and must not delay a
+        // stopped run.
+        drop(tokio::time::timeout(DISCONNECT_TIMEOUT, disconnect).await);
     }
 }
 

@@ -18,13 +18,14 @@ use crate::event::{Event, Sink};
 use crate::host::Host;
 use crate::mutex::lock;
 use crate::secret::Secret;
-use crate::transport::prompter::Ask;
-use crate::transport::ssh::descriptor_budget::Descriptors;
+use crate::transport::prompter::Prompter;
+use crate::transport::ssh::descriptor_budget::DescriptorBudget;
 use crate::transport::ssh::keys::Keyring;
 use crate::transport::ssh::known_hosts::KnownHostsFiles;
 use crate::transport::ssh::revoked_keys::RevokedKeysFiles;
 
-/// The state shared by all SSH connections of a client: sources of settings, prompts, and files already read.
+/// The state shared by all SSH connections of a client: settings, prompter, sink, and files already
+/// read.
 #[derive(Debug)]
 pub struct SshSettings {
     user: Option<String>,
@@ -34,17 +35,17 @@ pub struct SshSettings {
     pub(super) connect_timeout: Layered<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
-    /// Whether programs named by the ssh config may run.
+    /// True if programs named in the ssh config may run on this machine.
     pub(super) local_programs: bool,
     pub(super) variables: ProcessEnv,
-    pub(super) ask: Arc<dyn Ask>,
+    pub(super) ask: Arc<dyn Prompter>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
     pub(super) revoked: RevokedKeysFiles,
-    /// The limit of open files is read when the settings are made.
-    pub(super) descriptors: Arc<Descriptors>,
-    /// Whether an accepted host key is written to `known_hosts`. A dry run writes nothing.
+    /// The open file limit is read when the settings are created.
+    pub(super) descriptors: Arc<DescriptorBudget>,
+    /// True if an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
     config_from: SshConfigSource,
     config: OnceLock<Result<SshConfig>>,
@@ -57,8 +58,9 @@ pub struct SshSettings {
 impl SshSettings {
     /// Creates the state for a run. The ssh config is read when the first host is resolved.
     ///
-    /// By then, the host has the user and the port of the arguments ([`Inventory::addressed`]).
-    pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
+    /// The host must already have the user and the port of the arguments
+    /// ([`Inventory::addressed`]).
+    pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
         Self {
             user: settings.user.config.clone(),
             port: settings.port.config,
@@ -74,7 +76,7 @@ impl SshSettings {
             keyring: Keyring::default(),
             known_hosts: KnownHostsFiles::default(),
             revoked: RevokedKeysFiles::default(),
-            descriptors: Descriptors::of_process(),
+            descriptors: DescriptorBudget::of_process(),
             records_host_keys: settings.mode == Mode::Run,
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),
@@ -83,7 +85,7 @@ impl SshSettings {
         }
     }
 
-    /// Uses `password` for hosts that request one, without a prompt.
+    /// Sets the password for hosts that require one. It replaces the prompt. Default: none.
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
@@ -97,7 +99,7 @@ impl SshSettings {
         self
     }
 
-    /// Uses `inventory` for the settings of `fabrs.toml` for single hosts.
+    /// Sets the inventory, with the settings of `fabrs.toml` for single hosts.
     #[must_use]
     pub fn with_inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = inventory;
@@ -175,8 +177,8 @@ impl SshSettings {
         }
     }
 
-    /// Runs a command of `Match exec`, and returns whether it succeeded. A command runs once for all hosts. Unlike with `ssh`,
-    /// its errors are not shown.
+    /// Runs a command of `Match exec`, and returns whether it succeeded. Each command runs once for
+    /// all hosts. Unlike in `ssh`, its stderr is discarded.
     fn exec(&self, command: &str) -> io::Result<bool> {
         if !self.local_programs {
             let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
@@ -199,7 +201,8 @@ impl SshSettings {
         Ok(status.success())
     }
 
-    /// Returns the known hosts of these files, read once. Invalid lines cause a warning.
+    /// Returns the entries of known_hosts files. Each file is read once. Invalid lines cause a
+    /// warning.
     pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let known = self.known_hosts.load(files)?;
         known.warnings().iter().for_each(|warning| self.warn_once(&warning.to_string()));
@@ -224,7 +227,7 @@ impl SshSettings {
     }
 }
 
-/// Looks a variable up for `${NAME}` in the ssh config.
+/// Returns an environment variable, for `${NAME}` in the ssh config.
 fn environment(name: &str) -> Option<String> {
     ProcessEnv::get(name)
 }

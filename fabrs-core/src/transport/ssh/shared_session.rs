@@ -1,4 +1,4 @@
-//! The link to one host: connected when it is needed, once for all that need it.
+//! The shared session of one host: connected on demand, once for all commands and tunnels.
 
 use std::fmt;
 use std::mem;
@@ -15,72 +15,76 @@ use tokio_util::io::{InspectReader, InspectWriter};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::transport::ssh::connector::{GatewaySession, Opened, Way};
+use crate::transport::ssh::connector::{Connector, GatewaySession, OpenedStream};
 use crate::transport::ssh::descriptor_budget::{CloseIdle, Reservation};
-use crate::transport::ssh::handler::{Ended, Gone, Handler};
-use crate::transport::ssh::host_key::{HostKeys, KeyCheck};
+use crate::transport::ssh::handler::{Disconnected, Handler, SessionError};
+use crate::transport::ssh::host_key::{HostKeyVerifier, KeyCheckState};
 use crate::transport::ssh::login::log_in::log_in;
-use crate::transport::ssh::proxy::Ending;
-use crate::transport::ssh::send_budget::Outflow;
-use crate::transport::ssh::server_id::{self, Server};
+use crate::transport::ssh::proxy::ProxyExitReceiver;
+use crate::transport::ssh::send_budget::SendBudget;
+use crate::transport::ssh::server_id::{self, SharedServerId};
 use crate::transport::ssh::session::Session;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::Target;
 
-/// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
-const QUEUE: usize = 32;
-/// How often, after how long at first and at most, a server that hung up before its greeting is tried again: sshd does
-/// so when more log in at once than its `MaxStartups`.
-const GREETING_TRIES: u32 = 8;
-const GREETING_WAIT: Duration = Duration::from_millis(100);
-const GREETING_WAIT_MAX: Duration = Duration::from_millis(800);
+/// The maximum number of packets queued for one channel. A small number is enough, because the
+/// channel is always read.
+const CHANNEL_QUEUE_PACKETS: usize = 32;
+/// Retries after a server has closed the connection before its identification. sshd does so if more
+/// logins are pending than its `MaxStartups` allows. The delay doubles from the first to the
+/// maximum.
+const MAX_HANDSHAKE_ATTEMPTS: u32 = 8;
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(800);
 
-/// What a handler and a stream find out, and the session then knows.
+/// The results of a handshake that the session needs.
 #[derive(Debug, Default)]
-struct Notes {
-    gone: Arc<Gone>,
-    check: Arc<KeyCheck>,
-    server: Server,
-    outflow: Arc<Outflow>,
+struct HandshakeState {
+    disconnected: Arc<Disconnected>,
+    key_check: Arc<KeyCheckState>,
+    server_id: SharedServerId,
+    send_budget: Arc<SendBudget>,
 }
 
-/// A host, the way to it, and the session to it while there is one.
-pub(super) struct Link {
+/// A host, its connector, and its session while connected.
+pub(super) struct SharedSession {
     target: Arc<Target>,
-    way: Way,
+    connector: Connector,
     settings: Arc<SshSettings>,
-    last: Mutex<LastAttempt>,
-    /// How many attempts have failed.
+    last: Mutex<LastConnect>,
+    /// The number of failed attempts.
     failures: AtomicU64,
 }
 
-/// What came of the last attempt to connect.
+/// The result of the last attempt to connect.
 #[derive(Default)]
-struct LastAttempt {
+struct LastConnect {
     result: Option<Result<Arc<Session>>>,
-    /// The descriptors of the session.
+    /// The reserved descriptors of the session.
     reservation: Option<Reservation>,
 }
 
-impl Link {
-    pub(super) fn new(target: Target, way: Way, settings: Arc<SshSettings>) -> Self {
-        Self { target: Arc::new(target), way, settings, last: Mutex::default(), failures: AtomicU64::new(0) }
+impl SharedSession {
+    pub(super) fn new(target: Target, connector: Connector, settings: Arc<SshSettings>) -> Self {
+        Self { target: Arc::new(target), connector, settings, last: Mutex::default(), failures: AtomicU64::new(0) }
     }
 
-    /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
+    /// Returns the session. Connects if there is no session. Concurrent callers wait for the same
+    /// attempt.
     ///
-    /// While the session is held, the link is in use and not closed for another.
+    /// While a caller holds the session, it is in use and not closed in favour of another host.
     pub(super) async fn session(self: &Arc<Self>) -> Result<Arc<Session>> {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut last = self.last.lock().await;
         match &last.result {
             Some(Ok(session)) if !session.is_closed() => {
                 if let Some(reservation) = &last.reservation {
-                    reservation.note_use();
+                    reservation.mark_used();
                 }
                 return Ok(Arc::clone(session));
             }
-            // It failed while this one waited: a hundred hosts behind a dead gateway must not try it one by one.
+            // The attempt failed while this caller waited. A hundred hosts behind an unreachable
+            // gateway must not retry one by one.
             Some(Err(error)) if self.failures.load(Ordering::Relaxed) != failures => return Err(error.clone()),
             _ => {}
         }
@@ -89,128 +93,138 @@ impl Link {
         let result = self.connect().await;
         if result.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
-            self.way.end().await;
+            self.connector.close().await;
         }
         let reservation = reservation.filter(|_| result.is_ok());
-        *last = LastAttempt { result: Some(result.clone()), reservation };
+        *last = LastConnect { result: Some(result.clone()), reservation };
         result
     }
 
-    /// Reserves the descriptors of this link, if it needs any. Idle links may be closed for that.
+    /// Reserves the descriptors of the session, if it needs any. May close idle sessions.
     async fn reserve(self: &Arc<Self>) -> Option<Reservation> {
-        let count = self.way.descriptors();
+        let count = self.connector.descriptor_count();
         let this: Weak<Self> = Arc::downgrade(self);
         if count == 0 { None } else { Some(self.settings.descriptors.reserve(count, this).await) }
     }
 
     pub(super) async fn close(&self) {
-        // Held until all is ended: who connects anew meanwhile waits.
+        // Held until everything is closed, so that a new connection waits.
         let mut last = self.last.lock().await;
         self.end(&mut last).await;
     }
 
-    /// Ends the session and what runs on this machine for it, then gives its descriptors back.
-    async fn end(&self, last: &mut LastAttempt) {
-        let LastAttempt { result, reservation } = mem::take(last);
+    /// Closes the session and its local processes, then releases the descriptors.
+    async fn end(&self, last: &mut LastConnect) {
+        let LastConnect { result, reservation } = mem::take(last);
         if let Some(Ok(session)) = result {
             session.close().await;
         }
-        self.way.end().await;
+        self.connector.close().await;
         drop(reservation);
     }
 
     async fn connect(&self) -> Result<Arc<Session>> {
-        self.way.prepare(&self.target).await?;
-        let notes = Notes::default();
-        let mut handle = self.greet(&notes).await?;
-        let mistrusted = notes.check.mistrusted.load(Ordering::Relaxed);
-        log_in(&mut handle, &self.target, &self.settings, mistrusted).await?;
-        Ok(Session::new(handle, notes.gone, &notes.server, notes.outflow, Arc::clone(&self.target), mistrusted))
+        self.connector.prepare(&self.target).await?;
+        let state = HandshakeState::default();
+        let mut handle = self.handshake(&state).await?;
+        let has_changed_key = state.key_check.has_changed_key.load(Ordering::Relaxed);
+        log_in(&mut handle, &self.target, &self.settings, has_changed_key).await?;
+        Ok(Session::new(
+            handle,
+            state.disconnected,
+            &state.server_id,
+            state.send_budget,
+            Arc::clone(&self.target),
+            has_changed_key,
+        ))
     }
 
-    /// Reaches the server and agrees on keys with it, within the connect timeout.
-    async fn greet(&self, notes: &Notes) -> Result<Handle<Handler>> {
+    /// Connects and exchanges keys within the connect timeout. The time of a prompt does not count.
+    async fn handshake(&self, state: &HandshakeState) -> Result<Handle<Handler>> {
         let mut deadline = Instant::now() + self.target.connect_timeout;
-        let mut attempt = pin!(self.greet_again(notes));
+        let mut attempt = pin!(self.handshake_with_retries(state));
         loop {
             tokio::select! {
                 result = &mut attempt => return result,
                 () = tokio::time::sleep_until(deadline) => {}
             }
-            if !notes.check.asking.load(Ordering::Relaxed) {
-                let answering = self.way.answering(&self.target);
-                let text = format!("no answer from {answering} within {:?}", self.target.connect_timeout);
+            if !state.key_check.is_prompting.load(Ordering::Relaxed) {
+                let peer_name = self.connector.peer_name(&self.target);
+                let text = format!("no answer from {peer_name} within {:?}", self.target.connect_timeout);
                 return Err(self.error(ErrorKind::Connect, text).hint("to wait longer, use `-t SECONDS`"));
             }
-            // A person is thinking about the host's key.
+            // A prompt about the host key is open.
             deadline = Instant::now() + self.target.connect_timeout;
         }
     }
 
-    async fn greet_again(&self, notes: &Notes) -> Result<Handle<Handler>> {
-        let mut wait = GREETING_WAIT;
-        for _ in 1..GREETING_TRIES {
-            match self.greet_once(notes).await {
-                Err(Greeting::HungUp(_)) => {
-                    sleep(wait.mul_f64(0.5 + f64::from(chance()) / 256.0)).await;
-                    wait = (wait * 2).min(GREETING_WAIT_MAX);
+    async fn handshake_with_retries(&self, state: &HandshakeState) -> Result<Handle<Handler>> {
+        let mut wait = FIRST_RETRY_DELAY;
+        for _ in 1..MAX_HANDSHAKE_ATTEMPTS {
+            match self.try_handshake(state).await {
+                Err(HandshakeError::HungUp(_)) => {
+                    sleep(wait.mul_f64(0.5 + f64::from(jitter()) / 256.0)).await;
+                    wait = (wait * 2).min(MAX_RETRY_DELAY);
                 }
-                result => return result.map_err(Greeting::into_error),
+                result => return result.map_err(HandshakeError::into_error),
             }
         }
-        self.greet_once(notes).await.map_err(Greeting::into_error)
+        self.try_handshake(state).await.map_err(HandshakeError::into_error)
     }
 
-    async fn greet_once(&self, notes: &Notes) -> Result<Handle<Handler>, Greeting> {
-        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(&notes.check));
-        let handler = Handler::new(host_keys, Arc::clone(&notes.gone), self.target.keepalive_max);
-        let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
-        let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
-        let stream = InspectReader::new(stream, server_id::listener(Arc::clone(&notes.server)));
-        let outflow = Arc::clone(&notes.outflow);
-        let stream = InspectWriter::new(stream, move |_: &[u8]| outflow.note_written());
+    async fn try_handshake(&self, state: &HandshakeState) -> Result<Handle<Handler>, HandshakeError> {
+        let host_keys =
+            HostKeyVerifier::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(&state.key_check));
+        let handler = Handler::new(host_keys, Arc::clone(&state.disconnected), self.target.keepalive_max);
+        let config = Arc::new(self.client_config().map_err(HandshakeError::Failed)?);
+        let OpenedStream { stream, proxy_exit } =
+            self.connector.open(&self.target).await.map_err(HandshakeError::Failed)?;
+        let stream = InspectReader::new(stream, server_id::server_id_reader(Arc::clone(&state.server_id)));
+        let send_budget = Arc::clone(&state.send_budget);
+        let stream = InspectWriter::new(stream, move |_: &[u8]| send_budget.mark_written());
         match client::connect_stream(config, stream, handler).await {
             Ok(handle) => Ok(handle),
-            Err(Ended::HostKey(error)) => Err(Greeting::Failed(error)),
-            Err(Ended::Protocol(source)) => Err(self.not_greeted(source, ending).await),
+            Err(SessionError::HostKey(error)) => Err(HandshakeError::Failed(error)),
+            Err(SessionError::Protocol(source)) => Err(self.handshake_error(source, proxy_exit).await),
         }
     }
 
-    /// Says why a server was not greeted: what carried the stream may have ended, and knows more than the protocol.
-    async fn not_greeted(&self, source: russh::Error, ending: Option<Ending>) -> Greeting {
-        let ended = match ending {
-            Some(ending) => ending.by_itself().await,
+    /// Returns the error of a failed handshake. The exit of a `ProxyCommand` explains more than the
+    /// protocol error.
+    async fn handshake_error(&self, source: russh::Error, proxy_exit: Option<ProxyExitReceiver>) -> HandshakeError {
+        let ended = match proxy_exit {
+            Some(proxy_exit) => proxy_exit.own_exit().await,
             None => None,
         };
         if let Some(ended) = ended {
-            let hung_up = ended.is_by_server();
+            let hung_up = ended.is_server_hangup();
             let error = self.error(ErrorKind::Connect, "could not connect by its ProxyCommand".to_owned());
             let error = error.caused_by(ended);
-            return if hung_up { Greeting::HungUp(error) } else { Greeting::Failed(error) };
+            return if hung_up { HandshakeError::HungUp(error) } else { HandshakeError::Failed(error) };
         }
         let hung_up = matches!(source, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
         if hung_up {
-            let text = "the server hung up before it was agreed on how to speak".to_owned();
-            return Greeting::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
+            let text = "the server closed the connection before the key exchange".to_owned();
+            return HandshakeError::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
         }
-        let text = "the server did not agree on how to speak".to_owned();
+        let text = "SSH key exchange failed".to_owned();
         let no_algorithm = matches!(source, russh::Error::NoCommonAlgo { .. });
         let error = self.error(ErrorKind::Connect, text).caused_by(source);
-        Greeting::Failed(if no_algorithm {
+        HandshakeError::Failed(if no_algorithm {
             error.hint("a list of the ssh config adds one: `KexAlgorithms +NAME`, `Ciphers +NAME`, `MACs +NAME`, `HostKeyAlgorithms +NAME`")
         } else {
             error
         })
     }
 
-    fn protocol(&self) -> Result<client::Config> {
-        let name = &self.target.trust.name;
-        let known = self.settings.known_hosts(&self.target.trust.files);
+    fn client_config(&self) -> Result<client::Config> {
+        let name = &self.target.host_key_policy.name;
+        let known = self.settings.known_hosts(&self.target.host_key_policy.files);
         let known = known.map_err(|error| error.on(&self.target.host))?;
         let preferred = self.target.algorithms.preferred(&known.algorithms_for(name), known.has_marked_entries(name));
         Ok(client::Config {
-            window_size: self.way.window(),
-            channel_buffer_size: QUEUE,
+            window_size: self.connector.channel_window(),
+            channel_buffer_size: CHANNEL_QUEUE_PACKETS,
             keepalive_interval: self.target.keepalive,
             keepalive_max: self.target.keepalive_max,
             nodelay: true,
@@ -225,7 +239,7 @@ impl Link {
     }
 }
 
-impl GatewaySession for Link {
+impl GatewaySession for SharedSession {
     fn host(&self) -> &Host {
         &self.target.host
     }
@@ -235,12 +249,12 @@ impl GatewaySession for Link {
     }
 }
 
-impl CloseIdle for Link {
+impl CloseIdle for SharedSession {
     fn close_if_idle(&self) -> BoxFuture<'_, bool> {
         async {
-            // Who connects holds the lock.
+            // A connecting caller holds the lock.
             let Ok(mut last) = self.last.try_lock() else { return false };
-            // Commands and tunnels hold the session. The lock keeps new ones from getting it.
+            // Commands and tunnels hold the session. The lock excludes new ones.
             let is_idle = matches!(&last.result, Some(Ok(session)) if Arc::strong_count(session) == 1);
             if is_idle {
                 self.end(&mut last).await;
@@ -251,14 +265,15 @@ impl CloseIdle for Link {
     }
 }
 
-/// Why a server could not be greeted.
-enum Greeting {
-    /// It hung up before it said anything: it may have had too many logins at once.
+/// The error of a handshake.
+enum HandshakeError {
+    /// The server closed the connection before its identification. It may have too many pending
+    /// logins.
     HungUp(Error),
     Failed(Error),
 }
 
-impl Greeting {
+impl HandshakeError {
     fn into_error(self) -> Error {
         match self {
             Self::HungUp(error) | Self::Failed(error) => error,
@@ -266,22 +281,22 @@ impl Greeting {
     }
 }
 
-/// Returns the sizes of a negotiated group in bits (RFC 4419 §3): as safe as the ciphers, and no larger, since a group of
-/// 8192 bits costs some twenty times as much.
+/// Returns the sizes of a negotiated group in bits (RFC 4419 §3): as strong as the ciphers and not
+/// larger, because a group of 8192 bits costs about twenty times as much.
 fn gex() -> client::GexParams {
     client::GexParams::new(2048, 3072, 8192).unwrap_or_default()
 }
 
-/// Returns a number by chance, so that hosts that were turned away together do not come back together.
-fn chance() -> u8 {
+/// Returns a random byte to spread the retries of hosts that failed at the same time.
+fn jitter() -> u8 {
     let mut byte = [128];
-    // Without chance they come back together, and more of them have to try again.
+    // Without random bytes all hosts retry at the same time, and more attempts are needed.
     let _ = getrandom::fill(&mut byte);
     byte[0]
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for SharedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("host", &self.target.host).finish_non_exhaustive()
+        f.debug_struct("SharedSession").field("host", &self.target.host).finish_non_exhaustive()
     }
 }

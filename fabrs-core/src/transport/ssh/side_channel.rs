@@ -1,4 +1,5 @@
-//! A command beside another, for the sake of that: it reads what it is sent, and nothing of it is told.
+//! A helper command on a second channel. Its stdin is controlled by fabrs, and its output is
+//! discarded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,66 +10,68 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::transport::request::Program;
-use crate::transport::ssh::open_channel::{NotStarted, STARTS};
+use crate::transport::ssh::open_channel::{MAX_START_ATTEMPTS, StartError};
 use crate::transport::ssh::session::Session;
 
-/// How many messages it may have to read.
-const INPUT: usize = 64;
-/// How long it may wait for its place, and for its end.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits for the next message: its place may be wanted, and another is soon begun.
-const IDLE: Duration = Duration::from_secs(3);
+/// The maximum number of queued messages for the helper.
+const MAX_QUEUED_MESSAGES: usize = 64;
+/// The maximum time to wait for a slot, and for the end of the helper.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The time without a message after which the helper ends. Its slot may be needed, and a new helper
+/// starts quickly.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Begins one, in a task of the session; it ends with its input.
-pub(super) fn begin(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes> {
-    let (sender, input) = mpsc::channel(INPUT);
+/// Starts a helper in a task of the session. Returns its stdin. Dropping the sender ends the
+/// helper.
+pub(super) fn start(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes> {
+    let (sender, input) = mpsc::channel(MAX_QUEUED_MESSAGES);
     let own = Arc::clone(session);
     session.spawn(async move {
-        // Nobody is told that it can't be begun: what was to come of it does not.
-        let _ = carry(&own, line, input).await;
+        // A helper that does not start has no effect, which the command's own outcome reports.
+        let _ = run(&own, line, input).await;
     });
     sender
 }
 
-async fn carry(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
+async fn run(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
     let program = Program::Script(line.into());
-    let mut starts = 0;
-    // Dropped, it closes its channel.
+    let mut attempts = 0;
+    // Dropping it closes the channel.
     let mut open = loop {
-        let mut open = timeout(PATIENCE, session.open_aside()).await.ok()??;
-        match open.begin(&program, None, session.start_reply()).await {
+        let mut open = timeout(TIMEOUT, session.open_side_channel()).await.ok()??;
+        match open.start_in_place(&program, None, session.start_reply_mode()).await {
             Ok(()) => break open,
-            Err(NotStarted::Closed) if starts < STARTS => starts += 1,
+            Err(StartError::Closed) if attempts < MAX_START_ATTEMPTS => attempts += 1,
             Err(_) => return None,
         }
     };
     let channel = open.channel()?;
-    let mut ends_at = Instant::now() + IDLE;
-    let mut is_fed = true;
+    let mut deadline = Instant::now() + IDLE_TIMEOUT;
+    let mut is_stdin_open = true;
     loop {
         tokio::select! {
-            bytes = input.recv(), if is_fed => match bytes {
+            bytes = input.recv(), if is_stdin_open => match bytes {
                 Some(bytes) => {
                     channel.data_bytes(bytes).await.ok()?;
-                    ends_at = Instant::now() + IDLE;
+                    deadline = Instant::now() + IDLE_TIMEOUT;
                 }
                 None => {
                     channel.eof().await.ok()?;
-                    (is_fed, ends_at) = (false, Instant::now() + PATIENCE);
+                    (is_stdin_open, deadline) = (false, Instant::now() + TIMEOUT);
                 }
             },
-            // What it says is of no use, and has to be taken all the same.
+            // The output is discarded, but must be read.
             message = channel.wait() => match message {
                 Some(ChannelMsg::Close) | None => return Some(()),
                 Some(_) => {}
             },
-            // What is still on its way is read, and then the end.
-            () = sleep_until(ends_at) => {
-                if !is_fed {
+            // Messages already queued are still sent, followed by the end of file.
+            () = sleep_until(deadline) => {
+                if !is_stdin_open {
                     return None;
                 }
                 input.close();
-                ends_at = Instant::now() + PATIENCE;
+                deadline = Instant::now() + TIMEOUT;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One session channel as the wire that a command is carried over.
+//! A running command on a session channel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,91 +11,104 @@ use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::shell::sh_command_in_session;
-use crate::transport::command_channel::{Message, Wire, unread};
-use crate::transport::pty::{Pty, Size};
+use crate::transport::command_channel::{ChannelMessage, CommandChannel, queue_full_error};
+use crate::transport::pty::{Pty, TerminalSize};
 use crate::transport::request::{Answer, Invocation, Program};
-use crate::transport::ssh::channel_slots::Slot;
-use crate::transport::ssh::channel_stdin::Feed;
-use crate::transport::ssh::open_channel::{NotStarted, STARTS, Started};
+use crate::transport::ssh::channel_slots::ChannelSlot;
+use crate::transport::ssh::channel_stdin::ChannelStdin;
+use crate::transport::ssh::open_channel::{MAX_START_ATTEMPTS, StartError, StartedChannel};
 use crate::transport::ssh::session::Session;
 use crate::transport::ssh::side_channel;
-use crate::transport::termination::process_group::Group;
-use crate::transport::termination::signal_strategy::{Ending, body};
+use crate::transport::termination::process_group::RemoteProcessGroup;
+use crate::transport::termination::signal_strategy::{SignalStrategy, shell_code};
 
-/// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
-/// cancel from climbing on.
-const SIGNAL_WAIT: Duration = Duration::from_millis(200);
-/// RFC 4254 §5.2 defines one kind of extended data.
-const STDERR: u32 = 1;
+/// The maximum time that a signal may wait in the queue of the session. A stalled network must not
+/// delay the next step of the escalation.
+const SIGNAL_TIMEOUT: Duration = Duration::from_millis(200);
+/// The only type of extended data defined by RFC 4254 §5.2.
+const EXTENDED_DATA_STDERR: u32 = 1;
 
-/// A command's channel.
-pub(super) struct ChannelWire {
+/// The channel of a running command.
+pub(super) struct SshChannel {
     read: ChannelReadHalf,
     write: Arc<ChannelWriteHalf<Msg>>,
-    feed: Feed,
+    stdin: ChannelStdin,
     pty: Option<Pty>,
     session: Arc<Session>,
     shown: Arc<str>,
-    ending: Ending,
-    /// Where signals go to its process group over another channel.
-    group: Option<Group>,
-    /// What has come with the answer to the start.
-    early: Option<ChannelMsg>,
-    /// What follows what was held back for the mark of the group.
-    following: Option<Message>,
-    /// Given back when the wire is dropped, which is after the channel's CLOSE.
-    _slot: Slot,
+    strategy: SignalStrategy,
+    /// The process group, if signals use a side channel.
+    group: Option<RemoteProcessGroup>,
+    /// A message received with the reply to the start.
+    early_message: Option<ChannelMsg>,
+    /// The message after the output that was held back for the marker of the group.
+    pending_message: Option<ChannelMessage>,
+    /// Released when the channel is dropped, after its CLOSE.
+    _slot: ChannelSlot,
 }
 
-impl ChannelWire {
-    /// Starts a command on a channel of its own: one packet whose reply is not waited for, unless the server is one that may
-    /// close the channel before. With a pty it is a round trip more, so that a command that needs one never runs without.
+impl SshChannel {
+    /// Starts a command on a new channel with one packet. Waits for the reply only if the server
+    /// may close the channel before the start. A pseudo-terminal costs one more round trip, so that
+    /// a command never runs without a required terminal.
     ///
     /// # Cancel safety
     ///
-    /// Dropped half way, the channel closes itself and ends what it started.
+    /// Dropping the future closes the channel and kills the command.
     pub(super) async fn start(session: Arc<Session>, invocation: Invocation) -> Result<Self> {
-        let ending = Ending::of(session.passes_signals(), &invocation);
+        let strategy = SignalStrategy::of(session.forwards_signals(), &invocation);
         let Invocation { program, shown, pty, stdin, has_secret, .. } = invocation;
         if has_secret {
-            session.admit_secret(&shown)?;
+            session.check_secret_allowed(&shown)?;
         }
-        let group = if ending == Ending::Group { Some(Group::new()?) } else { None };
+        let group = if strategy == SignalStrategy::SideChannel { Some(RemoteProcessGroup::new()?) } else { None };
         let script = match &group {
-            Some(group) => body(&program).map(|body| group.script(&body)),
-            None => ending.script(&program),
+            Some(group) => shell_code(&program).map(|shell_code| group.script(&shell_code)),
+            None => strategy.script(&program),
         };
-        // In a group of its own, so that all of it can be ended.
+        // In its own process group, so that a signal reaches all of its processes.
         let program = match script {
-            Some(script) if session.makes_groups() => Program::Script(script.into()),
+            Some(script) if session.makes_process_groups() => Program::Script(script.into()),
             Some(script) => Program::Line(sh_command_in_session(&script).into()),
             None => program,
         };
-        let reply = session.start_reply();
+        let reply = session.start_reply_mode();
         let mut starts = 1;
-        let Started { channel, slot, early } = loop {
+        let StartedChannel { channel, slot, early_message } = loop {
             match session.open().await?.start(&program, pty.as_ref(), reply).await {
                 Ok(started) => break started,
-                Err(NotStarted::NoPty) => return Err(session.refused_pty(&shown)),
-                Err(NotStarted::Closed) if starts < STARTS => starts += 1,
-                Err(NotStarted::Closed) => return Err(session.closed_before()),
-                Err(NotStarted::Lost) => return Err(session.lost_before().await),
+                Err(StartError::NoPty) => return Err(session.pty_error(&shown)),
+                Err(StartError::Closed) if starts < MAX_START_ATTEMPTS => starts += 1,
+                Err(StartError::Closed) => return Err(session.closed_before_start()),
+                Err(StartError::Lost) => return Err(session.lost_before_start().await),
             }
         };
         let (read, write) = channel.split();
         let write = Arc::new(write);
-        let feed = Feed::new(Arc::clone(&write), session.outflow(), stdin, pty.is_some(), ending);
-        Ok(Self { read, write, feed, pty, session, shown, ending, group, early, following: None, _slot: slot })
+        let stdin = ChannelStdin::new(Arc::clone(&write), session.send_budget(), stdin, pty.is_some(), strategy);
+        Ok(Self {
+            read,
+            write,
+            stdin,
+            pty,
+            session,
+            shown,
+            strategy,
+            group,
+            early_message,
+            pending_message: None,
+            _slot: slot,
+        })
     }
 
-    /// Returns what arrives next on the channel.
-    async fn arrives(&mut self) -> Message {
+    /// Returns the next message of the channel. Writes stdin while waiting.
+    async fn receive(&mut self) -> ChannelMessage {
         loop {
-            let early = self.early.take();
+            let early_message = self.early_message.take();
             let message = tokio::select! {
                 biased;
-                () = std::future::ready(()), if early.is_some() => early,
-                () = self.feed.step() => continue,
+                () = std::future::ready(()), if early_message.is_some() => early_message,
+                () = self.stdin.write_next() => continue,
                 size = resized(&mut self.pty) => {
                     drop(self.write.window_change(size.columns.into(), size.rows.into(), 0, 0).await);
                     continue;
@@ -103,57 +116,59 @@ impl ChannelWire {
                 message = self.read.wait() => message,
             };
             return match message {
-                Some(ChannelMsg::Data { data }) => Message::Data(Stream::Stdout, data),
-                Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => Message::Data(Stream::Stderr, data),
-                Some(ChannelMsg::ExitStatus { exit_status }) => Message::Exit(ExitStatus::Code(exit_status)),
-                Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                    Message::Exit(ExitStatus::Signal(from_russh(&signal_name)))
+                Some(ChannelMsg::Data { data }) => ChannelMessage::Data(Stream::Stdout, data),
+                Some(ChannelMsg::ExtendedData { data, ext: EXTENDED_DATA_STDERR }) => {
+                    ChannelMessage::Data(Stream::Stderr, data)
                 }
-                Some(ChannelMsg::Failure) => Message::Refused,
-                // RFC 4254 §5.3: neither does it mean close, nor that the command has ended.
-                Some(ChannelMsg::Eof) => Message::Whole,
-                Some(ChannelMsg::Close) => Message::Closed,
+                Some(ChannelMsg::ExitStatus { exit_status }) => ChannelMessage::Exit(ExitStatus::Code(exit_status)),
+                Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                    ChannelMessage::Exit(ExitStatus::Signal(from_russh(&signal_name)))
+                }
+                Some(ChannelMsg::Failure) => ChannelMessage::Rejected,
+                // RFC 4254 §5.3: EOF means neither close nor the end of the command.
+                Some(ChannelMsg::Eof) => ChannelMessage::Eof,
+                Some(ChannelMsg::Close) => ChannelMessage::Closed,
                 // Window changes and confirmations.
                 Some(_) => continue,
-                None => Message::Lost(self.session.lost(&self.shown).await),
+                None => ChannelMessage::Lost(self.session.lost(&self.shown).await),
             };
         }
     }
 
-    /// Sends what is to be sent to the process group, in order.
-    fn signal_group(&mut self) {
+    /// Sends the queued signals to the process group, in order.
+    fn send_group_signals(&mut self) {
         if let Some(group) = &mut self.group {
-            group.send(|line| side_channel::begin(&self.session, line));
+            group.send_queued(|line| side_channel::start(&self.session, line));
         }
     }
 }
 
-impl Wire for ChannelWire {
-    async fn next(&mut self) -> Message {
-        if let Some(following) = self.following.take() {
-            return following;
+impl CommandChannel for SshChannel {
+    async fn next(&mut self) -> ChannelMessage {
+        if let Some(pending_message) = self.pending_message.take() {
+            return pending_message;
         }
         loop {
-            let message = self.arrives().await;
+            let message = self.receive().await;
             let Some(group) = &mut self.group else { return message };
             match message {
-                Message::Data(Stream::Stderr, data) => {
-                    let left = group.heard(data);
-                    self.signal_group();
+                ChannelMessage::Data(Stream::Stderr, data) => {
+                    let left = group.strip_marker(data);
+                    self.send_group_signals();
                     if !left.is_empty() {
-                        return Message::Data(Stream::Stderr, left);
+                        return ChannelMessage::Data(Stream::Stderr, left);
                     }
                 }
-                Message::Exit(_) => {
+                ChannelMessage::Exit(_) => {
                     group.shell_ended();
                     return message;
                 }
-                Message::Data(Stream::Stdout, _) | Message::Refused => return message,
-                // Nothing follows any more.
-                Message::Whole | Message::Closed | Message::Lost(_) => {
-                    let Some(rest) = group.rest() else { return message };
-                    self.following = Some(message);
-                    return Message::Data(Stream::Stderr, rest);
+                ChannelMessage::Data(Stream::Stdout, _) | ChannelMessage::Rejected => return message,
+                // No output follows, so the held back bytes are not a marker.
+                ChannelMessage::Eof | ChannelMessage::Closed | ChannelMessage::Lost(_) => {
+                    let Some(rest) = group.take_held_back() else { return message };
+                    self.pending_message = Some(message);
+                    return ChannelMessage::Data(Stream::Stderr, rest);
                 }
             }
         }
@@ -161,47 +176,47 @@ impl Wire for ChannelWire {
 
     fn answer(&mut self, answer: Answer) -> Result<()> {
         if answer.has_secret {
-            self.session.admit_secret(&self.shown)?;
+            self.session.check_secret_allowed(&self.shown)?;
         }
-        self.feed.answer(answer).map_err(unread)
+        self.stdin.answer(answer).map_err(queue_full_error)
     }
 
     async fn signal(&mut self, signal: Signal) {
         if let Some(group) = &mut self.group {
-            group.wants(signal.clone());
+            group.queue_signal(signal.clone());
             if group.is_known() {
-                return self.signal_group();
+                return self.send_group_signals();
             }
         }
-        let told = async {
-            match (self.ending.words(&signal), self.ending) {
-                (Some(words), _) => self.write.data_bytes(words).await,
-                (None, Ending::Input) => self.write.eof().await,
+        let sent = async {
+            match (self.strategy.stdin_bytes(&signal), self.strategy) {
+                (Some(stdin_bytes), _) => self.write.data_bytes(stdin_bytes).await,
+                (None, SignalStrategy::StdinEof) => self.write.eof().await,
                 (None, _) => self.write.signal(to_russh(&signal)).await,
             }
         };
-        drop(tokio::time::timeout(SIGNAL_WAIT, told).await);
+        drop(tokio::time::timeout(SIGNAL_TIMEOUT, sent).await);
     }
 
-    fn reaches_all(&self) -> bool {
-        self.group.as_ref().is_none_or(Group::is_whole)
+    fn can_signal_all(&self) -> bool {
+        self.group.as_ref().is_none_or(RemoteProcessGroup::reaches_all_processes)
     }
 
     async fn close(&mut self) {
-        self.feed.stop();
-        drop(tokio::time::timeout(SIGNAL_WAIT, self.write.close()).await);
+        self.stdin.discard();
+        drop(tokio::time::timeout(SIGNAL_TIMEOUT, self.write.close()).await);
     }
 }
 
-/// Waits until a pty has another size.
-async fn resized(pty: &mut Option<Pty>) -> Size {
+/// Waits for a new size of the pseudo-terminal.
+async fn resized(pty: &mut Option<Pty>) -> TerminalSize {
     match pty {
         Some(pty) => pty.resized().await,
         None => std::future::pending().await,
     }
 }
 
-/// The signals of RFC 4254 §6.10 as russh names them.
+/// The signals of RFC 4254 §6.10 with the names used by russh.
 const SIGNALS: [(&str, Sig); 12] = [
     ("ABRT", Sig::ABRT),
     ("ALRM", Sig::ALRM),
@@ -232,8 +247,8 @@ fn from_russh(signal: &Sig) -> Signal {
     }
 }
 
-impl fmt::Debug for ChannelWire {
+impl fmt::Debug for SshChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelWire").field("id", &self.write.id()).finish_non_exhaustive()
+        f.debug_struct("SshChannel").field("id", &self.write.id()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The `ssh` command line that connects to a host as a run does, for hints.
+//! The `ssh` command line equivalent to a connection of this run, for hints.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use crate::shell::quote;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{Purpose, Target};
 
-/// Returns the command line of `ssh` for a host, with the options that `fab` was given and `fabrs.toml` has: config file, keys,
-/// gateway, port and user. It can be pasted into a shell.
+/// Returns the `ssh` command line for a host, with the options of `fab` and `fabrs.toml`: config
+/// file, keys, gateway, port and user. The line is quoted for a shell.
 pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSettings) -> String {
     let mut words = vec!["ssh".to_owned()];
     words.extend(flags.iter().map(|flag| (*flag).to_owned()));
@@ -18,7 +18,7 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
         SshConfigSource::None => words.extend(["-F".to_owned(), "none".to_owned()]),
     }
     let host = &target.host;
-    // Keys and the gateway of the run are for its hosts, and not for the gateway itself.
+    // Keys and the gateway of the run apply to its hosts, not to the gateway itself.
     if target.purpose == Purpose::Work {
         for path in &settings.identities {
             words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
@@ -27,7 +27,7 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
             words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
         }
     }
-    // The ssh config is stronger than fabrs.toml, and `ssh` reads it by itself.
+    // The ssh config has precedence over fabrs.toml, and `ssh` reads it itself.
     if let Some(port) = host.port().or(settings.port_for(host).filter(|port| *port == target.port)) {
         words.extend(["-p".to_owned(), port.to_string()]);
     }

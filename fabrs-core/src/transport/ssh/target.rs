@@ -1,4 +1,4 @@
-//! What a host's text means: address, user, keys and trust, as `ssh` would have it.
+//! Resolution of a host as by `ssh`: address, user, keys, host key policy and route.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,21 +14,22 @@ use crate::transport::ssh::algorithms::Algorithms;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::unsupported_keywords;
 
-/// How often an idle server is asked whether it is there (`ServerAliveInterval`), where nothing else is configured.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-/// How many such questions may stay unanswered (`ServerAliveCountMax`).
+/// The default `ServerAliveInterval`: the idle time before a keepalive is sent to the server.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// The default `ServerAliveCountMax`: the maximum number of unanswered keepalives.
 const KEEPALIVE_MAX: usize = 3;
 
-/// How often each method asks for a password (`NumberOfPasswordPrompts`).
+/// The default `NumberOfPasswordPrompts`: the maximum number of prompts for each method.
 const PASSWORD_PROMPTS: usize = 3;
-/// How long the server or the agent may take for one answer of the login, where no connect timeout is given. Checking
-/// a password may take longer than the greeting. `ConnectTimeout` of the ssh config does not bound logins.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// The default time limit for one answer of the server or the agent during a login. Replaced by a
+/// connect timeout from the command line or `fabrs.toml`. Checking a password may take longer than
+/// the handshake. `ConnectTimeout` of the ssh config does not limit logins.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Everything that is needed to connect to one host.
+/// A resolved host.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// The host as it was named; what is shown.
+    /// The host as written by the user, for messages.
     pub(super) host: Host,
     pub(super) purpose: Purpose,
     pub(super) address: String,
@@ -38,46 +39,46 @@ pub(super) struct Target {
     pub(super) keepalive: Option<Duration>,
     pub(super) keepalive_max: usize,
     pub(super) algorithms: Algorithms,
-    pub(super) trust: Trust,
-    pub(super) login: Login,
+    pub(super) host_key_policy: HostKeyPolicy,
+    pub(super) login: LoginSettings,
 }
 
-/// How the host's key is judged.
+/// The policy for checking the host key.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(super) struct HostKeyPolicy {
     pub(super) name: HostName,
     pub(super) strict: StrictHostKeyChecking,
-    /// The files in the order in which they are looked through.
+    /// The known_hosts files in lookup order.
     pub(super) files: Vec<PathBuf>,
-    /// The user's file that a new key goes into.
-    pub(super) record: Option<PathBuf>,
-    pub(super) hash: bool,
+    /// The user's file for new keys.
+    pub(super) record_file: Option<PathBuf>,
+    pub(super) hash_names: bool,
     /// The file of revoked keys.
     pub(super) revoked: Option<PathBuf>,
-    /// The algorithms by which an authority may sign a host's certificate.
+    /// The signature algorithms allowed for host certificates.
     pub(super) ca_signatures: Vec<String>,
-    /// Whether a question may be asked.
-    pub(super) may_ask: bool,
+    /// True if prompts are possible.
+    pub(super) can_prompt: bool,
 }
 
-/// With what one logs in.
+/// The settings of the login.
 #[derive(Debug)]
-pub(super) struct Login {
-    /// Key files in the order in which they are tried.
+pub(super) struct LoginSettings {
+    /// Key files in the order of attempts.
     pub(super) identities: Vec<PathBuf>,
-    /// Certificate files in the order in which they are tried; where none is named, those beside the keys.
+    /// Certificate files in the order of attempts. `None` means the files beside the keys.
     pub(super) certificates: Option<Vec<PathBuf>>,
-    /// Whether the files were named, so that a missing one is worth a word.
-    pub(super) named: bool,
+    /// True if the user named the key files. The error of the login then lists missing files.
+    pub(super) has_named_identities: bool,
     pub(super) agent: Option<PathBuf>,
     pub(super) identities_only: bool,
-    /// The methods to try, in order.
+    /// Authentication methods in the order of attempts.
     pub(super) methods: Vec<Method>,
-    /// How often each method may ask for a password.
+    /// The maximum number of password prompts for each method.
     pub(super) password_prompts: usize,
-    /// How long the server or the agent may take for one answer.
-    pub(super) answer_limit: Duration,
-    pub(super) may_ask: bool,
+    /// The time limit for one answer of the server or the agent.
+    pub(super) answer_timeout: Duration,
+    pub(super) can_prompt: bool,
 }
 
 /// An authentication method.
@@ -92,7 +93,7 @@ impl Method {
     /// All methods in OpenSSH's order of preference.
     const ALL: [Self; 3] = [Self::PublicKey, Self::KeyboardInteractive, Self::Password];
 
-    /// Returns the method as russh names it.
+    /// Returns the method as a russh value.
     pub(super) fn kind(self) -> MethodKind {
         match self {
             Self::PublicKey => MethodKind::PublicKey,
@@ -101,8 +102,7 @@ impl Method {
         }
     }
 
-    /// Returns the methods to try: the preferred ones, but for those that are switched off. Unknown names are skipped, as by
-    /// ssh.
+    /// Returns the preferred methods, without disabled ones. Unknown names are skipped, as by ssh.
     fn preferred(config: &HostConfig) -> Vec<Self> {
         let named = |name: &String| Self::ALL.into_iter().find(|method| <&str>::from(&method.kind()) == name);
         let preferred = config.preferred_authentications.as_ref();
@@ -120,27 +120,27 @@ impl Method {
     }
 }
 
-/// What a host is in a run.
+/// The purpose of a host in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// One that is worked on.
+    /// The host runs commands.
     Work,
-    /// One that is only passed through.
+    /// The host only forwards connections.
     Gateway,
 }
 
-/// What is said of how a host is reached.
+/// The configured route to a host.
 #[derive(Debug)]
 pub(super) enum Route {
-    /// Through these, first to last; through none, directly.
+    /// Through these gateways, first to last. Direct if empty.
     Gateways(Vec<Host>),
-    /// By a command of this machine.
+    /// By a local command.
     Command(ProxyCommand),
 }
 
-/// Resolves a host, and returns how it is reached.
+/// Resolves a host, and returns its route.
 pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Route)> {
-    // As for ssh, what was said of the run's hosts says nothing of the gateways to them.
+    // As in ssh, user and port of the run's hosts do not apply to their gateways.
     let (user, port) = match purpose {
         Purpose::Work => (settings.user_for(host), settings.port_for(host)),
         Purpose::Gateway => (None, None),
@@ -152,8 +152,8 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
     let user = user.unwrap_or_else(|| settings.local_user().to_owned());
     let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);
     let route = route(host, purpose, &config, settings)?;
-    let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
-    let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
+    let can_prompt = !config.batch_mode.unwrap_or(false) && settings.ask.is_available();
+    let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE_INTERVAL);
     let target = Target {
         host: host.clone(),
         purpose,
@@ -164,24 +164,25 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         keepalive: (!keepalive.is_zero()).then_some(keepalive),
         keepalive_max: config.server_alive_count_max.map_or(KEEPALIVE_MAX, |max| max as usize),
         algorithms: Algorithms::new(&config),
-        trust: trust(&config, port, settings, may_ask),
-        login: login(config, settings, may_ask),
+        host_key_policy: host_key_policy(&config, port, settings, can_prompt),
+        login: login(config, settings, can_prompt),
     };
     Ok((target, route))
 }
 
-/// Returns how a host is reached: as was typed, else as the ssh config says by whichever of `ProxyJump` and `ProxyCommand`
-/// holds, else as `fabrs.toml` does. `ProxyJump none` is an answer too. `gateway = false` in `fabrs.toml` beats the ssh
-/// config: it would switch off nothing else.
+/// Returns the route to a host. The command line has precedence, then `ProxyJump` or `ProxyCommand`
+/// of the ssh config, then `fabrs.toml`. `ProxyJump none` counts as a setting. `gateway = false` in
+/// `fabrs.toml` has precedence over the ssh config, because it would otherwise have no effect.
 ///
-/// As for `ssh -J`, a gateway is reached as its own configuration says, and by nothing that was said of the run's hosts.
+/// As with `ssh -J`, a gateway is reached by its own configuration. Settings of the run's hosts do
+/// not apply.
 fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSettings) -> Result<Route> {
     let of_run = Some(&settings.gateway).filter(|_| purpose == Purpose::Work);
     let by_argument = of_run.and_then(|gateway| gateway.argument.as_ref());
     let by_file = of_run.and_then(|_| settings.gateway_for(host));
     match (by_argument, by_file) {
-        // A gateway that is also a host of the run is reached directly. `ssh -J gw gw` is an error, but a run has
-        // several hosts.
+        // A gateway in the list of hosts is reached directly. `ssh -J gw gw` is an error, but a run
+        // has several hosts.
         (Some(gateway), _) => {
             let gateway = gateway.host().filter(|gateway| *gateway != host);
             return Ok(Route::Gateways(gateway.into_iter().cloned().collect()));
@@ -200,12 +201,12 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
         };
         return chain.iter().map(parse).collect::<Result<_>>().map(Route::Gateways);
     }
-    // A gateway that is worked on as well is not its own gateway.
+    // A gateway in the list of hosts is not its own gateway.
     let by_file = by_file.and_then(Gateway::host).filter(|gateway| gateway.name() != host.name());
     Ok(Route::Gateways(by_file.into_iter().cloned().collect()))
 }
 
-fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) -> Trust {
+fn host_key_policy(config: &HostConfig, port: u16, settings: &SshSettings, can_prompt: bool) -> HostKeyPolicy {
     let name = match &config.host_key_alias {
         Some(alias) => HostName::alias(alias),
         None => HostName::new(&config.hostname, port),
@@ -213,32 +214,32 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
     let user = config.user_known_hosts_files.clone();
     let global = config.global_known_hosts_files.clone();
     let mut files = user.unwrap_or_else(|| HostConfig::default_user_known_hosts_files(settings.home()));
-    // Where keys are thrown away, none is recorded, and nothing of it told.
+    // With `/dev/null` as file, new keys are not recorded, and no warning is emitted.
     let record = files.first().filter(|file| file.as_path() != Path::new("/dev/null")).cloned();
     files.extend(global.unwrap_or_else(HostConfig::default_global_known_hosts_files));
-    Trust {
+    HostKeyPolicy {
         name,
         strict: config.strict_host_key_checking.unwrap_or(StrictHostKeyChecking::Ask),
         files,
-        record,
-        hash: config.hash_known_hosts.unwrap_or(false),
+        record_file: record,
+        hash_names: config.hash_known_hosts.unwrap_or(false),
         revoked: config.revoked_host_keys.clone(),
         ca_signatures: config
             .ca_signature_algorithms
             .clone()
             .unwrap_or_else(HostConfig::default_ca_signature_algorithms),
-        may_ask,
+        can_prompt,
     }
 }
 
-fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
+fn login(config: HostConfig, settings: &SshSettings, can_prompt: bool) -> LoginSettings {
     let methods = Method::preferred(&config);
     let agent = match config.identity_agent {
         Some(IdentityAgent::None) => None,
         Some(IdentityAgent::Socket(path)) => Some(path),
         Some(IdentityAgent::Environment) | None => settings.variables.agent.clone(),
     };
-    let named = !settings.identities.is_empty() || config.identity_files.is_some();
+    let has_named_identities = !settings.identities.is_empty() || config.identity_files.is_some();
     let mut identities = settings.identities.clone();
     let configured = config.identity_files;
     match configured {
@@ -249,15 +250,15 @@ fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
     let timeout = settings.connect_timeout;
     let mut seen = std::collections::HashSet::new();
     identities.retain(|path| seen.insert(path.clone()));
-    Login {
+    LoginSettings {
         identities,
         certificates: config.certificate_files,
-        named,
+        has_named_identities,
         agent,
         identities_only: config.identities_only.unwrap_or(false),
         methods,
         password_prompts: config.number_of_password_prompts.map_or(PASSWORD_PROMPTS, |count| count as usize),
-        answer_limit: timeout.argument.or(timeout.config).unwrap_or(ANSWER_LIMIT),
-        may_ask,
+        answer_timeout: timeout.argument.or(timeout.config).unwrap_or(ANSWER_TIMEOUT),
+        can_prompt,
     }
 }

@@ -1,4 +1,4 @@
-//! The TCP connection under a session: names, addresses, and what the kernel is told about it.
+//! TCP connections: name resolution, parallel attempts (RFC 8305) and socket options.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,32 +12,30 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::open_files;
 
-/// How long the first address has before the next is tried beside it (RFC 8305 §8 suggests 250 ms).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-/// When an idle connection is asked by the kernel whether it still stands.
-const KEEPALIVE: Duration = Duration::from_mins(1);
-/// A read of fewer bytes is a reply somebody waits for, and not bulk.
-const SMALL_READ: usize = 4096;
+/// The delay before the next address is tried in parallel. RFC 8305 §8 suggests 250 ms.
+const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
+/// The idle time before the kernel sends keepalive probes.
+const KEEPALIVE_IDLE_TIME: Duration = Duration::from_mins(1);
+/// Reads below this size are short replies, not bulk data.
+const SMALL_READ_BYTES: usize = 4096;
 
-/// Why there is no connection.
+/// The error of a TCP connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TcpError {
     #[error("the name does not resolve")]
     Resolve(#[source] io::Error),
     #[error("the name has no address")]
     NoAddress,
-    // In one line: which of several addresses it was says little without the reason.
+    // In one line, because the address is useful only with the reason.
     #[error("{0}: {1}")]
     Connect(SocketAddr, io::Error),
 }
 
 impl TcpError {
-    /// Returns what to look at.
+    /// Returns a hint for the user.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Resolve(_) | Self::NoAddress => {
-                Some("is the name right? `HostName` in the ssh config can say another")
-            }
+            Self::Resolve(_) | Self::NoAddress => Some("check the name, or set `HostName` in the ssh config"),
             Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => Some(
                 "nothing listens there: does sshd run, and is it the right port (`--port N`, or `Port` of a gateway)?",
             ),
@@ -46,7 +44,7 @@ impl TcpError {
     }
 }
 
-/// Connects to the first address of `name` that answers.
+/// Connects to the first address of `name` that responds.
 pub(super) async fn connect(name: &str, port: u16) -> Result<QuickAck, TcpError> {
     let addresses = resolve(name, port).await?;
     let mut attempts = tokio::task::JoinSet::new();
@@ -65,12 +63,12 @@ pub(super) async fn connect(name: &str, port: u16) -> Result<QuickAck, TcpError>
                 Some(Err(_)) => {}
                 None => return Err(failure),
             },
-            () = tokio::time::sleep(NEXT_ADDRESS), if more => {}
+            () = tokio::time::sleep(NEXT_ADDRESS_DELAY), if more => {}
         }
     }
 }
 
-/// Returns the addresses of a name, the two families in turn (RFC 8305 §4).
+/// Returns the addresses of a name, alternating between both families (RFC 8305 §4).
 async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, TcpError> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -90,23 +88,25 @@ async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, TcpError> {
     Ok(mixed)
 }
 
-/// A TCP stream that acknowledges small packets at once.
+/// A TCP stream with immediate acknowledgements of small packets.
 ///
-/// sshd leaves Nagle's algorithm on until the first session has started, so while logging in its small writes wait for
-/// our delayed ACK: 40 ms on every first command, unless `TCP_QUICKACK` is set again after each read.
+/// sshd uses Nagle's algorithm until the first session has started. Its small writes during the
+/// login therefore wait for our delayed ACK. This costs 40 ms on every first command, unless
+/// `TCP_QUICKACK` is set again after each read.
 #[derive(Debug)]
 pub(super) struct QuickAck(TcpStream);
 
 impl QuickAck {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE_TIME))?;
         let this = Self(stream);
         this.acknowledge();
         Ok(this)
     }
 
-    /// Asks for the next acknowledgement without delay. Only Linux has it; elsewhere, and on failure, it is slower.
+    /// Requests an immediate acknowledgement. Linux only. Elsewhere, and after an error, the
+    /// connection is slower.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         drop(SockRef::from(&self.0).set_tcp_quickack(true));
@@ -117,7 +117,7 @@ impl AsyncRead for QuickAck {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.0).poll_read(cx, buffer));
-        if buffer.filled().len() - before < SMALL_READ {
+        if buffer.filled().len() - before < SMALL_READ_BYTES {
             self.acknowledge();
         }
         Poll::Ready(result)

@@ -1,4 +1,4 @@
-//! The stream through a gateway on which the next session speaks.
+//! A byte stream through a channel of a gateway's session.
 
 use bytes::BytesMut;
 use futures::future::FutureExt;
@@ -8,51 +8,54 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::unconstrained;
 use tokio_util::task::TaskTracker;
 
-use crate::transport::ssh::relay::{Far, Near, pipe};
+use crate::transport::ssh::relay::{RelaySide, SessionSide, relay_stream};
 use crate::transport::ssh::target::Purpose;
 
-/// How much is passed on at a time.
-pub(super) const PIECE: usize = 32 << 10;
+/// The size of the copy buffer in bytes.
+pub(super) const CHUNK_SIZE: usize = 32 << 10;
 
-/// Makes a stream of a channel, whose bytes are carried by a task of the gateway's session. The task holds `session`, so
-/// that the gateway's link is in use until the stream ends.
+/// Returns a stream to a channel. A task of the gateway's session copies the bytes. The task holds
+/// `session`, so that the gateway's session stays in use until the stream ends.
 ///
-/// The channel is always emptied, also while the inner session writes and does not read. russh waits with the whole outer
-/// session for a full channel, and so would never see the window for which that writing waits.
-pub(super) fn stream(
+/// The channel is always read, even while the inner session writes without reading. russh blocks
+/// the whole outer session on one full channel, and would then miss the window change needed by
+/// that write.
+pub(super) fn open_stream(
     channel: Channel<Msg>,
     purpose: Purpose,
     tasks: &TaskTracker,
     session: impl Send + 'static,
-) -> Near {
-    let (near, far) = pipe(purpose);
+) -> SessionSide {
+    let (session_side, relay_side) = relay_stream(purpose);
     tasks.spawn(async move {
-        carry(channel, far, purpose).await;
+        relay(channel, relay_side, purpose).await;
         drop(session);
     });
-    near
+    session_side
 }
 
-async fn carry(channel: Channel<Msg>, Far { from_session, to_session }: Far, purpose: Purpose) {
+async fn relay(channel: Channel<Msg>, RelaySide { from_session, to_session }: RelaySide, purpose: Purpose) {
     let (from_host, to_host) = channel.split();
-    // The end of either way is the end of both: a writer that waits for window is not woken when its channel ends.
+    // The end of either direction ends both: a writer waiting for window is not woken when its
+    // channel closes.
     tokio::select! {
-        () = inwards(from_host, to_session, purpose) => {}
-        () = outwards(from_session, &to_host) => {}
+        () = copy_to_session(from_host, to_session, purpose) => {}
+        () = copy_to_host(from_session, &to_host) => {}
     }
     drop(to_host.close().await);
 }
 
-/// Writes to the inner session without waiting. An honest host fits, since it stays within the windows of its channels.
-/// The stream of any other host is closed: waiting for it would stall all hosts behind the gateway.
-async fn inwards(mut from_host: ChannelReadHalf, mut to_session: DuplexStream, purpose: Purpose) {
+/// Copies to the inner session without waiting. The buffer is large enough for a host within the
+/// windows of its channels. The stream of any other host is closed, because waiting would stall all
+/// hosts behind the gateway.
+async fn copy_to_session(mut from_host: ChannelReadHalf, mut to_session: DuplexStream, purpose: Purpose) {
     while let Some(message) = from_host.wait().await {
         match message {
             ChannelMsg::Data { data } => {
                 let write = to_session.write_all(&data);
                 let written = match purpose {
                     Purpose::Work => unconstrained(write).now_or_never(),
-                    // The windows of its tunnels, together, have no limit.
+                    // The windows of a gateway's tunnels have no common limit.
                     Purpose::Gateway => Some(write.await),
                 };
                 if !matches!(written, Some(Ok(()))) {
@@ -65,12 +68,12 @@ async fn inwards(mut from_host: ChannelReadHalf, mut to_session: DuplexStream, p
     }
 }
 
-async fn outwards(mut from_session: DuplexStream, to_host: &ChannelWriteHalf<Msg>) {
-    let mut piece = BytesMut::new();
+async fn copy_to_host(mut from_session: DuplexStream, to_host: &ChannelWriteHalf<Msg>) {
+    let mut chunk = BytesMut::new();
     loop {
-        piece.reserve(PIECE);
-        match from_session.read_buf(&mut piece).await {
-            Ok(read) if read > 0 && to_host.data_bytes(piece.split().freeze()).await.is_ok() => {}
+        chunk.reserve(CHUNK_SIZE);
+        match from_session.read_buf(&mut chunk).await {
+            Ok(read) if read > 0 && to_host.data_bytes(chunk.split().freeze()).await.is_ok() => {}
             _ => return,
         }
     }

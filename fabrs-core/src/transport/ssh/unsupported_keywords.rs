@@ -1,5 +1,5 @@
-//! Keywords of the ssh config without an effect here: a warning for those that a user would miss, and an error for those
-//! that make `ssh` stricter.
+//! Unsupported keywords of the ssh config: a warning for each keyword missed by users, an error for
+//! each keyword that makes `ssh` stricter.
 
 use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
 
@@ -7,8 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::ssh::settings::SshSettings;
 
-/// Keywords that a user would miss, with the values that change nothing. Others, such as `SendEnv`, `ControlMaster`,
-/// `GSSAPIAuthentication` and `LogLevel`, do not matter for commands and files.
+/// Keywords that cause a warning, with their harmless values. Other unsupported keywords, such as
+/// `SendEnv`, `ControlMaster`, `GSSAPIAuthentication` and `LogLevel`, do not matter for commands
+/// and files.
 const WARNED: [(&str, &[&str]); 18] = [
     ("AddressFamily", &["any"]),
     ("BindAddress", &[]),
@@ -30,11 +31,11 @@ const WARNED: [(&str, &[&str]); 18] = [
     ("VerifyHostKeyDNS", &["no", "false"]),
 ];
 
-/// Keywords that make `ssh` refuse hosts, with the values that change nothing.
+/// Keywords that make `ssh` refuse hosts, with their harmless values.
 const REJECTED: [(&str, &[&str]); 3] =
     [("CheckHostIP", &["no", "false"]), ("KnownHostsCommand", &["none"]), ("RefuseConnection", &[])];
 
-/// Warns, once a run, of each keyword that a user would miss.
+/// Warns of unsupported keywords, once in a run.
 ///
 /// # Errors
 ///
@@ -57,7 +58,7 @@ pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) ->
     Ok(())
 }
 
-/// Returns the keywords of a table that are set to another value than those that change nothing.
+/// Returns the keywords of a table with a value that is not harmless.
 fn set<'a>(
     config: &'a HostConfig,
     keywords: &'a [(&'static str, &'static [&'static str])],

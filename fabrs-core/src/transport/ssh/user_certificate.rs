@@ -1,6 +1,6 @@
-//! Certificates to log in with: read from files, and what may be wrong with one.
+//! User certificates for the login.
 //!
-//! They are read whenever one is needed: what issues them for an hour or a day may renew them during a run.
+//! Certificates are not cached: a short-lived certificate may be renewed during a run.
 
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
@@ -11,45 +11,46 @@ use russh::keys::ssh_key::certificate::CertType;
 
 use crate::transport::ssh::host_certificate::{now, validity};
 
-/// Why a file gives no certificate.
+/// The error of a certificate file.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub(super) enum CertificateError {
     #[error("no such file")]
     Missing,
     #[error("it can't be read: {0}")]
     Read(std::io::Error),
-    #[error("it is no certificate: {0}")]
+    #[error("not a certificate: {0}")]
     Parse(russh::keys::ssh_key::Error),
-    #[error("it is a host's, and no user's")]
+    #[error("a host certificate, not a user certificate")]
     OfHost,
 }
 
-/// Returns where `ssh` looks for the certificate of a key.
-pub(super) fn beside(identity: &Path) -> PathBuf {
+/// Returns the path of a key's certificate, as expected by `ssh`.
+pub(super) fn certificate_path(identity: &Path) -> PathBuf {
     let mut path = identity.as_os_str().to_owned();
     path.push("-cert.pub");
     path.into()
 }
 
-/// Reads a certificate of a user.
-pub(super) fn read(path: &Path) -> Result<Certificate, Unusable> {
+/// Reads a user certificate.
+pub(super) fn read(path: &Path) -> Result<Certificate, CertificateError> {
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        Io::NotFound => Unusable::Missing,
-        _ => Unusable::Read(error),
+        Io::NotFound => CertificateError::Missing,
+        _ => CertificateError::Read(error),
     })?;
     parse(&text)
 }
 
-fn parse(text: &str) -> Result<Certificate, Unusable> {
-    let certificate = Certificate::from_openssh(text).map_err(Unusable::Parse)?;
+fn parse(text: &str) -> Result<Certificate, CertificateError> {
+    let certificate = Certificate::from_openssh(text).map_err(CertificateError::Parse)?;
     match certificate.cert_type() {
         CertType::User => Ok(certificate),
-        CertType::Host => Err(Unusable::OfHost),
+        CertType::Host => Err(CertificateError::OfHost),
     }
 }
 
-/// Says why a server might not take a certificate. It decides by rules of its own, so this only explains a refusal.
-pub(super) fn doubt(certificate: &Certificate, user: &str) -> Option<CertificateProblem> {
+/// Returns a likely reason for the rejection of a certificate. The server decides by its own rules,
+/// so the reason is only an explanation.
+pub(super) fn likely_flaw(certificate: &Certificate, user: &str) -> Option<CertificateProblem> {
     let names = certificate.valid_principals();
     let others = || CertificateProblem::OtherPrincipals { principals: names.to_vec() };
     validity(certificate)
@@ -64,7 +65,7 @@ mod tests {
     use russh::keys::ssh_key::certificate::{Builder, CertType};
     use russh::keys::ssh_key::private::Ed25519Keypair;
 
-    use super::{Unusable, beside, doubt, parse};
+    use super::{CertificateError, certificate_path, likely_flaw, parse};
 
     fn certificate(kind: CertType, until: u64, names: &[&str]) -> String {
         let key = |seed| PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
@@ -80,21 +81,21 @@ mod tests {
     }
 
     #[test]
-    fn only_certificates_of_users_are_read() {
+    fn host_certificates_are_rejected_for_logins() {
         let users = certificate(CertType::User, u64::MAX, &["alice"]);
         assert!(parse(&users).is_ok() && parse(&format!("{users} a comment\n")).is_ok());
-        assert!(matches!(parse(&certificate(CertType::Host, u64::MAX, &["web"])), Err(Unusable::OfHost)));
+        assert!(matches!(parse(&certificate(CertType::Host, u64::MAX, &["web"])), Err(CertificateError::OfHost)));
         for text in ["", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=", &users[..users.len() / 2]] {
-            assert!(matches!(parse(text), Err(Unusable::Parse(_))), "{text}");
+            assert!(matches!(parse(text), Err(CertificateError::Parse(_))), "{text}");
         }
     }
 
     #[test]
-    fn what_a_server_may_dislike_is_known() {
+    fn the_likely_flaw_of_a_certificate_is_found() {
         #[track_caller]
         fn case(until: u64, names: &[&str], expected: Option<&str>) {
             let certificate = parse(&certificate(CertType::User, until, names)).expect("it was written well");
-            assert_eq!(doubt(&certificate, "deploy").map(|flaw| flaw.to_string()).as_deref(), expected);
+            assert_eq!(likely_flaw(&certificate, "deploy").map(|flaw| flaw.to_string()).as_deref(), expected);
         }
         case(u64::MAX, &["alice", "deploy"], None);
         case(u64::MAX, &[], None);
@@ -103,20 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_stands_beside_its_key() {
-        assert_eq!(beside("/k/id_ed25519".as_ref()), std::path::Path::new("/k/id_ed25519-cert.pub"));
+    fn the_certificate_path_is_next_to_the_key() {
+        assert_eq!(certificate_path("/k/id_ed25519".as_ref()), std::path::Path::new("/k/id_ed25519-cert.pub"));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in any::<String>(), at in 0usize..700, byte: u8) {
+        fn any_text_is_parsed_or_rejected(text in any::<String>(), at in 0usize..700, byte: u8) {
             let _ = parse(&text);
             let mut bytes = certificate(CertType::User, 100, &["alice"]).into_bytes();
             if let Some(place) = bytes.get_mut(at) {
                 *place = byte;
             }
             if let Ok(certificate) = parse(&String::from_utf8_lossy(&bytes)) {
-                let _ = doubt(&certificate, "alice");
+                let _ = likely_flaw(&certificate, "alice");
             }
         }
     }

@@ -1,75 +1,81 @@
-//! Making a running command end: TERM, then KILL, then giving up.
+//! Escalation from TERM to KILL for a command that must stop.
 
 use std::time::Duration;
 
 use tokio::time::Instant as Deadline;
 
 use crate::output::Signal;
-use crate::transport::command_channel::Wire;
-use crate::transport::running::How;
-use crate::transport::termination::stop_signal::Level;
+use crate::transport::command_channel::CommandChannel;
+use crate::transport::running::CommandOutcome;
+use crate::transport::termination::stop_signal::StopLevel;
 
-/// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
-const GRACE: Duration = Duration::from_secs(1);
-/// How long the end of a killed command is waited for.
-const LAST_WAIT: Duration = Duration::from_millis(700);
+/// The time between TERM and KILL. Together with [`EXIT_GRACE`] less than two seconds, so that a
+/// cancelled run ends within two seconds.
+const KILL_GRACE: Duration = Duration::from_secs(1);
+/// The time to wait for the end of a killed command.
+const EXIT_GRACE: Duration = Duration::from_millis(700);
 
-/// Why a command is made to end.
+/// The reason for stopping a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum StopReason {
     TimedOut,
     Stopped,
 }
 
-impl Why {
-    pub(crate) fn how(self, gone: bool) -> How {
+impl StopReason {
+    pub(crate) fn outcome(self, is_confirmed: bool) -> CommandOutcome {
         match self {
-            Self::TimedOut => How::TimedOut { gone },
-            Self::Stopped => How::Stopped { gone },
+            Self::TimedOut => CommandOutcome::TimedOut { is_confirmed },
+            Self::Stopped => CommandOutcome::Stopped { is_confirmed },
         }
     }
 }
 
-/// How far up the ladder a command is.
+/// The current step of the escalation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Ladder {
+pub(crate) enum Escalation {
     Running,
-    Terminated { why: Why, kill_at: Deadline },
-    Killed { why: Why, give_up_at: Deadline },
+    Terminated { reason: StopReason, kill_at: Deadline },
+    Killed { reason: StopReason, give_up_at: Deadline },
 }
 
-impl Ladder {
-    pub(crate) fn why(self) -> Option<Why> {
+impl Escalation {
+    pub(crate) fn reason(self) -> Option<StopReason> {
         match self {
             Self::Running => None,
-            Self::Terminated { why, .. } | Self::Killed { why, .. } => Some(why),
+            Self::Terminated { reason, .. } | Self::Killed { reason, .. } => Some(reason),
         }
     }
 
-    /// Returns the level of stopping that has been answered already.
-    pub(crate) fn answered(self) -> Level {
+    /// Returns the highest stop level that was already handled.
+    pub(crate) fn handled_level(self) -> StopLevel {
         match self {
-            Self::Running => Level::Run,
-            Self::Terminated { .. } => Level::Stop,
-            Self::Killed { .. } => Level::Kill,
+            Self::Running => StopLevel::None,
+            Self::Terminated { .. } => StopLevel::Stop,
+            Self::Killed { .. } => StopLevel::Kill,
         }
     }
 }
 
-pub(crate) async fn climb<W: Wire>(wire: &mut W, last_signal: &Signal, ladder: Ladder, level: Level) -> Ladder {
-    let why = ladder.why().unwrap_or(Why::Stopped);
+pub(crate) async fn escalate<C: CommandChannel>(
+    channel: &mut C,
+    last_signal: &Signal,
+    escalation: Escalation,
+    level: StopLevel,
+) -> Escalation {
+    let reason = escalation.reason().unwrap_or(StopReason::Stopped);
     match level {
-        Level::Kill => kill(wire, last_signal, why).await,
-        Level::Run | Level::Stop => terminate(wire, why).await,
+        StopLevel::Kill => kill(channel, last_signal, reason).await,
+        StopLevel::None | StopLevel::Stop => terminate(channel, reason).await,
     }
 }
 
-pub(crate) async fn terminate<W: Wire>(wire: &mut W, why: Why) -> Ladder {
-    wire.signal(Signal::new("TERM")).await;
-    Ladder::Terminated { why, kill_at: Deadline::now() + GRACE }
+pub(crate) async fn terminate<C: CommandChannel>(channel: &mut C, reason: StopReason) -> Escalation {
+    channel.signal(Signal::new("TERM")).await;
+    Escalation::Terminated { reason, kill_at: Deadline::now() + KILL_GRACE }
 }
 
-pub(crate) async fn kill<W: Wire>(wire: &mut W, last_signal: &Signal, why: Why) -> Ladder {
-    wire.signal(last_signal.clone()).await;
-    Ladder::Killed { why, give_up_at: Deadline::now() + LAST_WAIT }
+pub(crate) async fn kill<C: CommandChannel>(channel: &mut C, last_signal: &Signal, reason: StopReason) -> Escalation {
+    channel.signal(last_signal.clone()).await;
+    Escalation::Killed { reason, give_up_at: Deadline::now() + EXIT_GRACE }
 }

@@ -1,8 +1,8 @@
-//! Ending a command over another channel, where the server takes no signals and the command has an input of its own.
+//! The process group of a remote command, as a target for signals over a side channel.
 //!
-//! Its line first tells its process group, on stderr and behind a random mark. With the first signal a
-//! second command begins, which reads the names of signals and sends them to that group: so the last one, which has little
-//! time, needs no new channel.
+//! The command line first prints its process group on stderr, after a random marker. With the first
+//! signal, a second command starts. It reads names of signals from its stdin and sends them to the
+//! group. KILL therefore needs no new channel, which could take longer than the remaining time.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -10,142 +10,145 @@ use tokio::sync::mpsc;
 
 use crate::error::Result;
 use crate::output::Signal;
-use crate::transport::random::word_by_chance;
+use crate::transport::random::random_token;
 
-/// How long the mark is looked for: what a login prints before it is not longer.
-const LONGEST: usize = 64 << 10;
+/// The maximum number of bytes searched for the marker. A login prints less before the marker.
+const MAX_SEARCH_BYTES: usize = 64 << 10;
 
-/// The process group of one command.
+/// The process group of one remote command.
 #[derive(Debug)]
-pub(crate) struct Group {
-    mark: String,
-    target: Target,
-    /// Signals that were to be sent before that was known.
-    waiting: Vec<Signal>,
-    /// To whoever sends them; its end is theirs.
+pub(crate) struct RemoteProcessGroup {
+    marker: String,
+    target: SignalTarget,
+    /// Signals queued until the group is known.
+    queued: Vec<Signal>,
+    /// The stdin of the helper command. Dropping the sender ends the helper.
     sender: Option<mpsc::Sender<Bytes>>,
 }
 
-/// To whom signals go.
+/// The receiver of signals.
 #[derive(Debug)]
-enum Target {
-    /// What came last, which may be the beginning of the mark; and how much has come before.
+enum SignalTarget {
+    /// The marker has not arrived. Contains the end of the output, which may be the beginning of
+    /// the marker, and the number of bytes so far.
     Awaited(Vec<u8>, usize),
-    /// All of a group, which has its number as long as anybody is in it.
+    /// A process group. Its number stays valid while one of its processes runs.
     Group(u32),
-    /// The shell that runs the line, on a server that makes no groups.
+    /// The shell of the command line, on a server without process groups.
     Shell(u32),
-    /// The login prints so much before it that it is no longer looked for, or there is nobody any more.
-    Nobody,
+    /// The login printed too much output before the marker, or the shell has exited.
+    Unknown,
 }
 
-impl Group {
-    /// Makes the mark by which the group will be known.
+impl RemoteProcessGroup {
+    /// Creates a random marker.
     ///
     /// # Errors
     ///
-    /// As [`word_by_chance`].
+    /// As [`random_token`].
     pub(crate) fn new() -> Result<Self> {
-        let mark = format!("fabrs-{}", word_by_chance()?);
-        Ok(Self { mark, target: Target::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
+        let marker = format!("fabrs-{}", random_token()?);
+        Ok(Self { marker, target: SignalTarget::Awaited(Vec::new(), 0), queued: Vec::new(), sender: None })
     }
 
-    /// Returns the script that reports the group and then runs `body`. The shell that runs it leads the group, where the
-    /// server or `setsid` has made one.
+    /// Returns a script that prints the group and then runs `body`. The shell leads the group if
+    /// the server or `setsid` has created a group.
     pub(crate) fn script(&self, body: &str) -> String {
-        // In two parts: a shell that traces shows this line before it runs it, and that is no mark.
-        let (one, other) = self.mark.split_at(self.mark.len() / 2);
-        let tell = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
-        format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", tell("-"), tell("+"))
+        // In two halves: a shell with `set -x` prints this line before running it, without the
+        // whole marker.
+        let (one, other) = self.marker.split_at(self.marker.len() / 2);
+        let print = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
+        format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", print("-"), print("+"))
     }
 
-    /// Tells whether a signal reaches every process of the command, as far as the host has reported.
-    pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.target, Target::Group(_) | Target::Awaited(..))
+    /// Returns whether a signal reaches every process of the command, according to the host.
+    pub(crate) fn reaches_all_processes(&self) -> bool {
+        matches!(self.target, SignalTarget::Group(_) | SignalTarget::Awaited(..))
     }
 
-    /// Takes the mark out of what the command writes to stderr, and returns what is left of it.
-    pub(crate) fn heard(&mut self, data: Bytes) -> Bytes {
-        let Target::Awaited(held, before) = &mut self.target else { return data };
+    /// Removes the marker from a chunk of stderr, and returns the rest.
+    pub(crate) fn strip_marker(&mut self, data: Bytes) -> Bytes {
+        let SignalTarget::Awaited(held_back, before) = &mut self.target else { return data };
         let before = *before + data.len();
-        let mut text = std::mem::take(held);
+        let mut text = std::mem::take(held_back);
         text.extend_from_slice(&data);
-        let start = memmem::find(&text, self.mark.as_bytes());
+        let start = memmem::find(&text, self.marker.as_bytes());
         let end = start.and_then(|start| Some(start + memchr::memchr(b'\n', text.get(start..)?)?));
         if let (Some(start), Some(end)) = (start, end) {
-            let told = text.get(start + self.mark.len()..end).and_then(|told| std::str::from_utf8(told).ok());
-            self.target = told.and_then(Target::told).unwrap_or(Target::Nobody);
+            let report = text.get(start + self.marker.len()..end).and_then(|report| std::str::from_utf8(report).ok());
+            self.target = report.and_then(SignalTarget::parse).unwrap_or(SignalTarget::Unknown);
             text.drain(start..=end);
             return text.into();
         }
-        if before > LONGEST {
-            self.target = Target::Nobody;
+        if before > MAX_SEARCH_BYTES {
+            self.target = SignalTarget::Unknown;
             return text.into();
         }
-        let rest = text.split_off(start.unwrap_or_else(|| text.len() - self.may_begin(&text)));
-        self.target = Target::Awaited(rest, before);
+        let rest = text.split_off(start.unwrap_or_else(|| text.len() - self.possible_marker_len(&text)));
+        self.target = SignalTarget::Awaited(rest, before);
         text.into()
     }
 
-    /// Returns how much of the end of a text may be the beginning of the mark.
-    fn may_begin(&self, text: &[u8]) -> usize {
-        let mark = self.mark.as_bytes();
-        (1..=mark.len())
+    /// Returns the length of the longest end of a text that may be the beginning of the marker.
+    fn possible_marker_len(&self, text: &[u8]) -> usize {
+        let marker = self.marker.as_bytes();
+        (1..=marker.len())
             .rev()
-            .find(|length| mark.get(..*length).is_some_and(|begin| text.ends_with(begin)))
+            .find(|length| marker.get(..*length).is_some_and(|begin| text.ends_with(begin)))
             .unwrap_or(0)
     }
 
-    /// Gives out what was held back, when nothing follows it any more.
-    pub(crate) fn rest(&mut self) -> Option<Bytes> {
+    /// Returns the output held back for the marker, at the end of the output.
+    pub(crate) fn take_held_back(&mut self) -> Option<Bytes> {
         match &mut self.target {
-            Target::Awaited(held, _) if !held.is_empty() => Some(std::mem::take(held).into()),
-            Target::Awaited(..) | Target::Group(_) | Target::Shell(_) | Target::Nobody => None,
+            SignalTarget::Awaited(held_back, _) if !held_back.is_empty() => Some(std::mem::take(held_back).into()),
+            SignalTarget::Awaited(..) | SignalTarget::Group(_) | SignalTarget::Shell(_) | SignalTarget::Unknown => None,
         }
     }
 
-    /// Notes that the shell that ran the line has ended: its number may be another's soon.
+    /// Forgets the shell after its exit, because its process number may be reused.
     pub(crate) fn shell_ended(&mut self) {
-        if let Target::Shell(_) = self.target {
-            self.target = Target::Nobody;
+        if let SignalTarget::Shell(_) = self.target {
+            self.target = SignalTarget::Unknown;
         }
     }
 
-    /// Tells whether it is known to whom signals go.
+    /// Returns whether signals have a known receiver.
     pub(crate) fn is_known(&self) -> bool {
-        matches!(self.target, Target::Group(_) | Target::Shell(_))
+        matches!(self.target, SignalTarget::Group(_) | SignalTarget::Shell(_))
     }
 
-    /// Notes a signal that is to be sent.
-    pub(crate) fn wants(&mut self, signal: Signal) {
+    /// Queues a signal.
+    pub(crate) fn queue_signal(&mut self, signal: Signal) {
         if signal.is_plain() {
-            self.waiting.push(signal);
+            self.queued.push(signal);
         }
     }
 
-    /// Sends the signals that are to be sent, when it is known to whom: by what `start` makes of a line.
-    pub(crate) fn send(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
+    /// Sends the queued signals if their receiver is known. `start` starts the helper command.
+    pub(crate) fn send_queued(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
         let to = match self.target {
-            Target::Group(number) => format!("-{number}"),
-            Target::Shell(number) => number.to_string(),
-            Target::Awaited(..) | Target::Nobody => return,
+            SignalTarget::Group(number) => format!("-{number}"),
+            SignalTarget::Shell(number) => number.to_string(),
+            SignalTarget::Awaited(..) | SignalTarget::Unknown => return,
         };
-        if self.waiting.is_empty() {
+        if self.queued.is_empty() {
             return;
         }
-        // It may have ended for want of signals.
+        // An idle helper ends. A new helper then takes its place.
         self.sender = self.sender.take().filter(|sender| !sender.is_closed());
         let sender = self.sender.get_or_insert_with(|| start(format!("while read -r s; do kill -$s {to}; done")));
-        for signal in self.waiting.drain(..) {
-            // Where it can't be sent, what stays is named.
+        for signal in self.queued.drain(..) {
+            // A signal that cannot be sent is not an error: the command is then reported as
+            // possibly still running.
             let _ = sender.try_send(format!("{}\n", signal.name()).into());
         }
     }
 }
 
-impl Target {
-    /// Reads what stands behind the mark: a sign and a number.
-    fn told(text: &str) -> Option<Self> {
+impl SignalTarget {
+    /// Parses the text after the marker: a sign and a number.
+    fn parse(text: &str) -> Option<Self> {
         match (text.get(..1)?, text.get(1..)?.parse().ok()?) {
             ("-", number) => Some(Self::Group(number)),
             ("+", number) => Some(Self::Shell(number)),
@@ -160,14 +163,14 @@ mod tests {
 
     use super::*;
 
-    fn group() -> Group {
-        Group::new().unwrap()
+    fn group() -> RemoteProcessGroup {
+        RemoteProcessGroup::new().unwrap()
     }
 
-    /// Returns the line that sends signals and what it would read, where there is something to send.
-    fn sent(group: &mut Group) -> Option<(String, String)> {
+    /// Returns the helper's command line and stdin, or `None` if no signal was sent.
+    fn sent(group: &mut RemoteProcessGroup) -> Option<(String, String)> {
         let mut started = None;
-        group.send(|line| {
+        group.send_queued(|line| {
             let (sender, receiver) = mpsc::channel(8);
             started = Some((line, receiver));
             sender
@@ -183,75 +186,75 @@ mod tests {
     #[test]
     fn a_signal_waits_until_the_group_is_known() {
         let mut group = group();
-        group.wants(Signal::new("TERM"));
+        group.queue_signal(Signal::new("TERM"));
         assert_eq!(sent(&mut group), None);
-        let said = format!("motd\n{}-4711\nerror\n", group.mark);
-        assert_eq!(group.heard(said.into()), "motd\nerror\n");
+        let said = format!("motd\n{}-4711\nerror\n", group.marker);
+        assert_eq!(group.strip_marker(said.into()), "motd\nerror\n");
         let line = "while read -r s; do kill -$s -4711; done";
         assert_eq!(sent(&mut group), Some((line.to_owned(), "TERM\n".to_owned())));
         assert_eq!(sent(&mut group), None);
-        assert_eq!(group.heard("more".into()), "more");
+        assert_eq!(group.strip_marker("more".into()), "more");
     }
 
     #[test]
-    fn the_shell_of_a_server_without_groups_is_sent_signals_as_long_as_it_runs() {
+    fn without_process_groups_the_running_shell_receives_signals() {
         let mut group = group();
-        let said = format!("{}+4711\n", group.mark);
-        assert_eq!(group.heard(said.into()), "");
-        group.wants(Signal::new("KILL"));
+        let said = format!("{}+4711\n", group.marker);
+        assert_eq!(group.strip_marker(said.into()), "");
+        group.queue_signal(Signal::new("KILL"));
         assert_eq!(sent(&mut group).map(|(line, _)| line).as_deref(), Some("while read -r s; do kill -$s 4711; done"));
         group.shell_ended();
-        group.wants(Signal::new("KILL"));
+        group.queue_signal(Signal::new("KILL"));
         assert_eq!(sent(&mut group), None);
     }
 
     #[test]
-    fn the_line_itself_is_no_mark() {
+    fn the_script_itself_contains_no_marker() {
         let mut group = group();
         let traced = group.script("true");
-        assert_eq!(group.heard(traced.clone().into()), traced);
+        assert_eq!(group.strip_marker(traced.clone().into()), traced);
         assert!(!group.is_known());
     }
 
     #[test]
-    fn no_name_of_a_signal_is_more_than_a_word() {
+    fn a_signal_name_with_other_characters_is_not_sent() {
         let mut group = group();
-        group.wants(Signal::new("TERM; reboot"));
-        let said = format!("{}-4711\n", group.mark);
-        assert_eq!(group.heard(said.into()), "");
+        group.queue_signal(Signal::new("TERM; reboot"));
+        let said = format!("{}-4711\n", group.marker);
+        assert_eq!(group.strip_marker(said.into()), "");
         assert_eq!(sent(&mut group), None);
     }
 
     #[test]
-    fn what_only_looks_like_the_mark_is_output() {
+    fn text_similar_to_the_marker_is_output() {
         let mut group = group();
-        // Behind a sign that begins no mark: what chance makes of the mark may end as one begins.
-        let half = [&group.mark.as_bytes()[4..], b"."].concat();
-        assert_eq!(group.heard(Bytes::from(half.clone())), half);
-        assert_eq!(group.heard("fab".into()), "");
-        assert_eq!(group.rest().as_deref(), Some(&b"fab"[..]));
-        let flood = vec![b'x'; LONGEST + 1];
-        assert_eq!(group.heard(flood.clone().into()), flood);
-        assert_eq!(group.heard("fab".into()), "fab", "it is no longer looked for");
+        // Without the first bytes: the random part of the marker may end like its beginning.
+        let half = [&group.marker.as_bytes()[4..], b"."].concat();
+        assert_eq!(group.strip_marker(Bytes::from(half.clone())), half);
+        assert_eq!(group.strip_marker("fab".into()), "");
+        assert_eq!(group.take_held_back().as_deref(), Some(&b"fab"[..]));
+        let flood = vec![b'x'; MAX_SEARCH_BYTES + 1];
+        assert_eq!(group.strip_marker(flood.clone().into()), flood);
+        assert_eq!(group.strip_marker("fab".into()), "fab", "it is no longer looked for");
     }
 
     proptest! {
         #[test]
-        fn the_mark_is_found_over_all_borders(before in "[a-f\n-]{0,40}", after in "[a-f\n-]{0,40}", cuts in prop::collection::vec(1_usize..9, 0..60)) {
+        fn the_marker_is_found_across_chunk_borders(before in "[a-f\n-]{0,40}", after in "[a-f\n-]{0,40}", cuts in prop::collection::vec(1_usize..9, 0..60)) {
             let mut group = group();
-            let said = format!("{before}{}-4711\n{after}", group.mark);
-            let (mut rest, mut heard) = (said.as_bytes(), Vec::new());
+            let said = format!("{before}{}-4711\n{after}", group.marker);
+            let (mut rest, mut strip_marker) = (said.as_bytes(), Vec::new());
             for cut in cuts.into_iter().chain(std::iter::repeat(7)) {
                 if rest.is_empty() {
                     break;
                 }
                 let (piece, left) = rest.split_at(cut.min(rest.len()));
-                heard.extend_from_slice(&group.heard(Bytes::copy_from_slice(piece)));
+                strip_marker.extend_from_slice(&group.strip_marker(Bytes::copy_from_slice(piece)));
                 rest = left;
             }
-            heard.extend_from_slice(&group.rest().unwrap_or_default());
-            prop_assert_eq!(String::from_utf8(heard).unwrap(), format!("{before}{after}"));
-            group.wants(Signal::new("KILL"));
+            strip_marker.extend_from_slice(&group.take_held_back().unwrap_or_default());
+            prop_assert_eq!(String::from_utf8(strip_marker).unwrap(), format!("{before}{after}"));
+            group.queue_signal(Signal::new("KILL"));
             prop_assert!(sent(&mut group).is_some());
         }
     }

@@ -1,99 +1,93 @@
-//! Ending a command on a server that takes no signals.
+//! Selection of a signal strategy for a remote command, and the script of the guard process.
 //!
-//! A root login on sshd, a server older than OpenSSH 7.9 and one of another kind pass no `signal` request on to a
-//! command's process group. Such a command is started beside a watcher in the same group. The watcher reads the names of
-//! signals from the channel's input. When the connection breaks, it reads the end of file and ends the group too. The
-//! command itself reads an empty input. A command with an input of its own is ended over another channel
-//! ([`Group`](super::process_group::Group)).
+//! The strategies are explained in the [parent module](crate::transport::termination).
 
 use bytes::Bytes;
 
 use crate::output::Signal;
 use crate::shell::quote;
-use crate::transport::request::{Invocation, Program, Stdin};
-use crate::transport::stdin_queue::OPENING;
+use crate::transport::request::{Invocation, Program, StdinSource};
+use crate::transport::stdin_queue::STDIN_PREAMBLE;
 
-/// What a terminal takes for an interrupt and for a quit (`stty intr`, `stty quit`), unless a program has changed it.
-const INTERRUPT: &[u8] = &[3];
-const QUIT: &[u8] = &[28];
+/// The interrupt and quit characters of a terminal (`stty intr`, `stty quit`), unless a program has
+/// changed them.
+const INTERRUPT_KEY: &[u8] = &[3];
+const QUIT_KEY: &[u8] = &[28];
 
 /// The script of the guard process. It expects the program as the shell function `run`.
 const GUARD_SCRIPT: &str = include_str!("guard_process.sh");
 
-/// How a command can be told to end.
+/// The delivery of signals to a remote command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// By the `signal` request of RFC 4254 §6.9.
-    Signal,
-    /// By a word to the watcher beside it.
-    Watcher,
-    /// By a command of its own that sends the signal to the process group, which is told at the beginning.
-    Group,
-    /// By a key, for a command on a pty.
-    Key,
-    /// By the end of its input, for a subsystem: it has no shell to start a watcher, and reads nothing else.
-    Input,
+pub(crate) enum SignalStrategy {
+    /// The `signal` request of RFC 4254 §6.9.
+    Request,
+    /// A line on the stdin of the guard process.
+    GuardProcess,
+    /// A helper command on a second channel, with the process group printed by the command.
+    SideChannel,
+    /// A keystroke, for a command on a pseudo-terminal.
+    Keystroke,
+    /// The end of the stdin, for a subsystem. It has no shell to start a guard process.
+    StdinEof,
 }
 
-impl Ending {
-    /// Returns how a command can be told to end.
-    pub(crate) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
+impl SignalStrategy {
+    /// Returns the strategy for a command on a server that forwards signals or not.
+    pub(crate) fn of(forwards_signals: bool, invocation: &Invocation) -> Self {
         match (&invocation.program, invocation.pty.is_some(), &invocation.stdin) {
-            // sshd takes no signals for a subsystem, whoever has logged in.
-            (Program::Subsystem(_), ..) => Self::Input,
-            _ if passes_signals => Self::Signal,
-            (_, true, _) => Self::Key,
-            (_, false, Stdin::Empty) => Self::Watcher,
-            (_, false, _) => Self::Group,
+            // sshd forwards no signals to a subsystem, for any user.
+            (Program::Subsystem(_), ..) => Self::StdinEof,
+            _ if forwards_signals => Self::Request,
+            (_, true, _) => Self::Keystroke,
+            (_, false, StdinSource::Empty) => Self::GuardProcess,
+            (_, false, _) => Self::SideChannel,
         }
     }
 
-    /// Returns the script that runs a program beside a watcher, where this is the way to end it.
+    /// Returns a script that runs a program with a guard process, or `None` for other strategies.
     ///
-    /// POSIX only; tested with dash, bash and busybox. The program runs in the foreground: a background list ignores INT and
-    /// QUIT. The shell waits for the program: dropbear closes the channel when the shell ends. The watcher ignores the TERM
-    /// that it sends to its own group: KILL may have to follow. After TERM it also ignores VTALRM, outlives the shell and ends
-    /// the rest of the group.
-    ///
-    /// Without process groups and without `setsid`, only the direct child can be ended. The shell then waits for the watcher.
-    /// The open channel makes fabrs report the command as possibly left over. Messages of the shell itself ("Terminated")
-    /// are discarded.
+    /// The script of the guard process explains each step. Without a process group and without
+    /// `setsid`, only the direct child can be signalled. The channel then stays open, and fabrs
+    /// reports the command as possibly still running.
     pub(crate) fn script(self, program: &Program) -> Option<String> {
-        let run = body(program)?;
-        (self == Self::Watcher).then(|| format!("run() {{ {run}\n}}\n{}", without_comments(GUARD_SCRIPT)))
+        let run = shell_code(program)?;
+        (self == Self::GuardProcess).then(|| format!("run() {{ {run}\n}}\n{}", without_comments(GUARD_SCRIPT)))
     }
 
-    /// Returns what the input begins with: nobody but a watcher is to wait for the rest of it.
-    pub(crate) fn opening(self) -> Option<Bytes> {
-        (self == Self::Watcher).then(|| Bytes::from_static(OPENING.as_bytes()))
+    /// Returns the first bytes of the stdin. Every other reader than the guard process fails on
+    /// them.
+    pub(crate) fn stdin_preamble(self) -> Option<Bytes> {
+        (self == Self::GuardProcess).then(|| Bytes::from_static(STDIN_PREAMBLE.as_bytes()))
     }
 
-    /// Returns what is written for a signal; nothing where it goes another way, or the input is ended.
-    pub(crate) fn words(self, signal: &Signal) -> Option<Bytes> {
-        // What passes a signal on takes HUP for KILL, which nobody can pass on.
+    /// Returns the bytes to write to stdin for a signal. `None` if the strategy does not use the
+    /// stdin, or ends it. Empty bytes for a signal that cannot be delivered.
+    pub(crate) fn stdin_bytes(self, signal: &Signal) -> Option<Bytes> {
+        // Programs that forward signals, such as sudo, cannot forward KILL and receive HUP instead.
         let kills = matches!(signal.name(), "KILL" | "HUP");
         match (self, signal.name()) {
-            (Self::Signal | Self::Group | Self::Input, _) => None,
-            (Self::Watcher, name) if signal.is_plain() => Some(Bytes::from(format!("{name}\n"))),
-            (Self::Key, "QUIT") => Some(Bytes::from_static(QUIT)),
-            (Self::Key, _) if kills => Some(Bytes::from_static(QUIT)),
-            (Self::Key, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT)),
-            // One that asks for something else than the end must not end it: there is no way for it.
-            (Self::Watcher | Self::Key, _) => Some(Bytes::new()),
+            (Self::Request | Self::SideChannel | Self::StdinEof, _) => None,
+            (Self::GuardProcess, name) if signal.is_plain() => Some(Bytes::from(format!("{name}\n"))),
+            (Self::Keystroke, "QUIT") => Some(Bytes::from_static(QUIT_KEY)),
+            (Self::Keystroke, _) if kills => Some(Bytes::from_static(QUIT_KEY)),
+            (Self::Keystroke, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT_KEY)),
+            // A signal with another meaning must not end the command. It cannot be delivered.
+            (Self::GuardProcess | Self::Keystroke, _) => Some(Bytes::new()),
         }
     }
 }
 
-/// Returns a script without its comments and indentation: the script is sent with each command.
+/// Removes comments and indentation from a script, because the script is sent with each command.
 fn without_comments(script: &str) -> String {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the shell code that runs a program; nothing for a subsystem.
+/// Returns shell code that runs a program, or `None` for a subsystem.
 ///
-/// A line is run by the login shell, of which the server leaves the path in `SHELL`.
-pub(crate) fn body(program: &Program) -> Option<String> {
+/// A command line runs under the login shell. The server sets `SHELL` to its path.
+pub(crate) fn shell_code(program: &Program) -> Option<String> {
     match program {
         Program::Line(line) => Some(format!("exec \"${{SHELL:-/bin/sh}}\" -c {}", quote(line).ok()?)),
         Program::Script(script) => Some(script.to_string()),
@@ -106,26 +100,30 @@ mod tests {
     use super::*;
     use crate::transport::Pty;
 
-    const PASSES: bool = true;
-    const REFUSES: bool = false;
+    const FORWARDS_SIGNALS: bool = true;
+    const IGNORES_SIGNALS: bool = false;
 
     #[track_caller]
-    fn case(passes_signals: bool, change: impl FnOnce(&mut Invocation), expected: Ending) {
-        let (program, stdin) = (Program::Line("ls".into()), Stdin::Empty);
+    fn case(forwards_signals: bool, change: impl FnOnce(&mut Invocation), expected: SignalStrategy) {
+        let (program, stdin) = (Program::Line("ls".into()), StdinSource::Empty);
         let last_signal = Signal::new("KILL");
         let mut invocation =
             Invocation { program, shown: "ls".into(), pty: None, stdin, has_secret: false, last_signal };
         change(&mut invocation);
-        assert_eq!(Ending::of(passes_signals, &invocation), expected);
+        assert_eq!(SignalStrategy::of(forwards_signals, &invocation), expected);
     }
 
     #[test]
-    fn another_way_than_signals_is_needed_only_where_they_are_not_passed_on() {
-        case(PASSES, |_| {}, Ending::Signal);
-        case(PASSES, |it| it.pty = Some(Pty::default()), Ending::Signal);
-        case(REFUSES, |_| {}, Ending::Watcher);
-        case(REFUSES, |it| it.pty = Some(Pty::default()), Ending::Key);
-        case(REFUSES, |it| it.stdin = Stdin::Bytes(Bytes::new()), Ending::Group);
-        case(PASSES, |it| it.program = Program::Subsystem("sftp"), Ending::Input);
+    fn the_strategy_depends_on_the_server_and_the_command() {
+        case(FORWARDS_SIGNALS, |_| {}, SignalStrategy::Request);
+        case(FORWARDS_SIGNALS, |invocation| invocation.pty = Some(Pty::default()), SignalStrategy::Request);
+        case(IGNORES_SIGNALS, |_| {}, SignalStrategy::GuardProcess);
+        case(IGNORES_SIGNALS, |invocation| invocation.pty = Some(Pty::default()), SignalStrategy::Keystroke);
+        case(
+            IGNORES_SIGNALS,
+            |invocation| invocation.stdin = StdinSource::Bytes(Bytes::new()),
+            SignalStrategy::SideChannel,
+        );
+        case(FORWARDS_SIGNALS, |invocation| invocation.program = Program::Subsystem("sftp"), SignalStrategy::StdinEof);
     }
 }

@@ -1,107 +1,107 @@
-//! How a run, or one command of it, is told to end.
+//! Stop signals: requests to stop a run or one command.
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// How urgently something is to end.
+/// The urgency of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Not at all.
-    Run,
-    /// End what is running: TERM first, KILL where that does not help.
+pub enum StopLevel {
+    /// No stop.
+    None,
+    /// Stop running commands: TERM, then KILL.
     Stop,
-    /// KILL at once.
+    /// Kill running commands at once.
     Kill,
 }
 
-/// Tells everything in a run when it is to end; cheap to clone.
+/// A stop signal of a run or a command. Clones share their state.
 #[derive(Debug, Clone)]
-pub struct RunStop {
-    sender: watch::Sender<Level>,
+pub struct StopSignal {
+    sender: watch::Sender<StopLevel>,
     /// Cancelled by the first stop.
-    stopped: CancellationToken,
-    /// What can't be ended and is waited for.
-    holds: TaskTracker,
-    patience: Patience,
+    cancelled: CancellationToken,
+    /// Work that delays the end of a stopped run.
+    guards: TaskTracker,
+    filter: StopFilter,
 }
 
-/// Whether a stop is heard.
+/// The levels noticed by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// It is.
-    None,
-    /// Only that everything is to be killed.
-    UntilKilled,
+enum StopFilter {
+    /// All levels.
+    All,
+    /// [`StopLevel::Kill`] only.
+    KillOnly,
 }
 
-/// Keeps a run that is stopped from giving up, as long as it lives: [`RunStop::hold`].
+/// Delays the end of a stopped run until dropped. Created by [`StopSignal::guard`].
 #[derive(Debug)]
 #[must_use = "dropping it lets go"]
-pub struct Hold {
+pub struct StopGuard {
     _token: TaskTrackerToken,
 }
 
-impl Default for RunStop {
+impl Default for StopSignal {
     fn default() -> Self {
-        let holds = TaskTracker::new();
-        // So that waiting for it ends whenever it is empty.
-        holds.close();
+        let guards = TaskTracker::new();
+        // A closed tracker completes its wait whenever it is empty.
+        guards.close();
         Self {
-            sender: watch::Sender::new(Level::Run),
-            stopped: CancellationToken::new(),
-            holds,
-            patience: Patience::None,
+            sender: watch::Sender::new(StopLevel::None),
+            cancelled: CancellationToken::new(),
+            guards,
+            filter: StopFilter::All,
         }
     }
 }
 
-impl RunStop {
-    /// Raises the level; it never falls.
-    pub fn raise(&self, level: Level) {
+impl StopSignal {
+    /// Raises the level. A lower level than the current one has no effect.
+    pub fn raise(&self, level: StopLevel) {
         self.sender.send_if_modified(|now| {
             let higher = level > *now;
             *now = level.max(*now);
             higher
         });
-        if level > Level::Run {
-            self.stopped.cancel();
+        if level > StopLevel::None {
+            self.cancelled.cancel();
         }
     }
 
-    /// Returns a token that the first stop cancels: for programs of this machine.
+    /// Returns a token cancelled by the first stop, for local programs.
     pub(crate) fn token(&self) -> CancellationToken {
-        self.stopped.clone()
+        self.cancelled.clone()
     }
 
-    /// Returns the level.
-    pub fn level(&self) -> Level {
-        self.heard(*self.sender.borrow())
+    /// Returns the current level.
+    pub fn level(&self) -> StopLevel {
+        self.effective(*self.sender.borrow())
     }
 
-    /// Returns how a level is taken here.
-    fn heard(&self, level: Level) -> Level {
-        match (self.patience, level) {
-            (Patience::UntilKilled, Level::Stop) => Level::Run,
-            (Patience::None | Patience::UntilKilled, level) => level,
+    /// Returns a level as noticed by this signal.
+    fn effective(&self, level: StopLevel) -> StopLevel {
+        match (self.filter, level) {
+            (StopFilter::KillOnly, StopLevel::Stop) => StopLevel::None,
+            (StopFilter::All | StopFilter::KillOnly, level) => level,
         }
     }
 
-    /// Returns the same, for work that is to be done also when the run is stopped: it hears only that everything is to be
-    /// killed.
-    pub fn until_killed(&self) -> Self {
-        Self { patience: Patience::UntilKilled, ..self.clone() }
+    /// Returns a signal that notices [`StopLevel::Kill`] only, for work that must complete in a
+    /// stopped run.
+    pub fn kill_only(&self) -> Self {
+        Self { filter: StopFilter::KillOnly, ..self.clone() }
     }
 
-    /// Waits until the level is above `level`, and returns it.
+    /// Waits until the level is above `level`, and returns the new level.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when it is dropped.
-    pub async fn above(&self, level: Level) -> Level {
+    /// Dropping the future loses no signal.
+    pub async fn wait_above(&self, level: StopLevel) -> StopLevel {
         let mut receiver = self.sender.subscribe();
-        let raised = receiver.wait_for(|now| self.heard(*now) > level).await.map(|now| *now);
+        let raised = receiver.wait_for(|now| self.effective(*now) > level).await.map(|now| *now);
         match raised {
             Ok(now) => now,
             // The sender is `self`, so it can't be gone.
@@ -109,22 +109,22 @@ impl RunStop {
         }
     }
 
-    /// Keeps a run that is stopped from giving up on what must come to its own end, as long as the token lives. What it runs
-    /// on hosts ends all the same, unless that goes by [`Client::aside`](crate::Client::aside).
-    pub fn hold(&self) -> Hold {
-        Hold { _token: self.holds.token() }
+    /// Delays the end of a stopped run while the guard lives, for work that must complete. Commands
+    /// on hosts are stopped anyway, except those of [`Client::aside`](crate::Client::aside).
+    pub fn guard(&self) -> StopGuard {
+        StopGuard { _token: self.guards.token() }
     }
 
-    /// Returns true if something is held.
-    pub(crate) fn is_held(&self) -> bool {
-        !self.holds.is_empty()
+    /// Returns whether a guard is alive.
+    pub(crate) fn is_guarded(&self) -> bool {
+        !self.guards.is_empty()
     }
 
-    /// Waits until nothing is held any more, or until everything is to be killed.
-    pub(crate) async fn let_go(&self) {
+    /// Waits until no guard is alive, or until [`StopLevel::Kill`].
+    pub(crate) async fn guards_released(&self) {
         tokio::select! {
-            () = self.holds.wait() => {}
-            _ = self.above(Level::Stop) => {}
+            () = self.guards.wait() => {}
+            _ = self.wait_above(StopLevel::Stop) => {}
         }
     }
 }

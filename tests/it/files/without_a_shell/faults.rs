@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
 use fabrs::prelude::*;
-use fabrs::transport::Level;
+use fabrs::transport::StopLevel;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::wait_until;
 
@@ -78,7 +78,7 @@ async fn a_run_that_is_stopped_cleans_up_behind_a_put() -> Result {
     let (scratch, stop) = (lab.sshd.scratch(), client.stop().clone());
     let stopped = tokio::task::spawn_blocking(move || {
         wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
-        stop.raise(Level::Stop);
+        stop.raise(StopLevel::Stop);
     });
     let put = soon(lab.host.put(large, lab.there("x").display().to_string())).await;
     stopped.await.expect("it begins");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::transport::Stdin;
+use crate::transport::StdinSource;
 
 /// What a command reads, once sudo has let it begin.
 #[derive(Debug, Clone, Default)]
@@ -26,13 +26,13 @@ pub(super) enum RemainingInput {
     Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
 }
 
-impl From<Stdin> for CommandInput {
-    fn from(stdin: Stdin) -> Self {
+impl From<StdinSource> for CommandInput {
+    fn from(stdin: StdinSource) -> Self {
         let (first, rest) = match stdin {
-            Stdin::Empty => (Bytes::new(), RemainingInput::End),
-            Stdin::Bytes(first) => (first, RemainingInput::End),
-            Stdin::Answers(first) => (first, RemainingInput::Answers),
-            Stdin::Pieces(pieces) => (Bytes::new(), RemainingInput::Pieces(Arc::new(Mutex::new(Some(pieces))))),
+            StdinSource::Empty => (Bytes::new(), RemainingInput::End),
+            StdinSource::Bytes(first) => (first, RemainingInput::End),
+            StdinSource::Answers(first) => (first, RemainingInput::Answers),
+            StdinSource::Pieces(pieces) => (Bytes::new(), RemainingInput::Pieces(Arc::new(Mutex::new(Some(pieces))))),
         };
         Self { first, rest }
     }

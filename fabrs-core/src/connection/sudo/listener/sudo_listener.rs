@@ -14,7 +14,7 @@ use crate::controls::escape_all_controls;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
-use crate::transport::{Answer, End, How, Receive};
+use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 /// What sudo says between a wrong password and its next prompt, unless it was taught insults.
 const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
@@ -217,8 +217,8 @@ impl SudoListener {
     }
 
     /// Tells whether the command ended without having run, as far as can be known.
-    fn was_refused(&self, end: &End) -> bool {
-        let How::Exited(status) = &end.how else { return false };
+    fn was_refused(&self, end: &Completion) -> bool {
+        let CommandOutcome::Exited(status) = &end.outcome else { return false };
         let talk = lock(&self.talk);
         match (self.phase, &self.marks.ready) {
             (Phase::Before, _) => true,
@@ -252,7 +252,7 @@ impl fmt::Debug for SudoListener {
     }
 }
 
-impl Receive for SudoListener {
+impl OutputReceiver for SudoListener {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream != self.stream {
             self.written = true;
@@ -272,7 +272,7 @@ impl Receive for SudoListener {
         }
     }
 
-    fn ended(&mut self, end: &End) {
+    fn ended(&mut self, end: &Completion) {
         if self.was_refused(end) {
             let mut talk = lock(&self.talk);
             talk.say(&self.held);
@@ -281,7 +281,7 @@ impl Receive for SudoListener {
             return;
         }
         // One that was ended by us may have been so before sudo had looked at the password.
-        if matches!(end.how, How::Exited(_) | How::Cut(..)) {
+        if matches!(end.outcome, CommandOutcome::Exited(_) | CommandOutcome::Truncated(..)) {
             SudoDialog::taken(&self.talk);
         } else {
             lock(&self.talk).when_taken = None;

@@ -13,7 +13,7 @@ use crate::event::{CaptureSink, Sink, Stream};
 use crate::host::Host;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
-use crate::transport::{Answer, End, How, Receive};
+use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 const PROMPT: &str = "fabrs-prompt";
 const READY: &str = "fabrs-ready";
@@ -37,13 +37,13 @@ fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u3
     for piece in [one, other] {
         listener.receive(Stream::Stderr, piece, &mut answer);
     }
-    listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
+    listener.ended(&Completion { outcome: CommandOutcome::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
     let shown = told
         .of_kind("output_lines")
         .iter()
         .map(|event| event["text"].as_str().unwrap_or_default().to_owned())
         .collect();
-    (SudoDialog::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
+    (SudoDialog::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.parts())
 }
 
 #[track_caller]

@@ -30,7 +30,7 @@ use crate::files::gauge::Gauge;
 use crate::files::job::{Manner, Tree};
 use crate::files::place::Place;
 use crate::files::sum::Sha256;
-use crate::transport::{Effect, word_by_chance};
+use crate::transport::{Effect, random_token};
 pub(in crate::files) use get::get_tree;
 pub(super) use listing::{Status, status};
 use listing::{Statuses, Sums};
@@ -110,7 +110,7 @@ fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'
             }
         }
     };
-    let line = text::serve(tree, &word_by_chance()?, effect, &asked);
+    let line = text::serve(tree, &random_token()?, effect, &asked);
     let (talk, command) = script.talk(line, &tree.root)?;
     Ok(Opened { script, command, talk, to_ask })
 }

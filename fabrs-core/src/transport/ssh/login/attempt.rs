@@ -1,4 +1,4 @@
-//! One login in progress: what was tried, and the errors of a login.
+//! The state of a login: attempts so far, the server's answers and the errors.
 
 use std::fmt::Write as _;
 
@@ -7,78 +7,82 @@ use russh::client::{AuthResult, Handle};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::transport::prompter::{Ask, NoInput};
+use crate::transport::prompter::{NoPrompter, Prompter};
 use crate::transport::ssh::algorithms::RsaHash;
 use crate::transport::ssh::handler::Handler;
 use crate::transport::ssh::host_key::changed_key_hint;
-use crate::transport::ssh::login::answer_clock::{AnswerClock, Silent};
-use crate::transport::ssh::login::candidates::Offers;
+use crate::transport::ssh::login::candidates::Candidates;
+use crate::transport::ssh::login::login_timer::{LoginTimeout, LoginTimer};
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::ssh_command::ssh_command;
 use crate::transport::ssh::target::{Method, Target};
 
-/// One login in progress.
+/// A login in progress.
 pub(super) struct LoginAttempt<'a> {
     pub(super) handle: &'a mut Handle<Handler>,
     pub(super) target: &'a Target,
     pub(super) settings: &'a SshSettings,
-    pub(super) clock: AnswerClock,
-    /// Whether another key is on record for the host.
-    pub(super) is_mistrusted: bool,
-    /// What was offered, in words, for the error.
+    pub(super) timer: LoginTimer,
+    /// True if known_hosts has another key for the host.
+    pub(super) has_changed_key: bool,
+    /// The attempts so far, as text for the error.
     pub(super) tried: Vec<String>,
-    /// What the server has accepted, and required another method.
+    /// Attempts accepted by the server, which then required another method.
     pub(super) accepted: Vec<String>,
-    /// The password that was given, until it is used.
-    pub(super) given: Option<Secret>,
-    /// Whether the server refused the given password. No prompt follows then.
-    pub(super) refused_given: bool,
+    /// The password of the settings, until it is used.
+    pub(super) configured_password: Option<Secret>,
+    /// True if the server rejected the configured password. No prompt follows then.
+    pub(super) is_configured_password_rejected: bool,
     /// The method of each password prompt so far.
     pub(super) prompts: Vec<Method>,
-    /// The texts without a question that were shown.
+    /// The texts without a question shown so far.
     pub(super) notices: Vec<String>,
-    /// What could not be offered, and why.
+    /// Keys and methods that could not be used, with the reason.
     pub(super) unusable: Vec<String>,
-    /// The keys to offer, found at the first use.
-    pub(super) offers: Option<Offers>,
-    /// The best hash for RSA that the server has announced, once it is known.
+    /// The keys to offer, collected at the first use.
+    pub(super) candidates: Option<Candidates>,
+    /// The strongest RSA hash announced by the server, once known.
     pub(super) announced_rsa: Option<AnnouncedRsa>,
-    /// The methods that the server accepts, from its last refusal. `None` before the first.
+    /// The methods accepted by the server according to its last refusal. `None` before the first
+    /// refusal.
     pub(super) methods: Option<Vec<MethodKind>>,
 }
 
-/// The server's answer to one method.
+/// The answer of the server to one method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum MethodResult {
     LoggedIn,
-    /// The method was accepted, and another one is required.
+    /// The method was accepted, and another method is required.
     Partial,
-    Refused,
+    Rejected,
 }
 
-/// The best hash for RSA that a server has announced, or that it announces none.
+/// The strongest RSA hash announced by a server, or `None` if the server announces no hash.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnnouncedRsa(pub(super) Option<RsaHash>);
 
 impl<'a> LoginAttempt<'a> {
-    /// Returns whom to ask: nobody in batch mode.
-    pub(super) fn ask(&self) -> &'a dyn Ask {
-        if self.target.login.may_ask { &*self.settings.ask } else { &NoInput }
+    /// Returns the prompter. In batch mode every prompt fails.
+    pub(super) fn prompter(&self) -> &'a dyn Prompter {
+        if self.target.login.can_prompt { &*self.settings.ask } else { &NoPrompter }
     }
 
-    /// Notes the server's answer.
-    pub(super) fn record_answer(&mut self, answer: Result<Result<AuthResult, russh::Error>, Silent>) -> Result<Answer> {
-        match answer.map_err(|silent| self.silent(silent))? {
-            Ok(AuthResult::Success) => Ok(Answer::LoggedIn),
-            // russh reports a server that hung up as a refusal without methods.
-            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.closed()),
+    /// Records the answer of the server.
+    pub(super) fn record_answer(
+        &mut self,
+        answer: Result<Result<AuthResult, russh::Error>, LoginTimeout>,
+    ) -> Result<MethodResult> {
+        match answer.map_err(|timeout| self.timeout_error(timeout))? {
+            Ok(AuthResult::Success) => Ok(MethodResult::LoggedIn),
+            // russh reports a closed connection as a refusal without methods.
+            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.hangup_error()),
             Ok(AuthResult::Failure { remaining_methods, partial_success }) => {
                 self.methods = Some(remaining_methods.iter().copied().collect());
                 if partial_success {
                     self.accepted.extend(self.tried.pop());
-                    return Ok(Answer::Partial);
+                    return Ok(MethodResult::Partial);
                 }
-                Ok(Answer::Refused)
+                Ok(MethodResult::Rejected)
             }
             Err(source) => Err(self.error().caused_by(source)),
         }
@@ -92,9 +96,9 @@ impl<'a> LoginAttempt<'a> {
         Error::new(ErrorKind::Auth, format!("could not log in as {}", self.target.user)).on(&self.target.host)
     }
 
-    pub(super) fn silent(&self, silent: Silent) -> Error {
-        let agent = self.target.login.agent.as_ref().filter(|_| silent.is_agent());
-        let error = self.error().caused_by(silent);
+    pub(super) fn timeout_error(&self, timeout: LoginTimeout) -> Error {
+        let agent = self.target.login.agent.as_ref().filter(|_| timeout.is_agent());
+        let error = self.error().caused_by(timeout);
         error.hint(match agent {
             Some(socket) => {
                 format!("is the agent at {} running? to log in without it, set `IdentityAgent none`", socket.display())
@@ -103,15 +107,15 @@ impl<'a> LoginAttempt<'a> {
         })
     }
 
-    pub(super) fn closed(&self) -> Error {
+    pub(super) fn hangup_error(&self) -> Error {
         self.error()
-            .caused_by(Refused(format!("the server hung up after {}", self.list())))
+            .caused_by(LoginRejected(format!("the server closed the connection after {}", self.tried_list())))
             .hint("it may allow fewer tries: name the right key with `-i`, or set `IdentitiesOnly yes`")
     }
 
-    pub(super) fn refused(&self) -> Error {
+    pub(super) fn rejected_error(&self) -> Error {
         let mut text = match (self.accepted.as_slice(), self.tried.as_slice()) {
-            ([], _) => format!("the server refused {}", self.list()),
+            ([], _) => format!("the server refused {}", self.tried_list()),
             (accepted, []) => format!("the server accepted {}, and requires more", accepted.join(", ")),
             (accepted, tried) => {
                 format!("the server accepted {}, and refused {}", accepted.join(", "), tried.join(", "))
@@ -124,16 +128,16 @@ impl<'a> LoginAttempt<'a> {
             let names: Vec<String> = methods.iter().map(|method| <&str>::from(method).to_owned()).collect();
             let _ = write!(text, "; it accepts {}", names.join(", "));
         }
-        let error = self.error().caused_by(Refused(text));
+        let error = self.error().caused_by(LoginRejected(text));
         let login = &self.target.login;
         let mut passwords = login.methods.iter().filter(|method| **method != Method::PublicKey);
         let asks = passwords.any(|method| self.allows(method.kind()));
-        if self.is_mistrusted {
+        if self.has_changed_key {
             return error.hint(changed_key_hint(self.target));
         }
-        match (self.target.login.may_ask, asks && self.methods.is_some()) {
+        match (self.target.login.can_prompt, asks && self.methods.is_some()) {
             (false, true) if self.settings.password.is_none() => {
-                error.hint("it would take a password, but nobody can be asked: use a key, or a terminal")
+                error.hint("the server accepts passwords, but fabrs cannot prompt: use a key, or run it at a terminal")
             }
             _ => {
                 let command = ssh_command(&["-v"], self.target, self.settings);
@@ -142,20 +146,20 @@ impl<'a> LoginAttempt<'a> {
         }
     }
 
-    pub(super) fn list(&self) -> String {
+    pub(super) fn tried_list(&self) -> String {
         let has_keys = self.target.login.methods.contains(&Method::PublicKey);
         match (self.tried.is_empty(), has_keys) {
             (false, _) => self.tried.join(", "),
-            (true, true) => "to let us in: there was no key to offer".to_owned(),
-            (true, false) => "to let us in: the ssh config allows no key".to_owned(),
+            (true, true) => "the login: there was no key to offer".to_owned(),
+            (true, false) => "the login: the ssh config allows no key".to_owned(),
         }
     }
 }
 
-/// Why the server did not let us in.
+/// The cause of a failed login.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Refused(pub(super) String);
+pub(super) struct LoginRejected(pub(super) String);
 
 pub(super) fn innermost(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;

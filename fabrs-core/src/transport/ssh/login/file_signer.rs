@@ -1,4 +1,4 @@
-//! Signing a login with the key of a file.
+//! Signing of a login with the key in a file.
 
 use russh::Signer;
 use russh::keys::agent::AgentIdentity;
@@ -7,23 +7,24 @@ use russh::keys::ssh_key::Signature;
 use russh::keys::{HashAlg, PrivateKey};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::prompter::Ask;
+use crate::transport::prompter::Prompter;
 use crate::transport::ssh::keys::KeyFile;
-use crate::transport::ssh::login::answer_clock::AnswerClock;
+use crate::transport::ssh::login::login_timer::LoginTimer;
 
-/// Signs a login with the key of a file, which is unlocked only after the server has accepted its public key.
+/// A signer with the key of a file. The file is unlocked only after the server has accepted the
+/// public key.
 pub(super) struct FileSigner<'a> {
     pub(super) file: &'a KeyFile,
-    pub(super) ask: &'a dyn Ask,
-    pub(super) clock: &'a AnswerClock,
+    pub(super) ask: &'a dyn Prompter,
+    pub(super) timer: &'a LoginTimer,
 }
 
-/// Why a login could not be signed.
+/// The error of a signature.
 #[derive(Debug)]
 pub(super) enum SignError {
     /// The session has ended.
     Gone,
-    /// The key can't be used.
+    /// The key cannot be used.
     Key(Error),
 }
 
@@ -42,9 +43,10 @@ impl Signer for FileSigner<'_> {
         hash: Option<HashAlg>,
         mut data: Vec<u8>,
     ) -> Result<Vec<u8>, SignError> {
-        let key = self.clock.while_asking(self.file.unlocked(self.ask)).await.map_err(SignError::Key)?;
+        let key = self.timer.while_asking(self.file.unlocked(self.ask)).await.map_err(SignError::Key)?;
         let signature = sign(&key, hash, &data).map_err(SignError::Key)?;
-        // RFC 4252 §7: the signature is a string that holds the algorithm's name and the bytes, each a string.
+        // RFC 4252 §7: the signature is a string of two strings, the name of the algorithm and the
+        // bytes.
         let (name, bytes) = (signature.algorithm().as_str().to_owned(), signature.as_bytes().to_vec());
         put_length(&mut data, name.len() + bytes.len() + 8);
         put_length(&mut data, name.len());
@@ -59,7 +61,7 @@ fn put_length(data: &mut Vec<u8>, length: usize) {
     data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
 
-/// Signs by the key's algorithm, for an RSA key with this hash (RFC 8332).
+/// Signs data with the algorithm of the key. `hash` is for RSA keys (RFC 8332).
 fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signature> {
     let signed = match key.key_data().rsa() {
         Some(rsa) => (rsa, hash).try_sign(data),

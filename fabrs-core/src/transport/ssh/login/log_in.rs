@@ -1,92 +1,97 @@
-//! Logging in: the authentication methods in their order, each again after a partial success (RFC 4252 §5.1).
+//! The login: authentication methods in order, all of them again after a partial success (RFC 4252
+//! §5.1).
 
 use russh::client::Handle;
 
 use crate::error::Result;
 use crate::transport::ssh::handler::Handler;
-use crate::transport::ssh::login::answer_clock::{AnswerClock, CONFIRMATION};
-use crate::transport::ssh::login::attempt::{Answer, LoginAttempt};
+use crate::transport::ssh::login::attempt::{LoginAttempt, MethodResult};
+use crate::transport::ssh::login::login_timer::{CONFIRMATION_TIMEOUT, LoginTimer};
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{Method, Target};
 
-/// How many methods a server may require. One that requires more would never let us in.
+/// The maximum number of methods that a server may require. A higher number would be an endless
+/// login.
 const MAX_PARTIAL: usize = 8;
 
-/// Logs in. The error lists the methods tried and the methods that the server accepts.
+/// Authenticates the user. The error lists the attempted methods and the methods accepted by the
+/// server.
 ///
-/// If the host key has changed (`mistrusted`), no password is sent, as in ssh.
+/// If the host key has changed (`has_changed_key`), no password is sent, as in ssh.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Auth`] if the server refuses all methods, or a side does not answer in time. Also the errors of the prompts.
+/// [`ErrorKind::Auth`](crate::ErrorKind::Auth) if the server rejects all methods, or if the server
+/// or the agent exceeds its time limit. Also the errors of the prompter.
 pub(crate) async fn log_in(
     handle: &mut Handle<Handler>,
     target: &Target,
     settings: &SshSettings,
-    mistrusted: bool,
+    has_changed_key: bool,
 ) -> Result<()> {
     let mut methods = target.login.methods.clone();
     let mut unusable = Vec::new();
-    if mistrusted {
+    if has_changed_key {
         methods.retain(|method| *method == Method::PublicKey);
         unusable.push("a password (the host key differs from the one in known_hosts)".to_owned());
     }
-    let signature_limit = if target.login.may_ask { CONFIRMATION } else { target.login.answer_limit };
+    let signature_limit = if target.login.can_prompt { CONFIRMATION_TIMEOUT } else { target.login.answer_timeout };
     let mut attempt = LoginAttempt {
         handle,
         target,
         settings,
-        clock: AnswerClock::new(target.login.answer_limit, signature_limit),
-        is_mistrusted: mistrusted,
+        timer: LoginTimer::new(target.login.answer_timeout, signature_limit),
+        has_changed_key,
         tried: Vec::new(),
         accepted: Vec::new(),
-        given: settings.password.clone(),
-        refused_given: false,
+        configured_password: settings.password.clone(),
+        is_configured_password_rejected: false,
         prompts: Vec::new(),
         notices: Vec::new(),
         unusable,
-        offers: None,
+        candidates: None,
         announced_rsa: None,
         methods: None,
     };
-    attempt.by(&methods).await
+    attempt.try_methods(&methods).await
 }
 
 impl LoginAttempt<'_> {
-    /// Tries methods in their order, all of them again after each partial success.
-    async fn by(&mut self, methods: &[Method]) -> Result<()> {
+    /// Tries the methods in order, and all of them again after each partial success.
+    async fn try_methods(&mut self, methods: &[Method]) -> Result<()> {
         let mut left = methods.to_vec();
         let mut partials = 0;
         while !left.is_empty() {
-            // A key can be offered at once; for all else, the server is first asked which methods it takes.
+            // A key can be offered at once. For other methods, the server is first queried for its
+            // methods.
             let is_first_key = left.len() == methods.len() && left[0] == Method::PublicKey;
-            if self.methods.is_none() && !is_first_key && self.by_none().await? == Answer::LoggedIn {
+            if self.methods.is_none() && !is_first_key && self.try_none().await? == MethodResult::LoggedIn {
                 return Ok(());
             }
             let Some(at) = left.iter().position(|method| self.allows(method.kind())) else { break };
             let answer = match left[at] {
-                Method::PublicKey => self.by_keys().await?,
-                Method::KeyboardInteractive => self.by_keyboard().await?,
-                Method::Password => self.by_password().await?,
+                Method::PublicKey => self.try_keys().await?,
+                Method::KeyboardInteractive => self.try_keyboard_interactive().await?,
+                Method::Password => self.try_password().await?,
             };
             match answer {
-                Answer::LoggedIn => return Ok(()),
-                Answer::Partial if partials == MAX_PARTIAL => break,
-                Answer::Partial => {
+                MethodResult::LoggedIn => return Ok(()),
+                MethodResult::Partial if partials == MAX_PARTIAL => break,
+                MethodResult::Partial => {
                     partials += 1;
                     left = methods.to_vec();
                 }
-                Answer::Refused => drop(left.remove(at)),
+                MethodResult::Rejected => drop(left.remove(at)),
             }
         }
-        if self.methods.is_none() && self.by_none().await? == Answer::LoggedIn {
+        if self.methods.is_none() && self.try_none().await? == MethodResult::LoggedIn {
             return Ok(());
         }
-        Err(self.refused())
+        Err(self.rejected_error())
     }
 
-    async fn by_none(&mut self) -> Result<Answer> {
-        let answer = self.clock.server(self.handle.authenticate_none(&self.target.user)).await;
+    async fn try_none(&mut self) -> Result<MethodResult> {
+        let answer = self.timer.server(self.handle.authenticate_none(&self.target.user)).await;
         self.record_answer(answer)
     }
 }

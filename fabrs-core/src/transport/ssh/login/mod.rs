@@ -1,10 +1,10 @@
-//! Logging in to a server (RFC 4252).
+//! Authentication of the user (RFC 4252): public keys, passwords and keyboard-interactive prompts.
 
-mod answer_clock;
 mod attempt;
 mod candidates;
 mod file_signer;
 pub(super) mod log_in;
+mod login_timer;
 mod prompts;
 mod public_key;
 mod sign;

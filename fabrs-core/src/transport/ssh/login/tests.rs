@@ -1,4 +1,4 @@
-//! Logging in to a server that says whatever it likes; no real one can be made to.
+//! Tests of the login against scripted and scripted servers. A real server cannot send such answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,23 +14,23 @@ use crate::config::{ProcessEnv, Settings, SshConfigSource};
 use crate::error::{ErrorKind, Result};
 use crate::event::CaptureSink;
 use crate::secret::Secret;
-use crate::transport::prompter::Ask;
+use crate::transport::prompter::Prompter;
 use crate::transport::ssh::handler::Handler;
-use crate::transport::ssh::host_key::{HostKeys, KeyCheck};
+use crate::transport::ssh::host_key::{HostKeyVerifier, KeyCheckState};
 use crate::transport::ssh::login::log_in::log_in;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{self, Purpose};
 
-/// A round of questions: a name, instructions, and prompts, each with whether its answer is shown.
+/// A round of questions: name, instructions and prompts. Each prompt has a flag for its echo.
 type Round = (&'static str, &'static str, Vec<(&'static str, bool)>);
 
-/// Asks its rounds, keeps the answers, and lets whoever has answered in.
-struct Hostile {
+/// A server with scripted rounds. It records the answers and accepts every login.
+struct ScriptedServer {
     rounds: std::vec::IntoIter<Round>,
     answers: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
-impl server::Handler for Hostile {
+impl server::Handler for ScriptedServer {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
@@ -57,19 +57,19 @@ impl server::Handler for Hostile {
     }
 }
 
-/// Answers every question with its number, and keeps what it was asked.
+/// A prompter that answers each question with its number, and records the questions.
 #[derive(Debug, Default)]
 struct Person(Mutex<Vec<String>>);
 
 impl Person {
     fn answer(&self, question: &str) -> String {
-        let mut asked = self.0.lock().unwrap();
-        asked.push(question.to_owned());
-        asked.len().to_string()
+        let mut questions = self.0.lock().unwrap();
+        questions.push(question.to_owned());
+        questions.len().to_string()
     }
 }
 
-impl Ask for Person {
+impl Prompter for Person {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
         async { Ok(self.answer(question)) }.boxed()
     }
@@ -78,12 +78,12 @@ impl Ask for Person {
         async { Ok(Secret::new(self.answer(question))) }.boxed()
     }
 
-    fn available(&self) -> bool {
+    fn is_available(&self) -> bool {
         true
     }
 }
 
-/// Wants answers first and a key then.
+/// A server that requires keyboard-interactive first, then a key.
 struct TwoFactors {
     answered: bool,
 }
@@ -114,31 +114,31 @@ impl server::Handler for TwoFactors {
     }
 }
 
-/// A finished login: its result, the questions, the answers that the server received, and the warnings.
-struct Came {
+/// The result of a login: questions, answers received by the server, and warnings.
+struct LoginRun {
     result: Result<()>,
-    asked: Vec<String>,
+    questions: Vec<String>,
     answers: Vec<Vec<String>>,
-    told: Vec<String>,
+    warnings: Vec<String>,
 }
 
-/// Logs in to a server that asks these rounds.
-async fn came_of(rounds: Vec<Round>) -> Came {
+/// Logs in to a server with these rounds.
+async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config");
     let lines =
         "UserKnownHostsFile none\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\nPubkeyAuthentication no\n";
     std::fs::write(&config, lines).unwrap();
     let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
-    let (person, told) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
-    let ask: Arc<dyn Ask> = Arc::clone(&person) as _;
-    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, Arc::clone(&told) as _));
+    let (person, warnings) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
+    let ask: Arc<dyn Prompter> = Arc::clone(&person) as _;
+    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, Arc::clone(&warnings) as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
     let target = Arc::new(target);
 
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let answers = Arc::default();
-    let hostile = Hostile { rounds: rounds.into_iter(), answers: Arc::clone(&answers) };
+    let scripted = ScriptedServer { rounds: rounds.into_iter(), answers: Arc::clone(&answers) };
     let server = server::Config {
         keys: vec![PrivateKey::from(Ed25519Keypair::from_seed(&[1; 32]))],
         methods: MethodSet::from(&[MethodKind::KeyboardInteractive][..]),
@@ -146,54 +146,54 @@ async fn came_of(rounds: Vec<Round>) -> Came {
         ..server::Config::default()
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, hostile).await?.await });
+    tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, scripted).await?.await });
 
-    let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
+    let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
     let handler = Handler::new(keys, Arc::default(), 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     let result = log_in(&mut handle, &target, &settings, false).await;
     drop(handle);
     tasks.shutdown().await;
-    let told = told.of_kind("warning").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect();
-    Came { result, asked: person.0.lock().unwrap().clone(), answers: answers.lock().unwrap().clone(), told }
+    let warnings = warnings.of_kind("warning").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect();
+    LoginRun { result, questions: person.0.lock().unwrap().clone(), answers: answers.lock().unwrap().clone(), warnings }
 }
 
 #[tokio::test]
-async fn a_servers_questions_are_shown_spelled_out_behind_the_host_and_answered_in_order() {
-    let came = came_of(vec![
+async fn server_questions_are_escaped_prefixed_by_the_host_and_answered_in_order() {
+    let run = log_in_to(vec![
         ("\x1b]0;x\x07", "Look:\r\n\x1b[2J", vec![("\rroot@db1's password: ", false), ("Code: ", true)]),
         ("", "", vec![("Again: ", false)]),
     ])
     .await;
     let first = "web1: \\u{1b}]0;x\\u{7}\nweb1: Look:\nweb1: \\u{1b}[2J\nweb1: \\rroot@db1's password: ";
-    came.result.unwrap();
-    assert_eq!(came.asked, [first, "web1: Code: ", "web1: Again: "]);
-    assert_eq!(came.answers, [vec!["1", "2"], vec!["3"]]);
+    run.result.unwrap();
+    assert_eq!(run.questions, [first, "web1: Code: ", "web1: Again: "]);
+    assert_eq!(run.answers, [vec!["1", "2"], vec!["3"]]);
 }
 
 #[tokio::test]
-async fn what_a_server_says_without_a_question_is_told_and_answered_by_nothing() {
-    let came = came_of(vec![("", "Your password\x1b[0m has expired.\n", vec![]), ("", "", vec![])]).await;
-    came.result.unwrap();
-    assert_eq!(came.asked, Vec::<String>::new());
-    assert_eq!(came.answers, [Vec::<String>::new(), Vec::new()]);
-    let about: Vec<&String> = came.told.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
+async fn a_text_without_a_question_is_a_warning_with_an_empty_answer() {
+    let run = log_in_to(vec![("", "Your password\x1b[0m has expired.\n", vec![]), ("", "", vec![])]).await;
+    run.result.unwrap();
+    assert_eq!(run.questions, Vec::<String>::new());
+    assert_eq!(run.answers, [Vec::<String>::new(), Vec::new()]);
+    let about: Vec<&String> = run.warnings.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
     assert_eq!(about, ["Your password\\u{1b}[0m has expired."]);
 }
 
 #[tokio::test]
 async fn endless_rounds_without_a_question_end_the_login_after_one_warning() {
-    let came = came_of(vec![("", "Wait for the other factor.", vec![]); 1_000]).await;
-    let error = came.result.unwrap_err();
+    let run = log_in_to(vec![("", "Wait for the other factor.", vec![]); 1_000]).await;
+    let error = run.result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Auth);
-    assert!(error.block().to_string().contains("the server asks without end"), "{error:?}");
-    assert!(came.answers.len() <= 32, "{} rounds", came.answers.len());
-    let about: Vec<&String> = came.told.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
+    assert!(error.block().to_string().contains("the server prompts without end"), "{error:?}");
+    assert!(run.answers.len() <= 32, "{} rounds", run.answers.len());
+    let about: Vec<&String> = run.warnings.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
     assert_eq!(about, ["Wait for the other factor."]);
 }
 
 #[tokio::test]
-async fn a_key_after_an_answer_logs_in() {
+async fn a_key_after_keyboard_interactive_logs_in() {
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");
     let private = PrivateKey::from(Ed25519Keypair::from_seed(&[2; 32]));
@@ -206,7 +206,7 @@ async fn a_key_after_an_answer_logs_in() {
     std::fs::write(&config, lines).unwrap();
     let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
     let person = Arc::new(Person::default());
-    let ask: Arc<dyn Ask> = Arc::clone(&person) as _;
+    let ask: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let sink = Arc::new(CaptureSink::default());
     let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, sink as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
@@ -223,7 +223,7 @@ async fn a_key_after_an_answer_logs_in() {
     tasks.spawn(
         async move { server::run_stream(Arc::new(server), theirs, TwoFactors { answered: false }).await?.await },
     );
-    let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
+    let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
     let handler = Handler::new(keys, Arc::default(), 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     log_in(&mut handle, &target, &settings, false).await.unwrap();
@@ -234,8 +234,8 @@ async fn a_key_after_an_answer_logs_in() {
 
 #[tokio::test]
 async fn a_servers_banner_is_not_shown() {
-    let came = came_of(vec![("", "", vec![("Password: ", false)])]).await;
-    came.result.unwrap();
-    let shown = [came.asked, came.told].concat();
+    let run = log_in_to(vec![("", "", vec![("Password: ", false)])]).await;
+    run.result.unwrap();
+    let shown = [run.questions, run.warnings].concat();
     assert!(!shown.iter().any(|text| text.contains("welcome")), "{shown:?}");
 }
