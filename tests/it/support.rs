@@ -27,11 +27,7 @@ pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
 
 /// Returns the settings of a run that knows only this config and asks nobody.
 pub(crate) fn settings(ssh_config: &Path) -> Settings {
-    Settings {
-        ssh_config: SshConfigSource::File(ssh_config.to_owned()),
-        prompts: PromptPolicy::Refuse,
-        ..Settings::default()
-    }
+    Settings::default().ssh_config(SshConfigSource::File(ssh_config.to_owned())).prompts(PromptPolicy::Refuse)
 }
 
 /// Returns a client that reaches the server under its aliases; `first` as for [`ssh_config`].
@@ -106,5 +102,5 @@ pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
 
 /// Returns one text of each event of a kind, in order.
 pub(crate) fn told(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
-    capture.of(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
+    capture.of_kind(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }
