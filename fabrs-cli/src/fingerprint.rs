@@ -86,6 +86,7 @@ fn options_text(settings: &Settings) -> String {
         SshConfigSource::Default => "default".to_owned(),
         SshConfigSource::File(path) => format!("file {}", path.display()),
         SshConfigSource::None => "none".to_owned(),
+        source => format!("{source:?}"),
     };
     let identities: Vec<String> = settings.identities.iter().map(|path| path.display().to_string()).collect();
     json!({

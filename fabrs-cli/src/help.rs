@@ -54,6 +54,7 @@ pub(crate) fn task_page(task: &'static Task) -> String {
         Selection::HostsAndRole(hosts, role) => {
             format!("{}, then the hosts of the role `{role}`, or the hosts of `-H`", hosts.join(", "))
         }
+        selection => format!("{selection:?}"),
     };
     let _ = write!(text, "\nRuns on: {hosts}");
     if let Some(rolling) = task.rolling {

@@ -152,10 +152,8 @@ impl Run {
     /// takes time.
     fn add_fingerprint_inputs(&self, client: &Client) -> Result<()> {
         match (&self.settings.confirmation, self.settings.mode) {
-            (Confirmation::Fingerprint(_), _) | (_, Mode::DryRun) => {
-                fingerprint::add_inputs(client, &self.command_line, &self.settings, &self.root)
-            }
             (Confirmation::Prompt | Confirmation::AssumeYes, Mode::Run) => Ok(()),
+            _ => fingerprint::add_inputs(client, &self.command_line, &self.settings, &self.root),
         }
     }
 
@@ -221,8 +219,8 @@ impl Run {
         let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
         let is_asked = match &self.settings.confirmation {
             Confirmation::Prompt => is_protected,
-            Confirmation::Fingerprint(_) => true,
             Confirmation::AssumeYes => false,
+            _ => true,
         };
         is_asked && self.command_line.calls.iter().any(|call| call.task().defer_approval)
     }

@@ -26,14 +26,13 @@ pub struct DemoDial {
 impl DemoDial {
     /// Wraps `inner`, the [`Dialer`] for all other hosts.
     pub fn new(inner: Arc<dyn Dialer>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
-        let settings = Settings {
-            user: Layered::default(),
-            port: Layered::default(),
-            gateway: Layered::default(),
-            identities: Vec::new(),
-            ssh_config: SshConfigSource::File(demo.ssh_config()),
-            ..settings.clone()
-        };
+        let settings = settings
+            .clone()
+            .user(Layered::default())
+            .port(Layered::default())
+            .gateway(Layered::default())
+            .identities(Vec::new())
+            .ssh_config(SshConfigSource::File(demo.ssh_config()));
         let ssh = SshSettings::new(&settings, ProcessEnv::from_env(), Arc::new(NoPrompter), sink);
         Self { inner, ssh: SshDialer::new(ssh), demo }
     }

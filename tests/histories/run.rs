@@ -63,7 +63,7 @@ impl Run {
 
     async fn work(&self) -> Result {
         let ssh_config = SshConfigSource::File(self.ssh_config.clone());
-        let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
+        let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
         let client = Client::builder().settings(settings).build();
         let hosts = Group::of(&client, HOSTS)?;
         let mut locking = hosts.lock("deploy").lease(SILENCE).wait(true).purpose(&self.name);

@@ -81,7 +81,7 @@ async fn what_was_refused_or_can_not_be_given_twice_is_not_tried_again() -> Resu
 async fn a_dry_run_looks_once_and_goes_on() -> Result {
     let (capture, sink) = capture();
     let fake = Fake::new().on("test -e /up", fabrs::transport::FakeAnswer::code(1));
-    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let host = Client::builder().dial(fake.clone()).settings(dry).sink(sink).build().connect("web1")?;
     host.run("start").await?;
     let waited = crate::support::soon(host.probe("test -e /up").until(Duration::from_hours(1))).await?;
@@ -110,7 +110,7 @@ async fn what_may_still_run_is_not_run_a_second_time_beside_itself() -> Result {
 async fn where_a_failure_is_no_error_it_is_tried_again_all_the_same() -> Result {
     let sshd = Sshd::start();
     let strict = client_of(&sshd, "").build();
-    let settings = fabrs::config::Settings { warn_only: true, ..strict.settings().clone() };
+    let settings = strict.settings().clone().warn_only(true);
     let lenient = Client::builder().settings(settings).build();
     let host = lenient.connect(sshd.alias())?;
     let enough = sshd.scratch().join("enough");

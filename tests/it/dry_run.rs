@@ -15,12 +15,7 @@ use serde_json::Value;
 use crate::support::{capture, carry_out, refused, scripted, settings, soon, ssh_config, through, told, words};
 
 fn dry() -> Settings {
-    Settings {
-        mode: Mode::DryRun,
-        prompts: PromptPolicy::Refuse,
-        on_failure: OnFailure::Continue,
-        ..Settings::default()
-    }
+    Settings::default().mode(Mode::DryRun).prompts(PromptPolicy::Refuse).on_failure(OnFailure::Continue)
 }
 
 /// Returns a client of scripted hosts that changes nothing.
@@ -65,7 +60,7 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
     let sshd = Sshd::start();
     let proxy = Proxy::to(sshd.addr());
     let (seen, sink) = capture();
-    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&sshd, &through(&proxy, &sshd))) };
+    let settings = settings(&ssh_config(&sshd, &through(&proxy, &sshd))).mode(Mode::DryRun);
     let client = Client::builder().settings(settings).sink(sink).build();
     let host = client.connect(sshd.alias())?;
     host.connect().await?;

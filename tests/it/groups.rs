@@ -140,8 +140,8 @@ async fn no_more_hosts_than_the_limit_are_at_work_and_they_begin_in_order() {
 
 #[tokio::test]
 async fn the_command_line_bounds_a_group_and_a_smaller_limit_of_the_group_stays() {
-    let typed = |n| Settings { limit: std::num::NonZeroUsize::new(n), ..Settings::default() };
-    let serial = || Settings { order: Order::Serial, ..Settings::default() };
+    let typed = |n| Settings::default().limit(std::num::NonZeroUsize::new(n));
+    let serial = || Settings::default().order(Order::Serial);
     let keep = |group: &Group| group.filter(|_| true);
     assert_eq!(at_work(typed(2), |group| group).await.0, 2);
     assert_eq!(at_work(typed(2), |group| group.limit(3)).await.0, 2);
@@ -171,7 +171,7 @@ async fn batches_have_at_most_their_size_and_the_limits_of_the_group() -> Result
 async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("gone").unreachable("away");
     let (seen, sink) = capture();
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let client = scripted(&fake, "").settings(settings).sink(sink).build();
     let outcomes = Group::of(&client, ["gone", "web1"])?.run("go").await;
     assert_eq!(words(&outcomes), ["gone: skipped", "web1: ok"]);
@@ -190,7 +190,7 @@ async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() 
 #[tokio::test]
 async fn a_host_that_is_lost_between_two_groups_is_not_skipped() -> Result {
     let fake = Fake::new().on("stop", FakeAnswer::code(0));
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let client = scripted(&fake, "").settings(settings).build();
     assert_eq!(words(&Group::of(&client, ["web1"])?.run("stop").await), ["web1: ok"]);
     let _gone = fake.unreachable("web1");
@@ -202,7 +202,7 @@ async fn a_host_that_is_lost_between_two_groups_is_not_skipped() -> Result {
 #[tokio::test]
 async fn a_task_that_needs_an_unreachable_host_is_not_skipped_on_its_own() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("db1");
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let client = scripted(&fake, "").settings(settings).build();
     let web = Group::of(&client, ["web1"])?;
     let needs_all = web.each(|_| async { on(["db1"])?.run("go").await.all_ok() });

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs::{Client, Group, Result};
 use fabrs_testing::{KeyType, Sshd};
@@ -31,7 +31,7 @@ async fn a_dry_run_accepts_a_new_key_and_records_nothing() -> Result<()> {
     let sshd = Sshd::start();
     let record = Record::empty(&sshd, "accept-new");
     let config = settings(&ssh_config(&sshd, &record.lines()));
-    let settings = Settings { mode: Mode::DryRun, ..config };
+    let settings = config.mode(Mode::DryRun);
     let host = Client::builder().settings(settings).build().connect("host")?;
     assert_eq!(host.probe("echo here").line().await?, "here");
     assert_eq!(record.text(), "");

@@ -252,7 +252,7 @@ async fn lines_of_a_command_that_never_begins_end_with_why() -> Result {
 #[tokio::test]
 async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Result {
     let (capture, sink) = capture();
-    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let client = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).sink(sink).build();
     let host = client.connect("web1")?;
     host.run("psql").stdin_file("/made/by/a/step/before").await?;
@@ -268,7 +268,7 @@ async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Res
 
 #[tokio::test]
 async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
-    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let host = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).build().connect("web1")?;
     let log = tempfile::NamedTempFile::new()?;
     fs::write(log.path(), "of the last deploy")?;
@@ -279,7 +279,7 @@ async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
 
 #[tokio::test]
 async fn a_probe_of_a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
-    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let fake = fabrs::transport::Fake::new().on("uptime", fabrs::transport::FakeAnswer::stdout("up\n"));
     let host = Client::builder().dial(fake).settings(dry).build().connect("web1")?;
     let log = tempfile::NamedTempFile::new()?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use fabrs::config::{Inventory, Mode, Settings, parse_host_args};
+use fabrs::config::{Inventory, Mode, parse_host_args};
 use fabrs::prelude::*;
 use fabrs::{Client, Connection};
 use fabrs_testing::{Capability, Sshd};
@@ -155,7 +155,7 @@ async fn a_host_that_frees_the_lock_ends_the_work_under_it() -> Result {
 async fn the_time_limit_of_commands_does_not_end_a_lock() -> Result {
     let lab = Lab::start(Sshd::start());
     let limit = Some(std::time::Duration::from_secs(1));
-    let limited = Settings { command_timeout: limit, ..settings(&ssh_config(&lab.sshd, "")) };
+    let limited = settings(&ssh_config(&lab.sshd, "")).command_timeout(limit);
     let client = Client::builder().settings(limited).build();
     let host = client.connect("host")?;
     let mut lock = lab.locking(&host).await?;
@@ -263,7 +263,7 @@ async fn a_task_with_a_lock_has_it_on_its_hosts_and_releases_it() -> Result {
 async fn a_run_that_waits_gets_the_lock_when_it_is_free() -> Result {
     let lab = Lab::start(Sshd::start());
     let (one, (seen, sink)) = (lab.client(), capture());
-    let waits = Settings { wait_for_locks: true, ..settings(&ssh_config(&lab.sshd, "")) };
+    let waits = settings(&ssh_config(&lab.sshd, "")).wait_for_locks(true);
     let other = Client::builder().settings(waits).sink(sink).build();
     let (first, second) = (one.connect("host")?, other.connect("host")?);
     let held = lab.locking(&first).await?;
@@ -286,7 +286,7 @@ async fn a_run_that_waits_gets_the_lock_when_it_is_free() -> Result {
 async fn a_dry_run_reports_a_lock_and_locks_nothing() -> Result {
     let lab = Lab::start(Sshd::start());
     let (seen, sink) = capture();
-    let dry = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&lab.sshd, "")) };
+    let dry = settings(&ssh_config(&lab.sshd, "")).mode(Mode::DryRun);
     let client = Client::builder().settings(dry).sink(sink).build();
     let host = client.connect("host")?;
     let mut lock = lab.locking(&host).await?;

@@ -122,7 +122,7 @@ fn hosts() -> Fake {
 }
 
 fn one_by_one() -> Settings {
-    Settings { on_failure: OnFailure::Continue, limit: Some(std::num::NonZeroUsize::MIN), ..Settings::default() }
+    Settings::default().on_failure(OnFailure::Continue).limit(Some(std::num::NonZeroUsize::MIN))
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn stdout_has_what_hosts_wrote_there_and_stderr_all_else() {
 async fn an_error_that_all_hosts_share_is_shown_once() {
     let screen = Screen::plain();
     let fake = Fake::new().on("newest", FakeAnswer::code(2));
-    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::default() };
+    let settings = Settings::default().on_failure(OnFailure::Continue);
     let client = scripted(&fake, "web1,web2,web3").settings(settings).sink(Arc::clone(&screen.sink)).build();
     assert!(!carry_out(&client, [settles::call()]).await.is_ok());
     let (_, stderr) = screen.texts();
@@ -187,7 +187,7 @@ async fn a_command_is_shown_where_it_asks_for_that_and_in_a_plan_once() {
         (Mode::DryRun, format!("[web1] would run: quiet\n[web1] would run: {line}\n")),
     ] {
         let screen = Screen::plain();
-        let settings = Settings { mode, ..Settings::default() };
+        let settings = Settings::default().mode(mode);
         let client = scripted(&fake, "web1").settings(settings).sink(Arc::clone(&screen.sink)).build();
         let host = client.connect("web1").expect("it is a host");
         host.run("quiet").await.expect("it is known");

@@ -52,11 +52,11 @@ async fn a_secret_answer_is_asked_for_unseen_and_shown_by_nobody_afterwards() ->
 
 #[tokio::test]
 async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_input() -> Result {
-    let yes = Settings { confirmation: Confirmation::AssumeYes, prompts: PromptPolicy::Refuse, ..Settings::default() };
+    let yes = Settings::default().confirmation(Confirmation::AssumeYes).prompts(PromptPolicy::Refuse);
     let client = Client::builder().settings(yes).build();
     assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
 
-    let client = Client::builder().settings(Settings { prompts: PromptPolicy::Refuse, ..Settings::default() }).build();
+    let client = Client::builder().settings(Settings::default().prompts(PromptPolicy::Refuse)).build();
     let error = refused(client.local()?.enter(async { confirm("Go?").await }).await, ErrorKind::Prompt);
     assert!(block(&error).contains("Go?") && block(&error).contains("hint: `-y`"), "{error:?}");
     let error = refused(client.local()?.enter(async { prompt("Tag?").await }).await, ErrorKind::Prompt);
@@ -78,7 +78,7 @@ async fn a_question_names_the_host_that_it_is_asked_for_and_none_where_it_is_for
     .await?;
     assert_eq!(script.asked(), ["web1: Go? [y/n] ", "web1: Workers? ", "web1: Token? ", "All? [y/n] "]);
 
-    let client = Client::builder().settings(Settings { prompts: PromptPolicy::Refuse, ..Settings::default() }).build();
+    let client = Client::builder().settings(Settings::default().prompts(PromptPolicy::Refuse)).build();
     let host = client.connect("deploy@web1")?;
     for error in [
         refused(host.enter(async { confirm("Go?").await }).await.map(drop), ErrorKind::Prompt),
@@ -93,7 +93,7 @@ async fn a_question_names_the_host_that_it_is_asked_for_and_none_where_it_is_for
 #[tokio::test]
 async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
     let (seen, sink) = capture();
-    let dry = Settings { mode: Mode::DryRun, prompts: PromptPolicy::Refuse, ..Settings::default() };
+    let dry = Settings::default().mode(Mode::DryRun).prompts(PromptPolicy::Refuse);
     let client = Client::builder().settings(dry).sink(sink).build();
     assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
     assert_eq!(told(&seen, "planned", "operation"), ["ask Go?"]);
@@ -102,7 +102,7 @@ async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
 
 #[tokio::test]
 async fn an_invalid_default_is_a_usage_error_and_not_asked_again() -> Result {
-    let client = Client::builder().settings(Settings { prompts: PromptPolicy::Refuse, ..Settings::default() }).build();
+    let client = Client::builder().settings(Settings::default().prompts(PromptPolicy::Refuse)).build();
     let asked = client.local()?.enter(async { prompt("Workers?").default("many").parse::<u8>().await }).await;
     let error = refused(asked.map(drop), ErrorKind::Usage);
     assert!(error.to_string().contains("invalid default of the prompt \"Workers?\": `many`: "), "{error:?}");

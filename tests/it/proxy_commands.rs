@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fabrs::config::{Gateway, Layered, Settings};
+use fabrs::config::{Gateway, Layered};
 use fabrs::prelude::*;
 use fabrs::{Client, ClientBuilder, Error, Result};
 use fabrs_testing::{Process, Sshd, marker, processes_matching, wait_until};
@@ -118,7 +118,7 @@ async fn the_command_is_told_the_user_and_port_of_the_connection_wherever_they_c
     );
     let path = server.dir().join("only_this");
     fs::write(&path, config).expect("the directory is ours");
-    let by_file = Settings { user: Layered::config("ann".to_owned()), port: Layered::config(2022), ..settings(&path) };
+    let by_file = settings(&path).user(Layered::config("ann".to_owned())).port(Layered::config(2022));
     for (host, expected) in [("web", "web 127.0.0.1 2022 ann %\n"), ("bob@web:23", "web 127.0.0.1 23 bob %\n")] {
         let client = Client::builder().settings(by_file.clone()).local_programs().build();
         refused(soon(client.connect(host)?.run("true")).await, ErrorKind::Connect);
@@ -313,7 +313,7 @@ async fn a_command_wins_over_a_gateway_of_fabrs_toml_and_gives_way_to_one_that_w
     let config = ssh_config(&server, &(also_known("jump", &jump) + &relay.leads_to("host")));
     let jump_host: Gateway = "jump".parse().expect("this is a host");
     for (gateway, by_gateway) in [(Layered::config(jump_host.clone()), false), (Layered::argument(jump_host), true)] {
-        let run = Settings { gateway, ..settings(&config) };
+        let run = settings(&config).gateway(gateway);
         let client = Client::builder().settings(run).local_programs().build();
         soon(client.connect("host")?.run("true")).await?;
         assert_eq!((jump.connections() == 1, relay.running().is_empty()), (by_gateway, by_gateway));

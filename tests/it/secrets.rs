@@ -121,7 +121,7 @@ async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
     let fake = fake.on("echo [redacted]", FakeAnswer::stdout(format!("{TOKEN}\n")));
     for mode in [Mode::Run, Mode::DryRun] {
         let (capture, sink) = capture();
-        let client = scripted(&fake, "web1").settings(Settings { mode, ..Settings::default() }).sink(sink).build();
+        let client = scripted(&fake, "web1").settings(Settings::default().mode(mode)).sink(sink).build();
         let report = carry_out(&client, [tells::call()]).await;
         let (_, outcome) = report.stages()[0].outcomes.failed().next().expect("it failed");
         let text = block(outcome.error().expect("it says why"));

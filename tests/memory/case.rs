@@ -68,7 +68,7 @@ impl Case {
     async fn transfer(&self) -> (u64, Vec<String>) {
         let ssh_config = SshConfigSource::File(self.ssh_config.clone());
         let client =
-            Client::builder().settings(Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() });
+            Client::builder().settings(Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse));
         let client = client.build();
         let hosts: Vec<&str> = self.hosts.split(',').collect();
         let group = Group::of(&client, hosts.iter().copied()).expect("aliases are hosts");

@@ -201,30 +201,29 @@ impl GlobalOptions {
 
     /// Returns the settings made by these options. Variables and `fabrs.toml` are applied later.
     pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            user: Layered { argument: self.user.clone(), config: None },
-            port: Layered { argument: self.port, config: None },
-            gateway: Layered { argument: self.gateway.clone(), config: None },
-            identities: self.identities.clone(),
-            ssh_config: self.ssh_config.clone().map_or(SshConfigSource::Default, SshConfigSource::File),
-            connect_timeout: Layered { argument: self.connect_timeout, config: None },
-            command_timeout: self.command_timeout,
-            limit: self.parallel,
-            order: if self.serial { Order::Serial } else { Order::Parallel },
-            on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
-            on_unreachable: if self.skip_bad_hosts { OnUnreachable::Skip } else { OnUnreachable::Fail },
-            warn_only: self.warn_only,
-            wait_for_locks: self.wait,
-            prompts: if self.no_input { PromptPolicy::Refuse } else { PromptPolicy::Allow },
-            sudo_password: match (&self.password_file, &self.password_command) {
+        Settings::default()
+            .user(Layered::from_argument(self.user.clone()))
+            .port(Layered::from_argument(self.port))
+            .gateway(Layered::from_argument(self.gateway.clone()))
+            .identities(self.identities.clone())
+            .ssh_config(self.ssh_config.clone().map_or(SshConfigSource::Default, SshConfigSource::File))
+            .connect_timeout(Layered::from_argument(self.connect_timeout))
+            .command_timeout(self.command_timeout)
+            .limit(self.parallel)
+            .order(if self.serial { Order::Serial } else { Order::Parallel })
+            .on_failure(if self.keep_going { OnFailure::Continue } else { OnFailure::Stop })
+            .on_unreachable(if self.skip_bad_hosts { OnUnreachable::Skip } else { OnUnreachable::Fail })
+            .warn_only(self.warn_only)
+            .wait_for_locks(self.wait)
+            .prompts(if self.no_input { PromptPolicy::Refuse } else { PromptPolicy::Allow })
+            .sudo_password(match (&self.password_file, &self.password_command) {
                 (Some(file), _) => PasswordSource::File(file.clone()),
                 (None, Some(line)) => PasswordSource::Command(line.clone()),
                 (None, None) => PasswordSource::Prompt,
-            },
-            diff: self.diff.unwrap_or_default(),
-            mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
-            confirmation: self.yes.clone().unwrap_or_default(),
-        }
+            })
+            .diff(self.diff.unwrap_or_default())
+            .mode(if self.dry_run { Mode::DryRun } else { Mode::Run })
+            .confirmation(self.yes.clone().unwrap_or_default())
     }
 }
 

@@ -101,7 +101,7 @@ impl Sink for ProgressBars {
     }
 
     fn granularity(&self) -> Granularity {
-        Granularity { lines: false, bytes: false }
+        Granularity::NONE
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {

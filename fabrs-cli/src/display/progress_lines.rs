@@ -73,7 +73,7 @@ impl Sink for ProgressLines {
     }
 
     fn granularity(&self) -> Granularity {
-        Granularity { lines: false, bytes: false }
+        Granularity::NONE
     }
 }
 

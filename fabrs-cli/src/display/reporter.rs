@@ -135,10 +135,10 @@ fn colour_labels(block: &str, style: Style) -> String {
     let mut text = String::with_capacity(block.len() + 32);
     for line in block.lines() {
         let painted = match style {
-            Style::Plain => None,
             Style::Colour => [("error:", "1;31"), ("hint:", "36")].iter().find_map(|(word, colour)| {
                 Some(format!("\u{1b}[{colour}m{word}\u{1b}[0m{}", line.strip_prefix(word)?))
             }),
+            _ => None,
         };
         text += painted.as_deref().unwrap_or(line);
         text.push('\n');

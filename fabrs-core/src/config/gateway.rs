@@ -21,6 +21,7 @@ use crate::host::{Host, HostError};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[doc(alias = "jump host")]
 #[doc(alias = "proxy_jump")]
+#[non_exhaustive]
 pub enum Gateway {
     /// A direct connection, even if `ssh_config` has a `ProxyJump` or a `ProxyCommand`
     /// (`ssh -J none`).

@@ -8,11 +8,12 @@
 /// ```
 /// use fabrs_core::config::Layered;
 ///
-/// let port = Layered { argument: None, config: Some(2222) };
+/// let port = Layered::config(2222);
 /// assert_eq!(port.resolve(Some(222), 22), 222);
 /// assert_eq!(port.resolve(None, 22), 2222);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Layered<T> {
     /// The value of the command line, or of the embedding program. It has the highest precedence.
     pub argument: Option<T>,
@@ -24,6 +25,11 @@ impl<T> Layered<T> {
     /// Makes a setting from an argument.
     pub fn argument(value: T) -> Self {
         Self { argument: Some(value), config: None }
+    }
+
+    /// Makes a setting from an optional argument.
+    pub fn from_argument(value: Option<T>) -> Self {
+        Self { argument: value, config: None }
     }
 
     /// Makes a setting from `fabrs.toml`.

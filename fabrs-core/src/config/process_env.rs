@@ -7,6 +7,7 @@ use std::path::PathBuf;
 ///
 /// An empty variable counts as unset. [`Default`] is an empty environment, for tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProcessEnv {
     /// `FABRS_NO_INPUT`: prompts are not allowed (`--no-input`). Unset and `0` mean no.
     pub no_input: bool,

@@ -5,6 +5,7 @@
 /// A selection contains no addresses. [`Inventory::hosts_for`](crate::config::Inventory::hosts_for)
 /// resolves it to hosts. The hosts of `-H` replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Selection<'a> {
     /// All hosts of the environment, including hosts that are only in roles.
     #[default]

@@ -15,7 +15,16 @@ use crate::config::process_env::ProcessEnv;
 /// [`or_environment`](Self::or_environment) and [`or_process_env`](Self::or_process_env) then fill
 /// in missing values. A setting that `ssh_config` can also contain is a [`Layered`]. Settings
 /// contain only plain values: no unparsed text, unread files or connections.
+///
+/// ```
+/// use fabrs_core::config::{Layered, Mode, Settings};
+///
+/// let settings = Settings::default().user(Layered::argument("deploy".to_owned())).mode(Mode::DryRun);
+/// assert_eq!(settings.user.choose(None).as_deref(), Some("deploy"));
+/// assert_eq!(settings.port.resolve(None, Settings::PORT), 22);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Settings {
     /// The login user (`ssh -l`). A host with a user of its own keeps it.
     pub user: Layered<String>,
@@ -65,6 +74,7 @@ pub struct Settings {
 
 /// The `ssh_config` to read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum SshConfigSource {
     /// `~/.ssh/config`, then the system's file, as `ssh` does.
     #[default]
@@ -77,6 +87,7 @@ pub enum SshConfigSource {
 
 /// The order in which hosts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Order {
     /// In parallel, up to the limit.
     #[default]
@@ -87,6 +98,7 @@ pub enum Order {
 
 /// The effect of a failed host on other hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum OnFailure {
     /// Hosts and tasks that have not started do not start.
     #[default]
@@ -97,6 +109,7 @@ pub enum OnFailure {
 
 /// The effect of an unreachable host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum OnUnreachable {
     /// The host counts as failed.
     #[default]
@@ -109,6 +122,7 @@ pub enum OnUnreachable {
 
 /// Whether prompts for passwords, passphrases and confirmations are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum PromptPolicy {
     /// Prompts are shown if there is a terminal.
     #[default]
@@ -120,6 +134,7 @@ pub enum PromptPolicy {
 
 /// The source of a password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum PasswordSource {
     /// A prompt at the terminal.
     #[default]
@@ -134,6 +149,7 @@ pub enum PasswordSource {
 
 /// The answer to the prompts before a change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Confirmation {
     /// A prompt asks for the answer.
     #[default]
@@ -146,6 +162,7 @@ pub enum Confirmation {
 
 /// Whether changes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// Commands run.
     #[default]
@@ -154,8 +171,9 @@ pub enum Mode {
     DryRun,
 }
 
-/// The files whose diff is shown before an upload, also in a dry run.
+/// The files shown as diffs before an upload, also in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum DiffMode {
     /// No files.
     #[default]
@@ -164,6 +182,58 @@ pub enum DiffMode {
     Readable,
     /// All files.
     All,
+}
+
+/// Defines the setters: each replaces the field of its name.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        impl Settings {
+            $($(#[$doc])*
+            pub fn $field(mut self, $field: $type) -> Self {
+                self.$field = $field;
+                self
+            })*
+        }
+    };
+}
+
+setters! {
+    /// Sets the login user (`ssh -l`).
+    user: Layered<String>,
+    /// Sets the port (`ssh -p`).
+    port: Layered<u16>,
+    /// Sets the host to connect through (`ssh -J`).
+    gateway: Layered<Gateway>,
+    /// Sets the key files to offer first (`ssh -i`).
+    identities: Vec<PathBuf>,
+    /// Sets the `ssh_config` to read (`ssh -F`).
+    ssh_config: SshConfigSource,
+    /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).
+    connect_timeout: Layered<Duration>,
+    /// Sets the timeout of commands without a timeout of their own, or removes it with `None`.
+    command_timeout: Option<Duration>,
+    /// Sets the maximum number of hosts in parallel (`-P`), or removes it with `None`.
+    limit: Option<NonZeroUsize>,
+    /// Sets whether hosts run in parallel or serially.
+    order: Order,
+    /// Sets the effect of a failed host on other hosts.
+    on_failure: OnFailure,
+    /// Sets the effect of an unreachable host.
+    on_unreachable: OnUnreachable,
+    /// Sets whether a failed command only causes a warning.
+    warn_only: bool,
+    /// Sets whether prompts are allowed.
+    prompts: PromptPolicy,
+    /// Sets whether a run waits for a lock of another run.
+    wait_for_locks: bool,
+    /// Sets the source of the sudo password.
+    sudo_password: PasswordSource,
+    /// Sets whether changes are made.
+    mode: Mode,
+    /// Sets the files that are compared before an upload.
+    diff: DiffMode,
+    /// Sets the answer to the confirmation prompts of fabrs.
+    confirmation: Confirmation,
 }
 
 impl Settings {

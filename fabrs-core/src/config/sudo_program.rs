@@ -16,7 +16,7 @@ impl SudoProgram {
     /// All programs.
     pub(super) const ALL: [Self; 2] = [Self::Sudo, Self::Doas];
 
-    /// Returns its name, by which it is called on a host and in `fabrs.toml`.
+    /// Returns the name of the program on a host and in `fabrs.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sudo => "sudo",

@@ -5,6 +5,7 @@ use crate::error::kind::ErrorKind;
 /// The exit codes of `fab`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum ExitCode {
     /// Success, also without changes.
     Ok = 0,

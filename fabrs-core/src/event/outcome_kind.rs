@@ -6,6 +6,7 @@ use serde::Serialize;
 /// words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OutcomeKind {
     /// Success.
     Ok,

@@ -66,7 +66,7 @@ impl Sink for PassthroughSink {
     }
 
     fn granularity(&self) -> Granularity {
-        Granularity { lines: false, bytes: true }
+        Granularity::BYTES
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {

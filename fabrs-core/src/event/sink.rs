@@ -18,7 +18,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
     /// Returns the form in which the sink receives output. Defaults to lines.
     fn granularity(&self) -> Granularity {
-        Granularity { lines: true, bytes: false }
+        Granularity::LINES
     }
 
     /// Waits until all earlier events are written. If the sink is paused, waits only for a write in
@@ -71,11 +71,21 @@ impl Drop for PausedSink {
 
 /// The form in which a sink receives output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Granularity {
     /// As [`Event::OutputLines`].
     pub lines: bool,
     /// As [`Event::OutputBytes`].
     pub bytes: bool,
+}
+
+impl Granularity {
+    /// Complete lines of output.
+    pub const LINES: Self = Self { lines: true, bytes: false };
+    /// Output as received.
+    pub const BYTES: Self = Self { lines: false, bytes: true };
+    /// No output.
+    pub const NONE: Self = Self { lines: false, bytes: false };
 }
 
 /// Discards all events. The default of an embedding program.
@@ -86,7 +96,7 @@ impl Sink for NoSink {
     fn event(&self, _: &Event<'_>) {}
 
     fn granularity(&self) -> Granularity {
-        Granularity { lines: false, bytes: false }
+        Granularity::NONE
     }
 }
 
@@ -114,7 +124,7 @@ impl Sink for BroadcastSink {
     }
 
     fn granularity(&self) -> Granularity {
-        self.0.iter().fold(Granularity { lines: false, bytes: false }, |all, sink| {
+        self.0.iter().fold(Granularity::NONE, |all, sink| {
             let one = sink.granularity();
             Granularity { lines: all.lines || one.lines, bytes: all.bytes || one.bytes }
         })

@@ -9,6 +9,7 @@ use crate::host::Host;
 /// The style of printed text. The caller decides on the basis of the terminal and the environment
 /// variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Style {
     /// Text without colours.
     #[default]
@@ -19,6 +20,7 @@ pub enum Style {
 
 /// The text in front of a line of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Prefix {
     /// The host in brackets: `[web1] `.
     #[default]

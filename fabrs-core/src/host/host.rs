@@ -85,11 +85,11 @@ impl Host {
             && (self.port.is_none() || self.port == other.port)
     }
 
-    /// Returns the host covered by both hosts, if any: the names are equal, and user and
-    /// port do not differ.
+    /// Returns the host covered by both hosts, if any: the names are equal, and user and port do
+    /// not differ.
     ///
     /// The intersection of `web1` and `deploy@web1` is `deploy@web1`. `root@web1` and `deploy@web1`
-    /// have none.
+    /// have no intersection.
     pub(crate) fn intersection(&self, other: &Self) -> Option<Self> {
         let common = self.clone().or_user(other.user()).or_port(other.port());
         other.covers(&common).then_some(common)

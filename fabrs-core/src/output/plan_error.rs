@@ -7,12 +7,12 @@ use crate::output::cause::Cause;
 use crate::output::plan_end::PlanEnd;
 
 impl PlanEnd {
-    /// Returns the error of the end, if the plan has ended.
+    /// Returns the error at the end, if the plan has ended.
     pub(crate) fn get(&self) -> Option<Error> {
         self.cause().map(error_of)
     }
 
-    /// Ends the plan, unless it has ended, and returns the error of the end.
+    /// Ends the plan, unless the plan has ended already. Returns the error at the end.
     pub(crate) fn or_end(&self, error: impl FnOnce() -> Error) -> Error {
         error_of(self.cause_or_end(|| Arc::new(error())))
     }

@@ -87,8 +87,8 @@ impl Output {
         Self { record: Arc::new(record) }
     }
 
-    /// Returns the output for another plan, if the command did not run. The accessors then end that
-    /// plan.
+    /// Returns the output for another plan, if the command did not run. The accessors then end the
+    /// other plan.
     pub(crate) fn planned_for(&self, plan: &PlanEnd) -> Self {
         match self.record.result {
             CommandResult::NotRun(_) => Self::new(CommandRecord {
@@ -120,13 +120,13 @@ impl Output {
         &self.record.host
     }
 
-    /// Returns whether the command ran. It returns `false` in a dry run. Unlike the fallible
-    /// accessors, this ends no plan.
+    /// Returns whether the command ran: `false` in a dry run. Unlike the fallible accessors, this
+    /// ends no plan.
     pub fn was_run(&self) -> bool {
         !matches!(self.record.result, CommandResult::NotRun(_))
     }
 
-    /// Returns the run time of the command. It is zero if the command did not run.
+    /// Returns the run time of the command, or zero if the command did not run.
     pub fn elapsed(&self) -> Duration {
         self.record.elapsed
     }

@@ -108,13 +108,13 @@ impl fmt::Display for ShellLine {
 
 /// A value accepted as a command: a literal or a [`ShellLine`].
 ///
-/// A `String` does not implement this trait. It may contain text from elsewhere, which the shell
-/// would execute. `cmd!` quotes a `String`.
+/// A `String` does not implement this trait, because the shell would execute any text from
+/// elsewhere. `cmd!` quotes a `String`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shell line",
-    label = "could carry text that the shell would execute",
+    label = "may contain text that the shell would execute",
     note = "write `cmd!(\"… {{value}} …\")`: it quotes each value",
-    note = "or `ShellLine::raw(text)`, if the text really is a line for the shell"
+    note = "or `ShellLine::raw(text)`, if the text is trusted shell code"
 )]
 pub trait IntoShellLine {
     /// Makes the line.

@@ -1,8 +1,8 @@
 //! Shell lines with quoted values.
 //!
-//! Every command takes a [`ShellLine`]. A literal converts by itself. `cmd!` builds a line from a
-//! literal and quoted values. [`ShellLine::raw`] accepts any text, so a search for `raw` finds
-//! every unquoted text. This module only handles text, without I/O.
+//! Every command accepts a [`ShellLine`]. A literal converts without a call. `cmd!` builds a line
+//! from a literal and quoted values. [`ShellLine::raw`] accepts any text, so a search for `raw`
+//! finds every unquoted text. This module only handles text, without I/O.
 
 mod error;
 mod join;

@@ -1,4 +1,4 @@
-//! Detects a literal with `{name}` and without `cmd!`, a common mistake of beginners.
+//! Detects a literal with `{name}` and without `cmd!`, a common beginner's mistake.
 
 /// Returns the name in the first unquoted `{name}` or `{name...}` of a literal.
 ///

@@ -12,10 +12,10 @@ use crate::shell::error::ShellLineError;
 /// Implemented for text, paths, numbers, `bool`, `char`, [`Host`], and references to them.
 /// Implement the trait for your own type by returning its text. `cmd!` quotes the text.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in `cmd!` as one word",
+    message = "`{Self}` can't be one word in `cmd!`",
     label = "not a word for the shell",
-    note = "text, paths, numbers, `bool` and `char` can; a list is written `{{name...}}`, one quoted word each",
-    note = "a `Secret` is in no line: a command is given it by `.env(NAME, &secret)` or `.stdin(&secret)`"
+    note = "text, paths, numbers, `bool` and `char` are allowed; write a list as `{{name...}}`, one quoted word each",
+    note = "pass a `Secret` with `.env(NAME, &secret)` or `.stdin(&secret)`, not in a line"
 )]
 pub trait ShellValue {
     /// Returns the text of the value, not quoted.
@@ -28,9 +28,9 @@ pub trait ShellValue {
 
 /// A list that `cmd!` turns into one quoted word for each item, separated by blanks.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in `cmd!` as a list of words",
+    message = "`{Self}` can't be a list of words in `cmd!`",
     label = "not a list",
-    note = "`{{name...}}` takes slices, arrays, `Vec`s and `Option`s of values; one value is written `{{name}}`"
+    note = "`{{name...}}` accepts slices, arrays, `Vec`s and `Option`s of values; write one value as `{{name}}`"
 )]
 pub trait ShellList {
     /// Calls `each` for every item.

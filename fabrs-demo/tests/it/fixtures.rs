@@ -47,7 +47,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// Returns a fabrs client and its connection to a host.
 pub(crate) fn connection(demo: &Demo, host: &str) -> (Client, Connection) {
-    let settings = Settings { ssh_config: SshConfigSource::File(demo.ssh_config()), ..Settings::default() };
+    let settings = Settings::default().ssh_config(SshConfigSource::File(demo.ssh_config()));
     let client = Client::builder().settings(settings).build();
     let connection = client.connect(host).expect("a valid host name");
     (client, connection)

@@ -141,8 +141,8 @@ pub(super) async fn look_again(fleet: &SiteHosts, shown: &Surveys) -> Result<Sur
     let is_protected = client.inventory().environment().is_some_and(Environment::is_protected);
     let was_looked_at = match client.settings().confirmation {
         Confirmation::Prompt => is_protected,
-        Confirmation::Fingerprint(_) => true,
         Confirmation::AssumeYes => false,
+        _ => true,
     };
     let moved =
         |(host, survey): &(&Host, &Survey)| shown.get(*host).is_some_and(|shown| shown.current != survey.current);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fabrs::config::{Config, Confirmation, Inventory, Mode, Settings};
+use fabrs::config::{Config, Confirmation, Inventory, Mode};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::Result;
 use fabrs::transport::Prompter;
@@ -17,7 +17,7 @@ fn client(ground: &Ground, mode: Mode, confirmation: Confirmation, person: Perso
     let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("the text is right");
     let inventory = Inventory::new(&config, Some("production")).expect("it is there");
     ground.client_of(
-        |settings| Settings { mode, confirmation, ..settings },
+        |settings| settings.mode(mode).confirmation(confirmation),
         |builder| builder.inventory(inventory).ask(person).basis(["deploy".to_owned()]).approved_by_a_task(),
     )
 }

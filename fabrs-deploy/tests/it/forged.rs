@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::Mode;
 use fabrs::event::{OutputQueue, PlainSink, Prefix, Sink, Style};
 use fabrs::prelude::*;
 use fabrs_deploy::{Git, Site};
@@ -84,7 +84,7 @@ async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -
         Style::Colour,
     );
     let sink: Arc<dyn Sink> = Arc::new(sink);
-    let (planning, _) = ground.client_with(|settings| Settings { mode: Mode::DryRun, ..settings });
+    let (planning, _) = ground.client_with(|settings| settings.mode(Mode::DryRun));
     let client = Client::builder().settings(planning.settings().clone()).sink(Arc::clone(&sink)).build();
     site.status(all(&client)).await?;
     site.deploy(all(&client)).await?;

@@ -52,7 +52,7 @@ impl Ground {
     ) -> (Client, Arc<CaptureSink>) {
         let told = Arc::new(CaptureSink::default());
         let ssh_config = SshConfigSource::File(self.ssh_config());
-        let settings = change(Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() });
+        let settings = change(Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse));
         let builder = build(Client::builder().settings(settings));
         (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use fabrs::config::{Mode, OnUnreachable, Settings};
+use fabrs::config::{Mode, OnUnreachable};
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
 use fabrs_deploy::App;
@@ -105,7 +105,7 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
     assert_all_are_on(&ground, &first, "one", 1);
     client.close().await;
 
-    let (client, told) = ground.client_with(|settings| Settings { on_unreachable: OnUnreachable::Skip, ..settings });
+    let (client, told) = ground.client_with(|settings| settings.on_unreachable(OnUnreachable::Skip));
     let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
     assert_eq!(ground.current(), [second.clone(), second, first]);
     let warnings = told.of_kind("warning");
@@ -187,7 +187,7 @@ async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
     let before = [0, 1, 2].map(|host| snapshot(&ground.root(host)));
     let tags = ground.origin.tags();
 
-    let (client, told) = ground.client_with(|settings| Settings { mode: Mode::DryRun, ..settings });
+    let (client, told) = ground.client_with(|settings| settings.mode(Mode::DryRun));
     let site = ground.site().restart(|app: App| take_up(&app)).health(|_| run("true"));
     site.deploy(all(&client)).await?;
     client.close().await;

@@ -51,7 +51,7 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
                 Ok::<(), TaskError>(())
             }
         });
-    let typed = |order, limit| Settings { order, limit: std::num::NonZeroUsize::new(limit), ..Settings::default() };
+    let typed = |order, limit| Settings::default().order(order).limit(std::num::NonZeroUsize::new(limit));
     // The release to roll back to, without limits.
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "good")]);
@@ -64,8 +64,7 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
         [(Order::Parallel, 2, None, 2), (Order::Parallel, 0, Some(1), 1), (Order::Serial, 0, Some(3), 1)]
     {
         let typed = typed(order, limit);
-        let (client, _) =
-            ground.client_with(|settings| Settings { order: typed.order, limit: typed.limit, ..settings });
+        let (client, _) = ground.client_with(|settings| settings.order(typed.order).limit(typed.limit));
         let hosts = || of_group.map_or_else(|| all(&client), |limit| all(&client).limit(limit));
         let case = format!("{order:?} {limit} {of_group:?}");
         builds += 1;
@@ -97,8 +96,7 @@ async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Re
         async move { counted.reload().await }
     });
     for (limit, expected) in [(None, 2), (Some(1), 1)] {
-        let (client, _) =
-            ground.client_with(|settings| Settings { limit: limit.and_then(std::num::NonZeroUsize::new), ..settings });
+        let (client, _) = ground.client_with(|settings| settings.limit(limit.and_then(std::num::NonZeroUsize::new)));
         ground.origin.build(&format!("deployable-{expected}"), &[("version", "good")]);
         site.deploy(all(&client)).await?;
         assert_eq!(overlap.take(), (expected, 3), "{limit:?}");

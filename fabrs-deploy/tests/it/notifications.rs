@@ -1,6 +1,6 @@
 //! Who is told, of what, in which form: deploys that go well, that fail, and rollbacks.
 
-use fabrs::config::{Config, Inventory, Mode, Settings};
+use fabrs::config::{Config, Inventory, Mode};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
@@ -12,7 +12,7 @@ use crate::ground::{Ground, all};
 fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<CaptureSink>) {
     let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the text is right");
     let inventory = Inventory::new(&config, Some("staging")).expect("it is there");
-    ground.client_of(|settings| Settings { mode, ..settings }, |builder| builder.inventory(inventory))
+    ground.client_of(|settings| settings.mode(mode), |builder| builder.inventory(inventory))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs::config::{DiffMode, Mode, Settings};
+use fabrs::config::{DiffMode, Mode};
 use fabrs::prelude::*;
 use fabrs::{ClientBuilder, Connection};
 use fabrs_testing::{Account, Capability, Sshd};
@@ -14,13 +14,13 @@ use crate::support::{capture, refused, settings, ssh_config, told};
 
 /// A client that tells differences, in a dry run.
 pub(super) fn planning(sshd: &Sshd) -> ClientBuilder {
-    let settings = Settings { mode: Mode::DryRun, diff: DiffMode::Readable, ..settings(&ssh_config(sshd, "")) };
+    let settings = settings(&ssh_config(sshd, "")).mode(Mode::DryRun).diff(DiffMode::Readable);
     Client::builder().settings(settings)
 }
 
 /// The same, and makes what it tells.
 fn comparing(sshd: &Sshd) -> ClientBuilder {
-    Client::builder().settings(Settings { diff: DiffMode::Readable, ..settings(&ssh_config(sshd, "")) })
+    Client::builder().settings(settings(&ssh_config(sshd, "")).diff(DiffMode::Readable))
 }
 
 fn lines(difference: &Value) -> &str {
@@ -175,7 +175,7 @@ async fn what_not_everybody_may_read_is_shown_only_where_all_is_asked_for() -> R
     lab.host.run(cmd!("umask 027; echo TOKEN=made by hand >{there}")).await?;
     for (diff, shown) in [(DiffMode::Readable, false), (DiffMode::All, true)] {
         let (seen, sink) = capture();
-        let settings = Settings { mode: Mode::DryRun, diff, ..settings(&ssh_config(&lab.sshd, "")) };
+        let settings = settings(&ssh_config(&lab.sshd, "")).mode(Mode::DryRun).diff(diff);
         let client = Client::builder().settings(settings).sink(sink).build();
         client.connect(lab.sshd.alias())?.put(b"TOKEN=\n", there.display().to_string()).await?;
         client.close().await;

@@ -4,7 +4,6 @@ use std::fs;
 use std::time::Duration;
 
 use fabrs::Client;
-use fabrs::config::Settings;
 use fabrs::prelude::*;
 use fabrs_testing::{Sshd, probe};
 use futures::future::join_all;
@@ -103,8 +102,7 @@ async fn a_host_that_is_refused_and_then_silent_does_not_stall_the_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_script_ends_at_the_timeout_of_commands() {
     let (lab, _program) = lab("silence");
-    let settings =
-        Settings { command_timeout: Some(Duration::from_millis(300)), ..settings(&ssh_config(&lab.sshd, "")) };
+    let settings = settings(&ssh_config(&lab.sshd, "")).command_timeout(Some(Duration::from_millis(300)));
     let client = Client::builder().settings(settings).build();
     let host = client.connect("host").expect("an alias is a host");
     refused(soon(host.get("/tree/", target(&lab))).await, ErrorKind::Timeout);

@@ -159,12 +159,12 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 #[tokio::test]
 async fn a_dry_run_knows_that_a_file_in_a_missing_folder_is_new_and_warns_unless_the_plan_may_make_the_folder() -> Result
 {
-    use fabrs::config::{Mode, Settings};
+    use fabrs::config::Mode;
 
     let lab = Lab::new();
     let (seen, sink) = crate::support::capture();
     let settings = crate::support::settings(&crate::support::ssh_config(&lab.sshd, ""));
-    let client = Client::builder().settings(Settings { mode: Mode::DryRun, ..settings }).sink(sink).build();
+    let client = Client::builder().settings(settings.mode(Mode::DryRun)).sink(sink).build();
     let host = client.connect(lab.sshd.alias())?;
     let target = lab.there("missing/x").display().to_string();
     assert!(host.put(b"x", &target).await?.any()?);
@@ -185,7 +185,7 @@ async fn a_dry_run_plans_a_put_to_an_unreachable_host_whole_and_its_changes_are_
     use fabrs::transport::Fake;
 
     let (seen, sink) = crate::support::capture();
-    let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    let settings = Settings::default().mode(Mode::DryRun);
     let client = Client::builder().settings(settings).dial(Fake::new().unreachable("web1")).sink(sink).build();
     let file = tempfile::NamedTempFile::new()?;
     let changes = client.connect("web1")?.put(file.path(), "/etc/shop.conf").mode(0o640).sudo().await?;

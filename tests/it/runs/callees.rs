@@ -220,7 +220,7 @@ async fn all_without_a_host_of_the_command_line_is_an_empty_selection() -> Resul
 #[tokio::test]
 async fn all_obeys_the_limits_of_the_command_line() -> Result {
     let fake = named().unreachable("web1").on("@local: said web2/web2", FakeAnswer::code(0));
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, order: Order::Serial, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip).order(Order::Serial);
     let (client, seen) = client(&fake, &[], settings)?;
     let report = carry_out(&client, [all_of_web::call()]).await;
     assert_eq!(lines(&report), ["all_of_web: @local: ok"]);
@@ -267,7 +267,7 @@ async fn touches() -> Result {
 #[tokio::test]
 async fn all_in_a_dry_run_plans_each_host_and_runs_nothing() -> Result {
     let fake = named();
-    let (client, seen) = client(&fake, &[], Settings { mode: Mode::DryRun, ..Settings::default() })?;
+    let (client, seen) = client(&fake, &[], Settings::default().mode(Mode::DryRun))?;
     let report = carry_out(&client, [touches_all::call()]).await;
     assert_eq!((fake.commands().len(), report.exit_code()), (0, ExitCode::Ok));
     assert_eq!(crate::support::told(&seen, "planned", "operation"), ["touch x", "touch x"]);

@@ -109,7 +109,7 @@ async fn a_task_that_runs_here_has_its_turn_when_all_hosts_are_dropped() {
 async fn bad_hosts_that_are_skipped_stay_skipped_and_hold_up_nobody() -> Result {
     let fake = willing().unreachable("bad");
     let (seen, sink) = capture();
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let report = carry_out(&scripted(&fake, "good,bad").settings(settings).sink(sink).build(), in_a_row()).await;
     let expected = ["first", "second", "third"].map(|task| format!("{task}: good: ok, bad: skipped"));
     assert_eq!(lines(&report), expected);
@@ -125,7 +125,7 @@ async fn bad_hosts_that_are_skipped_stay_skipped_and_hold_up_nobody() -> Result 
 
 #[tokio::test]
 async fn a_host_that_goes_away_half_way_is_lost_and_not_left_out() {
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let client = scripted(&GOES_AWAY, "web1").settings(settings).build();
     let report = carry_out(&client, [loses_web1_half_way::call()]).await;
     assert_eq!(lines(&report), ["loses_web1_half_way: web1: lost"]);
@@ -135,7 +135,7 @@ async fn a_host_that_goes_away_half_way_is_lost_and_not_left_out() {
 #[tokio::test]
 async fn a_task_that_needs_a_bad_host_is_not_skipped_for_it() -> Result {
     let config = Config::parse("[env.live]\nroles.db = ['db1']", "fabrs.toml".as_ref())?;
-    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
+    let settings = Settings::default().on_unreachable(OnUnreachable::Skip);
     let inventory = Inventory::new(&config, Some("live"))?;
     let fake = willing().unreachable("db1");
     let client = Client::builder().dial(fake.clone()).inventory(inventory).settings(settings).build();
@@ -172,7 +172,7 @@ async fn each_host_is_told_of_in_time_and_once() {
 #[tokio::test]
 async fn serial_takes_one_host_after_the_other_and_parallel_all_at_once() {
     let fake = willing();
-    let settings = Settings { order: Order::Serial, ..Settings::default() };
+    let settings = Settings::default().order(Order::Serial);
     let (seen, sink) = capture();
     let client = scripted(&fake, "c,a,b").settings(settings).sink(sink).build();
     assert!(carry_out(&client, [first::call()]).await.is_ok());

@@ -44,7 +44,7 @@ fn in_a_row() -> [Call; 3] {
 
 /// Returns a client whose hosts go on after a failure of others.
 fn going_on(fake: &Fake, hosts: &str) -> ClientBuilder {
-    scripted(fake, hosts).settings(Settings { on_failure: OnFailure::Continue, ..Settings::default() })
+    scripted(fake, hosts).settings(Settings::default().on_failure(OnFailure::Continue))
 }
 
 /// Returns what came of each task, one line a task.

@@ -68,7 +68,7 @@ async fn an_error_is_settled_too_and_every_host_has_it() {
 async fn a_host_that_is_unreachable_settles_it_for_nobody_else() {
     for (unreachable, code) in [(OnUnreachable::Skip, ExitCode::Ok), (OnUnreachable::Fail, ExitCode::Unreachable)] {
         let fake = tagged().unreachable("web1").unreachable("web2");
-        let settings = Settings { unreachable, on_failure: OnFailure::Continue, ..Settings::default() };
+        let settings = Settings::default().on_unreachable(unreachable).on_failure(OnFailure::Continue);
         let client = scripted(&fake, "web1,web2,web3,web4").settings(settings).build();
         let report = carry_out(&client, [takes_one_tag::call()]).await;
         assert_eq!(fake.commands(), ["web3: newest", "web3: checkout v7", "web4: checkout v7"]);

@@ -111,8 +111,8 @@ fn how_many_hosts_at_a_time_is_the_smallest_that_was_said() -> Result {
     };
     let two = Some(2.try_into()?);
     assert_eq!(limits(Settings::default())?, [64, 1]);
-    assert_eq!(limits(Settings { limit: two, ..Settings::default() })?, [2, 1]);
-    assert_eq!(limits(Settings { order: Order::Serial, limit: two, ..Settings::default() })?, [1, 1]);
+    assert_eq!(limits(Settings::default().limit(two))?, [2, 1]);
+    assert_eq!(limits(Settings::default().order(Order::Serial).limit(two))?, [1, 1]);
     Ok(())
 }
 

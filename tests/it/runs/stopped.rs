@@ -51,7 +51,7 @@ async fn stopped(client: &Client, calls: impl IntoIterator<Item = Call>, when: i
 async fn running_hosts_are_cancelled_and_the_rest_is_not_started() {
     let fake = willing().on("web1: first", FakeAnswer::hang());
     let (seen, sink) = capture();
-    let settings = Settings { limit: Some(std::num::NonZeroUsize::MIN), ..Settings::default() };
+    let settings = Settings::default().limit(Some(std::num::NonZeroUsize::MIN));
     let client = scripted(&fake, "web1,web2,web3").settings(settings).sink(sink).build();
     let report = stopped(&client, in_a_row(), || fake.commands().len() == 1).await;
     let expected = [

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use fabrs::config::{Layered, Settings};
+use fabrs::config::Layered;
 use fabrs::prelude::*;
 use fabrs::{Client, Result};
 use fabrs_testing::Sshd;
@@ -17,7 +17,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 fn client(sshd: &Sshd, lines: &str) -> Client {
     let timeout = Layered::argument(ANSWER);
-    let settings = Settings { connect_timeout: timeout, ..settings(&ssh_config(sshd, lines)) };
+    let settings = settings(&ssh_config(sshd, lines)).connect_timeout(timeout);
     Client::builder().settings(settings).build()
 }
 

@@ -143,7 +143,7 @@ async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
     use fabrs::transport::Fake;
 
     let (seen, sink) = crate::support::capture();
-    let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    let settings = Settings::default().mode(Mode::DryRun);
     let client = Client::builder().settings(settings).dial(Fake::new()).sink(sink).build();
     let host = client.connect("web1")?;
     host.sudo("systemctl reload shop").await?;

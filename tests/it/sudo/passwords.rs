@@ -104,7 +104,7 @@ async fn a_password_comes_from_a_file_that_only_its_owner_should_read() -> Resul
     for (mode, warnings) in [(0o600, 0), (0o640, 1)] {
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode))?;
         let from = PasswordSource::File(file.path().to_owned());
-        let lab = with(|settings| Settings { sudo_password: from, ..settings }).await?;
+        let lab = with(|settings| settings.sudo_password(from)).await?;
         assert_eq!(lab.map(|lab| lab.told.of_kind("warning").len()), Some(warnings), "{mode:o}");
     }
     Ok(())
@@ -117,7 +117,7 @@ async fn a_password_comes_from_a_command_of_this_machine() -> Result {
     }
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), password().expose())?;
-    let from = |line: String| move |settings| Settings { sudo_password: PasswordSource::Command(line), ..settings };
+    let from = |line: String| move |settings: Settings| settings.sudo_password(PasswordSource::Command(line));
     with(from(format!("cat {}; echo; echo more", file.path().display()))).await?;
     let failed = with(from("echo half; exit 3".to_owned())).await.map(drop).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Local);
@@ -288,7 +288,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
     ];
     for (from, is_read) in is_looked_for {
         let asks = FakeAnswer::code(1).then(Stream::Stderr, "sudo: a password is required\n");
-        let settings = Settings { sudo_password: from, ..Settings::default() };
+        let settings = Settings::default().sudo_password(from);
         let client = Client::builder().dial(Fake::new().on("sudo id", asks)).settings(settings).build();
         let host = client.connect("web1")?;
         let (ended, opened) = tokio::join!(soon(host.sudo("id")), async {

@@ -66,7 +66,7 @@ async fn nothing_begins_anywhere_while_one_host_refuses_it() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_others_go_on_without_that_host_where_the_settings_say_so() -> Result {
     let Some(sshd) = server() else { return Ok(()) };
-    let going_on = |settings| Settings { on_failure: OnFailure::Continue, ..settings };
+    let going_on = |settings: Settings| settings.on_failure(OnFailure::Continue);
     let client = client(&sshd, going_on).sudo_password(password()).build();
     let report = carry_out(&client, [builds::call(), installs::call()]).await;
     assert_eq!(of(&report), [["web1: ok", "web2: not started"], ["web1: ok", "web2: failed"]]);
@@ -129,7 +129,7 @@ async fn whoever_may_do_nothing_is_told_why() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_plans_it_and_asks_nobody() -> Result {
     let (capture, sink) = capture();
-    let dry = Settings { mode: Mode::DryRun, ..Settings::default() };
+    let dry = Settings::default().mode(Mode::DryRun);
     let client: Client = scripted(&Fake::new(), "web1").settings(dry).sink(sink).build();
     let report = carry_out(&client, [installs::call()]).await;
     assert!(report.is_ok(), "{report:?}");

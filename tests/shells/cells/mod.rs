@@ -57,7 +57,7 @@ impl<'a> Cell<'a> {
         let events = Arc::new(CaptureSink::default());
         let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&events);
         let ssh_config = SshConfigSource::File(machine.ssh_config().to_owned());
-        let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
+        let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
         let client = Client::builder().settings(settings).sink(sink).build();
         let host = client.connect("host").expect("an alias is a host");
         let here = tempfile::tempdir().expect("a temporary directory");

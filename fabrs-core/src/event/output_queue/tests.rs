@@ -81,7 +81,7 @@ impl<W: Write> Write for GatedWriter<W> {
     }
 }
 
-/// Returns a queue whose stdout blocks in its first write until the returned sender is dropped.
+/// Returns a queue with a stdout that blocks in its first write until the sender is dropped.
 fn stuck(written: &Written, make_file: MakeFile) -> (OutputQueue, Sender<()>) {
     let (entered, has_entered) = channel();
     let (open, gate) = channel();

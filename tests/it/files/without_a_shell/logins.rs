@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Capability, Sshd};
 
@@ -101,7 +101,7 @@ async fn a_login_that_has_neither_says_what_its_shell_said() -> Result {
 async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
     let sshd = files_only().start();
     let (seen, sink) = capture();
-    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&sshd, "")) };
+    let settings = settings(&ssh_config(&sshd, "")).mode(Mode::DryRun);
     let host = Client::builder().settings(settings).sink(sink).build().connect("host")?;
     fs::write(sshd.scratch().join("x"), "x")?;
     let here = tempfile::tempdir()?;

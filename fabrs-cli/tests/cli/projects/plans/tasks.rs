@@ -34,7 +34,7 @@ async fn clients(dir: String, config: String) -> Result {
     let client = Client::builder().build();
     client.connect("web1")?.run(cmd!("touch {dir}/command-default-client")).await?;
     let ssh_config = SshConfigSource::File(config.into());
-    let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
+    let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
     let client = Client::builder().settings(settings).build();
     client.connect("web2")?.run(cmd!("touch {dir}/command-own-client")).await?;
     Group::of(&client, ["web1", "web2"])?.run(cmd!("touch {dir}/command-own-group")).await.all_ok()?;
