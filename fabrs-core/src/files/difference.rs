@@ -8,18 +8,18 @@ use futures::stream::{self, StreamExt};
 use similar::TextDiff;
 
 use super::arrival::Arrival;
-use super::by::By;
+use super::backend::Backend;
+use super::backend_choice::Way;
 use super::disk_work::{AT_ONCE, blocking};
 use super::file_error::said;
 use super::file_error::{IS_A_FOLDER, is_missing};
 use super::job::{FileJob, Job};
 use super::place::Place;
-use super::script::Undone;
 use super::sum::Sum;
-use super::way::Way;
 use crate::config::DiffMode;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Event, FileDiff};
+use crate::files::backend_error::BackendError;
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -34,7 +34,7 @@ pub(super) async fn tell(place: &Place, what: &str, jobs: &[Job]) -> Result<()> 
     way.go(|by| tell_each(place, jobs, by)).await
 }
 
-async fn tell_each(place: &Place, jobs: &[Job], by: By) -> Result<(), Undone> {
+async fn tell_each(place: &Place, jobs: &[Job], by: Backend) -> Result<(), BackendError> {
     let here = Host::local();
     let host = place.connection.host().unwrap_or(&here);
     let files: Vec<_> = jobs.iter().filter_map(Job::as_file).collect();
@@ -66,7 +66,7 @@ enum Old {
     Content(Vec<u8>),
 }
 
-async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, FileDiff), Undone> {
+async fn of_one(place: &Place, file: FileJob<'_>, by: &Backend) -> Result<(String, FileDiff), BackendError> {
     let name = file.job.item.name();
     let (Some(target), Some(name)) = (file.job.target.to_str(), name.to_str()) else {
         return Ok((file.job.shown(), FileDiff::Unread(NOT_UTF8.to_owned())));
@@ -107,17 +107,17 @@ fn is_to_be_private(file: FileJob<'_>) -> bool {
     file.job.attributes.mode.is_some_and(|mode| mode & READ_BY_OTHERS == 0)
 }
 
-async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undone> {
+async fn read(place: &Place, sum: &Sum, by: &Backend, path: &str) -> Result<Old, BackendError> {
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
     match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
         Ok(true) if arrival.is_private() && place.connection.diffs() != DiffMode::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
-        Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
-        Err(Undone::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
+        Err(BackendError::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
+        Err(BackendError::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
         // To write it may be allowed all the same, and in a plan its folder or its user may be still to come.
-        Err(Undone::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
+        Err(BackendError::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
             Ok(Old::Unread(said(&error).unwrap_or_else(|| error.message().to_owned())))
         }
         Err(undone) => Err(undone),

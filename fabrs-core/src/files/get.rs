@@ -11,27 +11,28 @@ use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::arrival::Arrival;
+use super::backend::Backend;
+use super::backend_choice::Way;
 use super::blob::PIECE;
-use super::by::{Arrivals, By};
 use super::changes::Changes;
 use super::changes::Made;
+use super::deferred::{Deferred, awaited};
 use super::disk_work::{AT_ONCE, blocking, blocking_while};
 use super::entry::{Entry, EntryKind};
 use super::file_error::is_a_folder;
 use super::gauge::Gauge;
 use super::job::check_mode;
-use super::lazy::{Lazy, awaited};
 use super::local_file::write_link;
 use super::local_path::LocalPath;
 use super::place::Place;
 use super::places::{EVERYWHERE, Places, base_name};
 use super::planning;
 use super::planning::Side;
-use super::script::Undone;
 use super::transfer_report::{Written, tell};
-use super::way::Way;
 use crate::connection::Connection;
 use crate::error::Result;
+use crate::files::backend_error::BackendError;
+use crate::files::tree_download::Arrivals;
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -44,7 +45,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended; the old file stays, and no other is left.
 #[must_use = "nothing is fetched until it is awaited"]
 #[derive(Debug)]
-pub struct Get(Lazy<Spec, Changes>);
+pub struct Get(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -63,7 +64,7 @@ impl Get {
     pub(super) fn new(connection: Connection, path: String, to: String, location: &'static Location<'static>) -> Self {
         let to = if to.is_empty() { EVERYWHERE.to_owned() } else { to };
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
+        Self(Deferred::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
     /// Sets the exact mode of the files, such as `0o600`. The default is the mode on the host, without the bits that
@@ -102,7 +103,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(&spec.place, host, what, files))
 }
 
-async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
+async fn get_by(spec: &Spec, by: Backend) -> Result<Vec<Written>, BackendError> {
     let (by, path) = (&by, Path::new(&spec.path));
     let places = Places::new(spec.place.connection.host(), &spec.to);
     if spec.path.contains(['*', '?', '[']) {
@@ -112,7 +113,7 @@ async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
         let to = places.of_file(base_name(path)).map_err(|error| spec.place.error(error))?;
         match spec.get_file(by, path, to).await {
             // It was not known before it was asked for.
-            Err(Undone::Failed(error)) if is_a_folder(&error) => {}
+            Err(BackendError::Failed(error)) if is_a_folder(&error) => {}
             result => return Ok(vec![result?]),
         }
     }
@@ -144,7 +145,7 @@ fn warn_of_others(place: &Place, host: &Host, files: &[Written]) {
 
 impl Spec {
     /// Gets all that the path means as a pattern.
-    async fn get_matches(&self, by: &By, places: &Places<'_>) -> Result<Vec<Written>, Undone> {
+    async fn get_matches(&self, by: &Backend, places: &Places<'_>) -> Result<Vec<Written>, BackendError> {
         let matches = by.matches(&self.place, &self.path, &format!("get {}", self.path)).await?;
         let (folders, files): (Vec<_>, Vec<_>) = matches.into_iter().partition(|(_, is_folder)| *is_folder);
         let here = |path: &Path| places.of_match(path).map_err(|error| self.place.error(error));
@@ -158,7 +159,7 @@ impl Spec {
     }
 
     /// Gets all that is in a folder.
-    async fn get_folder(&self, by: &By, folder: &Path, places: &Places<'_>) -> Result<Vec<Written>, Undone> {
+    async fn get_folder(&self, by: &Backend, folder: &Path, places: &Places<'_>) -> Result<Vec<Written>, BackendError> {
         let place_of = |entry: &Entry| {
             let is_left_out = entry.kind == EntryKind::Folder && !places.keep_folders();
             let place = (!is_left_out).then(|| places.of_entry(folder, &entry.below));
@@ -222,7 +223,12 @@ impl Spec {
     }
 
     /// Gets one file, and returns its path here with whether it was written.
-    fn get_file<'a>(&'a self, by: &'a By, path: &'a Path, to: LocalPath) -> BoxFuture<'a, Result<Written, Undone>> {
+    fn get_file<'a>(
+        &'a self,
+        by: &'a Backend,
+        path: &'a Path,
+        to: LocalPath,
+    ) -> BoxFuture<'a, Result<Written, BackendError>> {
         async move {
             let by_sudo = self.place.by();
             let name = shown(&to);

@@ -6,9 +6,12 @@
 
 mod ambient;
 mod arrival;
+mod backend;
+mod backend_choice;
+mod backend_error;
 mod blob;
-mod by;
 mod changes;
+mod deferred;
 mod difference;
 mod disk_work;
 mod edit;
@@ -20,7 +23,6 @@ mod home;
 mod incoming;
 mod job;
 mod known;
-mod lazy;
 mod local_file;
 mod local_path;
 mod methods;
@@ -45,9 +47,10 @@ mod template;
 mod temporary;
 mod transfer_report;
 mod tree;
+mod tree_download;
+mod tree_result;
 mod validation;
 mod walk;
-mod way;
 
 pub use ambient::{get, put, sync};
 pub use changes::Changes;

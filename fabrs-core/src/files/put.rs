@@ -7,25 +7,25 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::by::By;
+use super::backend::Backend;
+use super::backend_choice::Way;
 use super::changes::Changes;
 use super::changes::Made;
+use super::deferred::{Deferred, awaited};
 use super::disk_work::blocking;
 use super::file_error::has_no_folder;
 use super::job::{Attributes, Job, Landing, Manner, Tree, all_of, check_mode};
 use super::known::Known;
-use super::lazy::{Lazy, awaited};
 use super::place::Place;
 use super::planning::Side;
-use super::script::Undone;
 use super::source::Source;
 use super::transfer_report::{Written, tell};
 use super::walk::{Content, Item, Selection};
-use super::way::Way;
 use super::{difference, planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::backend_error::BackendError;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
@@ -38,7 +38,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended and leaves the old file and no other.
 #[must_use = "nothing is put until it is awaited"]
 #[derive(Debug)]
-pub struct Put(Lazy<Spec, Changes>);
+pub struct Put(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -67,7 +67,7 @@ impl Put {
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let has_secret = source.secrets().next().is_some();
         let place = Place { has_secret, ..Place::of_transfer(connection, location) };
-        Self(Lazy::Made(Box::new(Spec {
+        Self(Deferred::Made(Box::new(Spec {
             place,
             source,
             target,
@@ -78,7 +78,7 @@ impl Put {
         })))
     }
 
-    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
+    /// Gives the files this mode: `0o644`. Backend default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
     /// where it can be run here; of a secret `0o600`.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
@@ -218,10 +218,10 @@ impl Work {
         }
     }
 
-    async fn plan_by(&self, place: &Place, by: By) -> Result<Made, Undone> {
+    async fn plan_by(&self, place: &Place, by: Backend) -> Result<Made, BackendError> {
         match self {
             Self::File(job) => match by.plan(place, job).await {
-                Err(Undone::Failed(error)) if has_no_folder(&error) => {
+                Err(BackendError::Failed(error)) if has_no_folder(&error) => {
                     if place.connection.planned() == 0 {
                         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                         place.warn(&format!("{}: {why}, and no change planned before makes it", job.what(place)));
@@ -234,7 +234,7 @@ impl Work {
         }
     }
 
-    async fn put_by(&self, place: &Place, by: By) -> Result<Vec<Written>, Undone> {
+    async fn put_by(&self, place: &Place, by: Backend) -> Result<Vec<Written>, BackendError> {
         match self {
             Self::File(job) => Ok(vec![by.put(place, job).await?]),
             Self::Tree(tree) => Ok(tree::put(place, tree, by).await?.files),

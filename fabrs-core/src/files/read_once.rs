@@ -19,7 +19,7 @@ enum State {
     Unread(Box<dyn Read + Send>),
     Read(Arc<File>, u64),
     /// It could not be read or kept, which can't be tried again.
-    Broken(Error),
+    DialogError(Error),
 }
 
 impl ReadOnce {
@@ -33,7 +33,7 @@ impl ReadOnce {
         let kept = match &mut *state {
             State::Unread(reader) => keep(reader),
             State::Read(file, size) => return Ok((Arc::clone(file), *size)),
-            State::Broken(error) => return Err(error.clone()),
+            State::DialogError(error) => return Err(error.clone()),
         };
         match kept {
             Ok((file, size)) => {
@@ -42,7 +42,7 @@ impl ReadOnce {
                 Ok((file, size))
             }
             Err(error) => {
-                *state = State::Broken(error.clone());
+                *state = State::DialogError(error.clone());
                 Err(error)
             }
         }

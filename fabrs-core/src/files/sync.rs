@@ -6,19 +6,19 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::backend_choice::Way;
 use super::changes::Changes;
+use super::deferred::{Deferred, awaited};
 use super::disk_work::blocking;
 use super::home::at_home;
 use super::job::{Attributes, Job, Landing, Manner, Rules, Tree, all_of};
 use super::known::Known;
-use super::lazy::{Lazy, awaited};
 use super::patterns::Patterns;
 use super::place::Place;
 use super::planning::Side;
 use super::source::Source;
 use super::transfer_report::tell;
 use super::walk::{Content, Item, Selection};
-use super::way::Way;
 use super::{planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
@@ -35,7 +35,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended; each file is the old one or the new one, and no other is left.
 #[must_use = "nothing is made equal until it is awaited"]
 #[derive(Debug)]
-pub struct Sync(Lazy<Spec, Changes>);
+pub struct Sync(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -58,7 +58,7 @@ impl fmt::Debug for Spec {
 impl Sync {
     pub(super) fn new(connection: Connection, from: PathBuf, to: String, location: &'static Location<'static>) -> Self {
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec {
+        Self(Deferred::Made(Box::new(Spec {
             place,
             from,
             to,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use futures::future::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::by::By;
+use super::backend::Backend;
 use super::changes::Made;
 use super::disk_work::AT_ONCE;
 use super::job::{Job, Tree};
 use super::place::Place;
-use super::script::{Done, Undone};
 use super::transfer_report::Written;
 use crate::connection::Connection;
+use crate::files::backend_error::BackendError;
+use crate::files::tree_result::TreeResult;
 use crate::state::RunState;
 use crate::transport::StopLevel;
 
@@ -28,7 +29,7 @@ pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
 }
 
 /// Puts a tree, and returns what was made of it.
-pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made, Undone> {
+pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: Backend) -> Result<Made, BackendError> {
     let done = by.put_tree(place, tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
     let written = put_each(place, tree, &by, left).await?;
@@ -36,7 +37,7 @@ pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made,
 }
 
 /// Returns the changes that putting a tree would make.
-pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made, Undone> {
+pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: Backend) -> Result<Made, BackendError> {
     let done = by.plan_tree(place, tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
     let each: Vec<_> = left.map(|job| by.plan(place, job).boxed()).collect();
@@ -45,7 +46,7 @@ pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made
 }
 
 /// Returns the changes of a tree: those made at once, and those of the entries that were written one by one.
-fn made(tree: &Tree, done: Done, written: Vec<Written>) -> Made {
+fn made(tree: &Tree, done: TreeResult, written: Vec<Written>) -> Made {
     let mut written = written.into_iter();
     let all = tree.jobs.iter().zip(done.entries).filter_map(|(job, done)| match done {
         Some(done) => Some((job.shown(), done)),
@@ -62,9 +63,9 @@ fn made(tree: &Tree, done: Done, written: Vec<Written>) -> Made {
 async fn put_each<'a>(
     place: &Place,
     tree: &Tree,
-    by: &By,
+    by: &Backend,
     jobs: impl Iterator<Item = &'a Job>,
-) -> Result<Vec<Written>, Undone> {
+) -> Result<Vec<Written>, BackendError> {
     let jobs: Vec<_> = jobs.collect();
     by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];

@@ -13,19 +13,19 @@ use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::event::Event;
+use crate::files::backend::Backend;
+use crate::files::backend_choice::Way;
+use crate::files::backend_error::BackendError;
 use crate::files::blob::Blob;
-use crate::files::by::By;
 use crate::files::changes::Changes;
+use crate::files::deferred::{Deferred, awaited};
 use crate::files::file_error::is_missing;
 use crate::files::job::{Attributes, Job, Landing, Replaces};
-use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
 use crate::files::planning::Side;
-use crate::files::script::Undone;
 use crate::files::sum::Sum;
 use crate::files::transfer_report::tell;
 use crate::files::walk::{Content, Item};
-use crate::files::way::Way;
 use crate::files::{difference, planning};
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
@@ -41,7 +41,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended and leaves the old file and no other.
 #[must_use = "nothing is edited until it is awaited"]
 #[derive(Debug)]
-pub struct Edit<C: Change>(Lazy<Spec<C>, Changes>);
+pub struct Edit<C: Change>(Deferred<Spec<C>, Changes>);
 
 struct Spec<C> {
     place: Place,
@@ -59,7 +59,7 @@ impl<C> fmt::Debug for Spec<C> {
 impl<C: Change> Edit<C> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, path, change, landing: Landing::default() })))
+        Self(Deferred::Made(Box::new(Spec { place, path, change, landing: Landing::default() })))
     }
 
     /// Has a line find nothing wrong with the file before it takes its place; `%s` in it is the file: as of
@@ -81,14 +81,14 @@ impl<C: Change> Edit<C> {
 }
 
 impl Edit<Comment> {
-    /// Says by what a comment begins: `;`. By default it is `#`.
+    /// Says by what a comment begins: `;`. Backend default it is `#`.
     pub fn sign(self, sign: impl Into<String>) -> Self {
         Self(self.0.changed(|spec| spec.change.sign = sign.into()))
     }
 }
 
 impl Edit<Uncomment> {
-    /// Says by what a comment begins: `;`. By default it is `#`.
+    /// Says by what a comment begins: `;`. Backend default it is `#`.
     pub fn sign(self, sign: impl Into<String>) -> Self {
         Self(self.0.changed(|spec| spec.change.sign = sign.into()))
     }
@@ -155,10 +155,10 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
 }
 
 /// Returns what is in a file; nothing where there is none.
-async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Option<Contents>, Undone> {
+async fn old_content(place: &Place, path: &str, by: Backend, what: &str) -> Result<Option<Contents>, BackendError> {
     match content(place, path, by, what).await {
         Ok(content) => Ok(Some(content)),
-        Err(Undone::Failed(error)) if is_missing(&error) => Ok(None),
+        Err(BackendError::Failed(error)) if is_missing(&error) => Ok(None),
         Err(undone) => Err(undone),
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::connection::Connection;
 use crate::error::Result;
+use crate::files::backend_choice::Way;
+use crate::files::deferred::{Deferred, awaited};
 use crate::files::entry::{FileKind, Found, Stat};
-use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
-use crate::files::way::Way;
 use crate::transport::Effect;
 
 /// A look at a path of a host: a builder, and the future of what is there. It is done in a dry run too.
@@ -19,7 +19,7 @@ use crate::transport::Effect;
 /// Dropped, it is ended; it changes nothing.
 #[must_use = "nothing is looked at until it is awaited"]
 #[derive(Debug)]
-pub struct Look<T>(Lazy<Spec<T>, T>);
+pub struct Look<T>(Deferred<Spec<T>, T>);
 
 struct Spec<T> {
     place: Place,
@@ -36,7 +36,7 @@ impl<T> fmt::Debug for Spec<T> {
 impl<T: Send + 'static> Look<T> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, answer: fn(Found) -> T) -> Self {
         let place = Place::of(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, path, answer })))
+        Self(Deferred::Made(Box::new(Spec { place, path, answer })))
     }
 
     /// Looks as root, or as the connection's [`sudo_user`](Connection::sudo_user).

@@ -9,15 +9,15 @@ use futures::future::TryFutureExt;
 
 use crate::connection::Connection;
 use crate::error::Result;
+use crate::files::backend_choice::Way;
 use crate::files::changes::Changes;
+use crate::files::deferred::{Deferred, awaited};
 use crate::files::job::{Attributes, Job, Landing, Replaces, check_mode};
-use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
 use crate::files::planning;
 use crate::files::planning::Side;
 use crate::files::transfer_report::tell;
 use crate::files::walk::{Content, Item};
-use crate::files::way::Way;
 use crate::transport::Effect;
 
 /// A folder or a symlink that is to be there: a builder, and the future of what it [`Changes`].
@@ -27,7 +27,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended; what is not made by then is not there.
 #[must_use = "nothing is made until it is awaited"]
 #[derive(Debug)]
-pub struct Make(Lazy<Spec, Changes>);
+pub struct Make(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -45,7 +45,7 @@ impl fmt::Debug for Spec {
 impl Make {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, content: Content) -> Self {
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, path, content, attributes: Attributes::default() })))
+        Self(Deferred::Made(Box::new(Spec { place, path, content, attributes: Attributes::default() })))
     }
 
     /// Gives a folder this mode, also one that is there. By default a new one has `0o755`; a symlink has none of its own.

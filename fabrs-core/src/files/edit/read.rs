@@ -9,11 +9,11 @@ use super::text;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::arrival::Arrival;
-use crate::files::by::By;
-use crate::files::lazy::{Lazy, awaited};
+use crate::files::backend::Backend;
+use crate::files::backend_choice::Way;
+use crate::files::backend_error::BackendError;
+use crate::files::deferred::{Deferred, awaited};
 use crate::files::place::Place;
-use crate::files::script::Undone;
-use crate::files::way::Way;
 use crate::transport::Effect;
 
 /// How large a file may be that is read into memory.
@@ -26,7 +26,7 @@ const MOST: u64 = 64 << 20;
 /// Dropped, it is ended; it changes nothing.
 #[must_use = "nothing is read until it is awaited"]
 #[derive(Debug)]
-pub struct Read<T>(Lazy<Spec<T>, T>);
+pub struct Read<T>(Deferred<Spec<T>, T>);
 
 struct Spec<T> {
     place: Place,
@@ -64,7 +64,7 @@ pub(super) struct Contents {
 }
 
 /// Reads a file into memory.
-pub(super) async fn content(place: &Place, path: &str, by: By, what: &str) -> Result<Contents, Undone> {
+pub(super) async fn content(place: &Place, path: &str, by: Backend, what: &str) -> Result<Contents, BackendError> {
     let arrival = Arrival::in_memory(MOST);
     by.get(place, Path::new(path), None, &arrival, what).await?;
     let is_public = !arrival.is_private();
@@ -117,6 +117,6 @@ impl Connection {
         answer: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
     ) -> Read<T> {
         let place = Place::of(self.clone(), location);
-        Read(Lazy::Made(Box::new(Spec { place, path, answer: Box::new(answer) })))
+        Read(Deferred::Made(Box::new(Spec { place, path, answer: Box::new(answer) })))
     }
 }

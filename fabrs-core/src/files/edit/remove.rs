@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use crate::connection::Connection;
 use crate::error::{CauseText, Error, ErrorKind, Result};
+use crate::files::backend_choice::Way;
 use crate::files::changes::Changes;
 use crate::files::changes::Made;
+use crate::files::deferred::{Deferred, awaited};
 use crate::files::entry::FileKind;
 use crate::files::file_error::{IS_A_FOLDER, is_a_folder};
-use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
 use crate::files::planning;
 use crate::files::planning::Side;
 use crate::files::transfer_report::tell;
-use crate::files::way::Way;
 use crate::transport::Effect;
 
 /// What is to be there no more: a builder, and the future of what it [`Changes`].
@@ -25,7 +25,7 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended; what was removed by then is gone.
 #[must_use = "nothing is removed until it is awaited"]
 #[derive(Debug)]
-pub struct Remove(Lazy<Spec, Changes>);
+pub struct Remove(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -42,7 +42,7 @@ impl fmt::Debug for Spec {
 impl Remove {
     fn new(connection: Connection, path: String, location: &'static Location<'static>) -> Self {
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, path, is_recursive: false })))
+        Self(Deferred::Made(Box::new(Spec { place, path, is_recursive: false })))
     }
 
     /// Removes a folder too, with all that is in it.

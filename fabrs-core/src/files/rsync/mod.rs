@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::changes::Changes;
 use super::changes::{Made, State};
+use super::deferred::{Deferred, awaited};
 use super::disk_work::blocking;
-use super::lazy::{Lazy, awaited};
 use super::place::Place;
 use super::transfer_report::tell;
 use super::{planning, temporary};
@@ -36,7 +36,7 @@ use stash::Stash;
 /// Dropped, both sides are ended, as when `rsync` is interrupted.
 #[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
-pub struct Rsync(Lazy<Spec, Changes>);
+pub struct Rsync(Deferred<Spec, Changes>);
 
 struct Spec {
     place: Place,
@@ -60,7 +60,7 @@ impl Rsync {
         location: &'static Location<'static>,
     ) -> Self {
         let place = Place::of_transfer(connection, location);
-        Self(Lazy::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
+        Self(Deferred::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
     }
 
     /// Has files come from the host, rather than go there.

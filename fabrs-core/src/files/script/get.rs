@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::Fetch;
 use super::limits::Allowance;
-use super::{KEPT, Script, Undone, text};
+use super::script_run::KEPT;
+use super::script_run::Script;
+use super::text;
 use crate::connection::{result_of, with_marked_result};
 use crate::files::arrival::Arrival;
+use crate::files::backend_error::BackendError;
 use crate::files::place::Place;
 use crate::files::sum::Sum;
 use crate::transport::Effect;
@@ -20,7 +23,7 @@ pub(in super::super) async fn get(
     known: Option<&Sum>,
     arrival: &Arrival,
     what: &str,
-) -> Result<bool, Undone> {
+) -> Result<bool, BackendError> {
     let script = Script { place, effect: Effect::Reads, what };
     let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
     let output = script.run(command.watched_by(Fetch::new(arrival)).keeping(KEPT)).await;
@@ -33,7 +36,7 @@ pub(in super::super) async fn matches(
     place: &Place,
     pattern: &str,
     what: &str,
-) -> Result<Vec<(PathBuf, bool)>, Undone> {
+) -> Result<Vec<(PathBuf, bool)>, BackendError> {
     let listing = format!("list {pattern}");
     let script = Script { place, effect: Effect::Reads, what: &listing };
     let line = text::matches(pattern).map(|line| with_marked_result(&line));

@@ -1,14 +1,16 @@
 //! Looking what is at a path, by a script.
 
+use super::script_run::Script;
+use super::text;
 use super::tree::{Status, status};
-use super::{Script, Undone, text};
 use crate::connection::{result_of, with_marked_result};
+use crate::files::backend_error::BackendError;
 use crate::files::entry::{Found, Stat};
 use crate::files::place::Place;
 use crate::transport::Effect;
 
 /// Looks what is at a path: itself, and what it leads to.
-pub(in super::super) async fn look(place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
+pub(in super::super) async fn look(place: &Place, path: &str, what: &str) -> Result<Found, BackendError> {
     let script = Script { place, effect: Effect::Reads, what };
     let line = text::look(path).map(|line| with_marked_result(&line));
     let output = script.run(script.command(line, path)?).await?;

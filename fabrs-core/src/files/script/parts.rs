@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::broken::{Broken, Over};
+use super::dialog_error::{DialogError, Over};
+use super::script_run::Script;
 use super::talk::Talk;
-use super::{Script, Undone, text};
+use super::text;
 use crate::error::Result;
+use crate::files::backend_error::BackendError;
 use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::FileJob;
@@ -22,14 +24,14 @@ pub(super) async fn carry(
     folder: &str,
     talk: &mut Talk,
     kept: &[bool],
-) -> Result<(), Broken> {
+) -> Result<(), DialogError> {
     let parts = Parts::of(file.stamp.size, kept);
     let gauge = Gauge::new(place, &file.job.what(place), parts.size());
     let first = async {
         while let Some(taken) = parts.take_until_all_arrived().await {
             carry_one(taken, file, talk, &gauge).await?;
         }
-        Ok::<_, Broken>(())
+        Ok::<_, DialogError>(())
     };
     parts.carry(first, || help(place, file, folder, &parts, &gauge)).await?;
     Ok(file.content.expect_unchanged(file.stamp).await?)
@@ -47,18 +49,23 @@ async fn help(place: &Place, file: FileJob<'_>, folder: &str, parts: &Parts, gau
             carry_one(taken, file, &mut talk, gauge).await?;
         }
         talk.hush();
-        Ok::<_, Broken>(())
+        Ok::<_, DialogError>(())
     };
-    let _others_carry_the_rest: Result<(), Undone> = script.run_with(command, carry).await;
+    let _others_carry_the_rest: Result<(), BackendError> = script.run_with(command, carry).await;
 }
 
-async fn carry_one(taken: Taken<'_>, file: FileJob<'_>, talk: &mut Talk, gauge: &Arc<Gauge>) -> Result<(), Broken> {
+async fn carry_one(
+    taken: Taken<'_>,
+    file: FileJob<'_>,
+    talk: &mut Talk,
+    gauge: &Arc<Gauge>,
+) -> Result<(), DialogError> {
     let Part { start, length } = taken.part;
     talk.say(announced(taken.part).into()).await?;
     let (content, to, gauge) = (file.content.clone(), talk.sender().ok_or(Over)?, Arc::clone(gauge));
     sending(move || content.send_part(start, length, &to, &gauge)).await?;
     if talk.record().await? != text::PART.as_bytes() {
-        return Err(Broken::Over);
+        return Err(DialogError::Over);
     }
     taken.arrived();
     Ok(())

@@ -1,9 +1,11 @@
 //! Comparing one entry with what is on the host by a script, for a dry run.
 
-use super::broken::{Broken, Over};
+use super::dialog_error::{DialogError, Over};
 use super::put::{SMALL, sum};
+use super::script_run::Script;
 use super::talk::Talk;
-use super::{Script, Undone, text};
+use super::text;
+use crate::files::backend_error::BackendError;
 use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::{FileJob, Job};
@@ -13,7 +15,7 @@ use crate::files::walk::Content;
 use crate::transport::Effect;
 
 /// Returns the path of an entry, with whether a put would write it.
-pub(in super::super) async fn plan(place: &Place, job: &Job) -> Result<Written, Undone> {
+pub(in super::super) async fn plan(place: &Place, job: &Job) -> Result<Written, BackendError> {
     let what = format!("compare {}", job.shown());
     let script = Script { place, effect: Effect::Reads, what: &what };
     let line = match (&job.item.content, job.as_file()) {
@@ -26,14 +28,14 @@ pub(in super::super) async fn plan(place: &Place, job: &Job) -> Result<Written, 
 }
 
 /// Returns the sum of a small file, which saves a round trip. Of a secret no sum may be in a script.
-async fn known(place: &Place, file: FileJob<'_>) -> Result<Option<String>, Undone> {
+async fn known(place: &Place, file: FileJob<'_>) -> Result<Option<String>, BackendError> {
     if file.content.secret().is_some() || file.stamp.size > SMALL {
         return Ok(None);
     }
     Ok(Some(sum(file).await.map_err(|error| place.error(error))?))
 }
 
-async fn converse(mut talk: Talk, place: &Place, job: &Job) -> Result<Written, Broken> {
+async fn converse(mut talk: Talk, place: &Place, job: &Job) -> Result<Written, DialogError> {
     talk.begin().await?;
     talk.noise().await?;
     loop {
@@ -43,7 +45,7 @@ async fn converse(mut talk: Talk, place: &Place, job: &Job) -> Result<Written, B
         } else if let Some(path) = told.strip_prefix(text::SAME) {
             return Ok((path.to_owned(), false));
         }
-        let Some(file) = job.as_file() else { return Err(Broken::Over) };
+        let Some(file) = job.as_file() else { return Err(DialogError::Over) };
         if let Some(there) = told.strip_prefix(text::SUM_IS) {
             let answer = if talk.unless_over(sum(file)).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
@@ -53,7 +55,7 @@ async fn converse(mut talk: Talk, place: &Place, job: &Job) -> Result<Written, B
             let gauge = Gauge::new(place, &file.job.what(place), stamp.size);
             sending(move || content.send(&stamp, &to, &gauge)).await?;
         } else {
-            return Err(Broken::Over);
+            return Err(DialogError::Over);
         }
     }
 }

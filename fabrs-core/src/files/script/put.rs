@@ -1,10 +1,12 @@
 //! Scripts for one entry: upload and removal.
 
 use super::blocks::{self, Blocks};
-use super::broken::{Broken, Over};
+use super::dialog_error::{DialogError, Over};
+use super::script_run::Script;
 use super::talk::Talk;
-use super::{Script, Undone, losses, parts, text};
+use super::{losses, parts, text};
 use crate::error::Result;
+use crate::files::backend_error::BackendError;
 use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::{FileJob, Job, Replaces};
@@ -22,7 +24,7 @@ const FOLDERS_AT_ONCE: usize = 200;
 pub(super) const SMALL: u64 = 4 << 20;
 
 /// Uploads one entry. Returns its path, and true if it was written.
-pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
+pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, BackendError> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(place, file).await,
         (Content::Link(to), _) => said_of(place, job, text::link(job, to, &random_token()?)).await,
@@ -31,7 +33,7 @@ pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, U
 }
 
 /// Creates directories with their parents.
-pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &str) -> Result<(), Undone> {
+pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &str) -> Result<(), BackendError> {
     let script = Script { place, effect: Effect::Changes, what };
     // The line is one argument of a program, and its length has a limit.
     for some in folders.chunks(FOLDERS_AT_ONCE) {
@@ -47,13 +49,13 @@ pub(in super::super) async fn remove(
     path: &str,
     is_recursive: bool,
     what: &str,
-) -> Result<bool, Undone> {
+) -> Result<bool, BackendError> {
     let script = Script { place, effect: Effect::Changes, what };
     let output = script.run(script.command(text::remove(path, is_recursive), path)?).await?;
     Ok(!output.stdout()?.ends_with(text::SAME))
 }
 
-async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
+async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, BackendError> {
     let shared = file.shared(place);
     let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
     let what = file.job.what(place);
@@ -65,7 +67,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     script.run_with(command, converse(talk, place, file)).await
 }
 
-async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, Broken> {
+async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, DialogError> {
     talk.begin().await?;
     talk.noise().await?;
     let mut known: Option<Blocks> = None;
@@ -111,7 +113,7 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let gauge = Gauge::new(place, &file.job.what(place), stamp.size);
             sending(move || content.send(&stamp, &to, &gauge)).await?;
         } else {
-            return Err(Broken::Over);
+            return Err(DialogError::Over);
         }
     }
 }
@@ -137,7 +139,7 @@ pub(super) async fn sum(file: FileJob<'_>) -> Result<String> {
 }
 
 /// Runs a script that creates one entry. Returns the path, and true if the script changed anything.
-async fn said_of(place: &Place, job: &Job, line: Result<String, ShellLineError>) -> Result<Written, Undone> {
+async fn said_of(place: &Place, job: &Job, line: Result<String, ShellLineError>) -> Result<Written, BackendError> {
     let what = job.what(place);
     let script = Script { place, effect: Effect::Changes, what: &what };
     let output = script.run(script.command(line, &job.shown())?).await?;

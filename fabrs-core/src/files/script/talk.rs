@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
-use super::broken::{Broken, Over};
+use super::dialog_error::{DialogError, Over};
 use super::limits::{Allowance, Excess, MAX_RECORD, MAX_UNREAD};
 use crate::connection::Watch;
 use crate::error::Error;
@@ -50,7 +50,7 @@ impl Talk {
     }
 
     /// Skips the output of the login before the script.
-    pub(super) async fn noise(&mut self) -> Result<(), Broken> {
+    pub(super) async fn noise(&mut self) -> Result<(), DialogError> {
         self.record().await.map(drop)
     }
 
@@ -72,7 +72,7 @@ impl Talk {
     }
 
     /// Runs slow work as long as the script waits.
-    pub(super) async fn unless_over<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Broken> {
+    pub(super) async fn unless_over<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, DialogError> {
         let incoming = self.hear.get_ref().0.clone();
         tokio::select! {
             biased;
@@ -107,7 +107,7 @@ impl Talk {
         &mut self,
         verb: &str,
         paths: impl Iterator<Item = &'a Path>,
-    ) -> Result<Vec<Vec<u8>>, Broken> {
+    ) -> Result<Vec<Vec<u8>>, DialogError> {
         let mut records = Vec::new();
         self.ask_each(verb, paths, |record| records.push(record.to_vec())).await?;
         Ok(records)
@@ -119,7 +119,7 @@ impl Talk {
         verb: &str,
         paths: impl Iterator<Item = &'a Path>,
         take: impl FnMut(&[u8]),
-    ) -> Result<(), Broken> {
+    ) -> Result<(), DialogError> {
         match self.request(verb, paths).await? {
             Some(allowed) => self.each_record(allowed, take).await,
             None => Ok(()),
@@ -141,7 +141,7 @@ impl Talk {
     }
 
     /// Returns the records of an answer.
-    pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, Broken> {
+    pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, DialogError> {
         let mut records = Vec::new();
         self.each_record(Allowance::listing(), |record| records.push(record.to_vec())).await?;
         Ok(records)
@@ -152,7 +152,7 @@ impl Talk {
         &mut self,
         mut allowed: Allowance,
         mut take: impl FnMut(&[u8]),
-    ) -> Result<(), Broken> {
+    ) -> Result<(), DialogError> {
         let mut record = Vec::new();
         loop {
             record.clear();
@@ -166,12 +166,12 @@ impl Talk {
     }
 
     /// Returns the next record.
-    pub(super) async fn record(&mut self) -> Result<Vec<u8>, Broken> {
+    pub(super) async fn record(&mut self) -> Result<Vec<u8>, DialogError> {
         let mut record = Vec::new();
         self.read(&mut record).await.map(|()| record)
     }
 
-    async fn read(&mut self, record: &mut Vec<u8>) -> Result<(), Broken> {
+    async fn read(&mut self, record: &mut Vec<u8>) -> Result<(), DialogError> {
         use tokio::io::AsyncReadExt;
 
         // Reading from memory does not fail.

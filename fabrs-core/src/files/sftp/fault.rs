@@ -10,9 +10,9 @@ use crate::files::place::Place;
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The server says no.
-    Refused(Status),
+    ProgramRejected(Status),
     /// What was asked for can't be had, in our own words.
-    Said(String),
+    CauseText(String),
     /// It is not about the request: the session has ended, or a file here can't be read.
     Failed(Error),
 }
@@ -25,11 +25,11 @@ impl From<Error> for Fault {
 
 impl Fault {
     pub(super) fn said(words: impl Into<String>) -> Self {
-        Self::Said(words.into())
+        Self::CauseText(words.into())
     }
 
     fn has(&self, code: StatusCode) -> bool {
-        matches!(self, Self::Refused(status) if status.status_code == code)
+        matches!(self, Self::ProgramRejected(status) if status.status_code == code)
     }
 
     /// Tells whether what was asked for is not there.
@@ -39,7 +39,7 @@ impl Fault {
 
     /// Tells whether the folder of a file is not there.
     pub(super) fn has_no_folder(&self) -> bool {
-        matches!(self, Self::Said(said) if said.starts_with(NO_FOLDER))
+        matches!(self, Self::CauseText(said) if said.starts_with(NO_FOLDER))
     }
 
     /// Tells whether it is the end of a file or of a folder.
@@ -56,9 +56,9 @@ impl Fault {
     pub(super) fn into_error(self, place: &Place, what: &str) -> Error {
         let said = match self {
             Self::Failed(error) => return place.error(error),
-            Self::Said(said) => said,
+            Self::CauseText(said) => said,
             // The words of the scripts' tools, for the same failures.
-            Self::Refused(status) => match status.status_code {
+            Self::ProgramRejected(status) => match status.status_code {
                 StatusCode::PermissionDenied => "Permission denied".to_owned(),
                 StatusCode::NoSuchFile => "No such file or directory".to_owned(),
                 StatusCode::OpUnsupported => "the SFTP server can't do that".to_owned(),

@@ -16,8 +16,8 @@ use super::listing::{self, Status, Statuses, Sums};
 use super::plan::is_odd;
 use super::text;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::backend_error::BackendError;
 use crate::files::blob::PIECE;
-use crate::files::by::{Arrivals, PlaceOf};
 use crate::files::disk_work::{blocking, blocking_while};
 use crate::files::entry::{Entry, EntryKind};
 use crate::files::gauge::Gauge;
@@ -25,12 +25,13 @@ use crate::files::job::LARGE;
 use crate::files::local_file::{LocalFile, NewMode};
 use crate::files::local_path::LocalPath;
 use crate::files::place::Place;
-use crate::files::script::broken::Broken;
+use crate::files::script::dialog_error::DialogError;
 use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
+use crate::files::script::script_run::Script;
 use crate::files::script::talk::{END, Talk};
-use crate::files::script::{Script, Undone};
 use crate::files::sum::Sha256;
 use crate::files::temporary;
+use crate::files::tree_download::{Arrivals, PlaceOf};
 use crate::transport::Effect;
 
 /// A stream consists of these: each file has one for its name.
@@ -51,7 +52,7 @@ pub(in crate::files) async fn get_tree(
     place_of: PlaceOf<'_>,
     arrivals: Arrivals,
     what: &str,
-) -> Result<Vec<(Entry, LocalPath)>, Undone> {
+) -> Result<Vec<(Entry, LocalPath)>, BackendError> {
     let script = Script { place, effect: Effect::Reads, what };
     let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
     let found = script.run_with(command, converse(talk, place, place_of, arrivals, what)).await?;
@@ -64,7 +65,7 @@ async fn converse(
     place_of: PlaceOf<'_>,
     arrivals: Arrivals,
     what: &str,
-) -> Result<Vec<Found>, Broken> {
+) -> Result<Vec<Found>, DialogError> {
     talk.begin().await?;
     talk.noise().await?;
     let mut found = Vec::new();
@@ -95,7 +96,7 @@ async fn converse(
     for found in &mut found {
         if let EntryKind::Link(content) = &mut found.entry.kind {
             let left_out =
-                || Broken::InTheWay(format!("the host left out the symlink {}", found.entry.below.display()));
+                || DialogError::InTheWay(format!("the host left out the symlink {}", found.entry.below.display()));
             *content = links.remove(found.entry.below.as_os_str()).ok_or_else(left_out)?;
         }
     }
@@ -124,7 +125,7 @@ fn is_for_stream(found: &Found) -> bool {
 }
 
 /// Finds out which files are here already.
-async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
+async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), DialogError> {
     let has_its_size = |found: &Found| {
         found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
     };
@@ -160,7 +161,7 @@ async fn stream(
     mode: Option<u32>,
     limit: u64,
     gauge: Arc<Gauge>,
-) -> Result<(), Broken> {
+) -> Result<(), DialogError> {
     let wanted: HashMap<OsString, (usize, LocalPath, NewMode)> = found
         .iter()
         .enumerate()
@@ -188,8 +189,8 @@ async fn stream(
     talk.diverted().await.map_err(&not_kept)?;
     let unpacked = blocking(move || unpack(spool, &wanted)).await;
     let unpacked = unpacked.map_err(|error| match Excess::of(&error) {
-        Some(excess) => Broken::Excess(excess),
-        None => Broken::Failed(error),
+        Some(excess) => DialogError::Excess(excess),
+        None => DialogError::Failed(error),
     })?;
     for (n, is_new) in unpacked {
         if let Some(found) = found.get_mut(n) {

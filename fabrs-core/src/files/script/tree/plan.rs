@@ -9,7 +9,7 @@ use super::lines::Reach;
 use super::listing::{Status, Sums};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
 use crate::files::job::{Job, LARGE, Manner, NEW_FOLDER, Tree};
-use crate::files::script::broken::Broken;
+use crate::files::script::dialog_error::DialogError;
 use crate::files::sum::Sha256;
 use crate::files::walk::Content;
 
@@ -225,7 +225,7 @@ impl Survey {
     }
 
     /// Decides on all entries; `here` has the checksums of the files that are alike, by their place among the jobs.
-    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, Sha256>) -> Result<Vec<Fate>, Broken> {
+    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, Sha256>) -> Result<Vec<Fate>, DialogError> {
         let each = tree.jobs.iter().enumerate();
         match &tree.manner {
             Manner::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n).copied())).collect(),
@@ -235,9 +235,9 @@ impl Survey {
         }
     }
 
-    fn fate(&self, tree: &Tree, job: &Job, here: Option<Sha256>) -> Result<Fate, Broken> {
+    fn fate(&self, tree: &Tree, job: &Job, here: Option<Sha256>) -> Result<Fate, DialogError> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
-        let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
+        let in_the_way = |why: &str| DialogError::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
         match (&job.item.content, there) {
             (Content::Folder, None) if !self.is_alone(job, below) => Ok(Fate::Send(self.made(job, below, NEW_FOLDER))),

@@ -9,7 +9,7 @@ use super::plan::{Altered, Fate, LINK, Sent, Survey};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
 use crate::files::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
 use crate::files::on_its_way;
-use crate::files::script::broken::Broken;
+use crate::files::script::dialog_error::DialogError;
 use crate::files::sum::Sha256;
 use crate::files::walk::Content;
 
@@ -20,7 +20,7 @@ impl Survey {
         rules: &Rules,
         job: &Job,
         here: Option<Sha256>,
-    ) -> Result<Fate, Broken> {
+    ) -> Result<Fate, DialogError> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let there = self.at(below);
         let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode()));
@@ -29,7 +29,7 @@ impl Survey {
             let is_alone = self.is_alone(job, below);
             return Ok(if is_alone { Fate::Alone } else { Fate::Send(self.made(job, below, mode)) });
         };
-        let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
+        let in_the_way = |why: &str| DialogError::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let may_go = !there.is_folder() || rules.deletes && !self.keeps_any(rules, below);
         match (there.is_folder(), job.is_folder()) {
             (true, true) => Ok(self.changed(job, below, there, Altered { mode: Some(mode), ..Altered::default() })),

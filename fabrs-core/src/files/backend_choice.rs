@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::by::By;
+use super::backend::Backend;
 use super::place::Place;
-use super::script::Undone;
 use super::sftp::Session;
 use crate::connection::seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
+use crate::files::backend_error::BackendError;
 use crate::host::Host;
 use crate::transport::{Effect, StopLevel};
 
@@ -35,9 +35,9 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
-    pub(super) async fn go<T, F>(&self, work: impl Fn(By) -> F) -> Result<T>
+    pub(super) async fn go<T, F>(&self, work: impl Fn(Backend) -> F) -> Result<T>
     where
-        F: Future<Output = Result<T, Undone>>,
+        F: Future<Output = Result<T, BackendError>>,
     {
         let (host, run) = self.place.connection.host_and_run(self.place.location)?;
         let shells = run.extension::<Shells>();
@@ -45,9 +45,9 @@ impl Way<'_> {
         let no_shell = if is_known {
             None
         } else {
-            match work(By::Script).await {
-                Err(Undone::NoShell(error)) => Some(error),
-                Err(Undone::Failed(error)) => return Err(error),
+            match work(Backend::Script).await {
+                Err(BackendError::NoShell(error)) => Some(error),
+                Err(BackendError::Failed(error)) => return Err(error),
                 Ok(done) => return Ok(done),
             }
         };
@@ -63,8 +63,8 @@ impl Way<'_> {
                 (Err(error), _) => return Err(error),
             };
             shells.none().insert(host.clone());
-            work(By::Sftp(session)).await.map_err(|undone| match undone {
-                Undone::NoShell(error) | Undone::Failed(error) => error,
+            work(Backend::Sftp(session)).await.map_err(|undone| match undone {
+                BackendError::NoShell(error) | BackendError::Failed(error) => error,
             })
         };
         self.unless_stopped(by_sftp).await

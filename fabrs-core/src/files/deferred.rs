@@ -8,13 +8,13 @@ use futures::future::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Work of which `S` says everything, until it has begun.
-pub(super) enum Lazy<S, T> {
+pub(super) enum Deferred<S, T> {
     Made(Box<S>),
     Begun(BoxFuture<'static, Result<T>>),
     Done,
 }
 
-impl<S, T> Lazy<S, T> {
+impl<S, T> Deferred<S, T> {
     /// Changes what is to be done; after its beginning there is nothing to change any more.
     pub(super) fn changed(mut self, change: impl FnOnce(&mut S)) -> Self {
         if let Self::Made(spec) = &mut self {
@@ -44,7 +44,7 @@ impl<S, T> Lazy<S, T> {
     }
 }
 
-/// Makes a builder around [`Lazy`] the future of what comes of it.
+/// Makes a builder around [`Deferred`] the future of what comes of it.
 macro_rules! awaited {
     ($builder:ty => $output:ty, by $begin:path $(, of $name:ident $(: $bound:path)?)?) => {
         impl $(<$name: $($bound +)? Send + 'static>)? Future for $builder {
@@ -62,7 +62,7 @@ macro_rules! awaited {
 
 pub(super) use awaited;
 
-impl<S: fmt::Debug, T> fmt::Debug for Lazy<S, T> {
+impl<S: fmt::Debug, T> fmt::Debug for Deferred<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Made(spec) => spec.fmt(f),

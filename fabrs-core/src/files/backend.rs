@@ -8,39 +8,30 @@ use super::entry::{Entry, Found};
 use super::job::{Job, Manner, Tree};
 use super::local_path::LocalPath;
 use super::place::Place;
-use super::script::{self, Done, Undone};
+use super::script;
 use super::sftp::{self, Session};
 use super::sum::Sum;
 use super::transfer_report::Written;
+use super::tree_download::{Arrivals, PlaceOf};
 use crate::error::{CauseText, Result};
-
-/// Says where an entry of a folder goes on this machine, if it does.
-pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<LocalPath>> + Sync);
-
-/// What is done with the files of a folder that differ from those here.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Arrivals {
-    /// They are written, with this mode or that of the host.
-    Written(Option<u32>),
-    /// They are only compared: a dry run.
-    Compared,
-}
+use crate::files::backend_error::BackendError;
+use crate::files::tree_result::TreeResult;
 
 /// The way by which files come.
 #[derive(Debug)]
-pub(super) enum By {
+pub(super) enum Backend {
     Script,
     Sftp(Arc<Session>),
 }
 
-impl By {
+impl Backend {
     /// Returns what a pattern means, each with whether it is a folder.
     pub(super) async fn matches(
         &self,
         place: &Place,
         pattern: &str,
         what: &str,
-    ) -> Result<Vec<(PathBuf, bool)>, Undone> {
+    ) -> Result<Vec<(PathBuf, bool)>, BackendError> {
         match self {
             Self::Script => script::matches(place, pattern, what).await,
             Self::Sftp(session) => Ok(sftp::matches(session, pattern, what).await?),
@@ -55,7 +46,7 @@ impl By {
         place_of: PlaceOf<'_>,
         arrivals: Arrivals,
         what: &str,
-    ) -> Result<Vec<(Entry, LocalPath)>, Undone> {
+    ) -> Result<Vec<(Entry, LocalPath)>, BackendError> {
         match self {
             Self::Script => script::get_tree(place, folder, place_of, arrivals, what).await,
             Self::Sftp(session) => {
@@ -74,7 +65,7 @@ impl By {
         known: Option<&Sum>,
         arrival: &Arrival,
         what: &str,
-    ) -> Result<bool, Undone> {
+    ) -> Result<bool, BackendError> {
         match self {
             Self::Script => script::get(place, path, known, arrival, what).await,
             Self::Sftp(session) => Ok(sftp::get(session, path, known, arrival, what).await?),
@@ -88,13 +79,13 @@ impl By {
         path: &Path,
         known: Option<&Sum>,
         what: &str,
-    ) -> Result<bool, Undone> {
+    ) -> Result<bool, BackendError> {
         match self {
             Self::Script => {
                 let arrival = Arrival::in_memory(0);
                 match script::get(place, path, known, &arrival, what).await {
                     // The host has compared, and begun to send it.
-                    Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(true),
+                    Err(BackendError::Failed(_)) if arrival.is_too_large() => Ok(true),
                     result => result,
                 }
             }
@@ -103,7 +94,7 @@ impl By {
     }
 
     /// Looks what is at a path.
-    pub(super) async fn look(&self, place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
+    pub(super) async fn look(&self, place: &Place, path: &str, what: &str) -> Result<Found, BackendError> {
         match self {
             Self::Script => script::look(place, path, what).await,
             Self::Sftp(session) => Ok(sftp::look(session, path, what).await?),
@@ -111,7 +102,7 @@ impl By {
     }
 
     /// Makes folders, with all above them.
-    pub(super) async fn make_folders(&self, place: &Place, folders: &[String], what: &str) -> Result<(), Undone> {
+    pub(super) async fn make_folders(&self, place: &Place, folders: &[String], what: &str) -> Result<(), BackendError> {
         match self {
             Self::Script => script::folders(place, folders, what).await,
             Self::Sftp(session) => Ok(sftp::folders(session, folders, what).await?),
@@ -125,7 +116,7 @@ impl By {
         path: &str,
         is_recursive: bool,
         what: &str,
-    ) -> Result<bool, Undone> {
+    ) -> Result<bool, BackendError> {
         match self {
             Self::Script => script::remove(place, path, is_recursive, what).await,
             Self::Sftp(session) => Ok(sftp::remove(session, path, is_recursive, what).await?),
@@ -133,7 +124,7 @@ impl By {
     }
 
     /// Puts one entry, and returns its path with whether it was written.
-    pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<Written, Undone> {
+    pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<Written, BackendError> {
         match self {
             Self::Script => script::put(place, job).await,
             Self::Sftp(session) => Ok(sftp::put(session, job).await?),
@@ -141,7 +132,7 @@ impl By {
     }
 
     /// Returns the path of an entry, with whether a put would write it.
-    pub(super) async fn plan(&self, place: &Place, job: &Job) -> Result<Written, Undone> {
+    pub(super) async fn plan(&self, place: &Place, job: &Job) -> Result<Written, BackendError> {
         match self {
             Self::Script => script::plan(place, job).await,
             Self::Sftp(session) => Ok(sftp::plan(session, job).await?),
@@ -149,29 +140,29 @@ impl By {
     }
 
     /// Returns the entries of a tree that a put would write, as far as one comparison of all tells.
-    pub(super) async fn plan_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
+    pub(super) async fn plan_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
         match self {
             Self::Script => script::plan_tree(place, tree).await,
             Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
-            Self::Sftp(_) => Ok(Done::nothing(tree)),
+            Self::Sftp(_) => Ok(TreeResult::nothing(tree)),
         }
     }
 
     /// Puts a tree as far as that can be done at once.
-    pub(super) async fn put_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
+    pub(super) async fn put_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
         match self {
             Self::Script => script::put_tree(place, tree).await,
             Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
             Self::Sftp(session) => {
                 sftp::look_over(session, tree).await?;
                 sftp::folders(session, std::slice::from_ref(&tree.root), &tree.what).await?;
-                Ok(Done::nothing(tree))
+                Ok(TreeResult::nothing(tree))
             }
         }
     }
 
     /// Says what putting a tree would do, a line for each entry.
-    pub(super) async fn itemize(&self, place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, Undone> {
+    pub(super) async fn itemize(&self, place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, BackendError> {
         match self {
             Self::Script => script::itemize(place, tree).await,
             Self::Sftp(_) => Err(needs_a_shell(place, tree)),
@@ -180,7 +171,7 @@ impl By {
 }
 
 /// Says that nothing is made equal by SFTP.
-fn needs_a_shell(place: &Place, tree: &Tree) -> Undone {
+fn needs_a_shell(place: &Place, tree: &Tree) -> BackendError {
     let why = CauseText("the host gives no shell, and a sync needs one".to_owned());
     place.could_not(&tree.what).caused_by(why).into()
 }

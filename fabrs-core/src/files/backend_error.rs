@@ -1,0 +1,35 @@
+//! [`BackendError`]: why a backend did not finish a transfer.
+
+use crate::error::Error;
+
+/// The reason why a backend did not finish a transfer.
+#[derive(Debug)]
+pub(super) enum BackendError {
+    /// The host has no shell. The error has the output of the other program.
+    NoShell(Error),
+    /// The script failed.
+    Failed(Error),
+}
+
+impl BackendError {
+    /// Adds the number of files of a tree that were written before the failure.
+    pub(super) fn in_part(self, landed: usize) -> Self {
+        let count = match landed {
+            0 => return self,
+            1 => "1 file is in its place".to_owned(),
+            _ => format!("{landed} files are in their places"),
+        };
+        match self {
+            Self::Failed(error) => {
+                Self::Failed(error.hint(format!("{count} already; the same again goes on with the others")))
+            }
+            Self::NoShell(error) => Self::NoShell(error),
+        }
+    }
+}
+
+impl From<Error> for BackendError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
