@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::put::HEAR;
-use super::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
+use super::shell_text::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::files::job::{Attributes, FileJob, Job, Replaces};
 use crate::shell::ShellLineError;

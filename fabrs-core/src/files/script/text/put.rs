@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::{
+use super::shell_text::{
     ACL, BLOCKS, DONE, FAIL, NAMES, REMOVE, SAME, SEND, SEND_PARTS, SHUT, SUM, SUM_IS, SWEEP, owner_words, path_word,
     touch_time, word,
 };
