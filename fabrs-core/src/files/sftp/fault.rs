@@ -10,7 +10,7 @@ use crate::files::place::Place;
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The server says no.
-    ProgramRejected(Status),
+    Refused(Status),
     /// What was asked for can't be had, in our own words.
     CauseText(String),
     /// It is not about the request: the session has ended, or a file here can't be read.
@@ -29,7 +29,7 @@ impl Fault {
     }
 
     fn has(&self, code: StatusCode) -> bool {
-        matches!(self, Self::ProgramRejected(status) if status.status_code == code)
+        matches!(self, Self::Refused(status) if status.status_code == code)
     }
 
     /// Tells whether what was asked for is not there.
@@ -58,7 +58,7 @@ impl Fault {
             Self::Failed(error) => return place.error(error),
             Self::CauseText(said) => said,
             // The words of the scripts' tools, for the same failures.
-            Self::ProgramRejected(status) => match status.status_code {
+            Self::Refused(status) => match status.status_code {
                 StatusCode::PermissionDenied => "Permission denied".to_owned(),
                 StatusCode::NoSuchFile => "No such file or directory".to_owned(),
                 StatusCode::OpUnsupported => "the SFTP server can't do that".to_owned(),
