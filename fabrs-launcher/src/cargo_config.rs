@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 
 use fabrs_core::config::read_text;
 use fabrs_core::{Error, ErrorKind};
-use toml::{Table, Value};
-
 use fabrs_project::FileTrust;
+use toml::{Table, Value};
 
 /// The tables with registries, sources and network settings.
 const COPIED_TABLES: [&str; 5] = ["http", "net", "registries", "registry", "source"];
@@ -25,7 +24,7 @@ const FOLDER_KEYS: [&str; 2] = ["directory", "local-registry"];
 pub(crate) struct CargoConfig {
     /// The copied settings, with absolute paths.
     pub(crate) settings: Table,
-    /// The files of these settings.
+    /// The files read for these settings.
     pub(crate) files: Vec<PathBuf>,
 }
 

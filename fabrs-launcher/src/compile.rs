@@ -153,7 +153,7 @@ fn seed_cargo_lock(cache: &ProjectCache, seed: &Path) -> Result<(), Error> {
         |error| Error::new(ErrorKind::Local, format!("could not read `{}`", seed.display())).caused_by(error);
     let lock = fs::read(seed).map_err(unreadable)?;
     let digest = HEXLOWER.encode(&Sha256::digest(&lock));
-    let is_current = fs::read_to_string(cache.cargo_lock_digest()).is_ok_and(|is_current| is_current == digest);
+    let is_current = fs::read_to_string(cache.cargo_lock_digest()).is_ok_and(|old| old == digest);
     if !is_current || !cache.cargo_lock().exists() {
         atomic_write::write(&cache.cargo_lock(), &lock)?;
         atomic_write::write(&cache.cargo_lock_digest(), digest.as_bytes())?;

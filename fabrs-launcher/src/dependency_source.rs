@@ -1,7 +1,7 @@
 //! Sources of the `fabrs` crates in a generated package.
 //!
-//! These crates are `fabrs`, and `fabrs-deploy` if the manifest block lists it. Their source is, in
-//! this order:
+//! These crates are `fabrs`, and `fabrs-deploy` if the manifest block lists it. The source of each
+//! crate is the first of
 //!
 //! 1. the source in the manifest block;
 //! 2. the checkout from which this `fab` was built, if the checkout still has the same version;

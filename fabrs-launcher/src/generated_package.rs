@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use fabrs_project::Project;
 use toml::{Table, Value};
 
 use crate::manifest_block::ManifestBlock;
 use crate::{cargo_profile, dependency_source};
-use fabrs_project::Project;
 
 /// The files of a generated package.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl GeneratedPackage {
     ///
     /// The digest is the name of an unused feature. Cargo compares modification times, and treats a
     /// file older than the compiled output as unchanged. `rsync -a` and `tar` create such files,
-    /// and then the tasks of yesterday would run. With another feature list, cargo compiles the
+    /// and `fab` would then run the old tasks. With another feature list, cargo compiles the
     /// package again, and the names of the output files stay the same.
     pub(crate) fn new(project: &Project, name: &str, block: ManifestBlock, digest: &str) -> Self {
         let mut dependencies = block.dependencies;
@@ -57,7 +57,7 @@ impl GeneratedPackage {
             // who compiles.
             ("lints", table([("rust", table([("unused_must_use", "deny".into())]).into())]).into()),
             ("profile", table([("dev", cargo_profile::dev_profile(block.profile).into())]).into()),
-            // An own workspace, so that a workspace above the cache has no effect.
+            // A separate workspace, so that a workspace above the cache has no effect.
             ("workspace", table([("resolver", "3".into())]).into()),
         ]);
         Self {

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fabrs_core::Error;
+use fabrs_project::{FileTrust, Project};
 
 use crate::project_cache::ProjectCache;
-use fabrs_project::FileTrust;
-use fabrs_project::Project;
 
 /// Settings files in `/` by which cargo and rustup select programs to run.
 const SETTINGS: [&str; 4] = [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];

@@ -20,7 +20,7 @@
 //!     config.toml                           the cargo settings copied from the project
 //!     bin/tasks-<hash>                      the tool, copied from the target folder
 //!     build-record                          the inputs of the tool
-//!     seed                                  a digest of the first Cargo.lock
+//!     cargo-lock-digest                     the digest of the Cargo.lock copied from fabrs
 //!     lock                                  held while `fab` compiles
 //! ```
 //!

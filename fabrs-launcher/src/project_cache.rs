@@ -6,13 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use fabrs_core::{Error, ErrorKind};
+use fabrs_project::{FileTrust, Project};
 
 use crate::cache_error::write_error;
 use crate::environment::ProcessEnvironment;
 use crate::private_dir;
 use crate::progress::{BuildEvent, BuildProgress};
-use fabrs_project::FileTrust;
-use fabrs_project::Project;
 
 /// The paths of one project in the cache.
 #[derive(Debug)]
@@ -78,9 +77,9 @@ impl ProjectCache {
         self.folder.join("Cargo.lock")
     }
 
-    /// Returns the path of the digest of the first lock file.
+    /// Returns the path of the file with the digest of the copied lock file.
     pub(crate) fn cargo_lock_digest(&self) -> PathBuf {
-        self.folder.join("seed")
+        self.folder.join("cargo-lock-digest")
     }
 
     pub(crate) fn main_rs(&self) -> PathBuf {
@@ -104,7 +103,7 @@ impl ProjectCache {
     pub(crate) fn create(&self, trust: &FileTrust) -> Result<(), Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache_folder);
         made.map_err(|error| write_error(&self.cache_folder.join("fabrs"), error))?;
-        // The owner of a parent folder could exchange the private folders.
+        // The owner of a parent folder could swap the private folders.
         trust.check(&self.cache_folder, &self.cache_folder)?;
         self.folders().iter().try_for_each(|folder| private_dir::create(folder))
     }

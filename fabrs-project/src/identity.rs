@@ -1,7 +1,7 @@
 //! The identity of a project: `fab` passes it to the compiled tool, and the tool compares the value
 //! with its own.
 //!
-//! Two projects must never run each other's tasks, even after files of the cache were exchanged.
+//! Two projects must never run each other's tasks, even after files of the cache were swapped.
 //! Each tool contains the hash of its project, and refuses to run for another project.
 
 use std::env;
