@@ -124,7 +124,7 @@ fn russh_is_named_only_where_ssh_is_spoken() {
     for (path, text) in sources() {
         let speaks = ["fabrs-core/src/transport/ssh", "fabrs-demo/src/serve", "fabrs-demo/src/sftp"];
         let speaks =
-            speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("fabrs-launcher/src/profile.rs");
+            speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("fabrs-launcher/src/cargo_profile.rs");
         // The protocol for files is its own, and is spoken over a channel that any transport has carried.
         let speaks_sftp = path.starts_with("fabrs-core/src/files/sftp");
         let is_named = |line: &str| line.contains("russh::") || line.contains("use russh");
