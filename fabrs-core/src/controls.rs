@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Returns whether a terminal acts on a character instead of showing it: control characters of both
+/// Returns true if a terminal acts on a character instead of showing it: control characters of both
 /// sets, bidirectional controls and invisible characters.
 pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
@@ -22,7 +22,7 @@ pub(crate) fn escape_all_controls(text: &str) -> String {
     shown
 }
 
-/// Escapes control characters in untrusted text, so that a terminal shows them instead of acting on them. Zero-width and
+/// Escapes control characters in untrusted text, so a terminal shows them instead of acting on them. Zero-width and
 /// bidirectional characters are escaped too. Line ends and tabs are kept.
 ///
 /// ```
@@ -94,7 +94,7 @@ fn colour(text: &str) -> &str {
     text.get(.."\u{1b}[".len() + end + 1).unwrap_or_default()
 }
 
-/// Returns whether the parameters of a sequence neither hide text nor let text blink.
+/// Returns true if the parameters of a sequence neither hide text nor let text blink.
 fn are_harmless(parameters: &str) -> bool {
     let mut numbers = parameters.split([';', ':']);
     while let Some(number) = numbers.next() {

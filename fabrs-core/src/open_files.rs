@@ -12,7 +12,7 @@ pub(crate) fn limit() -> Option<usize> {
     getrlimit(Resource::Nofile).current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Returns whether the open file limit caused an error.
+/// Returns true if the open file limit caused an error.
 pub(crate) fn is_exhausted(error: &(dyn StdError + 'static)) -> bool {
     exceeded(error).is_some()
 }

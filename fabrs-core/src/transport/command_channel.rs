@@ -25,7 +25,7 @@ pub(crate) enum ChannelMessage {
     Lost(Error),
 }
 
-/// The channel of one started command.
+/// The channel of a started command.
 pub(crate) trait CommandChannel: Send {
     /// Returns the next message. Writes stdin while waiting. Cancel safe.
     fn next(&mut self) -> impl Future<Output = ChannelMessage> + Send;
@@ -37,7 +37,7 @@ pub(crate) trait CommandChannel: Send {
     fn answer(&mut self, answer: Answer) -> Result<(), Error>;
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
-    /// Returns whether signals reach every process of the command.
+    /// Returns true if signals reach every process of the command.
     fn can_signal_all(&self) -> bool {
         true
     }
@@ -56,7 +56,7 @@ pub(crate) fn queue_full_error(source: QueueFull) -> Error {
 pub(crate) struct SecretWithheld;
 
 impl SecretWithheld {
-    /// Returns whether this is the cause of an error.
+    /// Returns true if this is the cause of an error.
     pub(crate) fn caused(error: &Error) -> bool {
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }
@@ -68,7 +68,7 @@ impl SecretWithheld {
 pub(crate) struct ProgramRejected;
 
 impl ProgramRejected {
-    /// Returns whether this is the cause of an error.
+    /// Returns true if this is the cause of an error.
     pub(crate) fn caused(error: &Error) -> bool {
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }

@@ -1,4 +1,4 @@
-//! The event loop of one command: output, stdin, time limit and stop signals.
+//! The event loop of a command: output, stdin, time limit and stop signals.
 //!
 //! The loop always reads the channel, even while the command is being stopped. The steps from TERM
 //! to KILL are in [`escalation`](crate::transport::termination::escalation).

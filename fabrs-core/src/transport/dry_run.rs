@@ -1,4 +1,4 @@
-//! Dry run: a transport that prints changes instead of making them.
+//! Dry run: a transport printing changes instead of making them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +50,7 @@ impl Dialer for DryRun {
     }
 }
 
-/// The transport of one host in a dry run.
+/// The transport of a host in a dry run.
 #[derive(Debug)]
 struct DryRunTransport {
     inner: Arc<dyn Transport>,

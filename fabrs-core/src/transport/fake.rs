@@ -108,7 +108,7 @@ impl Fake {
         Self::default()
     }
 
-    /// Answers `command` by `answer` on every host. To answer on one host only, write `host:
+    /// Answers `command` by `answer` on every host. To answer on a host only, write `host:
     /// command`.
     pub fn on(self, command: &str, answer: FakeAnswer) -> Self {
         self.script().answers.insert(command.to_owned(), answer);
@@ -158,7 +158,7 @@ impl Dialer for Fake {
     }
 }
 
-/// The transport of one scripted host.
+/// The transport of a scripted host.
 #[derive(Debug)]
 struct FakeHost {
     host: Host,

@@ -28,7 +28,7 @@ use crate::transport::traits::Transport;
 /// The exit status of a command rejected by a fence on the host.
 const REJECTED_STATUS: u32 = 223;
 
-/// The lock of one host, with the data needed to fence changes.
+/// The lock of a host, with the data needed to fence changes.
 #[derive(Debug)]
 pub(crate) struct Fence {
     pub(crate) host: Host,
@@ -114,7 +114,7 @@ impl Fence {
         ))
     }
 
-    /// Returns a POSIX script that runs a line under an exclusive file lock, if the host still has
+    /// Returns a POSIX script to run a line under an exclusive file lock, if the host still has
     /// the token of this run. No other run can acquire the lock meanwhile.
     pub(crate) fn atomic(&self, line: &str) -> std::result::Result<String, ShellLineError> {
         let turn = format!("{}.turn", self.file);
@@ -193,7 +193,7 @@ impl Fences {
         self.0.closing.subscribe()
     }
 
-    /// Returns whether the run holds a lock of this name on a host.
+    /// Returns true if the run holds a lock of this name on a host.
     pub(crate) fn has(&self, host: &Host, name: &str) -> bool {
         self.for_host(host).iter().any(|fence| fence.name == name)
     }
@@ -253,7 +253,7 @@ impl FenceRejection {
     }
 }
 
-/// An output receiver that searches the output for the markers of fences.
+/// An output receiver searching the output for the markers of fences.
 #[derive(Debug)]
 struct MarkerDetector {
     rejection: FenceRejection,

@@ -60,7 +60,7 @@ impl<G: ChangeGuard> Dialer for GuardedDialer<G> {
     }
 }
 
-/// The guarded transport of one host. Requests that only read pass without a check.
+/// The guarded transport of a host. Requests that only read pass without a check.
 #[derive(Debug)]
 struct GuardedTransport<G> {
     inner: Arc<dyn Transport>,

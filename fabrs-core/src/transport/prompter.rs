@@ -35,7 +35,7 @@ pub trait Prompter: Send + Sync + fmt::Debug {
     /// As [`line`](Self::line).
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>>;
 
-    /// Returns whether a person can answer.
+    /// Returns true if a person can answer.
     fn is_available(&self) -> bool;
 }
 
@@ -141,7 +141,7 @@ impl OpenPrompt {
             TerminalModes::change(terminal, UnreadInput::Discard, |modes| {
                 modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
                 if echo == Echo::Off {
-                    // The line end is still shown, so that the next output starts on a new line.
+                    // The line end is still shown, so the next output starts on a new line.
                     modes.local_modes = (modes.local_modes - LocalModes::ECHO) | LocalModes::ECHONL;
                 }
                 modes.input_modes |= InputModes::ICRNL;

@@ -1,4 +1,4 @@
-//! The requests that a transport executes: one command for one host, its input and its output.
+//! The requests that a transport executes: one command for a host, its input and its output.
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct Invocation {
     pub last_signal: Signal,
 }
 
-/// One command for one host, with its time limit, signals and receiver of output.
+/// One command for a host, with its time limit, signals and receiver of output.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Request {
@@ -176,7 +176,7 @@ impl Answer {
         (self.pieces.len(), self.is_end)
     }
 
-    /// Returns whether the answer neither writes nor ends the input.
+    /// Returns true if the answer neither writes nor ends the input.
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty() && !self.is_end
     }

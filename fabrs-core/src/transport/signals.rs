@@ -9,7 +9,7 @@ use crate::output::Signal;
 /// The maximum number of signals queued for a command that has not started.
 const MAX_QUEUED_SIGNALS: usize = 16;
 
-/// A queue of signals to one command, shared by all attempts of a retried command. Clones share the
+/// A queue of signals to a command, shared by all attempts of a retried command. Clones share the
 /// queue.
 #[derive(Debug, Clone)]
 pub struct SignalQueue {

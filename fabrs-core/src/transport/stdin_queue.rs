@@ -1,4 +1,4 @@
-//! A queue of stdin bytes for one command.
+//! A queue of stdin bytes for a command.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ const MAX_QUEUED_BYTES: usize = 16 << 20;
 #[error("{} MiB of answers are unread", MAX_QUEUED_BYTES >> 20)]
 pub(crate) struct QueueFull;
 
-/// The stdin of one command: the bytes from the start, then the answers.
+/// The stdin of a command: the bytes from the start, then the answers.
 #[derive(Debug)]
 pub(crate) struct StdinQueue {
     queued: VecDeque<Bytes>,
@@ -42,7 +42,7 @@ impl StdinQueue {
         Self { queued, pieces, accepts_answers }
     }
 
-    /// Returns whether the stdin is at its end.
+    /// Returns true if the stdin is at its end.
     pub(crate) fn is_empty(&self) -> bool {
         self.queued.is_empty() && self.pieces.is_none() && !self.accepts_answers
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 /// The size of the buffer in bytes. The kernel limits a line to 4,096 bytes (termios(3), canonical
-/// mode). The buffer never grows, so that no copy of a password stays in memory.
+/// mode). The buffer never grows, so no copy of a password stays in memory.
 const MAX_LINE: usize = 4096;
 
 /// Prints a question at the terminal and reads a line, without its line end.

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::transport::request::{Effect, Request};
 use crate::transport::running::RunningCommand;
 
-/// The commands of one host.
+/// The commands of a host.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Starts a command and returns at once. A transport without a connection connects first.
     ///
@@ -18,13 +18,13 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// be called within a tokio runtime.
     fn start(&self, request: Request) -> RunningCommand;
 
-    /// Returns whether commands with this effect are executed. A dry run only prints changes.
+    /// Returns true if commands with this effect are executed. A dry run only prints changes.
     fn effect_mode(&self, effect: Effect) -> EffectMode {
         let _ = effect;
         EffectMode::Execute
     }
 
-    /// Reports a planned change that consists of several commands. Does nothing outside a dry run.
+    /// Reports a planned change consisting of several commands. Does nothing outside a dry run.
     fn plan_change(&self, host: &Host, what: &str) {
         let _ = (host, what);
     }

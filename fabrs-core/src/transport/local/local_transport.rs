@@ -24,7 +24,7 @@ impl Transport for LocalTransport {
     fn start(&self, request: Request) -> RunningCommand {
         let (running, sender) = RunningCommand::channel();
         let host = request.host.clone();
-        // The process starts inside the task, so that a command dropped before does not start.
+        // The process starts inside the task, so a command dropped before does not start.
         self.commands.spawn(drive(request, sender, |invocation| async move { spawn(&host, invocation) }));
         running
     }

@@ -131,7 +131,7 @@ async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
     Some(Bytes::copy_from_slice(buffer.get(..count)?))
 }
 
-/// Writes the next chunk of the input, and returns whether the last line is unfinished. Returns
+/// Writes the next chunk of the input, and returns true if the last line is unfinished. Returns
 /// `None` after the end of file, which is typed as a character. In the middle of a line, the first
 /// of two such characters only submits the line. Cancel safe.
 async fn write_stdin(

@@ -71,7 +71,7 @@ const DSA: &str = "ssh-dss";
 /// The suffix of certificate algorithms.
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
-/// The algorithm lists of the ssh config for one host.
+/// The algorithm lists of the ssh config for a host.
 #[derive(Debug)]
 pub(super) struct Algorithms {
     ciphers: Option<AlgorithmList>,
@@ -144,7 +144,7 @@ impl Algorithms {
     }
 
     /// Returns the algorithms to offer, in order of preference. Like ssh, the key types in
-    /// `recorded` come first, so that a server with several keys presents a known one. Certificates
+    /// `recorded` come first, so a server with several keys presents a known one. Certificates
     /// are offered if `certificates` is true, because known_hosts then has an authority for the
     /// host.
     ///
@@ -200,7 +200,7 @@ impl Algorithms {
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
     }
 
-    /// Returns whether a host key of this type, or its certificate, is allowed by
+    /// Returns true if a host key of this type, or its certificate, is allowed by
     /// `HostKeyAlgorithms`. A server could present another type than the negotiated one.
     pub(super) fn accepts_host_key(&self, key: &Algorithm, is_certificate: bool) -> bool {
         let offered = self.host_keys(&[], true).unwrap_or_default();
@@ -277,7 +277,7 @@ fn ciphers() -> [&'static str; 6] {
     ciphers
 }
 
-/// Selects the algorithms of one kind supported by russh.
+/// Selects the algorithms of a kind supported by russh.
 fn selected<T>(
     keyword: &str,
     list: Option<&AlgorithmList>,

@@ -15,7 +15,7 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(5);
 /// The maximum number of retries while fewer channels are open than at the peak.
 const MAX_RETRIES: u32 = 6;
 
-/// A counter of the open channels of one session. A refusal of the server lowers its limit.
+/// A counter of the open channels of a session. A refusal of the server lowers its limit.
 #[derive(Debug)]
 pub(super) struct ChannelSlots {
     state: Mutex<State>,
@@ -31,13 +31,13 @@ struct State {
     /// The number of open channels confirmed by the server, and the peak of that number.
     confirmed: usize,
     peak: usize,
-    /// The number of callers that wait for a slot.
+    /// The number of callers waiting for a slot.
     waiting: usize,
     /// True if any slot was released so far.
     has_released: bool,
 }
 
-/// A slot for one channel, from the request to open until the CLOSE.
+/// A slot for a channel, from the request to open until the CLOSE.
 #[derive(Debug)]
 pub(super) struct ChannelSlot {
     slots: Arc<ChannelSlots>,
@@ -51,7 +51,7 @@ impl ChannelSlots {
         Arc::new(Self { state, released: Notify::new() })
     }
 
-    /// Registers a caller that waits for a slot.
+    /// Registers a caller waiting for a slot.
     pub(super) fn wait(self: &Arc<Self>) -> SlotWaiter {
         self.state().waiting += 1;
         SlotWaiter(Arc::clone(self))
@@ -86,7 +86,7 @@ impl ChannelSlots {
     }
 }
 
-/// A caller that waits for a slot.
+/// A caller waiting for a slot.
 #[derive(Debug)]
 pub(super) struct SlotWaiter(Arc<ChannelSlots>);
 
@@ -124,7 +124,7 @@ pub(super) enum OpenRefusal {
 }
 
 impl ChannelSlot {
-    /// Records that the server has opened the channel.
+    /// Records the opening by the server.
     pub(super) fn confirm(&mut self) {
         self.confirmed = true;
         let mut state = self.slots.state();

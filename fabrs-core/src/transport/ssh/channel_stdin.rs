@@ -16,7 +16,7 @@ use crate::transport::termination::signal_strategy::SignalStrategy;
 /// The end-of-file character of a terminal (`stty eof`), unless a program has changed it.
 const EOT: u8 = 4;
 
-/// The stdin of one command.
+/// The stdin of a command.
 pub(super) struct ChannelStdin {
     write: Arc<ChannelWriteHalf<Msg>>,
     send_budget: Arc<SendBudget>,

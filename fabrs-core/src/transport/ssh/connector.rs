@@ -60,7 +60,7 @@ impl Connector {
         }
     }
 
-    /// Returns the window of a channel: the number of bytes that a server may send before an
+    /// Returns the window of a channel: the number of bytes a server may send before an
     /// acknowledgement.
     pub(super) fn channel_window(&self) -> u32 {
         match self {

@@ -31,7 +31,7 @@ fn budget(limit: Option<usize>) -> usize {
     limit.unwrap_or(usize::MAX).saturating_sub(PROCESS_DESCRIPTORS)
 }
 
-/// A session that can be closed while idle.
+/// A session closable while idle.
 pub(super) trait CloseIdle: Send + Sync {
     /// Closes the session and returns true. Returns false at once if the session is in use.
     fn close_if_idle(&self) -> BoxFuture<'_, bool>;
@@ -141,7 +141,7 @@ impl State {
     }
 }
 
-/// The reserved descriptors of one session. Dropping it releases them.
+/// The reserved descriptors of a session. Dropping it releases them.
 #[derive(Debug)]
 pub(super) struct Reservation {
     descriptors: Arc<DescriptorBudget>,

@@ -127,7 +127,7 @@ impl Dialer for SshDialer {
     }
 }
 
-/// The transport of one host over SSH.
+/// The transport of a host over SSH.
 #[derive(Debug)]
 struct SshTransport {
     session: Arc<SharedSession>,

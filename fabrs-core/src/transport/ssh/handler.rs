@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::transport::ssh::host_key::HostKeyVerifier;
 use crate::transport::ssh::untrusted_text;
 
-/// The callbacks for one session. They check the host key, record the disconnect and reject every
+/// The callbacks for a session. They check the host key, record the disconnect and reject every
 /// channel opened by the server.
 pub(super) struct Handler {
     host_key_verifier: HostKeyVerifier,
@@ -121,7 +121,7 @@ impl client::Handler for Handler {
         session.send_keepalive(false).map_err(SessionError::Protocol)
     }
 
-    /// Accepts channels of unknown types here, so that
+    /// Accepts channels of unknown types here, so
     /// [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them. russh
     /// itself would reject them twice.
     async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {

@@ -28,7 +28,7 @@ pub(super) struct KeyCheckState {
     pub(super) has_changed_key: AtomicBool,
 }
 
-/// The verifier of one server's key.
+/// The verifier of a server's key.
 pub(super) struct HostKeyVerifier {
     target: Arc<Target>,
     settings: Arc<SshSettings>,

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::prompter::Prompter;
 use crate::transport::ssh::private_key::{self, KeyContent, LockedKey, ReadKey};
 
-/// The maximum number of prompts for one passphrase.
+/// The maximum number of prompts for a passphrase.
 const MAX_PASSPHRASE_ATTEMPTS: usize = 3;
 
 /// The private keys read so far. Each file is read once for all hosts of a client.
@@ -29,7 +29,7 @@ pub(super) struct KeyFile {
     /// unlocked.
     public: OnceLock<PublicKey>,
     availability: Availability,
-    /// The reason that the private key of the file cannot be used.
+    /// The reason against using the private key of the file.
     problem: Option<String>,
     key: Mutex<KeyState>,
 }
@@ -102,7 +102,7 @@ impl KeyFile {
         self.availability
     }
 
-    /// Returns the reason that the private key of the file cannot be used, if any.
+    /// Returns the reason against using the private key of the file, if any.
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }

@@ -13,7 +13,7 @@ use crate::mutex::lock;
 #[derive(Debug, Default)]
 pub(super) struct KnownHostsFiles {
     read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
-    /// Locked during a prompt, so that its answer applies to other hosts with the same key. An
+    /// Locked during a prompt, so its answer applies to other hosts with the same key. An
     /// accepted key is recorded in the file. A declined key is kept here by name and fingerprint.
     pub(super) declined: tokio::sync::Mutex<HashSet<(String, String)>>,
 }

@@ -19,7 +19,7 @@ use crate::transport::ssh::channel_slots::ChannelSlot;
 pub(super) const MAX_START_ATTEMPTS: usize = 20;
 /// The maximum time to wait for the reply to a start.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The maximum time that a CLOSE may wait in the queue of the session.
+/// The maximum wait of a CLOSE in the queue of the session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open channel with its slot.
@@ -48,7 +48,7 @@ impl OpenChannel {
         Self { held: Some((channel, slot)), tasks, early_message: None }
     }
 
-    /// Returns whether the server has closed the channel, for example after a long idle time.
+    /// Returns true if the server has closed the channel, for example after a long idle time.
     pub(super) fn is_closed_by_server(&mut self) -> bool {
         let Some((channel, _)) = &mut self.held else { return true };
         loop {
@@ -66,7 +66,7 @@ impl OpenChannel {
         self.held.as_mut().map(|(channel, _)| channel)
     }
 
-    /// Starts a command with one packet. A pseudo-terminal costs one more round trip, so that a
+    /// Starts a command with one packet. A pseudo-terminal costs one more round trip, so a
     /// command never runs without a required terminal.
     ///
     /// # Cancel safety
@@ -109,7 +109,7 @@ impl OpenChannel {
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
         if reply_mode == ReplyMode::Wait {
-            // Without a reply in this time the command counts as started, so that no command is
+            // Without a reply in this time the command counts as started, so no command is
             // started twice.
             while let Ok(message) = timeout(REPLY_TIMEOUT, channel.wait()).await {
                 match message {

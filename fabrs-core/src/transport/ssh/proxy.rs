@@ -83,7 +83,7 @@ impl Proxy {
         let mut command = Command::new(&self.shell);
         command.arg("-c").arg(format!("exec {}", self.line)).env_remove(ProcessEnv::SUDO_PASSWORD);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // In its own group, so that Ctrl-C reaches only this program, which then stops the commands
+        // In its own group, so Ctrl-C reaches only this program, which then stops the commands
         // on the hosts.
         let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|source| {
             let text = format!("could not start `{}` for its ProxyCommand", self.shell);
@@ -141,14 +141,14 @@ pub(super) struct ProxyExited {
 }
 
 impl ProxyExited {
-    /// Returns whether a server closed the connection while the command itself reported no error.
+    /// Returns true if a server closed the connection while the command itself reported no error.
     /// The server is the host or, if the command is `ssh`, one of its gateways.
     pub(super) fn is_server_hangup(&self) -> bool {
         self.status.success() || self.summary.is_server_hangup
     }
 }
 
-/// The side that closed a stream.
+/// The closing side of a stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClosedBy {
     Command,

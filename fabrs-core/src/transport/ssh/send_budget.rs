@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::transport::ssh::channel_slots::DEFAULT_MAX_SESSIONS;
 
-/// The number of bytes handed to the session at a time. A single packet, so that a channel with a
+/// The number of bytes handed to the session at a time. A single packet, so a channel with a
 /// closed window delays no other channel.
 pub(super) const PACKET_BYTES: usize = 32 << 10;
 

@@ -14,7 +14,7 @@ pub(super) type SharedServerId = Arc<OnceLock<ServerId>>;
 pub(super) struct ServerId(String);
 
 impl ServerId {
-    /// Returns whether the server forwards the `signal` request of RFC 4254 §6.9 to the process
+    /// Returns true if the server forwards the `signal` request of RFC 4254 §6.9 to the process
     /// group of a command. OpenSSH does from 7.9 on, and the demo server of fabrs. Not assumed for
     /// other servers.
     pub(super) fn forwards_signals(&self) -> bool {
@@ -28,19 +28,19 @@ impl ServerId {
         version >= (7, 9) && !self.0.contains("Windows")
     }
 
-    /// Returns whether an idle channel stays open, as with OpenSSH and the demo server of fabrs.
+    /// Returns true if an idle channel stays open, as with OpenSSH and the demo server of fabrs.
     /// Not assumed for other servers.
     pub(super) fn keeps_idle_channels(&self) -> bool {
         self.is_fabrs() || self.openssh_version().is_some()
     }
 
-    /// Returns whether the server closes idle channels when a command on another channel ends, as
+    /// Returns true if the server closes idle channels when a command on another channel ends, as
     /// dropbear does. It even closes a channel with a start request on the way.
     pub(super) fn closes_idle_channels(&self) -> bool {
         self.0.starts_with("SSH-2.0-dropbear")
     }
 
-    /// Returns whether each command leads a process group, as with OpenSSH and the demo server of
+    /// Returns true if each command leads a process group, as with OpenSSH and the demo server of
     /// fabrs. Not so with dropbear.
     pub(super) fn makes_process_groups(&self) -> bool {
         self.is_fabrs() || self.openssh_version().is_some()

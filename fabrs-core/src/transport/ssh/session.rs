@@ -96,13 +96,13 @@ impl Session {
         })
     }
 
-    /// Returns whether the server forwards signals to commands. sshd forwards signals only by the
+    /// Returns true if the server forwards signals to commands. sshd forwards signals only by the
     /// separate process of privilege separation, and a root login has no such process.
     pub(super) fn forwards_signals(&self) -> bool {
         self.forwards_signals
     }
 
-    /// Returns whether the server starts each command as the leader of a process group.
+    /// Returns true if the server starts each command as the leader of a process group.
     pub(super) fn makes_process_groups(&self) -> bool {
         self.makes_process_groups
     }
@@ -112,12 +112,12 @@ impl Session {
         Arc::clone(&self.send_budget)
     }
 
-    /// Returns whether to wait for the reply to the start of a command.
+    /// Returns the treatment of the reply to the start of a command.
     pub(super) fn start_reply_mode(&self) -> ReplyMode {
         self.start_reply_mode
     }
 
-    /// Returns whether the session has ended.
+    /// Returns true if the session has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.handle.is_closed()
     }

@@ -85,14 +85,15 @@ impl SshSettings {
         }
     }
 
-    /// Sets the password for hosts that require one. It replaces the prompt. Default: none.
+    /// Sets the password for hosts with password authentication. It replaces the prompt. Default: none.
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
         self
     }
 
-    /// Sets whether programs of the ssh config (`ProxyCommand`, `Match exec`) may run on this machine. Off by default.
+    /// Allows programs of the ssh config (`ProxyCommand`, `Match exec`) on this machine. Off by
+    /// default.
     #[must_use]
     pub fn with_local_programs(mut self, allowed: bool) -> Self {
         self.local_programs = allowed;
@@ -150,7 +151,8 @@ impl SshSettings {
         self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
     }
 
-    /// Returns the ssh config of a host. For a Vagrant machine, this is the output of `vagrant ssh-config` alone.
+    /// Returns the ssh config of a host. For a Vagrant machine, the output of `vagrant ssh-config`
+    /// alone.
     pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
         let exec = |command: &str| self.exec(command);
         let resolve = |config: &SshConfig| config.resolve(&self.query(host).exec(&exec));
@@ -177,7 +179,7 @@ impl SshSettings {
         }
     }
 
-    /// Runs a command of `Match exec`, and returns whether it succeeded. Each command runs once for
+    /// Runs a command of `Match exec`, and returns true if it succeeded. Each command runs once for
     /// all hosts. Unlike in `ssh`, its stderr is discarded.
     fn exec(&self, command: &str) -> io::Result<bool> {
         if !self.local_programs {

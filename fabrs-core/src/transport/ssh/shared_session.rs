@@ -1,4 +1,4 @@
-//! The shared session of one host: connected on demand, once for all commands and tunnels.
+//! The shared session of a host: connected on demand, once for all commands and tunnels.
 
 use std::fmt;
 use std::mem;
@@ -27,7 +27,7 @@ use crate::transport::ssh::session::Session;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::Target;
 
-/// The maximum number of packets queued for one channel. A small number is enough, because the
+/// The maximum number of packets queued for a channel. A small number is enough, because the
 /// channel is always read.
 const CHANNEL_QUEUE_PACKETS: usize = 32;
 /// Retries after a server has closed the connection before its identification. sshd does so if more
@@ -37,7 +37,7 @@ const MAX_HANDSHAKE_ATTEMPTS: u32 = 8;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 const MAX_RETRY_DELAY: Duration = Duration::from_millis(800);
 
-/// The results of a handshake that the session needs.
+/// The handshake results needed by the session.
 #[derive(Debug, Default)]
 struct HandshakeState {
     disconnected: Arc<Disconnected>,
@@ -108,7 +108,7 @@ impl SharedSession {
     }
 
     pub(super) async fn close(&self) {
-        // Held until everything is closed, so that a new connection waits.
+        // Held until everything is closed, so a new connection waits.
         let mut last = self.last.lock().await;
         self.end(&mut last).await;
     }
@@ -287,7 +287,7 @@ fn gex() -> client::GexParams {
     client::GexParams::new(2048, 3072, 8192).unwrap_or_default()
 }
 
-/// Returns a random byte to spread the retries of hosts that failed at the same time.
+/// Returns a random byte to spread the retries of hosts failing at the same time.
 fn jitter() -> u8 {
     let mut byte = [128];
     // Without random bytes all hosts retry at the same time, and more attempts are needed.

@@ -27,7 +27,7 @@ pub(super) fn start(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
     let (sender, input) = mpsc::channel(MAX_QUEUED_MESSAGES);
     let own = Arc::clone(session);
     session.spawn(async move {
-        // A helper that does not start has no effect, which the command's own outcome reports.
+        // Without a helper the signal is lost. The outcome of the command then reports it.
         let _ = run(&own, line, input).await;
     });
     sender

@@ -22,7 +22,7 @@ use crate::transport::ssh::side_channel;
 use crate::transport::termination::process_group::RemoteProcessGroup;
 use crate::transport::termination::signal_strategy::{SignalStrategy, shell_code};
 
-/// The maximum time that a signal may wait in the queue of the session. A stalled network must not
+/// The maximum wait of a signal in the queue of the session. A stalled network must not
 /// delay the next step of the escalation.
 const SIGNAL_TIMEOUT: Duration = Duration::from_millis(200);
 /// The only type of extended data defined by RFC 4254 §5.2.
@@ -49,7 +49,7 @@ pub(super) struct SshChannel {
 
 impl SshChannel {
     /// Starts a command on a new channel with one packet. Waits for the reply only if the server
-    /// may close the channel before the start. A pseudo-terminal costs one more round trip, so that
+    /// may close the channel before the start. A pseudo-terminal costs one more round trip, so
     /// a command never runs without a required terminal.
     ///
     /// # Cancel safety
@@ -66,7 +66,7 @@ impl SshChannel {
             Some(group) => shell_code(&program).map(|shell_code| group.script(&shell_code)),
             None => strategy.script(&program),
         };
-        // In its own process group, so that a signal reaches all of its processes.
+        // In its own process group, so a signal reaches all of its processes.
         let program = match script {
             Some(script) if session.makes_process_groups() => Program::Script(script.into()),
             Some(script) => Program::Line(sh_command_in_session(&script).into()),

@@ -21,7 +21,7 @@ const KEEPALIVE_MAX: usize = 3;
 
 /// The default `NumberOfPasswordPrompts`: the maximum number of prompts for each method.
 const PASSWORD_PROMPTS: usize = 3;
-/// The default time limit for one answer of the server or the agent during a login. Replaced by a
+/// The default time limit for a answer of the server or the agent during a login. Replaced by a
 /// connect timeout from the command line or `fabrs.toml`. Checking a password may take longer than
 /// the handshake. `ConnectTimeout` of the ssh config does not limit logins.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ pub(super) struct LoginSettings {
     pub(super) methods: Vec<Method>,
     /// The maximum number of password prompts for each method.
     pub(super) password_prompts: usize,
-    /// The time limit for one answer of the server or the agent.
+    /// The time limit for a answer of the server or the agent.
     pub(super) answer_timeout: Duration,
     pub(super) can_prompt: bool,
 }

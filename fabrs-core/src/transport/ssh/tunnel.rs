@@ -15,10 +15,10 @@ use crate::transport::ssh::target::Purpose;
 pub(super) const CHUNK_SIZE: usize = 32 << 10;
 
 /// Returns a stream to a channel. A task of the gateway's session copies the bytes. The task holds
-/// `session`, so that the gateway's session stays in use until the stream ends.
+/// `session`, so the gateway's session stays in use until the stream ends.
 ///
 /// The channel is always read, even while the inner session writes without reading. russh blocks
-/// the whole outer session on one full channel, and would then miss the window change needed by
+/// the whole outer session on a full channel, and would then miss the window change needed by
 /// that write.
 pub(super) fn open_stream(
     channel: Channel<Msg>,

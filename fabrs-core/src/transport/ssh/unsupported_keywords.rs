@@ -1,5 +1,5 @@
 //! Unsupported keywords of the ssh config: a warning for each keyword missed by users, an error for
-//! each keyword that makes `ssh` stricter.
+//! each keyword making `ssh` stricter.
 
 use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::ssh::settings::SshSettings;
 
-/// Keywords that cause a warning, with their harmless values. Other unsupported keywords, such as
+/// Keywords causing a warning, with their harmless values. Other unsupported keywords, such as
 /// `SendEnv`, `ControlMaster`, `GSSAPIAuthentication` and `LogLevel`, do not matter for commands
 /// and files.
 const WARNED: [(&str, &[&str]); 18] = [
@@ -31,7 +31,7 @@ const WARNED: [(&str, &[&str]); 18] = [
     ("VerifyHostKeyDNS", &["no", "false"]),
 ];
 
-/// Keywords that make `ssh` refuse hosts, with their harmless values.
+/// Keywords making `ssh` refuse hosts, with their harmless values.
 const REJECTED: [(&str, &[&str]); 3] =
     [("CheckHostIP", &["no", "false"]), ("KnownHostsCommand", &["none"]), ("RefuseConnection", &[])];
 
@@ -39,7 +39,7 @@ const REJECTED: [(&str, &[&str]); 3] =
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for a keyword that makes `ssh` stricter.
+/// [`ErrorKind::Config`] for a keyword making `ssh` stricter.
 pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<()> {
     // As in ssh, the address of a host behind a proxy is not checked.
     let has_proxy = config.proxy_command.is_some() || config.proxy_jump.as_ref().is_some_and(|chain| !chain.is_empty());

@@ -28,7 +28,7 @@ pub(super) fn single_line(text: &str) -> String {
     escape_controls(text).replace('\n', "\\n")
 }
 
-/// Returns the escaped text with `name` before each line, so that a server cannot imitate a message
+/// Returns the escaped text with `name` before each line, so a server cannot imitate a message
 /// of fabrs.
 pub(super) fn prefix_lines(name: &str, text: &str) -> String {
     let text = escape_controls(text);

@@ -1,7 +1,7 @@
 # Runs the shell function `run` beside a guard process, for a server that forwards no signals.
 #
-# The caller defines `run` in front of this script. Standard input carries the names of signals for the guard process, a
-# line each. `run` itself reads an empty input. The line `fabrs` opens the input and is skipped.
+# The caller defines `run` before this script. Standard input contains one signal name a line for
+# the guard process. `run` itself reads an empty input. The first line, `fabrs`, is skipped.
 # POSIX only; tested with dash, bash and busybox.
 
 exec 3<&0
@@ -9,8 +9,9 @@ t=
 
 # The server or `setsid` has made a process group, led by this shell.
 if kill -0 -$$ 2>/dev/null; then
-    # The guard process ignores TERM, because it signals its own group and KILL may have to follow. After TERM it also
-    # ignores VTALRM, outlives this shell and ends the rest of the group. At the end of file the connection is lost.
+    # The guard process ignores TERM, because it signals its own group and KILL may have to follow.
+    # After TERM it also ignores VTALRM, outlives this shell and ends the rest of the group.
+    # The end of file means a lost connection.
     {
         trap '' TERM HUP INT QUIT ALRM USR1 USR2
         while read -r s; do
@@ -65,6 +66,7 @@ exec 3<&- 2>/dev/null
 wait $p
 s=$?
 kill -VTALRM $w
-# The channel stays open for as long as the guard process runs, and the command is reported as possibly still running.
+# The channel stays open while the guard process runs. fabrs then reports the command as possibly
+# still running.
 wait $w
 exit $s

@@ -15,7 +15,7 @@ use crate::transport::random::random_token;
 /// The maximum number of bytes searched for the marker. A login prints less before the marker.
 const MAX_SEARCH_BYTES: usize = 64 << 10;
 
-/// The process group of one remote command.
+/// The process group of a remote command.
 #[derive(Debug)]
 pub(crate) struct RemoteProcessGroup {
     marker: String,
@@ -51,7 +51,7 @@ impl RemoteProcessGroup {
         Ok(Self { marker, target: SignalTarget::Awaited(Vec::new(), 0), queued: Vec::new(), sender: None })
     }
 
-    /// Returns a script that prints the group and then runs `body`. The shell leads the group if
+    /// Returns a script to print the group and then run `body`. The shell leads the group if
     /// the server or `setsid` has created a group.
     pub(crate) fn script(&self, body: &str) -> String {
         // In two halves: a shell with `set -x` prints this line before running it, without the
@@ -61,7 +61,7 @@ impl RemoteProcessGroup {
         format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", print("-"), print("+"))
     }
 
-    /// Returns whether a signal reaches every process of the command, according to the host.
+    /// Returns true if a signal reaches every process of the command, according to the host.
     pub(crate) fn reaches_all_processes(&self) -> bool {
         matches!(self.target, SignalTarget::Group(_) | SignalTarget::Awaited(..))
     }
@@ -113,7 +113,7 @@ impl RemoteProcessGroup {
         }
     }
 
-    /// Returns whether signals have a known receiver.
+    /// Returns true if signals have a known receiver.
     pub(crate) fn is_known(&self) -> bool {
         matches!(self.target, SignalTarget::Group(_) | SignalTarget::Shell(_))
     }

@@ -33,7 +33,7 @@ pub(crate) enum SignalStrategy {
 }
 
 impl SignalStrategy {
-    /// Returns the strategy for a command on a server that forwards signals or not.
+    /// Returns the strategy for a command on a server with or without signal forwarding.
     pub(crate) fn of(forwards_signals: bool, invocation: &Invocation) -> Self {
         match (&invocation.program, invocation.pty.is_some(), &invocation.stdin) {
             // sshd forwards no signals to a subsystem, for any user.
@@ -45,7 +45,7 @@ impl SignalStrategy {
         }
     }
 
-    /// Returns a script that runs a program with a guard process, or `None` for other strategies.
+    /// Returns a script to run a program with a guard process, or `None` for other strategies.
     ///
     /// The script of the guard process explains each step. Without a process group and without
     /// `setsid`, only the direct child can be signalled. The channel then stays open, and fabrs
@@ -84,7 +84,7 @@ fn without_comments(script: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns shell code that runs a program, or `None` for a subsystem.
+/// Returns shell code to run a program, or `None` for a subsystem.
 ///
 /// A command line runs under the login shell. The server sets `SHELL` to its path.
 pub(crate) fn shell_code(program: &Program) -> Option<String> {

@@ -88,7 +88,7 @@ impl StopSignal {
         }
     }
 
-    /// Returns a signal that notices [`StopLevel::Kill`] only, for work that must complete in a
+    /// Returns a signal that notices [`StopLevel::Kill`] only, for work to complete in a
     /// stopped run.
     pub fn kill_only(&self) -> Self {
         Self { filter: StopFilter::KillOnly, ..self.clone() }
@@ -109,13 +109,13 @@ impl StopSignal {
         }
     }
 
-    /// Delays the end of a stopped run while the guard lives, for work that must complete. Commands
+    /// Delays the end of a stopped run while the guard lives, for work to complete. Commands
     /// on hosts are stopped anyway, except those of [`Client::aside`](crate::Client::aside).
     pub fn guard(&self) -> StopGuard {
         StopGuard { _token: self.guards.token() }
     }
 
-    /// Returns whether a guard is alive.
+    /// Returns true if a guard is alive.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.guards.is_empty()
     }

@@ -48,7 +48,7 @@ pub(super) struct LoginAttempt<'a> {
     pub(super) methods: Option<Vec<MethodKind>>,
 }
 
-/// The answer of the server to one method.
+/// The answer of the server to a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MethodResult {
     LoggedIn,

@@ -10,7 +10,7 @@ use crate::transport::ssh::login::login_timer::{CONFIRMATION_TIMEOUT, LoginTimer
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{Method, Target};
 
-/// The maximum number of methods that a server may require. A higher number would be an endless
+/// The maximum number of methods a server may require. A higher number would be an endless
 /// login.
 const MAX_PARTIAL: usize = 8;
 

@@ -46,7 +46,7 @@ impl LoginAttempt<'_> {
         Ok(MethodResult::Rejected)
     }
 
-    /// Returns whether a further attempt of the method is allowed, and counts the attempt. A
+    /// Returns true if a further attempt of the method is allowed, and counts the attempt. A
     /// configured password needs no prompt and is tried once.
     fn may_prompt(&mut self, method: Method) -> bool {
         let login = &self.target.login;
@@ -59,7 +59,7 @@ impl LoginAttempt<'_> {
         may
     }
 
-    /// Answers the questions of the server (RFC 4256). Also returns whether there were any. A round
+    /// Answers the questions of the server (RFC 4256). Also returns true if there were any. A round
     /// may be empty. The number of answers must equal the number of questions.
     async fn answer_rounds(&mut self) -> Result<(MethodResult, bool)> {
         self.tried.push("keyboard-interactive".to_owned());

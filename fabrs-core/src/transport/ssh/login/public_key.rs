@@ -72,7 +72,7 @@ impl LoginAttempt<'_> {
     /// 3. Other keys of the agent.
     /// 4. Keys only in files.
     ///
-    /// The agent signs with its own keys, so that no passphrase is needed.
+    /// The agent signs with its own keys, so no passphrase is needed.
     async fn find_candidates(&mut self) -> Result<Candidates> {
         let mut candidates = Candidates { agent: self.agent().await?, ..Candidates::default() };
         if let Some(agent) = &mut candidates.agent {

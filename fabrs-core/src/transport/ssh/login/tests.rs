@@ -1,4 +1,4 @@
-//! Tests of the login against scripted and scripted servers. A real server cannot send such answers.
+//! Tests of the login against a scripted server. A real server cannot send such answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -83,7 +83,7 @@ impl Prompter for Person {
     }
 }
 
-/// A server that requires keyboard-interactive first, then a key.
+/// A server requiring keyboard-interactive first, then a key.
 struct TwoFactors {
     answered: bool,
 }
