@@ -1,4 +1,4 @@
-//! A health check: a page that a host answers when it works.
+//! The health check: requests a URL on each host until the application responds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +8,22 @@ use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 use crate::per_host::PerHost;
 use crate::step::{App, DeployStep, StepFuture};
 
-/// A page that is asked for on each host, from that host, until it answers with a status below 400.
+/// Requests the URL until the response is healthy.
+const SCRIPT: &str = include_str!("health_check.sh");
+
+/// A health check: each host requests a URL until the response has a status below 400.
 ///
-/// It needs `curl`, `wget` or `python3` there.
+/// The host needs `curl`, `wget` or `python3`. A dry run only plans the check.
 ///
 /// ```
 /// use fabrs_deploy::{HealthCheck, Site};
 ///
-/// let site = Site::new("/srv/shop").health(HealthCheck::get("http://127.0.0.1:8000/health/").shows_release());
+/// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows_release();
+/// let site = Site::new("/srv/shop").health(health);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "nothing is asked until a site has it"]
+#[must_use = "a health check does nothing until `Site::health` adds it to a site"]
 pub struct HealthCheck {
     url: PerHost,
     host_header: Option<String>,
@@ -30,26 +34,22 @@ pub struct HealthCheck {
     pause: Duration,
 }
 
-/// Whether the answer must name the release.
+/// Decides if the response must contain the release id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReleaseText {
     Optional,
     Required,
 }
 
-/// Asks for a page by what the host has.
-const REQUEST: &str = "\
-ask() { url=$1; host=$2; socket=$3
-if [ \"$socket\" ] || command -v curl > /dev/null; then
-curl --fail --silent --show-error --location --max-time 10 \
-${host:+--header \"Host: $host\"} ${socket:+--unix-socket \"$socket\"} \"$url\"
-elif command -v wget > /dev/null; then wget -q -T 10 -O - ${host:+--header=\"Host: $host\"} \"$url\"
-else python3 -c 'import sys, urllib.request as r
-q = r.Request(sys.argv[1], headers={\"Host\": sys.argv[2]} if sys.argv[2] else {})
-sys.stdout.buffer.write(r.urlopen(q, timeout=10).read())' \"$url\" \"$host\"; fi; }";
-
 impl HealthCheck {
-    /// Asks for this page, 20 times at most, with half a second between.
+    /// Requests this URL with `GET`. Redirects are followed. Defaults to at most 20 attempts with a
+    /// pause of 500 ms, and a time limit of 10 s for each.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/");
+    /// assert!(format!("{health:?}").contains("http://127.0.0.1:8000/health/"));
+    /// ```
     pub fn get(url: impl Into<String>) -> Self {
         let (attempts, pause) = (20, Duration::from_millis(500));
         let url = PerHost::Fixed(url.into());
@@ -64,7 +64,10 @@ impl HealthCheck {
         }
     }
 
-    /// Requests a URL that depends on the host, otherwise like [`get`](Self::get).
+    /// Requests a URL that depends on the host. Otherwise like [`get`](Self::get).
+    ///
+    /// A deploy calls `url` for each host before any change, so an error leaves all hosts
+    /// unchanged.
     ///
     /// ```
     /// # use fabrs_deploy::HealthCheck;
@@ -72,64 +75,95 @@ impl HealthCheck {
     /// struct Vars { address: String }
     ///
     /// let health = HealthCheck::url_for_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
-    /// # drop(health);
+    /// assert!(!format!("{health:?}").contains("http://"));
     /// ```
     pub fn url_for_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
         Self { url: PerHost::Computed(Arc::new(url)), ..Self::get("") }
     }
 
-    /// Asks as for this name (the header `Host`), which the server may choose a site by.
+    /// Sets the `Host` header of the request: for a server with several virtual hosts.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// let health = HealthCheck::get("http://127.0.0.1/health/").host_header("shop.example.com");
+    /// assert!(format!("{health:?}").contains("shop.example.com"));
+    /// ```
     pub fn host_header(mut self, name: impl Into<String>) -> Self {
         self.host_header = Some(name.into());
         self
     }
 
-    /// Asks over a socket of the host's file system, by a path from the folder of the release, or from the root. The host then
-    /// needs `curl`.
+    /// Sends the request to a Unix socket. The path is absolute, or relative to the directory of
+    /// the release. The host needs `curl`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// let health = HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock");
+    /// assert!(format!("{health:?}").contains("../../shared/shop.sock"));
+    /// ```
     pub fn unix_socket(mut self, path: impl Into<String>) -> Self {
         self.unix_socket = Some(path.into());
         self
     }
 
-    /// Takes only an answer with this text in it.
+    /// Requires this text in the response. Several calls require all of the texts.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows("database: ok");
+    /// assert!(format!("{health:?}").contains("database: ok"));
+    /// ```
     pub fn shows(mut self, text: impl Into<String>) -> Self {
         self.texts.push(text.into());
         self
     }
 
-    /// Takes only an answer with the name of the release in it: while a server takes up a release, the old one may still answer.
+    /// Requires the release id in the response. During a graceful reload, the old release may still
+    /// respond to the first requests.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows_release();
+    /// assert!(format!("{health:?}").contains("Required"));
+    /// ```
     pub fn shows_release(mut self) -> Self {
         self.release_text = ReleaseText::Required;
         self
     }
 
-    /// Sets how often it is tried, at least once, and how long after a try that failed.
+    /// Sets the maximum number of attempts, at least 1, and the pause after a failed attempt.
+    ///
+    /// ```
+    /// # use fabrs_deploy::HealthCheck;
+    /// use fabrs::prelude::secs;
+    ///
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").attempts(60, secs(1));
+    /// assert!(format!("{health:?}").contains("attempts: 60"));
+    /// ```
     pub fn attempts(mut self, attempts: u32, pause: Duration) -> Self {
         (self.attempts, self.pause) = (attempts.max(1), pause);
         self
     }
 
     async fn check_app(self, app: App) -> Result<(), TaskError> {
-        let [host, socket] = [&self.host_header, &self.unix_socket].map(|said| said.as_deref().unwrap_or_default());
-        let (url, tries, pause) = (&self.url.on(app.connection())?, self.attempts, self.pause.as_secs_f64());
-        let mut says = self.texts;
+        let [host, socket] =
+            [&self.host_header, &self.unix_socket].map(|setting| setting.as_deref().unwrap_or_default());
+        let (url, attempts, pause) = (&self.url.on(app.connection())?, self.attempts, self.pause.as_secs_f64());
+        let mut texts = self.texts;
         if self.release_text == ReleaseText::Required {
-            says.push(app.release().to_string());
+            texts.push(app.release().to_string());
         }
-        let wait = cmd!(
-            "works() {{ answer=$(ask {url} {host} {socket} 2>&1) || return; for text in {says...}; do case $answer in *\"$text\"*) ;; \
-             *) answer=\"it does not say $text\"; return 1 ;; esac; done; }}\n\
-             n=1; until works; do if [ $n -ge {tries} ]; then printf '%s\\n' \"$answer\"; exit 1; fi; n=$((n+1)); sleep {pause}; done"
-        );
-        let line = ShellLine::raw(format!("{REQUEST}\n{}", wait.as_str()));
-        // Whether it works is not to be seen before the change, so a dry run only plans it.
-        let asked = app.connection().run(line).named(format!("check {url}")).warn().hide(Hide::Both).await?;
-        if !asked.was_run() || asked.ok()? {
+        let variables =
+            cmd!("url={url} host={host} socket={socket} attempts={attempts} pause={pause}; set -- {texts...}");
+        let line = ShellLine::raw(format!("{}\n{}", variables.as_str(), SCRIPT.trim_end()));
+        // A `run` and not a `probe`: in a dry run, the new release is not live yet.
+        let output = app.connection().run(line).named(format!("check {url}")).warn().hide(Hide::Both).await?;
+        if !output.was_run() || output.ok()? {
             return Ok(());
         }
-        let why = asked.tail(5)?;
-        let text = format!("{url} does not answer as it should: {}", why.trim());
-        Err(Error::new(ErrorKind::Task, text).on(asked.host()).into())
+        let reason = output.tail(5)?;
+        let text = format!("health check of {url} failed: {}", reason.trim());
+        Err(Error::new(ErrorKind::Task, text).on(output.host()).into())
     }
 }
 
