@@ -49,6 +49,20 @@
 //! What fails before the switch leaves every host as it was; what fails after it, up to `take up`, is taken back on every host.
 //! A host on which the lock is lost is left alone, and named.
 //!
+//! # Features
+//!
+//! All features are off by default, so a project compiles only the notifiers that it uses:
+//! `fabrs-deploy = { features = ["notify-mail"] }`. Without a feature, [`Graphite::carbon`] and your own
+//! [`Notifier`] are available.
+//!
+//! | feature | notifiers |
+//! |---|---|
+//! | `notify-http` | `Webhook`, `Sentry`, `NewRelic`, `Graphite::event` |
+//! | `notify-mail` | `Mail` |
+//! | `notify-statsd` | `Statsd` |
+//!
+//! # Requirements
+//!
 //! Hosts need a POSIX shell, GNU or busybox tools (`mv -T`, `flock`, `tar`), and git.
 
 mod database;

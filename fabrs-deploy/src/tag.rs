@@ -1,4 +1,4 @@
-//! Tagging what is live as a good build: what `fab production deploy` will take.
+//! [`Site::mark_good`]: tags the live revision as a good build.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,20 @@ use crate::site::Site;
 use crate::source::Revision;
 
 impl Site {
-    /// Tags the commit that is live on all hosts of a group as a good build, in the repository that all share, and returns the
-    /// tag: `name` behind what the tags of good builds begin with. It is what staging does when its tests have passed.
+    /// Tags the live commit of a group as a good build in the shared repository, and returns the
+    /// tag.
+    ///
+    /// Use this on staging after its tests have passed. A production deploy then uses the tagged
+    /// build by default. The tag is `name` with the prefix of
+    /// [`Git::good_tag_prefix`](crate::Git::good_tag_prefix).
     ///
     /// ```
     /// # use fabrs::prelude::*;
     /// # use fabrs_deploy::{Git, Site};
     /// # fn shop() -> Site { Site::new("/srv/shop").source(Git::at("https://git.example.com/shop.git")) }
-    /// /// Says that what is live on staging may go to production.
+    /// /// Tags the live build as good.
     /// #[task(local)]
-    /// async fn good(build: String) -> Result {
+    /// async fn mark_good(build: String) -> Result {
     ///     shop().mark_good(on(role("web"))?, &build).await?; // deployable-314
     ///     Ok(())
     /// }
@@ -26,22 +30,24 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the site has no source; [`ErrorKind::Task`] where nothing is live, or not the same everywhere;
-    /// as any command: where the host, or this machine, may not push.
+    /// - [`ErrorKind::Usage`] if the site has no source.
+    /// - [`ErrorKind::Task`] if a host has no live release, or the hosts differ.
+    /// - The errors of a command, for example without write access to the repository.
     pub async fn mark_good(&self, hosts: Group, name: &str) -> Result<String, Error> {
         let Some(source) = &self.source else { return Err(Error::new(ErrorKind::Usage, "the site has no source")) };
         let (fleet, surveys) = SiteHosts::connect(self.clone(), hosts).await?;
         let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
         for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
             let manifest = surveys.get(host).and_then(|survey| survey.live_manifest());
-            let none = || Error::new(ErrorKind::Task, "nothing that is known is live here").on(host);
-            let revision = &manifest.ok_or_else(none)?.revision;
+            let not_live = || Error::new(ErrorKind::Task, "no release is live").on(host);
+            let revision = &manifest.ok_or_else(not_live)?.revision;
             live.insert(&revision.commit, revision);
         }
         if live.len() > 1 {
             let all: Vec<String> = live.into_values().map(ToString::to_string).collect();
-            let error = Error::new(ErrorKind::Task, format!("not the same is live on all hosts: {}", all.join(", ")));
-            return Err(error.hint("the status shows which host is out of step"));
+            let error =
+                Error::new(ErrorKind::Task, format!("the hosts have different live revisions: {}", all.join(", ")));
+            return Err(error.hint("deploy one revision to all hosts, then tag it"));
         }
         let (host, tag) = (fleet.first()?, source.good_tag(name));
         for commit in live.into_keys() {

@@ -1,4 +1,4 @@
-//! The database as a part of the state of a site: which migrations it has.
+//! The [`MigrationInspector`] trait: compares the migrations of the database and the code.
 
 use std::fmt;
 
@@ -9,25 +9,26 @@ use crate::release::layout::Layout;
 use crate::source::git::Git;
 use crate::step::App;
 
-/// Asks the code of releases about the database.
+/// Compares the migrations of the database with those of a release or of a build.
 pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
-    /// Returns the migrations in the database that a release does not know; nothing, if the release can't tell.
+    /// Returns the migrations in the database that are unknown to a release, or `None` if the code
+    /// of the release cannot be loaded.
     fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
 
-    /// Returns the migrations that a build would bring to the database, before it is there.
+    /// Returns the pending migrations of a build before the build is on a host.
     fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
 }
 
-/// Where a release is.
+/// The age of a release: decides on reads during a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReleaseAge {
-    /// It is made by this run: in a dry run it is not there.
+    /// Built by this run. In a dry run, the release does not exist.
     New,
-    /// It is on the host.
+    /// Built by an earlier run. A dry run can read the release.
     Existing,
 }
 
-/// A build that is not on the hosts yet.
+/// A build before its release exists on a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BuildSource<'a> {
     pub(crate) source: &'a Git,
@@ -36,13 +37,13 @@ pub(crate) struct BuildSource<'a> {
     pub(crate) commit: &'a str,
 }
 
-/// The migrations that a build would bring, as far as that is known before it is built.
+/// The pending migrations of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MigrationPlan {
     /// The plan for people, with warnings.
     pub(crate) text: String,
-    /// The full names; nothing, if they are not known.
+    /// The full names, such as `orders.0007_seat`. `None` if they are unknown before the build.
     pub(crate) names: Option<Vec<String>>,
-    /// The migrations in the database that the build does not know.
+    /// The migrations in the database that are unknown to the build.
     pub(crate) unknown: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The log of migrations on a host, and the migrations that a release does not know.
+//! The migration log of a host, and the migrations unknown to a release.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +11,8 @@ use super::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
 use crate::run_id::Who;
 
-/// An entry of the log of migrations on a host: written before they begin.
+/// An entry of the migration log on a host. A deploy writes the entry before it migrates, so that
+/// also a killed run leaves a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MigrationLogEntry {
     release: ReleaseId,
@@ -27,32 +28,37 @@ impl MigrationLogEntry {
         Self { release: release.clone(), by: Who::current(), at, migrations, snapshot }
     }
 
-    /// Returns when they began, such that texts sort as times do.
+    /// Returns the start time in RFC 3339, UTC. The order of these strings is the order of the
+    /// times.
     pub(crate) fn started_at(&self) -> &str {
         &self.at
     }
 
-    /// Returns the snapshot from before all of some migrations, by the last time that each began.
+    /// Returns the latest snapshot older than all of `migrations`. For a migration that ran several
+    /// times, the last run counts.
     pub(crate) fn snapshot_before<'a>(log: &'a [Self], migrations: &[String]) -> Option<&'a Snapshot> {
-        let began = |migration| log.iter().rposition(|entry| entry.migrations.contains(migration));
-        log.get(migrations.iter().filter_map(began).min()?)?.snapshot.as_ref()
+        let last_run = |migration| log.iter().rposition(|entry| entry.migrations.contains(migration));
+        log.get(migrations.iter().filter_map(last_run).min()?)?.snapshot.as_ref()
     }
 }
 
-/// Migrations in the database that are unknown to the live release.
+/// The migrations in the database that are unknown to the live release.
+///
+/// A failed or reverted deploy can leave such migrations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnknownMigrations {
     /// The live release.
     pub release: ReleaseId,
-    /// The migrations: `orders.0007_seat`.
+    /// The full names of the migrations, such as `orders.0007_seat`.
     pub migrations: Vec<String>,
-    /// The snapshot made before the first of them.
+    /// The snapshot made before the first of these migrations.
     pub snapshot: Option<Snapshot>,
 }
 
 impl UnknownMigrations {
-    /// Returns the unknown migrations of a release, without those accepted when it went live; `None` if none remain.
+    /// Returns the unknown migrations of a release, except for the migrations accepted when the
+    /// release went live. Returns `None` if no migration remains.
     pub(crate) fn of(
         release: &ReleaseId,
         unknown: Vec<String>,
@@ -68,7 +74,7 @@ impl UnknownMigrations {
         Some(Self { release: release.clone(), migrations, snapshot })
     }
 
-    /// Replaces the secrets of the run in what the app recorded of its snapshot.
+    /// Masks the secrets of the run in the snapshot: a restore command may contain a password.
     pub(crate) fn redacted(mut self, client: &Client) -> Self {
         if let Some(Snapshot { file, restore_command }) = &mut self.snapshot {
             *file = client.redacted(file);
@@ -94,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_snapshot_is_that_from_before_the_first_of_the_migrations() {
+    fn the_snapshot_is_older_than_all_of_the_migrations() {
         let id = |last: u32| format!("202611031402{last:02}").parse().unwrap();
         let entry = |last, migrations: &[&str], file: &str| {
             let migrations = migrations.iter().map(ToString::to_string).collect();
@@ -111,12 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn migrations_that_a_release_did_not_know_when_it_went_live_are_no_news() {
+    fn accepted_migrations_are_not_reported_again() {
         let id: ReleaseId = "20261103140211".parse().unwrap();
         let unknown = || vec!["gone.0001".to_owned(), "shop.0003_seat".to_owned()];
         let accepted = HashSet::from(["gone.0001"]);
-        let ahead = UnknownMigrations::of(&id, unknown(), &accepted, &[]).unwrap();
-        assert_eq!(ahead.to_string(), "the database has migrations unknown to 20261103140211: shop.0003_seat");
+        let unknown_migrations = UnknownMigrations::of(&id, unknown(), &accepted, &[]).unwrap();
+        assert_eq!(
+            unknown_migrations.to_string(),
+            "the database has migrations unknown to 20261103140211: shop.0003_seat"
+        );
         assert_eq!(UnknownMigrations::of(&id, vec!["gone.0001".to_owned()], &accepted, &[]), None);
     }
 }

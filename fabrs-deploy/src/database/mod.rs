@@ -1,4 +1,4 @@
-//! The database as a part of the state of a site.
+//! The database of a site: snapshots, the migration log, and unknown migrations.
 
 pub(crate) mod inspector;
 pub(crate) mod migration_log;

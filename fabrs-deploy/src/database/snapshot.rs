@@ -1,14 +1,25 @@
-//! A copy of the database from before its migrations.
+//! Database snapshots: the record of a copy made before migrations.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A copy of the database, made before a migration.
+/// The record of a database copy made before migrations.
+///
+/// Pass the record to [`App::record_snapshot`](crate::App::record_snapshot). If a deploy fails
+/// after its migrations, the output, the mail and `status` show the snapshot and the restore
+/// command.
+///
+/// ```
+/// use fabrs_deploy::Snapshot;
+///
+/// let snapshot = Snapshot::new("/srv/shop/before.dump").restore_command("pg_restore --clean before.dump");
+/// assert_eq!(snapshot.to_string(), "snapshot: /srv/shop/before.dump\nrestore: pg_restore --clean before.dump");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The file on the host that ran the migrations.
+    /// The path of the copy on the host that ran the migrations.
     pub file: String,
     /// The shell command that restores the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -17,11 +28,23 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Creates the record of a snapshot in `file`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Snapshot;
+    /// assert_eq!(Snapshot::new("/srv/shop/before.dump").file, "/srv/shop/before.dump");
+    /// ```
     pub fn new(file: impl Into<String>) -> Self {
         Self { file: file.into(), restore_command: None }
     }
 
-    /// Sets the shell command that restores the snapshot. Reports show this command; fabrs never runs it.
+    /// Sets the shell command that restores the snapshot. fabrs shows this command and never runs
+    /// it.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Snapshot;
+    /// let snapshot = Snapshot::new("before.dump").restore_command("pg_restore --clean before.dump");
+    /// assert_eq!(snapshot.restore_command.as_deref(), Some("pg_restore --clean before.dump"));
+    /// ```
     pub fn restore_command(mut self, line: impl Into<String>) -> Self {
         self.restore_command = Some(line.into());
         self

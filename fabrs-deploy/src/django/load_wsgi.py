@@ -1,4 +1,4 @@
-# Fails where the WSGI application cannot be loaded; prints the last migration of each application.
+# Loads the WSGI application, and prints the last migration of each application.
 import json
 from django.conf import settings
 from django.db.migrations.loader import MigrationLoader

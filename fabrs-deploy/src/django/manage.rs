@@ -1,15 +1,17 @@
-//! Commands of a project's `manage.py`.
+//! The [`manage`] function: runs commands of a project's `manage.py`.
 
 use fabrs::prelude::current;
 use fabrs::{Command, IntoShellLine, ShellLine, cmd};
 
-/// Makes a command of the project's `manage.py`, in the virtualenv and the folder of the task's connection.
+/// Creates a `manage.py` command, in the directory and the virtualenv of the current connection.
+///
+/// In a step of a [`Site`](crate::Site), these are the directory and the virtualenv of the release.
 ///
 /// ```
 /// # use fabrs::prelude::*;
 /// use fabrs_deploy::manage;
 ///
-/// /// Says who may log in.
+/// /// Lists the superusers.
 /// #[task(role = "web")]
 /// async fn superusers() -> Result {
 ///     cd("/srv/shop/current").venv("env").enter(async { manage("shell -c 'print(1)'").await }).await?;
@@ -23,7 +25,7 @@ pub fn manage(line: impl IntoShellLine) -> Command {
     command.named(format!("manage.py {}", line.as_str()))
 }
 
-/// Returns the line that migrates an application up to a migration.
+/// Returns the command that migrates an application up to a migration.
 pub(super) fn migrate_to(app: &str, name: &str) -> ShellLine {
     cmd!("python manage.py migrate --noinput {app} {name}")
 }

@@ -1,4 +1,5 @@
-# Prints a line of JSON: what this code would do to the database, and what the database has that this code does not know.
+# Prints the migration state as a line of JSON: the pending migrations of this code, and the applied
+# migrations that are unknown to this code.
 import json
 import os
 
@@ -22,7 +23,7 @@ def has_column(field):
 
 
 def strict(field):
-    """Tells whether an insert fails that does not name the column of a field: NOT NULL, without a default in the database."""
+    """Returns True if an insert without this column fails: NOT NULL, and no default in the database."""
     has_default = getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED
     return has_column(field) and not field.null and not has_default and not field.primary_key
 
@@ -36,7 +37,7 @@ def flat(ops):
 
 
 def summary(migration, state):
-    """Returns what a migration takes away and adds, seen from code that does not know it."""
+    """Returns the changes of a migration that affect code without this migration."""
     app, drops, renames, adds, opaque = migration.app_label, [], [], [], []
     removals = True
     for op in flat(migration.operations):
@@ -68,7 +69,7 @@ for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
     pending.append({
         "app": migration.app_label,
         "name": migration.name,
-        "does": [op.describe() for op in migration.operations],
+        "descriptions": [op.describe() for op in migration.operations],
         **summary(migration, state),
     })
     state = migration.mutate_state(state, preserve=False)

@@ -1,4 +1,4 @@
-//! Django: what makes a release whole, what it does to the database and when, and when going back is not safe.
+//! Django: builds a release of a project, and migrates the database before or after the switch.
 
 mod manage;
 mod plan;

@@ -1,4 +1,4 @@
-//! What is to be done to the database, in what order, and what of it the live release could not bear.
+//! The migration plan: migrations before and after the switch, with warnings.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use super::state::{Column, Migration, Models};
 /// The code that is live while a release is migrated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LiveCode {
-    /// There is none.
+    /// No release is live.
     Absent,
-    /// It has these models.
+    /// A release with these models.
     Models(Models),
-    /// It can't be asked: it may use everything.
+    /// A release that cannot be loaded. It may use all columns and tables.
     Unknown,
 }
 
-/// The migrations that a release brings.
+/// The pending migrations of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Migrations {
     pending: Vec<Migration>,
-    /// The columns and tables of each that it removes or renames and that the live release uses, in the same order.
+    /// The dropped or renamed columns and tables of each migration that the live release uses.
     still_used: Vec<Vec<String>>,
-    /// The columns of each that the live release does not name, in the same order.
+    /// The new required columns of each migration that inserts of the live release lack.
     not_filled: Vec<Vec<String>>,
 }
 
@@ -44,7 +44,7 @@ impl Migrations {
                 .is_some_and(|fields| field.is_none_or(|field| fields.contains(field))),
         };
         let is_used = |column: &&Column| has(column, column.2.as_ref());
-        // The live release puts no rows into a table that it does not know.
+        // The live release inserts no rows into an unknown table.
         let is_met = |column: &&Column| has(column, None);
         let names = |columns: Vec<&Column>| columns.into_iter().map(name).collect();
         let still_used = pending
@@ -56,7 +56,7 @@ impl Migrations {
         Self { pending, still_used, not_filled }
     }
 
-    /// Returns the full names, in order.
+    /// Returns the full names in the order of the migrations.
     pub(super) fn names(&self) -> Vec<String> {
         self.pending.iter().map(Migration::full_name).collect()
     }
@@ -65,17 +65,17 @@ impl Migrations {
         self.pending.is_empty()
     }
 
-    /// Returns how many of them are done before the switch: all, up to the first removal of something that the live release
-    /// uses, if only removals follow.
+    /// Returns the number of migrations before the switch: those before the first removal of a
+    /// column or table of the live release, if only removals follow. Otherwise all.
     fn count_before_switch(&self) -> usize {
         let first = self.still_used.iter().position(|used| !used.is_empty()).unwrap_or(self.pending.len());
-        // What the new release needs can't wait behind what the old one still uses.
+        // The new release needs its additions at the switch, so they cannot wait behind a removal.
         let only_removals = self.pending.iter().skip(first).all(|migration| migration.is_removal);
         if only_removals { first } else { self.pending.len() }
     }
 
-    /// Returns the columns that must be allowed to be empty from the switch to their removal: the new release does not fill
-    /// them in. As JSON, for the script.
+    /// Returns the columns to make nullable until their deferred drop, as JSON for the script. The
+    /// new release no longer writes these columns, so its inserts would fail.
     pub(super) fn columns_to_relax(&self) -> Option<String> {
         let waiting = self.pending.iter().skip(self.count_before_switch());
         let strict = waiting
@@ -85,7 +85,7 @@ impl Migrations {
         (!columns.is_empty()).then(|| serde_json::to_string(&columns).unwrap_or_default())
     }
 
-    /// Returns the plan, as a person is shown it.
+    /// Returns the plan as text for people.
     pub(super) fn plan(&self) -> String {
         if self.pending.is_empty() {
             return "migrations: none".to_owned();
@@ -95,12 +95,12 @@ impl Migrations {
         for (n, migration) in self.pending.iter().enumerate() {
             let when = if n < count_before_switch { "" } else { " (when the new release is live)" };
             lines.push(format!("  {}.{}{when}", migration.app, migration.name));
-            lines.extend(migration.does.iter().map(|does| format!("    {does}")));
+            lines.extend(migration.descriptions.iter().map(|description| format!("    {description}")));
         }
         lines.join("\n")
     }
 
-    /// Returns the warnings, each with advice.
+    /// Returns the warnings. Each warning ends with advice.
     pub(super) fn warnings(&self) -> Vec<String> {
         let count_before_switch = self.count_before_switch();
         let mut warnings = Vec::new();
@@ -128,21 +128,22 @@ impl Migrations {
         warnings
     }
 
-    /// Returns the lines that migrate as far as the live release can bear.
+    /// Returns the commands that run the migrations before the switch.
     pub(super) fn commands_before_switch(&self) -> Vec<ShellLine> {
         let count_before_switch = self.count_before_switch();
         if count_before_switch == self.pending.len() {
             return vec![ShellLine::raw("python manage.py migrate --noinput")];
         }
-        // For each application as far as it goes; in the order of the plan, so that what one needs of another is there.
+        // One command for the last migration of each application, in the order of the plan. The
+        // order keeps dependencies between applications.
         let mut last: BTreeMap<&str, usize> = BTreeMap::new();
         for (n, migration) in self.pending.iter().take(count_before_switch).enumerate() {
             last.insert(&migration.app, n);
         }
-        let mut ends: Vec<usize> = last.into_values().collect();
-        ends.sort_unstable();
-        let ends = ends.into_iter().filter_map(|n| self.pending.get(n));
-        ends.map(|migration| migrate_to(&migration.app, &migration.name)).collect()
+        let mut targets: Vec<usize> = last.into_values().collect();
+        targets.sort_unstable();
+        let targets = targets.into_iter().filter_map(|n| self.pending.get(n));
+        targets.map(|migration| migrate_to(&migration.app, &migration.name)).collect()
     }
 }
 
@@ -152,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    /// Makes a migration that removes, each as `model.field` or a model; without any, one that adds a table.
+    /// Creates a migration with drops (`model.field` or a model). Without drops, the migration adds
+    /// a table.
     fn migration(app: &str, name: &str, drops: &[&str]) -> Migration {
         let column = |drop: &&str| match drop.split_once('.') {
             Some((model, field)) => (app.to_owned(), model.to_owned(), Some(field.to_owned()), true),
@@ -167,7 +169,7 @@ mod tests {
         }
     }
 
-    /// Compares with a live release that has `shop.order` with `id` and `notes`.
+    /// Compares with a live release with the model `shop.order` and its fields `id` and `notes`.
     fn compared(pending: Vec<Migration>) -> Migrations {
         let order = HashMap::from([("order".to_owned(), vec!["id".to_owned(), "notes".to_owned()])]);
         Migrations::compare(pending, &LiveCode::Models(HashMap::from([("shop".to_owned(), order)])))
@@ -178,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn an_addition_is_migrated_at_once() {
+    fn an_addition_runs_before_the_switch() {
         let migrations = compared(vec![migration("shop", "0002_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
         assert_eq!(migrations.warnings(), Vec::<String>::new());
     }
 
     #[test]
-    fn an_unused_column_is_dropped_commands_before_switch() {
+    fn an_unused_column_is_dropped_before_the_switch() {
         let migrations =
             compared(vec![migration("shop", "0003_drop", &["Order.old"]), migration("shop", "0004", &["Cart"])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_the_live_release_is_relaxed_and_dropped_after_the_switch_with_a_warning() {
+    fn a_column_of_the_live_release_is_made_nullable_and_dropped_after_the_switch() {
         let migrations = compared(vec![
             migration("mail", "0001", &[]),
             migration("shop", "0002_total", &[]),
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_need_of_the_new_release_does_not_wait_behind_a_drop() {
+    fn an_addition_is_not_deferred_behind_a_drop() {
         let migrations = compared(vec![migration("shop", "0002", &["Order"]), migration("shop", "0003_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
         assert!(migrations.warnings()[0].contains("fail until the switch"), "{:?}", migrations.warnings());
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rename_is_not_deferred_and_warned_of() {
+    fn a_rename_causes_a_warning_and_is_not_deferred() {
         let renames = vec![("shop".to_owned(), "Order".to_owned(), Some("notes".to_owned()), false)];
         let migrations = compared(vec![Migration { renames, ..migration("shop", "0002", &[]) }]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_column_of_a_live_table_is_warned_of_and_one_of_a_new_table_is_not() {
+    fn a_required_column_causes_a_warning_for_a_table_of_the_live_release_only() {
         let adds = |model: &str| {
             let adds = vec![("shop".to_owned(), model.to_owned(), Some("seat".to_owned()), true)];
             compared(vec![Migration { adds, ..migration("shop", "0002", &[]) }]).warnings()
@@ -241,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_waits_if_the_live_code_can_not_be_asked() {
+    fn a_drop_is_deferred_if_the_live_release_cannot_be_loaded() {
         let migrations = Migrations::compare(vec![migration("shop", "0003", &["Order.old"])], &LiveCode::Unknown);
         assert_eq!(lines(&migrations), Vec::<String>::new());
         assert_eq!(migrations.warnings().len(), 1);
     }
 
     #[test]
-    fn a_drop_and_nothing_else_leaves_nothing_to_do_before() {
+    fn a_single_deferred_drop_leaves_no_command_before_the_switch() {
         let migrations = compared(vec![migration("shop", "0002", &["Order.notes"])]);
         assert_eq!(lines(&migrations), Vec::<String>::new());
     }

@@ -1,4 +1,5 @@
-# Reads migrations without running them: JSON of [path, text] pairs from stdin, JSON of what each does to stdout.
+# Parses migrations without running them. Reads a JSON list of [path, text] pairs from stdin, and prints a
+# JSON list of the operations of each file.
 import ast
 import json
 import sys
@@ -33,7 +34,7 @@ def is_true(node):
 
 
 def is_strict(field):
-    """Tells whether an insert fails that does not name the column of a field."""
+    """Returns True if an insert without this column fails."""
     if not isinstance(field, ast.Call) or last(field.func) == "ManyToManyField":
         return False
     given = {keyword.arg: keyword.value for keyword in field.keywords}
@@ -56,11 +57,11 @@ def flat(calls):
 
 
 def read(source):
-    does, drops, renames, adds, alters, removals = [], [], [], [], [], True
+    descriptions, drops, renames, adds, alters, removals = [], [], [], [], [], True
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return {"does": ["can't be read by this Python: see the file"], "drops": [], "renames": [], "adds": [], "alters": [],
+        return {"descriptions": ["cannot be parsed by this Python: see the file"], "drops": [], "renames": [], "adds": [], "alters": [],
                 "is_removal": False}
     for node in ast.walk(tree):
         if not (isinstance(node, ast.ClassDef) and node.name == "Migration"):
@@ -70,37 +71,37 @@ def read(source):
             if not isinstance(target, ast.Name) or target.id != "operations":
                 continue
             if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.List):
-                does.append("operations computed at run time: see the file")
+                descriptions.append("operations computed at run time: see the file")
                 removals = False
                 continue
             for kind, given in flat(statement.value.elts):
                 model, name = text(given.get("model_name")), text(given.get("name"))
                 removals &= kind in ("RemoveField", "DeleteModel")
                 if kind == "AddField":
-                    does.append("Add field %s to %s" % (name, model))
+                    descriptions.append("Add field %s to %s" % (name, model))
                     if is_strict(given.get("field")):
                         adds.append([model, name])
                 elif kind == "RemoveField":
-                    does.append("Remove field %s from %s" % (name, model))
+                    descriptions.append("Remove field %s from %s" % (name, model))
                     drops.append([model, name])
                 elif kind == "DeleteModel":
-                    does.append("Delete model %s" % name)
+                    descriptions.append("Delete model %s" % name)
                     drops.append([name, None])
                 elif kind == "RenameField":
-                    does.append("Rename field %s on %s to %s" % (text(given.get("old_name")), model, text(given.get("new_name"))))
+                    descriptions.append("Rename field %s on %s to %s" % (text(given.get("old_name")), model, text(given.get("new_name"))))
                     renames.append([model, text(given.get("old_name"))])
                 elif kind == "RenameModel":
-                    does.append("Rename model %s to %s" % (text(given.get("old_name")), text(given.get("new_name"))))
+                    descriptions.append("Rename model %s to %s" % (text(given.get("old_name")), text(given.get("new_name"))))
                     renames.append([text(given.get("old_name")), None])
                 elif kind == "CreateModel":
-                    does.append("Create model %s" % name)
+                    descriptions.append("Create model %s" % name)
                 elif kind == "AlterField":
-                    does.append("Alter field %s on %s" % (name, model))
+                    descriptions.append("Alter field %s on %s" % (name, model))
                     if is_strict(given.get("field")):
                         alters.append([model, name])
                 else:
-                    does.append(kind)
-    return {"does": does, "drops": drops, "renames": renames, "adds": adds, "alters": alters, "is_removal": removals}
+                    descriptions.append(kind)
+    return {"descriptions": descriptions, "drops": drops, "renames": renames, "adds": adds, "alters": alters, "is_removal": removals}
 
 
 print("fabrs:" + json.dumps([read(source) for _, source in json.load(sys.stdin)]))

@@ -1,4 +1,4 @@
-//! The migrations of a build that is not on any host yet: read from the repository, and never run.
+//! The migration preview: parses the migrations of a build, without running them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,23 +11,23 @@ use crate::database::inspector::{BuildSource, MigrationPlan};
 use crate::source::CommitFile;
 use crate::step::App;
 
-/// Reads migrations without running them.
+/// Parses migration files and prints their operations as JSON.
 const PREVIEW_SCRIPT: &str = include_str!("preview.py");
 
-/// What a migration does, by its source.
+/// The operations of a migration, parsed from its source.
 #[derive(Debug, Deserialize)]
 struct MigrationSummary {
-    does: Vec<String>,
-    /// Model and field, or all of a model.
+    descriptions: Vec<String>,
+    /// The dropped columns and tables: the model, and the field (`None` for the table).
     drops: Vec<(String, Option<String>)>,
     renames: Vec<(String, Option<String>)>,
     adds: Vec<(String, Option<String>)>,
-    /// The fields that must not be empty afterwards.
+    /// The altered fields that are NOT NULL afterwards.
     alters: Vec<(String, Option<String>)>,
     is_removal: bool,
 }
 
-/// Makes the plan of migrations that can't be known before the build.
+/// Returns a plan without names, for migrations that cannot be read before the build.
 fn unknown_plan(why: &str) -> MigrationPlan {
     let text = format!(
         "migrations: unknown until the build ({why}); in a protected environment they need a second approval\n"
@@ -35,34 +35,34 @@ fn unknown_plan(why: &str) -> MigrationPlan {
     MigrationPlan { text, ..MigrationPlan::default() }
 }
 
-/// Returns the migrations that a build would bring.
+/// Returns the pending migrations of a build.
 ///
 /// # Errors
 ///
-/// As any command.
+/// The errors of a command.
 pub(super) async fn plan(live: Option<App>, build: BuildSource<'_>) -> Result<MigrationPlan, Error> {
-    let known = match &live {
+    let state = match &live {
         None => None,
         Some(app) => match state::probe(app.connection()).await? {
-            Some(known) => Some(known),
-            None => return Ok(unknown_plan("the live release can't be loaded")),
+            Some(state) => Some(state),
+            None => return Ok(unknown_plan("the live release cannot be loaded")),
         },
     };
     let Some(files) = build.source.migration_files(build.host, build.layout, build.commit).await? else {
-        return Ok(unknown_plan("the commit is in no repository that can be read"));
+        return Ok(unknown_plan("no readable repository has the commit"));
     };
     let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());
-    planned(known.as_ref(), &files, &python, live.is_some()).await
+    planned(state.as_ref(), &files, &python, live.is_some()).await
 }
 
 async fn planned(
-    known: Option<&MigrationState>,
+    state: Option<&MigrationState>,
     files: &[CommitFile],
     python: &Connection,
     has_live: bool,
 ) -> Result<MigrationPlan, Error> {
     let no_folders = HashMap::new();
-    let folders = known.map_or(&no_folders, |known| &known.folders);
+    let folders = state.map_or(&no_folders, |state| &state.folders);
     let named: Vec<(&CommitFile, String, String)> = files
         .iter()
         .filter_map(|file| {
@@ -72,10 +72,11 @@ async fn planned(
         .collect();
     let all: HashSet<String> = named.iter().map(|(_, app, name)| format!("{app}.{name}")).collect();
     let no_applied = HashSet::new();
-    let applied = known.map_or(&no_applied, |known| &known.applied);
+    let applied = state.map_or(&no_applied, |state| &state.applied);
     let mut new: Vec<_> = named.iter().filter(|(_, app, name)| !applied.contains(&format!("{app}.{name}"))).collect();
     new.sort_by(|(_, app, name), (_, other_app, other)| (app, name).cmp(&(other_app, other)));
-    // Of an application without a migration in the repository, only the build can tell.
+    // The migrations of an installed package are unknown before the build. Only applications with
+    // migrations in the repository count.
     let own: HashSet<&str> = named.iter().map(|(_, app, _)| app.as_str()).collect();
     let is_own = |full: &&String| full.split_once('.').is_some_and(|(app, _)| own.contains(app));
     let mut unknown: Vec<String> = applied.iter().filter(|full| !all.contains(*full)).filter(is_own).cloned().collect();
@@ -91,15 +92,16 @@ async fn planned(
         } else {
             python.run(cmd!("python3 -c {PREVIEW_SCRIPT}"))
         };
-        let said = line.probe().named("read the migrations").stdin(input).warn().hide(Hide::Both).capture_all().await?;
-        if !said.ok()? {
-            return Ok(unknown_plan("the host has no Python that can read them"));
+        let output =
+            line.probe().named("read the migrations").stdin(input).warn().hide(Hide::Both).capture_all().await?;
+        if !output.ok()? {
+            return Ok(unknown_plan("the Python of the host cannot parse them"));
         }
-        parse_json_line(&said)?
+        parse_json_line(&output)?
     };
     let pending =
-        new.iter().zip(summaries).map(|((_, app, name), summary)| build_migration(app, name, summary, known)).collect();
-    let live = known.map_or(LiveCode::Absent, |known| LiveCode::Models(known.models.clone()));
+        new.iter().zip(summaries).map(|((_, app, name), summary)| build_migration(app, name, summary, state)).collect();
+    let live = state.map_or(LiveCode::Absent, |state| LiveCode::Models(state.models.clone()));
     let migrations = Migrations::compare(pending, &live);
     let mut text = migrations.plan() + "\n";
     text.extend(migrations.warnings().iter().map(|warning| format!("warning: {warning}\n")));
@@ -109,11 +111,11 @@ async fn planned(
     Ok(MigrationPlan { text, names: Some(migrations.names()), unknown })
 }
 
-fn build_migration(app: &str, name: &str, mut summary: MigrationSummary, known: Option<&MigrationState>) -> Migration {
-    // Of a field that the database lets be empty now.
+fn build_migration(app: &str, name: &str, mut summary: MigrationSummary, state: Option<&MigrationState>) -> Migration {
+    // An altered field matters only if the column is nullable now.
     let is_new = |(model, field): &(String, Option<String>)| {
         let name = format!("{app}.{}.{}", model.to_lowercase(), field.as_deref().unwrap_or_default());
-        known.is_some_and(|known| known.nullable.contains(&name))
+        state.is_some_and(|state| state.nullable.contains(&name))
     };
     summary.adds.extend(summary.alters.into_iter().filter(is_new));
     let column = |(model, field): (String, Option<String>)| (app.to_owned(), model, field, false);
@@ -121,7 +123,7 @@ fn build_migration(app: &str, name: &str, mut summary: MigrationSummary, known: 
     Migration {
         app: app.to_owned(),
         name: name.to_owned(),
-        does: summary.does,
+        descriptions: summary.descriptions,
         drops: columns(summary.drops),
         renames: columns(summary.renames),
         adds: columns(summary.adds),
@@ -129,7 +131,7 @@ fn build_migration(app: &str, name: &str, mut summary: MigrationSummary, known: 
     }
 }
 
-/// Returns the application and the name of a migration by its path; nothing, where a file is none.
+/// Returns the application and the name of a migration from its path, or `None` for another file.
 fn migration_label(path: &str, folders: &HashMap<String, String>) -> Option<(String, String)> {
     let (folder, file) = path.rsplit_once('/')?;
     let app = folder.strip_suffix("/migrations").or_else(|| (folder == "migrations").then_some(""))?;
@@ -143,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_application_is_named_as_django_does() {
+    fn a_path_gives_the_application_label_of_django() {
         let folders = HashMap::from([("apps/tickets".to_owned(), "events".to_owned())]);
         let case = |path, expected: Option<(&str, &str)>| {
             let expected = expected.map(|(app, name)| (app.to_owned(), name.to_owned()));
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_migration_is_read_and_not_run() {
+    async fn a_migration_is_parsed_and_not_run() {
         let source = "from django.db import migrations, models\nraise SystemExit('it was run')\n\
             class Migration(migrations.Migration):\n    operations = [\n\
             migrations.AddField('Booking', 'seat', models.CharField(default='')),\n\
@@ -164,15 +166,15 @@ mod tests {
             migrations.RemoveField('Booking', 'note'),\n migrations.RunPython(forwards)]\n";
         let files = [CommitFile { path: "events/migrations/0003_seat.py".to_owned(), text: source.to_owned() }];
         let fields = vec!["id".to_owned(), "note".to_owned()];
-        let known = MigrationState {
+        let state = MigrationState {
             applied: HashSet::from(["events.0002".to_owned(), "auth.0001".to_owned()]),
             models: HashMap::from([("events".to_owned(), HashMap::from([("booking".to_owned(), fields)]))]),
             ..MigrationState::default()
         };
         let here = fabrs::Client::builder().build().local().unwrap();
-        let plan = planned(Some(&known), &files, &here, false).await.unwrap();
+        let plan = planned(Some(&state), &files, &here, false).await.unwrap();
         assert_eq!(plan.names.as_deref(), Some(&["events.0003_seat".to_owned()][..]));
-        assert_eq!(plan.unknown, ["events.0002"], "that of a package is not of the project");
+        assert_eq!(plan.unknown, ["events.0002"], "migrations of packages are ignored");
         for part in [
             "    Add field seat to Booking\n",
             "    RunPython\n",

@@ -1,4 +1,4 @@
-//! Django: what makes a release whole, what it does to the database and when, and when going back is not safe.
+//! The [`Django`] plugin: static files, system checks and migrations.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,14 +21,16 @@ use super::{preview, state};
 
 /// A Django project.
 ///
-/// * **build**, on each host: `collectstatic`, `check --deploy`, and whether the WSGI application can be loaded at all, so that
-///   no server is told to take up what it can't;
-/// * **once**, before the switch: the snapshot is made, then `migrate` runs;
-/// * what drops a column or a table that the live release still uses is warned of, and done when the new release is live
-///   everywhere: expand and contract belong into two deploys;
-/// * the approval before a deploy covers the plan of the migrations, with warnings;
-/// * a deploy or a rollback is refused if the database has migrations unknown to the release. After a failure, the output, the
-///   mail, `status` and `releases` list these migrations and the snapshot made before them.
+/// - **Build**, on each host: runs `collectstatic` and `check --deploy`, and loads the WSGI
+///   application. A release that cannot be loaded fails before any server reloads.
+/// - **Once**, before the switch: makes the snapshot, then runs `migrate`.
+/// - **Deferred migrations.** A migration that drops a column or a table of the live release causes
+///   a warning. The migration waits until the new release is live on all hosts. Better put such a
+///   migration into a separate, later deploy.
+/// - **Approval.** The approval of a deploy includes the plan of its migrations, with warnings.
+/// - **Unknown migrations.** A deploy or a rollback is refused if the database has migrations
+///   unknown to the release. After a failure, the output, the mail, `status` and `releases` list
+///   these migrations and the snapshot made before them.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -40,56 +42,90 @@ use super::{preview, state};
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "it does nothing until a site has it"]
+#[must_use = "a plugin does nothing until `Site::with` adds it to a site"]
 pub struct Django {
     snapshot: Steps,
     static_files: StaticFiles,
-    /// What `check` has found so far: each is told once, and not for every host.
+    /// The reported warnings of `check`. Each warning is reported once, and not for each host.
     reported_warnings: Arc<Mutex<HashSet<String>>>,
 }
 
-/// What becomes of static files.
+/// The handling of static files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum StaticFiles {
-    /// They are collected into the release.
+    /// Runs `collectstatic`.
     Collect,
-    /// And those of this folder are copied to `shared` as well.
+    /// Runs `collectstatic`, then copies this directory to `shared`.
     CollectAndShare(String),
+    /// Does nothing.
     Skip,
 }
 
 impl Django {
-    /// Takes the project whose `manage.py` is in the folder of the release.
+    /// Deploys the project with its `manage.py` in the directory of the release.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Django;
+    /// assert!(format!("{:?}", Django::new()).contains("Collect"));
+    /// ```
     pub fn new() -> Self {
         Self { snapshot: Steps::default(), static_files: StaticFiles::Collect, reported_warnings: Arc::default() }
     }
 
-    /// Adds what saves the database, once, on the host that migrates: it must succeed before a migration begins, and is not done
-    /// where there is none.
+    /// Adds a step that saves the database before migrations.
+    ///
+    /// The step runs once, on the host that migrates, and is skipped without pending migrations. If
+    /// the step fails, the deploy fails and migrates nothing. Record the file with
+    /// [`App::record_snapshot`](crate::App::record_snapshot), so that reports show the restore
+    /// command.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Django;
+    /// use fabrs::prelude::*;
+    ///
+    /// let django = Django::new().snapshot(|_| run("pg_dump --format=custom --file=../../shared/before.dump shop"));
+    /// assert!(!format!("{django:?}").contains("0 steps"));
+    /// ```
     pub fn snapshot(mut self, step: impl DeployStep) -> Self {
         self.snapshot.push(Scope::default(), step);
         self
     }
 
-    /// Copies what is collected into this folder of the release (`STATIC_ROOT`) to the folder of this name in `shared` as well,
-    /// from where a web server gives it out: whoever has a page of the old release open still finds what belongs to it. For
-    /// names that change with what is in them (`ManifestStaticFilesStorage`), since nothing there is ever replaced.
+    /// Copies the collected static files to `shared`, for a web server that serves them from there.
     ///
-    /// A folder that is linked to `shared` and collected into is not the same: `collectstatic` removes what it replaces, and for
-    /// a moment it is not there.
+    /// `folder` is the `STATIC_ROOT`, relative to the directory of the release. The copy has the
+    /// same name in `shared`. Pages of the old release, still open in browsers, then find their
+    /// files.
+    ///
+    /// Existing files are never replaced. The project needs file names that change with the content
+    /// (`ManifestStaticFilesStorage`). Don't link `STATIC_ROOT` to `shared` instead:
+    /// `collectstatic` deletes a file before it writes the new one, so requests would fail in
+    /// between.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Django;
+    /// let django = Django::new().share_static_files("static");
+    /// assert!(format!("{django:?}").contains("CollectAndShare(\"static\")"));
+    /// ```
     pub fn share_static_files(mut self, folder: impl Into<String>) -> Self {
         self.static_files = StaticFiles::CollectAndShare(folder.into());
         self
     }
 
-    /// Leaves out `collectstatic`.
+    /// Skips `collectstatic`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Django;
+    /// assert!(format!("{:?}", Django::new().without_static_files()).contains("Skip"));
+    /// ```
     pub fn without_static_files(mut self) -> Self {
         self.static_files = StaticFiles::Skip;
         self
     }
 
     async fn build(self: Arc<Self>, app: App) -> Result<(), TaskError> {
-        // A repository may hold what Python has compiled from sources that are gone.
+        // A repository may contain compiled files of deleted sources, which Python would still
+        // import.
         let stale = app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete");
         stale.named("remove *.pyc").await?;
         if self.static_files != StaticFiles::Skip {
@@ -97,7 +133,7 @@ impl Django {
         }
         if let StaticFiles::CollectAndShare(folder) = &self.static_files {
             let shared = format!("{}/shared/{folder}", app.root());
-            // Each under another name first: one that is half there would stay so.
+            // Copy and rename: an incomplete file would never be replaced.
             let copy = "for file; do [ -e \"$0/$file\" ] || { mkdir -p \"$0/${file%/*}\" && cp \"$file\" \"$0/$file.fabrs\" && \
                         mv \"$0/$file.fabrs\" \"$0/$file\"; } || exit; done";
             app.connection()
@@ -117,11 +153,11 @@ impl Django {
         Ok(())
     }
 
-    /// Has Django check the settings of the host: what is wrong fails, what is doubtful is told.
+    /// Runs `check --deploy`. An error fails the build, and a warning is reported.
     async fn check(&self, app: &App) -> Result<(), Error> {
-        let said = manage("check --deploy --fail-level ERROR").hide(Hide::Both).await?;
-        let (Some(client), true) = (app.connection().client(), said.was_run()) else { return Ok(()) };
-        for line in said.stderr()?.lines().filter(|line| line.contains(".W")) {
+        let output = manage("check --deploy --fail-level ERROR").hide(Hide::Both).await?;
+        let (Some(client), true) = (app.connection().client(), output.was_run()) else { return Ok(()) };
+        for line in output.stderr()?.lines().filter(|line| line.contains(".W")) {
             if self.reported_warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
                 client.warn(app.connection().host(), format!("check: {}", line.trim_start_matches("?: ")));
             }
@@ -129,16 +165,17 @@ impl Django {
         Ok(())
     }
 
-    /// Shows the plan for the database, saves it, and migrates as far as the live release can bear.
+    /// Shows the plan, makes the snapshot, and runs all migrations that the live release can
+    /// tolerate.
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
-        let Some(known) = state::read(app.connection()).await? else {
-            // In a dry run the new release is not there.
+        let Some(state) = state::read(app.connection()).await? else {
+            // In a dry run, the new release does not exist.
             self.snapshot.run(&app).await?;
             manage("migrate --noinput").await?;
             return Ok(());
         };
-        let live = if known.pending.is_empty() { LiveCode::Absent } else { live_code(&app).await? };
-        let migrations = Migrations::compare(known.pending, &live);
+        let live = if state.pending.is_empty() { LiveCode::Absent } else { live_code(&app).await? };
+        let migrations = Migrations::compare(state.pending, &live);
         if let Some(client) = app.connection().client() {
             approve_plan(&client, &app, &migrations).await?;
         }
@@ -148,11 +185,11 @@ impl Django {
         self.snapshot
             .run(&app)
             .await
-            .map_err(|error| error.context("the database is not saved, so it is not migrated"))?;
-        // Before they begin: also of a run that is killed the log must say what it did.
+            .map_err(|error| error.context("the snapshot of the database failed, so no migration was run"))?;
+        // Before the migrations start: also a killed run must leave a record.
         let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
-        // A restore command may have a password.
+        // The restore command may contain a password.
         let entry = app.connection().client().map_or_else(|| entry.clone(), |client| client.redacted(&entry));
         let (folder, log) = (migration_log_dir(&app), MIGRATION_LOG_FILE);
         let record = app.connection().run(cmd!("umask 077; cat >> {folder}/{log}")).stdin(entry + "\n");
@@ -173,7 +210,8 @@ impl Django {
     }
 }
 
-/// Shows the plan, and has the part of it approved that was not known before the build.
+/// Shows the plan, and prompts for an approval of migrations and warnings that were unknown before
+/// the build.
 async fn approve_plan(client: &Client, app: &App, migrations: &Migrations) -> Result<(), Error> {
     let (names, warnings) = (migrations.names(), migrations.warnings());
     let mut shown = migrations.plan();
@@ -191,34 +229,34 @@ async fn approve_plan(client: &Client, app: &App, migrations: &Migrations) -> Re
     client.approve_late_changes(&shown).await
 }
 
-/// Asks the live release for its models.
+/// Reads the models of the live release.
 async fn live_code(app: &App) -> Result<LiveCode, Error> {
     Ok(match app.live() {
         LiveApp::None => LiveCode::Absent,
         LiveApp::Replaced => LiveCode::Unknown,
         LiveApp::Release(live) => match state::probe(live.connection()).await? {
-            Some(known) => LiveCode::Models(known.models),
+            Some(state) => LiveCode::Models(state.models),
             None => LiveCode::Unknown,
         },
     })
 }
 
-/// Returns the folder of the site for the kit's own files: in a work tree that of git.
+/// Returns the directory of the migration log. Of a work tree, this is `.git`.
 fn migration_log_dir(app: &App) -> String {
     if app.release_dir() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
 }
 
-/// Lets columns be empty whose removal waits.
+/// Makes the columns of deferred drops nullable.
 const RELAX_COLUMNS_SCRIPT: &str = include_str!("relax_columns.py");
 
 impl MigrationInspector for Django {
     fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>> {
         async move {
-            let known = match age {
+            let state = match age {
                 ReleaseAge::New => state::read(app.connection()).await?,
                 ReleaseAge::Existing => state::probe(app.connection()).await?,
             };
-            Ok(known.map(|known| known.unknown))
+            Ok(state.map(|state| state.unknown))
         }
         .boxed()
     }
@@ -228,7 +266,8 @@ impl MigrationInspector for Django {
     }
 }
 
-/// Fails where the application can't be loaded: a server that is told to take it up would end. Says its last migrations.
+/// Loads the WSGI application, since a server would exit if the load failed. Prints the last
+/// migration of each application.
 const LOAD_WSGI_SCRIPT: &str = include_str!("load_wsgi.py");
 
 impl Default for Django {
@@ -249,9 +288,9 @@ impl Plugin for Django {
     }
 }
 
-/// Migrates what had to wait until no release is live that still uses what it drops.
+/// Runs the deferred migrations: no host uses the dropped columns and tables any more.
 async fn run_deferred_migrations(app: App) -> Result<(), TaskError> {
-    if state::read(app.connection()).await?.is_some_and(|known| !known.pending.is_empty()) {
+    if state::read(app.connection()).await?.is_some_and(|state| !state.pending.is_empty()) {
         manage("migrate --noinput").await?;
     }
     Ok(())

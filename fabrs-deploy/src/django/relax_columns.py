@@ -1,4 +1,4 @@
-# Makes columns nullable until they are dropped: the new release no longer writes them.
+# Makes columns nullable until their deferred drop: the new release no longer writes these columns.
 import json
 
 from django.db import DEFAULT_DB_ALIAS, connections

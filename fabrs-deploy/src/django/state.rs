@@ -1,4 +1,4 @@
-//! What a release knows of the database, by Django's own account.
+//! The migration state of a release: pending, applied and unknown migrations, and its models.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,25 +6,25 @@ use fabrs::{Connection, Error, ErrorKind, Hide, Output};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// What a release says of the database.
+/// Prints the migration state as JSON.
 const STATE_SCRIPT: &str = include_str!("migration_state.py");
 
-/// What a release knows of the database.
+/// The migration state of a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct MigrationState {
-    /// What it would do, in order.
+    /// The pending migrations, in order.
     pub(super) pending: Vec<Migration>,
-    /// What was done that it does not know.
+    /// The applied migrations that are unknown to the release.
     pub(super) unknown: Vec<String>,
-    /// All that was done.
+    /// All applied migrations.
     #[serde(default)]
     pub(super) applied: HashSet<String>,
-    /// The fields of its models, by application and model.
+    /// The fields of the models, by application and model.
     pub(super) models: Models,
-    /// The fields that may be empty: `shop.order.notes`.
+    /// The nullable fields, such as `shop.order.notes`.
     #[serde(default)]
     pub(super) nullable: HashSet<String>,
-    /// The labels of the project's own applications, by their folders.
+    /// The labels of the project's own applications, by directory.
     #[serde(default)]
     pub(super) folders: HashMap<String, String>,
 }
@@ -32,25 +32,26 @@ pub(super) struct MigrationState {
 /// The fields of models, by application and model.
 pub(super) type Models = HashMap<String, HashMap<String, Vec<String>>>;
 
-/// A column or a table: application, model, the field or all of it, and whether an insert fails that does not name it.
+/// A column or a table: application, model, field (`None` for the table), and `true` if an insert
+/// without this column fails.
 pub(super) type Column = (String, String, Option<String>, bool);
 
-/// A migration that is not done yet.
+/// A pending migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Migration {
     pub(super) app: String,
     pub(super) name: String,
-    /// What it does, in Django's words.
-    pub(super) does: Vec<String>,
-    /// The columns and tables that it removes.
+    /// The descriptions of the operations, from Django.
+    pub(super) descriptions: Vec<String>,
+    /// The dropped columns and tables.
     pub(super) drops: Vec<Column>,
-    /// Those that have another name afterwards.
+    /// The renamed columns and tables, with their old names.
     #[serde(default)]
     pub(super) renames: Vec<Column>,
-    /// The columns that it adds, or makes NOT NULL, and that an insert has to name.
+    /// The new columns, or columns that become NOT NULL, that an insert must include.
     #[serde(default)]
     pub(super) adds: Vec<Column>,
-    /// Whether it only removes.
+    /// `true` if all operations are removals.
     #[serde(default)]
     pub(super) is_removal: bool,
 }
@@ -61,45 +62,49 @@ impl Migration {
     }
 }
 
-/// Asks a release what it knows of the database; nothing in a dry run, in which the release is not there.
+/// Reads the migration state of a release. Returns `None` in a dry run, since the release may not
+/// exist.
 ///
 /// # Errors
 ///
-/// As any command: where the database can't be reached.
+/// The errors of a command, for example if the database is unreachable.
 pub(super) async fn read(release: &Connection) -> Result<Option<MigrationState>, Error> {
-    let said = state_command(release).await?;
-    if said.was_run() { Ok(Some(parse_json_line(&said)?)) } else { Ok(None) }
+    let output = state_command(release).await?;
+    if output.was_run() { Ok(Some(parse_json_line(&output)?)) } else { Ok(None) }
 }
 
-/// Asks a release that is there, in a dry run too; nothing, where it can't even be loaded.
+/// Reads the migration state of an existing release, also in a dry run. Returns `None` if the
+/// project cannot be loaded.
 ///
 /// # Errors
 ///
-/// As any command, except for its status.
+/// The errors of a command, except for its exit status.
 pub(super) async fn probe(release: &Connection) -> Result<Option<MigrationState>, Error> {
-    let said = state_command(release).probe().warn().hide(Hide::Both).capture_all().await?;
-    if said.ok()? { Ok(Some(parse_json_line(&said)?)) } else { Ok(None) }
+    let output = state_command(release).probe().warn().hide(Hide::Both).capture_all().await?;
+    if output.ok()? { Ok(Some(parse_json_line(&output)?)) } else { Ok(None) }
 }
 
-/// Makes the question; a change as far as a dry run goes, where that release is not there.
+/// Returns the command that prints the migration state. Counts as a change: in a dry run, a new
+/// release does not exist.
 fn state_command(release: &Connection) -> fabrs::Command {
-    let look = release.v_run("python manage.py shell --verbosity 0").stdin(STATE_SCRIPT);
-    look.named("read the state of the migrations").hide(Hide::Stdout)
+    let command = release.v_run("python manage.py shell --verbosity 0").stdin(STATE_SCRIPT);
+    command.named("read the state of the migrations").hide(Hide::Stdout)
 }
 
-/// Reads the last migration of each application that a release brings.
+/// Parses the last migration of each application.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Task`] where Django did not say so.
-pub(super) fn parse_heads(said: &Output) -> Result<Vec<String>, Error> {
-    parse_json_line(said)
+/// [`ErrorKind::Task`] if the output has no such line.
+pub(super) fn parse_heads(output: &Output) -> Result<Vec<String>, Error> {
+    parse_json_line(output)
 }
 
-/// Reads the line that is for us: whatever else a project prints while it is loaded is not.
-pub(super) fn parse_json_line<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
-    let text = said.stdout()?;
+/// Parses the line of the scripts, marked with `fabrs:`. A project may print other lines while
+/// Django loads it.
+pub(super) fn parse_json_line<T: DeserializeOwned>(output: &Output) -> Result<T, Error> {
+    let text = output.stdout()?;
     let line = text.lines().find_map(|line| line.strip_prefix("fabrs:"));
     let known = line.and_then(|line| serde_json::from_str(line).ok());
-    known.ok_or_else(|| Error::new(ErrorKind::Task, "Django did not say what it knows of migrations").on(said.host()))
+    known.ok_or_else(|| Error::new(ErrorKind::Task, "Django printed no migration state").on(output.host()))
 }

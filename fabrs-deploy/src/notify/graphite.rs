@@ -1,23 +1,26 @@
-//! A point in a series of Graphite, and an event.
+//! The Graphite notifier: a data point of a deploy, or an event.
 
 use std::io::{self, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "notify-http")]
+use super::http;
 use super::notifier::{Notifier, NotifyFuture, run_blocking};
 use super::report::DeployReport;
 
-/// How long the connection is waited for.
+/// The time limit of a connection to carbon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A Graphite: a point of the series `PREFIX.deploy.live` or `PREFIX.deploy.failed`, by the plaintext protocol; drawn as
-/// infinite it is a line in every graph. With [`event`](Self::event), an event with its text.
+/// A notifier for Graphite: marks each deploy in the graphs.
 ///
 /// ```
-/// use fabrs_deploy::{Graphite, Site};
+/// use fabrs_deploy::{Graphite, Notifier, Site};
 ///
-/// let site = Site::new("/srv/shop").notify(Graphite::carbon("graphite.example.com:2003", "shop"));
+/// let carbon = Graphite::carbon("graphite.example.com:2003", "shop");
+/// assert_eq!(carbon.name(), "Graphite at graphite.example.com:2003");
+/// let site = Site::new("/srv/shop").notify(carbon);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -39,13 +42,30 @@ enum Endpoint {
 }
 
 impl Graphite {
-    /// Sends a point to a carbon at this host and port, in a series whose name begins so.
+    /// Sends a data point to carbon with the plaintext protocol, usually on port 2003.
+    ///
+    /// The series is `PREFIX.deploy.live` or `PREFIX.deploy.failed`, for rollbacks
+    /// `PREFIX.rollback.live` or `PREFIX.rollback.failed`. Each value is 1. Graphite draws the
+    /// values as vertical lines with the function `drawAsInfinite`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Graphite, Notifier};
+    /// let carbon = Graphite::carbon("graphite.example.com:2003", "shop");
+    /// assert_eq!(carbon.name(), "Graphite at graphite.example.com:2003");
+    /// ```
     pub fn carbon(address: impl Into<String>, prefix: impl Into<String>) -> Self {
         Self { endpoint: Endpoint::Carbon { address: address.into(), prefix: prefix.into() } }
     }
 
-    /// Posts an event to Graphite's own page for them, `https://graphite.example.com/events/`, with these tags and `deploy` or
-    /// `rollback`.
+    /// Posts an event to the events API of Graphite, with the text of the report.
+    ///
+    /// The event has `tags`, the action, the outcome and the environment as tags.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Graphite, Notifier};
+    /// let event = Graphite::event("https://graphite.example.com/events/", ["shop"]);
+    /// assert_eq!(event.name(), "Graphite event at https://graphite.example.com/events/");
+    /// ```
     #[cfg(feature = "notify-http")]
     pub fn event<S: Into<String>>(url: impl Into<String>, tags: impl IntoIterator<Item = S>) -> Self {
         Self { endpoint: Endpoint::Event { url: url.into(), tags: tags.into_iter().map(Into::into).collect() } }
@@ -74,16 +94,16 @@ impl Notifier for Graphite {
                     "when": report.unix_time(),
                     "data": report.text(),
                 });
-                super::http::post(url, Vec::new(), event)
+                http::post(url, Vec::new(), event)
             }
         }
     }
 }
 
 fn send_point(address: &str, prefix: &str, report: &DeployReport) -> io::Result<()> {
-    let none = || io::Error::new(io::ErrorKind::NotFound, "there is no such address");
-    let to = address.to_socket_addrs()?.next().ok_or_else(none)?;
-    let mut carbon = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT)?;
-    let (event, outcome) = (report.action.as_str(), report.outcome.as_str());
-    writeln!(carbon, "{prefix}.{event}.{outcome} 1 {}", report.unix_time())
+    let no_address = || io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+    let address = address.to_socket_addrs()?.next().ok_or_else(no_address)?;
+    let mut carbon = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    let (action, outcome) = (report.action.as_str(), report.outcome.as_str());
+    writeln!(carbon, "{prefix}.{action}.{outcome} 1 {}", report.unix_time())
 }

@@ -1,4 +1,4 @@
-//! One JSON to one address.
+//! HTTP requests of notifiers: one JSON document for one URL.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use ureq::Agent;
 
 use super::notifier::{NotifyFuture, run_blocking};
 
-/// How long the whole of it may take.
+/// The time limit of a request, from the connection to the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Posts a JSON; a status of 400 and above is an error.
+/// Posts a JSON document. A response with a status of 400 and above is an error.
 pub(super) fn post(url: String, headers: Vec<(&'static str, Secret)>, body: Value) -> NotifyFuture {
-    run_blocking(move || send(&url, &headers, &body))
+    run_blocking(move || post_blocking(&url, &headers, &body))
 }
 
-/// Posts a JSON, on a thread that may wait.
-pub(super) fn send(url: &str, headers: &[(&'static str, Secret)], body: &Value) -> Result<(), ureq::Error> {
+/// Like [`post`], but blocks the thread.
+pub(super) fn post_blocking(url: &str, headers: &[(&'static str, Secret)], body: &Value) -> Result<(), ureq::Error> {
     let agent: Agent = Agent::config_builder().timeout_global(Some(REQUEST_TIMEOUT)).build().into();
     let mut request = agent.post(url);
     for (name, value) in headers {

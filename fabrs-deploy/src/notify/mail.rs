@@ -1,4 +1,4 @@
-//! A mail with what came of a deploy, and the list of changes.
+//! The mail notifier: the report of a deploy by SMTP.
 
 use std::sync::Arc;
 
@@ -10,17 +10,20 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use super::notifier::{Notifier, NotifyFuture, notify_error};
 use super::report::DeployReport;
 
-/// A mail, by SMTP: the subject says what came of it, the text which host stands where, and which commits it brought.
+/// A notifier that sends a mail by SMTP.
 ///
-/// ```no_run
-/// use fabrs_deploy::{Mail, Site};
+/// The subject is [`DeployReport::subject`], and the text is [`DeployReport::text`].
 ///
-/// let mail = Mail::from("deploy@example.com").to("dev@example.com").to("ops@example.com");
-/// let site = Site::new("/srv/shop").notify(mail.smtp("smtp.example.com"));
+/// ```
+/// use fabrs_deploy::{Mail, Notifier, Site};
+///
+/// let mail = Mail::from("deploy@example.com").to("dev@example.com").smtp("smtp.example.com");
+/// assert_eq!(mail.name(), "mail to dev@example.com");
+/// let site = Site::new("/srv/shop").notify(mail);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "nothing is sent until a site has it"]
+#[must_use = "a mail notifier does nothing until `Site::notify` adds it to a site"]
 pub struct Mail {
     from: String,
     to: Vec<String>,
@@ -28,49 +31,91 @@ pub struct Mail {
     login: Option<(String, Secret)>,
 }
 
-/// The server that takes the mail.
+/// The mail server, with the encryption of the connection.
 #[derive(Debug, Clone)]
 enum Server {
-    /// One that speaks TLS from the start.
+    /// TLS from the start of the connection.
     Tls(String),
-    /// One that begins in the clear and must change to TLS.
+    /// A plaintext connection that must switch to TLS before the login.
     StartTls(String, u16),
-    /// One that is spoken to in the clear: on this machine, or behind a tunnel.
+    /// No encryption: for a server on this machine, or behind a tunnel.
     Plaintext(String, u16),
 }
 
 impl Mail {
-    /// Sends mails from this address, which may have a name before it: `Deploys <deploy@example.com>`.
+    /// Sets the sender. The address may have a name: `Deploys <deploy@example.com>`.
+    ///
+    /// An invalid address causes a warning when the mail is sent.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Mail, Notifier};
+    /// let mail = Mail::from("Deploys <deploy@example.com>").to("dev@example.com");
+    /// assert_eq!(mail.name(), "mail to dev@example.com");
+    /// ```
     pub fn from(address: impl Into<String>) -> Self {
         let server = Server::Plaintext("localhost".to_owned(), 25);
         Self { from: address.into(), to: Vec::new(), server, login: None }
     }
 
-    /// Adds an address that gets them.
+    /// Adds a recipient.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Mail, Notifier};
+    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").to("ops@example.com");
+    /// assert_eq!(mail.name(), "mail to dev@example.com, ops@example.com");
+    /// ```
     pub fn to(mut self, address: impl Into<String>) -> Self {
         self.to.push(address.into());
         self
     }
 
-    /// Gives them to this server, by TLS on port 465. Without a word it is the one of this machine, in the clear on port 25.
+    /// Sends through this server with TLS on port 465. Defaults to the server of this machine,
+    /// without encryption on port 25.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Mail;
+    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").smtp("smtp.example.com");
+    /// assert!(format!("{mail:?}").contains("Tls(\"smtp.example.com\")"));
+    /// ```
     pub fn smtp(mut self, server: impl Into<String>) -> Self {
         self.server = Server::Tls(server.into());
         self
     }
 
-    /// Gives them to this server, which has to change to TLS before anything is said (`STARTTLS`); usually on port 587.
+    /// Sends through this server with `STARTTLS`, usually on port 587. A server without `STARTTLS`
+    /// is an error.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Mail;
+    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").starttls("smtp.example.com", 587);
+    /// assert!(format!("{mail:?}").contains("StartTls(\"smtp.example.com\", 587)"));
+    /// ```
     pub fn starttls(mut self, server: impl Into<String>, port: u16) -> Self {
         self.server = Server::StartTls(server.into(), port);
         self
     }
 
-    /// Gives them to this server in the clear: anybody on the way can read, and change, them.
+    /// Sends through this server without encryption. Everybody on the network path can read and
+    /// change the mail and the password.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Mail;
+    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").plaintext("localhost", 1025);
+    /// assert!(format!("{mail:?}").contains("Plaintext(\"localhost\", 1025)"));
+    /// ```
     pub fn plaintext(mut self, server: impl Into<String>, port: u16) -> Self {
         self.server = Server::Plaintext(server.into(), port);
         self
     }
 
-    /// Logs in to the server.
+    /// Sets the user and the password for the login at the server.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Mail, Notifier};
+    /// let password = fabrs::Secret::new("correct horse");
+    /// let mail = Mail::from("deploy@example.com").smtp("smtp.example.com").login("deploy", &password);
+    /// assert_eq!(mail.secrets().len(), 1);
+    /// ```
     pub fn login(mut self, user: impl Into<String>, password: &Secret) -> Self {
         self.login = Some((user.into(), password.clone()));
         self
@@ -79,7 +124,7 @@ impl Mail {
     fn message(&self, report: &DeployReport) -> Result<Message, TaskError> {
         let mailbox = |address: &str| {
             address.parse::<Mailbox>().map_err(|source| {
-                Error::new(ErrorKind::Usage, format!("`{address}` is no address of a mail")).caused_by(source)
+                Error::new(ErrorKind::Usage, format!("invalid mail address `{address}`")).caused_by(source)
             })
         };
         let mut message = Message::builder().from(mailbox(&self.from)?).subject(report.subject());

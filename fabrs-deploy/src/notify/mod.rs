@@ -1,4 +1,4 @@
-//! Telling others what came of a deploy: by mail, webhook, statsd, Graphite, Sentry and New Relic.
+//! Notifiers: mail, webhook, statsd, Graphite, Sentry and New Relic report each deploy.
 
 mod graphite;
 #[cfg(feature = "notify-http")]

@@ -1,4 +1,4 @@
-//! A change marker in New Relic.
+//! The New Relic notifier: a change marker of a deploy.
 
 use std::sync::Arc;
 
@@ -9,18 +9,23 @@ use super::http;
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::{DeployOutcome, DeployReport};
 
-/// Change tracking, by `NerdGraph`: <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
+/// The mutation of change tracking in `NerdGraph`:
+/// <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
 const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
      { changeTrackingCreateDeployment(deployment: $deployment) { deploymentId entityGuid } }";
 
-/// A New Relic: a change marker of an entity, with its commits, in all of its graphs. What is not live it is not told.
+/// A notifier for New Relic: a change marker with the new commits, in all graphs of an entity.
 ///
-/// ```no_run
+/// A failed deploy creates no marker.
+///
+/// ```
 /// use fabrs::Secret;
-/// use fabrs_deploy::{NewRelic, Site};
+/// use fabrs_deploy::{NewRelic, Notifier, Site};
 ///
-/// let key = Secret::new("NRAK-...");
-/// let site = Site::new("/srv/shop").notify(NewRelic::entity("MXxBUE18QVBQTElDQVRJT058MQ", &key));
+/// let key = Secret::new("NRAK-0123456789");
+/// let marker = NewRelic::entity("MXxBUE18QVBQTElDQVRJT058MQ", &key);
+/// assert_eq!(marker.name(), "New Relic marker of MXxBUE18QVBQTElDQVRJT058MQ");
+/// let site = Site::new("/srv/shop").notify(marker);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -31,12 +36,26 @@ pub struct NewRelic {
 }
 
 impl NewRelic {
-    /// Marks this entity, by its GUID; the key is one of a user.
+    /// Marks the entity with this GUID. `key` is a user key (`NRAK-...`).
+    ///
+    /// ```
+    /// # use fabrs_deploy::{NewRelic, Notifier};
+    /// let marker = NewRelic::entity("MXxBUE18", &fabrs::Secret::new("NRAK-0123456789"));
+    /// assert_eq!(marker.name(), "New Relic marker of MXxBUE18");
+    /// ```
     pub fn entity(guid: impl Into<String>, key: &Secret) -> Self {
         Self { url: "https://api.newrelic.com/graphql".to_owned(), entity: guid.into(), key: key.clone() }
     }
 
-    /// Takes another address: `https://api.eu.newrelic.com/graphql` for accounts in Europe.
+    /// Sets the URL of the API. Defaults to `https://api.newrelic.com/graphql`, the API for
+    /// accounts in the US.
+    ///
+    /// ```
+    /// # use fabrs_deploy::NewRelic;
+    /// let marker = NewRelic::entity("MXxBUE18", &fabrs::Secret::new("NRAK-0123456789"))
+    ///     .url("https://api.eu.newrelic.com/graphql");
+    /// assert!(format!("{marker:?}").contains("api.eu.newrelic.com"));
+    /// ```
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self

@@ -1,4 +1,4 @@
-//! Those who are told what came of a deploy.
+//! The [`Notifier`] trait, and the notifiers of a site.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,29 +13,62 @@ use tokio::time::timeout;
 
 use super::report::DeployReport;
 
-/// How long a notifier may take, before it counts as dead.
+/// The time limit of one notification.
 const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What telling a notifier comes to.
+/// The future returned by [`Notifier::notify`].
 pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
 
-/// Somebody who is told what came of each deploy and rollback, also of those that fail.
+/// A receiver of the [`DeployReport`] of each deploy and rollback, also of failed deploys.
 ///
-/// A dry run says whom it would tell. A notifier that fails, or takes longer than 20 seconds, is warned of and fails nothing.
+/// Add a notifier with [`Site::notify`](crate::Site::notify). All notifiers of a site run at the
+/// same time. A failed notification, or a notification of more than 20 seconds, causes a warning
+/// and never fails the deploy. A dry run prints the name of each notifier and sends nothing.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use fabrs_deploy::{DeployReport, Notifier, NotifyFuture, Site};
+///
+/// /// Appends the subject of each report to a file.
+/// struct Journal(std::path::PathBuf);
+///
+/// impl Notifier for Journal {
+///     fn name(&self) -> String {
+///         format!("journal {}", self.0.display())
+///     }
+///
+///     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+///         let path = self.0.clone();
+///         Box::pin(async move {
+///             use std::io::Write as _;
+///             let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+///             writeln!(file, "{}", report.subject())?;
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let journal = Journal("/var/log/deploys".into());
+/// assert_eq!(journal.name(), "journal /var/log/deploys");
+/// let site = Site::new("/srv/shop").notify(journal);
+/// # drop(site);
+/// ```
 pub trait Notifier: Send + Sync + 'static {
-    /// Returns who it is, for people: `mail to dev@example.com`.
+    /// Returns the name of the notifier in warnings and plans: `mail to dev@example.com`.
     fn name(&self) -> String;
 
-    /// Returns what must not be shown, should it fail.
+    /// Returns the secrets of the notifier. fabrs masks these secrets in its output, since an error
+    /// of the notifier may contain a secret. Defaults to none.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
 
-    /// Tells it.
+    /// Sends the report.
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture;
 }
 
-/// Everybody who is told.
+/// The notifiers of a site.
 #[derive(Clone, Default)]
 pub(crate) struct Notifiers(Vec<Arc<dyn Notifier>>);
 
@@ -48,17 +81,22 @@ impl Notifiers {
         self.0.is_empty()
     }
 
-    /// Tells all of them at once; who could not be told is warned of.
+    /// Sends a report through all notifiers at once. Each failure is a warning.
+    ///
+    /// # Cancel safety
+    ///
+    /// A first stop of the run does not end the notifications, since a stopped deploy is reported
+    /// as well. A second stop does.
     pub(crate) async fn notify(&self, client: &Client, report: DeployReport) {
         let report = Arc::new(report);
         for secret in self.0.iter().flat_map(|notifier| notifier.secrets()) {
             client.redact(&secret);
         }
         let all = self.0.iter().map(|notifier| {
-            let (name, told) = (notifier.name(), notifier.notify(Arc::clone(&report)));
+            let (name, notified) = (notifier.name(), notifier.notify(Arc::clone(&report)));
             async move {
-                if let Err(error) = effect(&name, with_timeout(told)).await {
-                    client.warn(None, format!("could not be told: {name}: {}", reason(&error)));
+                if let Err(error) = effect(&name, with_timeout(notified)).await {
+                    client.warn(None, format!("could not notify {name}: {}", causes(&error)));
                 }
             }
         });
@@ -75,15 +113,15 @@ impl fmt::Debug for Notifiers {
     }
 }
 
-async fn with_timeout(told: NotifyFuture) -> Result<(), TaskError> {
-    match timeout(NOTIFY_TIMEOUT, told).await {
-        Ok(told) => told,
-        Err(_) => Err(TaskError::msg(format!("no answer within {} seconds", NOTIFY_TIMEOUT.as_secs()))),
+async fn with_timeout(notified: NotifyFuture) -> Result<(), TaskError> {
+    match timeout(NOTIFY_TIMEOUT, notified).await {
+        Ok(notified) => notified,
+        Err(_) => Err(TaskError::msg(format!("timed out after {} s", NOTIFY_TIMEOUT.as_secs()))),
     }
 }
 
-/// Returns all of why it notify_error, in a line.
-fn reason(error: &Error) -> String {
+/// Returns all causes of an error in one line.
+fn causes(error: &Error) -> String {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
@@ -93,12 +131,12 @@ fn reason(error: &Error) -> String {
     if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") }
 }
 
-/// Makes the error of a notifier that could not be told.
+/// Creates the error of a failed notification.
 pub(super) fn notify_error(source: impl std::error::Error + Send + Sync + 'static) -> TaskError {
-    Error::new(ErrorKind::Task, "could not be told").caused_by(source).into()
+    Error::new(ErrorKind::Task, "the notification failed").caused_by(source).into()
 }
 
-/// Does what waits on a thread that may.
+/// Runs blocking work on a thread for blocking calls.
 pub(super) fn run_blocking<E>(work: impl FnOnce() -> Result<(), E> + Send + 'static) -> NotifyFuture
 where
     E: std::error::Error + Send + Sync + 'static,

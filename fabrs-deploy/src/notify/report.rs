@@ -1,18 +1,19 @@
-//! The report of a deploy for notifiers: the outcome, the release of each host, and the new commits.
+//! The report of a deploy: the outcome, the state of each host, and the new commits.
 
 use std::time::{Duration, SystemTime};
 
 use fabrs::event::escape_controls;
 use serde::Serialize;
 
-use crate::database::UnknownMigrations;
-use crate::release::ReleaseId;
+use crate::database::migration_log::UnknownMigrations;
+use crate::release::id::ReleaseId;
 use crate::run_id::{RunId, Who};
-use crate::source::{CommitChanges, Revision};
+use crate::source::changes::CommitChanges;
+use crate::source::revision::Revision;
 
-/// The report of a deploy or a rollback after its end.
+/// The report of a finished deploy or rollback.
 ///
-/// A [`Webhook`](super::Webhook) sends it as JSON.
+/// [`Webhook`](crate::Webhook) sends the report as JSON, with the names of these fields as keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DeployReport {
@@ -20,9 +21,9 @@ pub struct DeployReport {
     pub action: DeployAction,
     /// The outcome.
     pub outcome: DeployOutcome,
-    /// The error of a failed deploy.
+    /// The error of a failed operation.
     pub error: Option<String>,
-    /// The folder of the site.
+    /// The directory of the site.
     pub site: String,
     /// The environment of the run, if any.
     pub environment: Option<String>,
@@ -44,7 +45,7 @@ pub struct DeployReport {
     pub hosts: Vec<HostReport>,
     /// The commits since each revision that was live before.
     pub changes: Vec<ChangesSince>,
-    /// The duration.
+    /// The duration. The JSON key is `seconds`.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     #[serde(skip)]
@@ -63,7 +64,11 @@ pub enum DeployAction {
 }
 
 impl DeployAction {
-    /// Returns the word for the operation.
+    /// Returns the name of the operation: `deploy` or `rollback`.
+    ///
+    /// ```
+    /// assert_eq!(fabrs_deploy::DeployAction::Rollback.as_str(), "rollback");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
@@ -84,7 +89,11 @@ pub enum DeployOutcome {
 }
 
 impl DeployOutcome {
-    /// Returns the word for the outcome.
+    /// Returns the name of the outcome: `live` or `failed`.
+    ///
+    /// ```
+    /// assert_eq!(fabrs_deploy::DeployOutcome::Live.as_str(), "live");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -93,7 +102,7 @@ impl DeployOutcome {
     }
 }
 
-/// The state of a host.
+/// The state of a host after an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HostReport {
@@ -103,42 +112,44 @@ pub struct HostReport {
     pub state: String,
 }
 
-/// The commits between a revision that was live before and the new one.
+/// The commits between a revision that was live before and the new revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ChangesSince {
-    /// The revision that was live.
+    /// The revision that was live before.
     pub since: Revision,
-    /// The commits.
+    /// The commits. The JSON has the fields of [`CommitChanges`] beside `since`.
     #[serde(flatten)]
     pub changes: CommitChanges,
 }
 
 impl DeployReport {
-    /// Returns the report as one line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
+    /// Returns the report in one line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
     pub fn subject(&self) -> String {
         let place = self.environment.as_deref().unwrap_or(&self.site);
         format!("{} {}: {} on {place}", self.action.as_str(), self.outcome.as_str(), self.revision)
     }
 
-    /// Returns the report as text: the line, the error, the hosts, and the commits.
+    /// Returns the report as text: the subject, the error, the state of each host, and the commits.
+    ///
+    /// Control characters are escaped, since commits and hosts may contain text of other people.
     pub fn text(&self) -> String {
         let mut lines = vec![self.subject()];
         lines.extend(self.error.iter().map(|error| format!("\n{error}")));
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.state)));
-        lines.extend(self.unknown_migrations.iter().map(|ahead| format!("\n{ahead}")));
+        lines.extend(self.unknown_migrations.iter().map(|unknown| format!("\n{unknown}")));
         for ChangesSince { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });
         }
-        let took = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
-        lines.push(format!("\nrelease {}, by {}, in {took}, run {}", self.release, self.by, self.run));
+        let elapsed = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
+        lines.push(format!("\nrelease {}, by {}, in {elapsed}, run {}", self.release, self.by, self.run));
         escape_controls(&lines.join("\n")).into_owned() + "\n"
     }
 
-    /// Returns the end time as seconds since 1970.
+    /// Returns the end time in seconds since 1970.
     pub(super) fn unix_time(&self) -> u64 {
         self.at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }

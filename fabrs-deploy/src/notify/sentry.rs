@@ -1,4 +1,4 @@
-//! A release and a deploy in Sentry.
+//! The Sentry notifier: a release with its commits, and a deploy of the release.
 
 use std::sync::Arc;
 
@@ -9,15 +9,19 @@ use super::http;
 use super::notifier::{Notifier, NotifyFuture, run_blocking};
 use super::report::{DeployOutcome, DeployReport};
 
-/// A Sentry: the release, with its commits, and that it was deployed to the environment, so that errors are known by the deploy
-/// that brought them. What is not live it is not told.
+/// A notifier for Sentry: creates the release with its commits, and its deploy to the environment.
 ///
-/// ```no_run
+/// Sentry then shows the release of each error. A failed deploy creates nothing. The version of the
+/// release is the commit id, so the application must report the same id to Sentry.
+///
+/// ```
 /// use fabrs::Secret;
-/// use fabrs_deploy::{Sentry, Site};
+/// use fabrs_deploy::{Notifier, Sentry, Site};
 ///
-/// let token = Secret::new("...");
-/// let site = Site::new("/srv/shop").notify(Sentry::project("acme", "shop", &token));
+/// let token = Secret::new("sntrys_0123456789");
+/// let sentry = Sentry::project("acme", "shop", &token);
+/// assert_eq!(sentry.name(), "Sentry acme/shop");
+/// let site = Site::new("/srv/shop").notify(sentry);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -29,7 +33,14 @@ pub struct Sentry {
 }
 
 impl Sentry {
-    /// Tells the project of an organization at sentry.io; the token needs `project:releases`.
+    /// Notifies a project of an organization at sentry.io. The token needs the scope
+    /// `project:releases`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Notifier, Sentry};
+    /// let sentry = Sentry::project("acme", "shop", &fabrs::Secret::new("sntrys_0123456789"));
+    /// assert_eq!(sentry.name(), "Sentry acme/shop");
+    /// ```
     pub fn project(organization: impl Into<String>, project: impl Into<String>, token: &Secret) -> Self {
         Self {
             url: "https://sentry.io".to_owned(),
@@ -39,7 +50,14 @@ impl Sentry {
         }
     }
 
-    /// Tells a Sentry of one's own.
+    /// Sets the URL of a self-hosted Sentry. Defaults to `https://sentry.io`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Sentry;
+    /// let sentry = Sentry::project("acme", "shop", &fabrs::Secret::new("sntrys_0123456789"))
+    ///     .url("https://sentry.example.com");
+    /// assert!(format!("{sentry:?}").contains("sentry.example.com"));
+    /// ```
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self
@@ -84,8 +102,8 @@ impl Notifier for Sentry {
         });
         let headers = [("Authorization", Secret::new(format!("Bearer {}", self.token.expose())))];
         run_blocking(move || {
-            http::send(&releases, &headers, &release)?;
-            http::send(&deploys, &headers, &deploy)
+            http::post_blocking(&releases, &headers, &release)?;
+            http::post_blocking(&deploys, &headers, &deploy)
         })
     }
 }

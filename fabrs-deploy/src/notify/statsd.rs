@@ -1,4 +1,4 @@
-//! A counter and a timer for statsd.
+//! The statsd notifier: a counter and a timer of a deploy.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -9,13 +9,18 @@ use cadence::{MetricError, StatsdClient, UdpMetricSink};
 use super::notifier::{Notifier, NotifyFuture, run_blocking};
 use super::report::DeployReport;
 
-/// A statsd: a counter `PREFIX.deploy.live` or `PREFIX.deploy.failed`, and a timer `PREFIX.deploy.time`; for a rollback,
-/// `PREFIX.rollback.…`.
+/// A notifier for statsd: counts deploys and reports their duration.
+///
+/// The counter is `PREFIX.deploy.live` or `PREFIX.deploy.failed`, and the timer is
+/// `PREFIX.deploy.time`. The metrics of a rollback begin with `PREFIX.rollback`. UDP packets are
+/// not acknowledged, so a statsd server that is down causes no warning.
 ///
 /// ```
-/// use fabrs_deploy::{Site, Statsd};
+/// use fabrs_deploy::{Notifier, Site, Statsd};
 ///
-/// let site = Site::new("/srv/shop").notify(Statsd::at("stats.example.com:8125", "shop"));
+/// let statsd = Statsd::at("stats.example.com:8125", "shop");
+/// assert_eq!(statsd.name(), "statsd at stats.example.com:8125");
+/// let site = Site::new("/srv/shop").notify(statsd);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -25,7 +30,12 @@ pub struct Statsd {
 }
 
 impl Statsd {
-    /// Sends packets to this host and port, with names that begin so.
+    /// Sends UDP packets to this host and port. The names of all metrics begin with `prefix`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Notifier, Statsd};
+    /// assert_eq!(Statsd::at("localhost:8125", "shop").name(), "statsd at localhost:8125");
+    /// ```
     pub fn at(address: impl Into<String>, prefix: impl Into<String>) -> Self {
         Self { address: address.into(), prefix: prefix.into() }
     }
@@ -41,9 +51,9 @@ impl Notifier for Statsd {
         run_blocking(move || {
             let sink = UdpMetricSink::from(&address, UdpSocket::bind("0.0.0.0:0").map_err(MetricError::from)?)?;
             let client = StatsdClient::from_sink(&prefix, sink);
-            let event = report.action.as_str();
-            client.count(&format!("{event}.{}", report.outcome.as_str()), 1)?;
-            client.time(&format!("{event}.time"), report.elapsed)?;
+            let action = report.action.as_str();
+            client.count(&format!("{action}.{}", report.outcome.as_str()), 1)?;
+            client.time(&format!("{action}.time"), report.elapsed)?;
             Ok::<_, MetricError>(())
         })
     }

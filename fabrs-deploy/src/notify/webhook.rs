@@ -1,4 +1,4 @@
-//! An address that is sent the report as JSON.
+//! The webhook notifier: posts the report as JSON.
 
 use std::sync::Arc;
 
@@ -8,12 +8,17 @@ use super::http;
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::DeployReport;
 
-/// An address that is posted the [`DeployReport`] as JSON, with a `text` besides, which is what chat servers show.
+/// A notifier that posts the [`DeployReport`] as JSON.
+///
+/// The JSON has a `text` key in addition to the fields of the report. Chat servers such as Slack
+/// and Mattermost show this text.
 ///
 /// ```
-/// use fabrs_deploy::{Site, Webhook};
+/// use fabrs_deploy::{Notifier, Site, Webhook};
 ///
-/// let site = Site::new("/srv/shop").notify(Webhook::post("https://chat.example.com/hooks/shop"));
+/// let webhook = Webhook::post("https://chat.example.com/hooks/shop");
+/// assert_eq!(webhook.name(), "webhook at chat.example.com");
+/// let site = Site::new("/srv/shop").notify(webhook);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -24,15 +29,29 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Posts to this address. All of it but the host is kept out of what is shown: who knows it may post.
+    /// Posts to a URL. Output and errors contain only the host of the URL, since the path of a
+    /// webhook is often its only secret.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Notifier, Webhook};
+    /// let webhook = Webhook::post("https://chat.example.com/hooks/T0K3N");
+    /// assert_eq!(webhook.name(), "webhook at chat.example.com");
+    /// ```
     pub fn post(url: impl Into<String>) -> Self {
         let url = url.into();
-        let host = url.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '@']).next()).unwrap_or("an address");
+        let host = url.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '@']).next()).unwrap_or("invalid URL");
         let name = format!("webhook at {host}");
         Self { name, url: Secret::new(url), headers: Vec::new() }
     }
 
-    /// Adds a header that lets it in.
+    /// Sets the `Authorization` header.
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Notifier, Webhook};
+    /// let token = fabrs::Secret::new("Bearer 0123456789");
+    /// let webhook = Webhook::post("https://chat.example.com/hooks/shop").authorization(&token);
+    /// assert_eq!(webhook.secrets().len(), 2); // the URL and the token
+    /// ```
     pub fn authorization(mut self, value: &Secret) -> Self {
         self.headers.push(("Authorization", value.clone()));
         self

@@ -1,4 +1,4 @@
-//! The virtualenv of a release: shared by all releases with the same requirements, and never changed under a live one.
+//! Python: one virtualenv for each set of requirements, shared by releases.
 
 mod requirements;
 mod virtualenv;

@@ -1,4 +1,5 @@
-# Says of requirement files, and of those that they name: a key of all they hold, and what is not pinned to one version.
+# Reads requirements files and the files that they include. Prints a key of all contents (`key`), the
+# lines without exactly one version (`unpinned`), and the lines with a path in the release (`local`).
 import hashlib, os, re, sys
 
 key = hashlib.sha256(sys.version.encode())
@@ -14,7 +15,7 @@ def read(path, constraints):
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
-        sys.exit("there is no file %s in the release" % path)
+        sys.exit("the release has no file %s" % path)
     key.update(text.encode())
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()

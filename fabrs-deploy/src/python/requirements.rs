@@ -1,29 +1,30 @@
-//! What the host says of requirement files.
+//! Requirements: the key of a set of requirements files, and their unpinned lines.
 
 use fabrs::{Error, ErrorKind, Output};
 
-/// What the script says of requirement files.
+/// Prints the key, the unpinned lines and the local lines of requirements files.
 pub(super) const REQUIREMENTS_SCRIPT: &str = include_str!("requirements.py");
 
-/// What there is to know of the requirements of a release.
+/// The requirements of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Requirements {
-    /// The same for the same files and the same Python.
+    /// A hash of the files, the options and the Python version.
     pub(super) key: String,
-    /// What is not pinned to one version.
+    /// The lines that are not pinned to one version.
     pub(super) unpinned: Vec<String>,
-    /// Whether something comes from the release itself, so that no other can have it.
+    /// `true` if a requirement is in the release itself. Other releases cannot share the
+    /// virtualenv.
     pub(super) is_local: bool,
 }
 
 impl Requirements {
-    /// Reads what the script has said.
+    /// Parses the output of the script.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`] where it has not come to its end.
-    pub(super) fn parse(said: &Output) -> Result<Self, Error> {
-        let lines = said.lines()?;
+    /// [`ErrorKind::Task`] if the output has no key.
+    pub(super) fn parse(output: &Output) -> Result<Self, Error> {
+        let lines = output.lines()?;
         let unpinned = lines.iter().filter_map(|line| line.strip_prefix("unpinned ")).map(str::to_owned).collect();
         let key = lines.iter().find_map(|line| line.strip_prefix("key "));
         match key {
@@ -31,11 +32,14 @@ impl Requirements {
                 let is_local = lines.iter().any(|line| line.starts_with("local "));
                 Ok(Self { key: key.to_owned(), unpinned, is_local })
             }
-            None => Err(Error::new(ErrorKind::Task, "could not read the requirements").on(said.host())),
+            None => {
+                Err(Error::new(ErrorKind::Task, "internal error: the requirements script printed no key")
+                    .on(output.host()))
+            }
         }
     }
 
-    /// Returns what stands in a plan for what nobody knows yet.
+    /// Returns requirements for the plan of a dry run, in which the files do not exist yet.
     pub(super) fn placeholder() -> Self {
         Self { key: "KEY-OF-THE-REQUIREMENTS".to_owned(), unpinned: Vec::new(), is_local: false }
     }
@@ -46,7 +50,7 @@ mod tests {
     use std::fs;
     use std::process::Command;
 
-    /// Runs the script on files, of which the first is asked about, and returns its lines.
+    /// Writes files, runs the script on the first file, and returns the printed lines.
     fn run_script(files: &[(&str, &str)]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -68,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_version_is_unpinned() {
+    fn a_requirement_without_exactly_one_version_is_unpinned() {
         let pinned = "a==1\nb[c]===2.0 ; python_version > '3'\nd==1.0 \\\n  --hash=sha256:00\n# x>1\n--no-index\nf @ https://example.com/f.zip\n";
         assert_eq!(unpinned(pinned), Vec::<String>::new());
         assert_eq!(unpinned("a>=1\nb\nc==1.*\nd==1,<2  # why\n"), ["a>=1", "b", "c==1.*", "d==1,<2"]);
     }
 
     #[test]
-    fn files_that_are_named_count_too_and_those_of_constraints_pin_nothing() {
+    fn included_files_change_the_key_and_constraints_pin_nothing() {
         let with = |more: &str| {
             run_script(&[
                 ("req/base.txt", "-r more.txt\n-c limits.txt\n"),
@@ -89,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_the_release_itself_is_local() {
+    fn a_requirement_in_the_release_is_local() {
         for local in [
             "-e .",
             "--editable=./lib",

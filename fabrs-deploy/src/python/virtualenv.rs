@@ -1,4 +1,4 @@
-//! The virtualenv of a release: shared by all releases with the same requirements, and never changed under a live one.
+//! The [`Python`] plugin: installs the requirements of a release into a virtualenv.
 
 use fabrs::{Error, Hide, TaskError, cmd};
 
@@ -7,12 +7,19 @@ use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::{App, DeployStep, StepFuture};
 
-/// Python, and what is installed for the application.
+/// A virtualenv with the requirements of a release.
 ///
-/// Each release has a virtualenv `env`, a symlink into `venvs` of the site, where there is one for each set of requirements: one
-/// that is unchanged is not installed again (unless it has something of the release itself, as `-e .`), and going back brings the old packages back too. It is made by `uv` where the
-/// host has that, else by `python3 -m venv`. Start services by the path that goes through `current`,
-/// `/srv/shop/current/env/bin/python -m gunicorn`: then they find the packages of the release that is live.
+/// The directory `venvs` of the site has one virtualenv for each set of requirements. The symlink
+/// `env` of a release selects its virtualenv:
+///
+/// - A deploy with unchanged requirements installs nothing.
+/// - A rollback also restores the old packages.
+/// - The virtualenv of the live release is never changed.
+/// - A release with a local requirement, such as `-e .`, has a virtualenv of its own.
+///
+/// The host needs `uv`, or else `python3` with `venv` and `pip`. Start services with the Python of
+/// `current`, for example `/srv/shop/current/env/bin/python -m gunicorn`, so that they load the
+/// packages of the live release.
 ///
 /// ```
 /// use fabrs_deploy::{Python, Site};
@@ -21,7 +28,7 @@ use crate::step::{App, DeployStep, StepFuture};
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "it does nothing until a site has it"]
+#[must_use = "a plugin does nothing until `Site::with` adds it to a site"]
 pub struct Python {
     interpreter: String,
     files: Vec<String>,
@@ -29,25 +36,51 @@ pub struct Python {
 }
 
 impl Python {
-    /// Takes the `python3` of the host, and no requirements.
+    /// Creates a virtualenv of the host's `python3`, without requirements.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Python;
+    /// assert!(format!("{:?}", Python::new()).contains("python3"));
+    /// ```
     pub fn new() -> Self {
         Self { interpreter: "python3".to_owned(), files: Vec::new(), pip_options: Vec::new() }
     }
 
-    /// Makes the virtualenv with this Python of the host: `python3.12`, `/opt/python/bin/python3`.
+    /// Sets the Python interpreter of the virtualenv: a command or a path on the host. Defaults to
+    /// `python3`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Python;
+    /// let python = Python::new().interpreter("/opt/python/bin/python3.12");
+    /// assert!(format!("{python:?}").contains("/opt/python/bin/python3.12"));
+    /// ```
     pub fn interpreter(mut self, interpreter: impl Into<String>) -> Self {
         self.interpreter = interpreter.into();
         self
     }
 
-    /// Installs what a file of the release names (`pip install --requirement`); may be said several times. What is not pinned to
-    /// one version is warned of, since another host, or another day, may get another one.
+    /// Adds a requirements file of the release (`pip install --requirement`).
+    ///
+    /// A requirement that is not pinned to one version causes a warning, since another host or a
+    /// later deploy may install another version.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Python;
+    /// let python = Python::new().requirements("requirements.txt").requirements("deploy/extra.txt");
+    /// assert!(format!("{python:?}").contains("deploy/extra.txt"));
+    /// ```
     pub fn requirements(mut self, file: impl Into<String>) -> Self {
         self.files.push(file.into());
         self
     }
 
-    /// Gives an option to `pip install`, or `uv pip install`: `--no-index`.
+    /// Adds an option of `pip install` and `uv pip install`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Python;
+    /// let python = Python::new().requirements("requirements.txt").pip_option("--no-index");
+    /// assert!(format!("{python:?}").contains("--no-index"));
+    /// ```
     pub fn pip_option(mut self, option: impl Into<String>) -> Self {
         self.pip_options.push(option.into());
         self
@@ -55,16 +88,15 @@ impl Python {
 
     async fn build(self, app: App) -> Result<(), TaskError> {
         let host = app.connection();
-        let (program, files) = (&self.interpreter, &self.files);
-        // A change as far as a dry run goes: the files are those of a release that is not there then.
+        let (interpreter, files) = (&self.interpreter, &self.files);
         let options = self.pip_options.join(" ");
-        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(REQUIREMENTS_SCRIPT);
-        let look = look.named("read the requirements").hide(Hide::Stdout);
-        let said = look.await?;
-        let requirements = if said.was_run() { Requirements::parse(&said)? } else { Requirements::placeholder() };
+        // A `run` and not a `probe`: in a dry run, the release and its files do not exist.
+        let read = host.run(cmd!("{interpreter} - {options} {files...}")).stdin(REQUIREMENTS_SCRIPT);
+        let output = read.named("read the requirements").hide(Hide::Stdout).await?;
+        let requirements = if output.was_run() { Requirements::parse(&output)? } else { Requirements::placeholder() };
         for unpinned in &requirements.unpinned {
-            if let (Some(client), Some(first)) = (host.client(), host.host()) {
-                client.warn(Some(first), format!("not pinned to a version: `{unpinned}`"));
+            if let (Some(client), Some(name)) = (host.client(), host.host()) {
+                client.warn(Some(name), format!("not pinned to a version: `{unpinned}`"));
             }
         }
         let key =
@@ -73,32 +105,33 @@ impl Python {
         Ok(())
     }
 
-    /// Makes the virtualenv for a key, unless it is there and whole, and gives it to the release.
+    /// Creates the virtualenv of a key, unless a complete one exists, and links the release to it.
     async fn install(&self, app: &App, key: &str) -> Result<(), Error> {
-        let (known, release) = (format!("{}/venvs/{key}", app.root()), app.release());
-        // In a folder of its own for each try: of a run that was killed the installer may still be at work in another.
-        let venv = format!("{known}-{release}");
-        let (program, options) = (&self.interpreter, &self.pip_options);
+        let (link, release) = (format!("{}/venvs/{key}", app.root()), app.release());
+        // A directory for each attempt: the installer of a killed run may still write to an older
+        // one.
+        let venv = format!("{link}-{release}");
+        let (interpreter, options) = (&self.interpreter, &self.pip_options);
         let files: Vec<String> =
             self.files.iter().flat_map(|file| ["--requirement".to_owned(), file.clone()]).collect();
-        let make = if files.is_empty() {
-            cmd!("{program} -m venv {venv}")
+        let create = if files.is_empty() {
+            cmd!("{interpreter} -m venv {venv}")
         } else {
             cmd!(
                 "if command -v uv > /dev/null; then \
-                 uv venv --quiet --python {program} {venv} && uv pip install --quiet --python {venv}/bin/python {options...} {files...}; \
-                 else {program} -m venv {venv} && {venv}/bin/python -m pip install --quiet --disable-pip-version-check {options...} {files...}; fi"
+                 uv venv --quiet --python {interpreter} {venv} && uv pip install --quiet --python {venv}/bin/python {options...} {files...}; \
+                 else {interpreter} -m venv {venv} && {venv}/bin/python -m pip install --quiet --disable-pip-version-check {options...} {files...}; fi"
             )
         };
-        let whole = cmd!("test -e {known}/.whole");
-        let name = cmd!("touch {venv}/.whole && ln -sfn {key}-{release} {known}");
-        // A failed installation must not stay until the next good deploy.
-        let broken = cmd!("{{ rm -rf {venv}; exit 1; }}");
-        let what = self.files.iter().fold("pip install".to_owned(), |text, file| text + " -r " + file);
-        let install = app.connection().run(whole.or(make.and(name).or(broken)));
-        install.named(what).hide(Hide::Both).await?;
-        let link = app.connection().run(cmd!("ln -sfn \"$(cd {known} && pwd -P)\" env"));
-        link.named("link the virtualenv").await?;
+        let is_complete = cmd!("test -e {link}/.whole");
+        let complete = cmd!("touch {venv}/.whole && ln -sfn {key}-{release} {link}");
+        // Cleanup runs after a good deploy only. A failed installation would remain until then.
+        let remove = cmd!("{{ rm -rf {venv}; exit 1; }}");
+        let name = self.files.iter().fold("pip install".to_owned(), |text, file| text + " -r " + file);
+        let install = app.connection().run(is_complete.or(create.and(complete).or(remove)));
+        install.named(name).hide(Hide::Both).await?;
+        let link_env = app.connection().run(cmd!("ln -sfn \"$(cd {link} && pwd -P)\" env"));
+        link_env.named("link the virtualenv").await?;
         Ok(())
     }
 }
@@ -121,7 +154,7 @@ impl Plugin for Python {
     }
 }
 
-/// Removes virtualenvs that no release has any more.
+/// Removes the virtualenvs without a release.
 fn remove_unused(app: &App) -> fabrs::Command {
     let root = app.root();
     app.connection().run(cmd!(

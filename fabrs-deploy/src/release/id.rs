@@ -1,4 +1,4 @@
-//! The name of a release: when it was begun, in 14 digits.
+//! Release ids: the start time of a deploy in 14 digits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,18 +9,28 @@ use fabrs::shell::{ShellLineError, ShellValue};
 use fabrs::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
-/// How many digits a name has.
+/// The number of digits of an id.
 const ID_DIGITS: usize = 14;
 
-/// The name of a release, the same on all hosts: when it was begun (UTC), as Capistrano writes it, `20261103140211`.
+/// The id of a release: the start time of its deploy (UTC) in 14 digits, for example
+/// `20261103140211`, as in Capistrano.
 ///
-/// Names are ordered as the releases were begun, whatever the clocks of the hosts say.
+/// A release has the same id on all hosts. Ids are ordered like the deploys, even if the clock of a
+/// machine is behind: a new id is greater than all ids on the hosts.
+///
+/// ```
+/// use fabrs_deploy::ReleaseId;
+///
+/// let id: ReleaseId = "20261103140211".parse().unwrap();
+/// assert_eq!(id.as_str(), "20261103140211");
+/// assert!("latest".parse::<ReleaseId>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReleaseId(String);
 
 impl ReleaseId {
-    /// Makes a name that is later than all others, also where the clock of this machine is behind.
+    /// Creates an id that is greater than all others, even if the clock of this machine is behind.
     pub(crate) fn after<'a>(others: impl IntoIterator<Item = &'a Self>) -> Self {
         let now = Self::at(SystemTime::now());
         match others.into_iter().max() {
@@ -34,19 +44,19 @@ impl ReleaseId {
         Self(time.chars().filter(char::is_ascii_digit).collect())
     }
 
-    /// Returns the name that follows: not always a time that there is, but one of as many digits.
+    /// Returns the next number with the same count of digits. The result may be an invalid time.
     fn next(&self) -> Self {
         let number: u64 = self.0.parse().unwrap_or_default();
         Self(format!("{:0ID_DIGITS$}", number + 1))
     }
 
-    /// Returns the name as text.
+    /// Returns the 14 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The name of what is live where there are no releases.
+/// The id of the live release of a work tree: 14 zeros.
 impl Default for ReleaseId {
     fn default() -> Self {
         Self("0".repeat(ID_DIGITS))
@@ -60,8 +70,8 @@ impl FromStr for ReleaseId {
         if text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self(text.to_owned()));
         }
-        let error = Error::new(ErrorKind::Usage, format!("`{text}` is no name of a release"));
-        Err(error.hint("it is 14 digits, as `20261103140211`"))
+        let error = Error::new(ErrorKind::Usage, format!("invalid release id `{text}`"));
+        Err(error.hint("use 14 digits, such as `20261103140211`"))
     }
 }
 
@@ -98,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_the_time_in_utc() {
+    fn an_id_is_the_time_in_utc() {
         let time = UNIX_EPOCH + Duration::from_secs(1_793_714_531);
         assert_eq!(ReleaseId::at(time).as_str(), "20261103140211");
     }
 
     #[test]
-    fn a_new_name_is_later_than_all_there_are_whatever_the_clock_says() {
+    fn a_new_id_is_greater_than_all_others_whatever_the_clock_says() {
         let ahead: ReleaseId = "29991231235959".parse().unwrap();
         let behind: ReleaseId = "20010101000000".parse().unwrap();
         assert_eq!(ReleaseId::after([&behind, &ahead]).as_str(), "29991231235960");
@@ -113,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_14_digits_are_a_name() {
+    fn an_id_has_exactly_14_digits() {
         for text in [
             "",
             "2026110314021",

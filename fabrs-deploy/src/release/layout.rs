@@ -1,4 +1,4 @@
-//! What stands where in the folder of a site, by Capistrano's names.
+//! The paths of a site on a host, with the names of Capistrano.
 
 use std::collections::HashMap;
 
@@ -6,35 +6,37 @@ use fabrs::{Connection, Error, ErrorKind, Host};
 
 use super::id::ReleaseId;
 
-/// The name of the manifest in a release.
+/// The file with the manifest of a release.
 pub(crate) const MANIFEST_FILE: &str = ".fabrs-release.json";
 
-/// The name of the file in a release that is being built: what becomes its manifest.
+/// The file with the future manifest of a release during its build.
 pub(crate) const UNFINISHED_FILE: &str = ".fabrs-unfinished";
 
-/// The name of the mark in a release that a host was seen to work with.
+/// The file that marks a release after the host has passed its checks with this release.
 pub(crate) const VERIFIED_FILE: &str = ".fabrs-works";
 
-/// The name of the mark in a release that turned out bad, as Deployer has it.
+/// The file that marks a bad release, with the name that Deployer uses.
 pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 
-/// The name of the lock of a site, and of the file of a manual one: see [`fabrs::lock`].
+/// The name of the lock of a site: see [`fabrs::lock`].
 pub(crate) const LOCK_NAME: &str = "deploy";
+
+/// The file of a manual lock: see [`fabrs::lock`].
 pub(crate) const MANUAL_LOCK_FILE: &str = "deploy.locked";
 
-/// The name of the file in a release with the migrations that it did not know when it went live.
+/// The file with the migrations that were unknown to a release when it went live.
 pub(crate) const ACCEPTED_FILE: &str = ".fabrs-accepted";
 
-/// The name of the log of migrations, one JSON object a line.
+/// The migration log: one JSON object a line.
 pub(crate) const MIGRATION_LOG_FILE: &str = "migrations.log";
 
-/// What the folder of a site is.
+/// The kind of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum SiteKind {
-    /// It holds releases, of which one is live.
+    /// A directory with releases. The symlink `current` selects the live release.
     #[default]
     Releases,
-    /// It is a work tree, which is live itself.
+    /// A git work tree that is live itself.
     InPlace,
 }
 
@@ -51,12 +53,12 @@ impl Layout {
         Self { root: if trimmed.is_empty() { root } else { trimmed }.to_owned(), kind }
     }
 
-    /// Returns the folder of the site.
+    /// Returns the directory of the site.
     pub(crate) fn root(&self) -> &str {
         &self.root
     }
 
-    /// Returns the folder of a release.
+    /// Returns the directory of a release. Of a work tree, this is the directory of the site.
     pub(crate) fn release(&self, id: &ReleaseId) -> String {
         match self.kind {
             SiteKind::Releases => format!("{}/releases/{id}", self.root),
@@ -64,17 +66,18 @@ impl Layout {
         }
     }
 
-    /// Returns the symlink to the release that is live.
+    /// Returns the path of the symlink to the live release.
     pub(crate) fn current(&self) -> String {
         format!("{}/current", self.root)
     }
 
-    /// Returns the folder of what all releases have in common.
+    /// Returns the directory of the files that all releases share.
     pub(crate) fn shared(&self) -> String {
         format!("{}/shared", self.root)
     }
 
-    /// Returns the folder for what is the kit's own: in a work tree one that git does not take for part of it.
+    /// Returns the directory for locks and logs. Of a work tree this is `.git`, since git ignores
+    /// the files there.
     pub(crate) fn private_dir(&self) -> String {
         match self.kind {
             SiteKind::Releases => self.root.clone(),
@@ -82,12 +85,12 @@ impl Layout {
         }
     }
 
-    /// Returns the file with a line for each time that something else went live.
+    /// Returns the path of the revision log: one line for each switch to another release.
     pub(crate) fn revision_log(&self) -> String {
         format!("{}/revisions.log", self.private_dir())
     }
 
-    /// Returns the repository.
+    /// Returns the path of the repository.
     pub(crate) fn repo(&self) -> String {
         match self.kind {
             SiteKind::Releases => format!("{}/repo", self.root),
@@ -96,22 +99,22 @@ impl Layout {
     }
 }
 
-/// What stands where on each host of a group: where a root begins with the home, not the same on all.
+/// The paths of a site on each host of a group. A root with `~/` differs between hosts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layouts(HashMap<Host, Layout>);
 
 impl Layouts {
-    /// Returns what stands where on a host.
+    /// Returns the paths on a host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Internal`] where nobody has looked there.
+    /// [`ErrorKind::Internal`] if the host was not surveyed.
     pub(crate) fn of(&self, host: &Connection) -> Result<&Layout, Error> {
         let known = host.host().and_then(|host| self.get(host));
-        known.ok_or_else(|| Error::new(ErrorKind::Internal, "nobody has looked at this host"))
+        known.ok_or_else(|| Error::new(ErrorKind::Internal, "internal error: the host was not surveyed"))
     }
 
-    /// Returns what stands where on a host that somebody has looked at.
+    /// Returns the paths on a host, or `None` if the host was not surveyed.
     pub(crate) fn get(&self, host: &Host) -> Option<&Layout> {
         self.0.get(host)
     }
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_are_those_of_capistrano() {
+    fn the_paths_are_those_of_capistrano() {
         let layout = Layout::new("/srv/shop/", SiteKind::Releases);
         let id = "20261103140211".parse().unwrap();
         assert_eq!(layout.root(), "/srv/shop");
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_work_tree_holds_nothing_of_ours_that_git_would_see() {
+    fn the_files_of_the_kit_are_outside_the_tracked_files_of_a_work_tree() {
         let layout = Layout::new("/srv/shop", SiteKind::InPlace);
         assert_eq!(layout.release(&ReleaseId::default()), "/srv/shop");
         for path in [layout.repo(), layout.revision_log(), layout.private_dir()] {

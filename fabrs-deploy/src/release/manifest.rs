@@ -1,4 +1,4 @@
-//! What a release says of itself: a file in its folder, written when it is whole.
+//! The manifest of a release, and the mark of a bad release.
 
 use std::time::SystemTime;
 
@@ -8,24 +8,27 @@ use super::id::ReleaseId;
 use crate::run_id::{RunId, Who};
 use crate::source::revision::Revision;
 
-/// What a release is: in its folder as `.fabrs-release.json`, from when all of it is there.
+/// The manifest of a release: the file `.fabrs-release.json` in the directory of the release.
+///
+/// A deploy writes the manifest at the end of the build, so a release with a manifest is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// Its name.
+    /// The id of the release.
     pub release: ReleaseId,
-    /// What of the source it was made from.
+    /// The revision of the release.
     pub revision: Revision,
-    /// Who made it, and where.
+    /// The user and machine of the deploy.
     pub by: Who,
-    /// The run that made it: the same on all hosts, and in what the run has told.
+    /// The id of the run that built the release, the same on all hosts and in the events of the
+    /// run.
     #[serde(default)]
     pub run: RunId,
-    /// When it was made: RFC 3339, UTC, by the clock of who made it.
+    /// The build time: RFC 3339, UTC, by the clock of the deploying machine.
     pub at: String,
     /// The release that was live on this host before.
     pub previous: Option<ReleaseId>,
-    /// The last migration of each application that it brings, as `shop.0003_notes`.
+    /// The last migration of each application in the release, for example `shop.0003_notes`.
     #[serde(default)]
     pub migrations: Vec<String>,
 }
@@ -36,22 +39,27 @@ impl Manifest {
         Self { release, revision, by, run, at, previous: None, migrations: Vec::new() }
     }
 
-    /// Returns it as a line of JSON.
+    /// Returns the manifest as one line of JSON.
     pub(crate) fn to_json_line(&self) -> String {
-        // Its fields are texts, which JSON can always hold.
+        // All fields are strings, which always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// What is said of a release that turned out bad.
+/// The mark of a bad release: the file `BAD_RELEASE` in the directory of the release.
+///
+/// A deploy marks its release if a check fails after the switch, and a rollback marks the release
+/// that was live before. Later rollbacks skip marked releases, and deploys skip builds whose last
+/// release has a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BadMark {
-    /// Who said so.
+    /// The user and machine of the run that marked the release.
     pub by: Who,
-    /// When: RFC 3339, UTC.
+    /// The time of the mark: RFC 3339, UTC.
     pub at: String,
-    /// Why.
+    /// The reason.
+    #[serde(alias = "why")]
     pub reason: String,
 }
 
@@ -61,7 +69,7 @@ impl BadMark {
         Self { by, at, reason: reason.into() }
     }
 
-    /// Returns it as a line of JSON.
+    /// Returns the mark as one line of JSON.
     pub(crate) fn to_json_line(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

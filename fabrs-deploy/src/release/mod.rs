@@ -1,4 +1,4 @@
-//! Releases: what is on a host, and what each says of itself.
+//! Releases: ids, manifests, paths, and the survey of the releases on a host.
 
 pub(crate) mod id;
 pub(crate) mod layout;

@@ -1,15 +1,17 @@
-//! JSON that a host has: anybody who may write there has written it.
+//! Untrusted JSON: files on a host that every user with write access may have changed.
 
 use fabrs::event::escape_controls;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Reads JSON of a host, with every character of its texts spelled out that a terminal would obey, line ends too: no value may
-/// pass for more than one.
+/// Parses JSON of a host, and escapes all control characters in its strings.
+///
+/// Terminals interpret control characters, so a manipulated string could hide or forge output. Line
+/// feeds and tabs are escaped as well: one value must not look like several lines or columns.
 ///
 /// # Errors
 ///
-/// As [`serde_json::from_str`].
+/// The errors of [`serde_json::from_str`].
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_value(escape_all_controls(serde_json::from_str(text)?))
 }
@@ -28,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_one_line_without_controls() {
+    fn control_characters_are_escaped() {
         let value: Vec<String> = parse(r#"["a\nb\tc\u001b[2K\u009b"]"#).unwrap();
         assert_eq!(value, [r"a\nb\tc\u{1b}[2K\u{9b}"]);
     }

@@ -1,4 +1,4 @@
-//! A gunicorn that looks after itself.
+//! Gunicorn without a service manager: reloaded by a signal to its process id.
 
 use fabrs::{Command, ShellLine, cmd};
 
@@ -6,11 +6,11 @@ use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::App;
 
-/// A gunicorn whose process id is in a file: on HUP it starts workers with the live release, and ends the old ones when they have
-/// answered.
+/// A gunicorn master process with a pid file, reloaded by `SIGHUP`.
 ///
-/// Start it by `current/env/bin/python -m gunicorn --chdir .../current`, and not with `--preload`: the workers then have the
-/// code and the packages of the live release.
+/// On `SIGHUP`, gunicorn starts workers with the live release, and stops each old worker after its
+/// last request. Start gunicorn with the Python of `current` and with `--chdir`, and without
+/// `--preload`. Otherwise new workers still load the code or the packages of the old release.
 ///
 /// ```
 /// use fabrs_deploy::{Gunicorn, Site};
@@ -21,19 +21,34 @@ use crate::step::App;
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "it does nothing until a site has it"]
+#[must_use = "a service plugin does nothing until `Site::with` adds it to a site"]
 pub struct Gunicorn {
     pid_file: String,
     start: Option<String>,
 }
 
 impl Gunicorn {
-    /// Sets the file with the process id (`--pid`), absolute or from the folder of the release.
+    /// Sets the pid file (`--pid`). The path is absolute, or relative to the directory of the
+    /// release.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Gunicorn;
+    /// let gunicorn = Gunicorn::pid_file("/run/shop/gunicorn.pid");
+    /// assert!(format!("{gunicorn:?}").contains("/run/shop/gunicorn.pid"));
+    /// ```
     pub fn pid_file(path: impl Into<String>) -> Self {
         Self { pid_file: path.into(), start: None }
     }
 
-    /// Sets the shell line that starts gunicorn if it does not run, as on a first deploy. It runs in the folder of the release.
+    /// Sets the shell command that starts gunicorn if no process runs, for example on a first
+    /// deploy. The command runs in the directory of the release. Without this setting, a deploy
+    /// fails if gunicorn does not run.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Gunicorn;
+    /// let gunicorn = Gunicorn::pid_file("../../shared/gunicorn.pid").start("../../bin/start-gunicorn");
+    /// assert!(format!("{gunicorn:?}").contains("start-gunicorn"));
+    /// ```
     pub fn start(mut self, line: impl Into<String>) -> Self {
         self.start = Some(line.into());
         self
@@ -41,11 +56,11 @@ impl Gunicorn {
 
     fn reload(&self, app: &App) -> Command {
         let file = &self.pid_file;
-        let hint = "gunicorn does not run: start it, or give `Gunicorn::start`";
+        let message = "gunicorn does not run: start it, or set `Gunicorn::start`";
         let hup = cmd!("pid=$(cat {file} 2> /dev/null) && kill -HUP \"$pid\" 2> /dev/null");
         let start = match &self.start {
             Some(line) => ShellLine::raw(line),
-            None => cmd!("{{ echo {hint} >&2; exit 1; }}"),
+            None => cmd!("{{ echo {message} >&2; exit 1; }}"),
         };
         app.connection().run(hup.or(start)).named("reload gunicorn")
     }

@@ -1,4 +1,4 @@
-//! The services of a site: how they take up a release, and how one sees that they work.
+//! The services of a site: reloads and restarts, and health checks.
 
 mod gunicorn;
 mod health;

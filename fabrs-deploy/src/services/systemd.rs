@@ -1,4 +1,4 @@
-//! Services of systemd.
+//! Services of systemd: reloaded or restarted with `systemctl`.
 
 use fabrs::{Command, Connection, Error, Hide, cmd};
 
@@ -6,11 +6,13 @@ use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::App;
 
-/// A service of systemd: told to take up each release, and looked at afterwards.
+/// A service of systemd, reloaded or restarted with each release.
 ///
-/// A service that does not run is started. A service of the system needs sudo for just these commands, with the name of the
-/// service: `systemctl reload-or-restart`, or `systemctl restart`, and `systemctl is-active`. The last one is tried before a
-/// deploy changes anything, so that a missing right or password is an error then.
+/// A stopped service is started. After the reload, the service must be active.
+///
+/// A system service needs sudo for two commands with the name of the service: `systemctl
+/// is-active`, and `systemctl reload-or-restart` or `systemctl restart`. A deploy runs `is-active`
+/// before any change, so a missing permission or password leaves all hosts unchanged.
 ///
 /// ```
 /// use fabrs_deploy::{Site, Systemd};
@@ -19,14 +21,14 @@ use crate::step::App;
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "it does nothing until a site has it"]
+#[must_use = "a service plugin does nothing until `Site::with` adds it to a site"]
 pub struct Systemd {
     verb: &'static str,
     service: String,
     manager: ServiceManager,
 }
 
-/// Whose service it is.
+/// The service manager: of the system, or of the login user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServiceManager {
     System,
@@ -34,26 +36,45 @@ enum ServiceManager {
 }
 
 impl Systemd {
-    /// Reloads a service (`systemctl reload-or-restart`): its own way to take up another release, without a request lost.
+    /// Reloads a service with `systemctl reload-or-restart`. Servers with a graceful reload lose no
+    /// request. A service without `ExecReload` is restarted.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Systemd;
+    /// assert!(format!("{:?}", Systemd::reload("shop")).contains("reload-or-restart"));
+    /// ```
     pub fn reload(service: impl Into<String>) -> Self {
         Self { verb: "reload-or-restart", service: service.into(), manager: ServiceManager::System }
     }
 
-    /// Restarts a service: a worker, which has its `TimeoutStopSec` to end what it is at.
+    /// Restarts a service with `systemctl restart`. systemd kills the old process after
+    /// `TimeoutStopSec`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Systemd;
+    /// assert!(format!("{:?}", Systemd::restart("shop-worker")).contains("restart"));
+    /// ```
     pub fn restart(service: impl Into<String>) -> Self {
         Self { verb: "restart", service: service.into(), manager: ServiceManager::System }
     }
 
-    /// Takes it for a service of the login's own (`systemctl --user`).
+    /// Selects the service manager of the login user (`systemctl --user`), without sudo.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Systemd;
+    /// let shop = Systemd::reload("shop").user_service();
+    /// assert!(format!("{shop:?}").contains("manager: User"));
+    /// ```
     pub fn user_service(mut self) -> Self {
         self.manager = ServiceManager::User;
         self
     }
 
-    /// Checks that sudo lets a host be asked for the service.
+    /// Checks that sudo allows `systemctl` for the service.
     async fn check(self, host: Connection) -> Result<(), Error> {
         match self.manager {
-            // What it says of a service that is not there yet is no failure; that sudo refuses is one.
+            // Before a first deploy, the service may be missing or inactive. Only an error of sudo
+            // fails.
             ServiceManager::System => self.command(&host, "is-active").warn().hide(Hide::Both).await.map(drop),
             ServiceManager::User => Ok(()),
         }
@@ -84,9 +105,9 @@ mod tests {
 
     use super::*;
 
-    /// There is no systemd where tests run: that these are its own words is all that can be seen here.
+    /// The test environment has no systemd, so a fake host checks the command lines.
     #[tokio::test]
-    async fn a_service_is_reloaded_or_started_and_must_be_active_then() {
+    async fn a_service_is_reloaded_or_restarted_and_must_be_active() {
         let quiet = || FakeAnswer::stdout("");
         let fake = Fake::new()
             .on("systemctl --user reload-or-restart shop", quiet())

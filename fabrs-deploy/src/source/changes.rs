@@ -1,54 +1,56 @@
-//! What lies between two commits: what a person wants to know before, and everybody afterwards.
+//! The commits and migrations between two commits.
 
 use fabrs::{Connection, Error, Hide, cmd};
 use serde::Serialize;
 
-/// How many commits are listed; of more, the number is told.
+/// The number of listed commits. A line `and more` replaces the others.
 const MAX_LISTED_COMMITS: usize = 200;
 
-/// A commit, as it is listed.
+/// A commit in a list of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Commit {
-    /// The commit, in full.
+    /// The full commit id.
     pub id: String,
-    /// Who wrote it.
+    /// The name of the author.
     pub author: String,
-    /// The first line of what was written about it.
+    /// The first line of the commit message.
     pub subject: String,
 }
 
-/// What lies between two commits.
+/// The commits and migrations between two commits, as in `git log OLD...NEW`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CommitChanges {
-    /// The commits that come, the latest first.
+    /// The commits of the new revision, the latest first. At most 200.
     pub added: Vec<Commit>,
-    /// The commits that go again, where it is an older one, or another branch.
+    /// The commits of the old revision that the new revision does not contain, for example after
+    /// a rollback, or on another branch.
     pub removed: Vec<Commit>,
-    /// The files that come with it whose folder is called `migrations`.
+    /// The paths of the new files in directories named `migrations`.
     pub migrations: Vec<String>,
 }
 
 impl CommitChanges {
-    /// Asks the repository that `connection` stands in, which may be a bare one; nothing where it does not have both commits.
+    /// Compares two commits in the repository of the connection's directory, which may be bare.
+    /// Returns `None` if the repository lacks one of the commits.
     ///
     /// # Errors
     ///
-    /// As any command.
+    /// The errors of a command.
     pub(super) async fn between(connection: &Connection, old: &str, new: &str) -> Result<Option<Self>, Error> {
-        let (range, most) = (format!("{old}...{new}"), format!("--max-count={MAX_LISTED_COMMITS}"));
-        let look = cmd!(
+        let (range, max_count) = (format!("{old}...{new}"), format!("--max-count={MAX_LISTED_COMMITS}"));
+        let compare = cmd!(
             "git cat-file -e {old}^{{commit}} 2> /dev/null && git cat-file -e {new}^{{commit}} 2> /dev/null || exit 0; echo known; \
-             git log --left-right {most} --format='%m%x09%H%x09%an%x09%s' {range}; \
+             git log --left-right {max_count} --format='%m%x09%H%x09%an%x09%s' {range}; \
              git diff --name-only --diff-filter=A {old} {new} | sed -n 's/^/file\t/p'"
         );
-        let said = connection.probe(look).hide(Hide::Both).capture_all().await?;
-        Ok(Self::parse(&said.stdout()?))
+        let output = connection.probe(compare).hide(Hide::Both).capture_all().await?;
+        Ok(Self::parse(&output.stdout()?))
     }
 
-    fn parse(said: &str) -> Option<Self> {
-        let mut lines = said.lines();
+    fn parse(output: &str) -> Option<Self> {
+        let mut lines = output.lines();
         if lines.next() != Some("known") {
             return None;
         }
@@ -70,12 +72,12 @@ impl CommitChanges {
         Some(changes)
     }
 
-    /// Tells whether both commits have the same content, as far as commits go.
+    /// Returns `true` if no commit was added or removed.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
 
-    /// Returns them as lines for people.
+    /// Returns the commits as lines for people: `+` for added and `-` for removed commits.
     pub(crate) fn lines(&self) -> Vec<String> {
         let list = |sign: &'static str, commits: &[Commit]| -> Vec<String> {
             let lines = commits.iter().map(|commit| {
@@ -102,16 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_and_what_goes_is_told_apart() {
-        let said = "known\n>\taaaaaaaaaaaaaaaa\tAnn\tFix: the\tbasket\n<\tbbbbbbbbbbbbbbbb\tBob\tTry\n\
+    fn added_and_removed_commits_are_separate() {
+        let output = "known\n>\taaaaaaaaaaaaaaaa\tAnn\tFix: the\tbasket\n<\tbbbbbbbbbbbbbbbb\tBob\tTry\n\
                     file\torders/migrations/0002_comment.py\nfile\torders/migrations/__init__.py\nfile\tREADME.md\n";
-        let changes = CommitChanges::parse(said).unwrap();
+        let changes = CommitChanges::parse(output).unwrap();
         assert_eq!(changes.lines(), ["  + aaaaaaaaaa Fix: the\tbasket (Ann)", "  - bbbbbbbbbb Try (Bob)"]);
         assert_eq!(changes.migrations, ["orders/migrations/0002_comment.py"]);
     }
 
     #[test]
-    fn a_repository_that_does_not_know_both_says_nothing() {
+    fn a_repository_without_both_commits_has_no_changes() {
         assert_eq!(CommitChanges::parse(""), None);
         assert!(CommitChanges::parse("known\n").unwrap().is_empty());
     }

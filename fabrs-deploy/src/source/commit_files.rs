@@ -1,4 +1,4 @@
-//! Files of a commit that is checked out nowhere.
+//! Files of a commit, read from a repository without a checkout.
 
 use fabrs::{Connection, Error, Hide, ShellLine, cmd};
 
@@ -9,26 +9,29 @@ pub(crate) struct CommitFile {
     pub(crate) text: String,
 }
 
-/// Prints the migrations of a commit: for each the size and the path, and the content.
+/// Prints the size, the path and the content of each migration in the commit `$commit`.
 const PRINT_MIGRATIONS: &str = r#"git ls-tree -r --full-tree $commit | awk -F '\t' '$2 ~ /migrations\/[^\/]*\.py$/ { split($1, head, " "); if (head[2] == "blob") print head[3], $2 }' | git cat-file --batch='%(objectsize) %(rest)'"#;
 
-/// Asks the repository that `connection` stands in, which may be a bare one; nothing where it does not have the commit.
+/// Reads the migrations of a commit from the repository of the connection's directory, which may
+/// be bare. Returns `None` if the repository lacks the commit.
 ///
 /// # Errors
 ///
-/// As any command.
+/// The errors of a command.
 pub(super) async fn migration_files(connection: &Connection, commit: &str) -> Result<Option<Vec<CommitFile>>, Error> {
-    let look = cmd!("commit={commit}; git cat-file -e $commit^{{commit}} 2> /dev/null || exit 0; echo known");
-    let look = ShellLine::raw(format!("{}; {PRINT_MIGRATIONS}", look.as_str()));
-    let said = connection.probe(look).hide(Hide::Both).capture_all().await?;
-    Ok(parse(said.stdout_bytes()?))
+    let find = cmd!("commit={commit}; git cat-file -e $commit^{{commit}} 2> /dev/null || exit 0; echo known");
+    let print = ShellLine::raw(format!("{}; {PRINT_MIGRATIONS}", find.as_str()));
+    let output = connection.probe(print).hide(Hide::Both).capture_all().await?;
+    Ok(parse(output.stdout_bytes()?))
 }
 
-/// Asks the repository at an address for one commit, in a temporary folder of the host; nothing where that is refused.
+/// Reads the migrations of a commit from a repository by URL. The host fetches the commit alone
+/// into a temporary directory. Returns `None` if the fetch fails: some servers refuse to serve a
+/// single commit.
 ///
 /// # Errors
 ///
-/// As any command.
+/// The errors of a command.
 pub(super) async fn fetch_migration_files(
     host: &Connection,
     url: &str,
@@ -38,13 +41,13 @@ pub(super) async fn fetch_migration_files(
         "commit={commit}; folder=$(mktemp -d) || exit 0; trap 'rm -rf \"$folder\"' EXIT; export GIT_DIR=\"$folder\"; \
          git init --quiet --bare && git fetch --quiet --depth=1 -- {url} $commit 2> /dev/null || exit 0; echo known"
     );
-    let fetch = ShellLine::raw(format!("{}; {PRINT_MIGRATIONS}", fetch.as_str()));
-    let said = host.probe(fetch).hide(Hide::Both).capture_all().await?;
-    Ok(parse(said.stdout_bytes()?))
+    let print = ShellLine::raw(format!("{}; {PRINT_MIGRATIONS}", fetch.as_str()));
+    let output = host.probe(print).hide(Hide::Both).capture_all().await?;
+    Ok(parse(output.stdout_bytes()?))
 }
 
-fn parse(said: &[u8]) -> Option<Vec<CommitFile>> {
-    let mut rest = said.strip_prefix(b"known\n")?;
+fn parse(output: &[u8]) -> Option<Vec<CommitFile>> {
+    let mut rest = output.strip_prefix(b"known\n")?;
     let mut files = Vec::new();
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (head, behind) = rest.split_at(end);
@@ -54,7 +57,7 @@ fn parse(said: &[u8]) -> Option<Vec<CommitFile>> {
         let size: usize = size.parse().ok()?;
         let text = String::from_utf8_lossy(content.get(..size)?).into_owned();
         files.push(CommitFile { path: path.to_owned(), text });
-        // A line end stands behind the content.
+        // `git cat-file --batch` prints a line feed after each content.
         rest = content.get(size + 1..).unwrap_or_default();
     }
     Some(files)
@@ -65,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_read_by_their_sizes() {
-        let said = b"known\n5 a/migrations/0001.py\na\nb c\n0 b/migrations/__init__.py\n\n";
-        let files = parse(said).unwrap();
+    fn files_are_split_by_their_sizes() {
+        let output = b"known\n5 a/migrations/0001.py\na\nb c\n0 b/migrations/__init__.py\n\n";
+        let files = parse(output).unwrap();
         let files: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
         assert_eq!(files, [("a/migrations/0001.py", "a\nb c"), ("b/migrations/__init__.py", "")]);
         assert_eq!(parse(b""), None);

@@ -1,4 +1,4 @@
-//! A git repository as the source of releases: what is chosen of it, and how it gets to the hosts.
+//! The [`Git`] source: resolves a revision of a repository, and delivers its commit to the hosts.
 
 use std::collections::HashSet;
 
@@ -12,11 +12,22 @@ use super::upload;
 use crate::outcomes::all_ok;
 use crate::release::layout::Layout;
 
-/// A git repository that releases are made from.
+/// The git repository of a site.
 ///
-/// Each host keeps a bare mirror of it, `repo`, so that only what is new goes over the network.
+/// Each host keeps a bare mirror in the directory `repo` of the site, so a deploy transfers only
+/// new commits. Without a requested revision, a deploy uses the last good build: the highest tag
+/// such as `deployable-314`.
+///
+/// ```
+/// use fabrs_deploy::{Git, Site};
+///
+/// let git = Git::at("https://git.example.com/shop.git").good_tag_prefix("build-");
+/// assert_eq!(git.good_tag("314"), "build-314");
+/// let site = Site::new("/srv/shop").source(git);
+/// # drop(site);
+/// ```
 #[derive(Debug, Clone)]
-#[must_use = "a source does nothing until a site has it"]
+#[must_use = "a source does nothing until `Site::source` adds it to a site"]
 pub struct Git {
     url: String,
     delivery: Delivery,
@@ -26,25 +37,25 @@ pub struct Git {
     work_tree: WorkTreePolicy,
 }
 
-/// How commits get to the hosts.
+/// The delivery of commits to the hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Delivery {
-    /// Each host fetches them from the address.
+    /// Each host fetches from the URL.
     Fetch,
-    /// They are taken from the repository in this folder here, and uploaded over our own connection.
+    /// This machine uploads from the repository in this local directory.
     Upload(String),
 }
 
-/// What is put live where nothing is asked for.
+/// The revision of a deploy without a requested revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum DefaultRevision {
     /// The latest tag of a good build.
     GoodBuild,
-    /// The end of a branch.
+    /// The head of a branch.
     Branch(String),
 }
 
-/// Whether the folder that `fab` runs in must hold nothing that is not committed and pushed.
+/// The policy for uncommitted and unpushed changes in the local work tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkTreePolicy {
     RequireClean,
@@ -52,9 +63,17 @@ enum WorkTreePolicy {
 }
 
 impl Git {
-    /// Has each host fetch from this address: with a key of its own, or the agent that is forwarded to it. A password in it is
-    /// kept out of what is shown, but other users of the host may see it while git runs: let the host have it in
-    /// `~/.git-credentials`, or a key.
+    /// Lets each host fetch from this URL, with an SSH key of the host or a forwarded agent.
+    ///
+    /// fabrs masks a password in the URL in its output. Other users of the host can still see the
+    /// password in the process list while git runs. Prefer a key, or `~/.git-credentials` on the
+    /// host.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git");
+    /// assert_eq!(git.location(), "https://git.example.com/shop.git");
+    /// ```
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -66,61 +85,121 @@ impl Git {
         }
     }
 
-    /// Takes commits from the repository in this folder here, and carries them over our own connection: for hosts that
-    /// can't reach the repository. What it calls `origin` is asked for the tags where it has one.
+    /// Uploads commits from the repository in a local directory, over the SSH connections of fabrs.
+    ///
+    /// Use this source for hosts without access to the repository. Revisions are resolved in the
+    /// remote `origin` of the local repository, or in the local repository itself without an
+    /// `origin`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// assert_eq!(Git::from_local(".").location(), ".");
+    /// ```
     pub fn from_local(folder: impl Into<String>) -> Self {
         let folder = folder.into();
         Self { delivery: Delivery::Upload(folder), ..Self::at("origin") }
     }
 
-    /// Sets what the tags of good builds begin with: the last of them is put live where nothing else is asked for. Defaults
-    /// to `deployable-`; `deployable-10` comes after `deployable-9`.
+    /// Sets the prefix of the tags of good builds. Defaults to `deployable-`.
+    ///
+    /// Tags are sorted as versions: `deployable-10` is later than `deployable-9`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git").good_tag_prefix("build-");
+    /// assert_eq!(git.good_tag("314"), "build-314");
+    /// ```
     pub fn good_tag_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.good_tag_prefix = prefix.into();
         self
     }
 
-    /// Sets what the tag begins with that a deploy leaves behind; the rest of it are the environment and the release. The first
-    /// host pushes it, and needs to be allowed to; that it could not is a warning. Defaults to `deployed-`.
+    /// Sets the prefix of the tag of a deploy. Defaults to `deployed-`.
+    ///
+    /// The environment and the release id follow the prefix: `deployed-production-20261103140211`.
+    /// The host for once-only steps pushes the tag, and needs write access to the repository. A
+    /// failed push causes a warning.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git").deployed_tag_prefix("live-");
+    /// let tag = git.deployed_tag(Some("production"), "20261103140211");
+    /// assert_eq!(tag.as_deref(), Some("live-production-20261103140211"));
+    /// ```
     pub fn deployed_tag_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.deployed_tag_prefix = prefix.into();
         self
     }
 
-    /// Leaves no tags behind: where the hosts, or this machine, may only read the repository.
+    /// Disables the tags of deploys: for repositories without write access.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git").without_deployed_tags();
+    /// assert_eq!(git.deployed_tag(Some("production"), "20261103140211"), None);
+    /// ```
     pub fn without_deployed_tags(mut self) -> Self {
         self.deployed_tag_prefix.clear();
         self
     }
 
-    /// Deploys the head of this branch by default, instead of the last good build. A tag with the same name is ignored.
+    /// Deploys the head of this branch by default, instead of the last good build. A tag with the
+    /// same name is ignored.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git").branch("main");
+    /// assert!(format!("{git:?}").contains("Branch(\"main\")"));
+    /// ```
     pub fn branch(mut self, name: impl Into<String>) -> Self {
         self.default = DefaultRevision::Branch(name.into());
         self
     }
 
-    /// Says whether the folder that `fab` runs in may hold what is not committed or not pushed. Refused by default, since
-    /// the configuration that tasks put on hosts comes from there.
+    /// Allows uncommitted and unpushed changes in the local work tree. Defaults to `false`: a
+    /// deploy is refused, since tasks upload configuration files from this work tree.
+    ///
+    /// The work tree is the directory of [`from_local`](Self::from_local), or else the current
+    /// directory of `fab`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::from_local(".").allow_dirty(true);
+    /// assert!(format!("{git:?}").contains("AllowDirty"));
+    /// ```
     pub fn allow_dirty(mut self, allow: bool) -> Self {
         self.work_tree = if allow { WorkTreePolicy::AllowDirty } else { WorkTreePolicy::RequireClean };
         self
     }
 
-    /// Returns where it comes from, for people.
-    pub(crate) fn location(&self) -> &str {
+    /// Returns the URL or the local directory of the repository.
+    pub fn location(&self) -> &str {
         match &self.delivery {
             Delivery::Fetch => &self.url,
             Delivery::Upload(folder) => folder,
         }
     }
 
-    /// Returns the password in the address, which must not be shown.
+    /// Returns the name of the tag of a good build: `deployable-314` for `314`.
+    pub fn good_tag(&self, name: &str) -> String {
+        format!("{}{name}", self.good_tag_prefix)
+    }
+
+    /// Returns the name of the tag of a deploy, or `None` if such tags are disabled.
+    pub fn deployed_tag(&self, environment: Option<&str>, release: &str) -> Option<String> {
+        let prefix = Some(&self.deployed_tag_prefix).filter(|prefix| !prefix.is_empty())?;
+        let environment = environment.map(|environment| format!("{environment}-")).unwrap_or_default();
+        Some(format!("{prefix}{environment}{release}"))
+    }
+
+    /// Returns the password in the URL.
     pub(crate) fn secret(&self) -> Option<Secret> {
         let (user, _) = self.url.split_once("://")?.1.split('/').next()?.rsplit_once('@')?;
         Some(Secret::new(user.split_once(':')?.1))
     }
 
-    /// Returns the connection on which the repository is asked.
+    /// Returns the connection for git commands that read or push to the shared repository: the
+    /// local directory, or a host.
     fn repository_connection(&self, host: &Connection) -> Result<Connection, Error> {
         match (&self.delivery, host.client()) {
             (Delivery::Upload(folder), Some(client)) => Ok(client.local()?.cd(folder)),
@@ -128,17 +207,21 @@ impl Git {
         }
     }
 
-    /// Chooses what is put live: what was asked for, or the last good build that is not in `bad`. It only reads.
+    /// Resolves the requested revision, or else the default: the head of a branch, or the last good
+    /// build without a commit in `bad`. Only reads.
     ///
-    /// Hosts that fetch are all asked, and must agree: one host alone must not decide for the others.
+    /// All hosts that fetch are queried, and must agree: a manipulated host must not choose the
+    /// commit for the other hosts.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the repository has no such thing; [`ErrorKind::Task`] where hosts disagree; as any command.
+    /// - [`ErrorKind::Usage`] if the repository has no such revision, or no good build.
+    /// - [`ErrorKind::Task`] if the hosts disagree.
+    /// - The errors of a command.
     pub(crate) async fn resolve(
         &self,
         hosts: &Group,
-        asked: Option<&str>,
+        requested: Option<&str>,
         bad: &HashSet<&str>,
     ) -> Result<Revision, Error> {
         let url = &self.url;
@@ -151,9 +234,9 @@ impl Git {
                 });
                 all_ok(answers.await)?.into_iter().map(|(_, answer)| answer).collect()
             }
-            // Work that is not pushed exists for nobody else; a repository without an origin is its own.
+            // The remote `origin` has the tags that all users share. Unpushed tags are ignored.
             Delivery::Upload(_) => {
-                let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
+                let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
                 let here =
                     without_prompts(&self.repository_connection(hosts.connections().first().ok_or_else(no_host)?)?);
                 let list = cmd!(
@@ -162,27 +245,27 @@ impl Git {
                 vec![(here.clone(), here.probe(list).hide(Hide::Stdout).capture_all().await?.stdout()?.into_owned())]
             }
         };
-        let mut chosen: Option<(&Connection, Revision)> = None;
+        let mut resolved: Option<(&Connection, Revision)> = None;
         for (host, answer) in &answers {
             let on = |error: Error| match host.host() {
                 Some(host) => error.on(host),
                 None => error,
             };
-            let revision = self.resolve_in(&Refs::parse(answer).map_err(on)?, asked, bad).map_err(on)?;
-            match &chosen {
-                None => chosen = Some((host, revision)),
+            let revision = self.resolve_in(&Refs::parse(answer).map_err(on)?, requested, bad).map_err(on)?;
+            match &resolved {
+                None => resolved = Some((host, revision)),
                 Some((first, known)) if *known != revision => {
                     return Err(disagreement((*first, known), (host, &revision)));
                 }
                 Some(_) => {}
             }
         }
-        let none = || Error::new(ErrorKind::NoHost, "there is no host");
-        chosen.map(|(_, revision)| revision).ok_or_else(none)
+        let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
+        resolved.map(|(_, revision)| revision).ok_or_else(no_host)
     }
 
-    fn resolve_in(&self, refs: &Refs, asked: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {
-        match (asked, &self.default) {
+    fn resolve_in(&self, refs: &Refs, requested: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {
+        match (requested, &self.default) {
             (Some(name), _) => Ok(Revision::new(refs.resolve(name)?, name)),
             (None, DefaultRevision::Branch(branch)) => Ok(Revision::new(refs.branch(branch)?, branch)),
             (None, DefaultRevision::GoodBuild) => {
@@ -192,46 +275,47 @@ impl Git {
                     return Ok(Revision::new(commit, tag));
                 }
                 let text = match first {
-                    None => format!("there is no good build: no tag begins with `{}`", self.good_tag_prefix),
-                    Some((tag, _)) => format!("all good builds were marked as bad, the latest is `{tag}`"),
+                    None => format!("the repository has no good build: no tag begins with `{}`", self.good_tag_prefix),
+                    Some((tag, _)) => format!("all good builds are marked as bad; the latest is `{tag}`"),
                 };
-                Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"))
+                Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit to deploy"))
             }
         }
     }
 
-    /// Refuses a folder here, the one that commits come from or else the one that `fab` runs in, that holds what is not committed, or not pushed; one that is no repository holds nothing.
+    /// Refuses a local work tree with uncommitted or unpushed changes. A directory outside of a
+    /// repository is accepted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] with what there is.
+    /// [`ErrorKind::Usage`] with the first changed file.
     pub(crate) async fn check_work_tree(&self, host: &Connection) -> Result<(), Error> {
         let (WorkTreePolicy::RequireClean, Some(client)) = (self.work_tree, host.client()) else { return Ok(()) };
         let here = match &self.delivery {
             Delivery::Fetch => without_prompts(&client.local()?),
             Delivery::Upload(folder) => without_prompts(&client.local()?.cd(folder)),
         };
-        let look = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
+        let status = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
                     git --no-optional-locks status --porcelain --untracked-files=normal . | head -n 5; \
                     test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'";
-        let said = here.probe(look).hide(Hide::Both).lines().await?;
+        let lines = here.probe(status).hide(Hide::Both).lines().await?;
         let is_unpushed = |line: &String| line.starts_with("unpushed ");
-        let Some(first) = said.first() else { return Ok(()) };
-        let what = match said.iter().filter(|line| !is_unpushed(line)).count() {
-            0 => "commits here are not pushed".to_owned(),
-            1 => format!("`{}` here is not committed", first.get(3..).unwrap_or(first)),
-            _ => format!("`{}` and more here is not committed", first.get(3..).unwrap_or(first)),
+        let Some(first) = lines.first() else { return Ok(()) };
+        let reason = match lines.iter().filter(|line| !is_unpushed(line)).count() {
+            0 => "the work tree has unpushed commits".to_owned(),
+            1 => format!("`{}` has uncommitted changes", first.get(3..).unwrap_or(first)),
+            _ => format!("`{}` and other files have uncommitted changes", first.get(3..).unwrap_or(first)),
         };
-        let hint = "commit and push, or allow it: `Git::allow_dirty`";
-        Err(Error::new(ErrorKind::Usage, format!("what is deployed may not be what is here: {what}")).hint(hint))
+        let text = format!("the deployed build may differ from the local work tree: {reason}");
+        Err(Error::new(ErrorKind::Usage, text).hint("commit and push the changes, or set `Git::allow_dirty(true)`"))
     }
 
-    /// Returns what lies between two commits, as the repository here knows it, or else the mirror of a host; nothing where
-    /// neither does. It only reads.
+    /// Returns the commits between two commits, from the local repository or else from the mirror
+    /// of the host. Returns `None` if both lack one of the commits. Only reads.
     ///
     /// # Errors
     ///
-    /// As any command.
+    /// The errors of a command.
     pub(crate) async fn changes(
         &self,
         host: &Connection,
@@ -246,7 +330,8 @@ impl Git {
         CommitChanges::between(&host.env("GIT_DIR", layout.repo()), old, new).await
     }
 
-    /// Returns the clone on this machine: the uploaded folder, or the directory of the run.
+    /// Returns the local repository: the directory of [`from_local`](Self::from_local), or the
+    /// current directory of the run.
     fn local_clone(&self, host: &Connection) -> Result<Connection, Error> {
         match (&self.delivery, host.client()) {
             (Delivery::Fetch, Some(client)) => client.local(),
@@ -254,12 +339,12 @@ impl Git {
         }
     }
 
-    /// Returns the migrations of a build, as the repository here knows it, else the mirror of the host, else the address; nothing
-    /// where none of them has it. It only reads.
+    /// Reads the migrations of a commit: from the local repository, else from the mirror of the
+    /// host, else from the URL. Returns `None` if all of them lack the commit. Only reads.
     ///
     /// # Errors
     ///
-    /// As any command.
+    /// The errors of a command.
     pub(crate) async fn migration_files(
         &self,
         host: &Connection,
@@ -279,17 +364,18 @@ impl Git {
         }
     }
 
-    /// Brings a revision into a repository of a host, which is there.
+    /// Fetches or uploads a revision into an existing repository of a host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the repository does not have it any more; as any command.
+    /// [`ErrorKind::Usage`] if the source no longer has the commit, and the errors of a command.
     pub(crate) async fn deliver(&self, host: &Connection, repo: &str, revision: &Revision) -> Result<(), Error> {
         let (url, commit) = (&self.url, &revision.commit);
         let host = without_prompts(host);
         match &self.delivery {
             Delivery::Fetch => {
-                // Not as heads: of a work tree one of them is checked out.
+                // `refs/remotes` and not `refs/heads`: a work tree has one of the heads checked
+                // out, and git refuses to fetch into this head.
                 let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
                 host.run(cmd!(
                     "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force -- {url} {all...}; }}"
@@ -302,20 +388,21 @@ impl Git {
                 upload::upload_commit(&self.repository_connection(&host)?, &host, repo, commit).await?
             }
         }
-        let has = host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}"));
-        let has = has.named(format!("look for {revision}")).warn().hide(Hide::Both).await?;
-        if has.was_run() && !has.ok()? {
+        let has_commit = host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}"));
+        let has_commit = has_commit.named(format!("find {revision}")).warn().hide(Hide::Both).await?;
+        if has_commit.was_run() && !has_commit.ok()? {
             let text = format!("the repository has no commit `{}`", revision.commit);
-            return Err(Error::new(ErrorKind::Usage, text).on(has.host()));
+            return Err(Error::new(ErrorKind::Usage, text).on(has_commit.host()));
         }
         Ok(())
     }
 
-    /// Leaves a tag at a commit, in the repository that all share. One that is there stays, and is an error.
+    /// Creates a tag at a commit in the shared repository. An existing tag is not moved.
     ///
     /// # Errors
     ///
-    /// As any command: where the host, or this machine, may not push.
+    /// The errors of a command: if the tag exists, or the host (or this machine) has no write
+    /// access.
     pub(crate) async fn push_tag(
         &self,
         host: &Connection,
@@ -323,44 +410,32 @@ impl Git {
         commit: &str,
         tag: &str,
     ) -> Result<(), Error> {
-        let to = format!("{commit}:refs/tags/{tag}");
+        let refspec = format!("{commit}:refs/tags/{tag}");
         let (url, repo) = (&self.url, layout.repo());
         let line = match &self.delivery {
-            Delivery::Fetch => cmd!("git --git-dir {repo} push --quiet -- {url} {to}"),
+            Delivery::Fetch => cmd!("git --git-dir {repo} push --quiet -- {url} {refspec}"),
             Delivery::Upload(_) => cmd!(
                 "git tag -- {tag} {commit} && \
-                 if git remote get-url -- {url} > /dev/null 2>&1; then git push --quiet -- {url} {to}; fi"
+                 if git remote get-url -- {url} > /dev/null 2>&1; then git push --quiet -- {url} {refspec}; fi"
             ),
         };
         let push = without_prompts(&self.repository_connection(host)?).run(line).named(format!("git push {tag}"));
         push.hide(Hide::Stdout).await?;
         Ok(())
     }
-
-    /// Returns the name of the tag of a good build.
-    pub(crate) fn good_tag(&self, name: &str) -> String {
-        format!("{}{name}", self.good_tag_prefix)
-    }
-
-    /// Returns the name of the tag that a deploy leaves.
-    pub(crate) fn deployed_tag(&self, environment: Option<&str>, release: &str) -> Option<String> {
-        let prefix = Some(&self.deployed_tag_prefix).filter(|prefix| !prefix.is_empty())?;
-        let environment = environment.map(|environment| format!("{environment}-")).unwrap_or_default();
-        Some(format!("{prefix}{environment}{release}"))
-    }
 }
 
-/// Makes the error of two hosts that know another commit by the same name.
+/// Creates the error of two hosts that resolve one name to different commits.
 fn disagreement(one: (&Connection, &Revision), other: (&Connection, &Revision)) -> Error {
     let of = |(host, revision): (&Connection, &Revision)| {
         format!("{} has {revision}", host.host().map_or_else(String::new, |host| host.label().to_string()))
     };
     let text = format!("hosts disagree on the build: {}, {}", of(one), of(other));
-    Error::new(ErrorKind::Task, text).hint("run again if a tag was moved just now, or name a full commit id")
+    Error::new(ErrorKind::Task, text).hint("run the deploy again if a tag was just moved, or name a full commit id")
 }
 
-/// Has git fail where it would prompt: for a password of the repository, or for an unknown host. A program for SSH that git is
-/// configured with stays.
+/// Makes git fail instead of prompting for a password or for an unknown host key. A configured SSH
+/// program of git (`GIT_SSH_COMMAND`, `GIT_SSH`, `core.sshCommand`) is kept.
 pub(super) fn without_prompts(connection: &Connection) -> Connection {
     let connection = connection.env("GIT_TERMINAL_PROMPT", "0");
     connection.prefix(

@@ -1,4 +1,4 @@
-//! Where releases come from: which commit is chosen, and how it gets to the hosts.
+//! The git repository of a site: resolves a revision, and delivers its commit to the hosts.
 
 pub(crate) mod changes;
 pub(crate) mod commit_files;

@@ -1,21 +1,23 @@
-//! What a repository has under which name: read from `git ls-remote`.
+//! The refs of a repository: parses `git ls-remote`, and resolves names to commits.
 
 use fabrs::event::escape_controls;
 use fabrs::{Error, ErrorKind};
 
-/// The names of a repository and what they stand for, the latest version first.
+/// The refs of a repository, each with its commit, the latest version first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Refs(Vec<(String, String)>);
 
 impl Refs {
-    /// Reads the output of `git ls-remote --sort=-version:refname`. An annotated tag stands for its commit.
+    /// Parses the output of `git ls-remote --sort=-version:refname`. The commit of an annotated tag
+    /// replaces the id of the tag object.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Format`] for an id that is not hexadecimal: a host that lies must not choose the text of a command.
-    pub(super) fn parse(said: &str) -> Result<Self, Error> {
+    /// [`ErrorKind::Format`] for an id that is not hexadecimal. Ids become part of commands, so a
+    /// manipulated host could otherwise inject text into the commands of other hosts.
+    pub(super) fn parse(output: &str) -> Result<Self, Error> {
         let mut refs: Vec<(String, String)> = Vec::new();
-        for line in said.lines() {
+        for line in output.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
             if !is_commit(id) {
                 let text = format!("invalid commit id `{}` in the output of `git ls-remote`", escape_controls(id));
@@ -34,79 +36,84 @@ impl Refs {
         Ok(Self(refs))
     }
 
-    /// Returns the commit of a name.
+    /// Returns the commit of a full ref name.
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(_, known)| known == name).map(|(id, _)| id.as_str())
     }
 
-    /// Returns the tags that begin with `prefix`, with their commits, the latest version first.
+    /// Returns the tags with this prefix and their commits, the latest version first.
     pub(super) fn tags(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.0.iter().filter_map(|(id, name)| Some((name.strip_prefix("refs/tags/")?, id.as_str())));
         tags.filter(move |(tag, _)| tag.starts_with(prefix))
     }
 
-    /// Returns the commit of a branch, and of nothing else: whoever may push tags must not replace a protected branch.
+    /// Returns the commit of a branch. Tags are ignored: a user with the right to push tags must
+    /// not be able to replace a protected branch.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if there is no such branch.
+    /// [`ErrorKind::Usage`] if the repository has no such branch.
     pub(super) fn branch(&self, name: &str) -> Result<String, Error> {
         let name = name.strip_prefix("refs/heads/").unwrap_or(name);
-        let none = || Error::new(ErrorKind::Usage, format!("the repository has no branch `{name}`"));
-        self.get(&format!("refs/heads/{name}")).map(str::to_owned).ok_or_else(none)
+        let unknown = || Error::new(ErrorKind::Usage, format!("the repository has no branch `{name}`"));
+        self.get(&format!("refs/heads/{name}")).map(str::to_owned).ok_or_else(unknown)
     }
 
-    /// Returns the commit of a tag, a branch, or the beginning of a commit that one of them stands for.
+    /// Resolves a tag, a branch, a full ref name or a commit id to a full commit id. A short commit
+    /// id must be the start of the commit of a ref.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where there is none, or more than one.
-    pub(super) fn resolve(&self, asked: &str) -> Result<String, Error> {
-        let (tag, branch) = (self.get(&format!("refs/tags/{asked}")), self.get(&format!("refs/heads/{asked}")));
+    /// [`ErrorKind::Usage`] if the name is unknown or ambiguous.
+    pub(super) fn resolve(&self, name: &str) -> Result<String, Error> {
+        let (tag, branch) = (self.get(&format!("refs/tags/{name}")), self.get(&format!("refs/heads/{name}")));
         if let (Some(tag), Some(branch)) = (tag, branch)
             && tag != branch
         {
             let error = Error::new(
                 ErrorKind::Usage,
-                format!("ambiguous name `{asked}`: a tag and a branch at different commits"),
+                format!("ambiguous name `{name}`: a tag and a branch at different commits"),
             );
-            return Err(error.hint(format!("name one of them: `refs/tags/{asked}` or `refs/heads/{asked}`")));
+            return Err(error.hint(format!("use the full name: `refs/tags/{name}` or `refs/heads/{name}`")));
         }
-        let named = tag.or(branch).or_else(|| self.get(asked));
-        let is_hex = asked.len() >= 7 && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let asked_id = asked.to_ascii_lowercase();
-        // A tag or a branch must not pass for another commit.
-        let is_other = named.is_some_and(|id| !id.starts_with(&asked_id));
-        let is_commit_too = is_commit(asked) || self.0.iter().any(|(id, _)| id.starts_with(&asked_id));
+        let named = tag.or(branch).or_else(|| self.get(name));
+        let is_hex = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let id_prefix = name.to_ascii_lowercase();
+        // A tag or branch with the name of a commit id must not replace this commit.
+        let is_other = named.is_some_and(|id| !id.starts_with(&id_prefix));
+        let is_commit_too = is_commit(name) || self.0.iter().any(|(id, _)| id.starts_with(&id_prefix));
         if is_hex && is_other && is_commit_too {
-            let error =
-                Error::new(ErrorKind::Usage, format!("ambiguous name `{asked}`: a commit, and the name of another"));
-            return Err(error.hint(format!("name it in full: `refs/tags/{asked}` or `refs/heads/{asked}`")));
+            let text = format!("ambiguous name `{name}`: a commit id, and a tag or branch at another commit");
+            let error = Error::new(ErrorKind::Usage, text);
+            return Err(error.hint(format!("use the full name: `refs/tags/{name}` or `refs/heads/{name}`")));
         }
         if let Some(id) = named {
             return Ok(id.to_owned());
         }
-        if is_hex && matches!(asked.len(), 40 | 64) {
-            return Ok(asked_id);
+        if is_hex && matches!(name.len(), 40 | 64) {
+            return Ok(id_prefix);
         }
         let mut ids: Vec<&str> =
-            self.0.iter().map(|(id, _)| id.as_str()).filter(|id| id.starts_with(&asked_id)).collect();
+            self.0.iter().map(|(id, _)| id.as_str()).filter(|id| id.starts_with(&id_prefix)).collect();
         ids.sort_unstable();
         ids.dedup();
         match (is_hex, ids.as_slice()) {
             (true, [id]) => Ok((*id).to_owned()),
             (true, []) => {
-                let error =
-                    Error::new(ErrorKind::Usage, format!("no tag or branch is at a commit that begins with `{asked}`"));
-                Err(error.hint("say all 40 digits of a commit that is not at the end of a branch"))
+                let text = format!("no tag or branch has a commit id with the prefix `{name}`");
+                let error = Error::new(ErrorKind::Usage, text);
+                Err(error.hint("use all 40 digits for a commit that is not the head of a branch"))
             }
-            (true, _) => Err(Error::new(ErrorKind::Usage, format!("`{asked}` begins more than one commit"))),
-            (false, _) => Err(Error::new(ErrorKind::Usage, format!("the repository has no tag or branch `{asked}`"))),
+            (true, _) => {
+                let text = format!("ambiguous commit id `{name}`: {} commits have this prefix", ids.len());
+                Err(Error::new(ErrorKind::Usage, text))
+            }
+            (false, _) => Err(Error::new(ErrorKind::Usage, format!("the repository has no tag or branch `{name}`"))),
         }
     }
 }
 
-/// Tells whether a text is the whole id of a commit: SHA-1 or SHA-256.
+/// Returns `true` for a full commit id: SHA-1 or SHA-256.
 pub(super) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -126,29 +133,29 @@ mod tests {
 ";
 
     #[track_caller]
-    fn finds(asked: &str, digit: char) {
-        assert_eq!(Refs::parse(LS_REMOTE).unwrap().resolve(asked).unwrap(), digit.to_string().repeat(40), "{asked}");
+    fn assert_resolves(name: &str, digit: char) {
+        assert_eq!(Refs::parse(LS_REMOTE).unwrap().resolve(name).unwrap(), digit.to_string().repeat(40), "{name}");
     }
 
     #[test]
-    fn a_name_is_a_tag_or_a_branch_and_a_tag_stands_for_its_commit() {
-        finds("deployable-10", '1');
-        finds("refs/tags/main", '5');
-        finds("refs/heads/main", '1');
-        finds("feature/x", '2');
-        finds("4444444", '4');
-        finds(&"9".repeat(40), '9');
+    fn a_tag_a_branch_or_a_commit_id_resolves_to_a_commit() {
+        assert_resolves("deployable-10", '1');
+        assert_resolves("refs/tags/main", '5');
+        assert_resolves("refs/heads/main", '1');
+        assert_resolves("feature/x", '2');
+        assert_resolves("4444444", '4');
+        assert_resolves(&"9".repeat(40), '9');
     }
 
     #[test]
-    fn the_latest_tag_is_that_of_the_highest_version() {
+    fn the_latest_tag_has_the_highest_version() {
         let refs = Refs::parse(LS_REMOTE).unwrap();
         assert_eq!(refs.tags("deployable-").next(), Some(("deployable-10", "1".repeat(40).as_str())));
         assert_eq!(refs.tags("deployed-").next(), None);
     }
 
     #[test]
-    fn a_tag_with_the_name_of_a_branch_replaces_it_nowhere() {
+    fn a_tag_with_the_name_of_a_branch_does_not_replace_the_branch() {
         let refs = Refs::parse(LS_REMOTE).unwrap();
         assert_eq!(refs.branch("main").unwrap(), "1".repeat(40));
         let error = refs.resolve("main").unwrap_err();
@@ -157,30 +164,30 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_named_as_a_commit_does_not_replace_it() {
+    fn a_tag_with_the_name_of_a_commit_id_does_not_replace_the_commit() {
         let (commit, other) = ("1".repeat(40), "2".repeat(40));
         let refs = Refs::parse(&format!(
             "{commit}\trefs/heads/main\n{other}\trefs/tags/{commit}\n{other}\trefs/tags/1111111\n"
         ));
         let refs = refs.unwrap();
-        for asked in [commit.as_str(), "1111111"] {
-            let error = refs.resolve(asked).unwrap_err();
-            assert!(error.to_string().starts_with("ambiguous name"), "{asked}: {error}");
+        for name in [commit.as_str(), "1111111"] {
+            let error = refs.resolve(name).unwrap_err();
+            assert!(error.to_string().starts_with("ambiguous name"), "{name}: {error}");
         }
     }
 
     #[test]
-    fn an_id_that_is_not_hexadecimal_is_refused() {
+    fn an_id_that_is_not_hexadecimal_is_rejected() {
         for id in ["$(touch x)", "1111111", &"g".repeat(40)] {
             assert!(Refs::parse(&format!("{id}\trefs/heads/main")).is_err(), "{id}");
         }
     }
 
     #[test]
-    fn what_is_not_there_is_an_error_that_says_so() {
-        for (asked, part) in [("nope", "no tag or branch"), ("abcdef0", "all 40"), ("refs/x", "no tag or branch")] {
-            let error = Refs::parse(LS_REMOTE).unwrap().resolve(asked).unwrap_err();
-            assert!(error.block().to_string().contains(part), "{asked}: {}", error.block());
+    fn an_unknown_name_is_an_error_with_the_reason() {
+        for (name, part) in [("nope", "no tag or branch"), ("abcdef0", "all 40"), ("refs/x", "no tag or branch")] {
+            let error = Refs::parse(LS_REMOTE).unwrap().resolve(name).unwrap_err();
+            assert!(error.block().to_string().contains(part), "{name}: {}", error.block());
         }
     }
 }

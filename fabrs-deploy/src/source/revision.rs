@@ -1,16 +1,18 @@
-//! What of a source is put live.
+//! A revision: a commit, with the name it was resolved from.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A commit, under the name by which it was chosen.
+/// A commit, with the name it was resolved from.
+///
+/// Shown as `deployable-314 (1a2b3c4d5e)`, or as `1a2b3c4d5e` if the name is the commit id itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Revision {
-    /// The commit, in full.
+    /// The full commit id.
     pub commit: String,
-    /// The tag, branch or commit that was asked for, or that was the last good one.
+    /// The requested tag, branch or commit, or the tag of the last good build.
     pub name: String,
 }
 
@@ -19,13 +21,12 @@ impl Revision {
         Self { commit: commit.into(), name: name.into() }
     }
 
-    /// Returns the beginning of the commit, as people write it.
+    /// Returns the first 10 digits of the commit id.
     pub fn short(&self) -> &str {
         self.commit.get(..10).unwrap_or(&self.commit)
     }
 }
 
-/// Shows `deployable-314 (1a2b3c4d5e)`, or the commit alone where that was asked for.
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.commit.starts_with(&self.name) {

@@ -1,19 +1,21 @@
-//! Commits that are uploaded to a host which can't reach their repository: one pack of what it has not.
+//! Uploads a commit to a host without access to the repository: one pack of the missing objects.
 
 use fabrs::{Connection, Error, Hide, cmd};
 
-/// How many of the commits that a host has are told to git here: those of its last deploys are enough.
+/// The number of refs of the host that the pack is compared with. The refs of the last deploys are
+/// enough for a small pack.
 const MAX_KNOWN_COMMITS: usize = 64;
 
-/// Brings a commit of the repository that `here` stands in, and all behind it, into the bare one of `host`.
+/// Uploads a commit and its ancestors from the repository in the directory of `here` into the bare
+/// repository `repo` of the host.
 ///
 /// # Errors
 ///
-/// As any command, and as a `put`.
+/// The errors of a command, and of `put`.
 pub(super) async fn upload_commit(here: &Connection, host: &Connection, repo: &str, commit: &str) -> Result<(), Error> {
-    // In a dry run nothing is there yet, and all of it would go.
-    let has = host.probe(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}} 2> /dev/null")).warn();
-    if has.hide(Hide::Both).ok().await? {
+    // In a dry run, the repository may not exist on the host. The plan then has a full upload.
+    let has_commit = host.probe(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}} 2> /dev/null")).warn();
+    if has_commit.hide(Hide::Both).ok().await? {
         return Ok(());
     }
     let known = host.probe(cmd!(
@@ -36,10 +38,11 @@ pub(super) async fn upload_commit(here: &Connection, host: &Connection, repo: &s
     uploaded
 }
 
-/// Puts a pack on a host and takes it into the repository, under a name that keeps it.
+/// Uploads a pack into a repository of the host. A ref of the commit protects the objects from
+/// `git gc`.
 async fn upload_pack(host: &Connection, pack: &str, repo: &str, commit: &str) -> Result<(), Error> {
-    let there = format!("{repo}/incoming.pack");
-    host.put(pack, &there).await?;
+    let remote_pack = format!("{repo}/incoming.pack");
+    host.put(pack, &remote_pack).await?;
     host.run(cmd!(
         "cd {repo} && git index-pack --stdin --fix-thin < incoming.pack > /dev/null && \
          git update-ref refs/fabrs/{commit} {commit}; status=$?; rm -f incoming.pack; exit $status"

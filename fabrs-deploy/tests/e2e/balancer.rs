@@ -1,4 +1,4 @@
-//! nginx in front of all hosts.
+//! A load balancer: nginx in front of all hosts.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// An nginx that gives each request to the next host, and none of them to a second one where the first fails.
+/// An nginx that distributes requests to the hosts in turn, without a retry on another host.
 #[derive(Debug)]
 pub(crate) struct Balancer {
     _dir: TempDir,
@@ -16,7 +16,7 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// Starts it for hosts whose sites are in these folders; static files are those of the first.
+    /// Starts nginx for hosts with sites in these directories. Static files are served from the first.
     pub(crate) fn start(sites: &[impl AsRef<Path>]) -> Self {
         let dir = tempfile::Builder::new().prefix("fabrs-nginx-").tempdir().expect("a temporary directory");
         let addr = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback");
@@ -41,7 +41,7 @@ impl Balancer {
             statics.display()
         );
         let config = dir.path().join("nginx.conf");
-        fs::write(&config, text).expect("the directory is ours");
+        fs::write(&config, text).expect("the directory is writable");
         let nginx = Command::new("nginx")
             .arg("-c")
             .arg(&config)
@@ -49,7 +49,7 @@ impl Balancer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("nginx is there: run scripts/e2e");
+            .expect("nginx is installed: run scripts/e2e");
         Self { _dir: dir, nginx, addr }
     }
 
@@ -60,7 +60,7 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // TERM, at which it ends its worker too.
+        // On `SIGTERM`, nginx also stops its worker.
         let _gone = Command::new("kill").arg(self.nginx.id().to_string()).status();
         let _status = self.nginx.wait();
     }

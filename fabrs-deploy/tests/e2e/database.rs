@@ -1,4 +1,4 @@
-//! A PostgreSQL of our own, as the database of all hosts.
+//! A PostgreSQL cluster for the test, the database of all hosts.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use fabrs_testing::wait_until;
 use tempfile::TempDir;
 
-/// The password of the shop; it must be nowhere but in the `.env` of each host.
+/// The password of the shop. The output must never contain this password.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
 
-/// A database cluster with an empty database `shop`; it ends when this is dropped.
+/// A database cluster with an empty database `shop`, stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Database {
     dir: TempDir,
@@ -20,7 +20,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Starts it as a user, since it refuses to run as root.
+    /// Starts the cluster as a user, since PostgreSQL refuses to run as root.
     pub(crate) fn start(user: &'static str) -> Self {
         let dir = tempfile::Builder::new().prefix("fabrs-postgres-").tempdir().expect("a temporary directory");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
@@ -35,17 +35,17 @@ impl Database {
             programs().display()
         ));
         wait_until("the database answers", Duration::from_mins(1), || database.psql("postgres", "SELECT 1").is_some());
-        database.psql("postgres", "CREATE DATABASE shop").expect("the database is ours");
+        database.psql("postgres", "CREATE DATABASE shop").expect("the database accepts commands");
         database
     }
 
-    /// Returns the address that the hosts are given.
+    /// Returns the database URL for the hosts.
     pub(crate) fn url(&self) -> String {
         format!("postgres://shop:{PASSWORD}@127.0.0.1:{}/shop", self.port)
     }
 
-    /// Returns what psql says, one row a line; nothing where it fails.
-    pub(crate) fn says(&self, sql: &str) -> Option<String> {
+    /// Runs a query and returns one row a line, or `None` if the query fails.
+    pub(crate) fn query(&self, sql: &str) -> Option<String> {
         self.psql("shop", sql)
     }
 
@@ -56,7 +56,7 @@ impl Database {
             .args(["--dbname", database, "--command", sql])
             .env("PGPASSWORD", PASSWORD)
             .output()
-            .expect("psql is there");
+            .expect("psql is installed");
         ran.status.success().then(|| String::from_utf8_lossy(&ran.stdout).trim_end().to_owned())
     }
 
@@ -76,13 +76,13 @@ impl Drop for Database {
     }
 }
 
-/// Returns the folder of the newest PostgreSQL of this machine.
+/// Returns the program directory of the newest PostgreSQL on this machine.
 fn programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is there: run scripts/e2e");
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed: run scripts/e2e");
     let mut versions: Vec<PathBuf> =
         versions.flatten().map(|entry| entry.path().join("bin")).filter(|bin| has_server(bin)).collect();
     versions.sort();
-    versions.pop().expect("PostgreSQL is there: run scripts/e2e")
+    versions.pop().expect("PostgreSQL is installed: run scripts/e2e")
 }
 
 fn has_server(bin: &Path) -> bool {
@@ -91,6 +91,6 @@ fn has_server(bin: &Path) -> bool {
 
 #[track_caller]
 fn run(command: &mut Command) {
-    let ran = command.stdin(Stdio::null()).status().expect("the program is there");
+    let ran = command.stdin(Stdio::null()).status().expect("the program is installed");
     assert!(ran.success(), "{command:?}");
 }

@@ -1,4 +1,5 @@
-//! A deploy whose program is interrupted or killed, in each phase: the lock is free, and the next deploy mends what is left.
+//! Deploys that are interrupted or killed in each phase: the lock is released, and the next deploy cleans
+//! up.
 
 use std::fs;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use fabrs_testing::{GitServer, Process, RunningFab, SiteHosts, wait_until};
 
 use crate::fab::{Place, fab};
 
-/// How long something may take that a broken deploy would be waited for in vain.
+/// The time limit of a wait.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A site that waits in a phase for as long as a file says so.
+/// A site with steps that wait while a file exists.
 const TASKS: &str = r#"//! ```cargo
 //! [dependencies]
 //! fabrs-deploy = {}
@@ -22,7 +23,7 @@ use fabrs_deploy::{Git, Site};
 #[derive(serde::Deserialize)]
 struct Vars { root: String, repository: String }
 
-/// Waits on the host while there is a file, and says so.
+/// Waits on the host while a file exists, and creates another file meanwhile.
 fn held(phase: &'static str) -> Command {
     run(cmd!("if [ -e ../../hold-{phase} ]; then touch ../../held-{phase}; while [ -e ../../hold-{phase} ]; do sleep 0.1; done; fi"))
 }
@@ -47,7 +48,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// Deploys a first time, and makes the next build.
+    /// Deploys a first build, and creates the next build.
     fn start() -> Option<Self> {
         let fleet = SiteHosts::start()?;
         let place = Place::open("killed");
@@ -63,7 +64,7 @@ impl Ground {
         Some(ground)
     }
 
-    /// Starts a deploy, and waits until it is held in a phase, on one host or on all.
+    /// Starts a deploy, and waits until the given hosts are held in a phase.
     fn held_in(&self, phase: &str, hosts: &[usize]) -> RunningFab {
         for host in 0..3 {
             self.fleet.write(host, &format!("hold-{phase}"), "");
@@ -75,13 +76,13 @@ impl Ground {
         running
     }
 
-    /// Tells whether another run could acquire the lock of a host.
+    /// Returns `true` if another run could acquire the lock of a host.
     fn is_unlocked(&self, host: usize) -> bool {
         let lock = fs::File::open(self.fleet.root(host).join("deploy.lock"));
-        lock.expect("a deploy has made it").try_lock().is_ok()
+        lock.expect("a deploy has created the file").try_lock().is_ok()
     }
 
-    /// Lets go what is held.
+    /// Removes the files of a held phase.
     fn release(&self, phase: &str) {
         for host in 0..3 {
             for kind in ["hold", "held"] {
@@ -90,9 +91,10 @@ impl Ground {
         }
     }
 
-    /// Deploys, which must not meet a lock, and checks that all hosts are on one release, with nothing else left.
+    /// Deploys without a wait for the lock, and checks that all hosts have the same release and no
+    /// leftovers.
     #[track_caller]
-    fn next_deploy_mends(&self) {
+    fn assert_next_deploy_cleans_up(&self) {
         fab(&self.origin, &self.fleet, &["deploy"]).run();
         let current = self.fleet.current();
         assert!(!current[0].is_empty() && current.iter().all(|release| *release == current[0]), "{current:?}");
@@ -103,7 +105,7 @@ impl Ground {
             let unfinished = self.fleet.names(host, "releases").into_iter().filter(|release| {
                 self.fleet.root(host).join("releases").join(release).join(".fabrs-unfinished").exists()
             });
-            assert_eq!(unfinished.count(), 0, "what was left is gone");
+            assert_eq!(unfinished.count(), 0, "no unfinished release remains");
         }
     }
 }
@@ -111,12 +113,12 @@ impl Ground {
 const PHASES: [(&str, &[usize]); 3] = [("build", &[0, 1, 2]), ("once", &[0]), ("reload", &[0, 1, 2])];
 
 #[test]
-fn ctrl_c_takes_it_back_whatever_it_is_at() {
+fn ctrl_c_reverts_a_deploy_in_each_phase() {
     let Some(ground) = Ground::start() else { return };
     let before = ground.fleet.current();
     for (phase, hosts) in PHASES {
         let running = ground.held_in(phase, hosts);
-        // What waits ends by the signal; what takes it back is not held any more.
+        // The signal ends the held step. The steps of the revert must not wait.
         running.interrupt();
         running.wait_for_stderr("stopping", LIMIT);
         ground.release(phase);
@@ -132,22 +134,25 @@ fn ctrl_c_takes_it_back_whatever_it_is_at() {
             );
         }
     }
-    ground.next_deploy_mends();
+    ground.assert_next_deploy_cleans_up();
 }
 
 #[test]
-fn of_one_that_was_killed_the_lock_is_free_and_the_next_one_mends_what_is_left() {
+fn a_killed_deploy_releases_the_lock_and_the_next_deploy_cleans_up() {
     let Some(ground) = Ground::start() else { return };
     for (phase, hosts) in PHASES {
         let running = ground.held_in(phase, hosts);
         running.kill();
         running.wait();
-        // What it had begun and that is not live ends with it, before the lock is free.
+        // The processes of an unfinished release end before the lock is released.
         wait_until("the lock is free", LIMIT, || (0..3).all(|host| ground.is_unlocked(host)));
         let (site, held) = (ground.fleet.site().replace("~/", ""), format!("held-{phase}"));
         let is_left = |process: &Process| process.cmdline.contains(&site) && process.cmdline.contains(&held);
-        assert!(phase == "reload" || !Process::all().iter().any(is_left), "{phase}: something of it still runs");
+        assert!(
+            phase == "reload" || !Process::all().iter().any(is_left),
+            "{phase}: a process of the deploy still runs"
+        );
         ground.release(phase);
-        ground.next_deploy_mends();
+        ground.assert_next_deploy_cleans_up();
     }
 }

@@ -1,5 +1,5 @@
-//! The shop of `examples/django-shop`, deployed as a team would: real servers, a real database, and people who use it; and
-//! deploys whose program is killed.
+//! End-to-end tests of `examples/django-shop`, with real servers, a real database and clients, and tests
+//! of killed deploys.
 
 mod balancer;
 mod database;

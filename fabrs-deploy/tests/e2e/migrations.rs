@@ -1,5 +1,5 @@
-//! Migrations and failures: the database is a part of the state, on the terminal, in the mail, in the status and for every way
-//! to another release.
+//! Migrations of failed deploys: reported on the terminal, in the mail and in the status, and checked by
+//! each later deploy and rollback.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::project::Build;
 use crate::shoppers::order;
 use crate::world::World;
 
-/// Adds a column that an insert has to name.
+/// Adds a column that an insert must include.
 const SEAT: &str = r#"from django.db import migrations, models
 
 
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     operations = [migrations.AddField("Order", "seat", models.CharField(max_length=10, default=""))]
 "#;
 
-/// Adds a column that an insert need not name.
+/// Adds a nullable column.
 const ROW: &str = r#"from django.db import migrations, models
 
 
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
     operations = [migrations.AddField("Order", "row", models.CharField(max_length=10, null=True))]
 "#;
 
-/// Fails.
+/// A migration that fails.
 const BROKEN: &str = r#"from django.db import migrations
 
 
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
     operations = [migrations.RunSQL("SELECT 1 / 0")]
 "#;
 
-/// The world with a shop that was deployed twice.
+/// Returns an environment with a shop that was deployed twice.
 fn deployed() -> Option<(World, String)> {
     let world = World::new()?;
     world.build(Build::First);
@@ -60,54 +60,54 @@ fn deployed() -> Option<(World, String)> {
 }
 
 impl World {
-    /// Makes a build with these migrations of the orders, and these fields of the model besides.
+    /// Creates a build with migrations and model fields of the orders.
     fn build_with(&self, tag: &str, fields: &str, migrations: &[(&str, &str)], works: bool) {
         Build::First.write(&self.origin.tree());
         let orders = self.origin.tree().join("orders");
-        let models = fs::read_to_string(orders.join("models.py")).expect("it was written");
-        let views = fs::read_to_string(orders.join("views.py")).expect("it was written");
+        let models = fs::read_to_string(orders.join("models.py")).expect("the file exists");
+        let views = fs::read_to_string(orders.join("views.py")).expect("the file exists");
         let health = if works { views } else { views.replace("SELECT 1", "SELECT no_such_column") };
         for old in ["0002_seat.py", "0002_row.py", "0003_broken.py"] {
-            // Of an earlier build.
+            // An earlier build may have left this migration.
             let _gone = fs::remove_file(orders.join("migrations").join(old));
         }
         for (name, text) in migrations {
-            fs::write(orders.join("migrations").join(name), text).expect("the folder is ours");
+            fs::write(orders.join("migrations").join(name), text).expect("the directory is writable");
         }
         let models = models + fields;
         self.origin.build(tag, &[("orders/models.py", &models), ("orders/views.py", &health), ("note", tag)]);
     }
 
-    /// Runs a line that a person has found in a text, on the host that migrates.
-    fn type_in(&self, line: &str) {
+    /// Runs a command from a report on the host that migrates.
+    fn run_on_host(&self, line: &str) {
         let ran = Command::new("runuser").args(["-u", self.fleet.hosts[0].user(), "--", "sh", "-c", line]).output();
-        let ran = ran.expect("runuser is there");
+        let ran = ran.expect("runuser is installed");
         assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
     }
 }
 
-/// Checks that a text names the migration and the snapshot, and returns the command that restores it.
+/// Checks that a report contains the migration and the snapshot, and returns the restore command.
 #[track_caller]
-fn restores(text: &str, release: &str, migration: &str) -> String {
-    let ahead = format!("the database has migrations unknown to {release}: {migration}\n");
-    assert!(text.contains(&ahead) && text.contains("snapshot: ") && !text.contains(PASSWORD), "{text}");
+fn restore_command(text: &str, release: &str, migration: &str) -> String {
+    let unknown = format!("the database has migrations unknown to {release}: {migration}\n");
+    assert!(text.contains(&unknown) && text.contains("snapshot: ") && !text.contains(PASSWORD), "{text}");
     let line = text.lines().find_map(|line| line.trim().strip_prefix("restore: "));
-    line.expect("it says how").to_owned()
+    line.expect("the report has a restore command").to_owned()
 }
 
-/// Returns the text of a mail, without the line ends of its encoding (RFC 2045, quoted-printable).
+/// Decodes the soft line breaks of a mail in quoted-printable encoding (RFC 2045).
 fn decoded(mail: &str) -> String {
     mail.replace('\r', "").replace("=\n", "").replace("=3D", "=")
 }
 
-fn refused(ran: &FabOutput, migration: &str) {
+fn assert_refused(ran: &FabOutput, migration: &str) {
     let text = &ran.stderr;
     assert!(text.contains("the database has migrations unknown to ") && text.contains(migration), "{text}");
     assert!(text.contains("restore the database (snapshot: "), "{text}");
 }
 
 #[test]
-fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guards_every_way_back() {
+fn a_deploy_reverted_after_its_migration_is_reported_and_blocks_deploys_and_rollbacks() {
     let Some((world, live)) = deployed() else { return };
     let addr = world.balancer.addr();
     assert_eq!(order(addr), "302");
@@ -123,35 +123,38 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
         assert!(planned.contains(part), "{part}: {planned}");
     }
     let failed = world.fab(&["deploy"], 1);
-    let restore = restores(&failed.stderr, &live, "orders.0002_seat");
-    assert!(failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find("building "), "it is approved first");
-    assert_eq!(restores(&decoded(&world.mailbox.receive()), &live, "orders.0002_seat"), restore);
-    assert_eq!(restores(&world.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
-    assert_eq!(restores(&world.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);
+    let restore = restore_command(&failed.stderr, &live, "orders.0002_seat");
+    assert!(
+        failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find("building "),
+        "the plan is approved before the build"
+    );
+    assert_eq!(restore_command(&decoded(&world.mailbox.receive()), &live, "orders.0002_seat"), restore);
+    assert_eq!(restore_command(&world.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
+    assert_eq!(restore_command(&world.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);
     assert_eq!(world.fleet.current(), [0, 1, 2].map(|_| live.clone()));
-    assert_eq!(order(addr), "500", "what was warned of");
+    assert_eq!(order(addr), "500", "the warning has announced this failure");
 
-    refused(&world.fab(&["deploy", "--revision", "deployable-1"], 1), "orders.0002_seat");
-    refused(&world.fab(&["rollback"], 1), "orders.0002_seat");
+    assert_refused(&world.fab(&["deploy", "--revision", "deployable-1"], 1), "orders.0002_seat");
+    assert_refused(&world.fab(&["rollback"], 1), "orders.0002_seat");
     world.build_with("deployable-4", "", &[], true);
-    refused(&world.fab(&["deploy"], 1), "orders.0002_seat");
+    assert_refused(&world.fab(&["deploy"], 1), "orders.0002_seat");
     assert_eq!(world.fleet.current(), [0, 1, 2].map(|_| live.clone()));
 
-    world.type_in(&restore);
+    world.run_on_host(&restore);
     assert_eq!(order(addr), "302");
     assert!(!world.fab(&["status"], 0).stdout.contains("unknown to"));
     world.fab(&["deploy"], 0);
     world.mailbox.receive();
 
-    // A migration that fails after another one has succeeded.
+    // A migration that fails after another migration has succeeded.
     let live = world.fleet.current()[0].clone();
     let row = "    row = models.CharField(max_length=10, null=True)\n";
     world.build_with("deployable-5", row, &[("0002_row.py", ROW), ("0003_broken.py", BROKEN)], true);
     let failed = world.fab(&["deploy"], 1);
-    restores(&failed.stderr, &live, "orders.0002_row");
+    restore_command(&failed.stderr, &live, "orders.0002_row");
     assert!(failed.stderr.contains("division by zero"), "{}", failed.stderr);
-    restores(&decoded(&world.mailbox.receive()), &live, "orders.0002_row");
-    refused(&world.fab(&["rollback"], 1), "orders.0002_row");
+    restore_command(&decoded(&world.mailbox.receive()), &live, "orders.0002_row");
+    assert_refused(&world.fab(&["rollback"], 1), "orders.0002_row");
     world.fab(&["rollback", "--allow-unknown-migrations"], 0);
     let mail = decoded(&world.mailbox.receive());
     assert!(mail.contains("unknown to ") && mail.contains(": orders.0002_row"), "{mail}");

@@ -1,23 +1,23 @@
-//! The project, as its repository grew: `examples/django-shop` and what it was before.
+//! The history of the test project: `examples/django-shop` and its earlier versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The builds of the shop, in the order in which they were made.
+/// The builds of the shop, the oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
-    /// As it began.
+    /// The first version.
     First,
-    /// `comment` is there beside `notes`.
+    /// Adds `comment`, and keeps `notes`.
     Expanded,
-    /// Its health page fails where the host has no `WAREHOUSE`.
+    /// The health page fails on a host without the setting `WAREHOUSE`.
     Demanding,
-    /// As the example is: nobody uses `notes` any more.
+    /// The example itself: `notes` is no longer used.
     Contracted,
 }
 
 impl Build {
-    /// Returns the tag under which it is good.
+    /// Returns the tag of the good build.
     pub(crate) fn tag(self) -> &'static str {
         match self {
             Self::First => "deployable-1",
@@ -27,10 +27,10 @@ impl Build {
         }
     }
 
-    /// Makes a work tree what it was.
+    /// Writes the version into a work tree.
     pub(crate) fn write(self, tree: &Path) {
         copy(&example(), tree);
-        let models = fs::read_to_string(example().join("orders/models.py")).expect("a file of the example");
+        let models = fs::read_to_string(example().join("orders/models.py")).expect("the example has this file");
         let notes = "    notes = models.TextField(db_default=\"\")\n";
         let comment = "    comment = models.TextField(db_default=\"\")\n";
         assert!(models.contains(comment), "the example has another model");
@@ -39,26 +39,26 @@ impl Build {
             Self::Expanded | Self::Demanding => models.replace(comment, &format!("{notes}{comment}")),
             Self::Contracted => models,
         };
-        fs::write(tree.join("orders/models.py"), models).expect("the folder is ours");
+        fs::write(tree.join("orders/models.py"), models).expect("the directory is writable");
         let later: &[&str] = match self {
             Self::First => &["0002_comment.py", "0003_no_notes.py"],
             Self::Expanded | Self::Demanding => &["0003_no_notes.py"],
             Self::Contracted => &[],
         };
         for migration in later {
-            fs::remove_file(tree.join("orders/migrations").join(migration)).expect("a file of the example");
+            fs::remove_file(tree.join("orders/migrations").join(migration)).expect("the example has this file");
         }
         if self == Self::Demanding {
-            let views = fs::read_to_string(tree.join("orders/views.py")).expect("it was copied");
+            let views = fs::read_to_string(tree.join("orders/views.py")).expect("the file exists");
             let demanding = "def health(request):\n    settings.env(\"WAREHOUSE\")\n";
             fs::write(tree.join("orders/views.py"), views.replace("def health(request):\n", demanding))
-                .expect("the folder is ours");
-            let settings = fs::read_to_string(tree.join("shop/settings.py")).expect("it was copied");
+                .expect("the directory is writable");
+            let settings = fs::read_to_string(tree.join("shop/settings.py")).expect("the file exists");
             fs::write(tree.join("shop/settings.py"), settings.replace("env = ", "ENV = env = "))
-                .expect("the folder is ours");
-            let views = fs::read_to_string(tree.join("orders/views.py")).expect("it was written");
+                .expect("the directory is writable");
+            let views = fs::read_to_string(tree.join("orders/views.py")).expect("the file exists");
             fs::write(tree.join("orders/views.py"), views.replace("settings.env", "settings.ENV"))
-                .expect("the folder is ours");
+                .expect("the directory is writable");
         }
     }
 }
@@ -68,14 +68,14 @@ fn example() -> PathBuf {
 }
 
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("the folder is ours");
-    for entry in fs::read_dir(from).expect("a folder of the repository").flatten() {
+    fs::create_dir_all(to).expect("the directory is writable");
+    for entry in fs::read_dir(from).expect("the directory exists").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        // What belongs to the hosts of the test stays.
+        // The `fabrs.toml` of the test environment is kept.
         if from.is_dir() {
             copy(&from, &to);
         } else if !from.ends_with("fabrs.toml") {
-            fs::copy(from, to).expect("the folder is ours");
+            fs::copy(from, to).expect("the directory is writable");
         }
     }
 }

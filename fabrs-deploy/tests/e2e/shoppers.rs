@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The time limit of a request.
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The results of all requests.
 #[derive(Debug, Default)]
@@ -45,11 +45,11 @@ impl Shoppers {
     }
 
     /// Stops the clients, and returns their results.
-    pub(crate) fn send_home(self) -> Seen {
+    pub(crate) fn stop(self) -> Seen {
         self.over.store(true, Ordering::Relaxed);
         let mut all = Seen::default();
         for person in self.people {
-            let seen = person.join().expect("nobody has died");
+            let seen = person.join().expect("no client has panicked");
             all.answered += seen.answered;
             all.failed.extend(seen.failed);
         }
@@ -58,29 +58,29 @@ impl Shoppers {
 }
 
 fn visit(addr: SocketAddr, person: usize, seen: &mut Seen) {
-    let mut note = |what: &str, came: Result<String, String>| match came {
+    let mut record = |name: &str, result: Result<String, String>| match result {
         Ok(answer) => {
             seen.answered += 1;
             Some(answer)
         }
-        Err(why) => {
-            seen.failed.push(format!("{what}: {why}"));
+        Err(error) => {
+            seen.failed.push(format!("{name}: {error}"));
             None
         }
     };
-    let page = note("look", request(addr, "GET", "/", "", "200"));
+    let page = record("look", request(addr, "GET", "/", "", "200"));
     let style = page.as_deref().and_then(|page| page.split("href=\"").nth(1)?.split('"').next().map(str::to_owned));
     if let Some(style) = style {
-        note(&style, request(addr, "GET", &style, "", "200"));
+        record(&style, request(addr, "GET", &style, "", "200"));
     }
-    note("order", request(addr, "POST", "/", &format!("article=kettle-{person}"), "302"));
+    record("order", request(addr, "POST", "/", &format!("article=kettle-{person}"), "302"));
 }
 
 /// Requests a page, and returns the answer if it has this status.
 fn request(addr: SocketAddr, method: &str, path: &str, body: &str, status: &str) -> Result<String, String> {
     let failed = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(addr).map_err(failed)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(failed)?;
     let text = format!(
         "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {}\r\n\r\n{body}",
@@ -106,6 +106,6 @@ pub(crate) fn browse(addr: SocketAddr) -> String {
     let ran = Command::new("w3m")
         .args(["-dump", &format!("http://{addr}/")])
         .output()
-        .expect("w3m is there: run scripts/e2e");
+        .expect("w3m is installed: run scripts/e2e");
     String::from_utf8_lossy(&ran.stdout).into_owned()
 }

@@ -1,4 +1,4 @@
-//! From an empty host to a contract migration, with people in the shop all the while.
+//! The life of a shop from an empty host to a contract migration, with clients during all deploys.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::project::Build;
 use crate::shoppers::{Shoppers, browse};
 use crate::world::World;
 
-/// How long something may take that a broken deploy would be waited for in vain.
+/// The time limit of a wait.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// The columns of the orders in the database.
@@ -16,15 +16,15 @@ const COLUMNS: &str = "SELECT string_agg(column_name, ' ' ORDER BY ordinal_posit
      WHERE table_name = 'orders_order'";
 
 #[test]
-fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
+fn a_series_of_deploys_fails_no_request() {
     let Some(world) = World::new() else { return };
     world.build(Build::First);
 
     let planned = world.fab(&["-n", "setup"], 0);
     assert_eq!(planned.stderr.matches("would put conf/supervisord.conf.j2 -> ").count(), 3, "{}", planned.stderr);
-    assert!([0, 1, 2].iter().all(|host| !world.fleet.root(*host).exists()), "a dry run makes nothing");
+    assert!([0, 1, 2].iter().all(|host| !world.fleet.root(*host).exists()), "a dry run creates nothing");
 
-    // A new host has no settings yet: nothing is begun.
+    // A new host has no settings yet, so the deploy is refused.
     world.fab(&["setup"], 0);
     let refused = world.fab(&["deploy"], 1);
     for (host, name) in SiteHosts::HOSTS.iter().enumerate() {
@@ -40,9 +40,9 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     world.fab(&["deploy"], 0);
     let first = world.fleet.current();
     assert!(first.iter().all(|release| release.len() == 14 && *release == first[0]), "{first:?}");
-    assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped"));
+    assert_eq!(world.database.query(COLUMNS).as_deref(), Some("id article notes shipped"));
     let manifest =
-        std::fs::read_to_string(world.fleet.root(2).join("current/.fabrs-release.json")).expect("it is there");
+        std::fs::read_to_string(world.fleet.root(2).join("current/.fabrs-release.json")).expect("the manifest exists");
     assert!(manifest.contains("orders.0001_orders") && manifest.contains("\"name\":\"deployable-1\""), "{manifest}");
     let page = browse(world.balancer.addr());
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
@@ -51,8 +51,8 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     assert!(mail.contains("Subject: deploy live: deployable-1 (") && mail.contains("web3  on "), "{mail}");
 
     let shoppers = Shoppers::at(world.balancer.addr());
-    wait_until("the worker ships what was ordered", LIMIT, || {
-        world.database.says("SELECT count(*) > 0 FROM orders_order WHERE shipped").as_deref() == Some("t")
+    wait_until("the worker ships an order", LIMIT, || {
+        world.database.query("SELECT count(*) > 0 FROM orders_order WHERE shipped").as_deref() == Some("t")
     });
 
     world.build(Build::Expanded);
@@ -69,19 +69,19 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
         assert!(planned.stderr.contains(part), "{part}: {}", planned.stderr);
     }
     assert_eq!(
-        (world.fleet.current(), world.database.says(COLUMNS)),
+        (world.fleet.current(), world.database.query(COLUMNS)),
         (first.clone(), Some("id article notes shipped".to_owned()))
     );
     let expanded = world.fab(&["deploy"], 0);
     assert!(expanded.stderr.contains("orders.0002_comment"), "{}", expanded.stderr);
-    assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped comment"));
+    assert_eq!(world.database.query(COLUMNS).as_deref(), Some("id article notes shipped comment"));
     let mail = world.mailbox.receive();
     assert!(mail.contains("commits since deployable-1") && mail.contains(" deployable-2 (Ann)"), "{mail}");
     let second = world.fleet.current();
     assert!(second.iter().all(|release| *release > first[0]), "{second:?}");
 
     for host in [0, 2] {
-        let settings = std::fs::read_to_string(world.fleet.root(host).join("shared/.env")).expect("it was written");
+        let settings = std::fs::read_to_string(world.fleet.root(host).join("shared/.env")).expect("the file exists");
         world.fleet.write(host, "shared/.env", &format!("{settings}WAREHOUSE=north\n"));
     }
     world.build(Build::Demanding);
@@ -108,7 +108,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     world.build(Build::Contracted);
     let contracted = world.fab(&["deploy"], 0);
     assert!(contracted.stderr.contains("orders.0003_no_notes drops orders.Order.notes"), "{}", contracted.stderr);
-    assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article shipped comment"));
+    assert_eq!(world.database.query(COLUMNS).as_deref(), Some("id article shipped comment"));
     assert!(browse(world.balancer.addr()).contains(&world.fleet.current()[0]));
 
     let tags = world.origin.tags();
@@ -117,7 +117,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     }
 
     world.fab(&["test"], 0);
-    let seen = shoppers.send_home();
+    let seen = shoppers.stop();
     assert_eq!(seen.failed, Vec::<String>::new());
     assert!(seen.answered > 100, "{seen:?}");
     println!("{} requests were answered, none failed", seen.answered);

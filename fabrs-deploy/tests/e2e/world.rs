@@ -1,4 +1,4 @@
-//! Everything that there is beside the project: hosts, database, repository, nginx, and the mailbox of the team.
+//! The test environment: hosts, database, repository, load balancer and mailbox.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::database::{Database, PASSWORD};
 use crate::fab::{Place, fab};
 use crate::project::Build;
 
-/// Three hosts, their database, what is in front of them, the repository, and the team's mailbox.
+/// Three hosts with their database, load balancer, repository and mailbox.
 pub(crate) struct World {
     pub(crate) balancer: Balancer,
     pub(crate) database: Database,
@@ -24,7 +24,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Makes it; nothing where there can't be several accounts.
+    /// Starts the environment. Returns `None` without the permission to create accounts.
     pub(crate) fn new() -> Option<Self> {
         let fleet = SiteHosts::start()?;
         let place = Place::open("django-shop");
@@ -43,17 +43,17 @@ impl World {
             world.origin.url(),
             world.mailbox.addr().port(),
         );
-        fs::write(world.origin.tree().join("fabrs.toml"), toml).expect("the folder is ours");
+        fs::write(world.origin.tree().join("fabrs.toml"), toml).expect("the directory is writable");
         Some(world)
     }
 
-    /// Makes a build, as CI would: commits it, tags it as good and pushes.
+    /// Creates a build as CI would: commits, tags the commit as good, and pushes.
     pub(crate) fn build(&self, build: Build) {
         build.write(&self.origin.tree());
         self.origin.build(build.tag(), &[]);
     }
 
-    /// Runs `fab staging` with these words, shows what it shows, and expects this exit code.
+    /// Runs `fab staging` with these arguments, prints the output, and expects this exit code.
     #[track_caller]
     pub(crate) fn fab(&self, words: &[&str], code: i32) -> FabOutput {
         println!("\n$ fab staging {}", words.join(" "));
@@ -71,9 +71,9 @@ impl Drop for World {
         for host in 0..3 {
             let pid = fs::read_to_string(self.fleet.root(host).join("shared/supervisord.pid")).unwrap_or_default();
             let (pid, user) = (pid.trim(), self.fleet.hosts[host].user());
-            // With it end the programs that it keeps.
+            // supervisord also stops its programs.
             let _gone = Command::new("runuser").args(["-u", user, "--", "kill", pid]).output();
-            wait_until("the shop is closed", Duration::from_mins(1), || {
+            wait_until("supervisord has stopped", Duration::from_mins(1), || {
                 pid.is_empty() || !Path::new("/proc").join(pid).exists()
             });
         }

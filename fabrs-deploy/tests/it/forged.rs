@@ -1,4 +1,4 @@
-//! Text that others have written: authors of commits, and whoever may write on a host. A terminal shows it, and obeys none.
+//! Untrusted text in commits and manifests: a terminal shows its control characters escaped.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,16 +15,16 @@ use fabrs_testing::{GitServer, marker, wait_for};
 
 use crate::ground::{Ground, all};
 
-/// A text that hides itself and stands in for another.
+/// A commit subject that erases its line on a terminal and shows another commit instead.
 const FORGED: &str = "Remove all checks\u{1b}[2K\r  + 1a2b3c4d5e Fix a typo";
 
-/// A place for what is printed.
+/// A buffer for printed bytes.
 #[derive(Debug, Clone, Default)]
 struct Printed(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Printed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody has panicked").extend_from_slice(bytes);
+        self.0.lock().expect("no thread has panicked").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -33,17 +33,17 @@ impl Write for Printed {
     }
 }
 
-/// Returns the screen of a terminal after a text was printed there.
+/// Prints a text on a tmux terminal and returns the screen.
 fn screen(folder: &Path, text: &[u8]) -> String {
     let (file, socket) = (folder.join("printed"), format!("fabrs-{}", marker()));
-    fs::write(&file, text).expect("the folder is ours");
+    fs::write(&file, text).expect("the directory is writable");
     let tmux = |arguments: &[&str]| {
         let ran = Command::new("tmux")
             .args(["-L", &socket, "-f", "/dev/null"])
             .args(arguments)
             .env("LC_ALL", "C.UTF-8")
             .output();
-        String::from_utf8(ran.expect("tmux is there").stdout).expect("tmux prints UTF-8")
+        String::from_utf8(ran.expect("tmux is installed").stdout).expect("tmux prints UTF-8")
     };
     let show = format!("cat '{}'; echo; echo at the end; exec sleep 600", file.display());
     tmux(&["new-session", "-d", "-x", "250", "-y", "100", &show]);
@@ -55,7 +55,7 @@ fn screen(folder: &Path, text: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -> Result {
+async fn control_characters_in_commits_and_manifests_are_escaped_on_a_terminal() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let tree = ground.origin.tree();
     let site = Site::new(ground.site_folder()).source(Git::from_local(tree.display().to_string()).allow_dirty(true));
@@ -91,7 +91,7 @@ async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -
     client.close().await;
     sink.finish();
 
-    let shown = screen(ground.dir(), &printed.0.lock().expect("nobody has panicked"));
+    let shown = screen(ground.dir(), &printed.0.lock().expect("no thread has panicked"));
     let subject = r"Remove all checks\u{1b}[2K\r  + 1a2b3c4d5e Fix a typo (Mallory\u{1b}[8m)";
     assert!(shown.contains(subject), "{shown}");
     assert!(shown.contains(r"eve\u{1b}[1A\nweb9"), "{shown}");

@@ -1,4 +1,4 @@
-//! Who is told, of what, in which form: deploys that go well, that fail, and rollbacks.
+//! Notifiers: reports of successful deploys, failed deploys and rollbacks.
 
 use fabrs::config::{Config, Inventory, Mode};
 use fabrs::event::CaptureSink;
@@ -8,17 +8,17 @@ use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
 
 use crate::ground::{Ground, all};
 
-/// Returns a client in an environment with a name.
+/// Returns a client in the environment `staging`.
 fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<CaptureSink>) {
-    let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the text is right");
-    let inventory = Inventory::new(&config, Some("staging")).expect("it is there");
+    let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the configuration is valid");
+    let inventory = Inventory::new(&config, Some("staging")).expect("the environment exists");
     ground.client_of(|settings| settings.mode(mode), |builder| builder.inventory(inventory))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result {
+async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = client(&ground, Mode::Run);
+    let (client, capture) = client(&ground, Mode::Run);
     let (mails, hook) = (smtp(), http("200 OK"));
     let old = ground.origin.build("deployable-1", &[("version", "one")]);
     ground.site().deploy(all(&client)).await?;
@@ -41,23 +41,23 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
     ] {
         assert!(mail.contains(part), "{part}: {mail}");
     }
-    let hooked = hook.receive();
-    assert_eq!(hooked.path, "/hooks/T0K3N");
-    assert_eq!((&hooked.body["action"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
-    assert_eq!(hooked.body["revision"]["commit"], new);
-    assert_eq!(hooked.body["environment"], "staging");
-    assert_eq!(hooked.body["hosts"].as_array().map(Vec::len), Some(3));
-    assert_eq!(hooked.body["changes"][0]["since"]["commit"], old);
-    assert!(hooked.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));
-    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
+    let request = hook.receive();
+    assert_eq!(request.path, "/hooks/T0K3N");
+    assert_eq!((&request.body["action"], &request.body["outcome"]), (&"deploy".into(), &"live".into()));
+    assert_eq!(request.body["revision"]["commit"], new);
+    assert_eq!(request.body["environment"], "staging");
+    assert_eq!(request.body["hosts"].as_array().map(Vec::len), Some(3));
+    assert_eq!(request.body["changes"][0]["since"]["commit"], old);
+    assert!(request.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));
+    assert_eq!(capture.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn graphs_have_a_line_where_a_deploy_was() -> Result {
+async fn statsd_and_graphite_receive_a_mark_of_a_deploy() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = client(&ground, Mode::Run);
+    let (client, capture) = client(&ground, Mode::Run);
     let (events, carbon, stats) = (http("200 OK"), tcp(), udp());
     ground.origin.build("deployable-1", &[("version", "one")]);
     let site = ground
@@ -77,15 +77,15 @@ async fn graphs_have_a_line_where_a_deploy_was() -> Result {
     let event = events.receive();
     assert_eq!(event.body["tags"], serde_json::json!(["shop", "deploy", "live", "staging"]));
     assert!(event.body["what"].is_string() && event.body["data"].is_string() && event.body["when"].is_u64());
-    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(capture.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
+async fn sentry_and_new_relic_receive_the_release_with_its_commits() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = client(&ground, Mode::Run);
+    let (client, capture) = client(&ground, Mode::Run);
     let (sentry, relic) = (http("201 Created"), http("200 OK"));
     ground.origin.build("deployable-1", &[("version", "one")]);
     ground.site().deploy(all(&client)).await?;
@@ -114,18 +114,18 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
     let deployment = &marker.body["variables"]["deployment"];
     assert_eq!((&deployment["entityGuid"], &deployment["version"]), (&"MXxBUE18".into(), &"deployable-2".into()));
     assert!(deployment["timestamp"].as_u64().is_some_and(|milliseconds| milliseconds > 1_700_000_000_000));
-    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(capture.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fails_nothing() -> Result {
+async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warning_only() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = client(&ground, Mode::Run);
+    let (client, capture) = client(&ground, Mode::Run);
     let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal RecordingServer Error"));
     let dead = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let tell = |site: Site| {
+    let with_notifiers = |site: Site| {
         site.notify(Webhook::post(format!("http://{}/", hook.addr())))
             .notify(Webhook::post(format!("http://{}/broken-T0K3N", broken.addr())))
             .notify(Sentry::project("acme", "shop", &Secret::new("a token")).url(format!("http://{}", sentry.addr())))
@@ -133,41 +133,40 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
             .notify(Graphite::carbon(dead.to_string(), "shop"))
     };
     ground.origin.build("deployable-1", &[("version", "one")]);
-    tell(ground.site()).deploy(all(&client)).await?;
+    with_notifiers(ground.site()).deploy(all(&client)).await?;
     assert_eq!(hook.receive().body["outcome"], "live");
     assert!(sentry.receive().path.ends_with("/releases/") && sentry.receive().path.ends_with("/deploys/"));
-    let warned: Vec<String> = told.of_kind("warning").iter().map(|warning| warning["text"].to_string()).collect();
+    let warned: Vec<String> = capture.of_kind("warning").iter().map(|warning| warning["text"].to_string()).collect();
     assert_eq!(warned.len(), 3, "{warned:?}");
-    for part in ["could not be told: mail to dev@example.com", "Graphite at 127.0.0.1:", "webhook at 127.0.0.1:", "500"]
-    {
+    for part in ["could not notify mail to dev@example.com", "Graphite at 127.0.0.1:", "webhook at 127.0.0.1:", "500"] {
         assert!(warned.iter().any(|warning| warning.contains(part)), "{part}: {warned:?}");
     }
-    assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "who knows the address may post: {warned:?}");
+    assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "the path of a webhook is secret: {warned:?}");
 
     ground.origin.build("deployable-2", &[("version", "two")]);
     let broken_site = ground.site().health(|_| run("grep one version"));
-    tell(broken_site).deploy(all(&client)).await.expect_err("it does not work");
-    let news = hook.receive().body;
-    assert_eq!((&news["action"], &news["outcome"]), (&"deploy".into(), &"failed".into()));
-    assert!(news["error"].as_str().is_some_and(|error| error.contains("grep one version")), "{news}");
-    assert!(news["hosts"][2]["state"].as_str().is_some_and(|stands| stands.starts_with("back on 2")), "{news}");
-    assert!(sentry.is_empty(), "what is not live is no deploy");
+    with_notifiers(broken_site).deploy(all(&client)).await.expect_err("the check fails");
+    let report = hook.receive().body;
+    assert_eq!((&report["action"], &report["outcome"]), (&"deploy".into(), &"failed".into()));
+    assert!(report["error"].as_str().is_some_and(|error| error.contains("grep one version")), "{report}");
+    assert!(report["hosts"][2]["state"].as_str().is_some_and(|state| state.starts_with("back on 2")), "{report}");
+    assert!(sentry.is_empty(), "a failed deploy is not reported to Sentry");
 
     ground.origin.build("deployable-3", &[("version", "three")]);
-    tell(ground.site()).deploy(all(&client)).await?;
+    with_notifiers(ground.site()).deploy(all(&client)).await?;
     assert_eq!(hook.receive().body["outcome"], "live");
-    tell(ground.site()).rollback(all(&client)).await?;
-    let news = hook.receive().body;
-    assert_eq!((&news["action"], &news["outcome"]), (&"rollback".into(), &"live".into()));
-    assert_eq!(news["changes"][0]["removed"].as_array().map(Vec::len), Some(2), "{news}");
+    with_notifiers(ground.site()).rollback(all(&client)).await?;
+    let report = hook.receive().body;
+    assert_eq!((&report["action"], &report["outcome"]), (&"rollback".into(), &"live".into()));
+    assert_eq!(report["changes"][0]["removed"].as_array().map(Vec::len), Some(2), "{report}");
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
+async fn a_dry_run_plans_notifications_and_sends_nothing() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = client(&ground, Mode::DryRun);
+    let (client, capture) = client(&ground, Mode::DryRun);
     let (mails, hook, stats) = (smtp(), http("200 OK"), udp());
     stats.set_nonblocking(true)?;
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -178,7 +177,8 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
         .notify(Statsd::at(stats.local_addr()?.to_string(), "shop"));
     site.deploy(all(&client)).await?;
     client.close().await;
-    let planned: Vec<String> = told.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
+    let planned: Vec<String> =
+        capture.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
     for part in ["mail to dev@example.com", "webhook at 127.0.0.1", "statsd at 127.0.0.1"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:?}");
     }
@@ -188,7 +188,7 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_has_the_output_of_a_failed_step_also_if_it_was_shown() -> Result {
+async fn a_mail_contains_the_output_of_a_failed_step() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, mailbox) = (client(&ground, Mode::Run).0, smtp());
     let mail = Mail::from("deploys@example.com").to("team@example.com").plaintext("localhost", mailbox.addr().port());
@@ -203,7 +203,7 @@ async fn a_mail_has_the_output_of_a_failed_step_also_if_it_was_shown() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_step_shows_its_output_once_with_the_host_and_no_line_of_the_kit() -> Result {
+async fn a_failed_step_shows_its_output_once_with_the_host() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);

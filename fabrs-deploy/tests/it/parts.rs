@@ -1,4 +1,4 @@
-//! What the kit knows of Python, of pages that stand in for a site, and of builds that are good.
+//! Plugins of a site: virtualenvs, gunicorn, the maintenance page, and tags of good builds.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +10,7 @@ use fabrs_testing::wait_until;
 
 use crate::ground::{Ground, all};
 
-/// Makes a wheel without any dependency, so that nothing is fetched.
+/// Creates a wheel without dependencies, so that pip needs no network.
 const WHEEL: &str = "import sys, zipfile; v = sys.argv[1]; z = zipfile.ZipFile(f'greeting-{v}-py3-none-any.whl', 'w'); \
     d = f'greeting-{v}.dist-info/'; z.writestr('greeting.py', f'VERSION = {v!r}\\n'); \
     z.writestr(d + 'METADATA', f'Metadata-Version: 2.1\\nName: greeting\\nVersion: {v}\\n'); \
@@ -18,7 +18,7 @@ const WHEEL: &str = "import sys, zipfile; v = sys.argv[1]; z = zipfile.ZipFile(f
     z.writestr(d + 'RECORD', '')";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_rollback() -> Result {
+async fn each_set_of_requirements_has_a_virtualenv_and_a_rollback_restores_the_old_one() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let site = ground
@@ -27,13 +27,13 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
         .with(Python::new().requirements("requirements.txt").pip_option("--no-index").pip_option("--find-links=."))
         .restart(|_| run("current=../../current; $current/env/bin/python -c 'import greeting; print(greeting.VERSION)' > ../../greeting"));
     let env = |host: usize| -> PathBuf { fs::read_link(ground.root(host).join("current/env")).unwrap_or_default() };
-    let says = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("greeting")).unwrap_or_default());
+    let versions = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("greeting")).unwrap_or_default());
 
     ground
         .origin
         .build("deployable-1", &[("requirements.txt", "-r more.txt\n"), ("more.txt", "greeting==1.0  # pinned\n")]);
     site.deploy(all(&client)).await?;
-    assert_eq!(says(), ["1.0\n"; 3]);
+    assert_eq!(versions(), ["1.0\n"; 3]);
     let (first, made) = (env(0), fs::metadata(env(0).join("pyvenv.cfg"))?.ino());
     assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
 
@@ -45,7 +45,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
     ground.origin.build("deployable-3", &[("more.txt", "greeting>=1.5\n")]);
     site.deploy(all(&client)).await?;
     assert_ne!(env(0), first);
-    assert_eq!(says(), ["2.0\n"; 3]);
+    assert_eq!(versions(), ["2.0\n"; 3]);
     let warned = told.of_kind("warning");
     assert_eq!(
         warned.iter().filter(|warning| warning["text"].to_string().contains("`greeting>=1.5`")).count(),
@@ -54,19 +54,19 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
     );
 
     site.rollback(all(&client)).await?;
-    assert_eq!((env(0), says()), (first.clone(), ["1.0\n"; 3].map(str::to_owned)));
+    assert_eq!((env(0), versions()), (first.clone(), ["1.0\n"; 3].map(str::to_owned)));
     let narrow = site.keep_releases(1);
     for build in ["deployable-4", "deployable-5"] {
         ground.origin.build(build, &[("version", build)]);
         narrow.deploy(all(&client)).revision(build.to_owned()).await?;
     }
-    assert!(!first.exists(), "what no release has any more is removed");
+    assert!(!first.exists(), "a virtualenv without a release is removed");
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_stands_in_for_the_site_until_it_is_taken_away() -> Result {
+async fn a_maintenance_page_is_uploaded_and_removed() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let site = ground.site();
@@ -82,7 +82,7 @@ async fn a_page_stands_in_for_the_site_until_it_is_taken_away() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_live_everywhere_can_be_tagged_as_good_and_is_then_what_is_deployed() -> Result {
+async fn a_live_build_is_tagged_as_good_and_is_then_the_default_of_a_deploy() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let site = ground.site();
@@ -100,7 +100,7 @@ async fn what_is_live_everywhere_can_be_tagged_as_good_and_is_then_what_is_deplo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_virtualenv_of_a_work_tree_is_not_removed_under_it() -> Result {
+async fn the_virtualenv_of_a_work_tree_is_not_removed() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("requirements.txt", ""), ("version", "one")]);
@@ -113,7 +113,7 @@ async fn the_virtualenv_of_a_work_tree_is_not_removed_under_it() -> Result {
     Ok(())
 }
 
-/// A server that reloads on HUP, as gunicorn does.
+/// A server that counts `SIGHUP`, the reload signal of gunicorn.
 const SERVER: &str =
     "trap 'echo hup >> ../../shared/hups' HUP\necho $$ > ../../shared/server.pid\nwhile :; do sleep 0.1; done\n";
 
@@ -124,7 +124,7 @@ async fn gunicorn_is_started_by_the_first_deploy_and_reloaded_by_the_next() -> R
     let reads = |file: &str| [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("shared").join(file)).ok());
     ground.origin.build("deployable-1", &[("server.sh", SERVER), ("version", "one")]);
     let server = Gunicorn::pid_file("../../shared/server.pid");
-    ground.site().with(server.clone()).deploy(all(&client)).await.expect_err("it does not run");
+    ground.site().with(server.clone()).deploy(all(&client)).await.expect_err("gunicorn does not run");
     let said = told.events().iter().any(|event| event.to_string().contains("gunicorn does not run: start it"));
     assert!(said, "{:?}", told.events());
 
@@ -152,7 +152,7 @@ async fn a_failed_installation_leaves_no_virtualenv() -> Result {
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("requirements.txt", "there-is-no-such-package==1.0\n")]);
     let site = ground.site().with(Python::new().requirements("requirements.txt").pip_option("--no-index"));
-    site.deploy(all(&client)).await.expect_err("it can't be installed");
+    site.deploy(all(&client)).await.expect_err("the package does not exist");
     for host in 0..3 {
         assert_eq!(ground.names(host, "venvs"), Vec::<String>::new());
     }

@@ -1,4 +1,4 @@
-//! Which commit is chosen, whom that is left to, and how git reaches the repository.
+//! The git source: resolving a revision, agreement of the hosts, and access to the repository.
 
 use fabrs::prelude::*;
 use fabrs::{Connection, Error};
@@ -8,7 +8,7 @@ use fabrs_testing::GitServer;
 use crate::ground::{Ground, all};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_named_as_the_branch_is_not_deployed_in_its_place() -> Result {
+async fn a_tag_with_the_name_of_the_branch_is_not_deployed() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let reviewed = ground.origin.build("deployable-1", &[("version", "reviewed")]);
@@ -18,7 +18,8 @@ async fn a_tag_named_as_the_branch_is_not_deployed_in_its_place() -> Result {
     GitServer::git(&tree, &["push", "--quiet", "origin", "refs/tags/main"]);
     let site = Site::new(ground.site_folder()).source(Git::at(ground.origin.url()).branch("main").allow_dirty(true));
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, reviewed);
-    let error = site.deploy(all(&client)).revision("main".to_owned()).await.expect_err("it is two things").into_error();
+    let error =
+        site.deploy(all(&client)).revision("main".to_owned()).await.expect_err("the name is ambiguous").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.block().to_string().contains("`refs/tags/main` or `refs/heads/main`"), "{}", error.block());
     client.close().await;
@@ -26,14 +27,14 @@ async fn a_tag_named_as_the_branch_is_not_deployed_in_its_place() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_knows_another_commit_decides_for_nobody() -> Result {
+async fn a_host_with_another_commit_stops_the_deploy() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let Some(other) = Ground::start() else { return Ok(()) };
     ground.origin.build("deployable-1", &[("version", "reviewed")]);
     other.origin.build("deployable-1", &[("version", "evil")]);
     let (client, _) = ground.client();
-    // The git of one host takes the one repository for the other.
-    let mistaken = |host: &Connection| {
+    // The git of web1 is configured to read another repository.
+    let redirected = |host: &Connection| {
         let key = format!("url.{}.insteadOf", other.origin.url());
         host.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", key).env("GIT_CONFIG_VALUE_0", ground.origin.url())
     };
@@ -41,9 +42,9 @@ async fn a_host_that_knows_another_commit_decides_for_nobody() -> Result {
         .connections()
         .iter()
         .enumerate()
-        .map(|(n, host)| if n == 0 { mistaken(host) } else { host.clone() })
+        .map(|(n, host)| if n == 0 { redirected(host) } else { host.clone() })
         .collect();
-    let error = ground.site().deploy(Group::new(hosts)).await.expect_err("they disagree").into_error();
+    let error = ground.site().deploy(Group::new(hosts)).await.expect_err("the hosts disagree").into_error();
     assert!(error.to_string().starts_with("hosts disagree on the build: web1 has deployable-1 ("), "{error}");
     assert_eq!(ground.current(), ["", "", ""]);
     client.close().await;
@@ -51,7 +52,7 @@ async fn a_host_that_knows_another_commit_decides_for_nobody() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_build_is_skipped_until_a_later_deploy_of_it_works() -> Result {
+async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let site = ground.site();
@@ -60,10 +61,10 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_it_works() -> Result {
     let two = ground.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
     site.rollback(all(&client)).await?;
-    assert_eq!(site.deploy(all(&client)).await?.revision.commit, one, "the last build that is not bad");
+    assert_eq!(site.deploy(all(&client)).await?.revision.commit, one, "the last build without a bad mark");
     assert_eq!(site.deploy(all(&client)).revision("deployable-2".to_owned()).await?.revision.commit, two);
     site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
-    assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "it has worked since");
+    assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "a later deploy of the build has succeeded");
     site.releases(all(&client)).await?;
     let said = told.of_kind("message");
     let releases = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
@@ -73,7 +74,7 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_it_works() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_for_ssh_that_git_is_configured_with_stays() -> Result {
+async fn a_configured_ssh_program_of_git_is_used() -> Result {
     let folder = tempfile::tempdir()?;
     let (config, called) = (folder.path().join("gitconfig"), folder.path().join("called"));
     std::fs::write(&config, format!("[core]\n\tsshCommand = \"echo >> '{}'; false\"\n", called.display()))?;
@@ -82,14 +83,14 @@ async fn a_program_for_ssh_that_git_is_configured_with_stays() -> Result {
     let site = Site::new("/nonexistent/site").source(Git::at("ssh://host.invalid/shop.git").allow_dirty(true));
     let result: std::result::Result<_, Error> =
         site.deploy(Group::new(vec![here])).await.map_err(TaskError::into_error);
-    result.expect_err("no repository is there");
+    result.expect_err("the repository does not exist");
     assert!(called.exists());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deploy_under_way_is_in_the_status_with_its_phase() -> Result {
+async fn the_status_shows_a_running_deploy_with_its_phase() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let (other, told) = ground.client();
@@ -118,12 +119,12 @@ async fn a_deploy_under_way_is_in_the_status_with_its_phase() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_names_of_one_folder_are_refused_before_anything_changes() -> Result {
+async fn two_names_of_one_directory_are_refused_before_any_change() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let again = Group::of(&client, ["web1", "fabrs-test@web1"])?;
-    let error = ground.site().deploy(again).await.expect_err("it is one host").into_error();
+    let error = ground.site().deploy(again).await.expect_err("both names are one host").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("are the same machine, with one folder `"), "{error}");
     assert!(!ground.root(0).exists());
