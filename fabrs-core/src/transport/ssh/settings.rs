@@ -85,7 +85,7 @@ impl SshSettings {
         }
     }
 
-    /// Sets the password for hosts with password authentication. It replaces the prompt. Default: none.
+    /// Sets the password for hosts with password authentication. Replaces the prompt. Default: none.
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
@@ -129,7 +129,7 @@ impl SshSettings {
         &self.config_from
     }
 
-    /// Returns the gateway to a host from the arguments or from `fabrs.toml`, without the ssh config.
+    /// Returns the gateway to a host from arguments or `fabrs.toml`, without the ssh config.
     pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
         let by_file = || match self.config_for(host).map(has_route) {
