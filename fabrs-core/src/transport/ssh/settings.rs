@@ -85,7 +85,8 @@ impl SshSettings {
         }
     }
 
-    /// Sets the password for hosts with password authentication. Replaces the prompt. Default: none.
+    /// Sets the password for hosts with password authentication, in place of a prompt. Off by
+    /// default.
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
