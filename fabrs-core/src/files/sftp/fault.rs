@@ -12,7 +12,7 @@ pub(super) enum Fault {
     /// The server says no.
     Refused(Status),
     /// What was asked for can't be had, in our own words.
-    CauseText(String),
+    Message(String),
     /// It is not about the request: the session has ended, or a file here can't be read.
     Failed(Error),
 }
@@ -25,7 +25,7 @@ impl From<Error> for Fault {
 
 impl Fault {
     pub(super) fn said(words: impl Into<String>) -> Self {
-        Self::CauseText(words.into())
+        Self::Message(words.into())
     }
 
     fn has(&self, code: StatusCode) -> bool {
@@ -39,7 +39,7 @@ impl Fault {
 
     /// Tells whether the folder of a file is not there.
     pub(super) fn has_no_folder(&self) -> bool {
-        matches!(self, Self::CauseText(said) if said.starts_with(NO_FOLDER))
+        matches!(self, Self::Message(said) if said.starts_with(NO_FOLDER))
     }
 
     /// Tells whether it is the end of a file or of a folder.
@@ -56,7 +56,7 @@ impl Fault {
     pub(super) fn into_error(self, place: &Place, what: &str) -> Error {
         let said = match self {
             Self::Failed(error) => return place.error(error),
-            Self::CauseText(said) => said,
+            Self::Message(said) => said,
             // The words of the scripts' tools, for the same failures.
             Self::Refused(status) => match status.status_code {
                 StatusCode::PermissionDenied => "Permission denied".to_owned(),
