@@ -53,7 +53,7 @@ impl<'d> Document<'d> {
     }
 }
 
-/// One `key = value`, or one `[table]`.
+/// A `key = value`, or a `[table]`.
 #[derive(Debug)]
 pub(super) struct Entry<'t> {
     document: &'t Document<'t>,

@@ -1,4 +1,4 @@
-//! [`Environment`]: one `[env.NAME]` of `fabrs.toml`.
+//! [`Environment`]: an `[env.NAME]` table of `fabrs.toml`.
 
 use std::collections::HashSet;
 

@@ -14,7 +14,7 @@ use crate::config::vars::Vars;
 /// The keys of a host, in the order of the hint.
 const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
 
-/// The settings of one host that differ from its environment.
+/// The settings of a host that differ from its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct HostOverride {
     pub(super) user: Option<String>,

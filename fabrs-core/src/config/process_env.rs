@@ -43,7 +43,7 @@ impl ProcessEnv {
         Self { home: read.home.or_else(dirs::home_dir), ..read }
     }
 
-    /// Returns one variable, for a `${NAME}` in a file of another program.
+    /// Returns a variable, for a `${NAME}` in a file of another program.
     pub fn get(name: &str) -> Option<String> {
         std::env::var(name).ok()
     }

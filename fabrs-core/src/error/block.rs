@@ -93,7 +93,7 @@ impl fmt::Display for ErrorBlock<'_> {
     }
 }
 
-/// Returns the lines of one cause.
+/// Returns the lines of a cause.
 pub(super) fn cause_lines(text: &str) -> String {
     let lead = |n| if n == 0 { "caused by: " } else { "           " };
     text.lines().enumerate().fold(String::new(), |all, (n, line)| all + "\n  " + lead(n) + line)

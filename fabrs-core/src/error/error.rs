@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 pub(super) type Source = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
-/// An error with its kind, host, message, cause and hint.
+/// An error with kind, host, message, cause and hint.
 ///
 /// Cloning is cheap: the hosts of one failure share one error. [`Display`](fmt::Display) prints one
 /// line with the host and the message. The cause is available as
@@ -116,7 +116,7 @@ impl Error {
         open_files::is_exhausted(self)
     }
 
-    /// Sets the line of the user's code that made the failed call.
+    /// Sets the line of the user's code with the failed call.
     pub fn at(self, location: &'static Location<'static>) -> Self {
         self.with(|inner| inner.code_location = Some(CodeLocation::Call(location)))
     }
@@ -175,7 +175,7 @@ impl Error {
         self.inner.hint.as_deref()
     }
 
-    /// Returns the line of the user's code that made the failed call, if known.
+    /// Returns the line of the user's code with the failed call, if known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         match self.inner.code_location {
             Some(CodeLocation::Call(location)) => Some(location),
@@ -183,7 +183,7 @@ impl Error {
         }
     }
 
-    /// Returns the line of the user's code that made the failed call or panicked, as `FILE:LINE`.
+    /// Returns the line of the user's code with the failed call or panicked, as `FILE:LINE`.
     pub(crate) fn code_location(&self) -> Option<String> {
         self.inner.code_location.as_ref().map(ToString::to_string)
     }

@@ -1,4 +1,4 @@
-//! [`GroupedErrors`]: equal errors of several hosts as one block.
+//! [`GroupedErrors`]: equal errors of several hosts as a block.
 
 use std::fmt::Write as _;
 

@@ -32,7 +32,7 @@ pub(super) fn files_written(changed: usize, files: usize, removed: usize) -> Str
 /// The maximum width of a shell line that names something, in columns.
 const MAX_NAME_WIDTH: usize = 40;
 
-/// Returns a command or a shell line as one short line.
+/// Returns a command or a shell line as a short line.
 pub(super) fn truncated(text: &str) -> String {
     let words = escape_all_controls(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if words.chars().count() <= MAX_NAME_WIDTH {

@@ -1,8 +1,8 @@
-//! [`OutcomeKind`]: the outcome of a task on a host, as one word.
+//! [`OutcomeKind`]: the outcome of a task on a host, as a word.
 
 use serde::Serialize;
 
-/// The outcome of a task on a host, as one word. Summaries, JSON lines and the docs use the same
+/// The outcome of a task on a host, as a word. Summaries, JSON lines and the docs use the same
 /// words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! [`PassthroughSink`]: the output of one command, unchanged.
+//! [`PassthroughSink`]: the output of a command, unchanged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::event::sink::{Granularity, Sink};
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Forwards the output of one command byte by byte, stdout to stdout and stderr to stderr, as
+/// Forwards the output of a command byte by byte, stdout to stdout and stderr to stderr, as
 /// `ssh host command` does.
 ///
 /// Errors and warnings go to stderr in the format of [`PlainSink`](crate::event::PlainSink),

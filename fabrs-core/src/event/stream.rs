@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// One of the two output streams of a command.
+/// An output stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {

@@ -1,4 +1,4 @@
-//! [`Host`]: the address of one machine.
+//! [`Host`]: the address of a machine.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::host::error::HostError;
 use crate::host::range::is_range;
 
-/// The address of one machine: a name, and optionally a user and a port.
+/// The address of a machine: a name, and optionally a user and a port.
 ///
 /// Two hosts are equal if name, user and port are equal. The text form is `web1`,
 /// `deploy@web1:2222` or `[::1]:2222`. The last `@` ends the user, so `me@corp.com@web1` logs in as

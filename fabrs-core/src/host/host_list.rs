@@ -1,10 +1,10 @@
-//! Several hosts in one text: ranges and comma lists.
+//! Several hosts in a text: ranges and comma lists.
 
 use crate::host::error::HostError;
 use crate::host::host::Host;
 use crate::host::range::{pieces, split_user};
 
-/// The maximum number of hosts in one text.
+/// The maximum number of hosts in a text.
 const MAX_HOSTS: usize = 10_000;
 
 impl Host {

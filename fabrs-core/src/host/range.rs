@@ -33,7 +33,7 @@ impl Piece<'_> {
     }
 }
 
-/// One part of a range.
+/// A part of a range.
 #[derive(Debug)]
 pub(super) enum Part {
     /// Numbers, padded with zeros to this width.
@@ -109,7 +109,7 @@ fn looks_like_range(part: &str) -> bool {
     part.is_empty() || part.split_once('-').is_some_and(|(low, high)| bound(low).is_some() && bound(high).is_some())
 }
 
-/// One bound of a range.
+/// A bound of a range.
 #[derive(Debug, Clone, Copy)]
 enum Bound<'t> {
     Number(&'t str),
@@ -125,7 +125,7 @@ fn bound(text: &str) -> Option<Bound<'_>> {
     }
 }
 
-/// Parses one part of a range. Returns the reason if it is invalid.
+/// Parses a part of a range. Returns the reason if it is invalid.
 fn parse_part(part: &str) -> Result<Part, String> {
     if part.is_empty() {
         return Err("a part is empty".to_owned());

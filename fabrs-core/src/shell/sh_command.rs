@@ -1,4 +1,4 @@
-//! POSIX scripts as one command line for every login shell.
+//! POSIX scripts as a command line for every login shell.
 
 use std::fmt::Write as _;
 

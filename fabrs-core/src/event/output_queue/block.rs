@@ -5,7 +5,7 @@ use crate::event::stream::Stream;
 /// The size of the header of each run: its length and its stream as one number.
 const HEADER: usize = size_of::<usize>();
 
-/// Pieces of stdout and stderr in order. Adjacent pieces of one stream form one run and need one
+/// Pieces of stdout and stderr in order. Adjacent pieces of a stream form one run and need one
 /// write.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -22,7 +22,7 @@ pub(super) struct StreamLengths {
 }
 
 impl StreamLengths {
-    /// Returns the number of one stream.
+    /// Returns the number of a stream.
     pub(super) fn of(&mut self, stream: Stream) -> &mut u64 {
         match stream {
             Stream::Stdout => &mut self.stdout,

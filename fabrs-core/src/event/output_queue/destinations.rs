@@ -33,7 +33,7 @@ impl WriterStatus {
     }
 }
 
-/// One stream, and the error that ended its writes.
+/// A stream, and the error that ended its writes.
 struct Destination {
     writer: Box<dyn Write + Send>,
     fault: Option<io::Error>,
@@ -58,7 +58,7 @@ impl Destinations {
         }
     }
 
-    /// Writes a run of one stream.
+    /// Writes a run of a stream.
     pub(super) fn write_run(&mut self, stream: Stream, run: &[u8]) {
         let destination = match stream {
             Stream::Stdout => &mut self.stdout,

@@ -16,7 +16,7 @@ pub(super) struct LostOutput {
     causes: Vec<LossCause>,
 }
 
-/// One cause.
+/// A cause of lost output.
 #[derive(Debug)]
 struct LossCause {
     /// The stream with the failed write, or `None` for the temporary file.
