@@ -20,26 +20,26 @@ impl Role {
     }
 }
 
-/// Returns the role of this name, for [`on`]: `on(role("web"))`.
+/// Returns the role with this name, for [`on`]: `on(role("web"))`.
 pub fn role(name: impl Into<String>) -> Role {
     Role(name.into())
 }
 
-/// The hosts that [`on`] accepts: a [`Role`], or an array, a slice or a `Vec` of hosts.
+/// The hosts accepted by [`on`]: a [`Role`], or an array, a slice or a `Vec` of hosts.
 ///
-/// A text alone is not accepted: it could be the name of a role or of a host.
+/// A single string is not accepted, since it could name a role or a host.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a role nor a list of hosts",
     label = "expected a role or a list of hosts",
     note = "write `on(role(\"web\"))` for the hosts of a role, or `on([\"web1\"])` for hosts"
 )]
 pub trait Targets {
-    /// Returns the hosts, in order, each once.
+    /// Returns the hosts in order, without duplicates.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if the environment has no such role, or a host is not valid; [`ErrorKind::NoHost`] if no host is
-    /// left.
+    /// [`ErrorKind::Usage`] if the environment has no such role, or a host is invalid.
+    /// [`ErrorKind::NoHost`] if no host is left.
     fn hosts(self, client: &Client) -> Result<Vec<Host>>;
 }
 
@@ -78,11 +78,11 @@ fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Re
     client.inventory().resolve_hosts(hosts)
 }
 
-/// Returns hosts of the run as a group: those of a role of its environment, or hosts named here.
+/// Returns hosts of the run as a group: the hosts of a role, or the given hosts.
 ///
-/// `-H` narrows a role: the group has the hosts that are in the role and listed by `-H`. `-H` does not apply to hosts named
-/// here. `-x` leaves hosts out of both. The limits of the command line (`-P`, `--serial`, `--skip-bad-hosts`) apply to the
-/// group.
+/// `-H` narrows a role to the hosts in both lists. `-H` does not apply to given hosts. `-x`
+/// excludes hosts from both. The limits of the command line (`-P`, `--serial`,
+/// `--skip-bad-hosts`) apply to the group.
 ///
 /// ```
 /// # use fabrs_core::{Client, group::on, transport::Fake};
@@ -97,8 +97,8 @@ fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Re
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] outside a task, if the environment has no such role, or if a host is not valid;
-/// [`ErrorKind::NoHost`] if no host of `-H` is in the role, or `-x` leaves none.
+/// [`ErrorKind::Usage`] outside a task, if the environment has no such role, or if a host is
+/// invalid. [`ErrorKind::NoHost`] if `-H` and the role have no common host, or `-x` excludes all.
 #[track_caller]
 pub fn on(targets: impl Targets) -> Result<Group> {
     let location = Location::caller();

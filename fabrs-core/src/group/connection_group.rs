@@ -16,11 +16,12 @@ use crate::shell::{IntoShellLine, ShellLine};
 use crate::state::RunState;
 use crate::transport::Effect;
 
-/// Several connections as one: each command runs on every host, in parallel up to a limit.
+/// Several connections as one. Each command runs on every host, in parallel up to a limit.
 ///
-/// Runs on at most 64 hosts at a time, or on as many as the client's settings allow (`-P`, `--serial`). A low open file limit
-/// (`ulimit -n`) lowers this number. Every host has its turn, whatever happens on the others. Whether an unreachable host
-/// counts as a failure is also a setting of the client (`--skip-bad-hosts`).
+/// By default, at most 64 hosts run at a time. The settings of the client (`-P`, `--serial`) and
+/// the open file limit (`ulimit -n`) can lower this number. A failure on one host does not stop
+/// the others, except after [`stop_on_failure`](Self::stop_on_failure). An unreachable host is a
+/// failure, unless the settings skip such hosts (`--skip-bad-hosts`).
 #[derive(Debug, Clone)]
 pub struct Group {
     connections: Vec<Connection>,
@@ -28,10 +29,17 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns a group of hosts; nothing is connected yet.
+    /// Returns a group of hosts. The connections open on first use.
     ///
-    /// Inside a run it belongs to the run, as [`Connection::to`] does. Outside, it has the settings of `ssh` and a client of
-    /// its own.
+    /// Inside a run, the group belongs to the run, like [`Connection::to`]. Outside, it has the
+    /// settings of `ssh` and its own client.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2"])?.limit(20);
+    /// assert_eq!(web.connections().len(), 2);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -40,7 +48,7 @@ impl Group {
         Self::of(&Client::current_run().unwrap_or_else(|| Client::builder().build()), hosts)
     }
 
-    /// Makes a group of hosts of a client.
+    /// Returns a group of hosts with the connections of `client`.
     ///
     /// # Errors
     ///
@@ -50,14 +58,22 @@ impl Group {
         Ok(Self::new(connections))
     }
 
-    /// Makes a group of connections, each with what it carries.
+    /// Returns a group of connections. Each keeps its directory, environment and prefixes.
     pub fn new(connections: Vec<Connection>) -> Self {
         let settings = connections.first().and_then(Connection::state).map(RunState::settings);
         let strategy = settings.map_or_else(Strategy::default, Strategy::of);
         Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..strategy } }
     }
 
-    /// Works on at most `n` hosts at a time; at least on one. A smaller limit of the command line (`-P`, `--serial`) wins.
+    /// Runs on at most `n` hosts at a time, and on at least one. A smaller limit of the command
+    /// line (`-P`, `--serial`) takes precedence.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2", "web3"])?.limit(2);
+    /// # assert_eq!(web.connections().len(), 3);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn limit(mut self, n: usize) -> Self {
         let wanted = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
         let settings = self.connections.first().and_then(Connection::state).map(RunState::settings);
@@ -70,7 +86,7 @@ impl Group {
         Self { strategy, ..self }
     }
 
-    /// Returns the part of the group that `keep` selects, with the same limits.
+    /// Returns a group of the connections selected by `keep`, with the same limits.
     pub fn filter(&self, keep: impl Fn(&Connection) -> bool) -> Self {
         let connections = self.connections.iter().filter(|connection| keep(connection)).cloned().collect();
         Self { connections, strategy: self.strategy }
@@ -82,7 +98,8 @@ impl Group {
         self.connections.chunks(size.get()).map(move |batch| Self { connections: batch.to_vec(), strategy })
     }
 
-    /// Returns the group with connections that a stop of the run does not end: [`Connection::aside`].
+    /// Returns the group with connections whose commands a stop of the run does not cancel:
+    /// [`Connection::aside`].
     ///
     /// # Errors
     ///
@@ -92,30 +109,72 @@ impl Group {
         Ok(Self { connections, strategy: self.strategy })
     }
 
-    /// Works on one host after the other, in the order in which they were named.
+    /// Runs on one host after the other, in the order of the group.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2"])?.serial();
+    /// # assert_eq!(web.connections().len(), 2);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn serial(self) -> Self {
         self.limit(1)
     }
 
-    /// Begins with no further host after the first that fails; those on their way are finished.
+    /// Starts no further host after the first failure. Hosts already started run to their end.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, Group, Outcome, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let hosts = Fake::new().on("false", FakeAnswer::stdout("").with_status(1));
+    /// # let client = Client::builder().dial(hosts).build();
+    /// let web = Group::of(&client, ["web1", "web2"])?.serial().stop_on_failure();
+    /// let outcomes = web.run("false").await;
+    /// assert!(matches!(outcomes.get(&"web2".parse()?), Some(Outcome::NotStarted)));
+    /// # Ok(()) }
+    /// ```
     pub fn stop_on_failure(mut self) -> Self {
         self.strategy.on_failure = OnFailure::Stop;
         self
     }
 
-    /// Gives every host its turn, whatever happens on the others: the default.
+    /// Runs on every host, also after failures. This is the default.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2"])?.keep_going();
+    /// # assert_eq!(web.connections().len(), 2);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn keep_going(mut self) -> Self {
         self.strategy.on_failure = OnFailure::Continue;
         self
     }
 
-    /// Leaves out hosts that can't be reached: they count as skipped, and not as a failure.
+    /// Skips unreachable hosts: their outcome is [`Outcome::Skipped`], not a failure.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, Group, Outcome, transport::Fake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let client = Client::builder().dial(Fake::new().unreachable("web2")).build();
+    /// let web = Group::of(&client, ["web1", "web2"])?.skip_unreachable();
+    /// let outcomes = web.probe("true").await;
+    /// assert!(matches!(outcomes.get(&"web2".parse()?), Some(Outcome::Skipped(_))));
+    /// # Ok(()) }
+    /// ```
     pub fn skip_unreachable(mut self) -> Self {
         self.strategy.on_unreachable = OnUnreachable::Skip;
         self
     }
 
-    /// Counts hosts that can't be reached as failures, also under `--skip-bad-hosts`.
+    /// Counts unreachable hosts as failures, also under `--skip-bad-hosts`.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2"])?.require_all();
+    /// # assert_eq!(web.connections().len(), 2);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn require_all(mut self) -> Self {
         self.strategy.on_unreachable = OnUnreachable::Fail;
         self
@@ -126,14 +185,25 @@ impl Group {
         &self.connections
     }
 
-    /// Runs `body` for each host and returns what came of each, in the order in which they were named.
+    /// Runs `body` on each host, and returns the outcome of each host in the order of the group.
     ///
-    /// Within `body`, the free functions (`run(..)`, `cd(..)`) mean the closure's host. A call of a task runs there too:
-    /// `web.each(|_| deploy::call())`.
+    /// Inside `body`, the free functions (`run(..)`, `cd(..)`) use the connection of the closure.
+    /// A task call runs on the same host: `web.each(|_| deploy::call())`.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, Group, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let hosts = Fake::new().on("uname -r", FakeAnswer::stdout("6.1.0\n"));
+    /// # let client = Client::builder().dial(hosts).build();
+    /// let web = Group::of(&client, ["web1", "web2"])?;
+    /// let kernels = web.each(|c| async move { c.probe("uname -r").line().await }).await;
+    /// assert_eq!(kernels.all_ok()?.len(), 2);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops all bodies, and with them ends their commands.
+    /// Dropping the future drops all bodies. Their commands are ended.
     pub async fn each<T, E, Fut>(&self, body: impl Fn(Connection) -> Fut) -> Outcomes<T>
     where
         Fut: IntoFuture<Output = Result<T, E>>,
@@ -144,7 +214,7 @@ impl Group {
         let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
         let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());
         let outcomes = spread(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
-            // What `body` makes before its future is polled belongs to this host as well.
+            // Futures made by `body` before its first poll use the same connection.
             let future = connection.enter_sync(|| body(connection.clone()).into_future());
             async move {
                 let result = connection.enter(future).await;
@@ -172,7 +242,7 @@ impl Group {
         self.command(line.into_shell_line(), Effect::Changes, Location::caller())
     }
 
-    /// Runs a command that only looks on each host.
+    /// Runs a read-only command on each host, also in a dry run.
     #[track_caller]
     pub fn probe(&self, line: impl IntoShellLine) -> impl Future<Output = Outcomes<Output>> {
         self.command(line.into_shell_line(), Effect::Reads, Location::caller())

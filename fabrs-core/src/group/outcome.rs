@@ -1,32 +1,33 @@
-//! What came of one host.
+//! [`Outcome`]: the result of a task or command on one host.
 
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::event::OutcomeKind;
 
-/// What came of one host.
+/// The result of a task or command on one host.
 #[derive(Debug, Clone)]
 #[must_use = "an outcome tells whether the host did what it was asked"]
 pub enum Outcome<T> {
-    /// It is done, with this value.
+    /// Success, with the value.
     Ok(T),
-    /// It failed, and how is known.
+    /// Failure with a known cause.
     Failed(Error),
-    /// The connection was lost on the way: it may or may not have happened.
+    /// Lost connection. The command may have run.
     Lost(Error),
-    /// The host could not be reached, or refused us; nothing happened there.
+    /// Failed connection or login. Nothing ran on the host.
     Unreachable(Error),
-    /// It was left out on purpose, for this reason.
+    /// Skipped on purpose, for example as unreachable under `--skip-bad-hosts`.
     Skipped(Error),
-    /// The run ended before this host's turn. Nothing was started there.
+    /// Not started: the run ended before the turn of this host.
     NotStarted,
-    /// The run was stopped while it was on its way.
+    /// Cancelled by a stop of the run.
     Cancelled(Error),
-    /// A dry run planned it up to the line that needs the result of a command that was not run.
+    /// Incomplete plan: a dry run that reached a line with the result of a command that did not
+    /// run.
     Incomplete(Error),
 }
 
 impl<T> Outcome<T> {
-    /// Sorts a result by the stage at which it failed.
+    /// Returns the outcome of a result. The kind of the error selects the variant.
     pub fn of(result: Result<T, TaskError>) -> Self {
         let error = match result {
             Ok(value) => return Self::Ok(value),
@@ -41,7 +42,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Returns the outcome as one word.
+    /// Returns the kind of the outcome, without its value or error.
     pub fn word(&self) -> OutcomeKind {
         match self {
             Self::Ok(_) => OutcomeKind::Ok,
@@ -55,17 +56,18 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Tells whether it is done.
+    /// Returns whether the outcome is a success.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Ok(_))
     }
 
-    /// Tells whether what follows must not go on with this host.
+    /// Returns whether later tasks leave out this host: true except for `Ok`, `Skipped` and
+    /// `Incomplete`.
     pub fn is_bad(&self) -> bool {
         !matches!(self, Self::Ok(_) | Self::Skipped(_) | Self::Incomplete(_))
     }
 
-    /// Returns the value, where it is done.
+    /// Returns the value of a success.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Ok(value) => Some(value),
@@ -73,7 +75,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Returns why it is not done, where there is a reason.
+    /// Returns the error. `None` for `Ok` and `NotStarted`.
     pub fn error(&self) -> Option<&Error> {
         match self {
             Self::Failed(error)

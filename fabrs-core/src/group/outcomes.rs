@@ -1,4 +1,4 @@
-//! What came of all hosts, in plan order.
+//! [`Outcomes`]: the outcome of each host of a group, in plan order.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, GroupedErrors, Result};
 use crate::event::OutcomeKind;
 use crate::host::Host;
 
-/// What came of each host, in the order in which they were named: every host is here, whatever happened.
+/// The outcome of each host, in plan order. Every host is listed, also after failures.
 #[derive(Debug, Clone)]
 #[must_use = "outcomes tell which hosts did what they were asked; `.all_ok()?` makes a failure an error"]
 pub struct Outcomes<T> {
@@ -19,17 +19,17 @@ impl<T> Outcomes<T> {
         Self { all }
     }
 
-    /// Returns how many hosts there are.
+    /// Returns the number of hosts.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Tells whether there is no host.
+    /// Returns whether the list has no host.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Returns each host with its outcome, in order.
+    /// Returns each host with its outcome, in plan order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Host, Outcome<T>)> {
         self.all.iter()
     }
@@ -39,22 +39,24 @@ impl<T> Outcomes<T> {
         self.all.iter().find(|(name, _)| name == host).map(|(_, outcome)| outcome)
     }
 
-    /// Returns the hosts that are done, with their values.
+    /// Returns the successful hosts, with their values.
     pub fn succeeded(&self) -> impl Iterator<Item = (&Host, &T)> {
         self.all.iter().filter_map(|(host, outcome)| Some((host, outcome.value()?)))
     }
 
-    /// Returns the hosts that are not done and were not left out on purpose.
+    /// Returns the hosts with a failure. Skipped hosts are not included.
     pub fn failed(&self) -> impl Iterator<Item = (&Host, &Outcome<T>)> {
         self.all.iter().filter(|(_, outcome)| outcome.is_bad()).map(|(host, outcome)| (host, outcome))
     }
 
-    /// Returns the values of all hosts, or one error that names every host that is not done.
+    /// Returns the values of all hosts, or one error with all failures. Skipped hosts are left
+    /// out.
     ///
     /// # Errors
     ///
-    /// The kind of the first host that failed; [`HostFailures`] as its source. [`ErrorKind::NotRun`] if none has failed and
-    /// the plan of one is incomplete, in a dry run. The kind of the first host if all were skipped.
+    /// The kind of the first failed host, with [`HostFailures`] as the source. In a dry run
+    /// without failures, [`ErrorKind::NotRun`] if the plan of a host is incomplete. The kind of
+    /// the first host if all hosts were skipped.
     pub fn all_ok(self) -> Result<Vec<(Host, T)>> {
         let incomplete = self.all.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Incomplete(error) => Some(error.clone()),
@@ -83,7 +85,7 @@ impl<T> Outcomes<T> {
 }
 
 impl<T> Outcomes<T> {
-    /// Returns the error of a group of which no host is left.
+    /// Returns the error of a group without any host left: all hosts were skipped.
     pub(crate) fn all_skipped(&self) -> Option<Error> {
         let mut reasons = self.all.iter().map(|(_, outcome)| match outcome {
             Outcome::Skipped(error) => Some(error),
@@ -94,7 +96,7 @@ impl<T> Outcomes<T> {
             let text = format!("all {} hosts were skipped", self.len());
             let text = if self.len() == 1 { "the only host was skipped".to_owned() } else { text };
             let error = Error::new(first.kind(), text).caused_by(first.clone());
-            // So that it is not taken for an error of the host whose task asks.
+            // With a host, so that callers do not attach the host of the calling task.
             if let Some(host) = first.host() { error.on(host) } else { error }
         })
     }
@@ -125,7 +127,8 @@ impl<T> IntoIterator for Outcomes<T> {
     }
 }
 
-/// Which hosts of a group are done, and what became of the others: the source of the error of [`Outcomes::all_ok`].
+/// The failed and the successful hosts of a group: the source of the error of
+/// [`Outcomes::all_ok`].
 #[derive(Debug, Clone)]
 pub struct HostFailures {
     succeeded: Vec<Host>,
@@ -133,19 +136,20 @@ pub struct HostFailures {
 }
 
 impl HostFailures {
-    /// Returns the hosts that are done.
+    /// Returns the successful hosts.
     pub fn succeeded(&self) -> &[Host] {
         &self.succeeded
     }
 
-    /// Returns the hosts that are not, each with what came of it and why.
+    /// Returns the other hosts, each with the kind of its outcome and its error.
     pub fn failed(&self) -> &[(Host, OutcomeKind, Option<Error>)] {
         &self.failed
     }
 }
 
 impl fmt::Display for HostFailures {
-    /// Writes a line for each error with the hosts that met it, then a line for each outcome without an error.
+    /// Writes one line for each distinct error with its hosts, and one line for each outcome
+    /// without an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut errors = GroupedErrors::default();
         let mut others: Vec<(OutcomeKind, Vec<String>)> = Vec::new();
@@ -159,7 +163,7 @@ impl fmt::Display for HostFailures {
         let others = others.iter().map(|(word, hosts)| format!("{}: {}", hosts.join(", "), word.as_str()));
         let lines: Vec<String> = errors.lines().into_iter().chain(others).collect();
         f.write_str(&lines.join("\n"))?;
-        // Once, and of one host: of many hosts the output is mostly the same.
+        // The output of one host only: in a group, the outputs are usually the same.
         for (host, _, error) in &self.failed {
             let Some(error) = error else { continue };
             let outputs = ["stdout", "stderr"].map(|stream| (stream, error.block().unshown_output(stream)));

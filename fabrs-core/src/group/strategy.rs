@@ -1,4 +1,4 @@
-//! Spreading work over hosts: how many at a time, in which order, and what a failure does to the rest.
+//! [`Strategy`]: the number of hosts at a time, and the reaction to failures.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::host::Host;
 use crate::transport::ssh::max_hosts_at_once;
 use crate::transport::{SecretWithheld, StopLevel, StopSignal};
 
-/// How long a body that was told to stop has to return; its commands have ended by then.
+/// The time for a cancelled body to return. The commands of the body have ended by then.
 const RETURN_WAIT: Duration = Duration::from_millis(1800);
 
-/// How work is spread over hosts.
+/// The number of hosts at a time, and the reaction to failures and unreachable hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strategy {
     /// The maximum number of hosts at a time. Defaults to 64. The open file limit may lower it.
     pub limit: NonZeroUsize,
-    /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
+    /// The reaction of the hosts not yet started to a failure. Defaults to `Stop`.
     pub on_failure: OnFailure,
-    /// What a host is that can't be reached. Defaults to a failure.
+    /// The treatment of unreachable hosts. Defaults to `Fail`.
     pub on_unreachable: OnUnreachable,
 }
 
 impl Strategy {
-    /// Returns the strategy of a run with these settings.
+    /// Returns the strategy of a run with `settings`.
     pub fn of(settings: &Settings) -> Self {
         Self {
             limit: settings.parallel_limit(),
@@ -39,9 +39,10 @@ impl Strategy {
         }
     }
 
-    /// Leaves a host that can't be reached out on purpose, where that was asked for.
+    /// Turns `Unreachable` into `Skipped` if unreachable hosts are to be skipped.
     ///
-    /// Only for its own sake: where the work of one host needs another that can't be reached, it has failed.
+    /// This applies to an error about `host` itself. Work that needs another, unreachable host has
+    /// failed.
     pub(crate) fn judge<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.on_unreachable) {
             (Outcome::Unreachable(error), OnUnreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
@@ -50,8 +51,8 @@ impl Strategy {
     }
 }
 
-/// Tells whether an error is about this host alone. An error of a group or of another host may have got the name of the
-/// host whose task met it.
+/// Returns whether an error is about `host` alone. The error of a group or of another host may
+/// carry the name of the host on which the task ran.
 fn is_about(host: &Host, error: &Error) -> bool {
     let mut sources = std::iter::successors(std::error::Error::source(error), |source| source.source());
     let is_of_others = |source: &(dyn std::error::Error + 'static)| {
@@ -67,16 +68,16 @@ impl Default for Strategy {
     }
 }
 
-/// How long the outcome of a body that was held may take to arrive from its async task.
+/// The time for the outcome of a guarded body to arrive from its async task.
 const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 
-/// Runs `body` on each host, and returns what came of each, in their order. A host comes with the connection to it, or
-/// with why there is none.
+/// Runs `body` on each host, and returns the outcomes in the order of `hosts`. Each host comes
+/// with its connection, or with the error of making the connection.
 ///
 /// The open file limit also caps the number of hosts at a time.
 ///
-/// When the run is stopped nobody new begins; who is on the way has a moment to return, and a plain function, which
-/// can't be ended, all the time it needs.
+/// After a stop of the run, no further host starts. Started bodies have [`RETURN_WAIT`] to return.
+/// Plain functions cannot be cancelled, so the run waits for them.
 pub(crate) async fn spread<T, Fut>(
     hosts: Vec<(Host, Result<Connection, Error>)>,
     strategy: Strategy,
@@ -95,7 +96,7 @@ where
     let mut failed = false;
     let mut deadline = None;
     loop {
-        // Asked anew: a command that was stopped may tell of its end before the stop itself is noticed below.
+        // Read in each turn: a cancelled command may end before this loop notices the stop.
         let go_on = stop.level() == StopLevel::None && !(failed && strategy.on_failure == OnFailure::Stop);
         while go_on && running.len() < at_once {
             let Some((index, (host, connection))) = waiting.next() else { break };
@@ -134,7 +135,7 @@ fn mark(started: &mut [bool], index: usize) {
     }
 }
 
-/// Waits until who is still on the way is waited for no more; for ever without a deadline.
+/// Waits until the run no longer waits for started bodies. Pending without a deadline.
 async fn given_up(deadline: Option<Instant>, stop: &StopSignal) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -149,7 +150,8 @@ async fn given_up(deadline: Option<Instant>, stop: &StopSignal) {
     }
 }
 
-/// Gives a host without an outcome the one it has: never begun, or given up when the run was stopped.
+/// Returns the outcome of a host, or the outcome of a host without one: not started, or cancelled
+/// by the stop of the run.
 fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
     let outcome = match (outcome, started) {
         (Some(outcome), _) => outcome,
@@ -159,8 +161,8 @@ fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, O
     (host, outcome)
 }
 
-/// Returns the error of a lost host for one that could not be reached again: commands have run there, so it is neither
-/// untouched nor to be skipped.
+/// Turns the error of a host that became unreachable after commands had run there into a lost
+/// connection. Such a host is neither unchanged nor skipped.
 pub(crate) fn gone_again(error: Error, connection: &Connection) -> Error {
     let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
         && !SecretWithheld::caused(&error);

@@ -1,4 +1,4 @@
-//! What will run where: a value, made without asking anybody.
+//! [`Plan`]: the calls of a run and their hosts. A plan is a value without I/O.
 
 use crate::client::Client;
 use crate::config::Selection;
@@ -7,48 +7,49 @@ use crate::group::Strategy;
 use crate::host::Host;
 use crate::task::Call;
 
-/// The work of a run in its order: task after task, each on its hosts.
+/// The work of a run: calls in order, each with its hosts.
 #[derive(Debug, Clone)]
 pub struct Plan {
     stages: Vec<Stage>,
 }
 
-/// One task of a plan, with where and how it runs.
+/// One call of a plan, with its hosts and its strategy.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// The task with its arguments.
     pub call: Call,
-    /// Where.
+    /// The hosts.
     pub hosts: Hosts,
-    /// On how many at a time, and what a failure does to the rest.
+    /// The number of hosts at a time, and the reaction to failures.
     pub strategy: Strategy,
 }
 
-/// What came of a task's selection: where it runs.
+/// The hosts of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hosts {
-    /// Here, with no host of its own.
+    /// None: a `local` task runs once, on this machine.
     Here,
-    /// On these, in this order.
+    /// These hosts, in this order.
     Named(Vec<Host>),
 }
 
-/// One task on one host: what a plan is made of.
+/// One call on one host.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
     /// The task with its arguments.
     pub call: &'a Call,
-    /// The host; none for a task that runs here.
+    /// The host. `None` for a `local` task.
     pub host: Option<&'a Host>,
 }
 
 impl Plan {
-    /// Plans calls with a client's hosts and settings. Everything is checked before anything runs.
+    /// Plans calls with the hosts and settings of `client`. All hosts and roles are checked here,
+    /// before the run.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) where a role or host is unknown,
-    /// [`ErrorKind::NoHost`](crate::ErrorKind::NoHost) where a task has no host to run on.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if a role or host is unknown,
+    /// [`ErrorKind::NoHost`](crate::ErrorKind::NoHost) if a task has no host.
     pub fn new(calls: Vec<Call>, client: &Client) -> Result<Self> {
         let roles: Vec<&str> = calls.iter().filter_map(|call| call.task().selection.role()).collect();
         client.inventory().check_roles(&roles)?;
@@ -56,12 +57,12 @@ impl Plan {
         Ok(Self { stages })
     }
 
-    /// Returns the tasks in their order.
+    /// Returns the calls in order.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// Returns every task on every host, in order.
+    /// Returns every call on every host, in order.
     pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         self.stages.iter().flat_map(|stage| {
             let hosts: Vec<Option<&Host>> = match &stage.hosts {

@@ -1,4 +1,4 @@
-//! Changes that are no commands: a mail, a marker somewhere else.
+//! Effects: changes without a command, such as a mail or a deploy marker.
 
 use std::panic::Location;
 
@@ -6,7 +6,7 @@ use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::transport::EffectMode;
 
-/// What an effect left; nothing, where it was only planned.
+/// The result of an [`effect`]. In a dry run the effect is planned and has no value.
 #[derive(Debug, Clone)]
 pub struct Effected<T> {
     name: String,
@@ -15,7 +15,8 @@ pub struct Effected<T> {
 }
 
 impl<T> Effected<T> {
-    /// Returns the value where the effect was made. Unlike [`value`](Self::value), this ends no plan.
+    /// Returns the value of an executed effect. In a dry run the result is `None`, and the plan
+    /// goes on, unlike with [`value`](Self::value).
     pub fn made(self) -> Option<T> {
         self.value
     }
@@ -24,7 +25,7 @@ impl<T> Effected<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run: the effect was not made, and no value is invented.
+    /// [`ErrorKind::NotRun`] in a dry run, since the effect was not executed.
     #[track_caller]
     pub fn value(self) -> Result<T> {
         let (looked, made) = (Location::caller(), self.location);
@@ -37,23 +38,35 @@ impl<T> Effected<T> {
             );
             Error::new(ErrorKind::NotRun, text).at(looked)
         };
-        // It is the task that looks whose plan ends: a value that was settled once belongs to many.
+        // The plan of the calling task ends here. A value from `once` belongs to several tasks.
         self.value.ok_or_else(|| current().plan().or_end(not_made))
     }
 }
 
-/// Serialises the value, or nothing where it was only planned: `once("mail", effect("mail", ..))` makes it once a run.
+/// Serializes the value, or null for a planned effect: `once("mail", effect("mail", ..))` sends
+/// one mail a run.
 impl<T: serde::Serialize> serde::Serialize for Effected<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
     }
 }
 
-/// Makes a change that is no command, under a name; a dry run tells the name and does not poll `future`.
+/// Executes a change without a command. A dry run prints `name`, and does not poll `future`.
+///
+/// ```
+/// # use fabrs_core::{Client, run::effect, transport::Fake};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let client = Client::builder().dial(Fake::new()).build();
+/// # client.local()?.enter(async {
+/// let sent = effect("send the mail", async { Ok::<_, fabrs_core::Error>(250) }).await?;
+/// assert_eq!(sent.value()?, 250);
+/// # Ok(()) }).await
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// What the future returned; [`ErrorKind::Usage`] outside a task.
+/// The error of `future`. [`ErrorKind::Usage`] outside a task.
 #[track_caller]
 pub fn effect<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<Effected<T>>> + use<T, E, F>
 where

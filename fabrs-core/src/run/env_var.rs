@@ -1,14 +1,14 @@
-//! Environment variables of this machine that decide what a task does.
+//! [`env_var`]: environment variables of this machine as inputs of a task.
 
 use std::env;
 
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads an environment variable of this machine. Its value is a part of what is approved: `--yes=FINGERPRINT` does not approve
-/// a run with another one.
+/// Reads an environment variable of this machine. The fingerprint of an approval covers the
+/// value: `--yes=FINGERPRINT` does not approve a run with another value.
 ///
-/// Read it before [`Client::approve`](crate::Client::approve), or a deploy, is awaited.
+/// Read the variable before [`Client::approve`](crate::Client::approve) or a deploy is awaited.
 ///
 /// ```
 /// # use fabrs_core::{run::env_var, Error};
@@ -19,8 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] if it is not set, or is not UTF-8. [`ErrorKind::Prompt`] if the run was approved by a fingerprint before:
-/// that can't cover the value.
+/// [`ErrorKind::Usage`] if the variable is not set or not UTF-8. [`ErrorKind::Prompt`] if a
+/// fingerprint has approved the run already, since the fingerprint cannot cover the value.
 #[track_caller]
 pub fn env_var(name: &str) -> Result<String> {
     let value = env::var(name);

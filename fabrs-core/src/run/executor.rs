@@ -1,4 +1,4 @@
-//! Carrying out a plan.
+//! [`Executor`]: runs a [`Plan`], one call after the other, with the hosts of a call in parallel.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,42 +16,43 @@ use crate::lock::Lock;
 use crate::plan::{Hosts, Plan, Stage};
 use crate::transport::StopLevel;
 
-/// Hosts with the connections to them, or why there is none.
+/// Hosts with their connections, or with the error of making the connection.
 type Connections = Vec<(Host, Result<Connection>)>;
 
-/// Hosts that were left out.
+/// Skipped hosts.
 type Skipped = Vec<(Host, Outcome<()>)>;
 
-/// Carries out plans with a client.
+/// Runs plans with a client.
 #[derive(Debug, Clone)]
 pub struct Executor {
     client: Client,
 }
 
 impl Executor {
-    /// Makes an executor that runs with `client`.
+    /// Returns an executor for the runs of `client`.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Runs a plan, task after task, each on its hosts side by side.
+    /// Runs a plan: one call after the other, with the hosts of a call in parallel.
     ///
-    /// Where tasks declare that they use sudo, it is tried first on all of their hosts; while that fails somewhere, nothing
-    /// begins, unless the settings say to go on without those hosts.
+    /// If tasks declare sudo, sudo is checked first on all of their hosts. After a failed check
+    /// nothing starts, unless the settings continue without the failed hosts.
     ///
-    /// A host on which a task failed has no part in what follows, and one that was skipped stays skipped. Unless the
-    /// settings say to go on, the first failure ends the run: what is on its way is finished, the rest is not started.
+    /// A failed host takes no part in later calls, and a skipped host stays skipped. The first
+    /// failure ends the run, unless the settings continue: started hosts finish, and the others
+    /// do not start.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it ends all commands. To stop in order, raise [`Client::stop`].
+    /// Dropping the future ends all commands. For an orderly stop, raise [`Client::stop`].
     pub async fn run(&self, plan: &Plan) -> Report {
         super::once::begin(&self.client);
         let mut reports = Vec::new();
         let (mut refused, mut dropped, mut ended) = (HashMap::new(), HashMap::new(), false);
         let mut is_tried = false;
         for stage in plan.stages() {
-            // Sudo is tried before anything begins; of a run that its first task has approved, when that is done.
+            // Before the first change. A run with a deferred approval checks sudo after it.
             if !is_tried && self.client.state().may_change() {
                 is_tried = true;
                 refused = super::rights::check(plan, &self.client).await;
@@ -59,7 +60,7 @@ impl Executor {
                 let stops = self.client.settings().on_failure == OnFailure::Stop;
                 ended |= stops && refused.values().any(Outcome::is_bad);
             }
-            // It is the failure of the task that declares sudo, and not of those before it.
+            // The failure belongs to the task that declares sudo, not to earlier tasks.
             if stage.call.task().sudo {
                 dropped.extend(refused.drain());
             }
@@ -73,13 +74,13 @@ impl Executor {
                     let body = |connection| task.spawn(connection);
                     let done = spread(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
-                        // A body that was given up may still change its host.
+                        // A cancelled body may still change its host, so the lock outlives it.
                         task.ended().await;
                         lock.release().await;
                     }
                     done.into_iter().collect()
                 }
-                // The error is that of one host, and no other has begun.
+                // The error belongs to one host. No other host has started.
                 Err(error) => hosts
                     .into_iter()
                     .map(|(host, _)| {
@@ -92,7 +93,7 @@ impl Executor {
             done.append(&mut skipped);
             let done = Outcomes::new(done);
             let outcomes = settle(stage, &task, done, &dropped);
-            // An incomplete plan of one task says nothing of the next.
+            // The next task has a plan of its own, so an incomplete plan does not drop the host.
             let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
             let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
             dropped.extend(left.map(|(host, outcome)| (host.clone(), afterwards(outcome))));
@@ -102,7 +103,8 @@ impl Executor {
         Report::new(reports)
     }
 
-    /// Locks the hosts of a task that needs it, without those that are unreachable, if the settings skip them.
+    /// Acquires the lock of a stage on its hosts. Unreachable hosts are left out if the settings
+    /// skip them.
     async fn lock(&self, stage: &Stage, mut hosts: Connections) -> (Result<Option<Lock>>, Connections, Skipped) {
         let mut skipped = Vec::new();
         loop {
@@ -121,7 +123,7 @@ impl Executor {
         }
     }
 
-    /// Returns where a task runs and the connections there, without the hosts that earlier tasks dropped.
+    /// Returns the hosts of a stage with their connections, without the dropped hosts.
     fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
             Hosts::Here => return vec![(Host::local(), Ok(Connection::orchestrating(self.client.state().clone())))],
@@ -132,7 +134,7 @@ impl Executor {
     }
 }
 
-/// Returns the outcomes of all hosts of a stage, and reports the hosts that never began.
+/// Returns the outcomes of all hosts of a stage, and reports the hosts that never started.
 fn settle(stage: &Stage, task: &HostTask, done: Outcomes<()>, dropped: &HashMap<Host, Outcome<()>>) -> Outcomes<()> {
     let hosts = match &stage.hosts {
         Hosts::Here => vec![Host::local()],
@@ -147,7 +149,7 @@ fn settle(stage: &Stage, task: &HostTask, done: Outcomes<()>, dropped: &HashMap<
     Outcomes::new(all.collect())
 }
 
-/// Returns what comes of a host in the tasks after one that left it with `outcome`.
+/// Returns the outcome of a dropped host in later tasks.
 fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
     match outcome {
         Outcome::Skipped(error) => Outcome::Skipped(error.clone()),

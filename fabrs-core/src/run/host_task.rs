@@ -1,4 +1,4 @@
-//! One task of a run on each of its hosts.
+//! [`HostTask`]: one call of a run on each of its hosts.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,17 +17,17 @@ use crate::plan::{Hosts, Stage};
 use crate::task::{Call, catch_future};
 use crate::transport::StopLevel;
 
-/// A call of a task, with all that its runs on single hosts need.
+/// A call, with the data of its runs on single hosts.
 #[derive(Debug)]
 pub(super) struct HostTask {
     call: Call,
     strategy: Strategy,
     client: Client,
-    /// Whether the task runs on hosts, and not as a `local` task.
+    /// Whether the task runs on hosts. False for a `local` task.
     has_hosts: bool,
-    /// The bodies that still exist, also those that were given up.
+    /// The bodies that still exist, including cancelled ones.
     bodies: TaskTracker,
-    /// The hosts whose end was reported.
+    /// The hosts with a reported outcome.
     reported: Mutex<HashSet<Host>>,
 }
 
@@ -43,19 +43,19 @@ impl HostTask {
         }
     }
 
-    /// Starts the task on one host, in an async task of its own: a body that blocks its thread delays no other host, as long as
-    /// the runtime has a free thread.
+    /// Starts the task on one host, in a separate async task. A body that blocks its thread then
+    /// delays no other host, as long as the runtime has a free thread.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the task at its next `await`.
+    /// Dropping the future ends the body at its next `await`.
     pub(super) fn spawn(
         self: &Arc<Self>,
         connection: Connection,
     ) -> impl Future<Output = Result<(), TaskError>> + use<> {
         let this = Arc::clone(self);
         let task = self.call.task().shown_name();
-        // Here, so that the hosts begin in the order of the plan.
+        // Before the first poll, so that the hosts start in plan order.
         self.client.sink().event(&Event::TaskStarted { task: &task, host: connection.host() });
         let mut running = JoinSet::new();
         running.spawn(self.bodies.track_future(async move { this.run(connection).await }));
@@ -65,7 +65,8 @@ impl HostTask {
         }
     }
 
-    /// Waits until no body exists any more, or until the run is to be killed. A body that was given up ends at its next `await`.
+    /// Waits until all bodies have ended, or until the run is killed. A cancelled body ends at its
+    /// next `await`.
     pub(super) async fn ended(&self) {
         self.bodies.close();
         tokio::select! {
@@ -77,15 +78,15 @@ impl HostTask {
     async fn run(&self, connection: Connection) -> Result<(), TaskError> {
         let host = connection.host().cloned();
         let began = Instant::now();
-        // A panic on one host must not end the other hosts. State that it leaves half changed is the task's own.
+        // A panic on one host must not end the others. State left half changed is the task's own.
         let fresh = connection.fresh();
         let result = catch_future(self.call.on(&fresh)).await;
-        // The plan of a task that swallowed the error is incomplete, too: its later commands are not in it.
+        // A task that ignores the error has an incomplete plan too: the plan lacks its later steps.
         let result = match (result, fresh.plan().get()) {
             (Ok(()), Some(ended)) => Err(ended.clone().into()),
             (result, _) => result,
         };
-        // The error of a `bail!` has no host yet.
+        // The error of `bail!` has no host.
         let result = result.map_err(|error| {
             let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);
             error.redacted(self.client.state().redactor()).into()
@@ -99,7 +100,7 @@ impl HostTask {
         }
     }
 
-    /// Reports the outcome of a host, unless that was done before.
+    /// Reports the outcome of a host once. Later calls for the same host have no effect.
     pub(super) fn report_once(&self, host: &Host, outcome: &Outcome<()>, elapsed: Duration) {
         if !self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone()) {
             return;

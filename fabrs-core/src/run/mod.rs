@@ -1,4 +1,4 @@
-//! Running a plan: task after task, host beside host, everyone accounted for.
+//! Runs: executes a plan, and reports the outcome of every host.
 
 mod effect;
 mod env_var;

@@ -1,4 +1,4 @@
-//! Values that are settled once for all hosts of a run.
+//! [`once`]: values computed once for all hosts of a run.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -16,38 +16,51 @@ use crate::host::Host;
 use crate::output::Output;
 
 tokio::task_local! {
-    /// The name of the value that this task evaluates.
+    /// The name of the value that the running future computes.
     static INSIDE: String;
 }
 
 /// A value of any type.
 type Value = Arc<dyn Any + Send + Sync>;
 
-/// What the hosts of a run have settled, by name. An error is settled too: nobody tries again behind the first's back,
-/// unless nothing can have happened there.
+/// The computed values of a run, by name. Errors are kept too, so that no host tries again after
+/// a failure. An error of an unreachable host is not kept.
 #[derive(Debug, Default)]
 struct Settled {
     values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
 }
 
-/// Forgets what an earlier run with the same client has settled.
+/// Removes the values of an earlier run with the same client.
 pub(super) fn begin(client: &Client) {
     client.state().extension::<Settled>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// Evaluates `future` once for the whole run, under `name`: the first host to come here does, all others get its value
-/// or its error.
+/// Runs `future` once for the whole run. The first host to call runs it, and all others get its
+/// value or its error.
 ///
-/// The value is shown, and kept with the run.
+/// The value is shown, and is part of the plan.
+///
+/// ```
+/// # use fabrs_core::{Client, run::once, transport::{Fake, FakeAnswer}};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let hosts = Fake::new().on("git describe", FakeAnswer::stdout("v2\n"));
+/// # let web = Client::builder().dial(hosts).build().connect("web1")?;
+/// # web.clone().enter(async {
+/// let tag = once("tag", web.probe("git describe").line()).await?;
+/// assert_eq!(tag, "v2");
+/// # Ok(()) }).await
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// What the future returned, the same for every host; [`ErrorKind::Usage`] outside a task, and where the same name
-/// stands for values of two types, and within another `once`. A host that can't be reached settles nothing: the next one evaluates its own.
+/// The error of `future`, the same for every host. [`ErrorKind::Usage`] outside a task, inside
+/// another `once`, and for a name used with values of two types. The error of an unreachable host
+/// is not shared: the next host runs its own future.
 ///
 /// # Cancel safety
 ///
-/// Where the evaluation is dropped before it is done, the next host that waits evaluates its own.
+/// If the running future is dropped, the next waiting host runs its own.
 #[track_caller]
 pub fn once<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<T>> + use<T, E, F>
 where
@@ -59,7 +72,7 @@ where
     let here = current();
     let name = name.to_owned();
     async move {
-        // It could wait for itself, or two hosts for each other.
+        // A nested call could wait for itself, or two hosts for each other.
         if let Ok(outer) = INSIDE.try_with(Clone::clone) {
             let text = format!("`once({name:?}, ..)` is called within `once({outer:?}, ..)`");
             let error = Error::new(ErrorKind::Usage, text).at(location);
@@ -80,12 +93,12 @@ where
         };
         let evaluated = || {
             let future = INSIDE.scope(name.clone(), for_all(future.into_future()));
-            // Boxed: else each level of futures holds it several times.
+            // Boxed, since nested futures would store the large future several times.
             Box::pin(evaluate(&client, here.host(), &name, future))
         };
         let value = cell.get_or_try_init(evaluated).await?.clone();
         let value = value.inspect_err(|error| {
-            // Who waited for a value that a plan can't have ends with that plan.
+            // The plan of a host ends with the value that the host waited for.
             if error.kind() == ErrorKind::NotRun {
                 here.plan().or_end(|| error.clone());
             }
@@ -98,7 +111,7 @@ where
     }
 }
 
-/// Settles a value, or the error that all hosts get; fails with one that concerns `host` alone.
+/// Computes the value, or the error shared by all hosts. Fails with an error of `host` alone.
 async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Result<Value>>
 where
     F: Future<Output = Result<T, E>>,
@@ -107,9 +120,9 @@ where
 {
     let value = match future.await.map_err(|error| error.into().into_error().or_on(host)) {
         Ok(value) => value,
-        // One bad host must not be the end of all others.
+        // An unreachable host must not end the run of the others.
         Err(error) if host.is_some() && error.host() == host && is_unreachable(error.kind()) => return Err(error),
-        // All hosts get this error, and it is told once: with the host that met it.
+        // All hosts get this error. It is shown once, with the host on which it occurred.
         Err(error) => return Ok(Err(error)),
     };
     let shown = serde_json::to_value(&value).unwrap_or_default();
@@ -122,7 +135,8 @@ fn is_unreachable(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
 }
 
-/// Gives a host its own copy of the value: who looks at a command that was only planned ends their own plan with it.
+/// Returns the value for one host. The output of a planned command ends the plan of the host that
+/// reads it.
 fn shared_with<T: 'static>(here: &Connection, mut value: T) -> T {
     if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
         *output = output.planned_for(here.plan());

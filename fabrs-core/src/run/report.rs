@@ -1,24 +1,24 @@
-//! What came of a run.
+//! [`Report`]: the outcomes of a run, and its exit code.
 
 use crate::error::{ErrorKind, ExitCode};
 use crate::group::{Outcome, Outcomes};
 use crate::task::Task;
 
-/// What came of a run: of each task on each of its hosts.
+/// The outcomes of a run: of each call on each of its hosts.
 #[derive(Debug)]
 #[must_use = "a report tells whether the run did what it was asked"]
 pub struct Report {
     stages: Vec<StageReport>,
 }
 
-/// What came of one task.
+/// The outcomes of one call.
 #[derive(Debug)]
 pub struct StageReport {
     /// The task.
     pub task: &'static Task,
-    /// Whether it ran here, with no host of its own; its one outcome then stands under `@local`.
+    /// Whether the task is `local`. Its only outcome then belongs to `@local`.
     pub here: bool,
-    /// What came of each of its hosts.
+    /// The outcome of each host.
     pub outcomes: Outcomes<()>,
 }
 
@@ -27,24 +27,25 @@ impl Report {
         Self { stages }
     }
 
-    /// Returns the tasks in their order.
+    /// Returns the reports of the calls, in order.
     pub fn stages(&self) -> &[StageReport] {
         &self.stages
     }
 
-    /// Tells whether everything was done.
+    /// Returns whether the exit code is 0.
     pub fn is_ok(&self) -> bool {
         self.exit_code() == ExitCode::Ok
     }
 
-    /// Returns the exit code of the run: a failure before a refused login before an unreachable host.
+    /// Returns the exit code of the run. A failure takes precedence over a failed login, and a
+    /// failed login over an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
         let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        // A task whose hosts were all skipped has done nothing.
+        // A task whose hosts were all skipped has no success.
         let skipped =
             self.stages.iter().filter_map(|stage| stage.outcomes.all_skipped()).map(|error| error.exit_code());
         match ExitCode::worst(all().map(|(_, outcome)| code(outcome)).chain(skipped)) {
-            // Nothing went wrong, and yet not everything was done: the run was stopped in between.
+            // Without a failure, hosts remain only after a stop of the run.
             ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotStarted)) => ExitCode::Failed,
             worst => worst,
         }

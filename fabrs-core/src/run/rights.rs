@@ -1,4 +1,4 @@
-//! Trying sudo before anything has changed, on the hosts of the tasks that declare it.
+//! Checks sudo before the run, on the hosts of the tasks that declare sudo.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +9,10 @@ use crate::group::{Outcome, Strategy, spread};
 use crate::host::Host;
 use crate::plan::{Hosts, Plan};
 
-/// Tries sudo on all hosts where a task of the plan declares it, and returns those where it can't be used, with why.
+/// Checks sudo on all hosts of tasks that declare it, and returns the failed hosts with their
+/// outcomes.
 ///
-/// All are tried, whatever comes of one: what has to be mended is known at once.
+/// All hosts are checked, also after a failure, so that one run shows all problems.
 pub(super) async fn check(plan: &Plan, client: &Client) -> HashMap<Host, Outcome<()>> {
     let declaring = plan.stages().iter().filter(|stage| stage.call.task().sudo);
     let mut seen = HashSet::new();
@@ -23,7 +24,7 @@ pub(super) async fn check(plan: &Plan, client: &Client) -> HashMap<Host, Outcome
     }
     let strategy = Strategy { on_failure: OnFailure::Continue, ..Strategy::of(client.settings()) };
     let outcomes = spread(hosts, strategy, client.stop().clone(), |connection| async move {
-        // Nobody has written a line for it.
+        // No line of the user's code made this command.
         connection.validate_sudo().await.map_err(Error::without_location)?;
         Ok(())
     });

@@ -1,4 +1,4 @@
-//! Arguments as they were typed, and as the task's types.
+//! Arguments of a task: parses the texts of the command line into the types of the parameters.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,18 +7,18 @@ use std::str::FromStr;
 use super::task_types::{Param, RawArgs, Task};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What can stand in a task's parameter list: anything that [`FromStr`] reads.
+/// A type for the parameters of a task: any type with [`FromStr`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a task's argument",
     label = "cannot be read from the command line",
     note = "a task's argument is `bool`, `Option<T>`, `Vec<T>` or a `T` that implements `FromStr` (with an error that can be displayed)"
 )]
 pub trait FromArg: Sized {
-    /// Reads the argument.
+    /// Parses the argument.
     ///
     /// # Errors
     ///
-    /// Why the text is none, in words.
+    /// The reason as a text, if the argument is invalid.
     fn from_arg(text: &str) -> std::result::Result<Self, String>;
 }
 
@@ -28,65 +28,65 @@ impl<T: FromStr<Err: Display>> FromArg for T {
     }
 }
 
-/// Why an argument can't be read.
+/// The reason why an argument is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreadable(String);
 
 impl RawArgs {
-    /// Makes an empty list for a task.
+    /// Returns an empty list of arguments for `task`.
     pub fn new(task: &'static Task) -> Self {
         Self { task, values: HashMap::new() }
     }
 
-    /// Adds a value; a switch's is `true` or `false`.
+    /// Adds a value. The value of a switch is `true` or `false`.
     pub fn push(&mut self, param: &'static Param, value: impl Into<String>) {
         self.values.entry(param.name).or_default().push(value.into());
     }
 
-    /// Tells whether a parameter was given.
+    /// Returns whether the parameter has a value.
     pub fn has(&self, param: &Param) -> bool {
         self.values.contains_key(param.name)
     }
 
-    /// Returns a switch; `None` where it was not given.
+    /// Returns the value of a switch, or `None` without the switch.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the value is neither `true` nor `false`.
+    /// [`ErrorKind::Usage`] if the value is neither `true` nor `false`.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         self.optional(name)
     }
 
-    /// Returns a value that must be there.
+    /// Returns the value of a required parameter.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where it is not, or is not of the type.
+    /// [`ErrorKind::Usage`] if the value is missing, or not of type `T`.
     pub fn required<T: FromArg>(&self, name: &str) -> Result<T> {
         self.optional(name)?.ok_or_else(|| self.missing(&[name]))
     }
 
-    /// Returns a value that may be there.
+    /// Returns the value of an optional parameter.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where it is not of the type.
+    /// [`ErrorKind::Usage`] if the value is not of type `T`.
     pub fn optional<T: FromArg>(&self, name: &str) -> Result<Option<T>> {
         let last = self.values.get(name).and_then(|values| values.last());
         last.map(|text| self.read(name, text)).transpose()
     }
 
-    /// Returns all values of a list.
+    /// Returns all values of a list parameter.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where one is not of the type.
+    /// [`ErrorKind::Usage`] if a value is not of type `T`.
     pub fn list<T: FromArg>(&self, name: &str) -> Result<Vec<T>> {
         self.values.get(name).into_iter().flatten().map(|text| self.read(name, text)).collect()
     }
 
-    /// Makes the error of arguments that are missing.
+    /// Returns the error for missing arguments.
     pub fn missing(&self, names: &[&str]) -> Error {
         let list: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         let task = self.task.shown_name();
@@ -105,7 +105,7 @@ impl RawArgs {
                 .and_then(|rest| rest.strip_suffix('>'))
                 .unwrap_or(type_name);
             let flag = name.replace('_', "-");
-            // Of numbers a person knows more than the type's own words say.
+            // For numbers, the range helps more than the message of the parser.
             match number(inner) {
                 Some(what) => Error::new(ErrorKind::Usage, format!("`{task}`: `--{flag} {text}` is not {what}")),
                 None => {
@@ -116,7 +116,8 @@ impl RawArgs {
         })
     }
 }
-/// Returns in words what a number of this type is.
+
+/// Describes the valid numbers of a type.
 fn number(type_name: &str) -> Option<&'static str> {
     Some(match type_name {
         "u8" => "a whole number from 0 to 255",

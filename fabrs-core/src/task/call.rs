@@ -1,4 +1,4 @@
-//! A task with its arguments bound.
+//! Runs a [`Call`]: a task with its arguments bound.
 
 use std::fmt;
 use std::panic::Location;
@@ -15,7 +15,8 @@ use crate::group::{Group, Outcomes};
 use crate::lock::{self, Lock};
 
 impl<T: Send + 'static> Call<T> {
-    /// Binds arguments; `shown` are their names and texts, `body` makes the task's future for a connection.
+    /// Binds arguments to a task. `shown` has the names and texts of the arguments. `body` returns
+    /// the future of the task for a connection.
     pub fn new(
         task: &'static Task,
         shown: Vec<(&'static str, String)>,
@@ -29,22 +30,22 @@ impl<T: Send + 'static> Call<T> {
         self.task
     }
 
-    /// Returns the arguments as texts, by parameter.
+    /// Returns the arguments as texts, with the names of their parameters.
     pub fn arguments(&self) -> &[(&'static str, String)] {
         &self.shown
     }
 
-    /// Runs the task on a connection, whichever hosts it declares.
+    /// Runs the task on `connection`, even if the task declares other hosts.
     ///
     /// # Errors
     ///
-    /// What the task's body returns.
+    /// The error of the task's body.
     pub async fn on(&self, connection: &Connection) -> Result<T, TaskError> {
         let lock = self.lock(std::slice::from_ref(connection)).await?;
         let connection = connection.in_task(self.task.selection);
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
         let result = tokio::select! {
-            // A run that has lost a lock ends its work there: another run may have begun.
+            // Without its lock, the run must stop its work: another run may have started.
             lost = lost(&connection) => Err(lost.into()),
             result = connection.enter(future) => result,
         };
@@ -54,7 +55,7 @@ impl<T: Send + 'static> Call<T> {
         result
     }
 
-    /// Locks the hosts of the task, if it needs a lock that the run does not hold there already.
+    /// Acquires the lock of the task on `hosts`, without the hosts that the run has locked already.
     ///
     /// # Errors
     ///
@@ -66,22 +67,24 @@ impl<T: Send + 'static> Call<T> {
         }
     }
 
-    /// Runs the task on all hosts that it declares, and returns the outcome of each. For tasks that orchestrate
-    /// (`#[task(local)]`).
+    /// Runs the task on all of its declared hosts, and returns the outcome of each host. For tasks
+    /// that orchestrate (`#[task(local)]`).
     ///
-    /// The limits are those of the command line: `rolling` of the task, `-P`, `--serial` and `--skip-bad-hosts`. `-H` narrows
-    /// the hosts to those that it lists, and `-x` leaves hosts out.
+    /// The limits come from `rolling` of the task and from the command line: `-P`, `--serial` and
+    /// `--skip-bad-hosts`. `-H` narrows the hosts to those in both lists, and `-x` excludes hosts.
     ///
-    /// `deploy::call(tag).all().await?.all_ok()?` fails with every host that failed. The page of `#[task]` has an example.
+    /// `deploy::call(tag).all().await?.all_ok()?` fails with the error of every failed host. The
+    /// page of `#[task]` has an example.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] outside a run, in a task that has a host of its own, and for a `local` task;
-    /// [`ErrorKind::NoHost`] if there is no host, or `-H` lists none of them. The [`Outcomes`] have the errors of each host.
+    /// [`ErrorKind::Usage`] outside a run, in a task with a host, and for a `local` task.
+    /// [`ErrorKind::NoHost`] if the task has no host, or none of its hosts is in `-H`. The
+    /// [`Outcomes`] have the errors of each host.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it ends the commands of all hosts.
+    /// Dropping the future ends the commands of all hosts.
     #[track_caller]
     pub fn all(self) -> impl Future<Output = Result<Outcomes<T>, Error>> {
         let (here, at) = (current(), Location::caller());
@@ -97,7 +100,7 @@ impl<T: Send + 'static> Call<T> {
         }
     }
 
-    /// Returns the hosts that the task declares as a group.
+    /// Returns the declared hosts of the task as a group.
     fn group(&self, here: &Connection) -> Result<Group, Error> {
         let name = self.task.shown_name();
         let usage = |text| Error::new(ErrorKind::Usage, text);
@@ -116,9 +119,9 @@ impl<T: Send + 'static> Call<T> {
         Ok(Group::of(&client, hosts)?.with_strategy(self.task.strategy(client.settings())))
     }
 
-    /// Returns the connection on which the task runs when a task awaits it.
+    /// Returns the connection on which an awaited call runs.
     fn place(&self, here: &Connection) -> Result<Connection, Error> {
-        // Without a run, each command of the body has an error of its own.
+        // Without a run, each command of the body returns its own error.
         let Some(run) = here.state() else { return Ok(here.clone()) };
         let (declared, name) = (self.task.selection, self.task.name);
         let shown = self.task.shown_name();
@@ -129,7 +132,7 @@ impl<T: Send + 'static> Call<T> {
                 let hint = format!("run it on all of its hosts: `{name}::call(..).all().await?.all_ok()?`");
                 Err(Error::new(ErrorKind::Usage, text).hint(hint))
             }
-            // With the hosts of the caller, which `-H` may have replaced.
+            // The hosts of the caller may come from `-H`.
             (Selection::Inherit, Some(_)) => Ok(here.clone()),
             (declared, Some(_)) if here.declared() == Some(declared) => Ok(here.clone()),
             (declared, Some(host)) => {
@@ -147,7 +150,7 @@ impl<T: Send + 'static> Call<T> {
         }
     }
 
-    /// Forgets the type of the task's value.
+    /// Returns the call without the type of the task's value.
     pub fn erased(self) -> Call<()> {
         let body = self.body;
         let erased: Body<()> = Arc::new(move |connection| {

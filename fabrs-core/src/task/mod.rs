@@ -1,4 +1,4 @@
-//! Tasks: what the user writes, described as data, and called with arguments.
+//! Tasks as data, and their calls with arguments.
 
 mod args;
 mod call;

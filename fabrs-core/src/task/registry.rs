@@ -1,27 +1,27 @@
-//! All tasks that are known.
+//! [`Registry`]: the tasks of a program.
 
 use super::task_types::Task;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A task that `#[task]` wrote down for whoever links it.
+/// A task linked into the program by `#[task]`.
 #[derive(Debug)]
 pub struct Registration(pub &'static Task);
 
 inventory::collect!(Registration);
 
-/// All tasks that are known, sorted by name.
+/// The tasks of a program, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     tasks: Vec<&'static Task>,
 }
 
 impl Registry {
-    /// Makes an empty registry, for a program that names its tasks itself.
+    /// Returns an empty registry, for a program that lists its tasks itself.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns all tasks that are linked into this program.
+    /// Returns all tasks linked into this program.
     pub fn linked() -> Self {
         inventory::iter::<Registration>().fold(Self::new(), |registry, found| registry.task(found.0))
     }
@@ -33,26 +33,27 @@ impl Registry {
         self
     }
 
-    /// Returns all tasks, by name.
+    /// Returns all tasks, sorted by name.
     pub fn tasks(&self) -> &[&'static Task] {
         &self.tasks
     }
 
-    /// Returns the task that runs when none is named.
+    /// Returns the default task, which runs if the command line names none.
     pub fn default_task(&self) -> Option<&'static Task> {
         self.tasks.iter().find(|task| task.default).copied()
     }
 
-    /// Returns the task of a name, written with dashes or underscores.
+    /// Returns the task with this name. Dashes and underscores are equal.
     pub fn find(&self, name: &str) -> Option<&'static Task> {
         self.tasks.iter().find(|task| task.is_named(name)).copied()
     }
 
-    /// Checks what only all tasks together can get wrong: two of one name, two defaults, one named as an environment.
+    /// Checks the tasks together: no two with one name, at most one default, and none with the
+    /// name of an environment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] naming the places.
+    /// [`ErrorKind::Usage`] with the file and line of each task.
     pub fn check<'a>(&self, environments: impl IntoIterator<Item = &'a str>) -> Result<()> {
         for (n, task) in self.tasks.iter().enumerate() {
             for other in self.tasks.iter().skip(n + 1) {

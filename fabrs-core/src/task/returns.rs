@@ -1,4 +1,4 @@
-//! What a task's function may return, and how a plain one runs.
+//! Return types of tasks, and the thread of a plain `fn` task.
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -7,21 +7,21 @@ use crate::blocking::on_own_thread;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, TaskError};
 
-/// What a task's function may return: nothing, or a `Result`.
+/// A return type of tasks: nothing, or a `Result`.
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}`",
     label = "not what a task can return",
     note = "a task returns nothing, or `Result` (of the prelude, `Result<T>` for a value)"
 )]
 pub trait TaskReturn {
-    /// The value that the task has for each host.
+    /// The value of the task on each host.
     type Value: Send + 'static;
 
-    /// Returns the value, or why there is none.
+    /// Returns the value or the error.
     ///
     /// # Errors
     ///
-    /// What the task's body returned.
+    /// The error of the task's body.
     fn into_result(self) -> Result<Self::Value, TaskError>;
 }
 
@@ -41,10 +41,12 @@ impl<T: Send + 'static, E: Into<TaskError>> TaskReturn for Result<T, E> {
     }
 }
 
-/// Runs the body of a plain `fn` task on a thread of its own, with the connection of the task. The body may block.
+/// Runs the body of a plain `fn` task on its own thread, with the connection of the task. The body
+/// may block.
 ///
-/// The thread is not one of the runtime's pool: hundreds of tasks leave that pool to name lookups and file reads. A stopped
-/// run waits for the body and does not cancel it. Its commands end.
+/// The thread does not belong to the pool of the runtime: name lookups and file reads keep that
+/// pool, even with hundreds of tasks. A stopped run waits for the body and does not cancel it. The
+/// commands of the body end.
 pub fn blocking<R: TaskReturn + Send + 'static>(
     body: impl FnOnce() -> R + Send + 'static,
 ) -> BoxFuture<'static, Result<R::Value, TaskError>> {
