@@ -1,4 +1,4 @@
-//! A check of one host before a deploy changes anything.
+//! A check of a host between the approval and the first change, for example of sudo.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 use fabrs::{Connection, Error};
 use futures::future::BoxFuture;
 
-/// A check of one host that only reads.
+/// A check of a host without any change.
 #[derive(Clone)]
 pub(crate) struct HostCheck(Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>);
 
 impl HostCheck {
+    /// Creates a check from a function.
     pub(crate) fn new<F>(check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,

@@ -1,8 +1,9 @@
-//! The deploy kit of fabrs: what makes a deploy one that a person trusts.
+//! The deploy kit of fabrs: releases, batches, health checks, reverts and rollbacks.
 //!
-//! A [`Site`] is a value that says all there is to know of what is deployed: the folder on its hosts, the repository ([`Git`]), and
-//! what is done in each phase ([`DeployStep`]s, or parts that the kit knows: [`Python`], [`Django`], [`Systemd`], [`Supervisor`],
-//! [`Gunicorn`], [`HealthCheck`]). [`Site::deploy`] puts a build live on a group of hosts, [`Site::rollback`] goes back.
+//! A [`Site`] describes an application: the root directory on the hosts, the repository ([`Git`]),
+//! and the steps of each phase. Steps are closures ([`DeployStep`]) or plugins: [`Python`],
+//! [`Django`], [`Systemd`], [`Supervisor`], [`Gunicorn`]. [`Site::deploy`] makes a build live on a
+//! group of hosts. [`Site::rollback`] returns to an earlier release.
 //!
 //! ```
 //! use fabrs::prelude::*;
@@ -17,14 +18,14 @@
 //!         .health(HealthCheck::get("http://127.0.0.1:8000/health"))
 //! }
 //!
-//! /// Puts a build live: the last good one, or what you name.
+//! /// Deploys the last good build, or the given tag, branch or commit.
 //! #[task(local, defer_approval)]
 //! async fn deploy(revision: Option<String>) -> Result {
 //!     shop().deploy(on(role("web"))?).revision(revision).await?;
 //!     Ok(())
 //! }
 //!
-//! /// Goes back to the release before, or to the one you name.
+//! /// Rolls back to the previous release, or to the given release.
 //! #[task(local, defer_approval)]
 //! async fn rollback(release: Option<ReleaseId>) -> Result {
 //!     shop().rollback(on(role("web"))?).to(release).await?;
@@ -32,28 +33,37 @@
 //! }
 //! ```
 //!
-//! | phase | where | what |
-//! |---|---|---|
-//! | look | all hosts | what is live, what there is, what is missing; one command |
-//! | approve | here | what is pending is shown, and asked for in a protected environment |
-//! | check | hosts that use it | sudo: see [`Site::validate_sudo`] |
-//! | lock | all hosts, or none | `flock`, held by a session of its own; a run that dies lets go |
-//! | build | all hosts | fetch, a folder for the release, its links, the steps of [`Site::build`] |
-//! | once | the first host, or the first of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
-//! | switch | all hosts at once | `current` leads to the release |
-//! | take up | batch by batch | the steps of [`Site::restart`], then those of [`Site::health`] |
-//! | afterwards | the host of `once` | the steps of [`Site::post_deploy`]: what the old release could not have borne |
-//! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
-//! | notify | here | the notifiers of [`Site::notify`], also of failures |
+//! # Phases of a deploy
 //!
-//! What fails before the switch leaves every host as it was; what fails after it, up to `take up`, is taken back on every host.
-//! A host on which the lock is lost is left alone, and named.
+//! | phase | hosts | effect |
+//! |---|---|---|
+//! | survey | all | one command reads the live release, all releases, locks and missing files |
+//! | approve | this machine | shows the pending changes, and prompts in a protected environment |
+//! | check | hosts with sudo | see [`Site::validate_sudo`] |
+//! | lock | all, or none | `flock` in a session of its own; the lock ends with the run |
+//! | build | all | fetches the commit, links shared files, runs the steps of [`Site::build`] |
+//! | once | the first of [`Site::once_on`] | runs the steps of [`Site::once`]: migrations |
+//! | switch | a batch | links `current` to the release |
+//! | restart | the batch | runs the steps of [`Site::restart`], then of [`Site::health`] |
+//! | finish | all | runs the steps of [`Site::post_deploy`] once, removes old releases |
+//! | notify | this machine | reports to [`Site::notify`], also after a failure |
+//!
+//! All hosts are one batch, unless [`Site::rolling`] sets a size. The next batch begins after the
+//! health checks of the previous batch.
+//!
+//! # Failures
+//!
+//! - Before the first switch, a failure changes no live release.
+//! - Up to the last health check, a failure reverts all switched hosts. Later batches stay on the
+//!   old release.
+//! - After the last health check, the new release stays live.
+//! - After the loss of a lock, the run no longer changes the host. The error names the host.
 //!
 //! # Features
 //!
 //! All features are off by default, so a project compiles only the notifiers that it uses:
-//! `fabrs-deploy = { features = ["notify-mail"] }`. Without a feature, [`Graphite::carbon`] and your own
-//! [`Notifier`] are available.
+//! `fabrs-deploy = { features = ["notify-mail"] }`. Without a feature, [`Graphite::carbon`] and
+//! your own [`Notifier`] are available.
 //!
 //! | feature | notifiers |
 //! |---|---|
@@ -81,8 +91,10 @@ mod run_id;
 mod scope;
 mod services;
 mod site;
+mod site_steps;
 mod source;
 mod step;
+mod table;
 mod tag;
 
 pub use database::{Snapshot, UnknownMigrations};
@@ -100,7 +112,7 @@ pub use notify::{NewRelic, Sentry, Webhook};
 pub use plugin::Plugin;
 pub use python::Python;
 pub use release::{BadMark, Manifest, ReleaseId};
-pub use run_id::{RunId, Who};
+pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
 pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
 pub use site::Site;

@@ -1,9 +1,10 @@
-//! A page that stands in for the site while it can't be used.
+//! The maintenance page of a site: a file in `shared` that the web server serves instead of the
+//! site.
 
 use fabrs::files::Source;
 use fabrs::{Connection, Error, Group};
 
-use crate::deploy::SiteHosts;
+use crate::deploy::ConnectedSite;
 use crate::outcomes::all_ok;
 use crate::site::Site;
 
@@ -11,8 +12,8 @@ use crate::site::Site;
 const PAGE: &str = "maintenance.html";
 
 impl Site {
-    /// Puts a page into `shared/maintenance.html` on all hosts of a group. Whatever is in front of the site shows it as long as it
-    /// is there; of nginx:
+    /// Uploads a page to `shared/maintenance.html` on all hosts of a group. The web server must
+    /// serve the page while the file exists. For nginx:
     ///
     /// ```text
     /// error_page 503 /maintenance.html;
@@ -20,33 +21,57 @@ impl Site {
     /// if (-f /srv/shop/shared/maintenance.html) { return 503; }
     /// ```
     ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// /// Shows the maintenance page.
+    /// #[task(local)]
+    /// async fn maintenance() -> Result {
+    ///     Site::new("/srv/shop").maintenance_on(on(role("web"))?, b"<h1>Back soon</h1>").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Connection::put`](fabrs::Connection::put).
     pub async fn maintenance_on(&self, hosts: Group, page: impl Into<Source>) -> Result<(), Error> {
         let page = page.into();
-        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
-        let (fleet, page) = (&fleet, &page);
+        let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
+        let (hosts, page) = (&hosts, &page);
         let put = |host: Connection| async move {
-            let shared = fleet.layouts.of(&host)?.shared();
+            let shared = hosts.layouts.of(&host)?.shared();
             host.ensure_dir(&shared).await?;
             host.put(page.clone(), format!("{shared}/{PAGE}")).await
         };
-        all_ok(fleet.hosts.each(put).await).map(drop)
+        all_ok(hosts.group.each(put).await).map(drop)
     }
 
-    /// Takes the page away again; where there is none, nothing changes.
+    /// Removes the maintenance page on all hosts of a group. A host without a page is not an error.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// /// Removes the maintenance page.
+    /// #[task(local)]
+    /// async fn open() -> Result {
+    ///     Site::new("/srv/shop").maintenance_off(on(role("web"))?).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// As any command.
     pub async fn maintenance_off(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
-        let fleet = &fleet;
+        let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
+        let hosts = &hosts;
         let remove = |host: Connection| async move {
-            let shared = fleet.layouts.of(&host)?.shared();
+            let shared = hosts.layouts.of(&host)?.shared();
             host.remove(format!("{shared}/{PAGE}")).await
         };
-        all_ok(fleet.hosts.each(remove).await).map(drop)
+        all_ok(hosts.group.each(remove).await).map(drop)
     }
 }

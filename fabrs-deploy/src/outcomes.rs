@@ -1,16 +1,17 @@
-//! Several hosts, in a word, and in one result.
+//! Helpers for groups: one result for all hosts, and a short label.
 
 use fabrs::{Connection, Error, Host, Outcomes};
 
-/// Returns hosts in a word: the name of one, the number of several.
+/// Returns a label for hosts: the name of a single host, or the number of several.
 pub(crate) fn label(hosts: &[Connection]) -> String {
     match hosts {
-        [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
+        [host] => host.host().map_or_else(String::new, |host| host.label().to_string()),
         several => format!("{} hosts", several.len()),
     }
 }
 
-/// Returns the values of all hosts, or the error of the one that failed; of several, one that names them all.
+/// Returns the values of all hosts, or an error. A single failure is returned unchanged. Several
+/// failures become a single error with all failed hosts.
 ///
 /// # Errors
 ///

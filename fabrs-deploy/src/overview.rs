@@ -1,72 +1,82 @@
-//! Tables of the releases on the hosts: `fab status` and `fab releases`.
+//! Tables of the releases on all hosts: [`Site::status`] and [`Site::releases`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{Table, presets};
 use fabrs::{Connection, Error, Group, Host};
 
-use crate::deploy::{self, Surveys};
+use crate::deploy::{Surveys, describe_live_releases, survey_hosts};
 use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, Manifest, ReleaseId, Survey};
 use crate::site::Site;
+use crate::table::{render, table};
 
 impl Site {
-    /// Prints the live release of each host of a group, and marks hosts that are out of step or unreachable.
+    /// Prints the live release of each host of a group, with locks, unreachable hosts, and hosts
+    /// out of step with the others.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// /// Prints the live releases.
+    /// #[task(local)]
+    /// async fn status() -> Result {
+    ///     Site::new("/srv/shop").status(on(role("web"))?).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The errors of unreachable hosts, after the table of the others is printed.
+    /// The errors of unreachable hosts, after the table of the other hosts.
     pub async fn status(&self, hosts: Group) -> Result<(), Error> {
-        self.overview(hosts, status).await
+        self.print_overview(hosts, status_table).await
     }
 
-    /// Prints all releases, with their hosts and revisions.
+    /// Prints all releases with their hosts, revisions and marks.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// /// Prints all releases.
+    /// #[task(local)]
+    /// async fn releases() -> Result {
+    ///     Site::new("/srv/shop").releases(on(role("web"))?).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`status`](Self::status).
     pub async fn releases(&self, hosts: Group) -> Result<(), Error> {
-        self.overview(hosts, releases).await
+        self.print_overview(hosts, releases_table).await
     }
 
-    async fn overview(&self, hosts: Group, table: fn(&[&Host], &Surveys) -> String) -> Result<(), Error> {
-        let looked = deploy::look(self, &hosts).await;
-        let surveys: Surveys = looked.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect();
-        let all: Vec<&Host> = looked.iter().map(|(host, _)| host).collect();
+    async fn print_overview(&self, hosts: Group, table: fn(&[&Host], &Surveys) -> String) -> Result<(), Error> {
+        let surveyed = survey_hosts(self, &hosts).await;
+        let surveys: Surveys = surveyed.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect();
+        let all: Vec<&Host> = surveyed.iter().map(|(host, _)| host).collect();
         if let Some(client) = hosts.connections().first().and_then(Connection::client) {
             let mut text = table(&all, &surveys);
-            let ahead = deploy::ahead_of_live(self, hosts.connections(), &surveys).await;
-            text.extend(ahead.into_iter().map(|line| line + "\n"));
+            let unknown = describe_live_releases(self, hosts.connections(), &surveys).await;
+            text.extend(unknown.into_iter().map(|line| line + "\n"));
             client.say(None, text);
         }
-        all_ok(looked).map(drop)
+        all_ok(surveyed).map(drop)
     }
 }
 
-/// Makes an empty table without borders, for terminals and logs.
-pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(head);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-}
-
-/// Writes a table without blanks at the ends of its lines.
-pub(crate) fn text(table: &Table) -> String {
-    table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
-}
-
-fn status(hosts: &[&Host], surveys: &Surveys) -> String {
+fn status_table(hosts: &[&Host], surveys: &Surveys) -> String {
     let known: Vec<(&Host, &Survey)> = hosts.iter().filter_map(|host| Some((*host, surveys.get(*host)?))).collect();
     let mut counts: BTreeMap<Option<&ReleaseId>, usize> = BTreeMap::new();
     for (_, survey) in &known {
         *counts.entry(survey.live()).or_default() += 1;
     }
-    // The release of most hosts. Among equals, the latest.
+    // The release on most hosts, or the latest of several such releases.
     let common = counts.iter().max_by_key(|(release, count)| (**count, **release)).and_then(|(release, _)| *release);
-    let mut rows = table(["host", "live", "made from", "by", "at", ""]);
+    let mut rows = table(["host", "live", "revision", "by", "at", ""]);
     for host in hosts.iter().filter(|host| !surveys.contains_key(**host)) {
         rows.add_row([
             host.label().to_string(),
@@ -74,7 +84,7 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
             String::new(),
             String::new(),
             String::new(),
-            "can't be asked".to_owned(),
+            "unreachable".to_owned(),
         ]);
     }
     for (host, survey) in known {
@@ -84,8 +94,8 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
             remarks.push("out of step".to_owned());
         }
         match &survey.current {
-            CurrentLink::Foreign(to) => remarks.push(format!("`current` leads to `{to}`")),
-            CurrentLink::NotALink => remarks.push("`current` is no symlink".to_owned()),
+            CurrentLink::Foreign(to) => remarks.push(format!("`current` links to `{to}`")),
+            CurrentLink::NotALink => remarks.push("`current` is not a symlink".to_owned()),
             CurrentLink::Missing | CurrentLink::Release(_) => {}
         }
         let found = survey.live().and_then(|live| survey.releases.get(live));
@@ -93,24 +103,24 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
             remarks.push(format!("bad: {}", first_line(&bad.reason)));
         }
         if found.is_some_and(|found| found.manifest.is_some() && !found.is_verified) {
-            remarks.push("its services may not have taken it up".to_owned());
+            remarks.push("live but not verified".to_owned());
         }
-        remarks.extend(survey.dirty.iter().map(|file| format!("`{file}` is changed")));
+        remarks.extend(survey.dirty.iter().map(|file| format!("`{file}` has local changes")));
         remarks.extend(survey.missing.iter().map(|file| format!("`{file}` is missing")));
         let live = match survey.live() {
             None => "nothing".to_owned(),
             Some(live) if *live == ReleaseId::default() => "in place".to_owned(),
             Some(live) => live.to_string(),
         };
-        let [from, by, at] = of(survey.live_manifest());
+        let [from, by, at] = manifest_cells(survey.live_manifest());
         rows.add_row([host.label().to_string(), live, from, by, at, remarks.join(", ")]);
     }
-    text(&rows)
+    render(&rows)
 }
 
-fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
+fn releases_table(hosts: &[&Host], surveys: &Surveys) -> String {
     let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
-    let mut rows = table(["release", "made from", "by", "at", "on", ""]);
+    let mut rows = table(["release", "revision", "by", "at", "on", ""]);
     for id in all.into_iter().rev() {
         let mut remarks = Vec::new();
         let with: Vec<(&Host, &Survey)> = hosts
@@ -130,25 +140,28 @@ fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
         match found().find_map(|found| found.bad.as_ref()) {
             Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.reason))),
             None if found().any(|found| found.manifest.is_some() && !found.is_verified) => {
-                remarks.push("was not seen to work everywhere".to_owned());
+                remarks.push("not verified on every host".to_owned());
             }
             None => {}
         }
-        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref().or(found.planned_manifest.as_ref())));
+        let [from, by, at] =
+            manifest_cells(found().find_map(|found| found.manifest.as_ref().or(found.planned_manifest.as_ref())));
         let on = names(&with.iter().map(|(host, _)| *host).collect::<Vec<_>>(), hosts.len());
         rows.add_row([id.to_string(), from, by, at, on, remarks.join(", ")]);
     }
-    text(&rows)
+    render(&rows)
 }
 
-fn names(some: &[&Host], of: usize) -> String {
-    if some.len() == of && of > 1 {
+/// Returns the names of some hosts, or `all` if they are all of several hosts.
+fn names(some: &[&Host], total: usize) -> String {
+    if some.len() == total && total > 1 {
         return "all".to_owned();
     }
     some.iter().map(|host| host.label().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn of(manifest: Option<&Manifest>) -> [String; 3] {
+/// Returns the cells of a manifest: revision, user and time.
+fn manifest_cells(manifest: Option<&Manifest>) -> [String; 3] {
     match manifest {
         // An in-place site records neither the user nor the time.
         Some(manifest) if manifest.at.is_empty() => [manifest.revision.to_string(), String::new(), String::new()],
@@ -165,7 +178,7 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::release::{BadMark, FoundRelease};
-    use crate::run_id::{RunId, Who};
+    use crate::run_id::{Operator, RunId};
     use crate::source::Revision;
 
     fn id(last: u32) -> ReleaseId {
@@ -177,11 +190,11 @@ mod tests {
             let mut manifest = Manifest::new(
                 id(*last),
                 Revision::new("1a2b3c4d5e6f", format!("v{last}")),
-                Who::unknown(),
+                Operator::unknown(),
                 RunId::default(),
             );
             manifest.at = format!("2026-11-03T14:02:{last:02}Z");
-            let bad = (*last == 9).then(|| BadMark::new(Who::unknown(), "web2: 502\nand more"));
+            let bad = (*last == 9).then(|| BadMark::new(Operator::unknown(), "web2: 502\nand more"));
             (id(*last), FoundRelease { manifest: Some(manifest), is_verified: true, bad, ..FoundRelease::default() })
         };
         let current = live.map_or(CurrentLink::Missing, |live| CurrentLink::Release(id(live)));
@@ -189,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_are_out_of_step_stand_out() {
+    fn hosts_with_another_release_than_most_are_out_of_step() {
         let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
         let found = [survey(&[1, 2], Some(2)), survey(&[1, 2], Some(2)), survey(&[1], Some(1))];
         let surveys = hosts.iter().cloned().zip(found).collect();
-        let shown = status(&hosts.iter().collect::<Vec<_>>(), &surveys);
+        let shown = status_table(&hosts.iter().collect::<Vec<_>>(), &surveys);
         assert_eq!(
             shown,
-            "host  live            made from        by               at\n\
+            "host  live            revision         by               at\n\
              web1  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
              web2  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
              web3  20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  out of step\n"
@@ -204,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn each_release_says_where_it_is_where_it_is_live_and_what_is_wrong_with_it() {
+    fn a_release_is_listed_with_its_hosts_and_marks() {
         let hosts: Vec<Host> = ["web1", "web2"].iter().map(|name| name.parse().unwrap()).collect();
         let surveys = hosts.iter().cloned().zip([survey(&[1, 9], Some(1)), survey(&[1], Some(1))]).collect();
-        let shown = releases(&hosts.iter().collect::<Vec<_>>(), &surveys);
+        let shown = releases_table(&hosts.iter().collect::<Vec<_>>(), &surveys);
         assert_eq!(
             shown,
-            "release         made from        by               at                    on\n\
+            "release         revision         by               at                    on\n\
              20261103140209  v9 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:09Z  web1  bad: web2: 502\n\
              20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  all   live on all\n"
         );

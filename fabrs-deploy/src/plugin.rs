@@ -1,11 +1,45 @@
-//! What the kit knows of a kind of application or server, as a part of a site.
+//! Plugins of a site: application frameworks and service managers with their own steps.
 
 use crate::site::Site;
 
-/// A part of a site that comes with steps of its own, for several phases: an application framework, a service manager.
+/// An extension of a site with steps for several phases: an application framework or a service
+/// manager.
 ///
-/// Added by [`Site::with`]; steps of one phase are done in the order in which they were added.
+/// [`Site::with`] adds a plugin. Steps of one phase run in the order of their addition.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::{Plugin, Site};
+///
+/// /// A web server that reloads its configuration with each release.
+/// struct Nginx;
+///
+/// impl Plugin for Nginx {
+///     fn add_to(self, site: Site) -> Site {
+///         site.build(|_| run("nginx -t -c $PWD/nginx.conf"))
+///             .restart(|_| sudo("systemctl reload nginx"))
+///     }
+/// }
+///
+/// let site = Site::new("/srv/shop").with(Nginx);
+/// assert!(format!("{site:?}").contains("restart: 1 steps"));
+/// ```
 pub trait Plugin {
-    /// Adds its steps to a site.
+    /// Adds the steps of the plugin to a site.
     fn add_to(self, site: Site) -> Site;
+}
+
+impl Site {
+    /// Adds a plugin: [`Python`](crate::Python), [`Django`](crate::Django),
+    /// [`Systemd`](crate::Systemd), or your own.
+    ///
+    /// ```
+    /// use fabrs_deploy::{Site, Systemd};
+    ///
+    /// let site = Site::new("/srv/shop").with(Systemd::reload("shop"));
+    /// assert!(format!("{site:?}").contains("restart: 1 steps"));
+    /// ```
+    pub fn with(self, plugin: impl Plugin) -> Self {
+        plugin.add_to(self)
+    }
 }

@@ -1,19 +1,22 @@
-//! The name of a run, and the person behind it.
+//! The id of a run, shared by all its releases and reports.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use fabrs::config::Operator as Who;
+pub use fabrs::config::Operator;
 
-/// The name of one run: of no meaning, but its own.
+/// The id of a run: 12 random hexadecimal digits.
+///
+/// The manifest of a release and the report of its deploy have the same id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId(String);
 
 impl RunId {
-    /// Makes a new one.
+    /// Creates a random id.
     pub(crate) fn new() -> Self {
-        // It tells runs apart and guards nothing: when and where is enough, should there be no randomness.
+        // The id distinguishes runs and is not a secret: without randomness the process id is
+        // enough.
         let mut bytes = [0; 6];
         if getrandom::fill(&mut bytes).is_err() {
             bytes[..4].copy_from_slice(&std::process::id().to_le_bytes());

@@ -1,4 +1,4 @@
-//! The hosts of a site that a step runs on.
+//! The scope of a step: a subset of the hosts of a site.
 
 use fabrs::client::IntoHost;
 use fabrs::group::Role;
@@ -6,8 +6,16 @@ use fabrs::{Connection, Error};
 
 /// A subset of the hosts of a site: a role of the environment, or hosts by name.
 ///
-/// `-H` and `-x` do not change a subset: they select the hosts of the deploy. A name without user and port stands for all hosts
-/// of this name.
+/// `-H` and `-x` do not change a subset. They select the hosts of the deploy. A name without user
+/// and port matches all hosts with this name.
+///
+/// ```
+/// use fabrs::group::role;
+/// use fabrs_deploy::HostSubset;
+///
+/// assert_eq!(HostSubset::from(["web1"]), HostSubset::Hosts(vec!["web1".into()]));
+/// assert!(matches!(HostSubset::from(role("web")), HostSubset::Role(_)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostSubset {
@@ -59,26 +67,27 @@ impl<S: Into<String>> From<Vec<S>> for HostSubset {
     }
 }
 
-/// The hosts that a step runs on: those in all of some subsets, by default all.
+/// The hosts of a step: the intersection of some subsets. Defaults to all hosts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope(Vec<HostSubset>);
 
 impl Scope {
-    /// Returns the intersection with a subset.
+    /// Returns the intersection with one more subset.
     pub(crate) fn and(&self, hosts: impl Into<HostSubset>) -> Self {
         Self(self.0.iter().cloned().chain([hosts.into()]).collect())
     }
 
-    /// Returns itself, or `other` if it has all hosts.
+    /// Returns the scope itself, or `other` if the scope contains all hosts.
     pub(crate) fn or<'a>(&'a self, other: &'a Self) -> &'a Self {
         if self.0.is_empty() { other } else { self }
     }
 
-    /// Tells whether a host is in it.
+    /// Returns whether the scope contains a host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the environment has no such role, or a name is not a host.
+    /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the environment has no such role, or if a
+    /// name is invalid.
     pub(crate) fn has(&self, host: &Connection) -> Result<bool, Error> {
         for subset in &self.0 {
             if !subset.has(host)? {
@@ -88,7 +97,7 @@ impl Scope {
         Ok(true)
     }
 
-    /// Returns its subsets in words.
+    /// Returns the subsets as text.
     pub(crate) fn label(&self) -> String {
         self.0.iter().map(HostSubset::label).collect::<Vec<_>>().join(" and ")
     }
@@ -106,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_has_all_hosts_or_those_in_every_subset() {
+    fn a_scope_contains_all_hosts_or_the_intersection_of_its_subsets() {
         let client = client();
         let hosts = ["web1", "alice@web2", "web3"].map(|host| client.connect(host).unwrap());
         let some = Scope::default().and(["web1", "web2"]);

@@ -1,28 +1,33 @@
-//! What is deployed: where it stands on its hosts, where it comes from, and what is done in each phase.
+//! The description of a site: root directory, source, steps of each phase, and notifiers.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::lock::LockRequest;
-use fabrs::{Connection, Error, ErrorKind, Group};
+use fabrs::{Connection, Error};
 
 use crate::database::MigrationInspector;
-use crate::deploy::{Deploy, Rollback, SiteHosts};
 use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
-use crate::outcomes::all_ok;
 use crate::per_host::PerHost;
-use crate::plugin::Plugin;
 use crate::release::SiteKind;
 use crate::scope::{HostSubset, Scope};
 use crate::source::Git;
-use crate::step::{DeployStep, Steps};
+use crate::step::Steps;
 
-/// A site, as it is deployed: a value that says all there is to know of it, and does nothing by itself.
+/// The description of a site: a value without effects, until [`deploy`](Self::deploy) or
+/// [`rollback`](Self::rollback) uses it.
 ///
-/// On each host it has a folder of Capistrano's layout: `releases/20261103140211` and so on, `current` (a symlink to the one
-/// that is live), `shared` (what outlives a release), `repo` (a mirror of the repository) and `revisions.log`.
+/// The root directory on each host has Capistrano's layout:
+///
+/// | path | content |
+/// |---|---|
+/// | `releases/20261103140211` | one directory for each release |
+/// | `current` | a symlink to the live release |
+/// | `shared` | files shared by all releases |
+/// | `repo` | a mirror of the repository |
+/// | `revisions.log` | one line for each switch |
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -38,7 +43,7 @@ use crate::step::{DeployStep, Steps};
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "a site does nothing until it is deployed"]
+#[must_use = "a site has no effect until it is deployed"]
 pub struct Site {
     pub(crate) root: String,
     pub(crate) roots: PerHost,
@@ -56,24 +61,32 @@ pub struct Site {
     pub(crate) post_deploy: Steps,
     pub(crate) cleanup: Steps,
     pub(crate) rollback_checks: Steps,
-    /// The database, with the hosts that it can be asked from.
+    /// The database, with the hosts for its queries.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
-    /// The hosts of the steps that are added now.
+    /// The hosts of the next added steps.
     pub(crate) scope: Scope,
-    /// The hosts of each part of the site that is not for all.
+    /// The scope of each call of [`on`](Self::on).
     pub(crate) scopes: Vec<Scope>,
-    /// The hosts of which the first runs what runs once.
+    /// The hosts for once-only steps. The first host runs the steps.
     pub(crate) once_hosts: Scope,
     pub(crate) host_checks: Vec<(Scope, HostCheck)>,
 }
 
 impl Site {
-    /// How many releases stay on a host where nothing is said, as with Capistrano.
+    /// The default number of good releases on a host, as in Capistrano.
     const KEEP_RELEASES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
-    /// Names the folder of the site on its hosts, from their root or, with `~/`, from the home of the login; it is made where it
-    /// is not there yet.
+    /// Creates a site with a root directory: an absolute path, or a path in the home directory of
+    /// the login (`~/shop`). The first deploy creates the directory.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop");
+    /// assert!(format!("{site:?}").contains("/srv/shop"));
+    /// ```
+    #[doc(alias = "deploy_to")]
     pub fn new(root: impl Into<String>) -> Self {
         let root = root.into();
         Self {
@@ -102,7 +115,8 @@ impl Site {
         }
     }
 
-    /// Sets a root directory that depends on the host. The root of [`new`](Self::new) then only names the site in messages.
+    /// Sets a different root directory for each host. The root of [`new`](Self::new) then only
+    /// names the site in messages.
     ///
     /// ```
     /// # use fabrs_deploy::Site;
@@ -111,7 +125,7 @@ impl Site {
     ///
     /// // fabrs.toml: `[env.production.host.web2]` with `vars.root = "/data/shop"`
     /// let site = Site::new("shop").root_for_host(|host| Ok(host.vars::<Vars>()?.root));
-    /// # drop(site);
+    /// assert!(format!("{site:?}").contains("computed for each host"));
     /// ```
     pub fn root_for_host(
         mut self,
@@ -121,62 +135,130 @@ impl Site {
         self
     }
 
-    /// Takes the folder of the site for a work tree that is live itself: a deploy moves it to another commit by
-    /// `git reset --hard`, when all hosts have fetched it, and only then does what is in [`build`](Self::build).
+    /// Deploys into a live git work tree instead of releases: the root directory itself is moved to
+    /// the new commit by `git reset --hard`.
     ///
-    /// There is nothing to roll back to: the build of before is deployed by its tag. Files that git does not know stay, so there
-    /// are no linked ones; files that it knows and that somebody has changed on a host are a reason to refuse, and so are those that
-    /// it does not know and the new commit has.
+    /// All hosts fetch the commit first. The steps of [`build`](Self::build) run after the move, in
+    /// the live work tree.
+    ///
+    /// - A rollback is not possible: deploy the earlier build by its tag.
+    /// - Files unknown to git stay, so linked files are not needed.
+    /// - A deploy is refused if a tracked file has local changes, or if the commit would overwrite
+    ///   an untracked file.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").in_place();
+    /// assert!(format!("{site:?}").contains("InPlace"));
+    /// ```
     pub fn in_place(mut self) -> Self {
         self.kind = SiteKind::InPlace;
         self
     }
 
-    /// Sets where releases come from.
+    /// Sets the source of the releases.
+    ///
+    /// ```
+    /// use fabrs_deploy::{Git, Site};
+    ///
+    /// let site = Site::new("/srv/shop").source(Git::at("https://git.example.com/shop.git"));
+    /// assert!(format!("{site:?}").contains("https://git.example.com/shop.git"));
+    /// ```
     pub fn source(mut self, source: Git) -> Self {
         self.source = Some(source);
         self
     }
 
-    /// Names files of `shared` that each release has as symlinks, by their paths in the release: settings and secrets of the
-    /// host. A deploy refuses to begin where one of them is missing.
+    /// Adds linked files, by their paths in the release: settings and secrets of the host. Each
+    /// release has symlinks to the files in `shared`. A deploy is refused if a linked file is
+    /// missing in `shared`.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").linked_files([".env"]);
+    /// assert!(format!("{site:?}").contains(r#"linked_files: [".env"]"#));
+    /// ```
     pub fn linked_files<S: Into<String>>(mut self, files: impl IntoIterator<Item = S>) -> Self {
         self.linked_files.extend(files.into_iter().map(Into::into));
         self
     }
 
-    /// Names folders of `shared` that each release has as symlinks, by their paths in the release: uploads, logs. They are made
-    /// where they are not there yet.
-    pub fn linked_dirs<S: Into<String>>(mut self, folders: impl IntoIterator<Item = S>) -> Self {
-        self.linked_dirs.extend(folders.into_iter().map(Into::into));
+    /// Adds linked directories, by their paths in the release: uploads, logs. Each release has
+    /// symlinks to the directories in `shared`. A deploy creates missing directories.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").linked_dirs(["media", "var/log"]);
+    /// assert!(format!("{site:?}").contains(r#"linked_dirs: ["media", "var/log"]"#));
+    /// ```
+    pub fn linked_dirs<S: Into<String>>(mut self, dirs: impl IntoIterator<Item = S>) -> Self {
+        self.linked_dirs.extend(dirs.into_iter().map(Into::into));
         self
     }
 
-    /// Sets how many good releases stay on a host; at least one. Defaults to 5. The one that is live, and the one before it,
-    /// always stay, and of those that are marked as bad the last; folders of other names are nobody's business.
+    /// Sets the number of good releases kept on a host. Defaults to 5, the minimum is 1.
+    ///
+    /// The live release, the previous release and the last bad release always stay. Directories in
+    /// `releases` with other names stay as well.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").keep_releases(3);
+    /// assert!(format!("{site:?}").contains("keep_releases: 3"));
+    /// ```
     pub fn keep_releases(mut self, releases: usize) -> Self {
         self.keep_releases = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
         self
     }
 
-    /// Sets on how many hosts at a time the new release is taken up (`reload` and `verify`). Defaults to all.
+    /// Deploys in batches of at most this many hosts. Defaults to one batch with all hosts.
+    ///
+    /// A batch is switched to the new release, restarted and checked ([`health`](Self::health))
+    /// before the next batch begins. If a batch fails, all switched hosts are reverted, and later
+    /// batches stay on their old release. A rollback uses the same batches.
+    ///
+    /// With [`in_place`](Self::in_place), the hosts of once-only steps all belong to the first
+    /// batch, which may then be larger.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").rolling(1);
+    /// assert!(format!("{site:?}").contains("batch_size: Some(1)"));
+    /// ```
+    #[doc(alias = "batch")]
     pub fn rolling(mut self, hosts: usize) -> Self {
         self.batch_size = NonZeroUsize::new(hosts);
         self
     }
 
-    /// Sets how long a host keeps the lock without a heartbeat from the run. Fractions of a second are cut off; the minimum is
-    /// 1 s. Defaults to 30 s. A host without the `timeout` command keeps the lock until the connection ends.
+    /// Sets how long a host keeps the lock without a heartbeat from the run. Defaults to 30 s, the
+    /// minimum is 1 s. Fractions of a second are cut off. A host without the `timeout` command
+    /// keeps the lock until the connection ends.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").lock_lease(secs(60));
+    /// assert!(format!("{site:?}").contains("lock_lease: 60s"));
+    /// ```
     pub fn lock_lease(mut self, limit: Duration) -> Self {
         self.lock_lease = limit;
         self
     }
 
-    /// Adds steps for a subset of the hosts, for example one role. Other settings apply to the whole site.
+    /// Adds steps for a subset of the hosts, for example one role. Other settings apply to the
+    /// whole site.
     ///
-    /// Every host of the deploy still receives the release, so the group of the deploy must contain all of these roles. If no
-    /// host of the subset is deployed, its steps are skipped with a warning; steps of [`once`](Self::once) and
-    /// [`post_deploy`](Self::post_deploy) cause an error. A role that the environment does not have is an error.
+    /// Every host of the deploy still receives the release, so the group of the deploy must contain
+    /// all of these roles. If no host of the subset is deployed, its steps are skipped with a
+    /// warning. Steps of [`once`](Self::once) and [`post_deploy`](Self::post_deploy) cause an error
+    /// instead. A role unknown to the environment is an error.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -190,7 +272,7 @@ impl Site {
     ///     })
     ///     .on(role("worker"), |site| site.with(Systemd::restart("shop-worker")))
     ///     .once_on(role("worker"));
-    /// # drop(site);
+    /// assert!(format!("{site:?}").contains("restart: 2 steps"));
     /// ```
     pub fn on(mut self, hosts: impl Into<HostSubset>, steps: impl FnOnce(Self) -> Self) -> Self {
         let scope = self.scope.and(hosts);
@@ -201,19 +283,40 @@ impl Site {
         site
     }
 
-    /// Selects the host for work that runs once: steps of [`once`](Self::once), [`post_deploy`](Self::post_deploy) and
-    /// [`rollback_check`](Self::rollback_check), migrations, and the tag of the deploy. The first deployed host of the subset is used; without
-    /// one, a deploy is refused. Steps added within [`on`](Self::on) use the first host of their own subset instead.
+    /// Selects the host for once-only work: steps of [`once`](Self::once),
+    /// [`post_deploy`](Self::post_deploy) and [`rollback_check`](Self::rollback_check), migrations,
+    /// and the tag of the deploy.
+    ///
+    /// The first deployed host of the subset is used. A deploy without a host of the subset is
+    /// refused. Steps added within [`on`](Self::on) use the first host of their own subset.
+    /// Defaults to the first host of the deploy.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").once_on(role("worker")).once(|_| run("./migrate"));
+    /// assert!(format!("{site:?}").contains("once: 1 steps"));
+    /// ```
     pub fn once_on(mut self, hosts: impl Into<HostSubset>) -> Self {
         self.once_hosts = Scope::default().and(hosts);
         self
     }
 
-    /// Validates sudo on each host before a deploy or a rollback changes anything (`sudo --validate`), and prompts for the
-    /// password if sudo needs one. A valid password does not prove that sudo allows each command.
+    /// Validates sudo on each host before a deploy or a rollback changes anything (`sudo
+    /// --validate`), and prompts for the password if sudo needs one. A valid password does not
+    /// prove permission for each command.
     ///
-    /// Within [`on`](Self::on), sudo is validated on the subset only. [`Systemd`](crate::Systemd) does not need this: it tries
-    /// its own `sudo systemctl is-active`.
+    /// Within [`on`](Self::on), sudo is validated on the subset only. [`Systemd`](crate::Systemd)
+    /// runs its own check, `sudo systemctl is-active`.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").validate_sudo().restart(|_| sudo("service shop reload"));
+    /// assert!(format!("{site:?}").contains("HostCheck"));
+    /// ```
     pub fn validate_sudo(self) -> Self {
         self.host_check(|host| async move {
             host.validate_sudo().await?;
@@ -221,7 +324,7 @@ impl Site {
         })
     }
 
-    /// Adds a check that runs on a host after the approval, and before any change.
+    /// Adds a check of each host in the scope, to run between the approval and the first change.
     pub(crate) fn host_check<F>(mut self, check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -230,107 +333,17 @@ impl Site {
         self
     }
 
-    /// Adds what makes a release whole, on each host, while the old one is live: nothing of it may be seen from outside.
-    pub fn build(mut self, step: impl DeployStep) -> Self {
-        self.build.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds a step that runs once, when the release is built on all hosts and not live yet: on the first host, or on the first of
-    /// [`once_on`](Self::once_on).
-    pub fn once(mut self, step: impl DeployStep) -> Self {
-        self.once.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds what makes the services of a host take up the release that `current` leads to.
+    /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful or
+    /// failed: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd).
     ///
-    /// A service that is started by the step itself, and not by a service manager, must let go of the step's output, or the step
-    /// waits for it: `setsid env/bin/python app.py < /dev/null > ../../shared/app.log 2>&1 &`.
-    pub fn restart(mut self, step: impl DeployStep) -> Self {
-        self.restart.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds what tells whether a host works with the release that is live: where it fails, all hosts go back.
-    pub fn health(mut self, step: impl DeployStep) -> Self {
-        self.health.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds a step that runs once, when the release is live and works on all hosts: what the old release could not bear. It runs
-    /// on the same host as [`once`](Self::once). If it fails, nothing is reverted.
-    pub fn post_deploy(mut self, step: impl DeployStep) -> Self {
-        self.post_deploy.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds what removes, on each host, what only releases needed that are gone. Where it fails, that is a warning.
-    pub fn cleanup(mut self, step: impl DeployStep) -> Self {
-        self.cleanup.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds a step that can refuse a rollback. It runs once, in the release to go back to, on the same host as
-    /// [`once`](Self::once).
-    pub fn rollback_check(mut self, step: impl DeployStep) -> Self {
-        self.rollback_checks.push(self.scope.clone(), step);
-        self
-    }
-
-    /// Adds somebody who is told what came of each deploy and rollback: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry),
-    /// [`Statsd`](crate::Statsd).
+    /// ```
+    /// use fabrs_deploy::{Graphite, Site};
+    ///
+    /// let site = Site::new("/srv/shop").notify(Graphite::carbon("127.0.0.1:2003", "shop"));
+    /// assert!(format!("{site:?}").contains("127.0.0.1:2003"));
+    /// ```
     pub fn notify(mut self, notifier: impl Notifier) -> Self {
         self.notifiers.push(notifier);
         self
-    }
-
-    /// Adds a part that the kit knows: [`Python`](crate::Python), [`Django`](crate::Django), [`Systemd`](crate::Systemd).
-    pub fn with(self, part: impl Plugin) -> Self {
-        part.add_to(self)
-    }
-
-    /// Puts a release live on the hosts of a group: a future that does so when it is awaited.
-    pub fn deploy(&self, hosts: Group) -> Deploy {
-        Deploy::new(self.clone(), hosts)
-    }
-
-    /// Goes back to a release that the hosts of a group still have: a future that does so when it is awaited.
-    pub fn rollback(&self, hosts: Group) -> Rollback {
-        Rollback::new(self.clone(), hosts)
-    }
-
-    /// Locks the site on all hosts of a group by hand, so that no deploy begins until somebody unlocks it. A deploy that is under
-    /// way goes on.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`] without a reason; [`ErrorKind::Task`] where it is locked already, with by whom; as any command.
-    pub async fn lock(&self, hosts: Group, reason: &str) -> Result<(), Error> {
-        if reason.trim().is_empty() {
-            let error = Error::new(ErrorKind::Usage, "a lock wants a reason");
-            return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
-        }
-        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
-        all_ok(fleet.locking()?.lock_manually(reason).await)?;
-        fleet.client().note(None, format!("locked: {} on {}", fleet.site.root, fleet.label()));
-        Ok(())
-    }
-
-    /// Opens what was locked by hand, and says what that was.
-    ///
-    /// # Errors
-    ///
-    /// As any command.
-    pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
-        let unlocked = fleet.locking()?.remove_manual_lock().await?;
-        for (host, manual) in unlocked.iter().filter_map(|(host, manual)| Some((host, manual.as_ref()?))) {
-            fleet.client().note(Some(host), format!("was {manual}"));
-        }
-        if unlocked.iter().all(|(_, manual)| manual.is_none()) {
-            fleet.client().note(None, "no host has a manual lock");
-        }
-        Ok(())
     }
 }

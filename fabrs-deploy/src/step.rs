@@ -1,4 +1,4 @@
-//! What is done in a phase of a deploy: a function of the application as it is on one host.
+//! The steps of a deploy: the [`DeployStep`] trait, and its argument [`App`].
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -12,56 +12,56 @@ use crate::database::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
 use crate::scope::Scope;
 
-/// The application on one host, in one of its releases: what a step works on.
+/// One release of the application on one host: the argument of a step.
 ///
-/// Within a step the free functions mean its host: `run(..)` and `v_run(..)` stand in the folder of the release, and in its
-/// virtualenv where it has one.
+/// Within a step, the free functions use the host of the step. `run(..)` and `v_run(..)` start in
+/// the directory of the release. `v_run(..)` also uses the virtualenv of the release (`env`).
 #[derive(Debug, Clone)]
 pub struct App {
     connection: Connection,
-    /// The host, without the folder and the virtualenv.
+    /// The host, without the directory and the virtualenv.
     host: Connection,
     root: String,
-    folder: String,
+    release_dir: String,
     release: ReleaseId,
     migrations: Arc<Mutex<Vec<String>>>,
     snapshot: Arc<Mutex<Option<Snapshot>>>,
-    /// The migrations that were approved before the build, where they were known.
+    /// The migrations approved before the build, if they were known then.
     approved: Option<Arc<ApprovedMigrations>>,
-    /// The live release of the site, for a step that is done once for all hosts.
+    /// The live release of the site, for a once-only step.
     live: LiveApp,
 }
 
-/// The migrations that were approved before the build.
+/// The migrations approved before the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApprovedMigrations {
-    /// Their full names.
+    /// The full names.
     pub(crate) names: Vec<String>,
-    /// The text that was shown, with warnings.
+    /// The text of the approval, with warnings.
     pub(crate) text: String,
 }
 
-/// The live release of a site.
+/// The live code of a site during a once-only step.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum LiveApp {
-    /// Nothing is live.
+    /// No release is live.
     #[default]
     None,
-    /// This release, on a host.
+    /// A release on one host.
     Release(Box<App>),
-    /// Code that can't be asked any more: a work tree was replaced.
+    /// The live code was replaced in its work tree and cannot be queried.
     Replaced,
 }
 
 impl App {
-    pub(crate) fn new(host: &Connection, root: &str, folder: String, release: ReleaseId) -> Self {
-        let connection = host.cd(&folder).venv(format!("{folder}/env"));
+    pub(crate) fn new(host: &Connection, root: &str, release_dir: String, release: ReleaseId) -> Self {
+        let connection = host.cd(&release_dir).venv(format!("{release_dir}/env"));
         let (migrations, snapshot) = (Arc::default(), Arc::default());
         Self {
             connection,
             host: host.clone(),
             root: root.to_owned(),
-            folder,
+            release_dir,
             release,
             migrations,
             snapshot,
@@ -70,33 +70,33 @@ impl App {
         }
     }
 
-    /// Returns the connection that the free functions mean.
+    /// Returns the connection of the step. Its commands start in the directory of the release.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Returns the host, without the folder and the virtualenv of the release.
+    /// Returns the connection without the directory and the virtualenv of the release.
     pub(crate) fn host(&self) -> &Connection {
         &self.host
     }
 
-    /// Returns the folder of the site, in which `current` and `shared` are.
+    /// Returns the root directory of the site, with `current` and `shared`.
     pub fn root(&self) -> &str {
         &self.root
     }
 
-    /// Returns the folder of the release.
+    /// Returns the directory of the release.
     pub fn release_dir(&self) -> &str {
-        &self.folder
+        &self.release_dir
     }
 
-    /// Returns the name of the release.
+    /// Returns the id of the release.
     pub fn release(&self) -> &ReleaseId {
         &self.release
     }
 
-    /// Records the snapshot of the database that a step has made. If the database is ahead of the live release later, it is named
-    /// with the command that restores it.
+    /// Records a database snapshot made by this step. Reports name the snapshot and its restore
+    /// command if the live release later lacks migrations of the database.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -105,7 +105,8 @@ impl App {
     /// async fn save_database(app: App) -> Result {
     ///     let file = format!("{}/dumps/{}.dump", app.root(), app.release());
     ///     run(cmd!("pg_dump --format=custom --file={file} shop")).await?;
-    ///     app.record_snapshot(Snapshot::new(&file).restore_command(format!("pg_restore --clean --dbname=shop {file}")));
+    ///     let restore = format!("pg_restore --clean --dbname=shop {file}");
+    ///     app.record_snapshot(Snapshot::new(&file).restore_command(restore));
     ///     Ok(())
     /// }
     /// # drop(save_database);
@@ -114,51 +115,51 @@ impl App {
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
     }
 
-    /// Returns the snapshot that was recorded.
+    /// Returns the recorded snapshot.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the migrations that were approved before the build.
+    /// Sets the migrations approved before the build.
     pub(crate) fn with_approved(self, approved: Option<Arc<ApprovedMigrations>>) -> Self {
         Self { approved, ..self }
     }
 
-    /// Shares the snapshot with an application on another host, for steps that are run once for all hosts.
+    /// Shares the recorded snapshot with another host, for the once-only steps of one deploy.
     pub(crate) fn sharing_snapshot(self, other: &Self) -> Self {
         Self { snapshot: Arc::clone(&other.snapshot), ..self }
     }
 
-    /// Sets the live release of the site.
+    /// Sets the live code of the site.
     pub(crate) fn with_live(self, live: LiveApp) -> Self {
         Self { live, ..self }
     }
 
-    /// Returns the live release of the site.
+    /// Returns the live code of the site.
     pub(crate) fn live(&self) -> &LiveApp {
         &self.live
     }
 
-    /// Returns the migrations that were approved before the build; nothing, where they were not known then.
+    /// Returns the migrations approved before the build, or `None` if they were unknown then.
     pub(crate) fn approved(&self) -> Option<&ApprovedMigrations> {
         self.approved.as_deref()
     }
 
-    /// Takes down, while the release is built, the last migration of each application that it brings: for its manifest.
+    /// Records the last migration of each application in the release, for the manifest.
     pub(crate) fn set_migrations(&self, migrations: Vec<String>) {
         *self.migrations.lock().unwrap_or_else(PoisonError::into_inner) = migrations;
     }
 
-    /// Returns what was taken down of migrations.
+    /// Returns the recorded migrations.
     pub(crate) fn migrations(&self) -> Vec<String> {
         self.migrations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// What a step does on one host.
+/// The future of a step on one host.
 pub type StepFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
 
-/// Something that is done in a phase of a deploy, on each host: a closure that takes the [`App`], or what the kit has for it.
+/// A step in one phase of a deploy: a closure with an [`App`] argument, or a type of this crate.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -173,14 +174,15 @@ pub type StepFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>
 /// # drop(site);
 /// ```
 pub trait DeployStep: Send + Sync + 'static {
-    /// Does it.
+    /// Runs the step on one host.
     fn run(&self, app: App) -> StepFuture;
 
-    /// Checks before a deploy changes anything whether the step is complete for a host. By default it is.
+    /// Checks the settings of the step for a host, before the deploy changes anything. The default
+    /// accepts every host.
     ///
     /// # Errors
     ///
-    /// What is missing, such as a variable of the host.
+    /// A missing or invalid setting, such as a variable of the host.
     fn check(&self, host: &Connection) -> Result<(), Error> {
         let _ = host;
         Ok(())
@@ -196,13 +198,13 @@ where
 {
     fn run(&self, app: App) -> StepFuture {
         let connection = app.connection.clone();
-        // What the closure makes before its future is polled belongs to this host as well.
+        // Commands created by the closure before the first poll also belong to this host.
         let future = connection.enter_sync(|| self(app)).into_future();
         Box::pin(async move { connection.enter(future).await.into_result().map(drop) })
     }
 }
 
-/// The steps of one phase, in their order, each with the hosts that it is for.
+/// The steps of one phase in their order, each with its scope.
 #[derive(Clone, Default)]
 pub(crate) struct Steps(Vec<(Scope, Arc<dyn DeployStep>)>);
 
@@ -211,7 +213,11 @@ impl Steps {
         self.0.push((scope, Arc::new(step)));
     }
 
-    /// Runs those for the host of an application, one after the other.
+    /// Runs the steps for the host of `app` in sequence.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a step. Later steps then do not run.
     pub(crate) async fn run(&self, app: &App) -> Result<(), TaskError> {
         for (scope, step) in &self.0 {
             if scope.has(app.connection())? {
@@ -221,7 +227,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Returns all of them.
+    /// Returns all steps with their scopes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &dyn DeployStep)> {
         self.0.iter().map(|(scope, step)| (scope, &**step))
     }

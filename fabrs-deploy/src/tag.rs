@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fabrs::{Connection, Error, ErrorKind, Group};
 
-use crate::deploy::SiteHosts;
+use crate::deploy::ConnectedSite;
 use crate::site::Site;
 use crate::source::Revision;
 
@@ -35,9 +35,9 @@ impl Site {
     /// - The errors of a command, for example without write access to the repository.
     pub async fn mark_good(&self, hosts: Group, name: &str) -> Result<String, Error> {
         let Some(source) = &self.source else { return Err(Error::new(ErrorKind::Usage, "the site has no source")) };
-        let (fleet, surveys) = SiteHosts::connect(self.clone(), hosts).await?;
+        let (hosts, surveys) = ConnectedSite::connect(self.clone(), hosts).await?;
         let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
-        for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
+        for host in hosts.group.connections().iter().filter_map(Connection::host) {
             let manifest = surveys.get(host).and_then(|survey| survey.live_manifest());
             let not_live = || Error::new(ErrorKind::Task, "no release is live").on(host);
             let revision = &manifest.ok_or_else(not_live)?.revision;
@@ -49,9 +49,9 @@ impl Site {
                 Error::new(ErrorKind::Task, format!("the hosts have different live revisions: {}", all.join(", ")));
             return Err(error.hint("deploy one revision to all hosts, then tag it"));
         }
-        let (host, tag) = (fleet.first()?, source.good_tag(name));
+        let (host, tag) = (hosts.first()?, source.good_tag(name));
         for commit in live.into_keys() {
-            source.push_tag(host, fleet.layouts.of(host)?, commit, &tag).await?;
+            source.push_tag(host, hosts.layouts.of(host)?, commit, &tag).await?;
         }
         Ok(tag)
     }

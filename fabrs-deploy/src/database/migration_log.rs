@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
-use crate::run_id::Who;
+use crate::run_id::Operator;
 
 /// An entry of the migration log on a host. A deploy writes the entry before it migrates, so that
 /// also a killed run leaves a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MigrationLogEntry {
     release: ReleaseId,
-    by: Who,
+    by: Operator,
     at: String,
     migrations: Vec<String>,
     snapshot: Option<Snapshot>,
@@ -25,7 +25,7 @@ pub(crate) struct MigrationLogEntry {
 impl MigrationLogEntry {
     pub(crate) fn new(release: &ReleaseId, migrations: Vec<String>, snapshot: Option<Snapshot>) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release: release.clone(), by: Who::current(), at, migrations, snapshot }
+        Self { release: release.clone(), by: Operator::current(), at, migrations, snapshot }
     }
 
     /// Returns the start time in RFC 3339, UTC. The order of these strings is the order of the

@@ -1,76 +1,107 @@
-//! Building a release on every host, in a folder that nobody looks at yet.
+//! The build of a release on all hosts, in a directory of its own, and its removal after a failure.
 
-use fabrs::{Connection, Error, Hide, TaskError, cmd};
+use fabrs::{Connection, Error, Group, Hide, TaskError, cmd};
 
-use super::begin::Coming;
-use super::site_hosts::SiteHosts;
+use crate::deploy::rollout::Rollout;
+use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use crate::source::Git;
 
-/// The tree of the commit, while it is unpacked. Not by a pipe: of that only the second status counts, and tar takes a tree that
-/// ends between two files for a whole one.
-const TREE: &str = ".fabrs-tree.tar";
+/// The name of the archive of the commit while it is unpacked. A pipe would hide errors: only the
+/// status of its last command counts, and tar accepts an archive cut off between two files.
+const ARCHIVE: &str = ".fabrs-tree.tar";
 
-/// Builds the release on all hosts at once; it is whole on a host when its manifest is there.
+/// Builds the release on all hosts in parallel. The release is complete on a host as soon as its
+/// manifest exists.
 ///
 /// # Errors
 ///
-/// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): what failed on which host.
-pub(super) async fn build(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), TaskError> {
-    fleet.client().note(None, format!("building {} on {}", coming.release, fleet.label()));
-    fleet.phase("build");
-    let built = fleet.hosts.each(|host| on(fleet, coming, source, host)).await;
+/// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): the failed step and its host.
+pub(super) async fn build(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
+    let hosts = rollout.hosts;
+    hosts.client().note(None, format!("building {} on {}", rollout.target.release, hosts.label()));
+    rollout.set_phase("build");
+    let built = hosts.group.each(|host| build_on(rollout, source, host)).await;
     all_ok(built)?;
     Ok(())
 }
 
-async fn on(fleet: &SiteHosts, coming: &Coming, source: &Git, host: Connection) -> Result<(), TaskError> {
-    let layout = fleet.layouts.of(&host)?;
+async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Result<(), TaskError> {
+    let (hosts, target) = (rollout.hosts, &rollout.target);
+    let layout = hosts.layouts.of(&host)?;
     let (root, shared) = (layout.root(), layout.shared());
-    let folders: Vec<String> = fleet.site.linked_dirs.iter().map(|folder| format!("{shared}/{folder}")).collect();
-    let (folder, repo, commit) = (layout.release(&coming.release), layout.repo(), &coming.revision.commit);
-    // To be said again it is safe, and so is what follows: a clone that was killed would leave half a repository.
-    let make = host.run(cmd!("mkdir -p {root}/releases {shared} {folders...} && git init --quiet --bare {repo}"));
-    make.named("make the folders of the site").hide(Hide::Both).await?;
-    source.deliver(&host, &repo, &coming.revision).await?;
+    let linked_dirs: Vec<String> = hosts.site.linked_dirs.iter().map(|dir| format!("{shared}/{dir}")).collect();
+    let (dir, repo, commit) = (layout.release(&target.release), layout.repo(), &target.revision.commit);
+    // `git init` and the fetch are safe to repeat. A killed `git clone` would leave half a
+    // repository.
+    let make = host.run(cmd!("mkdir -p {root}/releases {shared} {linked_dirs...} && git init --quiet --bare {repo}"));
+    make.named("create the directories of the site").hide(Hide::Both).await?;
+    source.deliver(&host, &repo, &target.revision).await?;
 
-    let manifest = coming.manifest(&host).to_json_line();
-    // First of all it says that it is ours: should this run die here, the next one may remove it.
+    let manifest = target.manifest(&host).to_json_line();
+    // The mark comes first: if this run dies here, the next deploy may remove the directory.
     host.run(cmd!(
-        "mkdir {folder} && printf '%s\\n' {manifest} > {folder}/{UNFINISHED_FILE} && \
-         git --git-dir {repo} archive --output={folder}/{TREE} {commit} && tar -x -f {folder}/{TREE} -C {folder} && \
-         rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
+        "mkdir {dir} && printf '%s\\n' {manifest} > {dir}/{UNFINISHED_FILE} && \
+         git --git-dir {repo} archive --output={dir}/{ARCHIVE} {commit} && tar -x -f {dir}/{ARCHIVE} -C {dir} && \
+         rm {dir}/{ARCHIVE} && printf '%s\\n' {commit} > {dir}/REVISION"
     ))
-    .named(format!("unpack {} into releases/{}", coming.revision, coming.release))
+    .named(format!("unpack {} into releases/{}", target.revision, target.release))
     .hide(Hide::Both)
     .await?;
-    fleet.works_in(&host, &folder);
-    link(fleet, layout, &folder, &host).await?;
+    rollout.set_work_dir(&host, &dir);
+    link_shared(rollout, layout, &dir, &host).await?;
 
-    let app = fleet.app(&host, &coming.release)?;
-    fleet.site.build.run(&app).await?;
-    let manifest = Manifest { migrations: app.migrations(), ..coming.manifest(&host) }.to_json_line();
-    host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED_FILE} && mv {folder}/{UNFINISHED_FILE} {folder}/{MANIFEST_FILE}"))
-        .named(format!("finish release {}", coming.release))
-        .await?;
+    let app = hosts.app(&host, &target.release)?;
+    hosts.site.build.run(&app).await?;
+    let manifest = Manifest { migrations: app.migrations(), ..target.manifest(&host) }.to_json_line();
+    host.run(cmd!(
+        "printf '%s\\n' {manifest} > {dir}/{UNFINISHED_FILE} && mv {dir}/{UNFINISHED_FILE} {dir}/{MANIFEST_FILE}"
+    ))
+    .named(format!("finish release {}", target.release))
+    .await?;
     Ok(())
 }
 
-/// Gives the release its symlinks into `shared`, in the place of what the repository may have there.
-async fn link(fleet: &SiteHosts, layout: &Layout, folder: &str, host: &Connection) -> Result<(), Error> {
-    let shared = layout.shared();
-    let links: Vec<&String> = fleet.site.linked_files.iter().chain(&fleet.site.linked_dirs).collect();
+/// Replaces the linked files and directories of the release by symlinks into `shared`.
+async fn link_shared(rollout: &Rollout<'_>, layout: &Layout, dir: &str, host: &Connection) -> Result<(), Error> {
+    let (site, shared) = (&rollout.hosts.site, layout.shared());
+    let links: Vec<&String> = site.linked_files.iter().chain(&site.linked_dirs).collect();
     if links.is_empty() {
         return Ok(());
     }
+    // A symlink in the repository may lead out of the release: `rm -rf` must not follow it.
     host.run(cmd!(
-        "cd {folder} && for link in {links...}; do case $link in */*) mkdir -p \"${link%/*}\" && \
+        "cd {dir} && for link in {links...}; do case $link in */*) mkdir -p \"${link%/*}\" && \
          case $(cd \"${link%/*}\" && pwd -P) in \"$(pwd -P)\"/*) ;; \
          *) echo \"$link leads out of the release\" >&2; exit 1 ;; esac ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
     ))
-    .named("link shared files and folders")
+    .named("link shared files and directories")
     .hide(Hide::Both)
     .await?;
     Ok(())
+}
+
+/// Removes the release of this run from hosts on which it is not live. The release of an earlier
+/// run stays.
+pub(super) async fn remove(rollout: &Rollout<'_>, group: &Group) {
+    if rollout.target.origin == ReleaseOrigin::EarlierRun {
+        return;
+    }
+    let removed = group.each(|host| async move {
+        let (root, release) = (rollout.hosts.layouts.of(&host)?.root(), &rollout.target.release);
+        // The rename comes first: an interrupted removal must not leave a directory with the name
+        // of a release.
+        host.run(cmd!(
+            "cd {root}/releases && if [ -e {release} ]; then mv {release} .gone-{release}; fi && rm -rf .gone-*"
+        ))
+        .await
+    });
+    for (host, outcome) in &removed.await {
+        // An unreachable host was reported before. The next deploy removes the rest there.
+        if let Some(error) = outcome.error() {
+            let text = format!("could not remove release {}: {}", rollout.target.release, error.message());
+            rollout.hosts.client().warn(Some(host), text);
+        }
+    }
 }

@@ -1,44 +1,50 @@
-//! What is left to do when a release is live: nothing of it can take the deploy back any more.
+//! The finish of a live deploy: post-deploy steps, the removal of old releases, and the tag of the
+//! deploy.
 
+use fabrs::config::Environment;
 use fabrs::{Connection, Error, TaskError, cmd};
 
-use super::begin::Coming;
-use super::site_hosts::SiteHosts;
+use crate::deploy::rollout::Rollout;
 use crate::release::{BAD_FILE, FoundRelease, ReleaseId, Survey};
 use crate::source::Git;
 use crate::step::LiveApp;
 
-/// Does what had to wait for the release, removes old ones, and leaves the tag of the deploy.
+/// Runs the post-deploy steps, removes old releases, and pushes the tag of the deploy.
 ///
 /// # Errors
 ///
-/// Those of what had to wait: the release stays live. What else fails is warned of.
-pub(super) async fn finish(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), TaskError> {
-    fleet.phase("finish");
-    let waited = fleet.run_once(&fleet.site.post_deploy, &coming.release, LiveApp::None).await;
-    waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;
-    let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
+/// The errors of the post-deploy steps. The release stays live. Failures of the cleanup and the tag
+/// are warnings.
+pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
+    let (hosts, release) = (rollout.hosts, &rollout.target.release);
+    rollout.set_phase("finish");
+    let finished = hosts.run_once(&hosts.site.post_deploy, release, LiveApp::None).await;
+    finished
+        .map_err(|error| error.context(format!("{release} is live, and stays live, but a post-deploy step failed")))?;
+    let cleaned = hosts.group.each(|host| clean_up(rollout, host)).await;
     for (host, outcome) in &cleaned {
         if let Some(error) = outcome.error() {
-            fleet.client().warn(Some(host), format!("old releases are not removed: {}", error.message()));
+            hosts.client().warn(Some(host), format!("could not remove old releases: {}", error.message()));
         }
     }
-    if let Err(error) = tag(fleet, coming, source).await {
-        fleet.client().warn(error.host(), format!("the deploy has no tag in the repository: {}", error.message()));
+    if let Err(error) = push_tag(rollout, source).await {
+        hosts.client().warn(error.host(), format!("could not push the tag of the deploy: {}", error.message()));
     }
     Ok(())
 }
 
-async fn tag(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), Error> {
-    let environment = fleet.client().inventory().environment().map(fabrs::config::Environment::name);
-    let Some(tag) = source.deployed_tag(environment, coming.release.as_str()) else { return Ok(()) };
-    let host = fleet.first()?;
-    source.push_tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
+async fn push_tag(rollout: &Rollout<'_>, source: &Git) -> Result<(), Error> {
+    let (hosts, target) = (rollout.hosts, &rollout.target);
+    let environment = hosts.client().inventory().environment().map(Environment::name);
+    let Some(tag) = source.deployed_tag(environment, target.release.as_str()) else { return Ok(()) };
+    let host = hosts.first()?;
+    source.push_tag(host, hosts.layouts.of(host)?, &target.revision.commit, &tag).await
 }
 
-async fn clean(fleet: &SiteHosts, coming: &Coming, host: Connection) -> Result<(), TaskError> {
-    let Some(survey) = coming.before(&host) else { return Ok(()) };
-    let old = superfluous(survey, fleet.site.keep_releases.get());
+async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskError> {
+    let (hosts, target) = (rollout.hosts, &rollout.target);
+    let Some(survey) = target.before(&host) else { return Ok(()) };
+    let old = releases_to_remove(survey, hosts.site.keep_releases.get());
     if !old.is_empty() {
         let root = survey.layout.root();
         host.run(cmd!(
@@ -47,27 +53,28 @@ async fn clean(fleet: &SiteHosts, coming: &Coming, host: Connection) -> Result<(
         .named("remove old releases")
         .await?;
     }
-    // A build that works is not bad, whatever an earlier release of it was.
-    let commit = &coming.revision.commit;
+    // A working build is good, even if an earlier release of the same commit was marked as bad.
+    let commit = &target.revision.commit;
     let is_same =
         |found: &FoundRelease| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == *commit);
-    let unmarked: Vec<String> = survey
+    let marks: Vec<String> = survey
         .releases
         .iter()
         .filter(|(id, found)| found.bad.is_some() && is_same(found) && !old.contains(id))
         .map(|(id, _)| format!("{}/{BAD_FILE}", survey.layout.release(id)))
         .collect();
-    if !unmarked.is_empty() {
-        host.run(cmd!("rm -f {unmarked...}")).named("clear the bad mark of this build").await?;
+    if !marks.is_empty() {
+        host.run(cmd!("rm -f {marks...}")).named("clear the bad mark of this build").await?;
     }
-    fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
+    hosts.site.cleanup.run(&hosts.app(&host, &target.release)?).await
 }
 
-/// Returns the releases that are not kept when another has gone live: all that were never finished, the oldest of the good ones,
-/// and of the bad ones all but the last.
+/// Returns the releases to remove after a deploy: all unfinished releases, the oldest good
+/// releases, and all bad releases except the last.
 ///
-/// The one that was live stays, whatever its age: it is what a rollback goes to. Of what another tool has made, all stays.
-fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
+/// The previously live release stays at any age, since a rollback returns there. Releases of other
+/// tools stay.
+fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
     let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for (id, found) in survey.releases.iter().rev().filter(|(id, _)| Some(*id) != was_live) {
@@ -78,30 +85,31 @@ fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
             (false, None, _) => {}
         }
     }
-    // The new one is kept, and the one that was live.
-    let room = keep.saturating_sub(1 + usize::from(was_live.is_some()));
-    unfinished.into_iter().chain(good.into_iter().skip(room)).chain(bad.into_iter().skip(1)).collect()
+    // The new release and the previously live release count as kept.
+    let others = keep.saturating_sub(1 + usize::from(was_live.is_some()));
+    unfinished.into_iter().chain(good.into_iter().skip(others)).chain(bad.into_iter().skip(1)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{CurrentLink, Manifest};
-    use crate::run_id::{RunId, Who};
+    use crate::release::{BadMark, CurrentLink, Manifest};
+    use crate::run_id::{Operator, RunId};
     use crate::source::Revision;
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()
     }
 
-    /// A host with releases; `whole` are ours, `live` is what `current` leads to.
-    fn host(whole: &[u32], unfinished: &[u32], foreign: &[u32], live: Option<u32>) -> Survey {
+    /// Returns the survey of a host: `built` are releases of the kit, `live` is the target of
+    /// `current`.
+    fn survey(built: &[u32], unfinished: &[u32], foreign: &[u32], live: Option<u32>) -> Survey {
         let mut survey = Survey {
             current: live.map_or(CurrentLink::Missing, |live| CurrentLink::Release(id(live))),
             ..Survey::default()
         };
-        for last in whole {
-            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), RunId::default());
+        for last in built {
+            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Operator::unknown(), RunId::default());
             survey.releases.insert(id(*last), FoundRelease { manifest: Some(manifest), ..FoundRelease::default() });
         }
         for last in unfinished {
@@ -114,39 +122,39 @@ mod tests {
     }
 
     #[track_caller]
-    fn goes(survey: &Survey, keep: usize, expected: &[u32]) {
-        let mut goes = superfluous(survey, keep);
-        goes.sort();
-        assert_eq!(goes, expected.iter().map(|last| id(*last)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    fn assert_removed(survey: &Survey, keep: usize, expected: &[u32]) {
+        let mut removed = releases_to_remove(survey, keep);
+        removed.sort();
+        assert_eq!(removed, expected.iter().map(|last| id(*last)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
     }
 
     #[test]
-    fn so_many_stay_with_the_new_one_and_the_oldest_go() {
-        goes(&host(&[1, 2, 3, 4, 5], &[], &[], Some(5)), 5, &[1]);
-        goes(&host(&[1, 2, 3, 4, 5], &[], &[], Some(5)), 3, &[1, 2, 3]);
-        goes(&host(&[1, 2], &[], &[], Some(2)), 5, &[]);
-        goes(&host(&[], &[], &[], None), 1, &[]);
+    fn the_oldest_releases_beyond_the_limit_are_removed() {
+        assert_removed(&survey(&[1, 2, 3, 4, 5], &[], &[], Some(5)), 5, &[1]);
+        assert_removed(&survey(&[1, 2, 3, 4, 5], &[], &[], Some(5)), 3, &[1, 2, 3]);
+        assert_removed(&survey(&[1, 2], &[], &[], Some(2)), 5, &[]);
+        assert_removed(&survey(&[], &[], &[], None), 1, &[]);
     }
 
     #[test]
-    fn what_was_live_stays_also_where_it_is_the_oldest() {
-        goes(&host(&[1, 2, 3, 4, 5], &[], &[], Some(1)), 3, &[2, 3, 4]);
-        goes(&host(&[1, 2], &[], &[], Some(1)), 1, &[2]);
+    fn the_release_that_was_live_stays_even_as_the_oldest() {
+        assert_removed(&survey(&[1, 2, 3, 4, 5], &[], &[], Some(1)), 3, &[2, 3, 4]);
+        assert_removed(&survey(&[1, 2], &[], &[], Some(1)), 1, &[2]);
     }
 
     #[test]
-    fn what_was_never_finished_goes_and_what_another_tool_made_stays() {
-        goes(&host(&[2], &[3], &[1], Some(2)), 1, &[3]);
+    fn unfinished_releases_are_removed_and_releases_of_other_tools_stay() {
+        assert_removed(&survey(&[2], &[3], &[1], Some(2)), 1, &[3]);
     }
 
     #[test]
-    fn what_was_bad_takes_no_room_of_what_is_good() {
-        let mut survey = host(&[1, 2, 3, 4, 5, 6], &[], &[], Some(2));
+    fn bad_releases_do_not_displace_good_ones() {
+        let mut survey = survey(&[1, 2, 3, 4, 5, 6], &[], &[], Some(2));
         for last in [3, 4, 5, 6] {
             if let Some(found) = survey.releases.get_mut(&id(last)) {
-                found.bad = Some(crate::release::BadMark::new(Who::unknown(), "it was slow"));
+                found.bad = Some(BadMark::new(Operator::unknown(), "it was slow"));
             }
         }
-        goes(&survey, 3, &[3, 4, 5]);
+        assert_removed(&survey, 3, &[3, 4, 5]);
     }
 }

@@ -1,4 +1,4 @@
-//! Going back to a release that is on the hosts already.
+//! The rollback to an earlier release: [`Rollback`] and the choice of the release.
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
@@ -7,119 +7,182 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
-use super::begin::{self, Coming, Made};
-use super::journey::journey;
-use super::locked::LockWait;
-use super::site_hosts::{SiteHosts, Surveys};
-use super::state::{MigrationGuard, guard_release};
-use super::{LiveRelease, back, precheck, publish};
+use crate::deploy::approval::{pending_rollback, revision_of};
+use crate::deploy::connected_site::{ConnectedSite, Surveys, this_machine};
+use crate::deploy::live_release::LiveRelease;
+use crate::deploy::lock::LockWait;
+use crate::deploy::rollout::Rollout;
+use crate::deploy::target::{ReleaseOrigin, TargetRelease};
+use crate::deploy::transaction::{self, Operation};
+use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
+use crate::deploy::{bad_mark, batches, preflight, revert};
 use crate::notify::DeployAction;
-use crate::overview::{table, text};
 use crate::release::{ReleaseId, SiteKind, Survey};
-use crate::run_id::{RunId, Who};
+use crate::run_id::{Operator, RunId};
 use crate::site::Site;
-use crate::source::Revision;
 use crate::step::LiveApp;
 
-/// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
-/// take it up, and marks what was live as bad.
+impl Site {
+    /// Rolls the hosts of a group back to an earlier release present on all of them. The returned
+    /// builder starts when awaited.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{ReleaseId, Site};
+    ///
+    /// /// Rolls back to the previous release, or to the given release.
+    /// #[task(local, defer_approval)]
+    /// async fn rollback(release: Option<ReleaseId>) -> Result {
+    ///     Site::new("/srv/shop").rollback(on(role("web"))?).to(release).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn rollback(&self, hosts: Group) -> Rollback {
+        let (lock_wait, policy) = (LockWait::default(), UnknownMigrationPolicy::default());
+        Rollback { site: self.clone(), hosts, release: None, lock_wait, policy }
+    }
+}
+
+/// A rollback request, created by [`Site::rollback`]. The rollback starts when awaited.
 ///
-/// Without a name it is the last release before what is live that every host was seen to work with, that is not marked as bad,
-/// and that is another build: hosts may have different histories, and each time it is said again it goes one further back.
+/// The hosts are switched to one release, restarted and checked, all at once or in batches
+/// ([`Site::rolling`]). The previously live release is then marked as bad.
+///
+/// Without [`to`](Self::to), the rollback chooses the last release before the live release. The
+/// choice must have passed its health check on every host, must not be marked as bad, and must have
+/// another commit. Each further rollback goes one release further back.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] where there is no such release, with what each host lacks; as a [`Deploy`](super::Deploy).
+/// - [`ErrorKind::Usage`] if no such release exists, with the hosts without the release. Nothing
+///   was changed.
+/// - As [`Deploy`](super::Deploy).
 ///
 /// # Cancel safety
 ///
-/// As a [`Deploy`](super::Deploy).
+/// As [`Deploy`](super::Deploy).
 #[derive(Debug, Clone)]
-#[must_use = "nothing goes back until it is awaited"]
+#[must_use = "a rollback starts when it is awaited"]
 pub struct Rollback {
     site: Site,
     hosts: Group,
-    asked: Option<ReleaseId>,
+    release: Option<ReleaseId>,
     lock_wait: LockWait,
-    if_ahead: MigrationGuard,
+    policy: UnknownMigrationPolicy,
 }
 
 impl Rollback {
-    pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, lock_wait: LockWait::default(), if_ahead: MigrationGuard::default() }
-    }
-
-    /// Goes back to this release.
+    /// Sets the release to return to. The release must exist on every host, and may be marked as
+    /// bad.
+    ///
+    /// ```
+    /// use fabrs_deploy::{ReleaseId, Site};
+    ///
+    /// # let client = fabrs::Client::builder().dial(fabrs::transport::Fake::new()).build();
+    /// # let web = fabrs::Group::of(&client, ["web1"])?;
+    /// let release: ReleaseId = "20261103140211".parse()?;
+    /// let rollback = Site::new("/srv/shop").rollback(web).to(release);
+    /// assert!(format!("{rollback:?}").contains("20261103140211"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
     pub fn to(mut self, release: impl Into<Option<ReleaseId>>) -> Self {
-        self.asked = release.into();
+        self.release = release.into();
         self
     }
 
-    /// Allows a rollback although the database has migrations unknown to the older release. Also skips the steps of
-    /// [`Site::rollback_check`]. Off by default.
-    pub fn allow_unknown_migrations(mut self, goes_on: bool) -> Self {
-        self.if_ahead = MigrationGuard::of(goes_on);
+    /// Sets whether the rollback continues if the database has migrations unknown to the older
+    /// release. Defaults to `false`. `true` also skips the steps of [`Site::rollback_check`].
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// # let client = fabrs::Client::builder().dial(fabrs::transport::Fake::new()).build();
+    /// # let web = fabrs::Group::of(&client, ["web1"])?;
+    /// let rollback = Site::new("/srv/shop").rollback(web).allow_unknown_migrations(true);
+    /// assert!(format!("{rollback:?}").contains("Allow"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn allow_unknown_migrations(mut self, allow: bool) -> Self {
+        self.policy = UnknownMigrationPolicy::from_flag(allow);
         self
     }
 
-    /// Sets whether it waits while another run has the site locked. Defaults to the setting of the run (`--wait`).
+    /// Sets whether the rollback waits while another run holds the lock. Defaults to the setting of
+    /// the run (`--wait`).
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// # let client = fabrs::Client::builder().dial(fabrs::transport::Fake::new()).build();
+    /// # let web = fabrs::Group::of(&client, ["web1"])?;
+    /// let rollback = Site::new("/srv/shop").rollback(web).wait(true);
+    /// assert!(format!("{rollback:?}").contains("Endless"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
     pub fn wait(mut self, waits: bool) -> Self {
-        self.lock_wait = LockWait::of(waits);
+        self.lock_wait = LockWait::from_flag(waits);
         self
     }
 
-    /// Waits at most so long while another run has the site locked.
+    /// Waits up to `limit` while another run holds the lock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use fabrs_deploy::Site;
+    ///
+    /// # let client = fabrs::Client::builder().dial(fabrs::transport::Fake::new()).build();
+    /// # let web = fabrs::Group::of(&client, ["web1"])?;
+    /// let rollback = Site::new("/srv/shop").rollback(web).wait_at_most(Duration::from_mins(5));
+    /// assert!(format!("{rollback:?}").contains("AtMost(300s)"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
         self.lock_wait = LockWait::AtMost(limit);
         self
     }
 
     async fn run(self) -> Result<LiveRelease, TaskError> {
-        let here = super::here(&self.hosts)?;
-        here.enter(Box::pin(self.carry_out())).await
+        let here = this_machine(&self.hosts)?;
+        here.enter(Box::pin(self.run_phases())).await
     }
 
-    async fn carry_out(self) -> Result<LiveRelease, TaskError> {
-        let Self { site, hosts, asked, lock_wait, if_ahead } = self;
+    /// Runs all phases. The free functions (`run`, `local`) use this machine.
+    async fn run_phases(self) -> Result<LiveRelease, TaskError> {
+        let Self { site, hosts, release: given, lock_wait, policy } = self;
         if site.kind == SiteKind::InPlace {
-            let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
-            return Err(error.hint("deploy the build of before by its tag").into());
+            let error =
+                Error::new(ErrorKind::Usage, "a site that is deployed in place has no releases to roll back to");
+            return Err(error.hint("deploy the earlier build by its tag").into());
         }
-        let (fleet, shown) = SiteHosts::connect(site, hosts).await?;
-        begin::check(&fleet, &shown)?;
-        let guarded = if if_ahead == MigrationGuard::Refuse { vec![&fleet.site.rollback_checks] } else { Vec::new() };
-        precheck::check_steps(&fleet, &guarded)?;
-        let release = choose(&fleet, &shown, asked.clone())?;
-        fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
-        precheck::check_hosts(&fleet).await?;
-        let what = format!("rollback to {release}");
-        let decide = async {
-            let before = begin::look_again(&fleet, &shown).await?;
-            if choose(&fleet, &before, asked)? != release {
-                let error = Error::new(ErrorKind::Task, "another run has been here meanwhile, so nothing was changed");
-                return Err(error.hint("look at what is live, and say it again").into());
-            }
-            if if_ahead == MigrationGuard::Refuse {
-                guard_release(&fleet, &before, &release).await?;
-                fleet.run_once(&fleet.site.rollback_checks, &release, LiveApp::None).await?;
-            }
-            let revision = revision(&before, &release);
-            Ok(Coming { release, revision, made: Made::Before, by: Who::current(), run: RunId::new(), before })
-        };
-        journey(&fleet, DeployAction::Rollback, &what, lock_wait, decide, async |coming| changes(&fleet, coming).await)
-            .await
-    }
-}
+        let (hosts, shown) = ConnectedSite::connect(site, hosts).await?;
+        preflight::check_surveys(&hosts, &shown)?;
+        let is_checked = policy == UnknownMigrationPolicy::Refuse;
+        let once_steps = if is_checked { vec![&hosts.site.rollback_checks] } else { Vec::new() };
+        preflight::check_steps(&hosts, &once_steps)?;
+        let release = choose(&hosts, &shown, given.clone())?;
+        hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
+        preflight::check_hosts(&hosts).await?;
 
-/// Makes all changes, in their order, or takes back those that were made.
-async fn changes(fleet: &SiteHosts, coming: &Coming) -> Result<(), TaskError> {
-    if let Err(error) = publish::publish(fleet, coming).await {
-        return Err(back::take_back(fleet, coming, error.into_error()).await.into());
+        let purpose = format!("rollback to {release}");
+        let operation = Operation { kind: DeployAction::Rollback, purpose, lock_wait };
+        let prepare = async {
+            let before = preflight::survey_again(&hosts, &shown).await?;
+            if choose(&hosts, &before, given)? != release {
+                let error =
+                    Error::new(ErrorKind::Task, "another run changed the releases meanwhile, nothing was changed");
+                return Err(error.hint("check the live release, then rerun").into());
+            }
+            if is_checked {
+                unknown_migrations::check_release(&hosts, &before, &release).await?;
+                hosts.run_once(&hosts.site.rollback_checks, &release, LiveApp::None).await?;
+            }
+            let revision = revision_of(&before, &release);
+            let (by, run) = (Operator::current(), RunId::new());
+            Ok(TargetRelease { release, revision, origin: ReleaseOrigin::EarlierRun, by, run, before })
+        };
+        transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout).await).await
     }
-    fleet.standing.settle();
-    fleet.say_live(coming);
-    back::mark_left(fleet, coming).await;
-    Ok(())
 }
 
 impl IntoFuture for Rollback {
@@ -131,73 +194,75 @@ impl IntoFuture for Rollback {
     }
 }
 
-/// Returns what a rollback would change, as a person is shown it before it is approved.
-fn pending(fleet: &SiteHosts, surveys: &Surveys, release: &ReleaseId) -> String {
-    let mut rows = table(["host", "live", "going back to"]);
-    for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
-        let live = surveys.get(host).and_then(Survey::live);
-        let live = live.map_or_else(|| "nothing".to_owned(), |live| format!("{live} {}", revision(surveys, live)));
-        rows.add_row([fleet.label_with_root(host), live, format!("{release} {}", revision(surveys, release))]);
+/// Makes the target release live on all hosts and marks the replaced releases as bad, or reverts
+/// the rollout.
+async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
+    let live = async {
+        batches::roll_out(rollout, async { Ok(()) }).await?;
+        rollout.promote()?;
+        Ok::<(), TaskError>(())
+    };
+    if let Err(error) = live.await {
+        return Err(revert::revert(rollout, error.into_error()).await.into());
     }
-    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
-    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
-    text(&rows) + &bad
+    rollout.note_live();
+    bad_mark::mark_left(rollout).await;
+    Ok(())
 }
 
-/// Returns what a release was made from, as any host knows it.
-fn revision(surveys: &Surveys, release: &ReleaseId) -> Revision {
-    let known = surveys.values().find_map(|survey| survey.releases.get(release)?.manifest.as_ref());
-    // What another tool has made says it in other ways.
-    known.map_or_else(|| Revision::new("unknown", "unknown"), |manifest| manifest.revision.clone())
-}
-
-/// Chooses the release to go back to: the one that was asked for, or the last before what is live that all hosts have.
-fn choose(fleet: &SiteHosts, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+/// Chooses the release to return to: the given release, or the last good release before the live
+/// release, present on all hosts.
+fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<ReleaseId>) -> Result<ReleaseId, Error> {
     let has = |survey: &Survey, id: &ReleaseId| survey.releases.get(id).is_some_and(|found| !found.is_unfinished);
-    if let Some(asked) = asked {
-        let without = fleet.hosts.connections().iter().filter_map(Connection::host);
-        let without: Vec<String> = without
-            .filter(|host| !surveys.get(*host).is_some_and(|survey| has(survey, &asked)))
+    if let Some(given) = given {
+        let all = hosts.group.connections().iter().filter_map(Connection::host);
+        let without: Vec<String> = all
+            .filter(|host| !surveys.get(*host).is_some_and(|survey| has(survey, &given)))
             .map(|host| host.label().to_string())
             .collect();
         if without.is_empty() {
-            return Ok(asked);
+            return Ok(given);
         }
-        let error = Error::new(ErrorKind::Usage, format!("there is no release {asked} on {}", without.join(", ")));
-        return Err(error.hint("the list of releases says what each host has"));
+        let error = Error::new(ErrorKind::Usage, format!("release {given} does not exist on {}", without.join(", ")));
+        return Err(error.hint("list the releases of each host (`Site::releases`) and choose one that all have"));
     }
     let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(Survey::live).collect();
-    let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "nothing is live yet")) };
+    let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "no release is live yet")) };
     let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
     let is_good = |id: &ReleaseId| {
         surveys.values().all(|survey| {
             has(survey, id) && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.is_verified)
         })
     };
-    // The same build again would be no way back.
-    let is_other = |id: &ReleaseId| revision(surveys, id).commit != revision(surveys, latest).commit;
+    // Another release of the same commit would not change the live code.
+    let is_other = |id: &ReleaseId| revision_of(surveys, id).commit != revision_of(surveys, latest).commit;
     let before = all.into_iter().rev().find(|id| id < latest && is_good(id) && is_other(id));
     before.cloned().ok_or_else(|| {
-        let error = Error::new(ErrorKind::Usage, format!("no release before {latest} is good and on all hosts"));
-        error.hint("the list of releases says what each host has; a deploy makes any build live again, by its tag")
+        let text = format!("no release before {latest} is good and exists on all hosts");
+        Error::new(ErrorKind::Usage, text)
+            .hint("list the releases (`Site::releases`), or deploy an earlier build by its tag")
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use fabrs::Client;
+    use fabrs::transport::Fake;
+
     use super::*;
     use crate::release::{BadMark, CurrentLink, FoundRelease, Manifest};
-    use fabrs::{Client, transport::Fake};
+    use crate::source::Revision;
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()
     }
 
+    /// Returns the survey of a host. Each release has a commit of its own.
     fn survey(releases: &[u32], bad: &[u32], live: u32) -> Survey {
         let found = |last: &u32| {
-            let manifest =
-                Manifest::new(id(*last), Revision::new(last.to_string(), "t"), Who::unknown(), RunId::default());
-            let bad = bad.contains(last).then(|| BadMark::new(Who::unknown(), "it was slow"));
+            let revision = Revision::new(last.to_string(), "t");
+            let manifest = Manifest::new(id(*last), revision, Operator::unknown(), RunId::default());
+            let bad = bad.contains(last).then(|| BadMark::new(Operator::unknown(), "it was slow"));
             (id(*last), FoundRelease { manifest: Some(manifest), bad, is_verified: true, ..FoundRelease::default() })
         };
         Survey {
@@ -207,50 +272,50 @@ mod tests {
         }
     }
 
-    /// Chooses for two hosts.
-    fn chosen(one: Survey, other: Survey, asked: Option<u32>) -> Result<ReleaseId, Error> {
+    /// Chooses a release for two hosts.
+    fn choose_for(web1: Survey, web2: Survey, given: Option<u32>) -> Result<ReleaseId, Error> {
         let client = Client::builder().dial(Fake::new()).build();
-        let hosts = Group::of(&client, ["web1", "web2"]).unwrap();
-        let names: Vec<_> = hosts.connections().iter().map(|host| host.host().unwrap().clone()).collect();
-        let fleet = SiteHosts::of(Site::new("/srv/shop"), hosts, client);
-        choose(&fleet, &names.into_iter().zip([one, other]).collect(), asked.map(id))
+        let group = Group::of(&client, ["web1", "web2"]).unwrap();
+        let names: Vec<_> = group.connections().iter().map(|host| host.host().unwrap().clone()).collect();
+        let hosts = ConnectedSite::without_survey(Site::new("/srv/shop"), group, client);
+        choose(&hosts, &names.into_iter().zip([web1, web2]).collect(), given.map(id))
     }
 
     #[test]
-    fn it_is_the_last_one_before_that_all_hosts_have() {
-        let histories = chosen(survey(&[1, 2, 3, 5], &[], 5), survey(&[1, 2, 4, 5], &[], 5), None);
-        assert_eq!(histories.unwrap(), id(2));
+    fn the_last_earlier_release_on_all_hosts_is_chosen() {
+        let chosen = choose_for(survey(&[1, 2, 3, 5], &[], 5), survey(&[1, 2, 4, 5], &[], 5), None);
+        assert_eq!(chosen.unwrap(), id(2));
     }
 
     #[test]
-    fn what_is_bad_on_any_host_is_skipped() {
-        assert_eq!(chosen(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(), id(1));
-        let none = chosen(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
-        assert!(none.to_string().contains("no release before"), "{none}");
+    fn a_release_that_is_bad_on_any_host_is_skipped() {
+        assert_eq!(choose_for(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(), id(1));
+        let error = choose_for(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
+        assert!(error.to_string().contains("no release before"), "{error}");
     }
 
     #[test]
-    fn the_same_build_again_is_no_way_back() {
+    fn a_release_of_the_live_commit_is_skipped() {
         let same = |mut survey: Survey| {
             for found in survey.releases.values_mut().rev().take(2) {
                 found.manifest.as_mut().unwrap().revision.commit = "same".to_owned();
             }
             survey
         };
-        let one = || same(survey(&[1, 2, 3], &[], 3));
-        assert_eq!(chosen(one(), one(), None).unwrap(), id(1));
+        let web = || same(survey(&[1, 2, 3], &[], 3));
+        assert_eq!(choose_for(web(), web(), None).unwrap(), id(1));
     }
 
     #[test]
-    fn hosts_that_are_out_of_step_meet_on_what_is_before_the_later_one() {
-        assert_eq!(chosen(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(), id(2));
+    fn the_choice_precedes_the_latest_live_release_of_hosts_out_of_step() {
+        assert_eq!(choose_for(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(), id(2));
     }
 
     #[test]
-    fn a_release_that_was_asked_for_must_be_on_every_host_and_may_be_bad_or_later() {
-        assert_eq!(chosen(survey(&[1, 2, 3], &[1], 2), survey(&[1, 2, 3], &[], 2), Some(1)).unwrap(), id(1));
-        assert_eq!(chosen(survey(&[1, 2, 3], &[], 2), survey(&[1, 2, 3], &[], 2), Some(3)).unwrap(), id(3));
-        let error = chosen(survey(&[1, 2], &[], 2), survey(&[2], &[], 2), Some(1)).unwrap_err();
-        assert_eq!(error.to_string(), "there is no release 20261103140201 on web2");
+    fn a_given_release_must_exist_on_every_host_and_may_be_bad_or_later() {
+        assert_eq!(choose_for(survey(&[1, 2, 3], &[1], 2), survey(&[1, 2, 3], &[], 2), Some(1)).unwrap(), id(1));
+        assert_eq!(choose_for(survey(&[1, 2, 3], &[], 2), survey(&[1, 2, 3], &[], 2), Some(3)).unwrap(), id(3));
+        let error = choose_for(survey(&[1, 2], &[], 2), survey(&[2], &[], 2), Some(1)).unwrap_err();
+        assert_eq!(error.to_string(), "release 20261103140201 does not exist on web2");
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::database::migration_log::UnknownMigrations;
 use crate::release::id::ReleaseId;
-use crate::run_id::{RunId, Who};
+use crate::run_id::{Operator, RunId};
 use crate::source::changes::CommitChanges;
 use crate::source::revision::Revision;
 
@@ -34,7 +34,7 @@ pub struct DeployReport {
     /// The revision of the release.
     pub revision: Revision,
     /// The user and machine of the run.
-    pub by: Who,
+    pub by: Operator,
     /// The id of the run.
     pub run: RunId,
     /// The start time: RFC 3339, UTC, by the clock of this machine.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::id::ReleaseId;
-use crate::run_id::{RunId, Who};
+use crate::run_id::{Operator, RunId};
 use crate::source::revision::Revision;
 
 /// The manifest of a release: the file `.fabrs-release.json` in the directory of the release.
@@ -19,7 +19,7 @@ pub struct Manifest {
     /// The revision of the release.
     pub revision: Revision,
     /// The user and machine of the deploy.
-    pub by: Who,
+    pub by: Operator,
     /// The id of the run that built the release, the same on all hosts and in the events of the
     /// run.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(crate) fn new(release: ReleaseId, revision: Revision, by: Who, run: RunId) -> Self {
+    pub(crate) fn new(release: ReleaseId, revision: Revision, by: Operator, run: RunId) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         Self { release, revision, by, run, at, previous: None, migrations: Vec::new() }
     }
@@ -55,7 +55,7 @@ impl Manifest {
 #[non_exhaustive]
 pub struct BadMark {
     /// The user and machine of the run that marked the release.
-    pub by: Who,
+    pub by: Operator,
     /// The time of the mark: RFC 3339, UTC.
     pub at: String,
     /// The reason.
@@ -64,7 +64,7 @@ pub struct BadMark {
 }
 
 impl BadMark {
-    pub(crate) fn new(by: Who, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(by: Operator, reason: impl Into<String>) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         Self { by, at, reason: reason.into() }
     }

@@ -13,7 +13,7 @@ use super::layout::{
 use super::manifest::{BadMark, Manifest};
 use super::untrusted_json;
 use crate::database::migration_log::MigrationLogEntry;
-use crate::run_id::{RunId, Who};
+use crate::run_id::{Operator, RunId};
 use crate::source::revision::Revision;
 
 /// The functions that both scripts use.
@@ -152,7 +152,7 @@ impl Survey {
                 "works" => survey.releases.entry(name.parse()?).or_default().is_verified = true,
                 "bad" => {
                     // A person may have written the file by hand, as plain text.
-                    let plain = || BadMark { by: Who::unknown(), at: String::new(), reason: text.to_owned() };
+                    let plain = || BadMark { by: Operator::unknown(), at: String::new(), reason: text.to_owned() };
                     let bad = untrusted_json::parse(text).unwrap_or_else(|_| plain());
                     survey.releases.entry(name.parse()?).or_default().bad = Some(bad);
                 }
@@ -165,7 +165,7 @@ impl Survey {
     /// Sets the commit of a work tree as the live release. The release has the default id.
     fn set_head(&mut self, commit: &str, accepted: Vec<String>) {
         let id = ReleaseId::default();
-        let manifest = Manifest::new(id.clone(), Revision::new(commit, commit), Who::unknown(), RunId::default());
+        let manifest = Manifest::new(id.clone(), Revision::new(commit, commit), Operator::unknown(), RunId::default());
         self.current = CurrentLink::Release(id.clone());
         self.releases.insert(
             id,

@@ -1,4 +1,4 @@
-//! What is pending is shown first, and nothing is changed that nobody has approved.
+//! The approval of a deploy: the pending changes, the typed name, and the fingerprint.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,17 +12,17 @@ use futures::future::BoxFuture;
 
 use crate::ground::{Ground, all};
 
-/// Returns a client in a protected environment, where every change waits for what the deploy shows.
+/// Returns a client in a protected environment. The deploy requests the approval itself.
 fn client(ground: &Ground, mode: Mode, confirmation: Confirmation, person: Person) -> (Client, Arc<CaptureSink>) {
-    let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("the text is right");
-    let inventory = Inventory::new(&config, Some("production")).expect("it is there");
+    let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("valid TOML");
+    let inventory = Inventory::new(&config, Some("production")).expect("the environment exists");
     ground.client_of(
         |settings| settings.mode(mode).confirmation(confirmation),
         |builder| builder.inventory(inventory).ask(person).basis(["deploy".to_owned()]).approved_by_a_task(),
     )
 }
 
-/// Somebody at a terminal, who answers what is asked.
+/// A responder with a fixed answer and a record of the prompts.
 #[derive(Debug, Clone, Default)]
 struct Person {
     answer: Option<&'static str>,
@@ -32,8 +32,8 @@ struct Person {
 impl Prompter for Person {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, fabrs::Result<String>> {
         Box::pin(async move {
-            self.asked.lock().expect("nobody has panicked").push(question.to_owned());
-            self.answer.map(str::to_owned).ok_or_else(|| fabrs::Error::new(ErrorKind::Prompt, "nobody is there"))
+            self.asked.lock().expect("no panic while the record was locked").push(question.to_owned());
+            self.answer.map(str::to_owned).ok_or_else(|| fabrs::Error::new(ErrorKind::Prompt, "no answer"))
         })
     }
 
@@ -51,12 +51,12 @@ fn notes(told: &CaptureSink) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
+async fn the_approval_shows_the_pending_changes_and_requires_the_environment_name() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let site = ground.site();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let nobody = client(&ground, Mode::Run, Confirmation::Prompt, Person::default());
-    let error = site.deploy(all(&nobody.0)).await.expect_err("nobody says yes").into_error();
+    let error = site.deploy(all(&nobody.0)).await.expect_err("no answer is available").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage, "{}", error.block());
     let wrong = Person { answer: Some("staging"), ..Person::default() };
     let (other, told) = client(&ground, Mode::Run, Confirmation::Prompt, wrong);
@@ -64,14 +64,18 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
     assert_eq!(error.kind(), ErrorKind::Prompt);
     assert!(notes(&told).contains("web3  nothing  deployable-1 ("), "{}", notes(&told));
     for host in 0..3 {
-        assert!(!ground.root(host).exists(), "nothing was changed, not even a lock was left");
+        assert!(!ground.root(host).exists(), "no file was created, not even a lock");
     }
 
     let person = Person { answer: Some("production"), ..Person::default() };
     let (asked, _) = client(&ground, Mode::Run, Confirmation::Prompt, person.clone());
     site.deploy(all(&asked)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
-    assert_eq!(person.asked.lock().expect("nobody has panicked").len(), 1, "one answer is for all of the run");
+    assert_eq!(
+        person.asked.lock().expect("no panic while the record was locked").len(),
+        1,
+        "one prompt approves the whole run"
+    );
 
     ground.origin.build("deployable-2", &[("version", "two"), ("shop/migrations/0002_notes.py", "")]);
     let tree = ground.origin.tree().to_string_lossy().into_owned();
@@ -89,18 +93,19 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fingerprint_approves_what_was_shown_and_nothing_that_came_since() -> Result {
+async fn a_fingerprint_approves_only_the_shown_changes() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let site = ground.site();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let (dry, told) = client(&ground, Mode::DryRun, Confirmation::Prompt, Person::default());
     site.deploy(all(&dry)).await?;
     let shown = notes(&told);
-    let fingerprint = shown.split("--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown").to_owned();
+    let fingerprint =
+        shown.split("--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("the fingerprint is shown").to_owned();
 
     ground.origin.build("deployable-2", &[("version", "two")]);
     let (late, _) = client(&ground, Mode::Run, Confirmation::Fingerprint(fingerprint.clone()), Person::default());
-    let error = site.deploy(all(&late)).await.expect_err("another build is the last good one").into_error();
+    let error = site.deploy(all(&late)).await.expect_err("another build is the last good build").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt, "{}", error.block());
     assert!(!ground.root(0).exists(), "nothing was changed");
 

@@ -1,4 +1,4 @@
-//! Deploys that end well, and deploys that are taken back.
+//! Successful deploys, refused deploys, and deploys reverted after a failure.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use fabrs_testing::GitServer;
 use crate::ground::{Ground, all, is_on};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_good_build_is_live_on_all_hosts_and_the_one_before_is_kept() -> Result {
+async fn a_deploy_makes_the_last_good_build_live_and_keeps_the_earlier_release() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let commit = ground.origin.build("deployable-9", &[("version", "nine")]);
@@ -36,11 +36,11 @@ async fn the_last_good_build_is_live_on_all_hosts_and_the_one_before_is_kept() -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_one_host_does_not_work_with_it_all_go_back() -> Result {
+async fn a_failed_health_check_on_one_host_reverts_all_hosts() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "good")]);
-    // What each host's services have taken up.
+    // Records the version loaded by the services of each host.
     let site = ground.site().restart(|app: App| {
         let live = format!("{}/live", app.root());
         run(cmd!("cp version {live}"))
@@ -55,12 +55,12 @@ async fn where_one_host_does_not_work_with_it_all_go_back() -> Result {
         );
         Ok::<(), TaskError>(())
     });
-    let error = verified.deploy(all(&client)).await.expect_err("it does not work on web2").into_error();
+    let error = verified.deploy(all(&client)).await.expect_err("web2 fails its health check").into_error();
     assert!(error.block().to_string().contains("the shop does not answer"), "{}", error.block());
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
     for host in 0..3 {
         assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "good");
-        let bad = ground.names(host, "releases").pop().context("there are releases")?;
+        let bad = ground.names(host, "releases").pop().context("the releases of both deploys exist")?;
         assert!(ground.root(host).join("releases").join(bad).join("BAD_RELEASE").exists());
     }
     client.close().await;
@@ -68,14 +68,14 @@ async fn where_one_host_does_not_work_with_it_all_go_back() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_linked_file_that_is_missing_is_told_of_every_host_before_anything_changes() -> Result {
+async fn a_missing_linked_file_is_reported_for_every_host_before_any_change() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one"), ("conf/.keep", ""), ("media/of-the-repository", "")]);
     let site = ground.site().linked_files(["conf/.env"]).linked_dirs(["media", "var/log"]);
     ground.write(0, "shared/conf/.env", "SECRET");
 
-    let error = site.deploy(all(&client)).await.expect_err("it is missing").into_error();
+    let error = site.deploy(all(&client)).await.expect_err("the linked file is missing").into_error();
     let block = error.block().to_string();
     assert_eq!(error.kind(), ErrorKind::Task, "{block}");
     for host in 1..3 {
@@ -99,7 +99,7 @@ async fn a_linked_file_that_is_missing_is_told_of_every_host_before_anything_cha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_tag_branch_or_commit_can_be_asked_for_and_what_there_is_not_is_told() -> Result {
+async fn a_deploy_accepts_a_tag_a_branch_or_a_commit_and_refuses_an_unknown_one() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let old = ground.origin.build("v1", &[("version", "one")]);
@@ -110,12 +110,13 @@ async fn any_tag_branch_or_commit_can_be_asked_for_and_what_there_is_not_is_told
     }
     for (asked, says) in [(Some("v3"), "no tag or branch `v3`"), (None, "no tag begins with `deployable-`")] {
         let deploy = ground.site().deploy(all(&client)).revision(asked.map(str::to_owned));
-        let error = deploy.await.expect_err("there is none").into_error();
+        let error = deploy.await.expect_err("the revision is unknown").into_error();
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
     let gone = "0123456789".repeat(4);
-    let error = ground.site().deploy(all(&client)).revision(gone).await.expect_err("there is none").into_error();
+    let error =
+        ground.site().deploy(all(&client)).revision(gone).await.expect_err("the revision is unknown").into_error();
     assert!(error.block().to_string().contains("has no commit"), "{}", error.block());
     assert_eq!(ground.live("version"), ["one"; 3]);
     client.close().await;
@@ -123,7 +124,7 @@ async fn any_tag_branch_or_commit_can_be_asked_for_and_what_there_is_not_is_told
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commits_are_carried_to_hosts_that_can_not_reach_their_repository() -> Result {
+async fn commits_are_uploaded_to_hosts_without_access_to_the_repository() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let tree = ground.origin.tree().to_string_lossy().into_owned();
@@ -139,7 +140,7 @@ async fn commits_are_carried_to_hosts_that_can_not_reach_their_repository() -> R
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowed() -> Result {
+async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -149,11 +150,11 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     site.deploy(all(&client)).await?;
 
     fs::write(tree.join("conf"), "new")?;
-    let error = site.deploy(all(&client)).await.expect_err("it is dirty").into_error();
+    let error = site.deploy(all(&client)).await.expect_err("the work tree has uncommitted changes").into_error();
     assert!(error.to_string().contains("`conf`") && error.kind() == ErrorKind::Usage, "{error}");
     GitServer::git(&tree, &["add", "conf"]);
     GitServer::git(&tree, &["commit", "--quiet", "--message", "conf"]);
-    let error = site.deploy(all(&client)).await.expect_err("it is not pushed").into_error();
+    let error = site.deploy(all(&client)).await.expect_err("the commit is not pushed").into_error();
     assert!(error.to_string().contains("not pushed"), "{error}");
     ground.site().source(Git::from_local(&folder).allow_dirty(true)).deploy(all(&client)).await?;
     client.close().await;
@@ -161,7 +162,7 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody_has_changed_it() -> Result {
+async fn a_work_tree_is_moved_reverted_and_refused_with_local_changes() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let versions = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("version")).unwrap_or_default());
@@ -173,39 +174,43 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
 
     ground.origin.build("deployable-2", &[("version", "two")]);
     let broken = site.clone().health(|app: App| async move {
-        ensure!(!is_on(&app, "web2") || probe("cat version").line().await? == "one", "it does not answer");
+        ensure!(!is_on(&app, "web2") || probe("cat version").line().await? == "one", "the shop does not answer");
         Ok::<(), TaskError>(())
     });
-    broken.deploy(all(&client)).await.expect_err("it does not work on web2");
+    broken.deploy(all(&client)).await.expect_err("web2 fails its health check");
     assert_eq!(versions(), ["one"; 3]);
     for host in 0..3 {
-        assert_eq!(fs::read_to_string(ground.root(host).join("built"))?, "one", "what was built is as it was, too");
+        assert_eq!(
+            fs::read_to_string(ground.root(host).join("built"))?,
+            "one",
+            "the revert builds the earlier version again"
+        );
     }
 
     ground.origin.build("deployable-3", &[("uploaded", "of the repository")]);
-    let error = site.deploy(all(&client)).await.expect_err("a customer's file would be lost").into_error();
-    assert!(error.block().to_string().contains("`uploaded` is there"), "{}", error.block());
+    let error = site.deploy(all(&client)).await.expect_err("the untracked file would be overwritten").into_error();
+    assert!(error.block().to_string().contains("would overwrite `uploaded`"), "{}", error.block());
     assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
     let site = site.source(Git::at(ground.origin.url()).allow_dirty(true).good_tag_prefix("deployable-2"));
 
     ground.write(2, "version", "by hand");
-    let error = site.deploy(all(&client)).await.expect_err("it would be lost").into_error();
-    assert!(error.to_string().contains("web3: `version` was changed there"), "{error}");
+    let error = site.deploy(all(&client)).await.expect_err("the local change would be overwritten").into_error();
+    assert!(error.to_string().contains("web3: `version` has local changes"), "{error}");
     site.status(all(&client)).await?;
     let said = told.of_kind("message").iter().map(|said| said["text"].to_string()).collect::<String>();
-    assert!(said.contains("`version` is changed"), "{said}");
+    assert!(said.contains("`version` has local changes"), "{said}");
     ground.write(2, "version", "one");
     site.deploy(all(&client)).await?;
     assert_eq!(versions(), ["two"; 3]);
     assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
-    let error = site.rollback(all(&client)).await.expect_err("there are no releases").into_error();
+    let error = site.rollback(all(&client)).await.expect_err("a work tree has no releases").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_never_leads_to_the_removal_of_what_is_shared() -> Result {
+async fn a_link_never_causes_the_removal_of_shared_files() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -213,14 +218,14 @@ async fn a_link_never_leads_to_the_removal_of_what_is_shared() -> Result {
         ground.write(host, "shared/media/thumbs/kettle.png", "a picture");
     }
     let nested = ground.site().linked_dirs(["media", "media/thumbs"]);
-    let error = nested.deploy(all(&client)).await.expect_err("one is in the other").into_error();
+    let error = nested.deploy(all(&client)).await.expect_err("one linked path is inside the other").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
 
-    // A symlink of the repository leads there too.
+    // A symlink in the repository also leads to `shared`.
     std::os::unix::fs::symlink("../../shared/media", ground.origin.tree().join("media"))?;
     ground.origin.build("deployable-2", &[]);
     let within = ground.site().linked_dirs(["media/thumbs"]);
-    let error = within.deploy(all(&client)).await.expect_err("it leads out of the release").into_error();
+    let error = within.deploy(all(&client)).await.expect_err("the link leads out of the release").into_error();
     assert!(error.block().to_string().contains("leads out of the release"), "{}", error.block());
     for host in 0..3 {
         assert_eq!(fs::read_to_string(ground.root(host).join("shared/media/thumbs/kettle.png"))?, "a picture");
@@ -230,7 +235,7 @@ async fn a_link_never_leads_to_the_removal_of_what_is_shared() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_can_not_be_written_keeps_no_host_on_a_bad_release() -> Result {
+async fn an_unwritable_log_does_not_prevent_the_revert() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -240,7 +245,7 @@ async fn a_log_that_can_not_be_written_keeps_no_host_on_a_bad_release() -> Resul
     fs::remove_file(&log)?;
     fs::create_dir(&log)?;
     ground.origin.build("deployable-2", &[("version", "two")]);
-    site.clone().health(|_| run("grep one version")).deploy(all(&client)).await.expect_err("it does not work");
+    site.clone().health(|_| run("grep one version")).deploy(all(&client)).await.expect_err("the health check fails");
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
     for host in 0..3 {
         assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "one");

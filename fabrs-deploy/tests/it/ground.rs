@@ -1,4 +1,4 @@
-//! Three hosts and the repository that they fetch from: what a test of the kit stands on.
+//! The fixture of these tests: three hosts and the repository of their site.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use fabrs::{Client, ClientBuilder, Group};
 use fabrs_deploy::{App, Git, Site};
 use fabrs_testing::{GitServer, SiteHosts};
 
-/// Three hosts, the repository that they fetch from, and the site that a test deploys to them.
+/// Three hosts, a repository, and a site on the hosts.
 pub(crate) struct Ground {
     pub(crate) origin: GitServer,
     fleet: SiteHosts,
@@ -30,13 +30,13 @@ impl DerefMut for Ground {
 }
 
 impl Ground {
-    /// Starts all of it; nothing where there can't be several accounts.
+    /// Starts the hosts and the repository. Returns `None` on a machine without several accounts.
     pub(crate) fn start() -> Option<Self> {
         let fleet = SiteHosts::start()?;
         Some(Self { origin: GitServer::start(fleet.dir()), fleet })
     }
 
-    /// Returns a client for the hosts; what it tells is kept.
+    /// Returns a client for the hosts, with a capture of its events.
     pub(crate) fn client(&self) -> (Client, Arc<CaptureSink>) {
         self.client_with(|settings| settings)
     }
@@ -57,12 +57,12 @@ impl Ground {
         (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
     }
 
-    /// Returns the folder of the site on its hosts.
+    /// Returns the root of the site on its hosts.
     pub(crate) fn site_folder(&self) -> String {
         self.fleet.site()
     }
 
-    /// Returns the site without any step. What `fab` runs in is not a work tree of the site here.
+    /// Returns the site without any step. The current directory is not a work tree of the site.
     pub(crate) fn site(&self) -> Site {
         Site::new(self.fleet.site()).source(Git::at(self.origin.url()).allow_dirty(true))
     }
@@ -73,7 +73,7 @@ pub(crate) fn all(client: &Client) -> Group {
     Group::of(client, SiteHosts::HOSTS).expect("the names are hosts")
 }
 
-/// Tells whether a step runs on a host.
+/// Returns whether a step runs on the named host.
 pub(crate) fn is_on(app: &App, host: &str) -> bool {
     app.connection().host().is_some_and(|on| on.to_string() == host)
 }

@@ -1,4 +1,5 @@
-//! Deploys that are stopped, and hosts that die: the fleet is on one release, or it is said which host is not.
+//! Stopped deploys and lost hosts: all hosts have the same release, or the error names the other
+//! hosts.
 
 use std::fs;
 use std::path::Path;
@@ -11,21 +12,21 @@ use fabrs_deploy::App;
 
 use crate::ground::{Ground, all, is_on};
 
-/// Deploys once, so that there is something to go back to; what a host's services have taken up stands in `live`.
-async fn deployed(ground: &Ground, client: &Client) -> Result<String> {
+/// Deploys a first release. The file `live` on each host has the version loaded by its services.
+async fn deploy_first(ground: &Ground, client: &Client) -> Result<String> {
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let release = ground.site().restart(|app: App| take_up(&app)).deploy(all(client)).await?.release;
+    let release = ground.site().restart(|app: App| restart_service(&app)).deploy(all(client)).await?.release;
     ground.origin.build("deployable-2", &[("version", "two")]);
     Ok(release.to_string())
 }
 
-/// Has the services take a release up.
-fn take_up(app: &App) -> Command {
+/// Restarts the services to load the live release.
+fn restart_service(app: &App) -> Command {
     let live = format!("{}/live", app.root());
     run(cmd!("cp version {live}"))
 }
 
-/// Fails unless all hosts are on a release, with all that belongs to it and nothing else.
+/// Asserts the live release, the loaded version and the number of releases on all hosts.
 #[track_caller]
 fn assert_all_are_on(ground: &Ground, release: &str, version: &str, releases: usize) {
     assert_eq!(ground.current(), [release; 3]);
@@ -41,44 +42,44 @@ fn assert_all_are_on(ground: &Ground, release: &str, version: &str, releases: us
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_stopped_while_it_builds_leaves_nothing_and_lets_go() -> Result {
+async fn a_stop_during_the_build_removes_the_release_and_unlocks_the_site() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
-    let first = deployed(&ground, &client).await?;
-    let stopped = ground.site().restart(|app: App| take_up(&app)).build(|app: App| async move {
+    let first = deploy_first(&ground, &client).await?;
+    let stopped = ground.site().restart(|app: App| restart_service(&app)).build(|app: App| async move {
         if is_on(&app, "web2") {
-            current().client().context("there is one")?.stop().raise(StopLevel::Stop);
+            current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
         }
         run("sleep 600").await?;
         Ok::<(), TaskError>(())
     });
-    let error = stopped.deploy(all(&client)).await.expect_err("it was stopped").into_error();
+    let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     client.close().await;
     assert_all_are_on(&ground, &first, "one", 1);
 
     let (client, _) = ground.client();
-    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    let second = ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
     assert_all_are_on(&ground, second.release.as_str(), "two", 2);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_stopped_after_the_switch_goes_back_everywhere() -> Result {
+async fn a_stop_after_the_switch_reverts_all_hosts() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
-    let first = deployed(&ground, &client).await?;
+    let first = deploy_first(&ground, &client).await?;
     let stopped = ground.site().rolling(1).restart(|app: App| async move {
         let is_new = probe("cat version").line().await? == "two";
-        take_up(&app).await?;
+        restart_service(&app).await?;
         if is_new && is_on(&app, "web2") {
-            current().client().context("there is one")?.stop().raise(StopLevel::Stop);
+            current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
             run("sleep 600").await?;
         }
         Ok::<(), TaskError>(())
     });
-    let error = stopped.deploy(all(&client)).await.expect_err("it was stopped").into_error();
+    let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     client.close().await;
     assert_all_are_on(&ground, &first, "one", 1);
@@ -86,19 +87,19 @@ async fn one_that_is_stopped_after_the_switch_goes_back_everywhere() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_out_where_that_is_wanted() -> Result {
+async fn an_unreachable_host_fails_the_deploy_before_any_change_or_is_skipped_on_request() -> Result {
     let Some(mut ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
-    let first = deployed(&ground, &client).await?;
+    let first = deploy_first(&ground, &client).await?;
     client.close().await;
     ground.hosts[2].stop();
     let (client, _) = ground.client();
     let error = ground
         .site()
-        .restart(|app: App| take_up(&app))
+        .restart(|app: App| restart_service(&app))
         .deploy(all(&client))
         .await
-        .expect_err("web3 is dead")
+        .expect_err("web3 is unreachable")
         .into_error();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.block().to_string().contains("web3"), "{}", error.block());
@@ -106,7 +107,8 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
     client.close().await;
 
     let (client, told) = ground.client_with(|settings| settings.on_unreachable(OnUnreachable::Skip));
-    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
+    let second =
+        ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?.release.to_string();
     assert_eq!(ground.current(), [second.clone(), second, first]);
     let warnings = told.of_kind("warning");
     assert_eq!(warnings.iter().filter(|warning| warning["host"] == "web3").count(), 1, "{warnings:?}");
@@ -115,17 +117,17 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_others_go_back() -> Result {
+async fn a_host_lost_during_the_deploy_is_named_with_its_state_and_the_others_are_reverted() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
-    let first = deployed(&ground, &client).await?;
+    let first = deploy_first(&ground, &client).await?;
     let ground = Arc::new(Mutex::new(ground));
     let site = ground.lock().unwrap().site().rolling(1);
     let dying = Arc::clone(&ground);
     let site = site.restart(move |app: App| {
         let dying = Arc::clone(&dying);
         async move {
-            take_up(&app).await?;
+            restart_service(&app).await?;
             if is_on(&app, "web3") {
                 tokio::task::spawn_blocking(move || dying.lock().unwrap().hosts[2].stop()).await?;
                 run("true").await?;
@@ -135,7 +137,7 @@ async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_other
     });
     let deploy = site.deploy(all(&client));
     drop(site);
-    let error = deploy.await.expect_err("web3 has died").into_error();
+    let error = deploy.await.expect_err("web3 was lost").into_error();
     let block = error.block().to_string();
     assert!(block.contains("web3"), "{block}");
     let said = told
@@ -153,14 +155,14 @@ async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_other
     let mut ground = Arc::into_inner(ground).context("the deploy is over")?.into_inner()?;
     ground.hosts[2].restart();
     let (client, _) = ground.client();
-    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    let second = ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
     assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
     assert_eq!(ground.live("version"), ["two"; 3]);
     client.close().await;
     Ok(())
 }
 
-/// Returns everything below a folder, with what it holds.
+/// Returns all paths below a directory with their contents.
 fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -179,16 +181,16 @@ fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
+async fn a_dry_run_plans_all_phases_and_changes_nothing() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
-    deployed(&ground, &client).await?;
+    deploy_first(&ground, &client).await?;
     client.close().await;
     let before = [0, 1, 2].map(|host| snapshot(&ground.root(host)));
     let tags = ground.origin.tags();
 
     let (client, told) = ground.client_with(|settings| settings.mode(Mode::DryRun));
-    let site = ground.site().restart(|app: App| take_up(&app)).health(|_| run("true"));
+    let site = ground.site().restart(|app: App| restart_service(&app)).health(|_| run("true"));
     site.deploy(all(&client)).await?;
     client.close().await;
     let planned: Vec<String> = told.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();

@@ -1,4 +1,4 @@
-//! How many hosts a deploy reloads at a time: limits of the command line and of the group.
+//! Limits of parallel restarts: the command line, the group, and the batch size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,31 +9,32 @@ use fabrs_deploy::App;
 
 use crate::ground::{Ground, all, is_on};
 
-/// Counts the hosts that reload at the same time.
+/// A counter of parallel restarts.
 #[derive(Debug, Default)]
 struct Overlap {
     now: AtomicUsize,
     most: AtomicUsize,
-    reloads: AtomicUsize,
+    restarts: AtomicUsize,
 }
 
 impl Overlap {
-    async fn reload(&self) -> Result {
+    async fn restart(&self) -> Result {
         self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        self.reloads.fetch_add(1, Ordering::SeqCst);
+        self.restarts.fetch_add(1, Ordering::SeqCst);
         run("true").await?;
         self.now.fetch_sub(1, Ordering::SeqCst);
         Ok(())
     }
 
-    /// Returns the largest number of hosts at the same time and the number of reloads, and begins anew.
+    /// Returns the largest number of parallel restarts and the number of all restarts, and resets
+    /// both.
     fn take(&self) -> (usize, usize) {
-        (self.most.swap(0, Ordering::SeqCst), self.reloads.swap(0, Ordering::SeqCst))
+        (self.most.swap(0, Ordering::SeqCst), self.restarts.swap(0, Ordering::SeqCst))
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_the_run_and_the_group() -> Result {
+async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_and_reverts() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let overlap = Arc::new(Overlap::default());
     let works = Arc::new(AtomicBool::new(true));
@@ -42,7 +43,7 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
         .site()
         .restart(move |_: App| {
             let counted = Arc::clone(&counted);
-            async move { counted.reload().await }
+            async move { counted.restart().await }
         })
         .health(move |app: App| {
             let works = verified.load(Ordering::SeqCst) || !is_on(&app, "web3");
@@ -52,7 +53,7 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
             }
         });
     let typed = |order, limit| Settings::default().order(order).limit(std::num::NonZeroUsize::new(limit));
-    // The release to roll back to, without limits.
+    // The target of the rollbacks, deployed without limits.
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
@@ -77,9 +78,9 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
         works.store(false, Ordering::SeqCst);
         builds += 1;
         ground.origin.build(&format!("deployable-{builds}"), &[("version", "bad")]);
-        site.deploy(hosts()).await.expect_err("web3 does not work with it");
-        // To the release and back.
-        assert_eq!(overlap.take(), (expected, 6), "taken back, {case}");
+        site.deploy(hosts()).await.expect_err("web3 fails its health check");
+        // A restart for the new release, and a restart for the revert.
+        assert_eq!(overlap.take(), (expected, 6), "revert, {case}");
         works.store(true, Ordering::SeqCst);
         client.close().await;
     }
@@ -87,13 +88,13 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Result {
+async fn the_batch_size_limits_restarts_unless_the_limit_of_the_run_is_smaller() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let overlap = Arc::new(Overlap::default());
     let counted = Arc::clone(&overlap);
     let site = ground.site().rolling(2).restart(move |_: App| {
         let counted = Arc::clone(&counted);
-        async move { counted.reload().await }
+        async move { counted.restart().await }
     });
     for (limit, expected) in [(None, 2), (Some(1), 1)] {
         let (client, _) = ground.client_with(|settings| settings.limit(limit.and_then(std::num::NonZeroUsize::new)));
@@ -106,7 +107,7 @@ async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revert_visits_every_host_also_in_a_group_that_stops_at_a_failure() -> Result {
+async fn a_revert_includes_every_switched_host_in_a_group_with_stop_on_failure() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let reverts = Arc::new(AtomicBool::new(false));
     let (fails, reverting) = (Arc::clone(&reverts), Arc::clone(&reverts));
@@ -133,8 +134,8 @@ async fn a_revert_visits_every_host_also_in_a_group_that_stops_at_a_failure() ->
     ground.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
     ground.origin.build("deployable-2", &[("version", "bad")]);
-    site.deploy(all(&client).serial().stop_on_failure()).await.expect_err("web3 does not work with it");
-    assert_eq!(ground.live("version"), ["good"; 3], "the switch is reverted also where a service does not start");
+    site.deploy(all(&client).serial().stop_on_failure()).await.expect_err("web3 fails its health check");
+    assert_eq!(ground.live("version"), ["good"; 3], "the switch is reverted even if a service does not start");
     client.close().await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The lock: one run at a time, whatever becomes of the others.
+//! The lock of a site: one deploy at a time, manual locks, and lost locks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::ground::{Ground, all, is_on};
 
-/// How long something may take that a broken test would wait for in vain.
+/// The time limit of a wait in these tests.
 const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_it() -> Result {
+async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (one, _) = ground.client();
     let (other, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
-    // Each waits in its build until the other has come to its end, or is in its build too.
+    // Each build waits until the other deploy has ended, or builds as well.
     let (entered, done) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
     let site = {
         let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));
@@ -46,7 +46,7 @@ async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_
     };
     let came = tokio::join!(deploy(&one), deploy(&other));
     let ((Ok(done), Err(told)) | (Err(told), Ok(done))) = came else {
-        panic!("one is done, and one is told: {came:?}")
+        panic!("one deploy succeeds and the other is refused: {came:?}")
     };
     let told = told.into_error();
     assert_eq!(told.kind(), ErrorKind::Task);
@@ -63,7 +63,7 @@ async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
+async fn a_waiting_deploy_names_the_holder_and_runs_next() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (one, _) = ground.client();
     let (other, told): (_, Arc<CaptureSink>) = ground.client();
@@ -87,7 +87,7 @@ async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
         let waiting = tokio::task::spawn_blocking({
             let told = Arc::clone(&told);
             move || {
-                wait_until("it says that it waits", LIMIT, || {
+                wait_until("the waiting deploy names the holder", LIMIT, || {
                     told.of_kind("message")
                         .iter()
                         .any(|said| said["text"].to_string().contains("waiting for the lock held by "))
@@ -112,15 +112,15 @@ async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result {
+async fn a_manual_lock_blocks_deploys_until_it_is_removed() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let site = ground.site();
     site.lock(all(&client), "the database moves").await?;
     for error in [
-        site.deploy(all(&client)).wait(true).await.expect_err("it is locked").into_error(),
-        site.lock(all(&client), "again").await.expect_err("it is locked"),
+        site.deploy(all(&client)).wait(true).await.expect_err("the site is locked").into_error(),
+        site.lock(all(&client), "again").await.expect_err("the site is locked"),
     ] {
         assert!(error.block().to_string().contains("the database moves"), "{}", error.block());
     }
@@ -131,14 +131,14 @@ async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result
     site.unlock(all(&client)).await?;
     site.deploy(all(&client)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
-    let error = site.lock(all(&client), " ").await.expect_err("it has no reason");
+    let error = site.lock(all(&client), " ").await.expect_err("the reason is empty");
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> Result {
+async fn a_lost_lock_reverts_the_other_hosts_and_leaves_its_host_alone() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -149,11 +149,11 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
         let lock = lock.clone();
         async move {
             if is_on(&app, "web2") {
-                // Whoever has the file open that is locked: the shell that holds it.
+                // The shell with the open lock file holds the lock.
                 let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");
                 run(holders).await?;
             }
-            // It ends only by force, and writes all the while.
+            // This loop ignores TERM, and writes until it is killed.
             run("trap '' TERM; while :; do mkdir -p x && touch x/$$; done").await?;
             Result::<()>::Ok(())
         }
@@ -166,8 +166,8 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
     );
     client.close().await;
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
-    assert_eq!(ground.names(0, "releases"), [first.release.to_string()], "where it is still locked it is taken back");
-    assert_eq!(ground.names(1, "releases").len(), 2, "where it is not, nothing more is changed");
+    assert_eq!(ground.names(0, "releases"), [first.release.to_string()], "the release is removed from locked hosts");
+    assert_eq!(ground.names(1, "releases").len(), 2, "the host without the lock is not changed");
 
     let (client, _) = ground.client();
     let second = ground.site().deploy(all(&client)).await?;
@@ -180,7 +180,7 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_live_everywhere_stays_where_the_lock_is_lost_afterwards() -> Result {
+async fn a_lock_lost_after_the_last_health_check_reverts_nothing() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);

@@ -1,4 +1,4 @@
-//! The deploy kit on three real servers, each with a user and a folder of its own, and a real git server.
+//! Tests of the deploy kit with three real SSH servers, each with its own user, and a git server.
 
 mod approvals;
 mod deploys;

@@ -1,4 +1,4 @@
-//! Going back, and what is said of where everything stands.
+//! Rollbacks, and the tables of `status` and `releases`.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use fabrs::prelude::Result;
 use crate::ground::{Ground, all};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_further_back() -> Result {
+async fn a_rollback_returns_to_the_last_good_release_on_all_hosts_and_then_further_back() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let site = ground.site();
@@ -18,7 +18,7 @@ async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_f
         ground.origin.build(&format!("deployable-{}", releases.len() + 1), &[("version", version)]);
         releases.push(site.deploy(all(&client)).await?.release);
     }
-    // Another history on one host, and something that is nobody's business.
+    // web2 lacks a release, and web1 has a directory from another tool.
     fs::remove_dir_all(ground.root(1).join("releases").join(releases[2].as_str()))?;
     fs::create_dir(ground.root(0).join("releases/backup"))?;
 
@@ -27,11 +27,16 @@ async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_f
     assert_eq!(ground.live("version"), ["two"; 3]);
     site.rollback(all(&client)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
-    let error = site.rollback(all(&client)).await.expect_err("there is none before").into_error();
+    let error = site.rollback(all(&client)).await.expect_err("no earlier release exists").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
 
-    let error = site.rollback(all(&client)).to(releases[2].clone()).await.expect_err("web2 has it not").into_error();
-    assert_eq!(error.to_string(), format!("there is no release {} on web2", releases[2]));
+    let error = site
+        .rollback(all(&client))
+        .to(releases[2].clone())
+        .await
+        .expect_err("the release is missing on web2")
+        .into_error();
+    assert_eq!(error.to_string(), format!("release {} does not exist on web2", releases[2]));
     site.rollback(all(&client)).to(releases[3].clone()).await?;
     assert_eq!(ground.live("version"), ["four"; 3]);
     assert!(ground.root(0).join("releases/backup").is_dir());
@@ -40,7 +45,7 @@ async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it() -> Result {
+async fn a_host_out_of_step_is_marked_in_the_status_and_repaired_by_the_next_deploy() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let site = ground.site().keep_releases(2);
@@ -68,14 +73,14 @@ async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it()
     Ok(())
 }
 
-/// Returns what was said on stdout.
+/// Returns the text printed on stdout.
 fn answers(told: &CaptureSink) -> String {
     let said = told.of_kind("message");
     said.iter().filter(|said| said["stream"] == "stdout").filter_map(|said| said["text"].as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_is_down_and_a_lock_are_seen_in_the_status_of_all() -> Result {
+async fn the_status_shows_unreachable_hosts_and_manual_locks() -> Result {
     let Some(mut ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let site = ground.site();
@@ -86,10 +91,10 @@ async fn a_host_that_is_down_and_a_lock_are_seen_in_the_status_of_all() -> Resul
     ground.hosts[2].stop();
 
     let (client, told) = ground.client();
-    let error = site.status(all(&client)).await.expect_err("one is down");
+    let error = site.status(all(&client)).await.expect_err("web3 is down");
     assert_eq!(error.kind(), ErrorKind::Connect);
     let said = answers(&told);
-    assert!(said.lines().any(|line| line.starts_with("web3") && line.ends_with("can't be asked")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("web3") && line.ends_with("unreachable")), "{said}");
     assert_eq!(said.matches("the database moves").count(), 2, "{said}");
     assert_eq!(said.matches("deployable-1 (").count(), 2, "{said}");
     client.close().await;
@@ -97,7 +102,7 @@ async fn a_host_that_is_down_and_a_lock_are_seen_in_the_status_of_all() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_host_was_never_seen_to_work_with_is_said_so_and_is_no_way_back() -> Result {
+async fn an_unverified_release_is_marked_in_the_tables_and_skipped_by_a_rollback() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let site = ground.site();
@@ -106,15 +111,15 @@ async fn what_a_host_was_never_seen_to_work_with_is_said_so_and_is_no_way_back()
         ground.origin.build(&format!("deployable-{}", releases.len() + 1), &[("version", version)]);
         releases.push(site.deploy(all(&client)).await?.release);
     }
-    // As a run leaves them that was killed after the switch.
+    // A run killed after the switch leaves this state.
     for (host, release) in [(1, &releases[1]), (2, &releases[2])] {
         fs::remove_file(ground.root(host).join("releases").join(release.as_str()).join(".fabrs-works"))?;
     }
     site.status(all(&client)).await?;
     site.releases(all(&client)).await?;
     let said = answers(&told);
-    assert_eq!(said.matches("may not have taken it up").count(), 1, "{said}");
-    assert_eq!(said.matches("was not seen to work everywhere").count(), 2, "{said}");
+    assert_eq!(said.matches("live but not verified").count(), 1, "{said}");
+    assert_eq!(said.matches("not verified on every host").count(), 2, "{said}");
     assert_eq!(site.rollback(all(&client)).await?.release, releases[0]);
     client.close().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! Hosts of one site that differ: steps for some of them, roots and health addresses of their own, and sudo.
+//! Differences between the hosts of one site: scoped steps, roots, URLs of health checks, and sudo.
 
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
@@ -7,7 +7,7 @@ use fabrs_deploy::{HealthCheck, Systemd};
 
 use crate::ground::{Ground, all};
 
-/// Returns on which hosts a file of the site is.
+/// Returns for each host whether a file exists in the root of the site.
 fn has(ground: &Ground, file: &str) -> [bool; 3] {
     [0, 1, 2].map(|host| ground.root(host).join(file).exists())
 }
@@ -45,7 +45,7 @@ async fn scoped_steps_run_on_their_hosts_only() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_of_a_site_is_that_of_the_environment_and_a_failure_reverts_each_host_by_its_own_steps() -> Result {
+async fn a_role_comes_from_the_environment_and_a_revert_runs_only_the_steps_of_each_host() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client_of(|settings| settings, |builder| builder.inventory(roles()));
     let site = ground
@@ -57,24 +57,27 @@ async fn a_role_of_a_site_is_that_of_the_environment_and_a_failure_reverts_each_
     ground.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
     ground.origin.build("deployable-2", &[("version", "bad")]);
-    site.deploy(all(&client)).await.expect_err("the worker does not work with it");
+    site.deploy(all(&client)).await.expect_err("the worker fails its health check");
     let reads =
         |file: &str| [0, 1, 2].map(|host| std::fs::read_to_string(ground.root(host).join(file)).unwrap_or_default());
     assert_eq!(reads("web"), ["good", "good", ""]);
     assert_eq!(reads("worker"), ["", "", "good"]);
-    site.once_on(role("worker")).rollback(Group::of(&client, ["web1"])?).await.expect_err("nothing to go back to");
+    site.once_on(role("worker"))
+        .rollback(Group::of(&client, ["web1"])?)
+        .await
+        .expect_err("no host for the once-only steps");
     let wrong = ground.site().on(role("wroker"), |site| site.restart(|_| run("true")));
-    let error = wrong.deploy(all(&client)).await.expect_err("there is no such role").into_error();
+    let error = wrong.deploy(all(&client)).await.expect_err("the role is unknown").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
     Ok(())
 }
 
-/// Returns an environment with a worker, and with a root for each host.
+/// Returns an environment with two roles.
 fn roles() -> Inventory {
     let text = "[env.live]\nroles.web = ['web1', 'web2']\nroles.worker = ['web3']\n";
-    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is right");
-    Inventory::new(&config, Some("live")).expect("it is there")
+    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("valid TOML");
+    Inventory::new(&config, Some("live")).expect("the environment exists")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +112,7 @@ async fn a_once_step_without_a_deployed_host_is_an_error_before_any_change() -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
+async fn roots_and_health_check_urls_may_depend_on_the_host() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let folder = ground.site_folder();
@@ -120,7 +123,7 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
         }),
     );
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let error = site.deploy(all(&client)).await.expect_err("web3 has no such file").into_error();
+    let error = site.deploy(all(&client)).await.expect_err("the file is missing on web3").into_error();
     assert!(error.to_string().contains("file:///etc/web3"), "{error}");
     let place = format!("web2:{}/of-web2", ground.root(1).display());
     assert!(
@@ -135,9 +138,9 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
         assert_eq!(std::fs::read_to_string(file).is_ok_and(|text| text == "two"), live, "web{}", host + 1);
     }
     let error = ground.site().root_for_host(|_| Ok("shop".to_owned())).deploy(all(&client)).await;
-    assert_eq!(error.expect_err("it begins nowhere").into_error().kind(), ErrorKind::Usage);
+    assert_eq!(error.expect_err("the root is relative").into_error().kind(), ErrorKind::Usage);
     let broken = ground.site().health(HealthCheck::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
-    let error = broken.deploy(all(&client)).await.expect_err("there is no address").into_error();
+    let error = broken.deploy(all(&client)).await.expect_err("the URL has no address").into_error();
     assert!(error.to_string().contains("no address"), "{error}");
     assert_eq!(ground.names(0, "."), ["of-web1"], "nothing was changed");
     client.close().await;
@@ -149,7 +152,7 @@ async fn a_sudo_refusal_stops_the_deploy_before_any_change() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
-    // Of the accounts of the three hosts, only that of web3 may use sudo.
+    // Only the account of web3 may use sudo.
     for site in [ground.site().validate_sudo(), ground.site().with(Systemd::reload("shop"))] {
         let error = site.deploy(all(&client)).await.expect_err("web1 may not use sudo").into_error();
         assert_eq!(error.kind(), ErrorKind::Sudo, "{error}");

@@ -126,7 +126,7 @@ async fn two_names_of_one_directory_are_refused_before_any_change() -> Result {
     let again = Group::of(&client, ["web1", "fabrs-test@web1"])?;
     let error = ground.site().deploy(again).await.expect_err("both names are one host").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().contains("are the same machine, with one folder `"), "{error}");
+    assert!(error.to_string().contains("are the same machine, with the same site root `"), "{error}");
     assert!(!ground.root(0).exists());
     client.close().await;
     Ok(())

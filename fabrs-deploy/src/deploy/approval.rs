@@ -1,0 +1,94 @@
+//! The pending changes of a deploy or a rollback, as text for the approval.
+
+use std::collections::BTreeMap;
+
+use fabrs::{Connection, Error};
+
+use crate::deploy::connected_site::{ConnectedSite, Surveys};
+use crate::release::{FoundRelease, ReleaseId, Survey};
+use crate::source::{CommitChanges, Git, Revision};
+use crate::table::{render, table};
+
+/// Returns the pending changes of a deploy: the live and the new revision of each host, then the
+/// commits between them. Equal changes have equal texts, and equal fingerprints.
+///
+/// # Errors
+///
+/// The errors of the git commands, which only read.
+pub(super) async fn pending_deploy(
+    hosts: &ConnectedSite,
+    surveys: &Surveys,
+    source: &Git,
+    revision: &Revision,
+) -> Result<String, Error> {
+    let mut rows = table(["host", "live", "new"]);
+    // The live revisions by commit.
+    let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
+    for host in hosts.group.connections().iter().filter_map(Connection::host) {
+        let survey = surveys.get(host);
+        let manifest = survey.and_then(Survey::live_manifest);
+        let live_name = match (manifest, survey.and_then(Survey::live)) {
+            (Some(manifest), _) => manifest.revision.to_string(),
+            (None, Some(release)) => format!("{release}, from another tool"),
+            (None, None) => "nothing".to_owned(),
+        };
+        if let Some(manifest) = manifest {
+            live.insert(&manifest.revision.commit, &manifest.revision);
+        }
+        rows.add_row([hosts.label_with_root(host), live_name, revision.to_string()]);
+    }
+    let mut text = format!("{} from {}\n{}", hosts.site.root, source.location(), render(&rows));
+    let is_same = |found: &&FoundRelease| {
+        found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit)
+    };
+    // If a host has several releases of the commit, the last one counts.
+    let last = surveys.values().filter_map(|survey| survey.releases.values().rfind(is_same));
+    if let Some(bad) = last.into_iter().find_map(|found| found.bad.as_ref()) {
+        text = format!("{text}this build was deployed before and marked as bad at {}: {}\n", bad.at, bad.reason);
+    }
+    let host = hosts.first()?;
+    for (commit, old) in live {
+        if commit == revision.commit {
+            text = format!("{text}commits since {old}: none\n");
+            continue;
+        }
+        let changes = source.changes(host, hosts.layouts.of(host)?, commit, &revision.commit).await?;
+        text.push_str(&commits_since(old, changes.as_ref()));
+    }
+    Ok(text)
+}
+
+fn commits_since(old: &Revision, changes: Option<&CommitChanges>) -> String {
+    let Some(changes) = changes else {
+        return format!("commits since {old}: unknown, run from a clone of the repository to list them\n");
+    };
+    let mut lines = vec![format!("commits since {old}:")];
+    lines.extend(changes.lines());
+    if !changes.migrations.is_empty() {
+        lines.push("migrations:".to_owned());
+        lines.extend(changes.migrations.iter().map(|file| format!("  {file}")));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns the pending changes of a rollback: the live release of each host and the release to
+/// return to.
+pub(super) fn pending_rollback(hosts: &ConnectedSite, surveys: &Surveys, release: &ReleaseId) -> String {
+    let name = |id: &ReleaseId| format!("{id} {}", revision_of(surveys, id));
+    let mut rows = table(["host", "live", "rollback to"]);
+    for host in hosts.group.connections().iter().filter_map(Connection::host) {
+        let live = surveys.get(host).and_then(Survey::live);
+        let live = live.map_or_else(|| "nothing".to_owned(), &name);
+        rows.add_row([hosts.label_with_root(host), live, name(release)]);
+    }
+    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
+    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
+    render(&rows) + &bad
+}
+
+/// Returns the revision of a release, from the first manifest found on any host. Releases of other
+/// tools have no manifest.
+pub(super) fn revision_of(surveys: &Surveys, release: &ReleaseId) -> Revision {
+    let manifest = surveys.values().find_map(|survey| survey.releases.get(release)?.manifest.as_ref());
+    manifest.map_or_else(|| Revision::new("unknown", "unknown"), |manifest| manifest.revision.clone())
+}

@@ -1,0 +1,57 @@
+//! The mark of a bad release: no rollback and no default deploy chooses it.
+
+use fabrs::{Connection, Error, Outcomes, cmd};
+
+use crate::deploy::rollout::Rollout;
+use crate::release::{BAD_FILE, BadMark, ReleaseId};
+
+/// Marks the target release as bad on all locked hosts, with the reason.
+pub(super) async fn mark_target(rollout: &Rollout<'_>, error: &Error) {
+    let reason = rollout.hosts.client().redacted(&reason(error));
+    let bad = BadMark::new(rollout.target.by.clone(), reason).to_json_line();
+    let hosts = rollout.recovery_hosts(|_| true);
+    let marked = hosts.each(|host| {
+        let bad = &bad;
+        async move { mark(rollout, &host, &rollout.target.release, bad).await }
+    });
+    warn_of_failures(rollout, &marked.await);
+}
+
+/// Marks the release left by a rollback as bad. The hosts may have had different releases.
+pub(super) async fn mark_left(rollout: &Rollout<'_>) {
+    let target = &rollout.target;
+    let bad = BadMark::new(target.by.clone(), format!("rolled back to {}", target.release)).to_json_line();
+    let marked = rollout.hosts.group.each(|host| {
+        let bad = &bad;
+        async move {
+            match target.live_before(&host).filter(|left| **left > target.release) {
+                Some(left) => mark(rollout, &host, left, bad).await,
+                None => Ok(()),
+            }
+        }
+    });
+    warn_of_failures(rollout, &marked.await);
+}
+
+async fn mark(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
+    let dir = rollout.hosts.layouts.of(host)?.release(release);
+    host.run(cmd!("if [ -d {dir} ]; then printf '%s\\n' {bad} > {dir}/{BAD_FILE}; fi")).await?;
+    Ok(())
+}
+
+/// Returns the reason of a failure as one line. The error of a group contributes its first host.
+fn reason(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{}: {}", error.message(), cause.to_string().lines().next().unwrap_or_default()),
+        None => error.message().to_owned(),
+    }
+}
+
+fn warn_of_failures(rollout: &Rollout<'_>, marked: &Outcomes<()>) {
+    for (host, outcome) in marked {
+        if let Some(error) = outcome.error() {
+            let text = format!("could not mark the release as bad: {}", error.message());
+            rollout.hosts.client().warn(Some(host), text);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The health check of one host after the restart of its services.
+
+use fabrs::{Connection, TaskError, cmd};
+
+use crate::deploy::host_state::HostEvent;
+use crate::deploy::rollout::Rollout;
+use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
+
+/// Runs the health checks of a host, marks the release as working there, and records the result in
+/// the state of the host.
+///
+/// # Errors
+///
+/// The first error of a health check.
+pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
+    let app = rollout.hosts.app(host, release)?;
+    rollout.hosts.site.health.run(&app).await?;
+    if rollout.hosts.site.kind == SiteKind::Releases {
+        let dir = app.release_dir();
+        host.run(cmd!("touch {dir}/{VERIFIED_FILE}")).named(format!("mark {release} as working")).await?;
+    }
+    rollout.states.apply(host, HostEvent::CheckPassed)?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The states of all hosts in a rollout, and the hosts on which the lock is lost.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fabrs::{Connection, Error, ErrorKind, Host};
+
+use crate::deploy::host_state::{HostEvent, HostState};
+
+/// The states of all hosts in a rollout.
+#[derive(Debug)]
+pub(super) struct HostStates(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    states: HashMap<Host, HostState>,
+    /// The hosts on which this run no longer holds the lock.
+    unlocked: HashSet<Host>,
+}
+
+impl HostStates {
+    /// Returns the states before the rollout: all hosts are unchanged and locked.
+    pub(super) fn new(hosts: &[Connection]) -> Self {
+        let hosts = hosts.iter().filter_map(Connection::host);
+        let states = hosts.map(|host| (host.clone(), HostState::Unchanged)).collect();
+        Self(Mutex::new(Inner { states, unlocked: HashSet::new() }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the state of a host.
+    pub(super) fn of(&self, host: &Connection) -> HostState {
+        let state = host.host().and_then(|host| self.inner().states.get(host).copied());
+        state.unwrap_or(HostState::Unchanged)
+    }
+
+    /// CommitChanges the state of a host by an event.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] if the event is impossible in the state of the host. The state then
+    /// remains.
+    pub(super) fn apply(&self, host: &Connection, event: HostEvent) -> Result<(), Error> {
+        let state = self.of(host);
+        let Some(host) = host.host() else { return Ok(()) };
+        let Some(next) = state.after(event) else {
+            let text = format!("internal error: event {event:?} in the state {state:?}");
+            return Err(Error::new(ErrorKind::Internal, text).on(host));
+        };
+        self.inner().states.insert(host.clone(), next);
+        Ok(())
+    }
+
+    /// Returns whether a predicate holds for the states of all hosts.
+    pub(super) fn all(&self, is: impl Fn(HostState) -> bool) -> bool {
+        self.inner().states.values().all(|state| is(*state))
+    }
+
+    /// Records a lost lock: the run sends no further change to the host.
+    pub(super) fn lose_lock(&self, host: &Host) {
+        self.inner().unlocked.insert(host.clone());
+    }
+
+    /// Returns whether this run still holds the lock on a host.
+    pub(super) fn is_locked(&self, host: &Connection) -> bool {
+        host.host().is_none_or(|host| !self.inner().unlocked.contains(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrs::Client;
+    use fabrs::transport::Fake;
+
+    use super::*;
+
+    #[test]
+    fn an_impossible_event_is_an_internal_error_and_keeps_the_state() {
+        let host = Client::builder().dial(Fake::new()).build().connect("web1").unwrap();
+        let states = HostStates::new(std::slice::from_ref(&host));
+        states.apply(&host, HostEvent::SwitchSent).unwrap();
+        let error = states.apply(&host, HostEvent::Promoted).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert_eq!(states.of(&host), HostState::Switching);
+    }
+
+    #[test]
+    fn a_lost_lock_keeps_the_state_of_the_host() {
+        let host = Client::builder().dial(Fake::new()).build().connect("web1").unwrap();
+        let states = HostStates::new(std::slice::from_ref(&host));
+        states.apply(&host, HostEvent::SwitchSent).unwrap();
+        states.lose_lock(host.host().unwrap());
+        assert!(!states.is_locked(&host) && states.of(&host).needs_revert());
+    }
+}

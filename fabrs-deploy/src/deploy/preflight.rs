@@ -1,0 +1,128 @@
+//! Preflight checks: hosts, steps and sudo, before a deploy or a rollback changes anything.
+
+use fabrs::config::{Confirmation, Environment};
+use fabrs::{Connection, Error, ErrorKind, Host};
+
+use crate::deploy::connected_site::{ConnectedSite, Surveys};
+use crate::outcomes::all_ok;
+use crate::release::CurrentLink;
+use crate::step::Steps;
+
+/// Refuses a deploy if the survey of a host shows an obstacle: a manual lock, changed or missing
+/// files, or a `current` without a link to a release.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] with every obstacle on every host.
+pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), Error> {
+    let mut obstacles = Vec::new();
+    for host in hosts.group.connections().iter().filter_map(Connection::host) {
+        let Some(survey) = surveys.get(host) else { continue };
+        let (current, shared) = (survey.layout.current(), survey.layout.shared());
+        obstacles.extend(survey.manual_lock.iter().map(|lock| (host, lock.to_string())));
+        let changed = |file| (host, format!("`{file}` has local changes, which a deploy would overwrite"));
+        obstacles.extend(survey.dirty.iter().map(changed));
+        match &survey.current {
+            CurrentLink::NotALink => obstacles.push((host, format!("`{current}` is not a symlink"))),
+            CurrentLink::Foreign(to) => {
+                obstacles.push((host, format!("`{current}` links to `{to}`, which is not a release")))
+            }
+            CurrentLink::Missing | CurrentLink::Release(_) => {}
+        }
+        obstacles.extend(survey.missing.iter().map(|file| (host, format!("`{shared}/{file}` is missing"))));
+    }
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = obstacles.iter().map(|(host, text)| format!("{}: {text}", Host::label(host))).collect();
+    let text = format!("not ready for a deploy, nothing was changed:\n{}", lines.join("\n"));
+    let error = Error::new(ErrorKind::Task, text);
+    let has_missing = obstacles.iter().any(|(_, text)| text.ends_with("is missing"));
+    Err(if has_missing { error.hint("create the linked files in `shared` on each host") } else { error })
+}
+
+/// Checks the steps of the site without a connection: each once-only step has a host, and each step
+/// is complete for its hosts.
+///
+/// # Errors
+///
+/// [`ErrorKind::NoHost`] if a once-only step has no host. [`ErrorKind::Usage`] if the environment
+/// has no such role. As [`DeployStep::check`](crate::DeployStep::check).
+pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), Error> {
+    let site = &hosts.site;
+    if !once.is_empty() {
+        hosts.first_of(&site.once_hosts)?;
+    }
+    for (scope, _) in once.iter().flat_map(|steps| steps.iter()) {
+        hosts.first_of(scope.or(&site.once_hosts))?;
+    }
+    for scope in &site.scopes {
+        match hosts.first_of(scope) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NoHost => {
+                let text = format!("skipped the steps for {}: none of its hosts is in this deploy", scope.label());
+                hosts.client().warn(None, text);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for (scope, step) in [&site.build, &site.restart, &site.health].into_iter().flat_map(Steps::iter) {
+        for host in hosts.group.connections() {
+            if scope.has(host)? {
+                step.check(host)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the host checks of the site, such as sudo, on all hosts. A command under sudo counts as a
+/// change, so these checks follow the approval.
+///
+/// # Errors
+///
+/// The errors of the checks.
+pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), Error> {
+    let checks = &hosts.site.host_checks;
+    if checks.is_empty() {
+        return Ok(());
+    }
+    let checked = hosts.group.each(|host| async move {
+        for (scope, check) in checks {
+            if scope.has(&host)? {
+                check.run(host.clone()).await?;
+            }
+        }
+        Ok::<_, Error>(())
+    });
+    all_ok(checked.await)?;
+    Ok(())
+}
+
+/// Surveys all hosts again under the lock, since another run may have changed them after the
+/// approval.
+///
+/// # Errors
+///
+/// [`ErrorKind::Prompt`] with the first host on which another release is live than at the approval,
+/// if a person or a fingerprint approved the changes.
+pub(super) async fn survey_again(hosts: &ConnectedSite, shown: &Surveys) -> Result<Surveys, Error> {
+    let before = hosts.survey().await?;
+    let client = hosts.client();
+    let is_protected = client.inventory().environment().is_some_and(Environment::is_protected);
+    let was_approved = match client.settings().confirmation {
+        Confirmation::Prompt => is_protected,
+        Confirmation::AssumeYes => false,
+        _ => true,
+    };
+    let changed =
+        before.iter().find(|(host, survey)| shown.get(*host).is_some_and(|shown| shown.current != survey.current));
+    match changed {
+        Some((host, _)) if was_approved => {
+            let error =
+                Error::new(ErrorKind::Prompt, "another release went live after the approval, nothing was changed");
+            Err(error.on(host).hint("review the pending changes again"))
+        }
+        _ => Ok(before),
+    }
+}

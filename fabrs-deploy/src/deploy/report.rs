@@ -1,0 +1,112 @@
+//! The report of a deploy or a rollback, and its delivery to the notifiers of the site.
+
+use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime};
+
+use fabrs::Error;
+use fabrs::config::Environment;
+use fabrs::group::HostFailures;
+
+use crate::database::UnknownMigrations;
+use crate::deploy::rollout::Rollout;
+use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
+use crate::release::Survey;
+use crate::source::Revision;
+
+/// The start time of an operation, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StartTime {
+    at: SystemTime,
+    clock: Instant,
+}
+
+impl StartTime {
+    pub(super) fn now() -> Self {
+        Self { at: SystemTime::now(), clock: Instant::now() }
+    }
+}
+
+/// Sends the report to all notifiers, also after a stop of the run. A failed notifier causes a
+/// warning.
+pub(super) async fn send(
+    rollout: &Rollout<'_>,
+    action: DeployAction,
+    start: StartTime,
+    result: &Result<(), Error>,
+    unknown_migrations: Option<UnknownMigrations>,
+) {
+    let (site, client) = (&rollout.hosts.site, rollout.hosts.client());
+    if site.notifiers.is_empty() {
+        return;
+    }
+    let target = &rollout.target;
+    let hosts = rollout.hosts.group.connections().iter().map(|host| HostReport {
+        host: host.host().map_or_else(String::new, |host| host.label().to_string()),
+        state: rollout.describe(host),
+    });
+    let report = DeployReport {
+        action,
+        outcome: if result.is_ok() { DeployOutcome::Live } else { DeployOutcome::Failed },
+        error: result.as_ref().err().map(|error| client.redacted(&error_text(error))),
+        site: site.root.clone(),
+        environment: client.inventory().environment().map(Environment::name).map(str::to_owned),
+        release: target.release.clone(),
+        revision: target.revision.clone(),
+        by: target.by.clone(),
+        run: target.run.clone(),
+        started: humantime::format_rfc3339_seconds(start.at).to_string(),
+        finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        hosts: hosts.collect(),
+        unknown_migrations: unknown_migrations.map(|unknown| unknown.redacted(client)),
+        changes: changes(rollout).await,
+        elapsed: start.clock.elapsed(),
+        at: SystemTime::now(),
+    };
+    site.notifiers.notify(client, report).await;
+}
+
+/// Returns the new commits since each previously live revision. A revision unknown to the
+/// repositories is left out.
+async fn changes(rollout: &Rollout<'_>) -> Vec<ChangesSince> {
+    let (hosts, target) = (rollout.hosts, &rollout.target);
+    let recovery = rollout.recovery_hosts(|_| true);
+    let (Some(source), Some(host)) = (&hosts.site.source, recovery.connections().first()) else { return Vec::new() };
+    let Ok(layout) = hosts.layouts.of(host) else { return Vec::new() };
+    let before = hosts.group.connections().iter().filter_map(|host| target.before(host));
+    let live: BTreeMap<&str, &Revision> = before
+        .filter_map(Survey::live_manifest)
+        .map(|manifest| (manifest.revision.commit.as_str(), &manifest.revision))
+        .collect();
+    let mut all = Vec::new();
+    for since in live.into_values() {
+        // A missing list of commits must not prevent the report.
+        if let Ok(Some(changes)) = source.changes(host, layout, &since.commit, &target.revision.commit).await {
+            all.push(ChangesSince { since: since.clone(), changes });
+        }
+    }
+    all
+}
+
+/// The number of output lines of a failed step in a report.
+const OUTPUT_LINES: usize = 20;
+
+/// Returns the error block with the last output lines of the failed step: readers of a mail did not
+/// see the output.
+fn error_text(error: &Error) -> String {
+    let block = error.block().to_string();
+    let of_group = std::error::Error::source(error).and_then(|source| source.downcast_ref::<HostFailures>());
+    let failed = of_group.into_iter().flat_map(HostFailures::failed);
+    let inner = failed.filter_map(|(host, _, error)| Some((Some(host), error.as_ref()?)));
+    let mut all = std::iter::once((error.host(), error)).chain(inner);
+    let Some((host, output)) = all.find_map(|(host, error)| Some((host, error.output()?))) else { return block };
+    let text = [output.stdout(), output.stderr()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(OUTPUT_LINES)..).unwrap_or_default();
+    match last.last() {
+        Some(line) if !block.contains(line) => {
+            let host = host.map_or_else(String::new, |host| format!(" of {}", host.label()));
+            format!("{block}\n\noutput{host}:\n  {}", last.join("\n  "))
+        }
+        _ => block,
+    }
+}

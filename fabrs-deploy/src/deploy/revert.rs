@@ -1,0 +1,62 @@
+//! The revert of a failed rollout: switched hosts return to their earlier release, and the failed
+//! release is removed or marked as bad.
+//!
+//! All commands use connections unaffected by a stop of the run.
+
+use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
+
+use crate::deploy::host_state::HostState;
+use crate::deploy::rollout::Rollout;
+use crate::deploy::target::ReleaseOrigin;
+use crate::deploy::{bad_mark, build, health_check, restart, switch};
+use crate::release::SiteKind;
+
+/// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
+/// not changed.
+pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
+    let client = rollout.hosts.client();
+    if rollout.states.all(|state| state == HostState::Unchanged) {
+        remove_release(rollout, |_| true).await;
+        client.note(None, "no host was switched to the new release");
+        return error;
+    }
+    client.note(None, format!("reverting {}: {}", rollout.target_name(), error.message()));
+    rollout.set_phase("revert");
+    let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
+    let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
+    warn_of_failures(rollout, &reverted);
+    // A stop of the run or a lost host is no fault of the release.
+    if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect) {
+        remove_release(rollout, HostState::is_as_before).await;
+    } else if rollout.target.origin == ReleaseOrigin::ThisRun && rollout.hosts.site.kind == SiteKind::Releases {
+        bad_mark::mark_target(rollout, &error).await;
+    }
+    client.note(None, rollout.state_table());
+    match reverted.failed().next() {
+        None => error,
+        Some(_) => error.hint("some hosts could not be reverted, see the table above: deploy again to repair them"),
+    }
+}
+
+async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    if let Some(release) = switch::to_previous(rollout, host).await? {
+        restart::restart(rollout, host, &release).await?;
+        health_check::check(rollout, host, &release).await?;
+    }
+    Ok(())
+}
+
+/// Removes the release from hosts in some states. A work tree has no releases.
+async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -> bool) {
+    if rollout.hosts.site.kind == SiteKind::Releases {
+        let hosts = rollout.recovery_hosts(|host| is_selected(rollout.states.of(host)));
+        build::remove(rollout, &hosts).await;
+    }
+}
+
+fn warn_of_failures(rollout: &Rollout<'_>, reverted: &Outcomes<()>) {
+    for (host, outcome) in reverted.failed() {
+        let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
+        rollout.hosts.client().warn(Some(host), format!("could not be reverted: {why}"));
+    }
+}

@@ -1,0 +1,132 @@
+//! A rollout: one deploy or rollback under the lock of the site, with its target release and the
+//! states of its hosts.
+
+use fabrs::config::Mode;
+use fabrs::lock::LockHandle;
+use fabrs::{Connection, Error, Group, ShellLine};
+
+use crate::deploy::connected_site::ConnectedSite;
+use crate::deploy::host_state::{HostEvent, HostState};
+use crate::deploy::host_states::HostStates;
+use crate::deploy::target::TargetRelease;
+use crate::release::{SiteKind, Survey};
+
+/// A deploy or a rollback under the lock of the site.
+#[derive(Debug)]
+pub(super) struct Rollout<'a> {
+    pub(super) hosts: &'a ConnectedSite,
+    pub(super) target: TargetRelease,
+    pub(super) states: HostStates,
+    lock: LockHandle,
+    /// The same hosts, over connections unaffected by a stop of the run.
+    recovery: Group,
+}
+
+impl<'a> Rollout<'a> {
+    /// Prepares a rollout. All hosts are unchanged.
+    ///
+    /// # Errors
+    ///
+    /// As [`Group::aside`].
+    pub(super) fn new(hosts: &'a ConnectedSite, lock: LockHandle, target: TargetRelease) -> Result<Self, Error> {
+        // A failed revert on one host must not keep the other hosts on the new release.
+        let recovery = hosts.group.aside()?.keep_going();
+        let states = HostStates::new(hosts.group.connections());
+        Ok(Self { hosts, target, states, lock, recovery })
+    }
+
+    /// Sets the phase shown by the lock to other runs and by `status`.
+    pub(super) fn set_phase(&self, phase: &str) {
+        self.lock.set_phase(phase);
+    }
+
+    /// Sets the directory on a host whose processes the lock kills when this run dies.
+    pub(super) fn set_work_dir(&self, host: &Connection, dir: &str) {
+        if let Some(host) = host.host() {
+            self.lock.set_work_dir(host, dir);
+        }
+    }
+
+    /// Clears the work directory of a host: its processes survive the run from now on.
+    pub(super) fn clear_work_dir(&self, host: &Connection) {
+        self.set_work_dir(host, "");
+    }
+
+    /// Wraps a line so that the host refuses the line if another run has locked the site.
+    ///
+    /// # Errors
+    ///
+    /// As [`LockHandle::atomic`].
+    pub(super) fn under_lock(&self, host: &Connection, line: ShellLine) -> Result<ShellLine, Error> {
+        match host.host() {
+            Some(host) => self.lock.atomic(host, &line),
+            None => Ok(line),
+        }
+    }
+
+    /// Returns the selected hosts still locked by this run, over connections unaffected by a stop
+    /// of the run.
+    pub(super) fn recovery_hosts(&self, is_selected: impl Fn(&Connection) -> bool) -> Group {
+        self.recovery.filter(|host| self.states.is_locked(host) && is_selected(host))
+    }
+
+    /// Makes the rollout final: no failure reverts it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`](fabrs::ErrorKind::Internal) if a host has not passed its health
+    /// check.
+    pub(super) fn promote(&self) -> Result<(), Error> {
+        self.hosts.group.connections().iter().try_for_each(|host| self.states.apply(host, HostEvent::Promoted))
+    }
+
+    /// Returns whether the rollout is final.
+    pub(super) fn is_promoted(&self) -> bool {
+        self.states.all(|state| state == HostState::Promoted)
+    }
+
+    /// Returns the name of the new release for people. A work tree has no releases, so the revision
+    /// is the name.
+    pub(super) fn target_name(&self) -> String {
+        match self.hosts.site.kind {
+            SiteKind::Releases => self.target.release.to_string(),
+            SiteKind::InPlace => self.target.revision.to_string(),
+        }
+    }
+
+    /// Returns the name of the previously live release of a host, for people.
+    pub(super) fn previous_name(&self, host: &Connection) -> Option<String> {
+        match self.hosts.site.kind {
+            SiteKind::Releases => self.target.live_before(host).map(ToString::to_string),
+            SiteKind::InPlace => {
+                let manifest = self.target.before(host).and_then(Survey::live_manifest);
+                manifest.map(|manifest| manifest.revision.to_string())
+            }
+        }
+    }
+
+    /// Returns the state of a host as text for people.
+    pub(super) fn describe(&self, host: &Connection) -> String {
+        self.states.of(host).describe(&self.target_name(), self.previous_name(host).as_deref())
+    }
+
+    /// Returns the states of all hosts as text, one line a host.
+    pub(super) fn state_table(&self) -> String {
+        let hosts = self.hosts.group.connections();
+        let label = |host: &Connection| host.host().map_or_else(String::new, |host| host.label().to_string());
+        let width = hosts.iter().map(|host| label(host).len()).max().unwrap_or(0);
+        hosts.iter().map(|host| format!("{:width$}  {}\n", label(host), self.describe(host))).collect()
+    }
+
+    /// Prints the live release. A dry run prints nothing, since nothing was changed.
+    pub(super) fn note_live(&self) {
+        let client = self.hosts.client();
+        if client.settings().mode == Mode::Run {
+            let name = match self.hosts.site.kind {
+                SiteKind::Releases => format!(" as {}", self.target.release),
+                SiteKind::InPlace => String::new(),
+            };
+            client.note(None, format!("live: {}{name} on {}", self.target.revision, self.hosts.label()));
+        }
+    }
+}

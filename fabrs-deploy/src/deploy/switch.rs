@@ -1,0 +1,88 @@
+//! The switch of a host to the target release, and the switch back to the earlier release.
+
+use fabrs::{Connection, Error, TaskError, cmd};
+
+use crate::deploy::host_state::HostEvent;
+use crate::deploy::rollout::Rollout;
+use crate::deploy::work_tree;
+use crate::release::{ReleaseId, SiteKind, Survey};
+
+/// Switches a host to the target release. In place, the build steps then run in the work tree.
+///
+/// # Errors
+///
+/// As any command, and the errors of the build steps.
+pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    let target = &rollout.target;
+    rollout.states.apply(host, HostEvent::SwitchSent)?;
+    match rollout.hosts.site.kind {
+        SiteKind::Releases => {
+            // From here on, processes in the directory of the release may be services, which
+            // outlive the run.
+            rollout.clear_work_dir(host);
+            link_current(rollout, host, &target.release, &target.log_entry()).await?;
+            rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
+        }
+        SiteKind::InPlace => {
+            work_tree::reset(rollout, host, &target.revision.commit, &target.log_entry()).await?;
+            rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
+            build_in_place(rollout, host).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Switches a host back to the earlier release, and returns the release for its services to load.
+/// Returns `None` without an earlier release: `current` is then removed, and a work tree stays on
+/// the new commit.
+///
+/// # Errors
+///
+/// As any command, and the errors of the build steps.
+pub(super) async fn to_previous(rollout: &Rollout<'_>, host: &Connection) -> Result<Option<ReleaseId>, TaskError> {
+    let target = &rollout.target;
+    let (name, by) = (rollout.target_name(), &target.by);
+    match rollout.hosts.site.kind {
+        SiteKind::Releases => {
+            rollout.states.apply(host, HostEvent::RevertSent)?;
+            let Some(before) = target.live_before(host) else {
+                let current = rollout.hosts.layouts.of(host)?.current();
+                host.run(rollout.under_lock(host, cmd!("rm -f {current}"))?).await?;
+                rollout.states.apply(host, HostEvent::CurrentRemoved)?;
+                return Ok(None);
+            };
+            let entry = format!("{name} reverted to release {before} by {by}");
+            link_current(rollout, host, before, &entry).await?;
+            rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
+            Ok(Some(before.clone()))
+        }
+        SiteKind::InPlace => {
+            let Some(before) = target.before(host).and_then(Survey::live_manifest) else { return Ok(None) };
+            rollout.states.apply(host, HostEvent::RevertSent)?;
+            let entry = format!("{name} reverted to {} by {by}", before.revision);
+            work_tree::reset(rollout, host, &before.revision.commit, &entry).await?;
+            rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
+            build_in_place(rollout, host).await?;
+            Ok(Some(target.release.clone()))
+        }
+    }
+}
+
+/// Links `current` to a release in one step (`mv -T`), and appends an entry to `revisions.log`. An
+/// unwritable log does not fail the switch.
+async fn link_current(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, entry: &str) -> Result<(), Error> {
+    let layout = rollout.hosts.layouts.of(host)?;
+    let (root, log) = (layout.root(), layout.revision_log());
+    let switch = cmd!(
+        "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current || exit; \
+         printf '%s\\n' {entry} >> {log} || :"
+    );
+    let switch = host.run(rollout.under_lock(host, switch)?);
+    switch.named(format!("switch current to {release} (mv -T)")).await?;
+    Ok(())
+}
+
+async fn build_in_place(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    let app = rollout.hosts.app(host, &rollout.target.release)?;
+    rollout.hosts.site.build.run(&app).await
+}

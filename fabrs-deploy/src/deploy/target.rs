@@ -1,0 +1,63 @@
+//! The target release of a rollout, with the surveys of all hosts before any change.
+
+use fabrs::Connection;
+
+use crate::deploy::connected_site::Surveys;
+use crate::release::{Manifest, ReleaseId, Survey};
+use crate::run_id::{Operator, RunId};
+use crate::source::Revision;
+
+/// The target release of a rollout.
+#[derive(Debug)]
+pub(super) struct TargetRelease {
+    pub(super) release: ReleaseId,
+    pub(super) revision: Revision,
+    pub(super) origin: ReleaseOrigin,
+    pub(super) by: Operator,
+    pub(super) run: RunId,
+    /// The surveys of all hosts, made under the lock and before any change.
+    pub(super) before: Surveys,
+}
+
+/// The origin of a release: the run with its build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReleaseOrigin {
+    /// This run builds the release, and removes the release after a failure.
+    ThisRun,
+    /// An earlier run built the release. This run only makes the release live again.
+    EarlierRun,
+}
+
+impl TargetRelease {
+    /// Returns the entry in `revisions.log` for the switch to this release.
+    pub(super) fn log_entry(&self) -> String {
+        match self.origin {
+            ReleaseOrigin::ThisRun => {
+                format!("{} deployed as release {} by {}", self.revision, self.release, self.by)
+            }
+            ReleaseOrigin::EarlierRun => format!("{} rolled back to release {}", self.by, self.release),
+        }
+    }
+
+    /// Returns the survey of a host before any change.
+    pub(super) fn before(&self, host: &Connection) -> Option<&Survey> {
+        self.before.get(host.host()?)
+    }
+
+    /// Returns the previously live release of a host.
+    pub(super) fn live_before(&self, host: &Connection) -> Option<&ReleaseId> {
+        self.before(host).and_then(Survey::live)
+    }
+
+    /// Returns whether any host had a live release before.
+    pub(super) fn had_live_release(&self) -> bool {
+        self.before.values().any(|survey| survey.live().is_some())
+    }
+
+    /// Returns the manifest of the release on a host.
+    pub(super) fn manifest(&self, host: &Connection) -> Manifest {
+        let Self { release, revision, by, run, .. } = self;
+        let manifest = Manifest::new(release.clone(), revision.clone(), by.clone(), run.clone());
+        Manifest { previous: self.live_before(host).cloned(), ..manifest }
+    }
+}
