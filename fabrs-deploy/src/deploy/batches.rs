@@ -1,28 +1,37 @@
-//! The batches of a rollout: all hosts are switched, then restarted and checked batch by batch.
+//! The batches of a rollout: each batch is switched, restarted and checked before the next batch
+//! begins.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
-use fabrs::{Group, TaskError};
+use fabrs::{Connection, Error, Group, Host, TaskError};
 
 use crate::deploy::rollout::Rollout;
 use crate::deploy::{health_check, restart, switch};
 use crate::outcomes::{all_ok, label};
+use crate::release::SiteKind;
 
-/// Switches all hosts to the target release, then restarts and checks them batch by batch.
-/// `all_switched` runs between the switch and the first restart.
+/// Switches all hosts to the target release, batch by batch. `first_batch_switched` runs between
+/// the switch and the restart of the first batch.
 ///
 /// # Errors
 ///
-/// The error of the switch, or the errors of the first failed batch.
+/// The errors of the first failed batch. Hosts of later batches are unchanged then.
 pub(super) async fn roll_out(
     rollout: &Rollout<'_>,
-    all_switched: impl Future<Output = Result<(), TaskError>>,
+    first_batch_switched: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), TaskError> {
     let size = rollout.hosts.site.batch_size.unwrap_or(NonZeroUsize::MAX);
-    switch_hosts(rollout, &rollout.hosts.group).await?;
-    all_switched.await?;
-    for batch in rollout.hosts.group.batches(size) {
-        restart_and_check(rollout, &batch).await?;
+    let mut first_batch_switched = Some(first_batch_switched);
+    for batch in batches(rollout, size)? {
+        switch_hosts(rollout, &batch).await?;
+        if let Some(first_batch_switched) = first_batch_switched.take() {
+            first_batch_switched.await?;
+        }
+        // The hosts of once-only steps may make the first batch of a work tree larger than `size`.
+        for part in batch.batches(size) {
+            restart_and_check(rollout, &part).await?;
+        }
     }
     Ok(())
 }
@@ -49,4 +58,33 @@ async fn restart_and_check(rollout: &Rollout<'_>, batch: &Group) -> Result<(), T
     });
     all_ok(checked.await)?;
     Ok(())
+}
+
+/// Splits the hosts into batches. In place, the hosts of once-only steps are all in the first
+/// batch: the steps need the new code, and run before any service loads it.
+fn batches(rollout: &Rollout<'_>, size: NonZeroUsize) -> Result<Vec<Group>, Error> {
+    let group = &rollout.hosts.group;
+    if rollout.hosts.site.kind == SiteKind::Releases {
+        return Ok(group.batches(size).collect());
+    }
+    let first = once_hosts(rollout)?;
+    let all = group.connections().iter().filter_map(Connection::host);
+    let (mut order, rest): (Vec<&Host>, Vec<&Host>) = all.partition(|host| first.contains(*host));
+    order.extend(rest);
+    let first_size = size.get().max(first.len()).min(order.len());
+    let (first, later) = order.split_at(first_size);
+    let sets = std::iter::once(first).chain(later.chunks(size.get()));
+    // A filter keeps the order and the limits of the group.
+    Ok(sets.map(|set| group.filter(|host| host.host().is_some_and(|host| set.contains(&host)))).collect())
+}
+
+/// Returns the hosts of once-only steps and of the database.
+fn once_hosts<'a>(rollout: &'a Rollout<'_>) -> Result<HashSet<&'a Host>, Error> {
+    let hosts = rollout.hosts;
+    let mut once: HashSet<&Host> = HashSet::new();
+    for (scope, _) in hosts.site.once.iter() {
+        once.extend(hosts.first_of(scope.or(&hosts.site.once_hosts))?.host());
+    }
+    once.extend(hosts.database()?.and_then(|(host, _)| host.host()));
+    Ok(once)
 }

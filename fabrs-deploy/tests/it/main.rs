@@ -1,6 +1,7 @@
 //! Tests of the deploy kit with three real SSH servers, each with its own user, and a git server.
 
 mod approvals;
+mod batches;
 mod deploys;
 mod forged;
 mod ground;
