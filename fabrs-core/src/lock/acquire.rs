@@ -1,4 +1,4 @@
-//! Acquiring a lock on all hosts, or on none.
+//! Acquires a lock on all hosts, or on none.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{EffectMode, Fence, Heartbeat, StopLevel, boot_time};
 
-/// How long the process that holds a lock may run: `--command-timeout` is for the commands of the work.
+/// The maximum duration of the command that holds a lock. `--command-timeout` does not apply.
 const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
 
-/// How long a run waits before it tries again.
+/// The pause before the next attempt to acquire the lock.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Acquires a lock. A dry run reports it, and locks nothing.
+/// Acquires a lock. A dry run reports the lock, and locks nothing.
 pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
     let Some(client) = locking.hosts().first().and_then(Connection::client) else {
         return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
@@ -76,15 +76,16 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
     }
 }
 
-/// Why there is no lock.
+/// The reason for a failed attempt.
 enum Refused {
-    /// Another run holds it on this host.
+    /// Another run holds the lock on this host.
     Held(Box<(Option<LockHolder>, Connection)>),
-    /// It could not be tried.
+    /// The attempt failed.
     Failed(Error),
 }
 
-/// Tries all hosts: the first by name, then the others at once. If one refuses, the others are released.
+/// Tries all hosts: the first by name, then the others in parallel. After a failure, the acquired
+/// locks are released.
 async fn try_all(locking: &LockRequest, client: &Client) -> std::result::Result<Lock, Refused> {
     let holder = LockHolder::new(locking.purpose_text()).map_err(Refused::Failed)?;
     let mut ordered: Vec<&Connection> = locking.hosts().iter().collect();
@@ -97,7 +98,7 @@ async fn try_all(locking: &LockRequest, client: &Client) -> std::result::Result<
     for tried in join_all(others.iter().map(|host| try_on(host))).await {
         match tried {
             Ok(lock) => locks.push(lock),
-            // A failure says more than another holder.
+            // An error is more important than another holder.
             Err(error @ Refused::Failed(_)) => refused = Some(error),
             Err(error @ Refused::Held(_)) => refused = refused.or(Some(error)),
         }
@@ -122,8 +123,8 @@ async fn try_one(
     let failed = Refused::Failed;
     let folder = locking.dir_on(host).map_err(failed)?;
     let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
-    // Over a session beside those of the work: the lock must not end with the first Ctrl-C, but with the run. Without the
-    // settings of the caller's commands, which may change the meaning of `~`, or print.
+    // A separate session, since the lock must survive the first Ctrl-C, and end with the run.
+    // Without the settings of the caller's commands, which may change the meaning of `~`, or print.
     let aside = client.aside().connect(place).map_err(failed)?;
     let lease = locking.lease_limit();
     let script = hold(&folder, locking.name(), holder, lease);

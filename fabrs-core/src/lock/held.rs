@@ -1,4 +1,4 @@
-//! A lock while it is held: the run confirms it to each host, and a host that does not answer is lost.
+//! Held locks: the run sends heartbeats to each host, and a silent host has lost the lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,14 +34,15 @@ pub(super) struct HostLock {
     fence: FenceGuard,
 }
 
-/// The work of a run on one host, as the host is told.
+/// The work of a run on one host, as reported to the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Work {
     phase: String,
     folder: String,
 }
 
-/// A handle to a held [`Lock`]: records the progress of the run, and makes command lines atomic. Cheap to clone.
+/// A handle to a held [`Lock`]: records the progress of the run, and makes command lines atomic.
+/// Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct LockHandle(Arc<[HostHandle]>);
 
@@ -59,8 +60,8 @@ impl LockHandle {
         }
     }
 
-    /// Sets the working directory of this run on a host. If the run dies, the host kills the processes in this directory before
-    /// it frees the lock. An empty string clears it.
+    /// Sets the working directory of this run on a host. If the run dies, the host kills the
+    /// processes in this directory before the lock is released. An empty string clears the setting.
     ///
     /// Linux only. Processes under sudo survive, and so do those in the `current` release.
     pub fn set_work_dir(&self, host: &Host, folder: &str) {
@@ -71,15 +72,16 @@ impl LockHandle {
 
     /// Wraps a command line so that no other run can acquire the lock while the line runs.
     ///
-    /// The host runs the line only while this run holds the lock. Keep the line short: other runs wait for its end. A host
-    /// without this lock gets the line unchanged, and so does a dry run.
+    /// The host runs the line only while this run holds the lock. Keep the line short, since other
+    /// runs wait for its end. A host without this lock gets the line unchanged, and so does a dry
+    /// run.
     ///
-    /// A service started by the line must close file descriptor 8, or other runs wait until the service ends:
-    /// `my-daemon 8>&- &`.
+    /// A service started by the line must close file descriptor 8. Otherwise, other runs wait until
+    /// the service ends: `my-daemon 8>&- &`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a line that can't be sent.
+    /// [`ErrorKind::Usage`] for a line that cannot be sent.
     pub fn atomic(&self, host: &Host, line: &ShellLine) -> Result<ShellLine> {
         let Some(host) = self.of(host) else { return Ok(line.clone()) };
         host.fence.atomic(line.as_str()).map(ShellLine::raw).map_err(|source| {
@@ -105,13 +107,13 @@ impl Lock {
         Self { hosts, losses }
     }
 
-    /// Makes the lock of a dry run, which is held on no host.
+    /// Returns the lock of a dry run, held on no host.
     pub(super) fn planned() -> Self {
         let (_, losses) = mpsc::channel(1);
         Self { hosts: Vec::new(), losses }
     }
 
-    /// Returns `true` in a dry run, which locks no host.
+    /// Returns whether this is the lock of a dry run, held on no host.
     pub fn is_planned(&self) -> bool {
         self.hosts.is_empty()
     }
@@ -122,9 +124,11 @@ impl Lock {
         LockHandle(hosts.map(|lock| HostHandle { fence: lock.fence.fence(), work: lock.work.clone() }).collect())
     }
 
-    /// Runs `work` until it ends or a host loses the lock. On a loss `work` is dropped, and its commands end.
+    /// Runs `work` until the work ends or a host loses the lock. On a loss, `work` is dropped, and
+    /// its commands end.
     ///
-    /// The other hosts stay locked. The host without the lock rejects changes of this run until the [`Lock`] is dropped.
+    /// The other hosts stay locked. The host without the lock rejects changes of this run until
+    /// the [`Lock`] is dropped.
     ///
     /// # Errors
     ///
@@ -141,7 +145,7 @@ impl Lock {
         }
     }
 
-    /// Releases all hosts, and waits until they are free.
+    /// Releases all hosts, and waits until their locks are free.
     ///
     /// # Cancel safety
     ///
@@ -154,18 +158,18 @@ impl Lock {
 impl HostLock {
     async fn release(mut self) {
         drop(self.end.take());
-        // The keeper is gone if the lock was lost.
+        // Without a sender the lock was lost, and its heartbeat task has ended.
         let _ended = (&mut self.ended).await;
     }
 }
 
 /// Waits until the run is over.
 async fn closed(closing: &mut watch::Receiver<bool>) {
-    // Without a sender there is no run any more.
+    // Without a sender the run has ended.
     let _closed = closing.wait_for(|is_closing| *is_closing).await.is_ok();
 }
 
-/// Confirms the lock to one host.
+/// Sends the heartbeats of a lock to one host.
 pub(super) struct Keeper {
     pub(super) lines: LineStream,
     pub(super) fence: Arc<Fence>,
@@ -174,7 +178,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts to confirm, in a task of its own: a step that takes long must not lose the lock.
+    /// Starts the heartbeats in a separate async task, since a long step must not lose the lock.
     pub(super) fn start(mut self, run: &RunState, fence: FenceGuard) -> HostLock {
         let (work, mut changes) = watch::channel(Work::default());
         let (end, mut is_over) = oneshot::channel();
@@ -185,21 +189,21 @@ impl Keeper {
                 why = self.confirm(&mut changes) => {
                     let lost = self.fence.lost(why);
                     self.fence.loss.send_replace(Some(lost.clone()));
-                    // The run has ended if nobody listens.
+                    // Without a receiver the run has ended.
                     drop(self.lost.send(lost).await);
                 }
                 _ = &mut is_over => self.release().await,
                 () = closed(&mut closing) => self.release().await,
             }
-            // Nobody waits if the lock was dropped.
+            // Without a receiver the lock was dropped.
             let _ = done.send(());
         });
         HostLock { work, end: Some(end), ended, fence }
     }
 
-    /// Confirms the lock again and again, and returns why that is no longer possible.
+    /// Sends heartbeats until one fails, and returns the reason.
     async fn confirm(&mut self, changes: &mut watch::Receiver<Work>) -> &'static str {
-        // Several confirmations may be late before the host gives the lock away.
+        // Up to five heartbeats may be lost before the lease of the host ends.
         let interval = self.lease / 6;
         loop {
             let Work { phase, folder } = changes.borrow_and_update().clone();
@@ -225,9 +229,9 @@ impl Keeper {
         }
     }
 
-    /// Releases the host, and waits until it is free.
+    /// Releases the lock of the host, and waits for the end of its process.
     async fn release(&mut self) {
-        // A host that reads no more has released the lock, too.
+        // A host with a closed input has released the lock already.
         let _gone = self.lines.write(format!("{BYE}\n")).await;
         self.lines.end_input();
         let freed = async { while self.lines.next().await.is_some() {} };

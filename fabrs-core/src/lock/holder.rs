@@ -1,4 +1,4 @@
-//! The holder of a lock, as the host records it.
+//! [`LockHolder`]: the run that holds a lock.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -26,11 +26,11 @@ pub struct LockHolder {
 }
 
 impl LockHolder {
-    /// Makes the holder for this run.
+    /// Returns a holder for this run, with a new token.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the system gives no random bytes.
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the system has no random bytes.
     pub(super) fn new(purpose: &str) -> Result<Self> {
         let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         Ok(Self { by: Operator::current(), since, purpose: purpose.to_owned(), token: random_token()? })

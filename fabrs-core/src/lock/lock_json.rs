@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::controls::escape_all_controls;
 
-/// Reads JSON of a host, with every character of its texts spelled out that a terminal would obey.
+/// Parses JSON from a host. Control characters are escaped, since terminals would execute them.
 pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     fn spelled(value: Value) -> Value {
         match value {

@@ -1,14 +1,14 @@
-//! Locks on hosts: one run at a time changes a host, and a run that dies releases its lock.
+//! Locks on hosts: one run at a time changes a host. A run that dies releases its locks.
 //!
-//! On each host a shell holds the kernel's lock (`flock`) on a file, over a session of its own. The run confirms every few
-//! seconds that it lives. If the run dies, is suspended for too long or loses its connection, the shell ends, and the kernel
-//! frees the lock.
+//! On each host, a shell holds a kernel lock (`flock`) on a file, over its own session. The run
+//! sends a heartbeat every few seconds. If the run dies, is suspended for too long or loses its
+//! connection, the shell ends, and the kernel releases the lock.
 //!
-//! While a run holds a lock, its changes of that host are fenced: each command first compares the token in the lock's file.
-//! A run that has lost its lock without noticing is refused by the host. SFTP has no shell that could compare: there, only the
-//! time of the last confirmation counts.
+//! While a run holds a lock, its changes of that host are fenced: each command first compares the
+//! token in the lock file. A host rejects a run that has lost its lock without noticing. SFTP has
+//! no shell for this comparison. There, only the time of the last heartbeat counts.
 //!
-//! | file in the lock's folder | content |
+//! | file in the directory of the lock | content |
 //! |---|---|
 //! | `NAME.lock` | the [`LockHolder`], as JSON; empty if free |
 //! | `NAME.lock.phase` | the phase that the holder has reported |
@@ -31,8 +31,8 @@ use crate::connection::Connection;
 use crate::error::Result;
 use crate::group::Group;
 
-/// Locks hosts for a task, without those that the run has locked under the name already. A connection without a host stands for
-/// this machine.
+/// Locks hosts for a task, without the hosts that the run has locked under this name already. A
+/// connection without a host means this machine.
 ///
 /// # Errors
 ///
@@ -78,9 +78,11 @@ impl Connection {
 }
 
 impl Group {
-    /// Requests the lock `name` on all hosts of the group. Awaiting the request acquires the [`Lock`] on all hosts, or on none.
+    /// Requests the lock `name` on all hosts of the group. Awaiting the request acquires the
+    /// [`Lock`] on all hosts, or on none.
     ///
-    /// Every run tries the first host by name first. So of two runs that lock the same group, one gets all hosts.
+    /// Every run tries the first host by name first. Two runs that lock the same group therefore
+    /// never share it: one run gets all hosts.
     pub fn lock(&self, name: impl Into<String>) -> LockRequest {
         LockRequest::new(self.connections().to_vec(), name.into())
     }

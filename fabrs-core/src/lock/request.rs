@@ -1,4 +1,4 @@
-//! The request for a lock.
+//! [`LockRequest`]: the builder of a lock.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// A request for a lock, made by [`Connection::lock`] or [`Group::lock`](crate::Group::lock). Awaiting it acquires the [`Lock`]
-/// on all hosts, or on none.
+/// A request for a lock, made by [`Connection::lock`] or [`Group::lock`](crate::Group::lock).
+/// Awaiting the request acquires the [`Lock`](crate::lock::Lock) on all hosts, or on none.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Task`] with the holder if another run has the lock; for a manual lock; for a host without `flock`; for an
-///   unexpected answer.
+/// - [`ErrorKind::Task`] with the holder if another run has the lock, for a manual lock, for a host
+///   without `flock`, and for an unexpected answer.
 /// - [`ErrorKind::Usage`] for an invalid lock name, or without a host.
 /// - [`ErrorKind::Cancelled`] if the run is stopped while it waits.
 /// - The errors of any command.
@@ -32,22 +32,22 @@ pub struct LockRequest {
     lease: Duration,
 }
 
-/// What a run does while another one holds the lock.
+/// The reaction to a lock held by another run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// It fails.
+    /// Fail.
     No,
-    /// It waits until the lock is free.
+    /// Wait until the lock is free.
     Endless,
-    /// It waits at most this long.
+    /// Wait at most this long.
     AtMost(Duration),
 }
 
 impl LockRequest {
-    /// How long a host keeps the lock of a silent run by default.
+    /// The default lease: the time that a host keeps the lock of a silent run.
     pub const LEASE: Duration = Duration::from_secs(30);
 
-    /// The folder of locks on a host by default.
+    /// The default directory of locks on a host.
     const FOLDER: &str = "~/.fabrs/locks";
 
     pub(super) fn new(hosts: Vec<Connection>, name: String) -> Self {
@@ -55,33 +55,75 @@ impl LockRequest {
         Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, lease }
     }
 
-    /// Sets the purpose of the lock, such as `deploy of deployable-314`. A run that fails on this lock or waits for it shows the
-    /// purpose. Defaults to `a run of fab`.
+    /// Sets the purpose of the lock, such as `deploy of deployable-314`. A run that fails on this
+    /// lock or waits for the lock shows the purpose. Defaults to `a run of fab`.
+    ///
+    /// ```
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let lock = current().lock("deploy").purpose("move the database").await?;
+    /// # drop(lock); Ok(()) }
+    /// ```
     pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
         self.purpose = purpose.into();
         self
     }
 
-    /// Sets whether the request waits while another run has the lock. Defaults to the setting of the run (`--wait`).
+    /// Sets whether the request waits while another run has the lock. Defaults to the setting of
+    /// the run (`--wait`).
+    ///
+    /// ```
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let lock = current().lock("deploy").wait(true).await?;
+    /// # drop(lock); Ok(()) }
+    /// ```
     pub fn wait(mut self, waits: bool) -> Self {
         self.wait = Some(if waits { Wait::Endless } else { Wait::No });
         self
     }
 
     /// Waits at most this long while another run has the lock.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let lock = current().lock("deploy").wait_at_most(Duration::from_secs(60)).await?;
+    /// # drop(lock); Ok(()) }
+    /// ```
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
         self.wait = Some(Wait::AtMost(limit));
         self
     }
 
-    /// Sets how long a host keeps the lock without a heartbeat from the run. Fractions of a second are cut off; the minimum is
-    /// 1 s. Defaults to 30 s. A host without the `timeout` command keeps the lock until the connection ends.
+    /// Sets the lease: the time that a host keeps the lock without a heartbeat from the run.
+    /// Fractions of a second are cut off, and the minimum is 1 s. Defaults to 30 s. A host without
+    /// the `timeout` command keeps the lock until the connection ends.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let lock = current().lock("deploy").lease(Duration::from_secs(120)).await?;
+    /// # drop(lock); Ok(()) }
+    /// ```
     pub fn lease(mut self, limit: Duration) -> Self {
         self.lease = limit;
         self
     }
 
-    /// Sets the folder of the lock on one host, absolute or below `~/`. Defaults to `~/.fabrs/locks`.
+    /// Sets the directory of the lock on one host, absolute or below `~/`. Defaults to
+    /// `~/.fabrs/locks`.
+    ///
+    /// ```
+    /// # use fabrs_core::{connection::current, Context, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let c = current();
+    /// let host = c.host().context("a task has a host")?;
+    /// let lock = c.lock("deploy").dir(host, "/srv/shop/locks").await?;
+    /// # drop(lock); Ok(()) }
+    /// ```
     pub fn dir(mut self, host: &Host, folder: impl Into<String>) -> Self {
         self.folders.insert(host.clone(), folder.into());
         self
@@ -99,19 +141,19 @@ impl LockRequest {
         &self.purpose
     }
 
-    /// Returns how long a host keeps the lock of a silent run: whole seconds, as the host counts them.
+    /// Returns the lease in whole seconds, as counted by the host.
     pub(super) fn lease_limit(&self) -> Duration {
         Duration::from_secs(self.lease.as_secs().max(1))
     }
 
-    /// Returns whether the request waits: as it says, or as the run says.
+    /// Returns the reaction to a held lock: the request's own, or the setting of the run.
     pub(super) fn waits(&self) -> Wait {
         let client = self.hosts.first().and_then(Connection::client);
         let waits = client.is_some_and(|client| client.settings().wait_for_locks);
         self.wait.unwrap_or(if waits { Wait::Endless } else { Wait::No })
     }
 
-    /// Returns the folder of the lock on a host.
+    /// Returns the directory of the lock on a host.
     ///
     /// # Errors
     ///

@@ -7,21 +7,21 @@ use super::lock_json::parse_json;
 use super::manual::ManualLock;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
-/// The message that ends a lock in order.
+/// The message that releases a lock.
 pub(super) const BYE: &str = "bye";
 
-/// An answer of a host to the request for a lock.
+/// The answer of a host to a request for a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The run has the lock.
     Locked,
-    /// Another run has it: who, if that could be read.
+    /// Another run has the lock. `None` if its holder is unreadable.
     Held(Option<LockHolder>),
-    /// A person has locked the host until further notice.
+    /// A person has locked the host.
     Manual(ManualLock),
     /// The host has no `flock`.
     NoFlock,
-    /// Another text.
+    /// An unexpected text.
     Other,
 }
 
@@ -38,17 +38,19 @@ impl Answer {
     }
 }
 
-/// The message that confirms a lock: the phase of the run, and the folder in which it is at work.
+/// Returns a heartbeat: the phase of the run, and its working directory.
 pub(super) fn alive(phase: &str, folder: &str) -> String {
     let phase: String = phase.chars().map(|c| if c.is_whitespace() { '-' } else { c }).collect();
     format!("alive {} {}\n", if phase.is_empty() { "-" } else { &phase }, folder.replace('\n', " "))
 }
 
-/// Returns the script that holds a lock as long as the run confirms it. After its first answer it repeats each message.
+/// Returns the script that holds a lock while heartbeats arrive. After its first answer, the script
+/// repeats each message.
 ///
-/// The lock of `NAME.lock.turn` is held while the other one is tried, so that `NAME.lock` always has the text of its holder.
-/// Each message is read by `read`, which takes no byte beyond its line. If messages end without [`BYE`], the run has died:
-/// before the lock is freed, the processes that the run has left in its folder are ended, unless that folder is live.
+/// The script locks `NAME.lock.turn` while it tries `NAME.lock`, so that `NAME.lock` always has the
+/// text of its holder. `read` receives each message, since it takes no byte after the line. If the
+/// messages end without [`BYE`], the run has died. Before the lock is released, the script ends the
+/// processes that the run left in its working directory, unless that directory is live.
 pub(super) fn hold(
     folder: &str,
     name: &str,
