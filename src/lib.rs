@@ -36,7 +36,7 @@
 #[cfg(feature = "template")]
 pub use fabrs_core::Template;
 pub use fabrs_core::config::SudoProgram;
-pub use fabrs_core::connection::{Responder, SudoRefusal, Watch};
+pub use fabrs_core::connection::{Responder, SudoRefusal, Watcher};
 pub use fabrs_core::files::{Changes, Source};
 pub use fabrs_core::run::env_var;
 pub use fabrs_core::{

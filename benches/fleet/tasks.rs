@@ -103,6 +103,6 @@ async fn ask() -> Result {
 /// Runs a command in a plain function, on a separate thread.
 #[task]
 fn plain() -> Result {
-    run("true").wait()?;
+    run("true").wait_blocking()?;
     Ok(())
 }

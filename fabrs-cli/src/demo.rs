@@ -78,6 +78,6 @@ impl DemoHosts {
         sink: &Arc<dyn Sink>,
     ) -> ClientBuilder {
         let (demo, settings, sink) = (Arc::clone(&self.demo), settings.clone(), Arc::clone(sink));
-        client.dial_around(move |inner| Arc::new(DemoDial::new(inner, demo, &settings, sink)))
+        client.wrap_dial(move |inner| Arc::new(DemoDial::new(inner, demo, &settings, sink)))
     }
 }

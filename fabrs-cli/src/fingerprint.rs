@@ -29,9 +29,9 @@ const MAX_HASHED_BYTES: u64 = 256 << 20;
 /// - The errors of [`Inventory::hosts_for`] for the hosts of each task.
 pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: &Settings, root: &Path) -> Result<()> {
     let inventory = client.inventory();
-    client.approval_covers(format!("program {}", program_digest(std::env::current_exe().and_then(File::open))?));
-    client.approval_covers(format!("options {}", options_text(settings)));
-    client.approval_covers(format!("environment {}", environment_text(inventory)));
+    client.add_fingerprint_part(format!("program {}", program_digest(std::env::current_exe().and_then(File::open))?));
+    client.add_fingerprint_part(format!("options {}", options_text(settings)));
+    client.add_fingerprint_part(format!("environment {}", environment_text(inventory)));
     let mut hosts = hosts_of_environment(inventory);
     for call in &command_line.calls {
         let own = match call.task().selection {
@@ -40,11 +40,11 @@ pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: 
         };
         let names: Vec<String> = own.iter().map(Host::to_string).collect();
         let call = json!({ "task": call.task().name, "arguments": call.arguments(), "hosts": names });
-        client.approval_covers(format!("call {call}"));
+        client.add_fingerprint_part(format!("call {call}"));
         hosts.extend(own);
     }
     if let Some(line) = &command_line.shell_line {
-        client.approval_covers(format!("line {line}"));
+        client.add_fingerprint_part(format!("line {line}"));
         hosts.extend(inventory.hosts_for(Selection::Inherit)?);
     }
     hosts.sort_by_key(ToString::to_string);
@@ -52,10 +52,10 @@ pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: 
     for host in &hosts {
         // An unresolvable host is an error later, at the first use.
         let route = client.route(host).unwrap_or_else(|error| error.to_string());
-        client.approval_covers(format!("host {host}: {route}, {}", host_text(inventory, Some(host))));
+        client.add_fingerprint_part(format!("host {host}: {route}, {}", host_text(inventory, Some(host))));
     }
     if !command_line.calls.is_empty() {
-        client.approval_covers(format!("files {}", files_digest(root)?));
+        client.add_fingerprint_part(format!("files {}", files_digest(root)?));
     }
     Ok(())
 }

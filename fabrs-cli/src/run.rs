@@ -135,11 +135,11 @@ impl Run {
         let builder = Client::builder()
             .settings(self.settings.clone())
             .inventory(self.inventory.clone())
-            .ahead(!self.command_line.calls.is_empty())
-            .local_programs()
+            .prefetch_channel(!self.command_line.calls.is_empty())
+            .allow_local_programs()
             .redactor(redactor)
             .sink(Arc::clone(sink));
-        let builder = if self.defers_approval() { builder.approved_by_a_task() } else { builder };
+        let builder = if self.defers_approval() { builder.defer_approval() } else { builder };
         let builder = match &self.demo {
             Some(demo) => demo.dial_through(builder, &self.settings, sink),
             None => builder,

@@ -62,7 +62,7 @@ impl Site {
             let mut text = table(&all, &surveys);
             let unknown = describe_live_releases(self, hosts.connections(), &surveys).await;
             text.extend(unknown.into_iter().map(|line| line + "\n"));
-            client.say(None, text);
+            client.print(None, text);
         }
         all_ok(surveyed).map(drop)
     }

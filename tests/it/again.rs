@@ -37,14 +37,14 @@ async fn what_takes_its_time_is_waited_for_and_no_longer_than_said() -> Result {
     let sshd = Sshd::start();
     let (capture, sink) = capture();
     let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
-    let spawned = host.run(third_time(&sshd.scratch().join("up"))).until(secs(30)).spawn()?;
+    let spawned = host.run(third_time(&sshd.scratch().join("up"))).retry_for(secs(30)).spawn()?;
     assert_eq!(spawned.await?.line()?, "3");
     // Its output is hidden: only the first of equal failures is announced.
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"]);
-    assert_eq!(host.run(third_time(&sshd.scratch().join("shown"))).until(secs(30)).await?.line()?, "3");
+    assert_eq!(host.run(third_time(&sshd.scratch().join("shown"))).retry_for(secs(30)).await?.line()?, "3");
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"; 3]);
     assert!(capture.of_kind("retry").iter().all(|retry| retry["time_left"].as_f64().is_some_and(|left| left < 30.0)));
-    let error = refused(host.probe("exit 7").until(Duration::ZERO).await, ErrorKind::Timeout);
+    let error = refused(host.probe("exit 7").retry_for(Duration::ZERO).await, ErrorKind::Timeout);
     let shown = block(&error);
     assert!(shown.contains("`exit 7` did not succeed within 0 seconds") && shown.contains("exit status 7"), "{shown}");
     host.close().await;
@@ -84,7 +84,7 @@ async fn a_dry_run_looks_once_and_goes_on() -> Result {
     let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let host = Client::builder().dial(fake.clone()).settings(dry).sink(sink).build().connect("web1")?;
     host.run("start").await?;
-    let waited = crate::support::soon(host.probe("test -e /up").until(Duration::from_hours(1))).await?;
+    let waited = crate::support::soon(host.probe("test -e /up").retry_for(Duration::from_hours(1))).await?;
     host.run("after").await?;
     assert_eq!(told(&capture, "planned", "operation"), ["start", "test -e /up (again, until it succeeds)", "after"]);
     assert_eq!(fake.commands().len(), 1);

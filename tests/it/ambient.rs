@@ -93,7 +93,7 @@ async fn outside_a_task_every_function_fails_with_its_line_and_none_panics() {
     names_the_line(&error, 1);
     let error = refused(prefix("true").run("name").spawn(), ErrorKind::Usage);
     names_the_line(&error, 1);
-    for command in [sudo("name"), run("name").retry(2, secs(1)), run("name").until(secs(9)), local("name").sudo()] {
+    for command in [sudo("name"), run("name").retry(2, secs(1)), run("name").retry_for(secs(9)), local("name").sudo()] {
         let error = refused(command.spawn(), ErrorKind::Usage);
         assert!(error.to_string().starts_with("there is no host here"), "{error}");
         names_the_line(&error, 3);

@@ -148,7 +148,7 @@ async fn the_command_line_bounds_a_group_and_a_smaller_limit_of_the_group_stays(
     assert_eq!(at_work(typed(3), |group| group.limit(2)).await.0, 2);
     assert_eq!(at_work(typed(2), |group| keep(&group)).await.0, 2);
     assert_eq!(at_work(typed(2), |group| Group::new(group.connections().to_vec())).await.0, 2);
-    assert_eq!(at_work(typed(2), |group| group.aside().expect("they are hosts")).await.0, 2);
+    assert_eq!(at_work(typed(2), |group| group.uncancellable().expect("they are hosts")).await.0, 2);
     assert_eq!(at_work(serial(), |group| group.limit(3)).await.0, 1);
     assert_eq!(at_work(Settings::default(), |group| keep(&group.serial())).await.0, 1);
 }

@@ -56,7 +56,7 @@ impl Relay {
 
 /// Returns a client that may run programs, as `fab` does.
 fn may_run(sshd: &Sshd, first: &str) -> ClientBuilder {
-    client_of(sshd, first).local_programs()
+    client_of(sshd, first).allow_local_programs()
 }
 
 /// Connects to `host` by this command, and returns why that failed.
@@ -120,7 +120,7 @@ async fn the_command_is_told_the_user_and_port_of_the_connection_wherever_they_c
     fs::write(&path, config).expect("the directory is ours");
     let by_file = settings(&path).user(Layered::config("ann".to_owned())).port(Layered::config(2022));
     for (host, expected) in [("web", "web 127.0.0.1 2022 ann %\n"), ("bob@web:23", "web 127.0.0.1 23 bob %\n")] {
-        let client = Client::builder().settings(by_file.clone()).local_programs().build();
+        let client = Client::builder().settings(by_file.clone()).allow_local_programs().build();
         refused(soon(client.connect(host)?.run("true")).await, ErrorKind::Connect);
         assert_eq!(fs::read_to_string(&seen).expect("it was run"), expected);
     }
@@ -288,7 +288,7 @@ async fn a_program_has_to_allow_it() {
     assert_eq!(
         text,
         format!(
-            "error: host: this program may not run `ProxyCommand {}`\nhint: `ClientBuilder::local_programs` allows it",
+            "error: host: this program may not run `ProxyCommand {}`\nhint: `ClientBuilder::allow_local_programs` allows it",
             relay.command()
         )
     );
@@ -314,7 +314,7 @@ async fn a_command_wins_over_a_gateway_of_fabrs_toml_and_gives_way_to_one_that_w
     let jump_host: Gateway = "jump".parse().expect("this is a host");
     for (gateway, by_gateway) in [(Layered::config(jump_host.clone()), false), (Layered::argument(jump_host), true)] {
         let run = settings(&config).gateway(gateway);
-        let client = Client::builder().settings(run).local_programs().build();
+        let client = Client::builder().settings(run).allow_local_programs().build();
         soon(client.connect("host")?.run("true")).await?;
         assert_eq!((jump.connections() == 1, relay.running().is_empty()), (by_gateway, by_gateway));
         client.close().await;

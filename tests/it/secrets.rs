@@ -144,7 +144,7 @@ async fn secrets_too_short_to_be_redacted_cause_one_warning_a_run() -> Result {
     for name in ["web1", "web2"] {
         let host = client.connect(name)?.env("TOKEN", Secret::new("other"));
         host.run("true").warn().await?;
-        client.redact(&Secret::new("third"));
+        client.add_secret(&Secret::new("third"));
     }
     let warning = "a secret or password has fewer than 6 bytes: such values are not redacted in output";
     assert_eq!(told(&capture, "warning", "text"), [warning]);

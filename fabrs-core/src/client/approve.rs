@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// Makes a text a part of what is approved: the fingerprint of another text is another one.
-    pub fn approval_covers(&self, part: impl Into<String>) {
+    pub fn add_fingerprint_part(&self, part: impl Into<String>) {
         self.state().approval().add_part(part.into());
     }
 
@@ -137,9 +137,9 @@ mod tests {
         let builder = Client::builder()
             .settings(settings)
             .inventory(Inventory::new(&config, Some("live")).unwrap())
-            .basis(["deploy".to_owned()])
+            .fingerprint_parts(["deploy".to_owned()])
             .dial(hosts);
-        if pending_first { builder.approved_by_a_task().build() } else { builder.build() }
+        if pending_first { builder.defer_approval().build() } else { builder.build() }
     }
 
     #[tokio::test]

@@ -26,9 +26,9 @@ pub struct ClientBuilder {
     ask: Option<Arc<dyn Prompter>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
-    local_programs: bool,
+    allow_local_programs: bool,
     redactor: Redactor,
-    basis: Vec<String>,
+    fingerprint_parts: Vec<String>,
     approval: WhoApproves,
     defaults: CommandDefaults,
 }
@@ -68,7 +68,7 @@ impl ClientBuilder {
 
     /// Says whether a channel is opened ahead for the next command, as is right where several follow each other. Done by
     /// default.
-    pub fn ahead(mut self, ahead: bool) -> Self {
+    pub fn prefetch_channel(mut self, is_on: bool) -> Self {
         self.defaults.prefetch_channel = ahead;
         self
     }
@@ -99,7 +99,7 @@ impl ClientBuilder {
 
     /// Puts `around` what makes the transports, for hosts that are reached in another way than all others. A dry run is
     /// put around it in turn.
-    pub fn dial_around(mut self, around: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
+    pub fn wrap_dial(mut self, around: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
         self.around = Some(Box::new(around));
         self
     }
@@ -135,20 +135,20 @@ impl ClientBuilder {
     /// A command of `Match exec` runs once for all hosts of a client.
     #[doc(alias = "ProxyCommand")]
     #[doc(alias = "Match exec")]
-    pub fn local_programs(mut self) -> Self {
-        self.local_programs = true;
+    pub fn allow_local_programs(mut self) -> Self {
+        self.allow_local_programs = true;
         self
     }
 
     /// Says what is known of the run before it begins: its program, its tasks, their arguments, their hosts. The fingerprint of
     /// [`Client::approve`] is of this, too.
-    pub fn basis(mut self, parts: impl IntoIterator<Item = String>) -> Self {
-        self.basis.extend(parts);
+    pub fn fingerprint_parts(mut self, parts: impl IntoIterator<Item = String>) -> Self {
+        self.fingerprint_parts.extend(parts);
         self
     }
 
     /// Refuses every change until a task has had it approved: [`Client::approve`].
-    pub fn approved_by_a_task(mut self) -> Self {
+    pub fn defer_approval(mut self) -> Self {
         self.approval = WhoApproves::Task;
         self
     }
@@ -181,7 +181,7 @@ impl ClientBuilder {
         let inventory = self.inventory.with_settings(&self.settings).with_stop(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&ask), Arc::clone(&sink));
-            let ssh = ssh.with_password(self.password).with_local_programs(self.local_programs);
+            let ssh = ssh.with_password(self.password).with_local_programs(self.allow_local_programs);
             Arc::new(SshDialer::new(ssh.with_inventory(inventory.clone())))
         });
         let dial = match self.around {
@@ -190,7 +190,10 @@ impl ClientBuilder {
         };
         let fences = Fences::default();
         let dial: Arc<dyn Dialer> = Arc::new(GuardedDialer::new(dial, fences.clone()));
-        let approval = Approval::new(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
+        let approval = Approval::new(
+            self.fingerprint_parts,
+            (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task),
+        );
         let policy = match (self.settings.mode, self.approval, run) {
             (Mode::DryRun, ..) => ChangePolicy::Plan,
             (Mode::Run, WhoApproves::Task, _) => ChangePolicy::AwaitApproval(approval.flag()),
@@ -212,7 +215,7 @@ impl ClientBuilder {
             sink,
             ask,
             sudo_password: self.sudo_password,
-            allow_local_programs: self.local_programs,
+            allow_local_programs: self.allow_local_programs,
             redactor,
             inventory,
             settings: self.settings,

@@ -62,7 +62,7 @@ impl Client {
     /// lock. It has the same hosts, settings and sinks, and connections of its own. Only a kill ends its commands.
     ///
     /// A stopped run waits briefly for its tasks. [`StopSignal::guard`] makes it wait longer.
-    pub fn aside(&self) -> Self {
+    pub fn uncancellable(&self) -> Self {
         Self { state: self.state.uncancellable() }
     }
 
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Prints the output of a task on stdout, with the name of `host` in front.
-    pub fn say(&self, host: Option<&Host>, text: impl AsRef<str>) {
+    pub fn print(&self, host: Option<&Host>, text: impl AsRef<str>) {
         self.sink().event(&Event::Message { host, stream: Stream::Stdout, text: text.as_ref() });
     }
 
@@ -96,12 +96,12 @@ impl Client {
     ///
     /// Secrets given to commands and answers to secret prompts are redacted already. A secret of fewer than six bytes is not
     /// redacted. The first short secret of a run causes a warning.
-    pub fn redact(&self, secret: &Secret) {
+    pub fn add_secret(&self, secret: &Secret) {
         self.state.add_secret(secret);
     }
 
     /// Returns `text` with the known secrets redacted, for output outside the sink.
-    pub fn redacted(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.state.redactor().text(text).into_owned()
     }
 

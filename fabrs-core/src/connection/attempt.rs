@@ -9,7 +9,7 @@ use super::context::Rendering;
 use super::finish::finish;
 use super::raw_terminal::RawTerminalGuard;
 use super::recorder::{Recorder, SharedCapture, take};
-use super::shell_probe::greeted;
+use super::shell_probe::with_greeting;
 use super::spec::Spec;
 use super::tee::Tee;
 use crate::error::{Error, ErrorKind, Result};
@@ -105,7 +105,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn OutputRece
     };
     let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
-    let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
+    let (line, stdin) = if spec.greets { with_greeting(&line, stdin) } else { (line, stdin) };
     // A line may have a known secret without a mark, such as the password in the URL of a repository.
     let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
     let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);

@@ -16,7 +16,7 @@ use super::input_types::StdinBytes;
 use super::retry_policy::RetryPolicy;
 use super::shell_probe::ShellProbe;
 use super::spec::Accepts;
-use super::watch::Watch;
+use super::watch::Watcher;
 use crate::transport::{Effect, Pty};
 
 impl Command {
@@ -94,7 +94,7 @@ impl Command {
 
     /// Runs the command again, a second after each failure, until it succeeds: for what takes its time to come up. An error of
     /// kind [`Timeout`](crate::ErrorKind::Timeout) where it has not within `limit`.
-    pub fn until(self, limit: Duration) -> Self {
+    pub fn retry_for(self, limit: Duration) -> Self {
         self.changed(|spec| spec.retry = Some(RetryPolicy::Until(limit)))
     }
 
@@ -136,7 +136,7 @@ impl Command {
     ///
     /// The command's input then stays open and is what the watchers write; our own standard input is not touched. It takes
     /// the place of [`stdin`](Self::stdin).
-    pub fn watch(self, watch: impl Watch + 'static) -> Self {
+    pub fn watch(self, watch: impl Watcher + 'static) -> Self {
         self.changed(|spec| {
             spec.input = Input::Answers;
             spec.secrets.extend(watch.secrets());
@@ -175,26 +175,21 @@ impl Command {
     /// # Ok(()) }
     /// ```
     pub fn named(self, text: impl AsRef<str>) -> Self {
-        self.called(text.as_ref())
-    }
-
-    /// Calls the command so in messages, events and plans.
-    pub(crate) fn called(self, shown: &str) -> Self {
-        self.changed(|spec| spec.shown = Some(shown.into()))
+        self.changed(|spec| spec.shown = Some(text.as_ref().into()))
     }
 
     /// Gives the command what comes here as its input.
-    pub(crate) fn fed_by(self, input: mpsc::Receiver<Bytes>) -> Self {
+    pub(crate) fn stdin_channel(self, input: mpsc::Receiver<Bytes>) -> Self {
         self.changed(|spec| spec.input = Input::Pieces(input))
     }
 
     /// Marks the command as a check of fabrs itself: the comparison of a transfer, or a try of sudo.
-    pub(crate) fn checking(self) -> Self {
+    pub(crate) fn internal_check(self) -> Self {
         self.changed(|spec| spec.is_check = true)
     }
 
     /// Marks the command of a transfer that sends a secret.
-    pub(crate) fn carrying_secret(self) -> Self {
+    pub(crate) fn with_secret_input(self) -> Self {
         self.changed(|spec| spec.carries_secret = true)
     }
 
@@ -204,17 +199,17 @@ impl Command {
     }
 
     /// Prints a greeting first. If `greeting` does not hear it, the host has no shell.
-    pub(crate) fn greeted(self, greeting: &ShellProbe) -> Self {
-        self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
+    pub(crate) fn with_shell_probe(self, greeting: &ShellProbe) -> Self {
+        self.with_watcher(greeting.clone()).changed(|spec| spec.greets = true)
     }
 
     /// Lets `watch` hear the output, without an answer.
-    pub(crate) fn watched_by(self, watch: impl Watch + 'static) -> Self {
+    pub(crate) fn with_watcher(self, watch: impl Watcher + 'static) -> Self {
         self.changed(|spec| spec.watchers.add(Box::new(watch)))
     }
 
     /// Keeps this many bytes of the end of stdout in memory.
-    pub(crate) fn keeping(self, bytes: usize) -> Self {
+    pub(crate) fn capture_tail(self, bytes: usize) -> Self {
         self.changed(|spec| spec.bound = bytes)
     }
 }

@@ -83,10 +83,12 @@ impl Command {
     /// # Errors
     ///
     /// As awaiting it, and [`ErrorKind::Usage`] where no tokio runtime is there.
-    pub fn wait(self) -> Result<Output> {
+    pub fn wait_blocking(self) -> Result<Output> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.block_on(self),
-            Err(source) => Err(Error::new(ErrorKind::Usage, "`.wait()` was called outside a task").caused_by(source)),
+            Err(source) => {
+                Err(Error::new(ErrorKind::Usage, "`.wait_blocking()` was called outside a task").caused_by(source))
+            }
         }
     }
 

@@ -83,7 +83,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: Com
             let not_run = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
             unless_refused(spec, output(CommandResult::Exited(status)), not_run)
         }
-        CommandOutcome::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
+        CommandOutcome::Exited(status) if connection.accepts_failures() && spec.accepts != Accepts::OnlySuccess => {
             tell_failure(spec, shown, &status);
             Ok(output(CommandResult::Exited(status)))
         }
@@ -122,7 +122,7 @@ pub(super) fn forgiven(spec: &Spec, error: Error) -> Result<Output> {
     let Some(output) = error.output().filter(|_| error.kind() == ErrorKind::Exit).cloned() else { return Err(error) };
     match (&spec.accepts, output.status()) {
         (Accepts::Any, _) => Ok(output),
-        (_, Ok(status)) if spec.connection.warns() => {
+        (_, Ok(status)) if spec.connection.accepts_failures() => {
             tell_failure(spec, output.command(), status);
             Ok(output)
         }
@@ -198,11 +198,11 @@ fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
 fn ran_too_long(spec: &Spec, is_confirmed: bool) -> String {
     let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
     let left = if is_confirmed { "was ended" } else { "may still be running" };
-    format!("ran longer than {} and {left}", seconds(limit))
+    format!("ran longer than {} and {left}", format_seconds(limit))
 }
 
 /// Returns a duration as people say it: `1 second`, `2.5 seconds`.
-pub(crate) fn seconds(duration: Duration) -> String {
+pub(crate) fn format_seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if (seconds - 1.0).abs() < f64::EPSILON { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }

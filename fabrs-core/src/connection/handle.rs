@@ -142,12 +142,12 @@ impl Connection {
     }
 
     /// Makes a connection for the body of one task on one host: what it plans is told apart from every other's.
-    pub(crate) fn fresh(&self) -> Self {
+    pub(crate) fn with_new_plan(&self) -> Self {
         Self { plan: PlanEnd::default(), ..self.clone() }
     }
 
     /// Makes a connection for one host's part of the work of this connection's task.
-    pub(crate) fn part(&self) -> Self {
+    pub(crate) fn with_plan_part(&self) -> Self {
         Self { plan: self.plan.part(), ..self.clone() }
     }
 
@@ -187,7 +187,7 @@ impl Connection {
     }
 
     /// Makes the connection of a task that orchestrates: it has no host, and its commands fail with that.
-    pub(crate) fn orchestrating(state: RunState) -> Self {
+    pub(crate) fn for_local_task(state: RunState) -> Self {
         let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
             .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
         Self::unavailable(Some(state), error)
@@ -195,7 +195,7 @@ impl Connection {
 
     /// Returns the connection of the same task without its host, as for a task that orchestrates.
     pub(crate) fn without_host(&self, state: RunState) -> Self {
-        Self { plan: self.plan.clone(), ..Self::orchestrating(state) }
+        Self { plan: self.plan.clone(), ..Self::for_local_task(state) }
     }
 
     /// Returns the connection inside a task that declares these hosts. A task without hosts of its own has those of its
@@ -215,8 +215,8 @@ impl Connection {
 
     /// Returns a connection for a script of fabrs: with the directory, the shell and the user under sudo, without the other
     /// settings for commands.
-    pub(crate) fn only_placed(&self) -> Self {
-        self.changed(|frame| *frame = frame.only_placed())
+    pub(crate) fn for_internal_script(&self) -> Self {
+        self.changed(|frame| *frame = frame.for_internal_script())
     }
 
     /// Returns a connection whose commands run in the login shell, without a shell of their own.

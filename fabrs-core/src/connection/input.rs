@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 use super::own_stdin;
-use super::watch::{Watch, Watchers};
+use super::watch::{Watcher, Watchers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::output::Signal;
@@ -178,8 +178,8 @@ fn unread(source: io::Error) -> Error {
 #[derive(Debug, Clone, Default)]
 struct Unread(Arc<Mutex<Option<Error>>>);
 
-impl Watch for Unread {
-    fn heard(&mut self, _: event::Stream, _: &[u8], _: &mut Answer) {}
+impl Watcher for Unread {
+    fn receive(&mut self, _: event::Stream, _: &[u8], _: &mut Answer) {}
 
     fn failure(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::{FusedStream, Stream};
 
 use super::spawned::Spawned;
-use super::watch::Watch;
+use super::watch::Watcher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::transport::Answer;
@@ -153,8 +153,8 @@ impl Cut {
     }
 }
 
-impl Watch for Cut {
-    fn heard(&mut self, stream: event::Stream, bytes: &[u8], answer: &mut Answer) {
+impl Watcher for Cut {
+    fn receive(&mut self, stream: event::Stream, bytes: &[u8], answer: &mut Answer) {
         if stream != event::Stream::Stdout || self.overrun {
             return;
         }

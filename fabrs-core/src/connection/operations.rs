@@ -25,7 +25,7 @@ impl Connection {
     #[track_caller]
     pub fn shell(&self) -> Command {
         let line = ShellLine::raw("exec \"${SHELL:-/bin/sh}\" -l");
-        self.command(line, Effect::Changes, Location::caller()).called("a shell").interactive().warn()
+        self.command(line, Effect::Changes, Location::caller()).named("a shell").interactive().warn()
     }
 
     /// Makes a command that only looks: it is executed in a dry run too.
@@ -62,7 +62,7 @@ impl Connection {
     pub fn validate_sudo(&self) -> Command {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
-        let command = command.checking().changed(|spec| spec.under = Privilege::Validation);
+        let command = command.internal_check().changed(|spec| spec.under = Privilege::Validation);
         // Doas reads a password from a terminal alone.
         if self.frame.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }

@@ -166,7 +166,7 @@ impl Recorder {
 
 impl OutputReceiver for Recorder {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        self.watchers.heard(stream, bytes, answer);
+        self.watchers.receive(stream, bytes, answer);
         {
             let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
             match stream {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::execution::execute;
-use super::finish::{finish, forgiven, seconds};
+use super::finish::{finish, forgiven, format_seconds};
 use super::recorder::Captured;
 use super::retry_policy::RetryPolicy;
 use super::spec::Spec;
@@ -60,7 +60,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: RetryPolicy) -> Result<Output
                 );
             }
             RetryPolicy::Until(limit) if began.elapsed() + pause > limit => {
-                let text = format!("`{}` did not succeed within {}", spec.line, seconds(limit));
+                let text = format!("`{}` did not succeed within {}", spec.line, format_seconds(limit));
                 let gave_up = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
                 return Err(gave_up.caused_by(error));
             }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::watch::Watch;
+use super::watch::Watcher;
 use crate::event::Stream;
 use crate::transport::{Answer, STDIN_PREAMBLE, StdinSource};
 
@@ -20,7 +20,7 @@ const HERE: &str = "fabrs-here\n";
 /// Printed by a script right before its result. The profile of a configured shell prints before that, but after the greeting.
 const RESULT: &str = "fabrs-result\n";
 
-/// Hears whether a shell has greeted.
+/// Hears whether a shell has with_greeting.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShellProbe {
     heard: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ pub(crate) struct ShellProbe {
 
 impl ShellProbe {
     /// Tells whether a shell has run the line, or has begun to.
-    pub(crate) fn was_heard(&self) -> bool {
+    pub(crate) fn has_shell(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 }
@@ -46,9 +46,9 @@ pub(crate) fn result_of(output: &[u8]) -> &[u8] {
     output.get(at..).unwrap_or_default()
 }
 
-impl Watch for ShellProbe {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
-        if stream != Stream::Stdout || self.was_heard() {
+impl Watcher for ShellProbe {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
+        if stream != Stream::Stdout || self.has_shell() {
             return;
         }
         self.last.extend_from_slice(bytes);
@@ -60,7 +60,7 @@ impl Watch for ShellProbe {
 }
 
 /// Returns a script with its input, such that the shell prints the greeting before all else.
-pub(crate) fn greeted(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
+pub(crate) fn with_shell_probe(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
     let greet = format!("printf '{}'; {script}", HERE.escape_default());
     match stdin {
         StdinSource::Answers(first) => {
@@ -81,14 +81,14 @@ mod tests {
         let hear = |pieces: &[&str]| {
             let mut greeting = ShellProbe::default();
             for piece in pieces {
-                greeting.heard(Stream::Stdout, piece.as_bytes(), &mut Answer::default());
+                greeting.receive(Stream::Stdout, piece.as_bytes(), &mut Answer::default());
             }
-            greeting.was_heard()
+            greeting.has_shell()
         };
         assert!(hear(&["Welcome!\nfabrs-", "here", "\nmore"]));
         assert!(!hear(&["This account is not available.\n"]));
         // What only repeats the line it was sent is no shell.
-        assert!(!hear(&[&greeted("ls", StdinSource::Empty).0]));
+        assert!(!hear(&[&with_greeting("ls", StdinSource::Empty).0]));
     }
 
     #[test]

@@ -56,10 +56,10 @@ impl Command {
         {
             let text = "the lines of a command that is run again can't be told apart";
             let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
-            return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
+            return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
         }
         let queue = SharedQueue::default();
         let cut = Cut::new(&queue);
-        Ok(LineStream::new(queue, self.watched_by(cut).spawn()?))
+        Ok(LineStream::new(queue, self.with_watcher(cut).spawn()?))
     }
 }

@@ -73,7 +73,7 @@ impl Spec {
         let Some(input) = self.input.once_more() else {
             let text = "what a command reads as it comes, or is answered, is not there a second time";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
-            return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
+            return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
         };
         Ok(Self {
             connection: self.connection.clone(),

@@ -25,12 +25,12 @@ impl Connection {
     }
 
     /// Returns a connection to the same host that a stop of the run does not end, over a session of its own:
-    /// [`Client::aside`]. It carries all that this one does.
+    /// [`Client::uncancellable`]. It carries all that this one does.
     ///
     /// # Errors
     ///
     /// As [`Client::connect`].
-    pub fn aside(&self) -> Result<Self> {
+    pub fn uncancellable(&self) -> Result<Self> {
         let (Some(state), Target::Host { host, .. }) = (&self.state, &self.target) else { return Ok(self.clone()) };
         let aside = Self::in_run(&state.uncancellable(), host.clone())?;
         Ok(Self { state: aside.state, target: aside.target, ..self.clone() })

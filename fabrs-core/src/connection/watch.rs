@@ -18,9 +18,9 @@ const LONGEST: usize = 64 << 10;
 /// Watches the output of a command and may answer: for `.watch(..)`.
 ///
 /// It is called from the task that empties the command's channel and must not wait.
-pub trait Watch: Send + fmt::Debug {
+pub trait Watcher: Send + fmt::Debug {
     /// Takes a piece of output, cut anywhere; what is put into `answer` is written to the command.
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
     /// Returns why the command has to count as failed, whatever its status.
     fn failure(&self) -> Option<Error> {
@@ -102,8 +102,8 @@ impl Responder {
     }
 }
 
-impl Watch for Responder {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+impl Watcher for Responder {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         let at = usize::from(stream == Stream::Stderr);
         if let Some(heard) = self.heard.get_mut(at) {
             heard.extend_from_slice(bytes);
@@ -143,16 +143,16 @@ impl fmt::Debug for Responder {
 
 /// The watchers of one command, which its recorder asks and its future looks at afterwards.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watchers(Arc<Mutex<Vec<Box<dyn Watch>>>>);
+pub(super) struct Watchers(Arc<Mutex<Vec<Box<dyn Watcher>>>>);
 
 impl Watchers {
-    pub(super) fn add(&self, watch: Box<dyn Watch>) {
+    pub(super) fn add(&self, watch: Box<dyn Watcher>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
     }
 
-    pub(super) fn heard(&self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+    pub(super) fn receive(&self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
-            watch.heard(stream, bytes, answer);
+            watch.receive(stream, bytes, answer);
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
     fn answers(responder: &mut Responder, pieces: &[&str]) -> (usize, bool) {
         let mut answer = Answer::default();
         for piece in pieces {
-            responder.heard(Stream::Stdout, piece.as_bytes(), &mut answer);
+            responder.receive(Stream::Stdout, piece.as_bytes(), &mut answer);
         }
         answer.parts()
     }

@@ -99,13 +99,13 @@ impl Group {
     }
 
     /// Returns the group with connections whose commands a stop of the run does not cancel:
-    /// [`Connection::aside`].
+    /// [`Connection::uncancellable`].
     ///
     /// # Errors
     ///
-    /// As [`Connection::aside`].
-    pub fn aside(&self) -> Result<Self> {
-        let connections = self.connections.iter().map(Connection::aside).collect::<Result<_>>()?;
+    /// As [`Connection::uncancellable`].
+    pub fn uncancellable(&self) -> Result<Self> {
+        let connections = self.connections.iter().map(Connection::uncancellable).collect::<Result<_>>()?;
         Ok(Self { connections, strategy: self.strategy })
     }
 

@@ -125,7 +125,7 @@ async fn try_one(
     let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
     // A separate session, since the lock must survive the first Ctrl-C, and end with the run.
     // Without the settings of the caller's commands, which may change the meaning of `~`, or print.
-    let aside = client.aside().connect(place).map_err(failed)?;
+    let aside = client.uncancellable().connect(place).map_err(failed)?;
     let lease = locking.lease_limit();
     let script = hold(&folder, locking.name(), holder, lease);
     let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;

@@ -35,7 +35,7 @@ pub fn env_var(name: &str) -> Result<String> {
             );
         }
         let shown = value.as_deref().map_or_else(ToString::to_string, |value| format!("is {value}"));
-        client.approval_covers(format!("environment variable {name} {shown}"));
+        client.add_fingerprint_part(format!("environment variable {name} {shown}"));
     }
     value.map_err(|source| {
         let error = Error::new(ErrorKind::Usage, format!("could not read the environment variable `{name}`"));

@@ -126,7 +126,7 @@ impl Executor {
     /// Returns the hosts of a stage with their connections, without the dropped hosts.
     fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
-            Hosts::Here => return vec![(Host::local(), Ok(Connection::orchestrating(self.client.state().clone())))],
+            Hosts::Here => return vec![(Host::local(), Ok(Connection::for_local_task(self.client.state().clone())))],
             Hosts::Named(hosts) => hosts,
         };
         let left = hosts.iter().filter(|host| !dropped.contains_key(host));

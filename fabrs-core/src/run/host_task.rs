@@ -79,7 +79,7 @@ impl HostTask {
         let host = connection.host().cloned();
         let began = Instant::now();
         // A panic on one host must not end the others. State left half changed is the task's own.
-        let fresh = connection.fresh();
+        let fresh = connection.with_new_plan();
         let result = catch_future(self.call.on(&fresh)).await;
         // A task that ignores the error has an incomplete plan too: the plan lacks its later steps.
         let result = match (result, fresh.plan().get()) {

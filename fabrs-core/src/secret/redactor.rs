@@ -22,7 +22,7 @@ use crate::secret::secret::Secret;
 ///
 /// let redactor = Redactor::default();
 /// let client = Client::builder().redactor(redactor.clone()).build();
-/// client.redact(&Secret::new("hunter2"));
+/// client.add_secret(&Secret::new("hunter2"));
 /// assert_eq!(redactor.text("it is hunter2"), "it is [redacted]");
 /// ```
 #[derive(Clone, Default)]

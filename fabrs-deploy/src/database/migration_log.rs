@@ -77,8 +77,8 @@ impl UnknownMigrations {
     /// Masks the secrets of the run in the snapshot: a restore command may contain a password.
     pub(crate) fn redacted(mut self, client: &Client) -> Self {
         if let Some(Snapshot { file, restore_command }) = &mut self.snapshot {
-            *file = client.redacted(file);
-            *restore_command = restore_command.as_ref().map(|line| client.redacted(line));
+            *file = client.redact(file);
+            *restore_command = restore_command.as_ref().map(|line| client.redact(line));
         }
         self
     }

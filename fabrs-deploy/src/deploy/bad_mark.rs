@@ -7,7 +7,7 @@ use crate::release::{BAD_FILE, BadMark, ReleaseId};
 
 /// Marks the target release as bad on all locked hosts, with the reason.
 pub(super) async fn mark_target(rollout: &Rollout<'_>, error: &Error) {
-    let reason = rollout.hosts.client().redacted(&reason(error));
+    let reason = rollout.hosts.client().redact(&reason(error));
     let bad = BadMark::new(rollout.target.by.clone(), reason).to_json_line();
     let hosts = rollout.recovery_hosts(|_| true);
     let marked = hosts.each(|host| {

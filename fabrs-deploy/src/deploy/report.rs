@@ -47,7 +47,7 @@ pub(super) async fn send(
     let report = DeployReport {
         action,
         outcome: if result.is_ok() { DeployOutcome::Live } else { DeployOutcome::Failed },
-        error: result.as_ref().err().map(|error| client.redacted(&error_text(error))),
+        error: result.as_ref().err().map(|error| client.redact(&error_text(error))),
         site: site.root.clone(),
         environment: client.inventory().environment().map(Environment::name).map(str::to_owned),
         release: target.release.clone(),

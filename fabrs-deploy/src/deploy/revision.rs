@@ -25,7 +25,7 @@ pub(super) async fn choose(
         return Err(error.hint("add the repository to the site: `.source(Git::at(..))`").into());
     };
     if let Some(secret) = source.secret() {
-        hosts.client().redact(&secret);
+        hosts.client().add_secret(&secret);
     }
     source.check_work_tree(hosts.first()?).await?;
     let revision = source.resolve(&hosts.group, given, &bad_commits(surveys)).await?;

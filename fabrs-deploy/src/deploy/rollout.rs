@@ -27,10 +27,10 @@ impl<'a> Rollout<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Group::aside`].
+    /// As [`Group::uncancellable`].
     pub(super) fn new(hosts: &'a ConnectedSite, lock: LockHandle, target: TargetRelease) -> Result<Self, Error> {
         // A failed revert on one host must not keep the other hosts on the new release.
-        let recovery = hosts.group.aside()?.keep_going();
+        let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
         Ok(Self { hosts, target, states, lock, recovery })
     }

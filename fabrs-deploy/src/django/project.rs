@@ -190,7 +190,7 @@ impl Django {
         let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
         // The restore command may contain a password.
-        let entry = app.connection().client().map_or_else(|| entry.clone(), |client| client.redacted(&entry));
+        let entry = app.connection().client().map_or_else(|| entry.clone(), |client| client.redact(&entry));
         let (folder, log) = (migration_log_dir(&app), MIGRATION_LOG_FILE);
         let record = app.connection().run(cmd!("umask 077; cat >> {folder}/{log}")).stdin(entry + "\n");
         record.named("record the migrations").await?;

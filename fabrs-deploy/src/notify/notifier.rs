@@ -90,7 +90,7 @@ impl Notifiers {
     pub(crate) async fn notify(&self, client: &Client, report: DeployReport) {
         let report = Arc::new(report);
         for secret in self.0.iter().flat_map(|notifier| notifier.secrets()) {
-            client.redact(&secret);
+            client.add_secret(&secret);
         }
         let all = self.0.iter().map(|notifier| {
             let (name, notified) = (notifier.name(), notifier.notify(Arc::clone(&report)));

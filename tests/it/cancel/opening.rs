@@ -44,7 +44,7 @@ async fn a_command_dropped_while_connecting_does_not_take_the_others_along() -> 
 async fn dropped_while_its_channel_opens(max_sessions: usize, ahead: bool) -> Result<()> {
     let sshd = Sshd::builder().max_sessions(max_sessions).start();
     let proxy = Proxy::to(sshd.addr());
-    let client = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build();
+    let client = client_of(&sshd, &through(&proxy, &sshd)).prefetch_channel(ahead).build();
     let host = client.connect("host")?;
     host.run("true").await?;
     let mark = marker();
@@ -90,7 +90,7 @@ async fn a_channel_nobody_waits_for_is_closed_under_ten_sessions_with_one_ahead(
 async fn commands_dropped_at_any_moment_of_their_start_leave_nothing() -> Result<()> {
     for ahead in [false, true] {
         let sshd = Sshd::builder().max_sessions(2).start();
-        let host = client_of(&sshd, "").ahead(ahead).build().connect("host")?;
+        let host = client_of(&sshd, "").prefetch_channel(ahead).build().connect("host")?;
         host.run("true").await?;
         let mark = marker();
         for n in 0..300_u64 {

@@ -27,7 +27,7 @@ async fn counts(c: Connection) -> Result {
 #[task]
 fn is_plain(c: Connection, times: u8) -> Result {
     for _ in 0..times {
-        assert_eq!(run("name").wait()?.line()?, c.probe("name").wait()?.line()?);
+        assert_eq!(run("name").wait_blocking()?.line()?, c.probe("name").wait_blocking()?.line()?);
     }
     ensure!(times > 0, "it must be done once at least");
     Ok(())
@@ -40,7 +40,7 @@ fn is_plain_and_panics() {
 
 #[task]
 fn is_plain_and_fails() -> Result {
-    run("fails").wait()?;
+    run("fails").wait_blocking()?;
     Ok(())
 }
 
@@ -135,7 +135,7 @@ async fn a_plain_function_fails_and_panics_as_any_other() -> Result {
 
 #[test]
 fn waiting_outside_a_task_is_an_error() {
-    refused(run("name").wait(), ErrorKind::Usage);
+    refused(run("name").wait_blocking(), ErrorKind::Usage);
 }
 
 #[tokio::test]

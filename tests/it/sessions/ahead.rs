@@ -16,7 +16,7 @@ async fn turns(ahead: bool, max_sessions: usize) -> Result<usize> {
     let sshd = Sshd::builder().max_sessions(max_sessions).start();
     // The delay keeps what belongs to one flight together.
     let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
-    let host = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build().connect("host")?;
+    let host = client_of(&sshd, &through(&proxy, &sshd)).prefetch_channel(ahead).build().connect("host")?;
     host.run("true").await?;
     let before = proxy.round_trips();
     for _ in 0..COMMANDS {

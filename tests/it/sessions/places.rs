@@ -13,7 +13,7 @@ async fn all_succeed(ahead: bool) -> Result<()> {
     for max_sessions in [1, 2, 3, 10] {
         let sshd = Sshd::builder().max_sessions(max_sessions).start();
         let proxy = Proxy::to(sshd.addr());
-        let host = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build().connect("host")?;
+        let host = client_of(&sshd, &through(&proxy, &sshd)).prefetch_channel(ahead).build().connect("host")?;
         for n in 0..10 {
             assert_eq!(host.run(cmd!("echo {n}")).line().await?, n.to_string());
         }

@@ -14,7 +14,7 @@ use crate::support::{client_of, ssh_config};
 
 /// Connects with these lines of config, and asserts that `ssh` comes to the same verdict with the same file.
 async fn as_ssh(sshd: &Sshd, lines: &str) -> Result<()> {
-    let connect = async { client_of(sshd, lines).local_programs().build().connect("host")?.connect().await };
+    let connect = async { client_of(sshd, lines).allow_local_programs().build().connect("host")?.connect().await };
     let ours = connect.await;
     assert_as_ssh(sshd, lines, &ours);
     ours

@@ -251,7 +251,7 @@ async fn a_host_has_a_command_of_its_own_for_its_password_where_the_program_may_
     );
     let inventory =
         || -> Result<Inventory> { Ok(Inventory::new(&Config::parse(&text, "fabrs.toml".as_ref())?, Some("live"))?) };
-    let client = client_of(&sshd, "").inventory(inventory()?).local_programs().build();
+    let client = client_of(&sshd, "").inventory(inventory()?).allow_local_programs().build();
     let (web1, web2) = (client.connect("web1")?, client.connect("web2")?);
     let (one, two) = tokio::join!(web1.sudo("id -un; true"), web1.sudo("id -un; false || true"));
     assert_eq!((one?.line()?.as_str(), two?.line()?.as_str()), ("root", "root"));
@@ -262,7 +262,7 @@ async fn a_host_has_a_command_of_its_own_for_its_password_where_the_program_may_
 
     let client = client_of(&sshd, "").inventory(inventory()?).build();
     let error = refused(client.connect("web1")?.sudo("id; true").await, ErrorKind::Config);
-    assert!(block(&error).contains("`ClientBuilder::local_programs` allows it"), "{}", block(&error));
+    assert!(block(&error).contains("`ClientBuilder::allow_local_programs` allows it"), "{}", block(&error));
     let client = client_of(&sshd, "").inventory(inventory()?).sudo_password(password()).build();
     client.connect("web2")?.sudo("id; true").await?;
     client.close().await;

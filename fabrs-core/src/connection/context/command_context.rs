@@ -119,7 +119,7 @@ impl CommandContext {
 
     /// Returns the frame for a script of fabrs: its directory, its shell and its user, without the settings for the user's
     /// commands.
-    pub(in crate::connection) fn only_placed(&self) -> Self {
+    pub(in crate::connection) fn for_internal_script(&self) -> Self {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 

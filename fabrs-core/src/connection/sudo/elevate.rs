@@ -116,8 +116,8 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
         Ok(frame.sudo().elevate(&line, bare, ready)?)
     };
     let line = elevated(Rendering::Sent).and_then(|line| match &spec.shown {
-        Some(shown) => Ok(line.called(shown)),
-        None => Ok(line.called(&elevated(Rendering::Shown)?.shown)),
+        Some(shown) => Ok(line.named(shown)),
+        None => Ok(line.named(&elevated(Rendering::Shown)?.shown)),
     });
     line.map_err(|source: ContextError| {
         let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));

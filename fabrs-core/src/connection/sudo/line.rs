@@ -132,7 +132,7 @@ impl Sudo {
 
 impl Elevated {
     /// Returns it under another name.
-    pub(super) fn called(self, shown: &str) -> Self {
+    pub(super) fn named(self, shown: &str) -> Self {
         Self { shown: shown.to_owned(), ..self }
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Sec
     let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
     if !run.allows_local_programs() {
         let error = Error::new(ErrorKind::Config, format!("this program may not run `{line}` for the sudo password"));
-        return Err(error.on(host).hint("`ClientBuilder::local_programs` allows it"));
+        return Err(error.on(host).hint("`ClientBuilder::allow_local_programs` allows it"));
     }
     let name = host.label().to_string();
     let quoted =

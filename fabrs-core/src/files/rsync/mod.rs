@@ -128,7 +128,7 @@ impl Spec {
             let Ends { line, said, hears } = ends;
             let line = line.said().await?;
             has_begun.store(true, Ordering::Relaxed);
-            let connection = self.place.connection.only_placed().without_shell();
+            let connection = self.place.connection.for_internal_script().without_shell();
             let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
             let command = command.called(what).hide(Hide::Both).stdin_reader(said).watched_by(stash.clone()).warn();
             let command = if self.place.elevated { command.sudo() } else { command };

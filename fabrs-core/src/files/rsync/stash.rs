@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::Notify;
 
-use crate::connection::Watch;
+use crate::connection::Watcher;
 use crate::error::Error;
 use crate::event::Stream;
 use crate::files::temporary;
@@ -74,8 +74,8 @@ impl Stash {
     }
 }
 
-impl Watch for Stash {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+impl Watcher for Stash {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stderr {
             return;
         }

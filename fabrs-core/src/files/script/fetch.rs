@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::limits::{Excess, MAX_HEAD, MAX_MESSAGES};
 use super::text::CONTENT;
-use crate::connection::Watch;
+use crate::connection::Watcher;
 use crate::error::{Error, Result};
 use crate::event::Stream;
 use crate::files::arrival::Arrival;
@@ -61,10 +61,10 @@ impl Fetch {
     }
 }
 
-impl Watch for Fetch {
+impl Watcher for Fetch {
     /// Writes to a file while the channel is emptied, as the spool of a slow terminal does: what waits for it is in the
     /// system's memory and not in ours.
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout
             && self.failure.is_none()
             && let Err(error) = self.take(bytes)

@@ -6,7 +6,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::connection::Watch;
+use crate::connection::Watcher;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::files::incoming::Overflow;
@@ -140,8 +140,8 @@ impl MessageLimit {
     }
 }
 
-impl Watch for MessageLimit {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+impl Watcher for MessageLimit {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if self.stream == stream {
             self.heard = self.heard.saturating_add(bytes.len());
         }

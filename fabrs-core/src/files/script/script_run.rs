@@ -37,7 +37,7 @@ impl Script<'_> {
         let line = line.map_err(|source| {
             self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
         })?;
-        let connection = self.place.connection.only_placed();
+        let connection = self.place.connection.for_internal_script();
         // With `CDPATH`, `cd` may enter another directory and print its path.
         let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);

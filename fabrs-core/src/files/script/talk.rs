@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::dialog_error::{DialogError, Over};
 use super::limits::{Allowance, Excess, MAX_RECORD, MAX_UNREAD};
-use crate::connection::Watch;
+use crate::connection::Watcher;
 use crate::error::Error;
 use crate::event::Stream;
 use crate::files::gauge::Gauge;
@@ -201,8 +201,8 @@ impl Drop for Ear {
     }
 }
 
-impl Watch for Ear {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+impl Watcher for Ear {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout && !self.0.push(bytes) {
             answer.stop();
         }

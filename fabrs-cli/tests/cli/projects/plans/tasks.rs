@@ -57,7 +57,7 @@ async fn elsewhere(dir: String) -> Result {
     });
     thread.join().map_err(|_| TaskError::msg("the thread panicked"))??;
     tokio::task::spawn_blocking(move || {
-        Connection::to("web2")?.sudo(cmd!("touch {dir}/command-blocking")).wait()
+        Connection::to("web2")?.sudo(cmd!("touch {dir}/command-blocking")).wait_blocking()
     })
     .await??;
     Ok(())

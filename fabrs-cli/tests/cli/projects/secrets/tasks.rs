@@ -41,7 +41,7 @@ async fn panics() -> Result {
 /// Panics on a separate thread.
 #[task]
 fn panics_on_a_thread() -> Result {
-    current().env("TOKEN", Secret::new(TOKEN)).run("true").wait()?;
+    current().env("TOKEN", Secret::new(TOKEN)).run("true").wait_blocking()?;
     panic!("plain {TOKEN}")
 }
 

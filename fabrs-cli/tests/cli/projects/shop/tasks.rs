@@ -152,9 +152,9 @@ async fn check(text: String) -> Result {
 /// Waits for its commands on a separate thread.
 #[task]
 fn plain(word: String) -> Result {
-    let answer = run(cmd!("echo {word}")).hide(Hide::Both).wait()?;
+    let answer = run(cmd!("echo {word}")).hide(Hide::Both).wait_blocking()?;
     let answer = answer.line()?;
-    run(cmd!("echo heard {answer}")).wait()?;
+    run(cmd!("echo heard {answer}")).wait_blocking()?;
     Ok(())
 }
 
