@@ -19,7 +19,7 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropped while somebody is asked, it is not approved.
+    /// Dropped while somebody is answer, it is not approved.
     pub async fn approve(&self, pending: &str) -> Result<()> {
         let approval = self.state().approval();
         if !pending.is_empty() {
@@ -44,7 +44,7 @@ impl Client {
                 }
             }
             _ if approval.is_approved() => {}
-            (Confirmation::Prompt, Some(environment)) => self.ask_for(environment).await?,
+            (Confirmation::Prompt, Some(environment)) => self.confirm_environment(environment).await?,
             (Confirmation::AssumeYes, _) | (Confirmation::Prompt, None) => {}
         }
         approval.approve();
@@ -73,23 +73,23 @@ impl Client {
                     Error::new(ErrorKind::Prompt, "`--yes=FINGERPRINT` does not cover changes found during the run");
                 Err(error.hint("check the changes above, then run again with `-y`, or without `--yes` at a terminal"))
             }
-            (Confirmation::Prompt, Some(environment)) => self.ask_for(environment).await,
+            (Confirmation::Prompt, Some(environment)) => self.confirm_environment(environment).await,
             (Confirmation::AssumeYes, _) | (Confirmation::Prompt, None) => Ok(()),
         }
     }
 
     /// Asks for the name of an environment.
-    async fn ask_for(&self, environment: &Environment) -> Result<()> {
+    async fn confirm_environment(&self, environment: &Environment) -> Result<()> {
         let name = environment.name();
         let question = format!("`{name}` is protected; type its name to go on: ");
-        let asked = tokio::select! {
-            asked = self.ask().line(&question) => asked,
+        let answer = tokio::select! {
+            answer = self.ask().line(&question) => answer,
             _ = self.stop().wait_above(StopLevel::None) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before it was approved"));
             }
         };
-        let answer = asked.map_err(|error| match error.kind() {
-            // Nobody can be asked: that is for who typed this to mend, and nothing was run.
+        let answer = answer.map_err(|error| match error.kind() {
+            // Nobody can be answer: that is for who typed this to mend, and nothing was run.
             ErrorKind::Prompt => {
                 let text = format!("`{name}` is protected, and there is nobody to ask for its name");
                 let hint =
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_not_approved_changes_nothing_and_may_look() {
+    async fn an_unapproved_run_may_read_and_not_change() {
         let client = client(Confirmation::AssumeYes, Mode::Run, true);
         let host = client.connect("web1").unwrap();
         assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fingerprint_approves_just_what_it_was_made_of() {
+    async fn a_fingerprint_approves_only_its_own_changes() {
         let fingerprint =
             client(Confirmation::Prompt, Mode::DryRun, false).state().approval().fingerprint("web1: v1 -> v2");
         assert_eq!(fingerprint.len(), 16);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_anybody_to_ask_nothing_is_approved() {
+    async fn a_protected_run_without_a_terminal_is_not_approved() {
         let error = client(Confirmation::Prompt, Mode::Run, true).approve("x").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         client(Confirmation::Prompt, Mode::DryRun, true).approve("x").await.unwrap();

@@ -12,7 +12,7 @@ use crate::transport::ssh::{SshDialer, SshSettings};
 use crate::transport::{Dialer, Fences, GuardedDialer, NoPrompter, Prompter, TerminalPrompter};
 
 /// Puts something around what makes transports.
-type Around = Box<dyn FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send>;
+type DialWrapper = Box<dyn FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send>;
 
 /// Makes a [`Client`]: settings, sink, hosts, and what makes its transports.
 #[derive(Default)]
@@ -22,20 +22,20 @@ pub struct ClientBuilder {
     inventory: Inventory,
     sink: Option<Arc<dyn Sink>>,
     dial: Option<Arc<dyn Dialer>>,
-    around: Option<Around>,
+    wrap_dial: Option<DialWrapper>,
     ask: Option<Arc<dyn Prompter>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
     allow_local_programs: bool,
     redactor: Redactor,
     fingerprint_parts: Vec<String>,
-    approval: WhoApproves,
+    approver: Approver,
     defaults: CommandDefaults,
 }
 
 /// Who has a run approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum WhoApproves {
+enum Approver {
     /// Whoever makes the client.
     #[default]
     Caller,
@@ -99,8 +99,8 @@ impl ClientBuilder {
 
     /// Puts `around` what makes the transports, for hosts that are reached in another way than all others. A dry run is
     /// put around it in turn.
-    pub fn wrap_dial(mut self, around: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
-        self.around = Some(Box::new(around));
+    pub fn wrap_dial(mut self, wrap: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
+        self.wrap_dial = Some(Box::new(wrap));
         self
     }
 
@@ -149,7 +149,7 @@ impl ClientBuilder {
 
     /// Refuses every change until a task has had it approved: [`Client::approve`].
     pub fn defer_approval(mut self) -> Self {
-        self.approval = WhoApproves::Task;
+        self.approver = Approver::Task;
         self
     }
 
@@ -184,28 +184,24 @@ impl ClientBuilder {
             let ssh = ssh.with_password(self.password).with_local_programs(self.allow_local_programs);
             Arc::new(SshDialer::new(ssh.with_inventory(inventory.clone())))
         });
-        let dial = match self.around {
-            Some(around) => around(dial),
+        let dial = match self.wrap_dial {
+            Some(wrap) => wrap(dial),
             None => dial,
         };
         let fences = Fences::default();
         let dial: Arc<dyn Dialer> = Arc::new(GuardedDialer::new(dial, fences.clone()));
-        let approval = Approval::new(
-            self.fingerprint_parts,
-            (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task),
-        );
-        let policy = match (self.settings.mode, self.approval, run) {
+        let approval =
+            Approval::new(self.fingerprint_parts, (self.settings.mode, self.approver) == (Mode::Run, Approver::Task));
+        let policy = match (self.settings.mode, self.approver, run) {
             (Mode::DryRun, ..) => ChangePolicy::Plan,
-            (Mode::Run, WhoApproves::Task, _) => ChangePolicy::AwaitApproval(approval.flag()),
-            (Mode::Run, WhoApproves::Caller, Some(run)) => run.policy().clone(),
-            (Mode::Run, WhoApproves::Caller, None) => ChangePolicy::Apply,
+            (Mode::Run, Approver::Task, _) => ChangePolicy::AwaitApproval(approval.flag()),
+            (Mode::Run, Approver::Caller, Some(run)) => run.policy().clone(),
+            (Mode::Run, Approver::Caller, None) => ChangePolicy::Apply,
         };
         let dial = policy.wrap(dial, &sink);
         // An approval of the client's own tasks does not replace that of the run.
         let dial = match run.map(RunState::policy) {
-            Some(outer @ ChangePolicy::AwaitApproval(_)) if self.approval == WhoApproves::Task => {
-                outer.wrap(dial, &sink)
-            }
+            Some(outer @ ChangePolicy::AwaitApproval(_)) if self.approver == Approver::Task => outer.wrap(dial, &sink),
             _ => dial,
         };
         // Numbers tell the commands of one sink apart.

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use super::command::Command;
 use super::handle::Connection;
-use super::input_types::EnvValue;
+use super::input_values::EnvValue;
 use super::task_scope::current;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
@@ -35,7 +35,7 @@ pub fn probe(line: impl IntoShellLine) -> Command {
 
 /// Makes a command on this machine: [`Connection::local`]. For a directory of this machine: `local("make").cd("src")`.
 ///
-/// Inside [`Connection::enter`], too, it runs without the directory and the variables of the entered connection.
+/// Activation [`Connection::enter`], too, it runs without the directory and the variables of the entered connection.
 #[track_caller]
 pub fn local(line: impl IntoShellLine) -> Command {
     let here = current().to_this_machine();

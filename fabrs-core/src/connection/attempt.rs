@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use super::context::Rendering;
 use super::finish::finish;
 use super::raw_terminal::RawTerminalGuard;
-use super::recorder::{Recorder, SharedCapture, take};
-use super::shell_probe::with_greeting;
-use super::spec::Spec;
+use super::recorder::{Recorder, SharedCapture, take_capture};
+use super::shell_probe::with_shell_marker;
+use super::spec::CommandSpec;
 use super::tee::Tee;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -21,19 +21,19 @@ use crate::transport::{Effect, EffectMode, Invocation, OutputReceiver, Request, 
 
 /// A command that was handed to its transport.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct StartedAttempt {
     running: RunningCommand,
     captured: SharedCapture,
-    spec: Box<Spec>,
+    spec: Box<CommandSpec>,
     shown: Arc<str>,
 }
 
-impl Future for Started {
+impl Future for StartedAttempt {
     type Output = Result<Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let end = ready!(Pin::new(&mut self.running).poll(cx));
-        Poll::Ready(finish(&self.spec, &self.shown, take(&self.captured), end))
+        Poll::Ready(finish(&self.spec, &self.shown, take_capture(&self.captured), end))
     }
 }
 
@@ -46,23 +46,23 @@ pub(super) struct Attempt {
 }
 
 /// Starts a command without sudo.
-pub(super) fn start(mut spec: Box<Spec>) -> Result<Started> {
-    let host = spec.place()?;
-    if let Some(method) = spec.of_sudo {
+pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
+    let host = spec.checked_host()?;
+    if let Some(method) = spec.sudo_only_method {
         let text = format!("`.{method}(..)` says how sudo runs a command, and `{}` is not under sudo", spec.line);
         let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);
         return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
     }
-    let compose = |form| -> Result<Arc<str>> {
-        spec.compose(form).map(Arc::from).map_err(|source| {
+    let compose = |rendering| -> Result<Arc<str>> {
+        spec.compose(rendering).map(Arc::from).map_err(|source| {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
             error.on(host).at(spec.location).caused_by(source)
         })
     };
     let command = compose(Rendering::Sent)?;
-    let shown = match &spec.shown {
+    let shown = match &spec.display_name {
         Some(shown) => Arc::clone(shown),
-        None if !spec.detached && spec.connection.frame.is_bare(spec.inside) => Arc::clone(&command),
+        None if !spec.detached && spec.connection.context.is_bare(spec.activation) => Arc::clone(&command),
         None => compose(Rendering::Shown)?,
     };
     let stdin = spec.take_stdin()?;
@@ -70,14 +70,14 @@ pub(super) fn start(mut spec: Box<Spec>) -> Result<Started> {
         Cow::Borrowed(_) => shown,
         Cow::Owned(text) => text.into(),
     };
-    let (recorder, captured) = announce(&spec, &shown)?;
+    let (recorder, captured) = emit_start(&spec, &shown)?;
     let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
     let running = launch(&spec, attempt, Box::new(recorder))?;
-    Ok(Started { running, captured, spec, shown })
+    Ok(StartedAttempt { running, captured, spec, shown })
 }
 
 /// Tells that a command begins, and makes its recorder and the capture that it fills.
-pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
+pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
     let makes_changes = spec.connection.effect_mode() == EffectMode::Execute;
@@ -86,26 +86,30 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
     // What is only planned is told by the plan. Transfers have a name, and hide the words of their scripts.
-    let is_quiet = spec.is_quiet && spec.shown.is_none();
+    let is_quiet = spec.is_quiet && spec.display_name.is_none();
     let echo = runs
         && !is_quiet
         && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.state.as_ref().map_or(0, RunState::next_number);
     sink.event(&Event::CommandStarted { id: number, host: &host, command: shown, is_echoed: echo });
-    let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
+    let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.capture_limit);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
-    Ok((recorder.with_tee(tee).with_screen(spec.seat.as_ref().map(RawTerminalGuard::screen)), captured))
+    Ok((recorder.with_tee(tee).with_screen(spec.terminal.as_ref().map(RawTerminalGuard::screen)), captured))
 }
 
 /// Hands one attempt at a command to its transport.
-pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn OutputReceiver>) -> Result<RunningCommand> {
+pub(super) fn launch(
+    spec: &CommandSpec,
+    attempt: Attempt,
+    receiver: Box<dyn OutputReceiver>,
+) -> Result<RunningCommand> {
     let (host, run) = spec.connection.host_and_run(spec.location)?;
     let Some(transport) = spec.connection.transport() else {
         return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
     };
     let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
-    let (line, stdin) = if spec.greets { with_greeting(&line, stdin) } else { (line, stdin) };
+    let (line, stdin) = if spec.has_shell_probe { with_shell_marker(&line, stdin) } else { (line, stdin) };
     // A line may have a known secret without a mark, such as the password in the URL of a repository.
     let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
     let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);

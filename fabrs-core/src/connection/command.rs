@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::execution::{Execution, execute};
 use super::handle::Connection;
-use super::retry::repeat;
-use super::spec::Spec;
+use super::retry::run_with_retries;
+use super::spec::CommandSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Output;
 use crate::shell::ShellLine;
@@ -38,7 +38,7 @@ pub struct Command {
 /// The state of a [`Command`].
 pub(super) enum State {
     /// Not started: a builder.
-    Built(Box<Spec>),
+    Built(Box<CommandSpec>),
     Running(Execution),
     Done,
 }
@@ -54,8 +54,8 @@ impl fmt::Debug for Command {
     }
 }
 
-impl From<Spec> for Command {
-    fn from(spec: Spec) -> Self {
+impl From<CommandSpec> for Command {
+    fn from(spec: CommandSpec) -> Self {
         Self { state: State::Built(Box::new(spec)), run: None }
     }
 }
@@ -67,11 +67,11 @@ impl Command {
         effect: Effect,
         location: &'static Location<'static>,
     ) -> Self {
-        Spec::new(connection, line, effect, location).into()
+        CommandSpec::new(connection, line, effect, location).into()
     }
 
     /// Changes how the command runs; after its start there is nothing to change any more.
-    pub(super) fn changed(mut self, change: impl FnOnce(&mut Spec)) -> Self {
+    pub(super) fn map_spec(mut self, change: impl FnOnce(&mut CommandSpec)) -> Self {
         if let State::Built(spec) = &mut self.state {
             change(spec);
         }
@@ -164,7 +164,7 @@ impl Command {
         self.state = State::Running(match spec.retry {
             Some(policy) => {
                 spec.check_start()?;
-                Execution::Attempts(repeat(spec, policy).boxed())
+                Execution::Attempts(run_with_retries(spec, policy).boxed())
             }
             None => execute(spec)?,
         });

@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::handle::Connection;
-use super::input_types::EnvValue;
+use super::input_values::EnvValue;
 use super::spec::Privilege;
 use crate::config::SudoProgram;
 use crate::shell::IntoShellLine;
@@ -13,7 +13,7 @@ impl Connection {
     /// A leading `~/` is the remote user's home.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn cd(&self, directory: impl AsRef<str>) -> Self {
-        self.changed(|frame| frame.cd(directory.as_ref()))
+        self.map_context(|context| context.cd(directory.as_ref()))
     }
 
     /// Returns a connection whose commands have the variable `name`, with exactly `value` in it.
@@ -22,20 +22,20 @@ impl Connection {
     /// command reads it from its standard input, before what it was given to read, which a command on a pty can't.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn env(&self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
-        self.changed(|frame| frame.env(name.into(), value.into()))
+        self.map_context(|context| context.env(name.into(), value.into()))
     }
 
     /// Returns a connection whose commands look in `folder` for programs before everywhere else. A leading `~/` is the
     /// remote user's home.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn path(&self, folder: impl Into<String>) -> Self {
-        self.changed(|frame| frame.path(folder.into()))
+        self.map_context(|context| context.path(folder.into()))
     }
 
     /// Returns a connection whose commands make files without the permissions in `mask`: `0o027`.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn umask(&self, mask: u32) -> Self {
-        self.changed(|frame| frame.umask(mask))
+        self.map_context(|context| context.umask(mask))
     }
 
     /// Returns a connection whose commands, with all that stands around them, are run by `shell`: a program with its options,
@@ -43,20 +43,20 @@ impl Connection {
     /// login, as `sshd` starts it.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn with_shell(&self, shell: impl Into<String>) -> Self {
-        self.changed(|frame| frame.shell(shell.into()))
+        self.map_context(|context| context.shell(shell.into()))
     }
 
     /// Returns a connection that runs `line` before each command, in the same shell; the command runs where it succeeds.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn prefix(&self, line: impl IntoShellLine) -> Self {
-        self.changed(|frame| frame.prefix(line.into_shell_line()))
+        self.map_context(|context| context.prefix(line.into_shell_line()))
     }
 
     /// Returns a connection with a virtualenv for its [`v_run`](Self::v_run). A relative folder is taken from the directory
     /// so far.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn venv(&self, folder: impl AsRef<str>) -> Self {
-        self.changed(|frame| frame.venv(folder.as_ref()))
+        self.map_context(|context| context.venv(folder.as_ref()))
     }
 
     /// Returns a connection whose commands under [`sudo`](Self::sudo) run by this program. By default the one that
@@ -68,25 +68,25 @@ impl Connection {
     #[must_use = "a connection is a value: the changed one is returned"]
     #[doc(alias = "doas")]
     pub fn with_sudo(&self, program: SudoProgram) -> Self {
-        self.changed(|frame| frame.sudo_mut().program = program)
+        self.map_context(|context| context.sudo_mut().program = program)
     }
 
     /// Returns a connection whose commands under sudo run as this user, by name or number.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn sudo_user(&self, user: impl Into<String>) -> Self {
-        self.changed(|frame| frame.sudo_mut().user = Some(user.into()))
+        self.map_context(|context| context.sudo_mut().user = Some(user.into()))
     }
 
     /// Returns a connection whose commands under sudo run as a login would: in the user's home, with the user's profile.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn sudo_login(&self) -> Self {
-        self.changed(|frame| frame.sudo_mut().login = true)
+        self.map_context(|context| context.sudo_mut().login = true)
     }
 
     /// Returns a connection whose commands under sudo run in this group, by name or number.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn sudo_group(&self, group: impl Into<String>) -> Self {
-        self.changed(|frame| frame.sudo_mut().group = Some(group.into()))
+        self.map_context(|context| context.sudo_mut().group = Some(group.into()))
     }
 }
 
@@ -95,21 +95,21 @@ impl Command {
     ///
     /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn user(self, user: impl Into<String>) -> Self {
-        self.said("user", |connection| connection.sudo_user(user))
+        self.map_sudo("user", |connection| connection.sudo_user(user))
     }
 
     /// Runs the command under sudo in this group, by name or number.
     ///
     /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn group(self, group: impl Into<String>) -> Self {
-        self.said("group", |connection| connection.sudo_group(group))
+        self.map_sudo("group", |connection| connection.sudo_group(group))
     }
 
     /// Runs the command under sudo as a login would: in the user's home, with the user's profile (`sudo -i`).
     ///
     /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn login(self) -> Self {
-        self.said("login", Connection::sudo_login)
+        self.map_sudo("login", Connection::sudo_login)
     }
 
     /// Lets the command under sudo keep the environment of the login (`sudo -E`), where the rules allow that. What
@@ -117,57 +117,57 @@ impl Command {
     ///
     /// Of a command that is not under [`sudo`](Self::sudo) it is an error: it has that environment anyway.
     pub fn keep_env(self) -> Self {
-        self.said("keep_env", |connection| connection.changed(|frame| frame.sudo_mut().keeps_env = true))
+        self.map_sudo("keep_env", |connection| connection.map_context(|context| context.sudo_mut().keeps_env = true))
     }
 
     /// Runs the command under sudo, as [`Connection::sudo`] does: `v_run("..").sudo()` is inside the virtualenv too.
     pub fn sudo(self) -> Self {
-        self.changed(|spec| spec.under = Privilege::Sudo)
+        self.map_spec(|spec| spec.privilege = Privilege::Sudo)
     }
 
     /// Runs the command in this directory: [`Connection::cd`].
     pub fn cd(self, directory: impl AsRef<str>) -> Self {
-        self.on(|connection| connection.cd(directory))
+        self.map_connection(|connection| connection.cd(directory))
     }
 
     /// Looks in this folder for programs first: [`Connection::path`].
     pub fn path(self, folder: impl Into<String>) -> Self {
-        self.on(|connection| connection.path(folder))
+        self.map_connection(|connection| connection.path(folder))
     }
 
     /// Has the command make files without these permissions: [`Connection::umask`].
     pub fn umask(self, mask: u32) -> Self {
-        self.on(|connection| connection.umask(mask))
+        self.map_connection(|connection| connection.umask(mask))
     }
 
     /// Runs this line before the command, in the same shell: [`Connection::prefix`].
     pub fn prefix(self, line: impl IntoShellLine) -> Self {
-        self.on(|connection| connection.prefix(line))
+        self.map_connection(|connection| connection.prefix(line))
     }
 
     /// Names the virtualenv of a `v_run`: [`Connection::venv`].
     pub fn venv(self, folder: impl AsRef<str>) -> Self {
-        self.on(|connection| connection.venv(folder))
+        self.map_connection(|connection| connection.venv(folder))
     }
 
     /// Runs the command by this shell: [`Connection::with_shell`].
     pub fn with_shell(self, shell: impl Into<String>) -> Self {
-        self.on(|connection| connection.with_shell(shell))
+        self.map_connection(|connection| connection.with_shell(shell))
     }
 
     /// Sets a variable for this command: [`Connection::env`].
     pub fn env(self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
-        self.on(|connection| connection.env(name, value))
+        self.map_connection(|connection| connection.env(name, value))
     }
 
-    fn said(self, method: &'static str, change: impl FnOnce(&Connection) -> Connection) -> Self {
-        self.changed(|spec| {
-            spec.of_sudo = Some(method);
+    fn map_sudo(self, method: &'static str, change: impl FnOnce(&Connection) -> Connection) -> Self {
+        self.map_spec(|spec| {
+            spec.sudo_only_method = Some(method);
             spec.connection = change(&spec.connection);
         })
     }
 
-    fn on(self, change: impl FnOnce(&Connection) -> Connection) -> Self {
-        self.changed(|spec| spec.connection = change(&spec.connection))
+    fn map_connection(self, change: impl FnOnce(&Connection) -> Connection) -> Self {
+        self.map_spec(|spec| spec.connection = change(&spec.connection))
     }
 }

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::attempt::{Started, start};
-use super::spec::{Privilege, Spec};
+use super::attempt::{StartedAttempt, start};
+use super::spec::{CommandSpec, Privilege};
 use super::sudo::elevate::elevate;
 use crate::error::Result;
 use crate::output::Output;
@@ -15,7 +15,7 @@ use crate::output::Output;
 /// A started command, as the future of its output.
 pub(super) enum Execution {
     /// One attempt, handed to the transport.
-    Direct(Box<Started>),
+    Direct(Box<StartedAttempt>),
     /// Several attempts: under sudo, or a retry.
     Attempts(BoxFuture<'static, Result<Output>>),
 }
@@ -34,9 +34,9 @@ impl fmt::Debug for Execution {
 /// # Errors
 ///
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the line cannot be sent.
-pub(super) fn execute(spec: Box<Spec>) -> Result<Execution> {
+pub(super) fn execute(spec: Box<CommandSpec>) -> Result<Execution> {
     spec.check_start()?;
-    Ok(match spec.under {
+    Ok(match spec.privilege {
         _ if spec.needs_terminal() => Execution::Attempts(on_terminal(spec).boxed()),
         Privilege::Login => Execution::Direct(Box::new(start(spec)?)),
         Privilege::Sudo | Privilege::Validation => Execution::Attempts(elevate(spec).boxed()),
@@ -44,8 +44,8 @@ pub(super) fn execute(spec: Box<Spec>) -> Result<Execution> {
 }
 
 /// Runs an interactive command as soon as the terminal is free.
-async fn on_terminal(mut spec: Box<Spec>) -> Result<Output> {
-    spec.take_terminal().await?;
+async fn on_terminal(mut spec: Box<CommandSpec>) -> Result<Output> {
+    spec.acquire_terminal().await?;
     execute(spec)?.await
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::context::NO_VENV;
 use super::recorder::Captured;
-use super::spec::{Accepts, Privilege, Spec};
+use super::spec::{AcceptedStatus, CommandSpec, Privilege};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
@@ -27,64 +27,66 @@ const CSH_ERRORS: [&str; 7] = [
 
 /// Makes the output of a command that has ended, or the error that it is.
 #[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
-pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: Completion) -> Result<Output> {
+pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, end: Completion) -> Result<Output> {
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(Host::local);
-    let (outcome, cut) = match end.outcome {
+    let (outcome, lost_output) = match end.outcome {
         CommandOutcome::Truncated(status, why) => {
             (CommandOutcome::Exited(status), Some(Arc::new(why.at(spec.location)) as _))
         }
         outcome => (outcome, None),
     };
-    let heard = !captured.stdout.is_empty() || !captured.stderr.is_empty();
-    let is_left = matches!(
+    let has_output = !captured.stdout.is_empty() || !captured.stderr.is_empty();
+    let may_be_running = matches!(
         outcome,
         CommandOutcome::TimedOut { is_confirmed: false } | CommandOutcome::Stopped { is_confirmed: false }
     );
-    let output = |ended| {
+    let output = |result| {
         Output::new(CommandRecord {
             host: host.clone(),
             command: Arc::clone(shown),
             location: spec.location,
             elapsed: end.elapsed,
-            result: ended,
+            result,
             stdout: captured.stdout.into_kept(),
             stderr: captured.stderr.into_kept(),
-            lost_output: cut.clone(),
+            lost_output: lost_output.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
             has_pty: spec.pty.is_some(),
-            may_be_running: is_left,
+            may_be_running,
             redactor: connection.redactor(),
         })
     };
-    let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
+    let failed = |kind, text: String| Error::new(kind, format!("`{shown}` {text}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
-    connection.used.fetch_or(may_have_begun(&outcome), Ordering::Relaxed);
+    connection.used.fetch_or(may_have_started(&outcome), Ordering::Relaxed);
     if let (CommandOutcome::Exited(_) | CommandOutcome::Stopped { .. }, Some(failure)) =
         (&outcome, spec.watchers.failure())
     {
         let error = failure.on(&host).at(spec.location);
-        let ended = match outcome {
+        let result = match outcome {
             CommandOutcome::Exited(status) => CommandResult::Exited(status),
             _ => unknown(&error),
         };
-        return Err(error.with_output(output(ended)));
+        return Err(error.with_output(output(result)));
     }
     match outcome {
-        CommandOutcome::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
+        CommandOutcome::Exited(status) if spec.accepted.includes(&status) && spec.detached => {
             let error = failed(
                 ErrorKind::Usage,
                 format!("was disowned, so its exit status is unknown ({status} belongs to its start)"),
             );
             Ok(output(unknown(&error)))
         }
-        CommandOutcome::Exited(status) if spec.accepts.takes(&status) => {
+        CommandOutcome::Exited(status) if spec.accepted.includes(&status) => {
             let not_run = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
-            unless_refused(spec, output(CommandResult::Exited(status)), not_run)
+            check_login_shell(spec, output(CommandResult::Exited(status)), not_run)
         }
-        CommandOutcome::Exited(status) if connection.accepts_failures() && spec.accepts != Accepts::OnlySuccess => {
-            tell_failure(spec, shown, &status);
+        CommandOutcome::Exited(status)
+            if connection.accepts_failures() && spec.accepted != AcceptedStatus::OnlyZero =>
+        {
+            emit_failure(spec, shown, &status);
             Ok(output(CommandResult::Exited(status)))
         }
         CommandOutcome::Exited(status) => {
@@ -101,29 +103,29 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: Com
         }
         CommandOutcome::Planned => Ok(output(CommandResult::NotRun(connection.plan.clone()))),
         CommandOutcome::TimedOut { is_confirmed } => {
-            let error = failed(ErrorKind::Timeout, ran_too_long(spec, is_confirmed));
+            let error = failed(ErrorKind::Timeout, timeout_text(spec, is_confirmed));
             let output = output(unknown(&error));
             Err(error.with_output(output))
         }
         CommandOutcome::Stopped { is_confirmed } => {
-            let left = if is_confirmed { "was stopped" } else { "was stopped and may still be running" };
-            let error = failed(ErrorKind::Cancelled, left.to_owned());
-            Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
+            let state = if is_confirmed { "was stopped" } else { "was stopped and may still be running" };
+            let error = failed(ErrorKind::Cancelled, state.to_owned());
+            Err(if has_output { error.clone().with_output(output(unknown(&error))) } else { error })
         }
         CommandOutcome::Truncated(_, error) | CommandOutcome::Failed(error) => {
             let error = error.at(spec.location);
-            Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
+            Err(if has_output { error.clone().with_output(output(unknown(&error))) } else { error })
         }
     }
 }
 
 /// Returns the output of a command that has failed and was tried for the last time, where a failure is no error.
-pub(super) fn forgiven(spec: &Spec, error: Error) -> Result<Output> {
+pub(super) fn accept_failure(spec: &CommandSpec, error: Error) -> Result<Output> {
     let Some(output) = error.output().filter(|_| error.kind() == ErrorKind::Exit).cloned() else { return Err(error) };
-    match (&spec.accepts, output.status()) {
-        (Accepts::Any, _) => Ok(output),
+    match (&spec.accepted, output.status()) {
+        (AcceptedStatus::Any, _) => Ok(output),
         (_, Ok(status)) if spec.connection.accepts_failures() => {
-            tell_failure(spec, output.command(), status);
+            emit_failure(spec, output.command(), status);
             Ok(output)
         }
         _ => Err(error),
@@ -132,13 +134,13 @@ pub(super) fn forgiven(spec: &Spec, error: Error) -> Result<Output> {
 
 /// Tells that a command has failed where that is no error: of `.warn()` the task looks at what came of it; of the setting of
 /// a run nobody does.
-fn tell_failure(spec: &Spec, shown: &str, status: &ExitStatus) {
+fn emit_failure(spec: &CommandSpec, shown: &str, status: &ExitStatus) {
     let text = format!("`{shown}` ended with {status}");
     spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
 }
 
 /// Tells whether anything of the command may have happened on its host.
-fn may_have_begun(outcome: &CommandOutcome) -> bool {
+fn may_have_started(outcome: &CommandOutcome) -> bool {
     match outcome {
         CommandOutcome::Planned => false,
         CommandOutcome::Failed(error) => error.kind() == ErrorKind::Channel,
@@ -157,19 +159,19 @@ fn missing_venv(output: &Output) -> Option<String> {
 }
 
 /// Returns what to do where the shell was not there that was to run the line.
-fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
-    let shell = spec.connection.frame.shell_program()?;
-    let said = String::from_utf8_lossy(&output.record.stderr.bytes);
-    let last = said.lines().last()?;
-    let says = ["not found", "command not found", "No such file or directory"];
-    let is_it = says.iter().any(|says| last.ends_with(&format!("{shell}: {says}")));
+fn missing_shell(spec: &CommandSpec, output: &Output) -> Option<String> {
+    let shell = spec.connection.context.shell_program()?;
+    let text = String::from_utf8_lossy(&output.record.stderr.bytes);
+    let last = text.lines().last()?;
+    let messages = ["not found", "command not found", "No such file or directory"];
+    let names_shell = messages.iter().any(|message| last.ends_with(&format!("{shell}: {message}")));
     let is_missing = matches!(&output.record.result, CommandResult::Exited(ExitStatus::Code(127)));
-    (is_missing && is_it)
+    (is_missing && names_shell)
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
 /// Returns an output whose status is accepted, or `not_run` if the login shell refused the line: the command has not run.
-fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output> {
+fn check_login_shell(spec: &CommandSpec, output: Output, not_run: Error) -> Result<Output> {
     let is_success = matches!(&output.record.result, CommandResult::Exited(status) if status.success());
     match login_shell_hint(spec, &output).filter(|_| !is_success) {
         Some(hint) => Err(not_run.hint(hint).with_output(output)),
@@ -178,27 +180,27 @@ fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output>
 }
 
 /// Returns the hint for a login shell such as fish or csh that rejects the POSIX code around a line (`cd`, `env`, prefixes).
-fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
-    let frame = &spec.connection.frame;
-    if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Privilege::Login {
+fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
+    let context = &spec.connection.context;
+    if context.shell_program().is_some() || context.is_bare(spec.activation) || spec.privilege != Privilege::Login {
         return None;
     }
     let (stdout, stderr) = (&output.record.stdout.bytes, &output.record.stderr.bytes);
     // A pty merges both streams.
-    let said = if spec.pty.is_some() { stdout } else { stderr };
-    let said = String::from_utf8_lossy(said);
-    let first = said.lines().next().unwrap_or_default();
+    let text = if spec.pty.is_some() { stdout } else { stderr };
+    let text = String::from_utf8_lossy(text);
+    let first = text.lines().next().unwrap_or_default();
     // A shell that rejects the line prints nothing else before: a command that has run may print the same text.
     let is_first = spec.pty.is_some() || stdout.is_empty();
-    let is_foreign = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));
-    (is_foreign && is_first)
+    let is_rejection = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));
+    (is_rejection && is_first)
         .then(|| "the login shell is not a POSIX shell: set `shell = \"sh -c\"` for the host in fabrs.toml".to_owned())
 }
 
-fn ran_too_long(spec: &Spec, is_confirmed: bool) -> String {
+fn timeout_text(spec: &CommandSpec, is_confirmed: bool) -> String {
     let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
-    let left = if is_confirmed { "was ended" } else { "may still be running" };
-    format!("ran longer than {} and {left}", format_seconds(limit))
+    let state = if is_confirmed { "was ended" } else { "may still be running" };
+    format!("ran longer than {} and {state}", format_seconds(limit))
 }
 
 /// Returns a duration as people say it: `1 second`, `2.5 seconds`.

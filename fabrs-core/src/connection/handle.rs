@@ -26,7 +26,7 @@ use crate::transport::{Effect, EffectMode, Transport};
 pub struct Connection {
     pub(super) state: Option<RunState>,
     pub(super) target: Target,
-    pub(super) frame: CommandContext,
+    pub(super) context: CommandContext,
     /// The plan of its task, in a dry run.
     pub(super) plan: PlanEnd,
     /// Whether a command of the client has run on the host, or may have.
@@ -85,7 +85,7 @@ impl Connection {
 
     /// Returns the working directory of commands, if one is set.
     pub(crate) fn directory(&self) -> Option<&str> {
-        self.frame.cwd()
+        self.context.cwd()
     }
 
     /// Returns the host and the run of this connection.
@@ -169,9 +169,9 @@ impl Connection {
         used: Arc<AtomicBool>,
         plan: PlanEnd,
     ) -> Self {
-        let frame = CommandContext::configured(state.inventory(), &host);
+        let context = CommandContext::configured(state.inventory(), &host);
         let target = Target::Host { host, transport };
-        Self { state: Some(state), target, frame, plan, used, declared: None }
+        Self { state: Some(state), target, context, plan, used, declared: None }
     }
 
     /// Makes a connection whose commands fail with `error`.
@@ -179,7 +179,7 @@ impl Connection {
         Self {
             state,
             target: Target::Unavailable(error),
-            frame: CommandContext::default(),
+            context: CommandContext::default(),
             plan: PlanEnd::default(),
             used: Arc::default(),
             declared: None,
@@ -216,12 +216,12 @@ impl Connection {
     /// Returns a connection for a script of fabrs: with the directory, the shell and the user under sudo, without the other
     /// settings for commands.
     pub(crate) fn for_internal_script(&self) -> Self {
-        self.changed(|frame| *frame = frame.for_internal_script())
+        self.map_context(|context| *context = context.for_internal_script())
     }
 
     /// Returns a connection whose commands run in the login shell, without a shell of their own.
     pub(crate) fn without_shell(&self) -> Self {
-        self.changed(|frame| *frame = frame.clone().without_shell())
+        self.map_context(|context| *context = context.clone().without_shell())
     }
 
     pub(crate) fn defaults(&self) -> Option<&CommandDefaults> {
@@ -278,15 +278,15 @@ impl Connection {
         self.defaults().and_then(|defaults| defaults.timeout)
     }
 
-    pub(super) fn changed(&self, change: impl FnOnce(&mut CommandContext)) -> Self {
+    pub(super) fn map_context(&self, change: impl FnOnce(&mut CommandContext)) -> Self {
         let mut copy = self.clone();
-        change(&mut copy.frame);
+        change(&mut copy.context);
         copy
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("host", &self.host()).field("frame", &self.frame).finish_non_exhaustive()
+        f.debug_struct("Connection").field("host", &self.host()).field("context", &self.context).finish_non_exhaustive()
     }
 }

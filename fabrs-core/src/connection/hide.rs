@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_stream_is_named_with_the_allowed_ones() {
+    fn an_unknown_stream_error_lists_the_valid_names() {
         assert_eq!("out".parse(), Ok(Hide::Stdout));
         let text = "nope".parse::<Hide>().unwrap_err().to_string();
         assert_eq!(text, "`nope` names no stream to hide: say `out`, `stdout`, `err`, `stderr` or `both`");

@@ -16,7 +16,7 @@ use crate::event;
 use crate::transport::Answer;
 
 /// How many bytes may wait for whoever reads the lines: a channel can't be left full, so what is beyond ends the command.
-const MOST: usize = 64 << 20;
+const MAX_QUEUED_BYTES: usize = 64 << 20;
 
 /// The lines that a running command writes to its stdout, without their ends: made by
 /// [`Command::stream_lines`](super::Command::stream_lines). It ends with the command; that one has failed is its last item.
@@ -94,20 +94,20 @@ impl fmt::Debug for LineStream {
 
 /// Lines on their way to who reads them.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct LineQueue {
     lines: VecDeque<String>,
     bytes: usize,
     ended: bool,
     reader: Option<Waker>,
 }
 
-pub(super) type SharedQueue = Arc<Mutex<Queue>>;
+pub(super) type SharedQueue = Arc<Mutex<LineQueue>>;
 
-impl Queue {
+impl LineQueue {
     fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<String>> {
         match self.lines.pop_front() {
             Some(line) => {
-                self.bytes -= weight(&line);
+                self.bytes -= memory_size(&line);
                 Poll::Ready(Some(line))
             }
             None if self.ended => Poll::Ready(None),
@@ -120,7 +120,7 @@ impl Queue {
 
     fn add(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
-        self.bytes += weight(&line);
+        self.bytes += memory_size(&line);
         self.lines.push_back(line);
     }
 
@@ -132,30 +132,30 @@ impl Queue {
 }
 
 /// Returns how much memory a line takes, an empty one too.
-fn weight(line: &str) -> usize {
+fn memory_size(line: &str) -> usize {
     line.len() + size_of::<String>() + 16
 }
 
-fn lock(queue: &SharedQueue) -> MutexGuard<'_, Queue> {
+fn lock(queue: &SharedQueue) -> MutexGuard<'_, LineQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Cuts stdout into lines and hands them on.
-pub(super) struct Cut {
+pub(super) struct LineSplitter {
     partial: Vec<u8>,
     queue: SharedQueue,
-    overrun: bool,
+    has_overflowed: bool,
 }
 
-impl Cut {
+impl LineSplitter {
     pub(super) fn new(queue: &SharedQueue) -> Self {
-        Self { partial: Vec::new(), queue: Arc::clone(queue), overrun: false }
+        Self { partial: Vec::new(), queue: Arc::clone(queue), has_overflowed: false }
     }
 }
 
-impl Watcher for Cut {
+impl Watcher for LineSplitter {
     fn receive(&mut self, stream: event::Stream, bytes: &[u8], answer: &mut Answer) {
-        if stream != event::Stream::Stdout || self.overrun {
+        if stream != event::Stream::Stdout || self.has_overflowed {
             return;
         }
         let mut queue = lock(&self.queue);
@@ -171,9 +171,9 @@ impl Watcher for Cut {
             rest = after.get(1..).unwrap_or_default();
         }
         self.partial.extend_from_slice(rest);
-        self.overrun = queue.bytes + self.partial.len() > MOST;
-        queue.ended |= self.overrun;
-        if self.overrun {
+        self.has_overflowed = queue.bytes + self.partial.len() > MAX_QUEUED_BYTES;
+        queue.ended |= self.has_overflowed;
+        if self.has_overflowed {
             answer.stop();
         }
         queue.wake();
@@ -182,7 +182,7 @@ impl Watcher for Cut {
     fn ended(&mut self) {
         let mut queue = lock(&self.queue);
         let rest = std::mem::take(&mut self.partial);
-        if !rest.is_empty() && !self.overrun {
+        if !rest.is_empty() && !self.has_overflowed {
             queue.add(&rest);
         }
         queue.ended = true;
@@ -191,12 +191,12 @@ impl Watcher for Cut {
 
     fn failure(&self) -> Option<Error> {
         let text = "more was printed than was read of it, and the command was ended";
-        self.overrun.then(|| Error::new(ErrorKind::Truncated, text))
+        self.has_overflowed.then(|| Error::new(ErrorKind::Truncated, text))
     }
 }
 
-impl fmt::Debug for Cut {
+impl fmt::Debug for LineSplitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cut").field("overrun", &self.overrun).finish_non_exhaustive()
+        f.debug_struct("LineSplitter").field("has_overflowed", &self.has_overflowed).finish_non_exhaustive()
     }
 }

@@ -62,9 +62,9 @@ impl Connection {
     pub fn validate_sudo(&self) -> Command {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
-        let command = command.internal_check().changed(|spec| spec.under = Privilege::Validation);
+        let command = command.internal_check().map_spec(|spec| spec.privilege = Privilege::Validation);
         // Doas reads a password from a terminal alone.
-        if self.frame.sudo().program == SudoProgram::Doas { command.pty() } else { command }
+        if self.context.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }
 
     /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`
@@ -91,7 +91,7 @@ impl Connection {
     #[doc(alias = "lcd")]
     pub fn local(&self, line: impl IntoShellLine) -> Command {
         let command = Command::new(self.to_this_machine(), line.into_shell_line(), Effect::Changes, Location::caller());
-        let frame = self.frame.clone();
-        command.changed(|spec| spec.host_frame = Some(Box::new(frame)))
+        let context = self.context.clone();
+        command.map_spec(|spec| spec.host_context = Some(Box::new(context)))
     }
 }

@@ -17,7 +17,7 @@ use crate::state::RunState;
 use crate::transport::EffectMode;
 
 /// How often a person may give an answer that makes no sense.
-const TRIES: usize = 10;
+const MAX_TRIES: usize = 10;
 
 /// A question that is answered by yes or no, on its way: awaiting it asks. Made by [`confirm`].
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Confirm {
     }
 
     async fn ask(self) -> Result<bool> {
-        let run = run(&self.here, self.location)?;
+        let run = run_of(&self.here, self.location)?;
         let settings = run.settings();
         let is_approved = settings.confirmation != Confirmation::Prompt;
         let ignores_default = settings.mode == Mode::DryRun || run.ask().is_available();
@@ -104,7 +104,7 @@ impl Confirm {
             run.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);
         }
-        if run.dial().begin_effect(&format!("ask {}", of_host(&self.here, &self.question)))? == EffectMode::Plan {
+        if run.dial().begin_effect(&format!("ask {}", prefixed(&self.here, &self.question)))? == EffectMode::Plan {
             return Ok(true);
         }
         if is_approved {
@@ -115,9 +115,9 @@ impl Confirm {
             Some(false) => "[y/N]",
             None => "[y/n]",
         };
-        let asked = about(&self.here, &self.question);
+        let asked = with_host(&self.here, &self.question);
         let mut question = format!("{asked} {choice} ");
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let answer = run.ask().line(&question).await;
             let answer =
                 answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("`-y` says yes to it"))?;
@@ -128,7 +128,7 @@ impl Confirm {
                 _ => question = format!("please say yes or no. {asked} {choice} "),
             }
         }
-        Err(unanswered(&self.question, self.location))
+        Err(no_valid_answer(&self.question, self.location))
     }
 }
 
@@ -163,25 +163,25 @@ impl Prompt {
     ///
     /// [`ErrorKind::Prompt`] without a terminal.
     pub async fn secret(self) -> Result<Secret> {
-        let run = run(&self.here, self.location)?;
-        let question = format!("{} ", about(&self.here, &self.question));
-        for _ in 0..TRIES {
+        let run = run_of(&self.here, self.location)?;
+        let question = format!("{} ", with_host(&self.here, &self.question));
+        for _ in 0..MAX_TRIES {
             let answer = run
                 .ask()
                 .secret(&question)
                 .await
-                .map_err(|error| refused(error, run, "or read the secret from a file or a variable"))
+                .map_err(|error| add_hint(error, run, "or read the secret from a file or a variable"))
                 .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             if !answer.expose().is_empty() {
                 return Ok(answer);
             }
         }
-        Err(unanswered(&self.question, self.location))
+        Err(no_valid_answer(&self.question, self.location))
     }
 
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
-        let run = run(&self.here, self.location)?;
-        if let Some(default) = self.default.as_ref().filter(|_| is_answered_by_default(run)) {
+        let run = run_of(&self.here, self.location)?;
+        if let Some(default) = self.default.as_ref().filter(|_| uses_default(run)) {
             let question = self.question.trim_end();
             let value = read(default).map_err(|why| {
                 let text = format!("invalid default of the prompt \"{question}\": `{default}`: {why}");
@@ -191,14 +191,14 @@ impl Prompt {
             return Ok(value);
         }
         let shown = self.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
-        let asked = format!("{}{shown} ", about(&self.here, &self.question));
+        let asked = format!("{}{shown} ", with_host(&self.here, &self.question));
         let mut question = asked.clone();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let answer = run
                 .ask()
                 .line(&question)
                 .await
-                .map_err(|error| refused(error, run, "or give the prompt a default: `.default(\"..\")`"))
+                .map_err(|error| add_hint(error, run, "or give the prompt a default: `.default(\"..\")`"))
                 .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             let answer = match (answer.trim(), &self.default) {
                 ("", Some(default)) => default.as_str(),
@@ -210,32 +210,32 @@ impl Prompt {
                 Err(why) => question = format!("`{answer}` can't be taken: {why}. {asked}"),
             }
         }
-        Err(unanswered(&self.question, self.location))
+        Err(no_valid_answer(&self.question, self.location))
     }
 }
 
 /// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
-fn is_answered_by_default(run: &RunState) -> bool {
+fn uses_default(run: &RunState) -> bool {
     let settings = run.settings();
     settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.ask().is_available()
 }
 
 /// Adds the hint of a prompt that needs a terminal, if there is none.
-fn refused(error: Error, run: &RunState, or: &str) -> Error {
+fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
     if run.ask().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
 }
 
 /// Puts the host in front of a question that is asked for it alone.
-fn about(here: &Connection, question: &str) -> String {
+fn with_host(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
     if here.state().is_some_and(|run| run.ask().is_available()) {
-        of_host(here, question)
+        prefixed(here, question)
     } else {
         question.trim_end().to_owned()
     }
 }
 
-fn of_host(here: &Connection, question: &str) -> String {
+fn prefixed(here: &Connection, question: &str) -> String {
     match own_host(here) {
         Some(host) => format!("{}: {}", host.label(), question.trim_end()),
         None => question.trim_end().to_owned(),
@@ -247,11 +247,11 @@ fn own_host(here: &Connection) -> Option<&Host> {
     here.host().filter(|host| !host.is_local() && !is_for_all())
 }
 
-fn run<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {
+fn run_of<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {
     here.state().ok_or_else(|| Error::new(ErrorKind::Usage, "a question was asked outside a task").at(location))
 }
 
-fn unanswered(question: &str, location: &'static Location<'static>) -> Error {
+fn no_valid_answer(question: &str, location: &'static Location<'static>) -> Error {
     Error::new(ErrorKind::Prompt, format!("there was no answer to: {}", question.trim_end())).at(location)
 }
 

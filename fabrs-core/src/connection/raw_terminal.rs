@@ -19,7 +19,7 @@ use crate::state::RunState;
 use crate::transport::{Pty, TerminalModes, TerminalSize, UnreadInput};
 
 /// True while a command has the terminal. All clients of the process share one terminal.
-static TAKEN: AtomicBool = AtomicBool::new(false);
+static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in raw mode, for an interactive command: input goes to the command unchanged, and the command writes the screen.
 ///
@@ -28,8 +28,8 @@ pub(super) struct RawTerminalGuard {
     modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
     /// Holds back other output until the terminal is restored.
-    others: Option<PausedSink>,
-    resizes: AbortHandle,
+    paused_output: Option<PausedSink>,
+    resize_task: AbortHandle,
 }
 
 impl RawTerminalGuard {
@@ -38,38 +38,43 @@ impl RawTerminalGuard {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the terminal as it was.
-    pub(super) async fn take(run: &RunState) -> Result<(Self, Pty)> {
+    pub(super) async fn acquire(run: &RunState) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
             return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
         }
-        let others = PausedSink::of(run.sink()).await;
-        if TAKEN.swap(true, Ordering::AcqRel) {
+        let paused_output = PausedSink::of(run.sink()).await;
+        if IS_IN_USE.swap(true, Ordering::AcqRel) {
             let error =
                 Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
             return Err(error.hint("`--serial` takes one host after the other"));
         }
-        let result = Self::make_raw(run, others);
+        let result = Self::make_raw(run, paused_output);
         if result.is_err() {
-            TAKEN.store(false, Ordering::Release);
+            IS_IN_USE.store(false, Ordering::Release);
         }
         result
     }
 
-    fn make_raw(run: &RunState, others: PausedSink) -> Result<(Self, Pty)> {
-        let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
-        let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
-        let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
-        let (told, size) = watch::channel(size_of(&terminal));
-        let looked_at = terminal.try_clone().map_err(refused)?;
-        let modes = TerminalModes::change(terminal, UnreadInput::Keep, Termios::make_raw).map_err(refused)?;
-        let resizes = run
-            .tasks()
-            .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
+    fn make_raw(run: &RunState, paused_output: PausedSink) -> Result<(Self, Pty)> {
+        let unusable = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
+        let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(unusable)?;
+        let mut resize_signals = signal(SignalKind::window_change()).map_err(unusable)?;
+        let (size_sender, size) = watch::channel(size_of(&terminal));
+        let resized = terminal.try_clone().map_err(unusable)?;
+        let modes = TerminalModes::change(terminal, UnreadInput::Keep, Termios::make_raw).map_err(unusable)?;
+        let resize_task = run.tasks().spawn(async move {
+            while resize_signals.recv().await.is_some() && size_sender.send(size_of(&resized)).is_ok() {}
+        });
         let screen = Arc::new(PassthroughSink::new(Arc::new(OutputQueue::stdio(|| {})), Style::Plain));
         let term = ProcessEnv::get("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
         Ok((
-            Self { modes: Some(modes), screen, others: Some(others), resizes: resizes.abort_handle() },
+            Self {
+                modes: Some(modes),
+                screen,
+                paused_output: Some(paused_output),
+                resize_task: resize_task.abort_handle(),
+            },
             Pty { term, size },
         ))
     }
@@ -89,11 +94,11 @@ fn size_of(terminal: &File) -> TerminalSize {
 
 impl Drop for RawTerminalGuard {
     fn drop(&mut self) {
-        self.resizes.abort();
+        self.resize_task.abort();
         self.screen.finish();
         drop(self.modes.take());
-        drop(self.others.take());
-        TAKEN.store(false, Ordering::Release);
+        drop(self.paused_output.take());
+        IS_IN_USE.store(false, Ordering::Release);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 /// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_LEN: usize = 64 << 10;
 
 /// The ends of both streams of one command.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Default for Captured {
 /// Captured output that the carrier of the command writes and its future reads.
 pub(super) type SharedCapture = Arc<Mutex<Captured>>;
 
-pub(super) fn take(captured: &SharedCapture) -> Captured {
+pub(super) fn take_capture(captured: &SharedCapture) -> Captured {
     std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Recorder {
     sink: Arc<dyn Sink>,
     /// Who is shown the output, where that is another.
     screen: Option<Arc<dyn Sink>>,
-    wants: Granularity,
+    granularity: Granularity,
     hide: Hide,
     captured: SharedCapture,
-    stdout: Shown,
-    stderr: Shown,
+    stdout: StreamDisplay,
+    stderr: StreamDisplay,
     watchers: Watchers,
     redactor: Redactor,
     tee: Option<Tee>,
@@ -55,13 +55,13 @@ pub(super) struct Recorder {
 
 /// What of a stream is on its way to the sink.
 #[derive(Debug, Default)]
-struct Shown {
+struct StreamDisplay {
     redacted: RedactedStream,
-    lines: Lines,
+    lines: LineBuffer,
 }
 
 impl Recorder {
-    /// Makes the recorder of a command and the capture that it fills; stdout keeps `bound` bytes, and stderr what an error
+    /// Makes the recorder of a command and the capture that it fills; stdout keeps `capture_limit` bytes, and stderr what an error
     /// may want to show.
     pub(super) fn new(
         number: u64,
@@ -69,14 +69,16 @@ impl Recorder {
         command: Arc<str>,
         sink: Arc<dyn Sink>,
         hide: Hide,
-        bound: usize,
+        capture_limit: usize,
     ) -> (Self, SharedCapture) {
-        let captured =
-            Captured { stdout: TailBuffer::new(bound), stderr: TailBuffer::new(bound.max(TailBuffer::DEFAULT_BOUND)) };
+        let captured = Captured {
+            stdout: TailBuffer::new(capture_limit),
+            stderr: TailBuffer::new(capture_limit.max(TailBuffer::DEFAULT_BOUND)),
+        };
         let captured = Arc::new(Mutex::new(captured));
         let shared = Arc::clone(&captured);
-        let wants = sink.granularity();
-        let (stdout, stderr) = (Shown::default(), Shown::default());
+        let granularity = sink.granularity();
+        let (stdout, stderr) = (StreamDisplay::default(), StreamDisplay::default());
         let (watchers, redactor) = (Watchers::default(), Redactor::default());
         (
             Self {
@@ -85,7 +87,7 @@ impl Recorder {
                 command,
                 sink,
                 screen: None,
-                wants,
+                granularity,
                 hide,
                 captured,
                 stdout,
@@ -112,7 +114,7 @@ impl Recorder {
 
     /// Shows the output to this one alone; that the command began and ended is told as of any other.
     pub(super) fn with_screen(mut self, screen: Option<Arc<dyn Sink>>) -> Self {
-        self.wants = screen.as_ref().map_or(self.wants, |screen| screen.granularity());
+        self.granularity = screen.as_ref().map_or(self.granularity, |screen| screen.granularity());
         self.screen = screen;
         self
     }
@@ -123,7 +125,7 @@ impl Recorder {
         self
     }
 
-    fn show(&mut self, stream: Stream, bytes: &[u8]) {
+    fn emit(&mut self, stream: Stream, bytes: &[u8]) {
         let shown = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -134,30 +136,30 @@ impl Recorder {
             tee.write(bytes, host, &**sink);
         }
         let is_shown = self.hide.shows(stream);
-        if is_shown && self.wants.bytes && !bytes.is_empty() {
+        if is_shown && self.granularity.bytes && !bytes.is_empty() {
             sink.event(&Event::OutputBytes { id: number, host, stream, bytes });
         }
-        if is_shown && self.wants.lines {
+        if is_shown && self.granularity.lines {
             shown.lines.push(bytes, |text| sink.event(&Event::OutputLines { id: number, host, stream, text }));
         }
     }
 
-    /// Shows what was held back, since nothing follows.
-    fn finish(&mut self) {
+    /// Shows what was rest_of_stream back, since nothing follows.
+    fn flush(&mut self) {
         let (number, host, sink) = (self.number, &self.host, self.screen.as_ref().unwrap_or(&self.sink));
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
-            let held = shown.redacted.finish(&self.redactor);
+            let rest_of_stream = shown.redacted.finish(&self.redactor);
             if let Some(tee) = &mut self.tee {
-                tee.write(&held, host, &**sink);
+                tee.write(&rest_of_stream, host, &**sink);
             }
             if !self.hide.shows(stream) {
                 continue;
             }
-            if self.wants.bytes && !held.is_empty() {
-                sink.event(&Event::OutputBytes { id: number, host, stream, bytes: &held });
+            if self.granularity.bytes && !rest_of_stream.is_empty() {
+                sink.event(&Event::OutputBytes { id: number, host, stream, bytes: &rest_of_stream });
             }
-            let rest = [std::mem::take(&mut shown.lines.partial), held].concat();
-            if self.wants.lines && !rest.is_empty() {
+            let rest = [std::mem::take(&mut shown.lines.partial), rest_of_stream].concat();
+            if self.granularity.lines && !rest.is_empty() {
                 sink.event(&Event::OutputLines { id: number, host, stream, text: &rest });
             }
         }
@@ -175,13 +177,13 @@ impl OutputReceiver for Recorder {
             }
         }
         if self.tee.is_some() || self.hide.shows(stream) {
-            self.show(stream, bytes);
+            self.emit(stream, bytes);
         }
     }
 
     fn ended(&mut self, end: &Completion) {
         self.watchers.ended();
-        self.finish();
+        self.flush();
         let (number, host, command) = (self.number, &self.host, &*self.command);
         if let CommandOutcome::TimedOut { is_confirmed: false } | CommandOutcome::Stopped { is_confirmed: false } =
             end.outcome
@@ -201,12 +203,12 @@ impl OutputReceiver for Recorder {
 
 /// Cuts a stream into whole lines, so that no character and no line is torn.
 #[derive(Debug, Default)]
-struct Lines {
+struct LineBuffer {
     partial: Vec<u8>,
 }
 
-impl Lines {
-    /// Gives all whole lines that `bytes` completes to `each`, in one piece, and keeps the rest.
+impl LineBuffer {
+    /// Gives all whole lines that `bytes` completes to `each`, in one chunk, and keeps the rest.
     fn push(&mut self, bytes: &[u8], each: impl Fn(&[u8])) {
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => {
@@ -222,8 +224,8 @@ impl Lines {
             }
             None => self.partial.extend_from_slice(bytes),
         }
-        if self.partial.len() > LONGEST_LINE {
-            let end = character_end(&self.partial);
+        if self.partial.len() > MAX_LINE_LEN {
+            let end = last_character_end(&self.partial);
             each(self.partial.get(..end).unwrap_or_default());
             self.partial.drain(..end);
         }
@@ -231,7 +233,7 @@ impl Lines {
 }
 
 /// Returns where the last whole UTF-8 character of `bytes` ends; all of it, where that is no UTF-8 anyway.
-fn character_end(bytes: &[u8]) -> usize {
+fn last_character_end(bytes: &[u8]) -> usize {
     let start = bytes.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
     match std::str::from_utf8(bytes.get(start..).unwrap_or_default()) {
         Err(error) if error.error_len().is_none() && start > 0 => start,
@@ -246,35 +248,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_whole_however_they_were_cut() {
+    fn output_in_any_chunk_size_yields_whole_lines() {
         let text = "€uro\nzwei €\n\nrest".as_bytes();
         for size in 1..8 {
-            let seen = RefCell::new(Vec::new());
-            let mut lines = Lines::default();
-            for piece in text.chunks(size) {
-                lines.push(piece, |whole| {
+            let output = RefCell::new(Vec::new());
+            let mut lines = LineBuffer::default();
+            for chunk in text.chunks(size) {
+                lines.push(chunk, |whole| {
                     assert!(whole.ends_with(b"\n") && std::str::from_utf8(whole).is_ok());
-                    seen.borrow_mut().extend_from_slice(whole);
+                    output.borrow_mut().extend_from_slice(whole);
                 });
             }
-            assert_eq!(seen.into_inner(), "€uro\nzwei €\n\n".as_bytes());
+            assert_eq!(output.into_inner(), "€uro\nzwei €\n\n".as_bytes());
             assert_eq!(lines.partial, b"rest");
         }
     }
 
     #[test]
-    fn a_line_without_end_is_shown_in_pieces_between_characters() {
-        let seen = RefCell::new(Vec::new());
-        let mut lines = Lines::default();
-        for _ in 0..LONGEST_LINE {
+    fn a_very_long_line_is_split_between_characters() {
+        let output = RefCell::new(Vec::new());
+        let mut lines = LineBuffer::default();
+        for _ in 0..MAX_LINE_LEN {
             for byte in "€".as_bytes() {
-                lines.push(&[*byte], |piece| {
-                    assert!(std::str::from_utf8(piece).is_ok());
-                    seen.borrow_mut().extend_from_slice(piece);
+                lines.push(&[*byte], |chunk| {
+                    assert!(std::str::from_utf8(chunk).is_ok());
+                    output.borrow_mut().extend_from_slice(chunk);
                 });
-                assert!(lines.partial.len() <= LONGEST_LINE + 1);
+                assert!(lines.partial.len() <= MAX_LINE_LEN + 1);
             }
         }
-        assert!(seen.into_inner().len() + lines.partial.len() == LONGEST_LINE * 3);
+        assert!(output.into_inner().len() + lines.partial.len() == MAX_LINE_LEN * 3);
     }
 }

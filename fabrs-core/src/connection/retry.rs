@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::execution::execute;
-use super::finish::{finish, forgiven, format_seconds};
+use super::finish::{accept_failure, finish, format_seconds};
 use super::recorder::Captured;
 use super::retry_policy::RetryPolicy;
-use super::spec::Spec;
+use super::spec::CommandSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -17,64 +17,64 @@ use crate::output::{CommandResult, Output};
 use crate::transport::{CommandOutcome, Completion, Effect, EffectMode, StopLevel};
 
 /// How long is waited between two looks at something that is to become so.
-const BETWEEN: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long an attempt may take at least, also where the time is nearly over.
-const SHORTEST: Duration = Duration::from_secs(1);
+const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
-/// Runs a command as often as it was said.
+/// Runs a command as often as it was text.
 ///
 /// # Cancel safety
 ///
 /// Dropped, it ends the attempt that runs.
-pub(super) async fn repeat(spec: Box<Spec>, again: RetryPolicy) -> Result<Output> {
-    let began = Instant::now();
-    let mut pause = match again {
+pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy) -> Result<Output> {
+    let start = Instant::now();
+    let mut pause = match policy {
         RetryPolicy::Times(_, pause) => pause,
-        RetryPolicy::Until(_) => BETWEEN,
+        RetryPolicy::Until(_) => POLL_INTERVAL,
     };
-    let mut announced = Announced::default();
+    let mut announcer = RetryAnnouncer::default();
     for attempt in 0.. {
-        let mut attempt_spec = spec.once_more()?;
-        attempt_spec.accepts = spec.accepts.for_an_attempt();
-        if let RetryPolicy::Until(limit) = again {
-            let left = limit.saturating_sub(began.elapsed()).max(SHORTEST);
-            attempt_spec.timeout = Some(attempt_spec.timeout.map_or(left, |own| own.min(left)));
+        let mut attempt_spec = spec.for_attempt()?;
+        attempt_spec.accepted = spec.accepted.for_attempt();
+        if let RetryPolicy::Until(limit) = policy {
+            let time_left = limit.saturating_sub(start.elapsed()).max(MIN_ATTEMPT_TIME);
+            attempt_spec.timeout = Some(attempt_spec.timeout.map_or(time_left, |own| own.min(time_left)));
         }
         let attempted = execute(Box::new(attempt_spec))?.await;
         let error = match attempted {
-            Err(error) if may_help(&error, spec.effect) => error,
+            Err(error) if is_retryable(&error, spec.effect) => error,
             done => return done,
         };
         if spec.connection.effect_mode() == EffectMode::Plan {
             // What it waits for may be what was planned before, and will not come.
-            return planned(&spec);
+            return plan_retries(&spec);
         }
-        match again {
-            RetryPolicy::Times(times, _) if attempt >= times => return forgiven(&spec, error),
+        match policy {
+            RetryPolicy::Times(times, _) if attempt >= times => return accept_failure(&spec, error),
             RetryPolicy::Times(times, _) => {
-                announced.announce(
+                announcer.announce(
                     &spec,
                     &error,
-                    Next { attempt: attempt + 2, attempts: Some(times + 1), pause, left: None },
+                    NextAttempt { attempt: attempt + 2, attempts: Some(times + 1), pause, time_left: None },
                 );
             }
-            RetryPolicy::Until(limit) if began.elapsed() + pause > limit => {
+            RetryPolicy::Until(limit) if start.elapsed() + pause > limit => {
                 let text = format!("`{}` did not succeed within {}", spec.line, format_seconds(limit));
-                let gave_up = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
-                return Err(gave_up.caused_by(error));
+                let timed_out = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
+                return Err(timed_out.caused_by(error));
             }
             RetryPolicy::Until(limit) => {
-                let left = limit.saturating_sub(began.elapsed());
-                announced.announce(
+                let time_left = limit.saturating_sub(start.elapsed());
+                announcer.announce(
                     &spec,
                     &error,
-                    Next { attempt: attempt + 2, attempts: None, pause, left: Some(left) },
+                    NextAttempt { attempt: attempt + 2, attempts: None, pause, time_left: Some(time_left) },
                 );
             }
         }
-        wait(&spec, pause).await?;
-        if let RetryPolicy::Times(..) = again {
+        sleep_unless_stopped(&spec, pause).await?;
+        if let RetryPolicy::Times(..) = policy {
             pause *= 2;
         }
     }
@@ -82,7 +82,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: RetryPolicy) -> Result<Output
 }
 
 /// Tells whether another attempt may end otherwise, and does no harm: what may have happened is not done twice.
-fn may_help(error: &Error, effect: Effect) -> bool {
+fn is_retryable(error: &Error, effect: Effect) -> bool {
     match error.kind() {
         ErrorKind::Exit | ErrorKind::Connect => true,
         // Beside one that may still run it would run twice at once.
@@ -95,50 +95,54 @@ fn may_help(error: &Error, effect: Effect) -> bool {
 }
 
 /// Tells that the command would be run again, and returns the output of one that was not run.
-fn planned(spec: &Spec) -> Result<Output> {
-    let shown: Arc<str> = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
-    let what = format!("{shown} (again, until it succeeds)");
-    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), operation: &what, is_command: true });
+fn plan_retries(spec: &CommandSpec) -> Result<Output> {
+    let shown: Arc<str> = spec.display_name.clone().unwrap_or_else(|| spec.line.to_string().into());
+    let operation = format!("{shown} (again, until it succeeds)");
+    spec.connection.sink().event(&Event::Planned {
+        host: spec.connection.host(),
+        operation: &operation,
+        is_command: true,
+    });
     finish(spec, &shown, Captured::default(), Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO })
 }
 
 /// An attempt after one that failed: the fields of [`Event::Retry`].
 #[derive(Debug, Clone, Copy)]
-struct Next {
+struct NextAttempt {
     attempt: u32,
     attempts: Option<u32>,
     pause: Duration,
-    left: Option<Duration>,
+    time_left: Option<Duration>,
 }
 
 /// The last failed attempt that was announced.
 #[derive(Debug, Default)]
-struct Announced {
+struct RetryAnnouncer {
     reason: String,
 }
 
-impl Announced {
+impl RetryAnnouncer {
     /// Announces the next attempt, with the reason for it.
     ///
     /// An attempt that failed for the same reason as before and printed nothing is announced ever more seldom: at attempts
     /// 2, 4, 8 and so on. A wait of minutes would fill the screen.
-    fn announce(&mut self, spec: &Spec, error: &Error, next: Next) {
-        let Next { attempt, attempts, pause, left } = next;
+    fn announce(&mut self, spec: &CommandSpec, error: &Error, next: NextAttempt) {
+        let NextAttempt { attempt, attempts, pause, time_left } = next;
         let reason = reason(error);
         let has_printed = error.output().is_some_and(|output| {
             let record = &output.record;
-            let is_seen = |shown: bool, bytes: &[u8]| shown && !bytes.is_empty();
-            is_seen(record.shown.0, &record.stdout.bytes) || is_seen(record.shown.1, &record.stderr.bytes)
+            let was_shown = |shown: bool, bytes: &[u8]| shown && !bytes.is_empty();
+            was_shown(record.shown.0, &record.stdout.bytes) || was_shown(record.shown.1, &record.stderr.bytes)
         });
         if attempts.is_none() && !has_printed && reason == self.reason && !attempt.is_power_of_two() {
             return;
         }
         // A command that hides both streams hides its line too.
-        if spec.is_quiet && spec.shown.is_none() {
+        if spec.is_quiet && spec.display_name.is_none() {
             return;
         }
         let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
-        let shown = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
+        let shown = spec.display_name.clone().unwrap_or_else(|| spec.line.to_string().into());
         spec.connection.sink().event(&Event::Retry {
             host: &host,
             command: &shown,
@@ -146,7 +150,7 @@ impl Announced {
             attempt,
             max_attempts: attempts,
             pause,
-            time_left: left,
+            time_left,
         });
         self.reason = reason;
     }
@@ -162,7 +166,7 @@ fn reason(error: &Error) -> String {
 }
 
 /// Waits, unless the run is stopped.
-async fn wait(spec: &Spec, pause: Duration) -> Result<()> {
+async fn sleep_unless_stopped(spec: &CommandSpec, pause: Duration) -> Result<()> {
     let Some(run) = &spec.connection.state else { return Ok(()) };
     tokio::select! {
         () = sleep(pause) => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::command::{Command, State};
 use super::hide::Hide;
-use super::line_stream::{Cut, LineStream, SharedQueue};
+use super::line_stream::{LineSplitter, LineStream, SharedQueue};
 use super::spawned::Spawned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::SignalQueue;
@@ -14,7 +14,7 @@ impl Command {
     ///
     /// [`ErrorKind::Usage`] where the line can't be sent, and of one that is left to itself ([`disown`](Self::disown)).
     pub fn spawn(self) -> Result<Spawned> {
-        let mut command = self.changed(|spec| spec.hide = Hide::Both);
+        let mut command = self.map_spec(|spec| spec.hide = Hide::Both);
         let (mut writer, mut signals) = (None, SignalQueue::default());
         if let State::Built(spec) = &mut command.state {
             if spec.detached {
@@ -22,7 +22,7 @@ impl Command {
                 let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
                 return Err(error.hint("say `.disown()` or `.spawn()`"));
             }
-            writer = spec.input.open();
+            writer = spec.stdin.open_writer();
             signals = spec.signals.clone();
         }
         command.start()?;
@@ -59,7 +59,7 @@ impl Command {
             return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
         }
         let queue = SharedQueue::default();
-        let cut = Cut::new(&queue);
-        Ok(LineStream::new(queue, self.with_watcher(cut).spawn()?))
+        let splitter = LineSplitter::new(&queue);
+        Ok(LineStream::new(queue, self.with_watcher(splitter).spawn()?))
     }
 }

@@ -1,16 +1,16 @@
-//! [`Spec`]: the settings of a command before its start.
+//! [`CommandSpec`]: the settings of a command before its start.
 
 use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::{CommandContext, ContextError, Inside, Language, Rendering, detached};
+use super::context::{Activation, CommandContext, ContextError, Language, Rendering, detached};
 use super::handle::Connection;
 use super::hide::Hide;
-use super::input::{Feeder, Input};
 use super::raw_terminal::RawTerminalGuard;
 use super::retry_policy::RetryPolicy;
+use super::stdin_plan::{StdinPlan, StdinWriter};
 use super::watch::Watchers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -21,20 +21,20 @@ use crate::transport::{Effect, EffectMode, Program, Pty, SignalQueue, StdinSourc
 
 /// The settings of a command before its start.
 #[derive(Debug)]
-pub(super) struct Spec {
+pub(super) struct CommandSpec {
     pub(super) connection: Connection,
     pub(super) line: ShellLine,
     /// The name for messages, if the line itself is unclear.
-    pub(super) shown: Option<Arc<str>>,
+    pub(super) display_name: Option<Arc<str>>,
     pub(super) effect: Effect,
     /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo.
     pub(super) is_check: bool,
-    pub(super) inside: Inside,
-    pub(super) under: Privilege,
+    pub(super) activation: Activation,
+    pub(super) privilege: Privilege,
     /// The name of a called method that only applies under sudo.
-    pub(super) of_sudo: Option<&'static str>,
+    pub(super) sudo_only_method: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
-    pub(super) accepts: Accepts,
+    pub(super) accepted: AcceptedStatus,
     pub(super) hide: Hide,
     /// Whether the task has hidden both streams, and the command line with them.
     pub(super) is_quiet: bool,
@@ -43,9 +43,9 @@ pub(super) struct Spec {
     /// Whether the command takes over this program's terminal.
     pub(super) interactive: bool,
     /// The terminal, while the command has it.
-    pub(super) seat: Option<RawTerminalGuard>,
+    pub(super) terminal: Option<RawTerminalGuard>,
     pub(super) timeout: Option<Duration>,
-    pub(super) input: Input,
+    pub(super) stdin: StdinPlan,
     /// The secrets in the input.
     pub(super) secrets: Vec<Secret>,
     /// Whether the command uploads a secret.
@@ -55,22 +55,22 @@ pub(super) struct Spec {
     pub(super) signals: SignalQueue,
     /// The retry policy.
     pub(super) retry: Option<RetryPolicy>,
-    pub(super) bound: usize,
+    pub(super) capture_limit: usize,
     /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
     /// Whether the command goes on after the end of its channel.
     pub(super) detached: bool,
     /// Whether the script prints a greeting as proof of a shell.
-    pub(super) greets: bool,
+    pub(super) has_shell_probe: bool,
     pub(super) language: Language,
     /// The host's settings of a `local` command. They do not apply on this machine.
-    pub(super) host_frame: Option<Box<CommandContext>>,
+    pub(super) host_context: Option<Box<CommandContext>>,
 }
 
-impl Spec {
+impl CommandSpec {
     /// Returns the same command for one attempt of several.
-    pub(super) fn once_more(&self) -> Result<Self> {
-        let Some(input) = self.input.once_more() else {
+    pub(super) fn for_attempt(&self) -> Result<Self> {
+        let Some(stdin) = self.stdin.try_clone() else {
             let text = "what a command reads as it comes, or is answered, is not there a second time";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
@@ -78,33 +78,33 @@ impl Spec {
         Ok(Self {
             connection: self.connection.clone(),
             line: self.line.clone(),
-            shown: self.shown.clone(),
-            accepts: self.accepts.clone(),
-            input,
+            display_name: self.display_name.clone(),
+            accepted: self.accepted.clone(),
+            stdin,
             secrets: self.secrets.clone(),
             carries_secret: self.carries_secret,
             watchers: Watchers::default(),
             signals: self.signals.clone(),
             tee: self.tee.clone(),
             pty: self.pty.clone(),
-            seat: None,
+            terminal: None,
             retry: None,
-            host_frame: None,
+            host_context: None,
             ..*self
         })
     }
 
-    /// Returns the line with its frame (directory, environment and others), without sudo.
-    pub(super) fn compose(&self, form: Rendering) -> std::result::Result<String, ContextError> {
-        let line = self.connection.frame.compose(&self.line, self.inside, self.language, form)?;
-        if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
+    /// Returns the line with its context (directory, environment and paused_output), without sudo.
+    pub(super) fn compose(&self, rendering: Rendering) -> std::result::Result<String, ContextError> {
+        let line = self.connection.context.compose(&self.line, self.activation, self.language, rendering)?;
+        if self.detached { Ok(detached(&line, rendering)?) } else { Ok(line) }
     }
 
     /// Returns the program that runs a composed line.
     pub(super) fn program(&self, line: Arc<str>) -> Program {
         // Lines of sudo and of `disown` are fabrs' own.
-        let is_ours = self.detached || self.under != Privilege::Login;
-        self.connection.frame.program(line, if is_ours { Language::Posix } else { self.language })
+        let is_ours = self.detached || self.privilege != Privilege::Login;
+        self.connection.context.program(line, if is_ours { Language::Posix } else { self.language })
     }
 
     /// Returns the host of the command.
@@ -112,9 +112,9 @@ impl Spec {
     /// # Errors
     ///
     /// As [`bound`], and [`ErrorKind::Usage`] for a `v_run` without a virtualenv.
-    pub(super) fn place(&self) -> Result<&Host> {
+    pub(super) fn checked_host(&self) -> Result<&Host> {
         let (host, _) = self.connection.host_and_run(self.location)?;
-        if self.inside == Inside::Venv && !self.connection.frame.has_venv() {
+        if self.activation == Activation::Venv && !self.connection.context.has_venv() {
             let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").on(host).at(self.location);
             return Err(error.hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml"));
         }
@@ -129,8 +129,11 @@ impl Spec {
     /// As [`bound`], and [`ErrorKind::Usage`] for a `local` with settings of its connection.
     pub(super) fn check_start(&self) -> Result<()> {
         self.connection.host_and_run(self.location)?;
-        let lost =
-            self.host_frame.as_ref().map(|frame| frame.settings(self.under != Privilege::Login)).unwrap_or_default();
+        let lost = self
+            .host_context
+            .as_ref()
+            .map(|context| context.settings(self.privilege != Privilege::Login))
+            .unwrap_or_default();
         if lost.is_empty() {
             return Ok(());
         }
@@ -142,83 +145,83 @@ impl Spec {
 
     /// Returns whether the command or its input is marked to have a secret.
     pub(super) fn has_secret(&self) -> bool {
-        self.carries_secret || !self.secrets.is_empty() || self.connection.frame.secrets().next().is_some()
+        self.carries_secret || !self.secrets.is_empty() || self.connection.context.secrets().next().is_some()
     }
 
     /// Returns true for an interactive command that has yet to take the terminal.
     pub(super) fn needs_terminal(&self) -> bool {
-        self.interactive && self.seat.is_none() && self.connection.effect_mode() == EffectMode::Execute
+        self.interactive && self.terminal.is_none() && self.connection.effect_mode() == EffectMode::Execute
     }
 
     /// Takes the terminal for an interactive command.
     ///
     /// # Errors
     ///
-    /// As [`RawTerminalGuard::take`].
-    pub(super) async fn take_terminal(&mut self) -> Result<()> {
+    /// As [`RawTerminalGuard::acquire`].
+    pub(super) async fn acquire_terminal(&mut self) -> Result<()> {
         let (_, run) = self.connection.host_and_run(self.location)?;
-        let taken = RawTerminalGuard::take(run).await;
-        let (seat, pty) = taken.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
-        (self.seat, self.pty) = (Some(seat), Some(pty));
+        let acquired = RawTerminalGuard::acquire(run).await;
+        let (terminal, pty) = acquired.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
+        (self.terminal, self.pty) = (Some(terminal), Some(pty));
         Ok(())
     }
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<StdinSource> {
         let (_, run) = self.connection.host_and_run(self.location)?;
-        let frame = &self.connection.frame;
-        for secret in frame.secrets().chain(&self.secrets) {
+        let context = &self.connection.context;
+        for secret in context.secrets().chain(&self.secrets) {
             run.add_secret(secret);
         }
-        if self.pty.is_some() && self.seat.is_none() && frame.secrets().next().is_some() {
+        if self.pty.is_some() && self.terminal.is_none() && context.secrets().next().is_some() {
             let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
         if self.effect == Effect::Changes && self.connection.effect_mode() == EffectMode::Plan {
-            std::mem::take(&mut self.input).discard(run);
+            std::mem::take(&mut self.stdin).discard(run);
             return Ok(StdinSource::Empty);
         }
-        let feeder = Feeder { run, signals: &self.signals, watchers: &self.watchers };
-        let first = frame.input();
-        if self.detached && !(first.is_empty() && self.input.is_nothing()) {
+        let writer = StdinWriter { run, signals: &self.signals, watchers: &self.watchers };
+        let prefix = context.input();
+        if self.detached && !(prefix.is_empty() && self.stdin.is_empty()) {
             let text =
                 "a command that is left to itself reads nothing: it can't be given an input or a secret variable";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("put what it needs into a file first"));
         }
-        let input = std::mem::take(&mut self.input);
-        input.begin(first, &feeder).map_err(|error| error.or_on(self.connection.host()).at(self.location))
+        let stdin = std::mem::take(&mut self.stdin);
+        stdin.into_source(prefix, &writer).map_err(|error| error.or_on(self.connection.host()).at(self.location))
     }
 }
 
 /// The exit statuses that count as success.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Accepts {
+pub(super) enum AcceptedStatus {
     /// Status 0.
     #[default]
-    Success,
+    Zero,
     /// These statuses.
     Codes(Vec<u32>),
     /// Any status or signal.
     Any,
     /// Status 0, also if the run accepts failures: a retry has to see a failure.
-    OnlySuccess,
+    OnlyZero,
 }
 
-impl Accepts {
+impl AcceptedStatus {
     /// Returns the exit statuses that end a series of attempts.
-    pub(super) fn for_an_attempt(&self) -> Self {
+    pub(super) fn for_attempt(&self) -> Self {
         match self {
             Self::Codes(codes) => Self::Codes(codes.clone()),
-            Self::Success | Self::Any | Self::OnlySuccess => Self::OnlySuccess,
+            Self::Zero | Self::Any | Self::OnlyZero => Self::OnlyZero,
         }
     }
 
-    pub(super) fn takes(&self, status: &ExitStatus) -> bool {
+    pub(super) fn includes(&self, status: &ExitStatus) -> bool {
         match (self, status) {
             (Self::Any, _) => true,
-            (Self::Success | Self::OnlySuccess, status) => status.success(),
+            (Self::Zero | Self::OnlyZero, status) => status.success(),
             (Self::Codes(codes), ExitStatus::Code(code)) => codes.contains(code),
             (Self::Codes(_), ExitStatus::Signal(_)) => false,
         }
@@ -237,7 +240,7 @@ pub(super) enum Privilege {
     Validation,
 }
 
-impl Spec {
+impl CommandSpec {
     pub(super) fn new(
         connection: Connection,
         line: ShellLine,
@@ -252,33 +255,33 @@ impl Spec {
         Self {
             connection,
             line,
-            shown: None,
+            display_name: None,
             effect,
             is_check: false,
-            inside: Inside::default(),
-            under: Privilege::default(),
-            of_sudo: None,
+            activation: Activation::default(),
+            privilege: Privilege::default(),
+            sudo_only_method: None,
             location,
-            accepts: Accepts::default(),
+            accepted: AcceptedStatus::default(),
             hide,
             is_quiet: false,
             echo: None,
             pty: None,
             interactive: false,
-            seat: None,
+            terminal: None,
             timeout: None,
-            input: Input::default(),
+            stdin: StdinPlan::default(),
             secrets: Vec::new(),
             carries_secret: false,
             watchers: Watchers::default(),
             signals: SignalQueue::default(),
             retry: None,
-            bound: TailBuffer::DEFAULT_BOUND,
+            capture_limit: TailBuffer::DEFAULT_BOUND,
             tee: None,
             detached: false,
-            greets: false,
+            has_shell_probe: false,
             language: Language::default(),
-            host_frame: None,
+            host_context: None,
         }
     }
 }

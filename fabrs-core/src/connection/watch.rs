@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::input_types::StdinBytes;
+use super::input_values::StdinBytes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::secret::Secret;
 use crate::transport::Answer;
 
-/// How much of what was heard is kept for a text that comes in pieces.
-const LONGEST: usize = 64 << 10;
+/// How much of what was unmatched is kept for a text that comes in chunks.
+const MAX_UNMATCHED_LEN: usize = 64 << 10;
 
 /// Watches the output of a command and may answer: for `.watch(..)`.
 ///
 /// It is called from the task that empties the command's channel and must not wait.
 pub trait Watcher: Send + fmt::Debug {
-    /// Takes a piece of output, cut anywhere; what is put into `answer` is written to the command.
+    /// Takes a chunk of output, cut anywhere; what is put into `answer` is written to the command.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
     /// Returns why the command has to count as failed, whatever its status.
@@ -36,7 +36,7 @@ pub trait Watcher: Send + fmt::Debug {
     }
 }
 
-/// Answers each occurrence of a text, on whichever stream it comes, also when it comes in pieces.
+/// Answers each occurrence of a text, on whichever stream it comes, also when it comes in chunks.
 ///
 /// ```
 /// use fabrs_core::Secret;
@@ -52,10 +52,10 @@ pub struct Responder {
     secret: Option<Secret>,
     sentinel: Option<Vec<u8>>,
     /// Whether it answers no more than once.
-    once: bool,
-    answered: bool,
-    refused: bool,
-    heard: [Vec<u8>; 2],
+    is_once: bool,
+    has_answered: bool,
+    is_refused: bool,
+    unmatched: [Vec<u8>; 2],
 }
 
 impl Responder {
@@ -70,10 +70,10 @@ impl Responder {
             answer: [&answer[..], line_end].concat().into(),
             secret,
             sentinel: None,
-            once: false,
-            answered: false,
-            refused: false,
-            heard: Default::default(),
+            is_once: false,
+            has_answered: false,
+            is_refused: false,
+            unmatched: Default::default(),
         }
     }
 
@@ -88,16 +88,17 @@ impl Responder {
     /// Answers the first occurrence alone, on each command that it is given to.
     #[must_use]
     pub fn once(mut self) -> Self {
-        self.once = true;
+        self.is_once = true;
         self
     }
 
-    /// Returns the end of the first text that is in what was heard of a stream.
+    /// Returns the end of the first text that is in what was unmatched of a stream.
     fn find(&self, at: usize) -> Option<(usize, bool)> {
-        let heard = self.heard.get(at)?;
-        let end = |text: &[u8]| memmem::find(heard, text).filter(|_| !text.is_empty()).map(|start| start + text.len());
-        let asked = end(&self.text).filter(|_| !(self.once && self.answered)).map(|end| (end, false));
-        let refused = self.sentinel.as_deref().filter(|_| self.answered).and_then(end).map(|end| (end, true));
+        let unmatched = self.unmatched.get(at)?;
+        let end =
+            |text: &[u8]| memmem::find(unmatched, text).filter(|_| !text.is_empty()).map(|start| start + text.len());
+        let asked = end(&self.text).filter(|_| !(self.is_once && self.has_answered)).map(|end| (end, false));
+        let refused = self.sentinel.as_deref().filter(|_| self.has_answered).and_then(end).map(|end| (end, true));
         asked.into_iter().chain(refused).min()
     }
 }
@@ -105,23 +106,23 @@ impl Responder {
 impl Watcher for Responder {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         let at = usize::from(stream == Stream::Stderr);
-        if let Some(heard) = self.heard.get_mut(at) {
-            heard.extend_from_slice(bytes);
+        if let Some(unmatched) = self.unmatched.get_mut(at) {
+            unmatched.extend_from_slice(bytes);
         }
-        while let Some((end, refused)) = self.find(at).filter(|_| !self.refused) {
-            if let Some(heard) = self.heard.get_mut(at) {
-                heard.drain(..end);
+        while let Some((end, refused)) = self.find(at).filter(|_| !self.is_refused) {
+            if let Some(unmatched) = self.unmatched.get_mut(at) {
+                unmatched.drain(..end);
             }
             if refused {
-                self.refused = true;
+                self.is_refused = true;
                 answer.end();
             } else {
-                self.answered = true;
+                self.has_answered = true;
                 answer.write(self.answer.clone());
             }
         }
-        if let Some(heard) = self.heard.get_mut(at) {
-            heard.drain(..heard.len().saturating_sub(LONGEST));
+        if let Some(unmatched) = self.unmatched.get_mut(at) {
+            unmatched.drain(..unmatched.len().saturating_sub(MAX_UNMATCHED_LEN));
         }
     }
 
@@ -131,7 +132,7 @@ impl Watcher for Responder {
 
     fn failure(&self) -> Option<Error> {
         let text = || format!("the answer to `{}` was not accepted", String::from_utf8_lossy(&self.text).trim_end());
-        self.refused.then(|| Error::new(ErrorKind::Prompt, text()))
+        self.is_refused.then(|| Error::new(ErrorKind::Prompt, text()))
     }
 }
 
@@ -172,16 +173,16 @@ mod tests {
     use super::*;
 
     /// Returns how often something was answered, and whether the input ended.
-    fn answers(responder: &mut Responder, pieces: &[&str]) -> (usize, bool) {
+    fn answers(responder: &mut Responder, chunks: &[&str]) -> (usize, bool) {
         let mut answer = Answer::default();
-        for piece in pieces {
-            responder.receive(Stream::Stdout, piece.as_bytes(), &mut answer);
+        for chunk in chunks {
+            responder.receive(Stream::Stdout, chunk.as_bytes(), &mut answer);
         }
         answer.parts()
     }
 
     #[test]
-    fn every_occurrence_is_answered_also_over_the_border_of_pieces() {
+    fn every_prompt_is_answered_also_across_chunk_boundaries() {
         let responder = || Responder::new("sure? ", "y\n");
         assert_eq!(answers(&mut responder(), &["are you sure? ", "really sure? "]), (2, false));
         assert_eq!(answers(&mut responder(), &["su", "re", "? sure?", " sure?"]), (2, false));
@@ -189,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn where_it_was_said_only_the_first_occurrence_is_answered() {
+    fn a_once_responder_answers_only_the_first_prompt() {
         let mut responder = Responder::new("sure? ", "y\n").once().refused_by("Sorry");
         assert_eq!(answers(&mut responder, &["sure? ", "really sure? "]), (1, false));
         assert_eq!(answers(&mut responder, &["Sorry"]), (0, true), "and it is still refused");
     }
 
     #[test]
-    fn an_answer_that_is_refused_is_not_given_again_and_is_an_error() {
+    fn a_refused_answer_is_an_error_and_is_not_repeated() {
         let mut responder = Responder::new("Password: ", "secret\n").refused_by("Sorry");
         assert_eq!(answers(&mut responder, &["Sorry for the delay. Password: "]), (1, false));
         assert!(responder.failure().is_none(), "before the answer it says nothing");

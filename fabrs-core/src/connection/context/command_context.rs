@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
-use super::super::input_types::EnvValue;
+use super::super::input_values::EnvValue;
 use super::super::sudo::line::Sudo;
-use super::rendering::{ContextError, Inside, Language, Rendering};
-use super::shell_text::{CONDA, NO_PYTHON, NO_VENV, in_shell, is_variable, reading};
+use super::rendering::{Activation, ContextError, Language, Rendering};
+use super::shell_text::{CONDA_ACTIVATION, NO_PYTHON, NO_VENV, in_shell, is_variable_name, read_variable};
 use crate::config::Inventory;
 use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
@@ -27,7 +27,7 @@ pub(in crate::connection) struct CommandContext {
     /// Where programs are looked for first.
     paths: Vec<String>,
     prefixes: Vec<ShellLine>,
-    /// For the commands that run inside it.
+    /// For the commands that run activation it.
     venv: Option<String>,
 }
 
@@ -117,13 +117,13 @@ impl CommandContext {
         self.venv = Some(if is_absolute(&path) { path } else { format!("~/{path}") });
     }
 
-    /// Returns the frame for a script of fabrs: its directory, its shell and its user, without the settings for the user's
+    /// Returns the context for a script of fabrs: its directory, its shell and its user, without the settings for the user's
     /// commands.
     pub(in crate::connection) fn for_internal_script(&self) -> Self {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
-    /// Returns the frame without the configured shell: the output of its profile would corrupt a binary protocol.
+    /// Returns the context without the configured shell: the output of its profile would corrupt a binary protocol.
     pub(in crate::connection) fn without_shell(self) -> Self {
         Self { shell: None, ..self }
     }
@@ -166,13 +166,13 @@ impl CommandContext {
     }
 
     /// Tells whether nothing stands around a line.
-    pub(in crate::connection) fn is_bare(&self, inside: Inside) -> bool {
+    pub(in crate::connection) fn is_bare(&self, activation: Activation) -> bool {
         let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();
         nothing_set
             && self.env.is_empty()
             && self.paths.is_empty()
             && self.prefixes.is_empty()
-            && inside == Inside::Shell
+            && activation == Activation::None
     }
 
     /// Wraps `line`: shell > directory > mask > environment > path > prefixes > virtualenv > the line itself, each only if the
@@ -180,29 +180,29 @@ impl CommandContext {
     pub(in crate::connection) fn compose(
         &self,
         line: &ShellLine,
-        inside: Inside,
+        activation: Activation,
         language: Language,
-        form: Rendering,
+        rendering: Rendering,
     ) -> Result<String, ContextError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
         self.add_umask(&mut text);
-        self.add_env(&mut text, form)?;
+        self.add_env(&mut text, rendering)?;
         self.add_paths(&mut text)?;
-        self.add_prefixes(&mut text, form)?;
-        if inside == Inside::Venv {
-            self.add_venv(&mut text, form)?;
+        self.add_prefixes(&mut text, rendering)?;
+        if activation == Activation::Venv {
+            self.add_venv(&mut text, rendering)?;
         }
         if text.is_empty() {
             text.push_str(line);
         } else {
-            text.push_str(&whole(line, form)?);
+            text.push_str(&as_unit(line, rendering)?);
         }
         match (&self.shell, language) {
-            (Some(shell), Language::Login) if form == Rendering::Sent => in_shell(shell, &text),
+            (Some(shell), Language::Login) if rendering == Rendering::Sent => in_shell(shell, &text),
             // The configured shell may not be POSIX: it only starts `/bin/sh`.
-            (Some(shell), Language::Posix) if form == Rendering::Sent => in_shell(shell, &sh_command(&text)),
+            (Some(shell), Language::Posix) if rendering == Rendering::Sent => in_shell(shell, &sh_command(&text)),
             _ => Ok(text),
         }
     }
@@ -228,17 +228,17 @@ impl CommandContext {
         Ok(())
     }
 
-    fn add_env(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
+    fn add_env(&self, text: &mut String, rendering: Rendering) -> Result<(), ContextError> {
         for (name, value) in &self.env {
-            if !is_variable(name) {
+            if !is_variable_name(name) {
                 return Err(ContextError::Name(name.clone()));
             }
-            let _infallible = match (value, form) {
+            let _infallible = match (value, rendering) {
                 (EnvValue::Text(value), _) => write!(text, "export {name}={} && ", quote(value)?),
                 (EnvValue::Secret(_), Rendering::Shown) => write!(text, "export {name}='{REDACTED}' && "),
                 (EnvValue::Secret(secret), Rendering::Sent) => {
                     quote(secret.expose())?;
-                    write!(text, "{}export {name} && ", reading(name, secret.expose().matches('\n').count()))
+                    write!(text, "{}export {name} && ", read_variable(name, secret.expose().matches('\n').count()))
                 }
             };
         }
@@ -259,19 +259,19 @@ impl CommandContext {
         Ok(())
     }
 
-    fn add_prefixes(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
+    fn add_prefixes(&self, text: &mut String, rendering: Rendering) -> Result<(), ContextError> {
         for prefix in &self.prefixes {
-            text.push_str(&whole(prefix.check()?, form)?);
+            text.push_str(&as_unit(prefix.check()?, rendering)?);
             text.push_str(" && ");
         }
         Ok(())
     }
 
     /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
-    fn add_venv(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
+    fn add_venv(&self, text: &mut String, rendering: Rendering) -> Result<(), ContextError> {
         let Some(folder) = &self.venv else { return Ok(()) };
         let folder = quote_path(folder)?;
-        if form == Rendering::Shown {
+        if rendering == Rendering::Shown {
             let _infallible = write!(text, ". {folder}/bin/activate && ");
             return Ok(());
         }
@@ -279,9 +279,9 @@ impl CommandContext {
             "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
              {{ if [ -L \"$VIRTUAL_ENV/bin/python\" ]; then echo \"{NO_PYTHON}$VIRTUAL_ENV\"; else echo \"{NO_VENV}$VIRTUAL_ENV\"; fi >&2; \
              exit 127; }}; }} && \
-             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA}"
+             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA_ACTIVATION}"
         );
-        let _infallible = write!(text, "{} && ", whole(&enter, form)?);
+        let _infallible = write!(text, "{} && ", as_unit(&enter, rendering)?);
         Ok(())
     }
 }
@@ -290,41 +290,41 @@ impl CommandContext {
 ///
 /// For the host it is a word of `eval`, which runs in the same shell. csh knows no `{ ..; }`: it would run what follows the
 /// first `;` even if `cd` has failed.
-fn whole(line: &str, form: Rendering) -> Result<String, ContextError> {
+fn as_unit(line: &str, rendering: Rendering) -> Result<String, ContextError> {
     let grouped = grouped(line);
-    Ok(if form == Rendering::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })
+    Ok(if rendering == Rendering::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn frame(change: impl FnOnce(&mut CommandContext)) -> CommandContext {
-        let mut frame = CommandContext::default();
-        change(&mut frame);
-        frame
+    fn context(change: impl FnOnce(&mut CommandContext)) -> CommandContext {
+        let mut context = CommandContext::default();
+        change(&mut context);
+        context
     }
 
     #[track_caller]
-    fn case(frame: &CommandContext, expected: &str) {
+    fn case(context: &CommandContext, expected: &str) {
         assert_eq!(
-            frame.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap(),
+            context.compose(&ShellLine::raw("ls"), Activation::None, Language::Login, Rendering::Sent).unwrap(),
             expected
         );
     }
 
     #[test]
-    fn a_relative_cd_continues_and_an_absolute_one_replaces() {
-        case(&frame(|f| ["/a", "b"].iter().for_each(|d| f.cd(d))), "cd /a/b && ls");
-        case(&frame(|f| ["/a", "/x"].iter().for_each(|d| f.cd(d))), "cd /x && ls");
-        case(&frame(|f| ["/a", "~/y"].iter().for_each(|d| f.cd(d))), "cd ~/y && ls");
-        case(&frame(|f| f.cd("/tmp/with space")), "cd '/tmp/with space' && ls");
-        case(&frame(|f| f.cd("~/my dir")), "cd ~/'my dir' && ls");
-        case(&frame(|f| f.cd("-")), "cd ./- && ls");
+    fn a_relative_cd_extends_the_directory_and_an_absolute_cd_replaces_it() {
+        case(&context(|f| ["/a", "b"].iter().for_each(|d| f.cd(d))), "cd /a/b && ls");
+        case(&context(|f| ["/a", "/x"].iter().for_each(|d| f.cd(d))), "cd /x && ls");
+        case(&context(|f| ["/a", "~/y"].iter().for_each(|d| f.cd(d))), "cd ~/y && ls");
+        case(&context(|f| f.cd("/tmp/with space")), "cd '/tmp/with space' && ls");
+        case(&context(|f| f.cd("~/my dir")), "cd ~/'my dir' && ls");
+        case(&context(|f| f.cd("-")), "cd ./- && ls");
     }
 
     #[test]
-    fn an_empty_directory_is_refused_and_not_taken_for_the_home() {
+    fn an_empty_directory_is_an_error_and_not_the_home() {
         for change in [
             |f: &mut CommandContext| f.cd(""),
             |f: &mut CommandContext| {
@@ -336,12 +336,16 @@ mod tests {
                 f.cd("y");
             },
         ] {
-            let refused =
-                frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Language::Login, Rendering::Sent);
+            let refused = context(change).compose(
+                &ShellLine::raw("rm -rf *"),
+                Activation::None,
+                Language::Login,
+                Rendering::Sent,
+            );
             assert!(matches!(refused, Err(ContextError::NoDirectory)), "{refused:?}");
         }
         case(
-            &frame(|f| {
+            &context(|f| {
                 f.cd("");
                 f.cd("/y");
             }),
@@ -350,36 +354,37 @@ mod tests {
     }
 
     #[test]
-    fn directory_comes_before_environment_before_prefixes_in_their_order() {
-        let all = frame(|f| {
+    fn directory_environment_and_prefixes_have_a_fixed_order() {
+        let all = context(|f| {
             f.prefix(ShellLine::raw("outer"));
             f.env("X".into(), "a$b \"c\" 'd' `e` ; f".into());
             f.prefix(ShellLine::raw("inner"));
             f.cd("/x");
         });
-        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
+        let line = all.compose(&ShellLine::raw("ls"), Activation::None, Language::Login, Rendering::Sent).unwrap();
         let words = shlex::split(&line).unwrap();
         let value = "X=a$b \"c\" 'd' `e` ; f";
         assert_eq!(words, ["cd", "/x", "&&", "export", value, "&&", "outer", "&&", "inner", "&&", "ls"]);
     }
 
     #[test]
-    fn a_failed_cd_keeps_every_part_of_the_line_from_running() {
-        let here = frame(|f| f.cd("/x"));
-        let compose =
-            |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
+    fn a_failed_cd_prevents_every_part_of_the_line() {
+        let here = context(|f| f.cd("/x"));
+        let compose = |line: &str| {
+            here.compose(&ShellLine::raw(line), Activation::None, Language::Login, Rendering::Sent).unwrap()
+        };
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
         assert_eq!(compose("a; b"), "cd /x && eval 'a; b'");
         assert_eq!(compose("a || b"), "cd /x && eval 'a || b'");
         assert_eq!(compose("a & b # c"), "cd /x && eval 'a & b # c'");
-        let shown = here.compose(&ShellLine::raw("a; b"), Inside::Shell, Language::Login, Rendering::Shown).unwrap();
+        let shown = here.compose(&ShellLine::raw("a; b"), Activation::None, Language::Login, Rendering::Shown).unwrap();
         assert_eq!(shown, "cd /x && { a; b; }");
     }
 
     #[test]
-    fn everything_that_can_be_said_stands_in_its_order() {
-        let all = frame(|f| {
+    fn all_settings_have_a_fixed_order() {
+        let all = context(|f| {
             f.venv("/env");
             f.prefix(ShellLine::raw("before"));
             f.path("~/bin".into());
@@ -391,23 +396,26 @@ mod tests {
         });
         let shown = "cd /x && umask 027 && export X=1 && PATH=~/bin:\"$PATH\" && export PATH && \
                      PATH='/opt/a b':\"$PATH\" && export PATH && before && . /env/bin/activate && ls";
-        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Language::Login, Rendering::Shown).unwrap(), shown);
-        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
+        assert_eq!(
+            all.compose(&ShellLine::raw("ls"), Activation::Venv, Language::Login, Rendering::Shown).unwrap(),
+            shown
+        );
+        let sent = all.compose(&ShellLine::raw("ls"), Activation::None, Language::Login, Rendering::Sent).unwrap();
         let words = shlex::split(&sent).unwrap();
         assert_eq!(words[..4], ["exec", "bash", "-l", "-c"]);
         assert_eq!(words[4], shown.replace(". /env/bin/activate && ", ""));
-        let none = frame(|f| f.shell(" ".into()));
+        let none = context(|f| f.shell(" ".into()));
         assert!(matches!(
-            none.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent),
+            none.compose(&ShellLine::raw("ls"), Activation::None, Language::Login, Rendering::Sent),
             Err(ContextError::Shell(_))
         ));
     }
 
     #[test]
-    fn a_bad_variable_name_is_refused() {
-        let bad = frame(|f| f.env("A;B".into(), "".into()));
+    fn an_invalid_variable_name_is_an_error() {
+        let bad = context(|f| f.env("A;B".into(), "".into()));
         assert!(
-            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent), Err(ContextError::Name(name)) if name == "A;B")
+            matches!(bad.compose(&ShellLine::raw("ls"), Activation::None, Language::Login, Rendering::Sent), Err(ContextError::Name(name)) if name == "A;B")
         );
     }
 }

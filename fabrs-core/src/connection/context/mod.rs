@@ -5,5 +5,5 @@ mod rendering;
 mod shell_text;
 
 pub(super) use command_context::CommandContext;
-pub(super) use rendering::{ContextError, Inside, Language, Rendering};
+pub(super) use rendering::{Activation, ContextError, Language, Rendering};
 pub(super) use shell_text::{NO_VENV, detached};

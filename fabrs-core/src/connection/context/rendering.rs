@@ -5,7 +5,7 @@ use crate::shell::ShellLineError;
 
 /// Where a line runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::connection) enum Inside {
+pub(in crate::connection) enum Activation {
     /// In the shell of the login.
     #[default]
     Shell,

@@ -1,43 +1,43 @@
-//! The passwords that sudo is given: one for all hosts, asked for once, proven on one, and none twice where it was wrong.
+//! The passwords that sudo is given: one for all hosts, answer for once, mark_accepted on one, and none twice where it was wrong.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
-use super::line::Starts;
+use super::line::SudoChild;
 use super::refusal::SudoRefusal;
-use super::source::{configured, given};
+use super::source::{host_password, run_password};
 use crate::config::SudoProgram;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::secret::Secret;
 use crate::state::RunState;
 
-/// How often a person is asked on behalf of one host.
-const TRIES: usize = 3;
+/// How often a person is answer on behalf of one host.
+const MAX_PROMPTS: usize = 3;
 
 /// The passwords of a run.
 #[derive(Debug, Default)]
 pub(super) struct Passwords {
-    known: Mutex<Known>,
-    /// Held while a question is asked, and while a password that nobody has proven is tried: what comes of it is known to
+    state: Mutex<PasswordState>,
+    /// Held while a question is answer, and while a password that nobody has mark_accepted is tried: what comes of it is state to
     /// the next, and a slip of a finger is one failed login and not one on each of a hundred hosts.
-    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    prompt_lock: Arc<tokio::sync::Mutex<()>>,
     /// The hosts for which `fabrs.toml` was looked at.
     configured: Mutex<HashMap<Host, Arc<OnceCell<()>>>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct PasswordState {
     /// What was given or typed first, by the user who logs in: it is tried on every host.
     shared: HashMap<Option<String>, Shared>,
     /// What is configured for one host alone, or was typed for it after the shared one was wrong there.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
-    /// Why a person gave no answer: nobody is asked again in this run.
-    gave_up: Option<Error>,
-    /// Where sudo has asked: hosts, and commands that were given to it as plain words.
+    /// Why a person gave no answer: nobody is answer again in this run.
+    prompt_error: Option<Error>,
+    /// Where sudo has answer: hosts, and commands that were given to it as plain words.
     needed: HashSet<(Host, Option<String>)>,
 }
 
@@ -45,24 +45,24 @@ struct Known {
 struct Shared {
     password: Secret,
     /// Whether sudo has taken it somewhere.
-    is_proven: bool,
+    is_accepted: bool,
 }
 
-/// For what a password is wanted.
+/// For what a password is request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct PasswordRequest<'a> {
     pub(super) program: SudoProgram,
     pub(super) host: &'a Host,
     /// The command as it is shown.
     pub(super) command: &'a str,
-    /// What sudo starts. A command may be allowed without a password by a rule of its own, and sudo must not be left with
+    /// What sudo child. A command may be allowed without a password by a rule of its own, and sudo must not be left with
     /// one that it did not ask for.
-    pub(super) starts: Starts,
+    pub(super) child: SudoChild,
 }
 
-impl Wanted<'_> {
+impl PasswordRequest<'_> {
     fn key(self) -> (Host, Option<String>) {
-        (self.host.clone(), (self.starts == Starts::Command).then(|| self.command.to_owned()))
+        (self.host.clone(), (self.child == SudoChild::Command).then(|| self.command.to_owned()))
     }
 
     fn user(self) -> Option<String> {
@@ -74,119 +74,119 @@ impl Wanted<'_> {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) password: Secret,
-    /// Held until it is known whether sudo takes it, where that is not known yet.
-    pub(super) turn: Option<OwnedMutexGuard<()>>,
+    /// Held until it is state whether sudo takes it, where that is not state yet.
+    pub(super) permit: Option<OwnedMutexGuard<()>>,
 }
 
 impl Passwords {
-    /// Returns the password, where sudo has wanted one for this before.
-    pub(super) async fn known_to_be_needed(&self, wanted: Wanted<'_>) -> Option<Candidate> {
-        let needed = self.known().needed.contains(&wanted.key());
-        if needed { self.untried(wanted.host).await } else { None }
+    /// Returns the password, where sudo has request one for this before.
+    pub(super) async fn needed(&self, request: PasswordRequest<'_>) -> Option<Candidate> {
+        let needed = self.state().needed.contains(&request.key());
+        if needed { self.untried(request.host).await } else { None }
     }
 
     /// Notes that sudo has taken a password.
-    pub(super) fn proven(&self, host: &Host, password: &Secret) {
+    pub(super) fn mark_accepted(&self, host: &Host, password: &Secret) {
         let user = host.user().map(str::to_owned);
-        if let Some(shared) = self.known().shared.get_mut(&user)
+        if let Some(shared) = self.state().shared.get_mut(&user)
             && shared.password.expose() == password.expose()
         {
-            shared.is_proven = true;
+            shared.is_accepted = true;
         }
     }
 
-    /// Returns the password to try next, after sudo wanted one or found `wrong` to be so.
+    /// Returns the password to try next, after sudo request one or found `wrong` to be so.
     pub(super) async fn next(
         &self,
         run: &RunState,
-        wanted: Wanted<'_>,
+        request: PasswordRequest<'_>,
         wrong: Option<Candidate>,
         refusal: SudoRefusal,
     ) -> Result<Candidate> {
-        let Wanted { host, command, .. } = wanted;
-        self.note(wanted, wrong);
-        self.configure(run, host).await?;
+        let PasswordRequest { host, command, .. } = request;
+        self.record(request, wrong);
+        self.load_host_password(run, host).await?;
         if let Some(candidate) = self.untried(host).await {
             return Ok(candidate);
         }
-        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
         // Another host's question may have been answered meanwhile.
-        if let Some(password) = self.known().untried(host) {
-            return Ok(Candidate { password, turn: Some(turn) });
+        if let Some(password) = self.state().untried(host) {
+            return Ok(Candidate { password, permit: Some(permit) });
         }
         let (is_first, tries) = {
-            let known = self.known();
-            (!known.shared.contains_key(&wanted.user()), known.wrong.get(host).map_or(0, Vec::len))
+            let state = self.state();
+            (!state.shared.contains_key(&request.user()), state.wrong.get(host).map_or(0, Vec::len))
         };
         // What was given before is wrong here, even where this command found only that it needs one.
         let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
-        if is_first && let Some(password) = given(run).await? {
-            self.known().share(wanted.user(), &password);
-            return Ok(Candidate { password, turn: Some(turn) });
+        if is_first && let Some(password) = run_password(run).await? {
+            self.state().share(request.user(), &password);
+            return Ok(Candidate { password, permit: Some(permit) });
         }
-        let mut question = question(wanted.program, host, tries);
-        for _ in tries..if run.ask().is_available() { TRIES } else { 0 } {
-            if let Some(error) = &self.known().gave_up {
+        let mut question = question(request.program, host, tries);
+        for _ in tries..if run.ask().is_available() { MAX_PROMPTS } else { 0 } {
+            if let Some(error) = &self.state().prompt_error {
                 return Err(error.clone());
             }
-            let asked = run.ask().secret(&question).await;
-            let password = asked.inspect_err(|error| self.known().gave_up = Some(error.clone()))?;
-            let mut known = self.known();
-            if !known.is_wrong(host, &password) {
-                known.keep(wanted, &password);
-                return Ok(Candidate { password, turn: Some(turn) });
+            let answer = run.ask().secret(&question).await;
+            let password = answer.inspect_err(|error| self.state().prompt_error = Some(error.clone()))?;
+            let mut state = self.state();
+            if !state.is_wrong(host, &password) {
+                state.keep(request, &password);
+                return Ok(Candidate { password, permit: Some(permit) });
             }
             // It would only be refused again, and counted against the account.
-            known.wrong.entry(host.clone()).or_default().push(password);
+            state.wrong.entry(host.clone()).or_default().push(password);
             question = format!("{}: that one was wrong already; another: ", host.label());
         }
-        Err(refusal.into_error(wanted.program, host, command))
+        Err(refusal.into_error(request.program, host, command))
     }
 
     /// Takes the password that is configured for a host alone, once.
-    async fn configure(&self, run: &RunState, host: &Host) -> Result<()> {
+    async fn load_host_password(&self, run: &RunState, host: &Host) -> Result<()> {
         let cell = {
             let mut all = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(host.clone()).or_default())
         };
-        let look = async {
-            if let Some(password) = configured(run, host).await? {
-                self.known().own.insert(host.clone(), password);
+        let load = async {
+            if let Some(password) = host_password(run, host).await? {
+                self.state().own.insert(host.clone(), password);
             }
             Ok(())
         };
-        cell.get_or_try_init(|| look).await.map(drop)
+        cell.get_or_try_init(|| load).await.map(drop)
     }
 
-    fn note(&self, wanted: Wanted<'_>, wrong: Option<Candidate>) {
-        let mut known = self.known();
-        known.needed.insert(wanted.key());
+    fn record(&self, request: PasswordRequest<'_>, wrong: Option<Candidate>) {
+        let mut state = self.state();
+        state.needed.insert(request.key());
         if let Some(Candidate { password, .. }) = wrong
-            && !known.is_wrong(wanted.host, &password)
+            && !state.is_wrong(request.host, &password)
         {
-            known.wrong.entry(wanted.host.clone()).or_default().push(password);
+            state.wrong.entry(request.host.clone()).or_default().push(password);
         }
     }
 
-    /// Returns a password that was not wrong on this host, in its turn where it is not proven yet.
+    /// Returns a password that was not wrong on this host, in its permit where it is not mark_accepted yet.
     async fn untried(&self, host: &Host) -> Option<Candidate> {
-        let password = self.known().untried(host)?;
-        if self.known().is_proven(host, &password) {
-            return Some(Candidate { password, turn: None });
+        let password = self.state().untried(host)?;
+        if self.state().is_accepted(host, &password) {
+            return Some(Candidate { password, permit: None });
         }
-        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
-        // Whoever had the turn may have found it wrong, or proven it.
-        let password = self.known().untried(host)?;
-        let is_proven = self.known().is_proven(host, &password);
-        Some(Candidate { password, turn: (!is_proven).then_some(turn) })
+        let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
+        // Whoever had the permit may have found it wrong, or mark_accepted it.
+        let password = self.state().untried(host)?;
+        let is_accepted = self.state().is_accepted(host, &password);
+        Some(Candidate { password, permit: (!is_accepted).then_some(permit) })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, PasswordState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl PasswordState {
     fn is_wrong(&self, host: &Host, password: &Secret) -> bool {
         self.wrong.get(host).is_some_and(|wrong| wrong.iter().any(|wrong| wrong.expose() == password.expose()))
     }
@@ -195,11 +195,13 @@ impl Known {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
-    /// Tells whether a password can be tried beside others: it is proven, or of this host alone.
-    fn is_proven(&self, host: &Host, password: &Secret) -> bool {
+    /// Tells whether a password can be tried beside others: it is mark_accepted, or of this host alone.
+    fn is_accepted(&self, host: &Host, password: &Secret) -> bool {
         let is_own = self.own.get(host).is_some_and(|own| own.expose() == password.expose());
         is_own
-            || self.shared(host).is_some_and(|shared| shared.is_proven && shared.password.expose() == password.expose())
+            || self
+                .shared(host)
+                .is_some_and(|shared| shared.is_accepted && shared.password.expose() == password.expose())
     }
 
     fn untried(&self, host: &Host) -> Option<Secret> {
@@ -209,15 +211,15 @@ impl Known {
     }
 
     fn share(&mut self, user: Option<String>, password: &Secret) {
-        self.shared.insert(user, Shared { password: password.clone(), is_proven: false });
+        self.shared.insert(user, Shared { password: password.clone(), is_accepted: false });
     }
 
     /// Keeps what a person has typed: for all hosts, unless another is good on one of them.
-    fn keep(&mut self, wanted: Wanted<'_>, password: &Secret) {
-        if self.shared(wanted.host).is_some_and(|shared| shared.is_proven) {
-            self.own.insert(wanted.host.clone(), password.clone());
+    fn keep(&mut self, request: PasswordRequest<'_>, password: &Secret) {
+        if self.shared(request.host).is_some_and(|shared| shared.is_accepted) {
+            self.own.insert(request.host.clone(), password.clone());
         } else {
-            self.share(wanted.user(), password);
+            self.share(request.user(), password);
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum SudoRefusal {
     /// The host has no such program.
     #[error("the host has no such program")]
     Missing,
-    /// The user or group to become is not known, or anything else that it said.
+    /// The user or group to become is not known, or anything else that it text.
     #[error("{0}")]
     Other(String),
 }
@@ -42,51 +42,51 @@ const PASSWORD_NEEDED: [&str; 3] = [
 ];
 
 impl SudoRefusal {
-    /// Reads what a program said, in the C locale, before it ended without running the command.
-    pub(super) fn read(program: SudoProgram, said: &[u8]) -> Self {
+    /// Reads what a program text, in the C locale, before it ended without running the command.
+    pub(super) fn parse(program: SudoProgram, text: &[u8]) -> Self {
         // A pty ends lines in its own way.
-        let said = &String::from_utf8_lossy(said).replace("\r\n", "\n");
+        let text = &String::from_utf8_lossy(text).replace("\r\n", "\n");
         match program {
-            SudoProgram::Sudo => Self::of_sudo(said),
-            SudoProgram::Doas => Self::of_doas(said),
+            SudoProgram::Sudo => Self::from_sudo(text),
+            SudoProgram::Doas => Self::from_doas(text),
         }
     }
 
-    fn of_doas(said: &str) -> Self {
-        let said = said.trim();
-        let last = said.lines().next_back().unwrap_or_default().trim();
+    fn from_doas(text: &str) -> Self {
+        let text = text.trim();
+        let last = text.lines().next_back().unwrap_or_default().trim();
         match last.strip_prefix("doas: ") {
             Some("Authentication required" | "Authorization required" | "a tty is required") => Self::PasswordNeeded,
             Some("Authentication failed" | "Authorization failed") => Self::PasswordWrong,
             Some("Operation not permitted") => Self::NotAllowed("Operation not permitted".to_owned()),
             Some("not found" | "command not found") => Self::Missing,
             _ if last.ends_with("doas: not found") || last.ends_with("doas: command not found") => Self::Missing,
-            _ => Self::Other(first_line("doas: ", said)),
+            _ => Self::Other(first_line("doas: ", text)),
         }
     }
 
-    fn of_sudo(said: &str) -> Self {
-        let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    fn from_sudo(text: &str) -> Self {
+        let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
         if has(&["password is expired", "account expired"]) {
             // First: it goes on to ask for a new one, and fails at that too.
-            Self::Expired(first_line("sudo: ", said))
-        } else if PASSWORD_NEEDED.iter().any(|needed| said.ends_with(needed)) {
+            Self::Expired(first_line("sudo: ", text))
+        } else if PASSWORD_NEEDED.iter().any(|needed| text.ends_with(needed)) {
             Self::PasswordNeeded
         } else if has(&["incorrect password attempt", "incorrect authentication attempt"]) {
             Self::PasswordWrong
-        } else if let Some(line) = said.lines().find(|line| is_not_allowed(line)) {
+        } else if let Some(line) = text.lines().find(|line| is_not_allowed(line)) {
             Self::NotAllowed(first_line("sudo: ", line))
         } else if has(&["you must have a tty", "no tty present"]) {
             Self::NoTerminal
         } else if has(&["sudo: not found", "sudo: command not found"]) {
             Self::Missing
         } else {
-            Self::Other(first_line("sudo: ", said))
+            Self::Other(first_line("sudo: ", text))
         }
     }
 
     /// Tells whether another password could help.
-    pub(super) fn is_about_the_password(&self) -> bool {
+    pub(super) fn is_password_problem(&self) -> bool {
         matches!(self, Self::PasswordNeeded | Self::PasswordWrong)
     }
 
@@ -128,8 +128,8 @@ fn is_not_allowed(line: &str) -> bool {
 
 /// Returns the first line that says something, without the name of the program; what a server sends is shown with its
 /// control characters escaped.
-fn first_line(name: &str, said: &str) -> String {
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+fn first_line(name: &str, text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));
     escape_all_controls(line)
 }
@@ -139,21 +139,21 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn said_by(program: SudoProgram, said: &str, expected: &SudoRefusal) {
-        assert_eq!(SudoRefusal::read(program, said.as_bytes()), *expected);
-        assert_eq!(SudoRefusal::read(program, said.replace('\n', "\r\n").as_bytes()), *expected, "on a pty");
+    fn case_of(program: SudoProgram, text: &str, expected: &SudoRefusal) {
+        assert_eq!(SudoRefusal::parse(program, text.as_bytes()), *expected);
+        assert_eq!(SudoRefusal::parse(program, text.replace('\n', "\r\n").as_bytes()), *expected, "on a pty");
     }
 
     #[track_caller]
-    fn case(said: &str, expected: &SudoRefusal) {
-        said_by(SudoProgram::Sudo, said, expected);
+    fn case(text: &str, expected: &SudoRefusal) {
+        case_of(SudoProgram::Sudo, text, expected);
     }
 
     #[test]
-    fn what_doas_says_is_told_apart() {
+    fn doas_messages_are_classified() {
         #[track_caller]
-        fn case(said: &str, expected: &SudoRefusal) {
-            said_by(SudoProgram::Doas, said, expected);
+        fn case(text: &str, expected: &SudoRefusal) {
+            case_of(SudoProgram::Doas, text, expected);
         }
         case("doas: Authentication required\n", &SudoRefusal::PasswordNeeded);
         case("doas: a tty is required\n", &SudoRefusal::PasswordNeeded);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sudo_says_is_told_apart() {
+    fn sudo_messages_are_classified() {
         case("sudo: a password is required\n", &SudoRefusal::PasswordNeeded);
         case(
             "sudo: unable to resolve host a: Name or service not known\nsudo: a password is required\n",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_says_can_not_write_to_the_terminal_as_it_likes() {
+    fn control_characters_in_a_message_are_escaped() {
         case("sudo: \x1b[2Jgone\n", &SudoRefusal::Other("\\u{1b}[2Jgone".to_owned()));
     }
 }

@@ -19,14 +19,14 @@ use crate::state::RunState;
 use crate::transport::StopLevel;
 
 /// The time limit of a password command. The command may prompt.
-const LIMIT: Duration = Duration::from_mins(2);
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The maximum number of bytes to read from a file or command.
-const LONGEST: u64 = 64 << 10;
+const MAX_SOURCE_LEN: u64 = 64 << 10;
 
 /// Returns the password given to the run, if any, and redacts it from output.
-pub(super) async fn given(run: &RunState) -> Result<Option<Secret>> {
-    let password = unless_stopped(run, look(run)).await?;
+pub(super) async fn run_password(run: &RunState) -> Result<Option<Secret>> {
+    let password = unless_stopped(run, read_run_source(run)).await?;
     if let Some(password) = &password {
         run.add_secret(password);
     }
@@ -34,7 +34,7 @@ pub(super) async fn given(run: &RunState) -> Result<Option<Secret>> {
 }
 
 /// Returns the password of this host from its command in `fabrs.toml`, unless the run has a password.
-pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Secret>> {
+pub(super) async fn host_password(run: &RunState, host: &Host) -> Result<Option<Secret>> {
     let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordSource::Prompt;
     let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
     if !run.allows_local_programs() {
@@ -51,17 +51,17 @@ pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Sec
 }
 
 /// Waits for a password until the run is stopped. A program may wait for a person, and a pipe for a writer.
-async fn unless_stopped<T>(run: &RunState, look: impl Future<Output = Result<T>>) -> Result<T> {
+async fn unless_stopped<T>(run: &RunState, password: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
         _ = run.stop().wait_above(StopLevel::None) => {
             Err(Error::new(ErrorKind::Cancelled, "the run was stopped while the sudo password was looked for"))
         }
-        looked = look => looked,
+        password = password => password,
     }
 }
 
-async fn look(run: &RunState) -> Result<Option<Secret>> {
+async fn read_run_source(run: &RunState) -> Result<Option<Secret>> {
     if let Some(password) = run.sudo_password() {
         return Ok(Some(password.clone()));
     }
@@ -78,7 +78,7 @@ async fn from_file(run: &RunState, path: &Path) -> Result<Secret> {
     let read = async {
         let file = tokio::fs::File::open(path).await?;
         let mode = file.metadata().await?.permissions().mode();
-        io::Result::Ok((mode, beginning(file).await?))
+        io::Result::Ok((mode, read_limited(file).await?))
     };
     let (mode, text) = read.await.map_err(|source| {
         let text = format!("could not read the file with the sudo password, `{shown}`");
@@ -102,47 +102,47 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
-    let is_alone = !run.ask().is_available();
-    if is_alone {
+    let has_own_group = !run.ask().is_available();
+    if has_own_group {
         command.process_group(0);
     }
     let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
     let run = async {
         let mut child = command.spawn()?;
-        let _group = is_alone.then(|| ProcessGroupGuard::of(&child));
+        let _group = has_own_group.then(|| ProcessGroupGuard::of(&child));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        tokio::try_join!(read(stdout), read(stderr), child.wait())
+        tokio::try_join!(read_pipe(stdout), read_pipe(stderr), child.wait())
     };
-    let (printed, said, status) = match tokio::time::timeout(LIMIT, run).await {
+    let (printed, message, status) = match tokio::time::timeout(COMMAND_TIMEOUT, run).await {
         Ok(ended) => ended.map_err(|source| failed().caused_by(source))?,
-        Err(_) => return Err(failed().caused_by(Ended("it did not end within two minutes".to_owned()))),
+        Err(_) => return Err(failed().caused_by(CommandFailure("it did not end within two minutes".to_owned()))),
     };
     if !status.success() {
-        let said = last_lines(said.as_bytes(), 1);
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        return Err(failed().caused_by(Ended(format!("it ended with {status}{said}"))));
+        let message = last_lines(message.as_bytes(), 1);
+        let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+        return Err(failed().caused_by(CommandFailure(format!("it ended with {status}{message}"))));
     }
     first_line(&printed, line)
 }
 
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+async fn read_pipe(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     match pipe {
-        Some(pipe) => beginning(pipe).await,
+        Some(pipe) => read_limited(pipe).await,
         None => Ok(String::new()),
     }
 }
 
-/// Reads up to [`LONGEST`] bytes.
-async fn beginning(from: impl AsyncRead + Unpin) -> io::Result<String> {
+/// Reads up to [`MAX_SOURCE_LEN`] bytes.
+async fn read_limited(from: impl AsyncRead + Unpin) -> io::Result<String> {
     let mut bytes = Vec::new();
-    from.take(LONGEST).read_to_end(&mut bytes).await?;
+    from.take(MAX_SOURCE_LEN).read_to_end(&mut bytes).await?;
     String::from_utf8(bytes).map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source.utf8_error()))
 }
 
 /// The failure of a password command.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Ended(String);
+struct CommandFailure(String);
 
 fn first_line(text: &str, from: &str) -> Result<Secret> {
     match text.lines().next().filter(|line| !line.is_empty()) {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::dialog::{LONGEST, Marks, SharedDialog, SudoDialog, Unfinished, lock};
-use super::super::prompt::Prompt;
+use super::super::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog, lock};
+use super::super::prompt::PasswordPrompt;
 use super::super::refusal::SudoRefusal;
 use super::command_input::{CommandInput, RemainingInput};
 use crate::config::SudoProgram;
@@ -20,62 +20,62 @@ use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
 
 /// The maximum size of the text before a command begins, in bytes: lectures and insults are shorter.
-const MAX_BEFORE: usize = 1 << 20;
+const MAX_BYTES_BEFORE_START: usize = 1 << 20;
 
-/// Where a talk is.
+/// Where a dialog is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing of the command can have come yet: what is heard is sudo's.
-    Before,
+    Starting,
     /// What is heard may be sudo's, as long as it is what sudo would say.
-    Perhaps,
+    Undecided,
     /// The command runs, and what is heard is its own.
-    Runs,
+    Running,
 }
 
 /// Listens to a command under sudo, answers its prompt, and passes on what is the command's.
 pub(in crate::connection::sudo) struct SudoListener {
     recorder: Option<Recorder>,
-    talk: SharedDialog,
+    dialog: SharedDialog,
     /// Where sudo speaks.
     stream: Stream,
-    marks: Marks,
+    markers: DialogMarkers,
     password: Option<Secret>,
     input: CommandInput,
     phase: Phase,
     held: Vec<u8>,
     /// The number of bytes before the command began.
-    before: usize,
+    bytes_before_start: usize,
     /// Whether the command has written to the other stream.
-    written: bool,
+    has_other_output: bool,
 }
 
 impl SudoListener {
-    /// Makes the listener of an attempt with or without a password, and the talk that it fills. On a pty sudo speaks on
+    /// Makes the listener of an attempt with or without a password, and the dialog that it fills. On a pty sudo speaks on
     /// stdout.
     pub(in crate::connection::sudo) fn new(
         recorder: Recorder,
-        marks: Marks,
+        markers: DialogMarkers,
         password: Option<Secret>,
     ) -> (Self, SharedDialog) {
-        let talk = Arc::new(Mutex::new(SudoDialog::with(marks.program)));
-        let phase = match (&marks.ready, &password) {
-            (None, None) => Phase::Perhaps,
-            _ => Phase::Before,
+        let dialog = Arc::new(Mutex::new(SudoDialog::new(markers.program)));
+        let phase = match (&markers.ready, &password) {
+            (None, None) => Phase::Undecided,
+            _ => Phase::Starting,
         };
         let listener = Self {
             recorder: Some(recorder),
-            talk: Arc::clone(&talk),
+            dialog: Arc::clone(&dialog),
             stream: Stream::Stderr,
-            marks,
+            markers,
             password,
             input: CommandInput::default(),
             phase,
             held: Vec::new(),
-            before: 0,
-            written: false,
+            bytes_before_start: 0,
+            has_other_output: false,
         };
-        (listener, talk)
+        (listener, dialog)
     }
 
     /// Listens where sudo speaks on a pty.
@@ -97,53 +97,53 @@ impl SudoListener {
     }
 
     /// Goes through what was heard before the command runs.
-    fn before(&mut self, answer: &mut Answer) {
+    fn process_starting(&mut self, answer: &mut Answer) {
         loop {
-            let prompt = self.marks.prompt.find(&self.held);
-            let ready = self.marks.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
+            let prompt = self.markers.prompt.find(&self.held);
+            let ready = self.markers.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
             match (&prompt, ready) {
                 (_, Some(at)) if prompt.as_ref().is_none_or(|prompt| at < prompt.start) => {
-                    let length = self.marks.ready.as_ref().map_or(0, String::len);
-                    self.take_said(at..at + length);
-                    return self.begin(answer);
+                    let length = self.markers.ready.as_ref().map_or(0, String::len);
+                    self.take_sudo_text(at..at + length);
+                    return self.start_command(answer);
                 }
                 (Some(prompt), _) => {
-                    self.take_said(prompt.clone());
-                    if self.answer_prompt(answer) && self.marks.ready.is_none() {
-                        self.phase = Phase::Perhaps;
-                        return self.perhaps(answer);
+                    self.take_sudo_text(prompt.clone());
+                    if self.answer_prompt(answer) && self.markers.ready.is_none() {
+                        self.phase = Phase::Undecided;
+                        return self.process_undecided(answer);
                     }
                 }
                 (None, _) => break,
             }
         }
         // PAM may ask for more than the password: a code, or a new password for one that has expired.
-        let question = self.password.as_ref().and_then(|_| question(self.marks.program, &self.held));
-        let means = |question| match SudoRefusal::read(self.marks.program, &self.held) {
+        let question = self.password.as_ref().and_then(|_| find_question(self.markers.program, &self.held));
+        let refusal = |question| match SudoRefusal::parse(self.markers.program, &self.held) {
             expired @ SudoRefusal::Expired(_) => expired,
             _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
         };
-        let question = question.map(means);
+        let question = question.map(refusal);
         // A hostile host would print without an end.
-        let text = || format!("it printed more than {} MiB before the command began", MAX_BEFORE >> 20);
-        let endless = (self.before > MAX_BEFORE).then(|| SudoRefusal::Other(text()));
-        lock(&self.talk).question = endless.or(question);
-        let excess = self.held.len().saturating_sub(LONGEST);
+        let text = || format!("it printed more than {} MiB before the command began", MAX_BYTES_BEFORE_START >> 20);
+        let too_long = (self.bytes_before_start > MAX_BYTES_BEFORE_START).then(|| SudoRefusal::Other(text()));
+        lock(&self.dialog).pending_question = too_long.or(question);
+        let excess = self.held.len().saturating_sub(MAX_TEXT_LEN);
         self.held.drain(..excess);
     }
 
     /// Answers a prompt, true where there was an answer: the password once, and never a second time.
     fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
         let asked = {
-            let mut talk = lock(&self.talk);
-            talk.asked += 1;
-            talk.asked
+            let mut dialog = lock(&self.dialog);
+            dialog.prompt_count += 1;
+            dialog.prompt_count
         };
         match &self.password {
             Some(password) if asked == 1 => {
                 answer.write_secret([password.expose().as_bytes(), b"\n"].concat());
                 // A command that sudo starts itself gives no sign of its beginning, and has nothing to read.
-                if self.marks.ready.is_none() {
+                if self.markers.ready.is_none() {
                     answer.end();
                 }
                 true
@@ -155,51 +155,51 @@ impl SudoListener {
         }
     }
 
-    /// Goes through what sudo may have said where no shell of ours tells when the command begins.
-    fn perhaps(&mut self, answer: &mut Answer) {
-        let could_be_sudo = match (&self.password, &self.marks.prompt) {
-            (Some(_), Prompt::Mark(mark)) => {
-                let again = [TRY_AGAIN, mark.as_bytes()].concat();
+    /// Goes through what sudo may have text where no shell of ours tells when the command begins.
+    fn process_undecided(&mut self, answer: &mut Answer) {
+        let could_be_sudo = match (&self.password, &self.markers.prompt) {
+            (Some(_), PasswordPrompt::Marker(marker)) => {
+                let again = [TRY_AGAIN, marker.as_bytes()].concat();
                 again.starts_with(&self.held) || self.held.starts_with(&again)
             }
-            _ => self.held.len() < LONGEST && only_it_speaks(self.marks.program, &self.held),
+            _ => self.held.len() < MAX_TEXT_LEN && is_only_sudo_text(self.markers.program, &self.held),
         };
         if could_be_sudo {
-            if self.marks.prompt.find(&self.held).is_some() {
-                lock(&self.talk).asked += 1;
+            if self.markers.prompt.find(&self.held).is_some() {
+                lock(&self.dialog).prompt_count += 1;
             }
             return;
         }
         // Taught insults, sudo says something else of a wrong password: only time, or the end, proves this one.
-        self.phase = Phase::Runs;
+        self.phase = Phase::Running;
         let held = std::mem::take(&mut self.held);
-        self.runs(&held, answer);
+        self.process_running(&held, answer);
     }
 
     /// Takes what the command writes where sudo spoke before.
-    fn runs(&mut self, bytes: &[u8], answer: &mut Answer) {
-        if self.marks.ready.is_none() {
-            let mut talk = lock(&self.talk);
-            talk.say(bytes);
+    fn process_running(&mut self, bytes: &[u8], answer: &mut Answer) {
+        if self.markers.ready.is_none() {
+            let mut dialog = lock(&self.dialog);
+            dialog.add_text(bytes);
             // Taught insults, it says something else before it asks again.
-            if self.password.is_some() && self.marks.prompt.find(bytes).is_some() {
-                talk.asked += 1;
+            if self.password.is_some() && self.markers.prompt.find(bytes).is_some() {
+                dialog.prompt_count += 1;
             }
         }
         self.pass_on(self.stream, bytes, answer);
     }
 
-    fn take_said(&mut self, mark: Range<usize>) {
+    fn take_sudo_text(&mut self, mark: Range<usize>) {
         let rest = self.held.split_off(mark.end);
         self.held.truncate(mark.start);
-        lock(&self.talk).say(&self.held);
+        lock(&self.dialog).add_text(&self.held);
         self.held = rest;
     }
 
-    fn begin(&mut self, answer: &mut Answer) {
-        self.phase = Phase::Runs;
-        lock(&self.talk).question = None;
-        SudoDialog::taken(&self.talk);
+    fn start_command(&mut self, answer: &mut Answer) {
+        self.phase = Phase::Running;
+        lock(&self.dialog).pending_question = None;
+        SudoDialog::mark_accepted(&self.dialog);
         let CommandInput { first, rest } = std::mem::take(&mut self.input);
         if !first.is_empty() {
             answer.write(first);
@@ -219,26 +219,26 @@ impl SudoListener {
     /// Tells whether the command ended without having run, as far as can be known.
     fn was_refused(&self, end: &Completion) -> bool {
         let CommandOutcome::Exited(status) = &end.outcome else { return false };
-        let talk = lock(&self.talk);
-        match (self.phase, &self.marks.ready) {
-            (Phase::Before, _) => true,
-            (Phase::Runs, Some(_)) => false,
+        let dialog = lock(&self.dialog);
+        match (self.phase, &self.markers.ready) {
+            (Phase::Starting, _) => true,
+            (Phase::Running, Some(_)) => false,
             // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
-            (Phase::Perhaps | Phase::Runs, _) => {
-                let refusal = SudoRefusal::read(self.marks.program, &[talk.said.as_slice(), &self.held].concat());
+            (Phase::Undecided | Phase::Running, _) => {
+                let refusal = SudoRefusal::parse(self.markers.program, &[dialog.text.as_slice(), &self.held].concat());
                 match (status, refusal) {
                     // To change a password it writes to both streams.
                     (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
                     // All that was heard stands under its name, and it ended as it does. That it finds no such program is
                     // for the one who named it, as of any shell.
                     (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
-                        let only_it = self.phase == Phase::Perhaps
-                            && self.held.starts_with(name(self.marks.program).as_bytes())
+                        let is_sudo_text = self.phase == Phase::Undecided
+                            && self.held.starts_with(message_prefix(self.markers.program).as_bytes())
                             && !self.held.ends_with(b": command not found\n");
-                        !self.written && (talk.asked > 1 || only_it)
+                        !self.has_other_output && (dialog.prompt_count > 1 || is_sudo_text)
                     }
                     (ExitStatus::Code(1), SudoRefusal::Missing) => false,
-                    (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
+                    (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.has_other_output,
                     _ => false,
                 }
             }
@@ -248,46 +248,46 @@ impl SudoListener {
 
 impl fmt::Debug for SudoListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SudoListener").field("phase", &self.phase).field("talk", &self.talk).finish_non_exhaustive()
+        f.debug_struct("SudoListener").field("phase", &self.phase).field("dialog", &self.dialog).finish_non_exhaustive()
     }
 }
 
 impl OutputReceiver for SudoListener {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream != self.stream {
-            self.written = true;
+            self.has_other_output = true;
             return self.pass_on(stream, bytes, answer);
         }
         match self.phase {
-            Phase::Before => {
-                self.before = self.before.saturating_add(bytes.len());
+            Phase::Starting => {
+                self.bytes_before_start = self.bytes_before_start.saturating_add(bytes.len());
                 self.held.extend_from_slice(bytes);
-                self.before(answer);
+                self.process_starting(answer);
             }
-            Phase::Perhaps => {
+            Phase::Undecided => {
                 self.held.extend_from_slice(bytes);
-                self.perhaps(answer);
+                self.process_undecided(answer);
             }
-            Phase::Runs => self.runs(bytes, answer),
+            Phase::Running => self.process_running(bytes, answer),
         }
     }
 
     fn ended(&mut self, end: &Completion) {
         if self.was_refused(end) {
-            let mut talk = lock(&self.talk);
-            talk.say(&self.held);
+            let mut dialog = lock(&self.dialog);
+            dialog.add_text(&self.held);
             let recorder = self.recorder.take();
-            talk.unfinished = Some(Unfinished { recorder, end: end.clone() });
+            dialog.refused_attempt = Some(RefusedAttempt { recorder, end: end.clone() });
             return;
         }
         // One that was ended by us may have been so before sudo had looked at the password.
         if matches!(end.outcome, CommandOutcome::Exited(_) | CommandOutcome::Truncated(..)) {
-            SudoDialog::taken(&self.talk);
+            SudoDialog::mark_accepted(&self.dialog);
         } else {
-            lock(&self.talk).when_taken = None;
+            lock(&self.dialog).on_accepted = None;
         }
         let held = std::mem::take(&mut self.held);
-        if self.phase == Phase::Perhaps {
+        if self.phase == Phase::Undecided {
             self.pass_on(self.stream, &held, &mut Answer::default());
         }
         if let Some(recorder) = &mut self.recorder {
@@ -298,22 +298,22 @@ impl OutputReceiver for SudoListener {
 
 /// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
 /// pieces.
-pub(super) fn question(program: SudoProgram, text: &[u8]) -> Option<String> {
+pub(super) fn find_question(program: SudoProgram, text: &[u8]) -> Option<String> {
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_one =
+    let is_question =
         matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(program.name().as_bytes());
-    is_one.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
+    is_question.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
 }
 
 /// Tells whether a text is only what a program reports, each line under its name; the last may not be whole yet.
-fn only_it_speaks(program: SudoProgram, text: &[u8]) -> bool {
-    let name = name(program);
+fn is_only_sudo_text(program: SudoProgram, text: &[u8]) -> bool {
+    let name = message_prefix(program);
     let name = name.as_bytes();
     text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(name) || name.starts_with(line))
 }
 
 /// Returns what stands before what a program reports.
-fn name(program: SudoProgram) -> String {
+fn message_prefix(program: SudoProgram) -> String {
     format!("{}: ", program.name())
 }
 

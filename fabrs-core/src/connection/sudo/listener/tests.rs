@@ -1,12 +1,12 @@
-//! What is heard of sudo, piece by piece.
+//! What is heard of sudo, chunk by chunk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::dialog::{Marks, SudoDialog};
-use super::super::prompt::Prompt;
+use super::super::dialog::{DialogMarkers, SudoDialog};
+use super::super::prompt::PasswordPrompt;
 use super::super::refusal::SudoRefusal;
-use super::sudo_listener::{SudoListener, question};
+use super::sudo_listener::{SudoListener, find_question};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
 use crate::event::{CaptureSink, Sink, Stream};
@@ -18,89 +18,90 @@ use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 const PROMPT: &str = "fabrs-prompt";
 const READY: &str = "fabrs-ready";
 
-/// What came of a talk: why sudo refused, what was shown as the command's, and how often something was written.
-type Came = (Option<SudoRefusal>, String, (usize, bool));
+/// What came of a dialog: why sudo refused, what was shown as the command's, and how often something was written.
+type DialogResult = (Option<SudoRefusal>, String, (usize, bool));
 
 /// Lets an attempt hear a text on stderr, cut at one place, and then end.
-fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
-    let told = Arc::new(CaptureSink::default());
-    let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&told);
+fn run_dialog(in_shell: bool, password: Option<&str>, text: &str, cut: usize, code: u32) -> DialogResult {
+    let sink_events = Arc::new(CaptureSink::default());
+    let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&sink_events);
     let (recorder, _) = Recorder::new(1, Host::local(), "line".into(), sink, crate::connection::Hide::Nothing, 1024);
-    let marks = Marks {
+    let markers = DialogMarkers {
         program: SudoProgram::Sudo,
-        prompt: Prompt::Mark(PROMPT.to_owned()),
+        prompt: PasswordPrompt::Marker(PROMPT.to_owned()),
         ready: in_shell.then(|| READY.to_owned()),
     };
-    let (mut listener, talk) = SudoListener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
+    let (mut listener, dialog) =
+        SudoListener::new(recorder, markers, password.map(|text| Secret::new(text.to_owned())));
     let mut answer = Answer::default();
-    let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
-    for piece in [one, other] {
-        listener.receive(Stream::Stderr, piece, &mut answer);
+    let (first, second) = text.as_bytes().split_at(cut.min(text.len()));
+    for chunk in [first, second] {
+        listener.receive(Stream::Stderr, chunk, &mut answer);
     }
     listener.ended(&Completion { outcome: CommandOutcome::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
-    let shown = told
+    let shown = sink_events
         .of_kind("output_lines")
         .iter()
         .map(|event| event["text"].as_str().unwrap_or_default().to_owned())
         .collect();
-    (SudoDialog::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.parts())
+    (SudoDialog::refusal(&dialog).map(|(refusal, _)| refusal), shown, answer.parts())
 }
 
 #[track_caller]
-fn case(in_shell: bool, password: Option<&str>, said: &str, code: u32, expected: &Came) {
-    for cut in 0..=said.len() {
-        assert_eq!(&hear(in_shell, password, said, cut, code), expected, "{said:?} cut at {cut}");
+fn case(in_shell: bool, password: Option<&str>, text: &str, code: u32, expected: &DialogResult) {
+    for cut in 0..=text.len() {
+        assert_eq!(&run_dialog(in_shell, password, text, cut, code), expected, "{text:?} cut at {cut}");
     }
 }
 
 /// What sudo says first on a host that does not know its own name.
-const NAMELESS: &str = "sudo: unable to resolve host web1: Name or service not known\n";
+const HOST_WARNING: &str = "sudo: unable to resolve host web1: Name or service not known\n";
 
 #[test]
-fn that_sudo_wants_a_password_is_heard_behind_what_else_it_reports_and_not_shown() {
+fn a_password_request_after_other_messages_is_detected_and_hidden() {
     let needed = (Some(SudoRefusal::PasswordNeeded), String::new(), (0, false));
-    for first in ["", NAMELESS] {
-        let said = format!("{first}sudo: a password is required\n");
-        case(false, None, &said, 1, &needed);
-        case(true, None, &said, 1, &needed);
+    for first in ["", HOST_WARNING] {
+        let text = format!("{first}sudo: a password is required\n");
+        case(false, None, &text, 1, &needed);
+        case(true, None, &text, 1, &needed);
     }
 }
 
 #[test]
-fn a_prompt_is_answered_once_behind_what_else_sudo_reports() {
-    let said = format!("{NAMELESS}{PROMPT}{READY}out\n");
-    case(true, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
-    let said = format!("{NAMELESS}{PROMPT}out\n");
-    case(false, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
+fn a_prompt_after_other_messages_is_answered_once() {
+    let text = format!("{HOST_WARNING}{PROMPT}{READY}out\n");
+    case(true, Some("secret"), &text, 0, &(None, "out\n".to_owned(), (1, true)));
+    let text = format!("{HOST_WARNING}{PROMPT}out\n");
+    case(false, Some("secret"), &text, 0, &(None, "out\n".to_owned(), (1, true)));
 }
 
 #[test]
-fn a_second_prompt_is_not_answered_and_means_that_the_password_is_wrong() {
+fn a_second_prompt_means_a_wrong_password() {
     let wrong = (Some(SudoRefusal::PasswordWrong), String::new(), (1, true));
-    let said = format!("{PROMPT}Sorry, try again.\n{PROMPT}");
-    case(true, Some("secret"), &said, 1, &wrong);
-    case(false, Some("secret"), &said, 1, &wrong);
+    let text = format!("{PROMPT}Sorry, try again.\n{PROMPT}");
+    case(true, Some("secret"), &text, 1, &wrong);
+    case(false, Some("secret"), &text, 1, &wrong);
 }
 
 #[test]
-fn what_a_command_says_and_how_it_ends_is_its_own() {
-    let said = "crontab: user ann is not allowed to use this program\n";
-    case(false, None, said, 1, &(None, said.to_owned(), (0, false)));
-    let said = "sudo: it only looks like it\n";
-    case(false, None, said, 0, &(None, said.to_owned(), (0, false)));
-    let said = format!("{READY}sudo: a password is required\n");
+fn output_and_status_of_the_command_are_kept() {
+    let text = "crontab: user ann is not allowed to use this program\n";
+    case(false, None, text, 1, &(None, text.to_owned(), (0, false)));
+    let text = "sudo: it only looks like it\n";
+    case(false, None, text, 0, &(None, text.to_owned(), (0, false)));
+    let text = format!("{READY}sudo: a password is required\n");
     let shown = "sudo: a password is required\n".to_owned();
-    case(true, None, &said, 1, &(None, shown, (0, true)));
+    case(true, None, &text, 1, &(None, shown, (0, true)));
 }
 
 #[test]
-fn a_question_is_one_only_where_somebody_else_than_sudo_waits() {
-    assert_eq!(question(SudoProgram::Sudo, b"Verification code: ").as_deref(), Some("Verification code:"));
+fn only_an_unfinished_line_of_another_program_is_a_question() {
+    assert_eq!(find_question(SudoProgram::Sudo, b"Verification code: ").as_deref(), Some("Verification code:"));
     assert_eq!(
-        question(SudoProgram::Sudo, b"lecture\nLDAP \x1b[1mPassword: ").as_deref(),
+        find_question(SudoProgram::Sudo, b"lecture\nLDAP \x1b[1mPassword: ").as_deref(),
         Some("LDAP \\u{1b}[1mPassword:")
     );
     for none in ["sudo: ", "sudo: unable to resolve host web1: ", "it boils down to:\n", "", "Password"] {
-        assert_eq!(question(SudoProgram::Sudo, none.as_bytes()), None, "{none}");
+        assert_eq!(find_question(SudoProgram::Sudo, none.as_bytes()), None, "{none}");
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
-use super::own_stdin;
+use super::process_stdin;
 use super::watch::{Watcher, Watchers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
@@ -21,18 +21,18 @@ use crate::state::RunState;
 use crate::transport::{Answer, SignalQueue, StdinSource};
 
 /// How much is read at a time.
-const PIECE: usize = 64 << 10;
-/// How many pieces may wait for the command.
-pub(super) const WAITING: usize = 4;
+const READ_CHUNK_SIZE: usize = 64 << 10;
+/// How many chunks may wait for the command.
+pub(super) const MAX_QUEUED_CHUNKS: usize = 4;
 /// How long a command has to end whose input can't be read any more, before each signal.
-const PATIENCE: Duration = Duration::from_secs(1);
+const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// What a command reads.
 #[derive(Default)]
-pub(super) enum Input {
+pub(super) enum StdinPlan {
     /// The end of file at once.
     #[default]
-    Nothing,
+    Empty,
     /// These bytes.
     Bytes(Bytes),
     /// What its watchers answer.
@@ -46,95 +46,97 @@ pub(super) enum Input {
     /// What its handle is told to write, once it is spawned.
     Open,
     /// What is sent here.
-    Pieces(mpsc::Receiver<Bytes>),
+    Chunks(mpsc::Receiver<Bytes>),
 }
 
-impl Input {
+impl StdinPlan {
     /// Returns it for one attempt of several, where it can be had again.
-    pub(super) fn once_more(&self) -> Option<Self> {
+    pub(super) fn try_clone(&self) -> Option<Self> {
         match self {
-            Self::Nothing => Some(Self::Nothing),
+            Self::Empty => Some(Self::Empty),
             Self::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
             Self::File(path) => Some(Self::File(path.clone())),
-            Self::Answers | Self::Reader(_) | Self::Inherited | Self::Open | Self::Pieces(_) => None,
+            Self::Answers | Self::Reader(_) | Self::Inherited | Self::Open | Self::Chunks(_) => None,
         }
     }
 
     /// Makes what writes to an open input; nothing where it is not.
-    pub(super) fn open(&mut self) -> Option<mpsc::Sender<Bytes>> {
+    pub(super) fn open_writer(&mut self) -> Option<mpsc::Sender<Bytes>> {
         let Self::Open = self else { return None };
-        let (sender, pieces) = mpsc::channel(WAITING);
-        *self = Self::Pieces(pieces);
+        let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
+        *self = Self::Chunks(chunks);
         Some(sender)
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
     }
 
     /// Lets it go where nothing is run: what is written to it is taken, and nothing is read or has to be there.
     pub(super) fn discard(self, run: &RunState) {
-        if let Self::Pieces(mut pieces) = self {
-            run.tasks().spawn(async move { while pieces.recv().await.is_some() {} });
+        if let Self::Chunks(mut chunks) = self {
+            run.tasks().spawn(async move { while chunks.recv().await.is_some() {} });
         }
     }
 
-    /// Begins to feed it, with `first` in front.
-    pub(super) fn begin(self, first: Bytes, feeder: &Feeder<'_>) -> Result<StdinSource> {
+    /// Begins to feed it, with `prefix` in front.
+    pub(super) fn into_source(self, prefix: Bytes, writer: &StdinWriter<'_>) -> Result<StdinSource> {
         Ok(match self {
-            Self::Nothing if first.is_empty() => StdinSource::Empty,
-            Self::Nothing => StdinSource::Bytes(first),
-            Self::Bytes(bytes) if first.is_empty() => StdinSource::Bytes(bytes),
-            Self::Bytes(bytes) => StdinSource::Bytes([&first[..], &bytes[..]].concat().into()),
-            Self::Answers => StdinSource::Answers(first),
+            Self::Empty if prefix.is_empty() => StdinSource::Empty,
+            Self::Empty => StdinSource::Bytes(prefix),
+            Self::Bytes(bytes) if prefix.is_empty() => StdinSource::Bytes(bytes),
+            Self::Bytes(bytes) => StdinSource::Bytes([&prefix[..], &bytes[..]].concat().into()),
+            Self::Answers => StdinSource::Answers(prefix),
             Self::File(path) => {
                 let unreadable = |source| {
                     let text = format!("could not read `{}`, which the command is to read", path.display());
                     Error::new(ErrorKind::Local, text).caused_by(source)
                 };
                 let file = std::fs::File::open(&path).map_err(unreadable)?;
-                feeder.feed(ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE), first)
+                writer.spawn(ReaderStream::with_capacity(tokio::fs::File::from_std(file), READ_CHUNK_SIZE), prefix)
             }
             Self::Reader(reader) => {
                 let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
-                feeder.feed(ReaderStream::with_capacity(reader, PIECE), first)
+                writer.spawn(ReaderStream::with_capacity(reader, READ_CHUNK_SIZE), prefix)
             }
-            Self::Inherited => feeder.feed(received(own_stdin::pieces(WAITING, feeder.run)?), first),
+            Self::Inherited => {
+                writer.spawn(receiver_stream(process_stdin::read_chunks(MAX_QUEUED_CHUNKS, writer.run)?), prefix)
+            }
             Self::Open => {
                 let text = "an open input is written by the handle of a command that is spawned";
                 return Err(
                     Error::new(ErrorKind::Usage, text).hint("say `.spawn()?`, and `.write(..)` to what it returns")
                 );
             }
-            Self::Pieces(pieces) if first.is_empty() => StdinSource::Pieces(pieces),
-            Self::Pieces(pieces) => feeder.feed(received(pieces).map(Ok), first),
+            Self::Chunks(chunks) if prefix.is_empty() => StdinSource::Pieces(chunks),
+            Self::Chunks(chunks) => writer.spawn(receiver_stream(chunks).map(Ok), prefix),
         })
     }
 }
 
 /// What a command is fed by, while it runs.
-pub(super) struct Feeder<'a> {
+pub(super) struct StdinWriter<'a> {
     pub(super) run: &'a RunState,
     pub(super) signals: &'a SignalQueue,
     pub(super) watchers: &'a Watchers,
 }
 
-impl Feeder<'_> {
+impl StdinWriter<'_> {
     /// Has a task of the client hand on what comes as fast as the command takes it; it ends with either of the two.
-    fn feed(
+    fn spawn(
         &self,
-        mut from: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
-        first: Bytes,
+        mut source: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
+        prefix: Bytes,
     ) -> StdinSource {
-        let (sender, pieces) = mpsc::channel(WAITING);
-        let (signals, unread) = (self.signals.clone(), Unread::default());
-        self.watchers.add(Box::new(unread.clone()));
+        let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
+        let (signals, failure) = (self.signals.clone(), ReadFailure::default());
+        self.watchers.add(Box::new(failure.clone()));
         self.run.tasks().spawn(async move {
-            let mut next = (!first.is_empty()).then_some(Ok(first));
+            let mut next = (!prefix.is_empty()).then_some(Ok(prefix));
             loop {
                 let sent = match next {
-                    Some(Ok(piece)) => sender.send(piece).await,
-                    Some(Err(source)) => return give_up(source, &unread, &signals, &sender).await,
+                    Some(Ok(chunk)) => sender.send(chunk).await,
+                    Some(Err(source)) => return abort_command(source, &failure, &signals, &sender).await,
                     None => Ok(()),
                 };
                 if sent.is_err() {
@@ -142,43 +144,43 @@ impl Feeder<'_> {
                 }
                 next = tokio::select! {
                     () = sender.closed() => return,
-                    piece = from.next() => match piece {
+                    chunk = source.next() => match chunk {
                         None => return,
-                        piece => piece,
+                        chunk => chunk,
                     },
                 };
             }
         });
-        StdinSource::Pieces(pieces)
+        StdinSource::Pieces(chunks)
     }
 }
 
 /// Returns what comes through a channel, until it is closed.
-fn received<T>(mut pieces: mpsc::Receiver<T>) -> impl Stream<Item = T> + Unpin {
-    stream::poll_fn(move |cx| pieces.poll_recv(cx))
+fn receiver_stream<T>(mut chunks: mpsc::Receiver<T>) -> impl Stream<Item = T> + Unpin {
+    stream::poll_fn(move |cx| chunks.poll_recv(cx))
 }
 
 /// Ends a command whose input can't be read any more: an end of file would let it take half of it for the whole.
-async fn give_up(source: io::Error, why: &Unread, signals: &SignalQueue, sender: &mpsc::Sender<Bytes>) {
-    *why.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(unread(source));
+async fn abort_command(source: io::Error, failure: &ReadFailure, signals: &SignalQueue, sender: &mpsc::Sender<Bytes>) {
+    *failure.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read_error(source));
     for signal in ["TERM", "KILL"] {
         // Where too many wait already, one of them ends it.
         let _ = signals.send(Signal::new(signal));
-        if timeout(PATIENCE, sender.closed()).await.is_ok() {
+        if timeout(KILL_GRACE, sender.closed()).await.is_ok() {
             return;
         }
     }
 }
 
-fn unread(source: io::Error) -> Error {
+fn read_error(source: io::Error) -> Error {
     Error::new(ErrorKind::Local, "could not read what the command is to read").caused_by(source)
 }
 
 /// Makes a command fail whose input could not be read.
 #[derive(Debug, Clone, Default)]
-struct Unread(Arc<Mutex<Option<Error>>>);
+struct ReadFailure(Arc<Mutex<Option<Error>>>);
 
-impl Watcher for Unread {
+impl Watcher for ReadFailure {
     fn receive(&mut self, _: event::Stream, _: &[u8], _: &mut Answer) {}
 
     fn failure(&self) -> Option<Error> {
@@ -187,17 +189,17 @@ impl Watcher for Unread {
 }
 
 /// Shows what it is and not what is in it: input is where passwords travel.
-impl fmt::Debug for Input {
+impl fmt::Debug for StdinPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Nothing => "nothing",
+            Self::Empty => "empty",
             Self::Bytes(_) => "bytes",
             Self::Answers => "answers",
             Self::File(_) => "a file",
             Self::Reader(_) => "a reader",
             Self::Inherited => "inherited",
             Self::Open => "open",
-            Self::Pieces(_) => "pieces",
+            Self::Chunks(_) => "chunks",
         })
     }
 }

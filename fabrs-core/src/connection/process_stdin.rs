@@ -1,0 +1,89 @@
+//! This program's stdin standard input, read only while a command wants it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::RunState;
+use crate::transport::wait_for_open_prompts;
+
+/// How much is read at a time.
+const READ_CHUNK_SIZE: usize = 64 << 10;
+
+/// Whether a command reads it: several would each get a part.
+static IS_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Has a thread read the standard input for as long as anybody takes it; a few chunks are read ahead, and the
+/// rest is left to who comes next.
+///
+/// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
+/// something to read, or its end.
+pub(super) fn read_chunks(capacity: usize, run: &RunState) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
+    if IS_IN_USE.swap(true, Ordering::AcqRel) {
+        let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
+        return Err(error.hint("`--serial` takes one host after the other"));
+    }
+    spawn_reader(capacity, run).map_err(|source| {
+        IS_IN_USE.store(false, Ordering::Release);
+        Error::new(ErrorKind::Local, "could not read the input of this program").caused_by(source)
+    })
+}
+
+fn spawn_reader(capacity: usize, run: &RunState) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (cancelled, cancel) = rustix::pipe::pipe()?;
+    let (sender, chunks) = mpsc::channel(capacity);
+    let (running, ended) = oneshot::channel::<()>();
+    let receiver_closed = sender.clone();
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        read(stdin, &cancelled, &sender);
+        IS_IN_USE.store(false, Ordering::Release);
+        drop(running);
+    })?;
+    run.tasks().spawn(async move {
+        tokio::select! {
+            () = receiver_closed.closed() => {}
+            _ = ended => {}
+        }
+        // The thread wakes up at the end of this pipe.
+        drop(cancel);
+    });
+    Ok(chunks)
+}
+
+fn read(mut stdin: File, cancelled: &OwnedFd, chunks: &mpsc::Sender<io::Result<Bytes>>) {
+    let mut buffer = vec![0; READ_CHUNK_SIZE];
+    loop {
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(cancelled, PollFlags::IN)];
+        let polled = poll(&mut ready, None);
+        let [is_readable, is_cancelled] = ready.map(|fd| !fd.revents().is_empty());
+        match polled {
+            Err(rustix::io::Errno::INTR) => continue,
+            // It may have been read by then.
+            Ok(_) if is_readable && !is_cancelled && wait_for_open_prompts() => continue,
+            Ok(_) if is_readable && !is_cancelled => {}
+            _ => return,
+        }
+        match stdin.read(&mut buffer) {
+            Ok(read @ 1..) => {
+                let chunk = Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default());
+                if chunks.blocking_send(Ok(chunk)).is_err() {
+                    return;
+                }
+            }
+            Ok(_) => return,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                // Whoever does not take it any more needs no reason.
+                let _ = chunks.blocking_send(Err(error));
+                return;
+            }
+        }
+    }
+}
