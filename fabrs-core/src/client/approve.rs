@@ -1,4 +1,4 @@
-//! Having a run approved: what is pending is shown, and a person says yes to it, or has done so beforehand.
+//! Approval of a run: shows the pending changes, and checks that a person has confirmed them.
 
 use super::handle::Client;
 use crate::config::{Confirmation, Environment, Mode};
@@ -7,19 +7,35 @@ use crate::host::Host;
 use crate::transport::StopLevel;
 
 impl Client {
-    /// Shows what is pending, and has it approved: by whoever runs this, at the terminal, where the run's environment is
-    /// protected, or beforehand, by `--yes` or the fingerprint of just this. Once a person has approved a run it stays so.
+    /// Shows the pending changes and has the run approved.
     ///
-    /// A dry run shows it with its fingerprint, and asks nobody.
+    /// In a protected environment, a person confirms at the terminal. `--yes`, or
+    /// `--yes=FINGERPRINT` for exactly these changes, approves the run beforehand. An approved run
+    /// stays approved.
+    ///
+    /// A dry run only shows the changes and their fingerprint, without a prompt.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+    /// let fake = Fake::new().on("reboot", FakeAnswer::stdout(""));
+    /// let client = Client::builder().dial(fake).defer_approval().build();
+    /// let host = client.connect("web1")?;
+    /// assert!(host.run("reboot").await.is_err());
+    /// client.approve("web1: reboot").await?;
+    /// assert!(host.run("reboot").await.is_ok());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Prompt`] where it is not approved: then nothing more may be changed. [`ErrorKind::Usage`] where there is
-    /// nobody to ask.
+    /// - [`ErrorKind::Prompt`] if the person declined, or the fingerprint differs. Further changes
+    ///   are then refused.
+    /// - [`ErrorKind::Usage`] if a confirmation is needed and no terminal is available.
     ///
     /// # Cancel safety
     ///
-    /// Dropped while somebody is answer, it is not approved.
+    /// Dropping the future during the prompt leaves the run unapproved.
     pub async fn approve(&self, pending: &str) -> Result<()> {
         let approval = self.state().approval();
         if !pending.is_empty() {
@@ -34,7 +50,8 @@ impl Client {
                     self.note(None, format!("`--yes={}` approves just this", fingerprint()));
                 }
             }
-            // Each time that something is shown: of two tasks the one must not be approved by what the other shows.
+            // Compared at every call: the changes shown by one task must not approve those of
+            // another.
             (Confirmation::Fingerprint(expected), _) => {
                 let now = fingerprint();
                 if *expected != now {
@@ -51,10 +68,11 @@ impl Client {
         Ok(())
     }
 
-    /// Shows changes that became known only during the run, and asks for their approval.
+    /// Shows changes found only during the run, and asks for their approval.
     ///
-    /// In a protected environment a person confirms at the terminal, or `--yes` did beforehand. `--yes=FINGERPRINT` is not
-    /// enough, since its fingerprint does not cover these changes. A dry run only shows them.
+    /// In a protected environment a person confirms at the terminal, or `--yes` has confirmed
+    /// beforehand. `--yes=FINGERPRINT` is not enough, since its fingerprint does not cover these
+    /// changes. A dry run only shows them.
     ///
     /// # Errors
     ///
@@ -78,7 +96,7 @@ impl Client {
         }
     }
 
-    /// Asks for the name of an environment.
+    /// Asks for the name of a protected environment as confirmation.
     async fn confirm_environment(&self, environment: &Environment) -> Result<()> {
         let name = environment.name();
         let question = format!("`{name}` is protected; type its name to go on: ");
@@ -89,7 +107,7 @@ impl Client {
             }
         };
         let answer = answer.map_err(|error| match error.kind() {
-            // Nobody can be answer: that is for who typed this to mend, and nothing was run.
+            // No terminal: the user has to change the command line, and no command was run.
             ErrorKind::Prompt => {
                 let text = format!("`{name}` is protected, and there is nobody to ask for its name");
                 let hint =
@@ -104,17 +122,27 @@ impl Client {
         Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
     }
 
-    /// Tells whether a fingerprint has approved the run already: what is known later is not covered by it.
+    /// Returns whether a fingerprint has approved the run. A fingerprint does not cover changes
+    /// found later.
     pub(crate) fn is_approved_by_fingerprint(&self) -> bool {
         matches!(self.settings().confirmation, Confirmation::Fingerprint(_)) && self.state().approval().is_approved()
     }
 
-    /// Makes a text a part of what is approved: the fingerprint of another text is another one.
+    /// Adds `part` to the inputs of the run's fingerprint. Another text results in another
+    /// fingerprint.
+    ///
+    /// ```
+    /// use fabrs_core::Client;
+    ///
+    /// let client = Client::builder().build();
+    /// client.add_fingerprint_part("config 4f2a");
+    /// ```
     pub fn add_fingerprint_part(&self, part: impl Into<String>) {
         self.state().approval().add_part(part.into());
     }
 
-    /// Returns how a host is reached: address, user, port and gateways, as a text for comparison. Nothing is connected.
+    /// Returns the route to a host as a text for comparison: address, user, port and gateways.
+    /// Opens no connection.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Making a [`Client`].
+//! [`ClientBuilder`]: the settings of a new [`Client`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +11,20 @@ use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts
 use crate::transport::ssh::{SshDialer, SshSettings};
 use crate::transport::{Dialer, Fences, GuardedDialer, NoPrompter, Prompter, TerminalPrompter};
 
-/// Puts something around what makes transports.
+/// Wraps the dialer of a client.
 type DialWrapper = Box<dyn FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send>;
 
-/// Makes a [`Client`]: settings, sink, hosts, and what makes its transports.
+/// Builds a [`Client`] from settings, an inventory, a sink and a dialer.
+///
+/// ```
+/// use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// let fake = Fake::new().on("hostname", FakeAnswer::stdout("web1\n"));
+/// let client = Client::builder().dial(fake).build();
+/// assert_eq!(client.connect("web1")?.probe("hostname").line().await?, "web1");
+/// # Ok(()) }
+/// ```
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
@@ -33,18 +43,19 @@ pub struct ClientBuilder {
     defaults: CommandDefaults,
 }
 
-/// Who has a run approved.
+/// The part of a program that asks for the approval of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Approver {
-    /// Whoever makes the client.
+    /// The creator of the client, before the run.
     #[default]
     Caller,
-    /// A task of the run.
+    /// A task, during the run.
     Task,
 }
 
 impl Client {
-    /// Returns a builder with the settings that `ssh` would have: its config file, its agent, its known hosts.
+    /// Returns a builder with the settings of `ssh`: its config file, its agent and its known
+    /// hosts.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -53,12 +64,21 @@ impl Client {
 impl ClientBuilder {
     fn new() -> Self {
         let defaults = CommandDefaults { prefetch_channel: true, ..CommandDefaults::default() };
-        // A program that embeds this crate is not asked at its terminal unless it says so.
+        // An embedding program has to allow prompts at its terminal explicitly.
         let settings = Settings { prompts: PromptPolicy::Refuse, ..Settings::default() };
         Self { settings, defaults, ..Self::default() }
     }
 
-    /// Takes the settings of a run.
+    /// Sets the settings of the run.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fabrs_core::{Client, config::Settings};
+    ///
+    /// let settings = Settings { command_timeout: Some(Duration::from_secs(60)), ..Settings::default() };
+    /// let client = Client::builder().settings(settings).build();
+    /// assert_eq!(client.settings().command_timeout, Some(Duration::from_secs(60)));
+    /// ```
     pub fn settings(mut self, settings: Settings) -> Self {
         self.defaults.timeout = settings.command_timeout;
         self.defaults.warn = settings.warn_only;
@@ -66,73 +86,163 @@ impl ClientBuilder {
         self
     }
 
-    /// Says whether a channel is opened ahead for the next command, as is right where several follow each other. Done by
-    /// default.
+    /// Sets whether a spare channel is opened for the next command. A spare channel saves a round
+    /// trip if several commands follow each other. On by default.
+    ///
+    /// ```
+    /// use fabrs_core::Client;
+    ///
+// This program runs a single command.
+    /// let client = Client::builder().prefetch_channel(false).build();
+    /// assert!(client.local().is_ok());
+    /// ```
     pub fn prefetch_channel(mut self, is_on: bool) -> Self {
         self.defaults.prefetch_channel = ahead;
         self
     }
 
-    /// Shows every command line before it runs.
+    /// Shows every command line before the command runs. [`Command::echo`](crate::Command::echo)
+    /// does so for one command.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::{Client, event::{CaptureSink, Sink}, transport::{Fake, FakeAnswer}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let sink = Arc::new(CaptureSink::default());
+    /// let fake = Fake::new().on("uptime", FakeAnswer::stdout("up 3 days\n"));
+    /// let client = Client::builder().dial(fake).sink(sink.clone() as Arc<dyn Sink>).echo().build();
+    /// client.connect("web1")?.run("uptime").await?;
+    /// assert_eq!(sink.of_kind("command_started")[0]["is_echoed"], true);
+    /// # Ok(()) }
+    /// ```
     pub fn echo(mut self) -> Self {
         self.defaults.echo = true;
         self
     }
 
-    /// Names the hosts, roles and environment.
+    /// Sets the hosts, roles and environment.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, config::{Config, Inventory}};
+    ///
+    /// let config = Config::parse("[env.live]\nhosts = ['web1', 'web2']", "fabrs.toml".as_ref())?;
+    /// let client = Client::builder().inventory(Inventory::new(&config, Some("live"))?).build();
+    /// assert_eq!(client.inventory().environment().unwrap().name(), "live");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = inventory;
         self
     }
 
-    /// Tells `sink` what happens. Nobody is told by default.
+    /// Sets the sink that receives the events of the run. Events are discarded by default.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::{Client, event::{CaptureSink, Sink}};
+    ///
+    /// let sink = Arc::new(CaptureSink::default());
+    /// let client = Client::builder().sink(sink.clone() as Arc<dyn Sink>).build();
+    /// client.warn(None, "the disk is almost full");
+    /// assert_eq!(sink.of_kind("warning")[0]["text"], "the disk is almost full");
+    /// ```
     pub fn sink(mut self, sink: impl Into<Arc<dyn Sink>>) -> Self {
         self.sink = Some(sink.into());
         self
     }
 
-    /// Makes transports by `dial` rather than as `ssh` would.
+    /// Sets the dialer. By default, hosts are reached by SSH, as `ssh` would reach them.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, transport::Fake};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let client = Client::builder().dial(Fake::new().unreachable("web2")).build();
+    /// assert!(client.connect("web1")?.connect().await.is_ok());
+    /// assert!(client.connect("web2")?.connect().await.is_err());
+    /// # Ok(()) }
+    /// ```
     pub fn dial(mut self, dial: impl Dialer + 'static) -> Self {
         self.dial = Some(Arc::new(dial));
         self
     }
 
-    /// Puts `around` what makes the transports, for hosts that are reached in another way than all others. A dry run is
-    /// put around it in turn.
+    /// Wraps the dialer, for example for a few hosts that need another transport. A dry run wraps
+    /// the result once more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::{Client, transport::Fake};
+    ///
+    /// let client = Client::builder().wrap_dial(|_ssh| Arc::new(Fake::new())).build();
+    /// assert!(client.connect("web1").is_ok());
+    /// ```
     pub fn wrap_dial(mut self, wrap: impl FnOnce(Arc<dyn Dialer>) -> Arc<dyn Dialer> + Send + 'static) -> Self {
         self.wrap_dial = Some(Box::new(wrap));
         self
     }
 
-    /// Asks by `ask` where something has to be asked. By default the terminal where the settings allow it, else nobody.
+    /// Sets the prompter for questions of the run. The default is the terminal if the settings
+    /// allow prompts. Otherwise every question is an error.
     pub fn ask(mut self, ask: impl Prompter + 'static) -> Self {
         self.ask = Some(Arc::new(ask));
         self
     }
 
-    /// Uses `password` where a host wants one to log in.
+    /// Sets the login password for hosts that ask for one.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, Secret};
+    ///
+    /// let client = Client::builder().password(Secret::new("hunter2")).build();
+    /// assert!(!client.redact("hunter2").contains("hunter2"));
+    /// ```
     pub fn password(mut self, password: Secret) -> Self {
         self.password = Some(password);
         self
     }
 
-    /// Uses `password` where sudo wants one, on whatever host.
+    /// Sets the sudo password for all hosts.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, Secret};
+    ///
+    /// let client = Client::builder().sudo_password(Secret::new("hunter2")).build();
+    /// assert!(!client.redact("hunter2").contains("hunter2"));
+    /// ```
     pub fn sudo_password(mut self, password: Secret) -> Self {
         self.sudo_password = Some(password);
         self
     }
 
-    /// Adds the secrets of the run to `redactor`, so that the program can redact text of its own. Inside a task, the redactor of
-    /// the run is used instead.
+    /// Sets the redactor that receives the secrets of the run, so that the program can redact its
+    /// own output. Inside a task, the redactor of the run is used instead.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, Secret, secret::Redactor};
+    ///
+    /// let redactor = Redactor::default();
+    /// let client = Client::builder().redactor(redactor.clone()).build();
+    /// client.add_secret(&Secret::new("hunter2"));
+    /// assert!(!redactor.text("the password is hunter2").contains("hunter2"));
+    /// ```
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
         self
     }
 
-    /// Allows the programs of the ssh config to run on this machine: `ProxyCommand`, and the commands of `Match exec`. Without
-    /// this, a host that needs one is an error.
+    /// Allows the programs named by the ssh config to run on this machine: `ProxyCommand`, and the
+    /// commands of `Match exec`. By default, a host that needs such a program is an error.
     ///
     /// A command of `Match exec` runs once for all hosts of a client.
+    ///
+    /// ```
+    /// use fabrs_core::Client;
+    ///
+    /// let client = Client::builder().allow_local_programs().build();
+    /// assert!(client.local().is_ok());
+    /// ```
     #[doc(alias = "ProxyCommand")]
     #[doc(alias = "Match exec")]
     pub fn allow_local_programs(mut self) -> Self {
@@ -140,30 +250,39 @@ impl ClientBuilder {
         self
     }
 
-    /// Says what is known of the run before it begins: its program, its tasks, their arguments, their hosts. The fingerprint of
-    /// [`Client::approve`] is of this, too.
+    /// Adds facts known before the run to the inputs of its fingerprint: the program, the tasks,
+    /// their arguments and their hosts. [`Client::approve`] compares the fingerprint.
+    ///
+    /// ```
+    /// use fabrs_core::Client;
+    ///
+    /// let client = Client::builder().fingerprint_parts(["deploy".to_owned(), "web1".to_owned()]).build();
+    /// assert!(client.local().is_ok());
+    /// ```
     pub fn fingerprint_parts(mut self, parts: impl IntoIterator<Item = String>) -> Self {
         self.fingerprint_parts.extend(parts);
         self
     }
 
-    /// Refuses every change until a task has had it approved: [`Client::approve`].
+    /// Refuses every change until a task calls [`Client::approve`]. Commands that only read are
+    /// allowed. See there for an example.
     pub fn defer_approval(mut self) -> Self {
         self.approver = Approver::Task;
         self
     }
 
-    /// Makes the client. Nothing is connected.
+    /// Builds the client. Opens no connection.
     ///
-    /// Inside a task the client belongs to the task's run: in a dry run it plans its changes, it ends with the run, and its
-    /// events go to the run's sink unless it has one of its own.
+    /// Inside a task, the client belongs to the run of the task. In a dry run it plans its changes,
+    /// and a stop of the run ends its commands. Its events go to the sink of the run, unless the
+    /// builder has a sink.
     pub fn build(mut self) -> Client {
         let run = Client::current_run();
         let run = run.as_ref().map(Client::state);
         if run.is_some_and(|run| matches!(run.policy(), ChangePolicy::Plan)) {
             self.settings.mode = Mode::DryRun;
         }
-        // Clones share their secrets: those of the run are kept out of the client's output, and the reverse.
+        // Clones share their secrets: each side redacts the secrets of the other.
         let redactor = run.map_or(self.redactor, |run| run.redactor().clone());
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
@@ -199,12 +318,12 @@ impl ClientBuilder {
             (Mode::Run, Approver::Caller, None) => ChangePolicy::Apply,
         };
         let dial = policy.wrap(dial, &sink);
-        // An approval of the client's own tasks does not replace that of the run.
+        // An approval for the client's tasks does not replace the approval of the outer run.
         let dial = match run.map(RunState::policy) {
             Some(outer @ ChangePolicy::AwaitApproval(_)) if self.approver == Approver::Task => outer.wrap(dial, &sink),
             _ => dial,
         };
-        // Numbers tell the commands of one sink apart.
+        // One counter for the run: sinks identify commands by number.
         let commands = run.map(RunState::command_counter).unwrap_or_default();
         Client::from_state(RunState::new(RunParts {
             dial,

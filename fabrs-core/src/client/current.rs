@@ -5,16 +5,18 @@ use crate::connection::task_state;
 use crate::state::{install_process_run, process_run};
 
 impl Client {
-    /// Makes this client the default of the process, until it is dropped.
+    /// Makes this client the default of the process, until the client is dropped.
     ///
-    /// [`Connection::to`](crate::Connection::to) and [`Group::to`](crate::Group::to) then use this client everywhere in the
-    /// process, also in threads and spawned tasks, and clients that tasks make keep to a dry run. `fab` calls it for its one
-    /// run. A program that embeds several runs does not.
+    /// [`Connection::to`](crate::Connection::to) and [`Group::to`](crate::Group::to) then use this
+    /// client everywhere in the process, also in threads and spawned tasks. Clients made by tasks
+    /// share its dry run. `fab` calls this method for its only run. A program that embeds several
+    /// runs must not call it.
     pub fn install_global(&self) {
         install_process_run(self.state());
     }
 
-    /// Returns the client of the current run, if the caller is inside a task or the process has a default run.
+    /// Returns the client of the current run, if the caller is inside a task or the process has a
+    /// default run.
     pub(crate) fn current_run() -> Option<Self> {
         task_state().or_else(process_run).map(Self::from_state)
     }

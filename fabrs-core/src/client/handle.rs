@@ -13,11 +13,24 @@ use crate::secret::Secret;
 use crate::state::RunState;
 use crate::transport::{Prompter, StopSignal};
 
-/// Makes the connections of one run, or of one program that embeds this crate.
+/// The factory for the connections of one run, or of one embedding program.
 ///
-/// All connections of a client share its settings, its event [`Sink`], its stop signal and one session a host. Cheap to
-/// clone. Two clients share nothing, except for a client that a task makes: it keeps to the dry run, the approval and the
-/// stop signal of its run.
+/// All connections of a client share its settings, its event [`Sink`], its stop signal and one
+/// session a host. A client is cheap to clone.
+///
+/// Two clients share no state. The exception is a client made by a task, which shares the dry run,
+/// the approval and the stop signal of its run.
+///
+/// ```
+/// use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// let fake = Fake::new().on("uname", FakeAnswer::stdout("Linux\n"));
+/// let client = Client::builder().dial(fake).build();
+/// assert_eq!(client.connect("web1")?.probe("uname").line().await?, "Linux");
+/// client.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     state: RunState,
@@ -32,7 +45,8 @@ impl Client {
         &self.state
     }
 
-    /// Returns a connection to `host`, which opens on first use. All connections to one host share a session.
+    /// Returns a connection to `host`, which opens on first use. All connections to one host share
+    /// a session.
     ///
     /// The user and the port of the settings apply to a host without a user or port.
     ///
@@ -53,15 +67,18 @@ impl Client {
         self.connect(Host::local())
     }
 
-    /// Waits for background work and closes all connections. A connection opens again on its next use.
+    /// Waits for background work and closes all connections. A closed connection opens again on its
+    /// next use.
     pub async fn close(&self) {
         self.state.close().await;
     }
 
-    /// Returns a client of the same run whose commands a stop does not cancel: for work that undoes half a change or holds a
-    /// lock. It has the same hosts, settings and sinks, and connections of its own. Only a kill ends its commands.
+    /// Returns a client of the same run whose commands are not cancelled by a stop.
     ///
-    /// A stopped run waits briefly for its tasks. [`StopSignal::guard`] makes it wait longer.
+    /// It is meant for work that reverts half a change or holds a lock. The client has the same
+    /// hosts, settings and sinks, but opens connections of its own. Only a kill ends its commands.
+    ///
+    /// A stopped run waits briefly for its tasks. [`StopSignal::guard`] extends the wait.
     pub fn uncancellable(&self) -> Self {
         Self { state: self.state.uncancellable() }
     }
@@ -76,12 +93,12 @@ impl Client {
         self.state.ask()
     }
 
-    /// Prints the output of a task on stdout, with the name of `host` in front.
+    /// Prints a line of task output on stdout, prefixed by the name of `host`.
     pub fn print(&self, host: Option<&Host>, text: impl AsRef<str>) {
         self.sink().event(&Event::Message { host, stream: Stream::Stdout, text: text.as_ref() });
     }
 
-    /// Prints a note for people on stderr, with the name of `host` in front.
+    /// Prints a note for people on stderr, prefixed by the name of `host`.
     pub fn note(&self, host: Option<&Host>, text: impl AsRef<str>) {
         self.state.note(host, text);
     }
@@ -91,21 +108,30 @@ impl Client {
         self.sink().event(&Event::Warning { host, text: text.as_ref() });
     }
 
-    /// Adds a secret to the values that are redacted in all output of this client. For secrets that no command received:
-    /// for example, one printed by a host.
+    /// Adds a secret to the values that are redacted in all output of this client. Use it for a
+    /// secret that no command received, for example one printed by a host.
     ///
-    /// Secrets given to commands and answers to secret prompts are redacted already. A secret of fewer than six bytes is not
-    /// redacted. The first short secret of a run causes a warning.
+    /// Secrets passed to commands and answers to secret prompts are redacted already. A secret of
+    /// fewer than six bytes is not redacted. The first short secret of a run causes a warning.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, Secret};
+    ///
+    /// let client = Client::builder().build();
+    /// client.add_secret(&Secret::new("hunter2"));
+    /// assert!(!client.redact("the password is hunter2").contains("hunter2"));
+    /// ```
     pub fn add_secret(&self, secret: &Secret) {
         self.state.add_secret(secret);
     }
 
-    /// Returns `text` with the known secrets redacted, for output outside the sink.
+    /// Returns `text` with all known secrets redacted, for output that does not go through the
+    /// sink.
     pub fn redact(&self, text: &str) -> String {
         self.state.redactor().text(text).into_owned()
     }
 
-    /// Returns the stop signal of the run. Raising it cancels every command of this client.
+    /// Returns the stop signal of the run. Raising the signal cancels every command of this client.
     pub fn stop(&self) -> &StopSignal {
         self.state.stop()
     }

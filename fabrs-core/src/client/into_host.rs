@@ -1,4 +1,4 @@
-//! [`IntoHost`]: the types that name a host.
+//! [`IntoHost`]: conversion of a text or a [`Host`] into a host.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;

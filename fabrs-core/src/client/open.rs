@@ -1,4 +1,5 @@
-//! Opens a [`Connection`] without a client at hand: in the current run, or with the settings of `ssh`.
+//! [`Connection::to`] and [`Connection::open`]: connections of the current run, or with the
+//! settings of `ssh`.
 
 use super::handle::Client;
 use super::into_host::IntoHost;
@@ -8,9 +9,9 @@ use crate::error::Result;
 impl Connection {
     /// Returns a connection that opens on first use.
     ///
-    /// Inside a run it belongs to the run: it shares the run's connection to the host, its settings (`-S`, `-u`, `-P`), sudo
-    /// passwords and output, and in a dry run it plans its changes. Outside, it has the settings of `ssh` and a client of
-    /// its own.
+    /// Inside a run, the connection belongs to the run. It shares the session to the host, the
+    /// settings (`-S`, `-u`, `-P`), the sudo passwords and the output. In a dry run, it plans its
+    /// changes. Outside a run, the connection has the settings of `ssh` and a client of its own.
     ///
     /// # Errors
     ///
@@ -19,12 +20,12 @@ impl Connection {
         Client::current_run().unwrap_or_else(|| Client::builder().build()).connect(host)
     }
 
-    /// Like [`to`](Self::to), but connects at once.
+    /// Like [`to`](Self::to), but connects immediately.
     ///
     /// # Errors
     ///
-    /// As [`to`](Self::to), and [`Connect`](crate::ErrorKind::Connect), [`HostKey`](crate::ErrorKind::HostKey) or
-    /// [`Auth`](crate::ErrorKind::Auth).
+    /// As [`to`](Self::to), and [`Connect`](crate::ErrorKind::Connect),
+    /// [`HostKey`](crate::ErrorKind::HostKey) or [`Auth`](crate::ErrorKind::Auth).
     pub async fn open(host: impl IntoHost) -> Result<Self> {
         let connection = Self::to(host)?;
         connection.connect().await?;

@@ -1,4 +1,4 @@
-//! [`Approval`]: whether a run is approved, and the fingerprint of the changes that an approval covers.
+//! [`Approval`]: the approval of a run, and the fingerprint of the changes covered by it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,8 @@ impl Approval {
         Self { is_required, parts: Mutex::new(parts), ..Self::default() }
     }
 
-    /// Returns the fingerprint of the run and its pending changes: 16 hex digits, equal only for equal inputs.
+    /// Returns the fingerprint of the run and its pending changes: 16 hex digits, equal only for
+    /// equal inputs.
     pub(crate) fn fingerprint(&self, pending: &str) -> String {
         let mut digest = Context::new(&SHA256);
         let parts = self.parts();

@@ -1,4 +1,4 @@
-//! [`ChangePolicy`]: whether the changes of a run are made, planned or held until the approval.
+//! [`ChangePolicy`]: the treatment of changes in a run: apply, plan, or wait for the approval.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) enum ChangePolicy {
 }
 
 impl ChangePolicy {
-    /// Wraps a dial, so that its transports keep to the policy.
+    /// Wraps a dialer, so that its transports apply the policy.
     pub(crate) fn wrap(&self, dial: Arc<dyn Dialer>, sink: &Arc<dyn Sink>) -> Arc<dyn Dialer> {
         match self {
             Self::Apply => dial,

@@ -1,4 +1,5 @@
-//! State shared by one run: the connection pool, the settings, the event sink, the approval and the stop signal.
+//! State shared by one run: the connection pool, the settings, the event sink, the approval and the
+//! stop signal.
 
 mod approval;
 mod change_policy;

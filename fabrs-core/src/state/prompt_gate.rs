@@ -1,4 +1,4 @@
-//! [`PromptGate`]: prompts of a run appear after earlier output, end when the run stops, and keep typed secrets redacted.
+//! [`PromptGate`]: orders prompts and output, and redacts typed secrets.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::event::{PausedSink, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::transport::{Prompter, StopLevel, StopSignal};
 
-/// Wraps the prompter of a run: orders prompts and output, cancels a prompt when the run stops, and adds typed secrets to
-/// the redacted values.
+/// Wraps the prompter of a run: orders prompts and output, cancels a prompt when the run stops, and
+/// adds typed secrets to the redacted values.
 #[derive(Debug)]
 pub(crate) struct PromptGate {
     ask: Arc<dyn Prompter>,

@@ -19,8 +19,8 @@ use crate::host::Host;
 use crate::secret::{Added, MIN_SECRET_LEN, Redactor, Secret};
 use crate::transport::{Dialer, Fences, Prompter, StopSignal, Transport};
 
-/// The state shared by all connections of one run: the connection pool (one transport a host), the settings, the event
-/// sink and the stop signal. Cheap to clone.
+/// The state shared by all connections of one run: the connection pool (one transport a host), the
+/// settings, the event sink and the stop signal. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RunState {
     pub(super) inner: Arc<Inner>,
@@ -43,7 +43,7 @@ pub(crate) struct RunParts {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) ask: Arc<dyn Prompter>,
     pub(crate) sudo_password: Option<Secret>,
-    /// Whether programs of this machine may run that only a file names.
+    /// Whether programs named only by a file may run on this machine.
     pub(crate) allow_local_programs: bool,
     pub(crate) redactor: Redactor,
     pub(crate) inventory: Inventory,
@@ -69,7 +69,7 @@ enum Uncancellable {
     Itself,
 }
 
-/// The settings of commands without settings of their own.
+/// The default settings of commands.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CommandDefaults {
     /// The longest duration of a command. Unlimited by default.
@@ -78,7 +78,8 @@ pub(crate) struct CommandDefaults {
     pub(crate) warn: bool,
     /// Whether the command line is shown before it runs.
     pub(crate) echo: bool,
-    /// Whether a spare channel is opened for the next command: useful in tasks, wasteful for a single line.
+    /// Whether a spare channel is opened for the next command. Useful in tasks, wasteful for a
+    /// single line.
     pub(crate) prefetch_channel: bool,
 }
 
@@ -100,14 +101,16 @@ impl RunState {
         if let Some(transport) = lock(&self.inner.pool).get(host) {
             return Ok(Arc::clone(transport));
         }
-        // Without the lock, since ssh_config may run a program. Of two concurrent calls, the first transport remains.
+        // Without the lock, since ssh_config may run a program. Of two concurrent calls, the first
+        // transport is kept.
         let transport = self.inner.parts.dial.dial(host)?;
         Ok(Arc::clone(lock(&self.inner.pool).entry(host.clone()).or_insert(transport)))
     }
 
-    /// Waits for background work and closes all connections. A connection opens again on its next use.
+    /// Waits for background work and closes all connections. A connection opens again on its next
+    /// use.
     pub(crate) async fn close(&self) {
-        // Locks end with the run. Their heartbeats could start commands, so they close first.
+        // Locks end with the run. They close first, since their heartbeats could start commands.
         self.fences().close();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
@@ -127,8 +130,8 @@ impl RunState {
         join_all(all.iter().map(|transport| transport.close())).await;
     }
 
-    /// Returns the state of the same run whose commands a stop does not cancel, with connections of its own. Only a kill
-    /// ends its commands.
+    /// Returns the state of the same run whose commands are not cancelled by a stop, with
+    /// connections of its own. Only a kill ends its commands.
     pub(crate) fn uncancellable(&self) -> Self {
         let Uncancellable::Sibling(sibling) = &self.inner.uncancellable else { return self.clone() };
         let make = || Self {
@@ -143,9 +146,10 @@ impl RunState {
         sibling.get_or_init(make).clone()
     }
 
-    /// Returns the value of type `T` that belongs to the run, created on first use.
+    /// Returns the run's value of type `T`, created on first use.
     ///
-    /// Higher layers keep the shared values of a run here, so that this layer need not import their types.
+    /// Higher layers keep the shared values of a run here, so that this layer does not import their
+    /// types.
     pub(crate) fn extension<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut extensions = lock(&self.inner.extensions);
         let value = extensions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
@@ -162,7 +166,7 @@ impl RunState {
         add_secret(self.redactor(), self.sink().as_ref(), secret);
     }
 
-    /// Returns the number of the next command, counted from 1.
+    /// Returns the number of the next command, starting at 1.
     pub(crate) fn next_number(&self) -> u64 {
         self.inner.parts.commands.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -228,7 +232,7 @@ impl RunState {
         &self.inner.parts.policy
     }
 
-    /// Returns the counter of commands, for a client that a task of this run makes.
+    /// Returns the counter of commands, for a client made by a task of this run.
     pub(crate) fn command_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.inner.parts.commands)
     }
@@ -240,7 +244,8 @@ impl fmt::Debug for RunState {
     }
 }
 
-/// Adds a secret to `redactor`. The first secret of a run that is too short for redaction causes a warning.
+/// Adds a secret to `redactor`. The first secret of a run that is too short for redaction causes a
+/// warning.
 pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
     if redactor.add(secret) == Added::FirstTooShort {
         let text = format!(
