@@ -252,7 +252,7 @@ async fn a_person_who_is_asked_is_told_what_is_wrong_with_the_certificate() -> R
     let sshd = authority.server(&["-h", "-n", "other"]);
     let record = Record::of(&sshd, "ask", &authority.trusted_for("*"));
     let answers = Answers::new(["no"]);
-    let client = client_of(&sshd, &record.lines()).ask(answers.clone()).build();
+    let client = client_of(&sshd, &record.lines()).prompter(answers.clone()).build();
     refused(client.connect("host")?.run("true").await, ErrorKind::HostKey);
     assert!(answers.asked()[0].contains("but it is for `other`"), "{:?}", answers.asked());
     Ok(())

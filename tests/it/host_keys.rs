@@ -94,7 +94,7 @@ async fn a_person_may_accept_an_unknown_key_by_yes_or_by_its_fingerprint() -> Re
     for words in [vec!["yes"], vec!["perhaps", "yes"], vec![fingerprint.as_str()]] {
         let record = Record::of(&sshd, "ask", "");
         let answers = Answers::new(words.iter().copied());
-        let client = client_of(&sshd, &record.lines()).ask(answers.clone()).build();
+        let client = client_of(&sshd, &record.lines()).prompter(answers.clone()).build();
         client.connect("host")?.run("true").await?;
         let asked = answers.asked();
         assert_eq!(asked.len(), words.len(), "{asked:?}");
@@ -108,7 +108,7 @@ async fn a_person_may_accept_an_unknown_key_by_yes_or_by_its_fingerprint() -> Re
 async fn a_person_may_refuse_an_unknown_key() -> Result<()> {
     let sshd = Sshd::start();
     let record = Record::empty(&sshd, "ask");
-    let client = client_of(&sshd, &record.lines()).ask(Answers::new(["no"])).build();
+    let client = client_of(&sshd, &record.lines()).prompter(Answers::new(["no"])).build();
     refused(client.connect("host")?.run("true").await, ErrorKind::HostKey);
     assert_eq!(record.text(), "");
     Ok(())
@@ -120,7 +120,7 @@ async fn one_answer_counts_for_all_hosts_that_show_the_same_key_under_the_same_n
     let sshd = Sshd::builder().aliases(names).start();
     let record = Record::empty(&sshd, "ask");
     let answers = Answers::new(["yes"]);
-    let client = client_of(&sshd, &record.lines()).ask(answers.clone()).build();
+    let client = client_of(&sshd, &record.lines()).prompter(answers.clone()).build();
     Group::of(&client, names)?.run("true").await.all_ok()?;
     assert_eq!((answers.asked().len(), record.text().lines().count()), (1, 1));
     Ok(())

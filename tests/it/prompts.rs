@@ -11,7 +11,7 @@ use crate::support::{block, capture, connect, refused, soon, told};
 /// Asks by a script of answers, and returns the answer with what was asked.
 async fn asked<T>(answers: &[&str], ask: impl AsyncFnOnce() -> fabrs::Result<T>) -> (fabrs::Result<T>, Vec<String>) {
     let script = Answers::new(answers.iter().copied());
-    let client = Client::builder().ask(script.clone()).build();
+    let client = Client::builder().prompter(script.clone()).build();
     let here = client.local().expect("this machine is always there");
     (here.enter(ask()).await, script.asked())
 }
@@ -41,7 +41,7 @@ async fn a_text_is_asked_for_until_all_of_it_fits() -> Result {
 #[tokio::test]
 async fn a_secret_answer_is_asked_for_unseen_and_shown_by_nobody_afterwards() -> Result {
     let (script, (told, sink)) = (Answers::new(["", "hunter2-and-more"]), capture());
-    let here = Client::builder().ask(script.clone()).sink(sink).build().local()?;
+    let here = Client::builder().prompter(script.clone()).sink(sink).build().local()?;
     let token = here.enter(async { prompt("Token?").secret().await }).await?;
     assert_eq!((token.expose(), script.asked().len()), ("hunter2-and-more", 2), "an empty one is none");
     here.run("echo it is hunter2-and-more").await?;
@@ -67,7 +67,7 @@ async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_inp
 #[tokio::test]
 async fn a_question_names_the_host_that_it_is_asked_for_and_none_where_it_is_for_all() -> Result {
     let script = Answers::new(["y", "1", "secret", "y"]);
-    let client = Client::builder().ask(script.clone()).build();
+    let client = Client::builder().prompter(script.clone()).build();
     let host = client.connect("deploy@web1")?;
     host.enter(async {
         confirm("Go?").await?;
@@ -157,7 +157,7 @@ impl fabrs::transport::Prompter for Thinks {
 
 #[tokio::test]
 async fn a_question_ends_with_the_run_and_an_answer_that_comes_later_is_none() -> Result {
-    let client = Client::builder().ask(Thinks).build();
+    let client = Client::builder().prompter(Thinks).build();
     let here = client.local()?;
     let (answer, ()) = tokio::join!(soon(here.enter(async { confirm("Drop it?").await })), async {
         tokio::task::yield_now().await;
@@ -172,7 +172,7 @@ async fn a_question_ends_with_the_run_and_an_answer_that_comes_later_is_none() -
 #[tokio::test]
 async fn a_secret_may_be_asked_for_once_for_all_hosts() -> Result {
     let (script, (told, sink)) = (Answers::new(["hunter2-and-more"]), capture());
-    let client = Client::builder().ask(script.clone()).sink(sink).build();
+    let client = Client::builder().prompter(script.clone()).sink(sink).build();
     for host in ["web1", "web2"] {
         let host = client.connect(host)?;
         let token = host.enter(Box::pin(async { once("token", prompt("Token?").secret()).await })).await?;

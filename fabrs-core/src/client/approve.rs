@@ -101,7 +101,7 @@ impl Client {
         let name = environment.name();
         let question = format!("`{name}` is protected; type its name to go on: ");
         let answer = tokio::select! {
-            answer = self.ask().line(&question) => answer,
+            answer = self.prompter().line(&question) => answer,
             _ = self.stop().wait_above(StopLevel::None) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before it was approved"));
             }

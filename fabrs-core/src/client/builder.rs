@@ -33,7 +33,7 @@ pub struct ClientBuilder {
     sink: Option<Arc<dyn Sink>>,
     dial: Option<Arc<dyn Dialer>>,
     wrap_dial: Option<DialWrapper>,
-    ask: Option<Arc<dyn Prompter>>,
+    prompter: Option<Arc<dyn Prompter>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
     allow_local_programs: bool,
@@ -185,8 +185,8 @@ impl ClientBuilder {
 
     /// Sets the prompter for questions of the run. The default is the terminal if the settings
     /// allow prompts. Otherwise every question is an error.
-    pub fn ask(mut self, ask: impl Prompter + 'static) -> Self {
-        self.ask = Some(Arc::new(ask));
+    pub fn prompter(mut self, prompter: impl Prompter + 'static) -> Self {
+        self.prompter = Some(Arc::new(prompter));
         self
     }
 
@@ -291,15 +291,15 @@ impl ClientBuilder {
         for password in self.password.iter().chain(&self.sudo_password) {
             add_secret(&redactor, sink.as_ref(), password);
         }
-        let ask = self.ask.unwrap_or_else(|| match self.settings.prompts {
+        let prompter = self.prompter.unwrap_or_else(|| match self.settings.prompts {
             PromptPolicy::Allow => Arc::new(TerminalPrompter),
             PromptPolicy::Refuse => Arc::new(NoPrompter),
         });
         let stop = run.map(|run| run.stop().clone()).unwrap_or_default();
-        let ask: Arc<dyn Prompter> = Arc::new(PromptGate::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
+        let prompter: Arc<dyn Prompter> = Arc::new(PromptGate::new(prompter, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings).with_stop(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
-            let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&ask), Arc::clone(&sink));
+            let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&prompter), Arc::clone(&sink));
             let ssh = ssh.with_password(self.password).with_local_programs(self.allow_local_programs);
             Arc::new(SshDialer::new(ssh.with_inventory(inventory.clone())))
         });
@@ -328,7 +328,7 @@ impl ClientBuilder {
         Client::from_state(RunState::new(RunParts {
             dial,
             sink,
-            ask,
+            prompter,
             sudo_password: self.sudo_password,
             allow_local_programs: self.allow_local_programs,
             redactor,

@@ -89,8 +89,8 @@ impl Client {
     }
 
     /// Returns the prompter of the run.
-    pub fn ask(&self) -> &Arc<dyn Prompter> {
-        self.state.ask()
+    pub fn prompter(&self) -> &Arc<dyn Prompter> {
+        self.state.prompter()
     }
 
     /// Prints a line of task output on stdout, prefixed by the name of `host`.

@@ -98,7 +98,7 @@ impl Confirm {
         let run = run_of(&self.here, self.location)?;
         let settings = run.settings();
         let is_approved = settings.confirmation != Confirmation::Prompt;
-        let ignores_default = settings.mode == Mode::DryRun || run.ask().is_available();
+        let ignores_default = settings.mode == Mode::DryRun || run.prompter().is_available();
         if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
             run.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
@@ -118,7 +118,7 @@ impl Confirm {
         let asked = with_host(&self.here, &self.question);
         let mut question = format!("{asked} {choice} ");
         for _ in 0..MAX_TRIES {
-            let answer = run.ask().line(&question).await;
+            let answer = run.prompter().line(&question).await;
             let answer =
                 answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("`-y` says yes to it"))?;
             match (answer.trim().to_lowercase().as_str(), self.default) {
@@ -167,7 +167,7 @@ impl Prompt {
         let question = format!("{} ", with_host(&self.here, &self.question));
         for _ in 0..MAX_TRIES {
             let answer = run
-                .ask()
+                .prompter()
                 .secret(&question)
                 .await
                 .map_err(|error| add_hint(error, run, "or read the secret from a file or a variable"))
@@ -195,7 +195,7 @@ impl Prompt {
         let mut question = asked.clone();
         for _ in 0..MAX_TRIES {
             let answer = run
-                .ask()
+                .prompter()
                 .line(&question)
                 .await
                 .map_err(|error| add_hint(error, run, "or give the prompt a default: `.default(\"..\")`"))
@@ -217,18 +217,18 @@ impl Prompt {
 /// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
 fn uses_default(run: &RunState) -> bool {
     let settings = run.settings();
-    settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.ask().is_available()
+    settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.prompter().is_available()
 }
 
 /// Adds the hint of a prompt that needs a terminal, if there is none.
 fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
-    if run.ask().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
+    if run.prompter().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
 }
 
 /// Puts the host in front of a question that is asked for it alone.
 fn with_host(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
-    if here.state().is_some_and(|run| run.ask().is_available()) {
+    if here.state().is_some_and(|run| run.prompter().is_available()) {
         prefixed(here, question)
     } else {
         question.trim_end().to_owned()

@@ -14,15 +14,15 @@ use crate::transport::{Prompter, StopLevel, StopSignal};
 /// adds typed secrets to the redacted values.
 #[derive(Debug)]
 pub(crate) struct PromptGate {
-    ask: Arc<dyn Prompter>,
+    prompter: Arc<dyn Prompter>,
     redactor: Redactor,
     sink: Arc<dyn Sink>,
     stop: StopSignal,
 }
 
 impl PromptGate {
-    pub(crate) fn new(ask: Arc<dyn Prompter>, redactor: Redactor, sink: Arc<dyn Sink>, stop: StopSignal) -> Self {
-        Self { ask, redactor, sink, stop }
+    pub(crate) fn new(prompter: Arc<dyn Prompter>, redactor: Redactor, sink: Arc<dyn Sink>, stop: StopSignal) -> Self {
+        Self { prompter, redactor, sink, stop }
     }
 
     /// Waits for an answer until the run stops. An answer after the stop is discarded.
@@ -44,16 +44,16 @@ impl PromptGate {
 
 impl Prompter for PromptGate {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
-        self.answer(question, self.ask.line(question)).boxed()
+        self.answer(question, self.prompter.line(question)).boxed()
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
         let add = |secret: &Secret| add_secret(&self.redactor, self.sink.as_ref(), secret);
-        let answer = async move { self.ask.secret(question).await.inspect(add) };
+        let answer = async move { self.prompter.secret(question).await.inspect(add) };
         self.answer(question, answer).boxed()
     }
 
     fn is_available(&self) -> bool {
-        self.ask.is_available()
+        self.prompter.is_available()
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Inner {
 pub(crate) struct RunParts {
     pub(crate) dial: Arc<dyn Dialer>,
     pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) ask: Arc<dyn Prompter>,
+    pub(crate) prompter: Arc<dyn Prompter>,
     pub(crate) sudo_password: Option<Secret>,
     /// Whether programs named only by a file may run on this machine.
     pub(crate) allow_local_programs: bool,
@@ -180,8 +180,8 @@ impl RunState {
         &self.inner.parts.sink
     }
 
-    pub(crate) fn ask(&self) -> &Arc<dyn Prompter> {
-        &self.inner.parts.ask
+    pub(crate) fn prompter(&self) -> &Arc<dyn Prompter> {
+        &self.inner.parts.prompter
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {

@@ -73,7 +73,7 @@ async fn a_locked_file_needs_no_passphrase_where_the_agent_holds_its_key() -> Re
     assert!(locked.expect("`ssh-keygen` comes with openssh-client").success());
     let answers = Answers::new([]);
     let config = format!("IdentityFile {}\n{}", key.path().display(), agent.line());
-    client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?.run("true").await?;
+    client_of(&sshd, &config).prompter(answers.clone()).build().connect("host")?.run("true").await?;
     assert_eq!(answers.asked(), Vec::<String>::new());
     Ok(())
 }

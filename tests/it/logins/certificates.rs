@@ -166,12 +166,12 @@ async fn the_passphrase_of_a_key_with_a_certificate_is_asked_for_once_and_only_w
     let key = Key::generate(place.dir.path().join("locked"), KeyType::Rsa, "let me in");
     place.certify(&key);
     let answers = Answers::new(["let me in"]);
-    let client = client_of(&place.sshd, &identity(&key)).ask(answers.clone()).build();
+    let client = client_of(&place.sshd, &identity(&key)).prompter(answers.clone()).build();
     client.connect("host")?.run("true").await?;
     assert_eq!(answers.asked(), [format!("passphrase for `{}`: ", key.path().display())]);
 
     key.certify(&place.authority, &["-n", "nobody-at-all"]);
-    let client = client_of(&place.sshd, &identity(&key)).ask(answers.clone()).build();
+    let client = client_of(&place.sshd, &identity(&key)).prompter(answers.clone()).build();
     refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
     assert_eq!(answers.asked().len(), 1, "{:?}", answers.asked());
     Ok(())

@@ -30,7 +30,7 @@ async fn a_passphrase_is_asked_for_once_for_all_hosts() -> Result<()> {
     let names = ["web1", "web2", "web3"];
     let sshd = Sshd::builder().passphrase("let me in").aliases(names).start();
     let answers = Answers::new(["let me in"]);
-    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    let client = client_of(&sshd, "").prompter(answers.clone()).build();
     Group::of(&client, names)?.run("true").await.all_ok()?;
     assert_eq!(answers.asked(), [format!("passphrase for `{}`: ", sshd.identity().display())]);
     Ok(())
@@ -40,11 +40,11 @@ async fn a_passphrase_is_asked_for_once_for_all_hosts() -> Result<()> {
 async fn a_wrong_passphrase_is_asked_for_again_and_not_for_ever() -> Result<()> {
     let sshd = Sshd::builder().passphrase("let me in").start();
     let answers = Answers::new(["wrong", "let me in"]);
-    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?.run("true").await?;
     assert_eq!(answers.asked().len(), 2);
 
     let answers = Answers::new(["hunter2", "hunter2", "hunter2", "let me in"]);
-    let host = client_of(&sshd, "").ask(answers.clone()).build().connect("host")?;
+    let host = client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?;
     let error = refused(host.run("true").await, ErrorKind::Auth);
     assert!(block(&error).contains("passphrase for"), "{error:?}");
     assert!(!block(&error).contains("hunter2"), "a passphrase is shown: {error:?}");
@@ -58,7 +58,7 @@ async fn a_passphrase_is_not_asked_for_where_the_server_would_not_take_the_key()
     let locked = Key::generate(sshd.dir().join("locked"), KeyType::Ed25519, "secret");
     let answers = Answers::new([]);
     let config = format!("IdentityFile {}\n", locked.path().display());
-    client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?.run("true").await?;
+    client_of(&sshd, &config).prompter(answers.clone()).build().connect("host")?.run("true").await?;
     assert_eq!(answers.asked(), Vec::<String>::new());
     Ok(())
 }

@@ -48,7 +48,7 @@ async fn a_wrong_password_is_tried_once_and_never_shown() -> Result<()> {
 async fn a_password_is_asked_for_by_user_and_host() -> Result<()> {
     let Some(sshd) = server() else { return Ok(()) };
     let answers = Answers::new(["wrong", sshd.password()]);
-    let client = client_of(&sshd, NO_KEYS).ask(answers.clone()).build();
+    let client = client_of(&sshd, NO_KEYS).prompter(answers.clone()).build();
     client.connect("host")?.run("true").await?;
     let question = format!("{}@host's password: ", sshd.user());
     assert_eq!(answers.asked(), [question.clone(), question]);
@@ -59,7 +59,7 @@ async fn a_password_is_asked_for_by_user_and_host() -> Result<()> {
 async fn a_person_has_three_tries() -> Result<()> {
     let Some(sshd) = server() else { return Ok(()) };
     let answers = Answers::new(["one", "two", "three", "four"]);
-    let client = client_of(&sshd, NO_KEYS).ask(answers.clone()).build();
+    let client = client_of(&sshd, NO_KEYS).prompter(answers.clone()).build();
     refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
     assert_eq!(answers.asked().len(), 3);
     Ok(())

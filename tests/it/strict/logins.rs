@@ -49,7 +49,7 @@ async fn encrypted_pem_and_pkcs8_keys_ask_for_their_passphrase() -> Result<()> {
                     fs::remove_file(sshd.identity_key().public_path()).expect("the file is ours");
                 }
                 let answers = Answers::new(["wrong", "let me in"]);
-                let client = client_of(&sshd, "").ask(answers.clone()).build();
+                let client = client_of(&sshd, "").prompter(answers.clone()).build();
                 client.connect("host")?.run("true").await?;
                 let question = format!("passphrase for `{}`: ", sshd.identity().display());
                 assert_eq!(answers.asked(), [question.clone(), question], "{kind:?} {format} {has_public}");
@@ -85,7 +85,7 @@ async fn a_key_after_a_password_logs_in() -> Result<()> {
     let given = client_of(&sshd, "").password(Secret::new(sshd.password().to_owned())).build();
     given.connect("host")?.run("true").await?;
     let answers = Answers::new([sshd.password()]);
-    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?.run("true").await?;
     assert_eq!(answers.asked().len(), 1);
     Ok(())
 }
@@ -94,14 +94,14 @@ async fn a_key_after_a_password_logs_in() -> Result<()> {
 async fn a_password_after_a_key_logs_in() -> Result<()> {
     let Some(sshd) = wants("publickey,password") else { return Ok(()) };
     let answers = Answers::new([sshd.password()]);
-    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?.run("true").await?;
     assert_eq!(answers.asked().len(), 1);
     let without = client_of(&sshd, "").build().connect("host")?;
     let text = block(&refused(without.connect().await, ErrorKind::Auth));
     let key = sshd.identity().display();
     assert!(text.contains(&format!("the server accepted `{key}`, and requires more; it accepts password")), "{text}");
     let answers = Answers::new(["wrong", "wrong", "wrong"]);
-    let wrong = client_of(&sshd, "").ask(answers).build().connect("host")?;
+    let wrong = client_of(&sshd, "").prompter(answers).build().connect("host")?;
     let text = block(&refused(wrong.connect().await, ErrorKind::Auth));
     assert!(text.contains(&format!("the server accepted `{key}`, and refused a password")), "{text}");
     Ok(())
@@ -138,7 +138,7 @@ async fn a_password_is_asked_for_as_often_as_the_config_says() -> Result<()> {
     for (count, expected) in [("1", 1), ("2", 2), ("0", 0)] {
         let answers = Answers::new(["one", "two", "three", "four"]);
         let config = format!("PubkeyAuthentication no\nNumberOfPasswordPrompts {count}\n");
-        let host = client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?;
+        let host = client_of(&sshd, &config).prompter(answers.clone()).build().connect("host")?;
         refused(host.connect().await, ErrorKind::Auth);
         assert_eq!(answers.asked().len(), expected, "{count}");
     }

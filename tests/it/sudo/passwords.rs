@@ -20,7 +20,7 @@ async fn a_person_is_asked_once_for_all_hosts_and_commands() -> Result {
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
     let answers = Answers::new([password().expose()]);
-    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    let client = client_of(&sshd, "").prompter(answers.clone()).build();
     let outcomes = Group::of(&client, ["web1", "web2", "web3"])?
         .each(|host| async move {
             host.sudo("id -un; true").await?;
@@ -37,7 +37,7 @@ async fn a_person_is_asked_once_for_all_hosts_and_commands() -> Result {
 async fn a_wrong_password_is_asked_for_again_and_never_tried_twice() -> Result {
     let answers = Answers::new(["wrong-one", "wrong-one", password().expose()]);
     let theirs = answers.clone();
-    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.prompter(theirs)) else { return Ok(()) };
     assert_eq!(lab.host().sudo("id -un; true").await?.line()?, "root");
     assert_eq!(lab.host().sudo("id -un").await?.line()?, "root", "it is known from now on");
     let asked = answers.asked();
@@ -51,7 +51,7 @@ async fn a_wrong_password_is_asked_for_again_and_never_tried_twice() -> Result {
 async fn a_person_who_does_not_know_it_is_asked_three_times() -> Result {
     let answers = Answers::new(["one", "two", "three", "four"]);
     let theirs = answers.clone();
-    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.prompter(theirs)) else { return Ok(()) };
     let error = refused(lab.host().sudo("id -un; true").await, ErrorKind::Sudo);
     assert!(block(&error).contains("the password is wrong"), "{error:?}");
     assert_eq!(answers.asked().len(), 3);
@@ -63,7 +63,7 @@ async fn without_sudo_wanting_one_nobody_is_asked() -> Result {
     for account in [Account::SudoNopasswd, Account::SudoPty, Account::SudoLimited] {
         let answers = Answers::new([]);
         let theirs = answers.clone();
-        let Some(lab) = Lab::of(account, |builder| builder.ask(theirs)) else { return Ok(()) };
+        let Some(lab) = Lab::of(account, |builder| builder.prompter(theirs)) else { return Ok(()) };
         assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root");
         assert_eq!(answers.asked(), [""; 0]);
     }
@@ -165,7 +165,7 @@ impl fabrs::transport::Prompter for Slow {
 async fn what_was_spawned_while_a_person_thinks_holds_up_nobody() -> Result {
     let let_go = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
     let slow = Slow { answers: Answers::new([password().expose()]), let_go: std::sync::Arc::clone(&let_go) };
-    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(slow)) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.prompter(slow)) else { return Ok(()) };
     let host = lab.host();
     let first = host.sudo("id -un; true").spawn()?;
     let in_the_background = host.sudo("id -un; echo spawned").spawn()?;
@@ -188,7 +188,7 @@ async fn a_slip_of_a_finger_is_tried_on_one_host_and_the_next_answer_is_for_all(
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
     let answers = Answers::new(["a slip", password().expose()]);
-    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    let client = client_of(&sshd, "").prompter(answers.clone()).build();
     let group = Group::of(&client, ["web1", "web2", "web3"])?;
     group.each(|host| async move { host.sudo("id; true").await }).await.all_ok()?;
     assert_eq!(answers.asked().len(), 2, "{:?}", answers.asked());

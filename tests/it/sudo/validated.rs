@@ -79,10 +79,10 @@ async fn the_password_is_asked_for_before_the_first_command_and_once() -> Result
     let answers = Answers::new([password().expose()]);
     let theirs = answers.clone();
     let typed = |sshd: &Sshd| Inventory::default().with_hosts(parse_host_args(&[sshd.alias()]).expect("a host"));
-    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.prompter(theirs)) else { return Ok(()) };
     let (capture, sink) = capture();
     let asks = answers.clone();
-    let client = client_of(&lab.sshd, "").inventory(typed(&lab.sshd)).sink(sink).ask(asks).build();
+    let client = client_of(&lab.sshd, "").inventory(typed(&lab.sshd)).sink(sink).prompter(asks).build();
     let report = carry_out(&client, [builds::call(), installs::call()]).await;
     assert!(report.is_ok(), "{report:?}");
     assert_eq!(answers.asked(), ["sudo password: "]);

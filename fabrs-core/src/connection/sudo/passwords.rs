@@ -125,11 +125,11 @@ impl Passwords {
             return Ok(Candidate { password, permit: Some(permit) });
         }
         let mut question = question(request.program, host, tries);
-        for _ in tries..if run.ask().is_available() { MAX_PROMPTS } else { 0 } {
+        for _ in tries..if run.prompter().is_available() { MAX_PROMPTS } else { 0 } {
             if let Some(error) = &self.state().prompt_error {
                 return Err(error.clone());
             }
-            let answer = run.ask().secret(&question).await;
+            let answer = run.prompter().secret(&question).await;
             let password = answer.inspect_err(|error| self.state().prompt_error = Some(error.clone()))?;
             let mut state = self.state();
             if !state.is_wrong(host, &password) {

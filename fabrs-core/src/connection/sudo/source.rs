@@ -102,7 +102,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
-    let has_own_group = !run.ask().is_available();
+    let has_own_group = !run.prompter().is_available();
     if has_own_group {
         command.process_group(0);
     }
