@@ -1,4 +1,4 @@
-//! [`Command`]: one command line on its way to one host.
+//! [`Command`]: a command line for one host, as a builder and a future.
 
 use std::fmt;
 use std::panic::Location;
@@ -21,23 +21,34 @@ use crate::transport::Effect;
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
-/// It starts when first polled, and belongs to the connection it was made by, so `select!`, `join!` and
-/// `JoinSet::spawn` take it. A status other than 0 is an error of kind [`Exit`](ErrorKind::Exit), unless
-/// [`warn`](Self::warn) was said.
+/// The command starts when it is first polled. It owns its connection, so `select!`, `join!` and
+/// `JoinSet::spawn` accept it. An exit status other than 0 is an error of kind
+/// [`Exit`](ErrorKind::Exit), unless [`warn`](Self::warn) or [`ok_codes`](Self::ok_codes) accepts
+/// it.
+///
+/// ```
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let here = Client::builder().build().local()?;
+/// let output = here.run("echo hello").await?;
+/// assert_eq!(output.line()?, "hello");
+/// # Ok(()) }
+/// ```
 ///
 /// # Cancel safety
 ///
-/// Dropping a command that has started ends it on the host: its process group gets TERM, a second later KILL.
+/// Dropping a started command kills it on the host: its process group receives TERM, and KILL a
+/// second later.
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
     pub(super) state: State,
-    /// Once it has started: whose tasks carry its attempts.
+    /// The run whose tasks drive the attempts, set at the start.
     run: Option<RunState>,
 }
 
 /// The state of a [`Command`].
 pub(super) enum State {
-    /// Not started: a builder.
+    /// Not started, and configurable.
     Built(Box<CommandSpec>),
     Running(Execution),
     Done,
@@ -70,7 +81,7 @@ impl Command {
         CommandSpec::new(connection, line, effect, location).into()
     }
 
-    /// Changes how the command runs; after its start there is nothing to change any more.
+    /// Changes the settings of the command. Has no effect after the start.
     pub(super) fn map_spec(mut self, change: impl FnOnce(&mut CommandSpec)) -> Self {
         if let State::Built(spec) = &mut self.state {
             change(spec);
@@ -78,11 +89,27 @@ impl Command {
         self
     }
 
-    /// Waits for the command in a plain function: on the blocking thread that a `fn` task runs on.
+    /// Blocks the current thread until the command ends. For plain functions, such as `fn` tasks on
+    /// their blocking thread.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # fn main() -> fabrs_core::Result<()> {
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let _guard = runtime.enter();
+    /// let here = Client::builder().build().local()?;
+    /// assert_eq!(here.run("echo hello").wait_blocking()?.line()?, "hello");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As awaiting it, and [`ErrorKind::Usage`] where no tokio runtime is there.
+    /// As awaiting the command, and [`ErrorKind::Usage`] without a tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// If called inside an async function, since blocking there would block the runtime. Use
+    /// `.await` there.
     pub fn wait_blocking(self) -> Result<Output> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.block_on(self),
@@ -92,47 +119,81 @@ impl Command {
         }
     }
 
-    /// Awaits the command and returns the first line of its stdout: [`Output::line`].
+    /// Awaits the command and returns the first line of its stdout, like [`Output::line`].
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// assert_eq!(here.run("echo hello").line().await?, "hello");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As awaiting it, and as [`Output::line`].
+    /// As awaiting the command, and as [`Output::line`].
     #[track_caller]
     pub fn line(self) -> impl Future<Output = Result<String>> + Send {
         read(self, Location::caller(), Output::line)
     }
 
-    /// Awaits the command and returns the lines of its stdout: [`Output::lines`].
+    /// Awaits the command and returns the lines of its stdout, like [`Output::lines`].
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// assert_eq!(here.run("echo one; echo two").lines().await?, ["one", "two"]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As awaiting it, and as [`Output::lines`].
+    /// As awaiting the command, and as [`Output::lines`].
     #[track_caller]
     pub fn lines(self) -> impl Future<Output = Result<Vec<String>>> + Send {
         read(self, Location::caller(), Output::lines)
     }
 
-    /// Awaits the command, which may fail, and tells whether it returned 0.
+    /// Awaits the command and returns whether its exit status was 0.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// assert!(here.probe("test -d /").ok().await?);
+    /// assert!(!here.probe("test -f /").ok().await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As awaiting it, except for its status.
+    /// As awaiting the command, except for the exit status.
     #[track_caller]
     pub fn ok(self) -> impl Future<Output = Result<bool>> + Send {
         read(self.warn(), Location::caller(), Output::ok)
     }
 
-    /// Awaits the command and reads its stdout as JSON: [`Output::json`].
+    /// Awaits the command and parses its stdout as JSON, like [`Output::json`].
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let ports: Vec<u16> = here.run("echo '[80, 443]'").json().await?;
+    /// assert_eq!(ports, [80, 443]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As awaiting it, and as [`Output::json`].
+    /// As awaiting the command, and as [`Output::json`].
     #[track_caller]
     pub fn json<T: DeserializeOwned>(self) -> impl Future<Output = Result<T>> + Send {
         read(self, Location::caller(), Output::json)
     }
 
-    /// Has the attempts of a command go on by themselves, in a task of the client.
+    /// Drives the attempts of a command in a task of the run.
     pub(super) fn drive(&mut self) {
         let (State::Running(Execution::Attempts(_)), Some(run)) = (&self.state, self.run.clone()) else { return };
         let State::Running(Execution::Attempts(attempts)) = std::mem::replace(&mut self.state, State::Done) else {
@@ -141,7 +202,7 @@ impl Command {
         let (mut sender, receiver) = oneshot::channel();
         run.tasks().spawn(async move {
             tokio::select! {
-                // Whoever drops the handle drops the attempts, which ends them.
+                // Dropping the handle drops the attempts and so kills the command.
                 () = sender.closed() => {}
                 result = attempts => drop(sender.send(result)),
             }
@@ -151,7 +212,7 @@ impl Command {
         self.state = State::Running(Execution::Attempts(attempts));
     }
 
-    /// Hands the command to its transport.
+    /// Starts the command on its transport.
     pub(super) fn start(&mut self) -> Result<()> {
         let spec = match std::mem::replace(&mut self.state, State::Done) {
             State::Built(spec) => spec,
@@ -172,14 +233,14 @@ impl Command {
     }
 }
 
-/// Awaits a command and reads its output; an error of the reading names the line that asked for it.
+/// Awaits a command and reads its output. An error of the reading has the location of the caller.
 async fn read<T>(
     command: Command,
     location: &'static Location<'static>,
     read: impl Fn(&Output) -> Result<T>,
 ) -> Result<T> {
     let output = command.await?;
-    // Where a dry run ends is remembered, so the line has to be right from the start.
+    // A dry run records the line where its plan ends, so the location is set before reading.
     output.status_for(location)?;
     read(&output).map_err(|error| error.at(location))
 }

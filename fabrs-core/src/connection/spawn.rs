@@ -1,4 +1,4 @@
-//! Starts a command and returns its handle, or the stream of its lines.
+//! [`Command::spawn`] and [`Command::stream_lines`]: start a command without waiting for its end.
 
 use super::command::{Command, State};
 use super::hide::Hide;
@@ -8,11 +8,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::SignalQueue;
 
 impl Command {
-    /// Starts the command now, with its output hidden, and returns its handle, to be awaited when it is needed.
+    /// Starts the command immediately, with its output hidden, and returns its handle. Await the
+    /// handle for the output.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let build = here.run("echo built").spawn()?;
+    /// let test = here.run("echo tested").await?;
+    /// assert_eq!((build.await?.line()?, test.line()?), ("built", "tested"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the line can't be sent, and of one that is left to itself ([`disown`](Self::disown)).
+    /// [`ErrorKind::Usage`] if the line cannot be sent, or the command is [disowned](Self::disown).
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.map_spec(|spec| spec.hide = Hide::Both);
         let (mut writer, mut signals) = (None, SignalQueue::default());
@@ -30,26 +41,29 @@ impl Command {
         Ok(Spawned::new(command, writer, signals))
     }
 
-    /// Starts the command now and returns the lines of its stdout as they come, rather than when it has ended: for `tail -f`.
-    /// They are not shown.
+    /// Starts the command immediately and streams the lines of its stdout, for example of `tail
+    /// -f`. The lines are not shown.
     ///
     /// ```
-    /// # use fabrs_core::{Client, ShellLine, Result};
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
     /// use futures::TryStreamExt;
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let here = Client::builder().build().local()?;
     /// let mut lines = here.run("echo one; echo two").stream_lines()?;
+    /// let mut received = Vec::new();
     /// while let Some(line) = lines.try_next().await? {
-    ///     println!("{line}");
+    ///     received.push(line);
     /// }
+    /// assert_eq!(received, ["one", "two"]);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn); each item as awaiting the command, and [`ErrorKind::Truncated`] where 64 MiB of lines wait
-    /// for being read.
+    /// As [`spawn`](Self::spawn), and [`ErrorKind::Usage`] for a command with retries. Each item
+    /// fails as awaiting the command does, and with [`ErrorKind::Truncated`] if 64 MiB of lines are
+    /// unread.
     pub fn stream_lines(self) -> Result<LineStream> {
         if let State::Built(spec) = &self.state
             && spec.retry.is_some()

@@ -1,4 +1,4 @@
-//! A command that runs while something else is done.
+//! [`Spawned`]: the handle of a command that runs in the background.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::SignalQueue;
 
-/// The handle of a command that was started by [`Command::spawn`]: a future of its [`Output`].
+/// The handle of a command started by [`Command::spawn`], and the future of its [`Output`].
 ///
 /// # Cancel safety
 ///
-/// Dropping it ends the command, as for [`Command`].
+/// Dropping the handle kills the command, like dropping a [`Command`].
 #[derive(Debug)]
 #[must_use = "dropping it ends the command"]
 pub struct Spawned {
@@ -29,17 +29,28 @@ impl Spawned {
         Self { command, writer, signals }
     }
 
-    /// Writes to the input of a command that was made with [`Command::stdin_open`], and waits while the command is behind
-    /// with reading.
+    /// Writes to the stdin of a command made with [`Command::stdin_open`]. Waits while the command
+    /// reads more slowly.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let child = here.run("cat").stdin_open().spawn()?;
+    /// child.write("hello\n").await?;
+    /// assert_eq!(child.await?.line()?, "hello");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where its input is not open, or was ended, or the command does not read any more.
+    /// [`ErrorKind::Usage`] if the stdin is not open or was ended, or the command no longer reads
+    /// it.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, either all of it is on its way or nothing.
-    // The future is a task's own and goes from thread to thread with it, so it must not hold the handle itself.
+    /// Dropping the future sends either all bytes or none.
+    // The future moves between threads with its task, so it must not hold the handle itself.
     pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
         let (writer, bytes) = (self.writer.clone(), bytes.into());
         async move {
@@ -47,7 +58,7 @@ impl Spawned {
                 let error = Error::new(ErrorKind::Usage, "the command's input is not open");
                 return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
             };
-            // How it ended is for the handle to tell: it may have done so by itself, or never have begun.
+            // The handle reports the reason: the command may have ended, or never have started.
             let gone = |_| {
                 let error = Error::new(ErrorKind::Usage, "the command reads no more");
                 error.hint("await its handle, which tells how it ended")
@@ -56,32 +67,35 @@ impl Spawned {
         }
     }
 
-    /// Ends the command's input: it reads the end of file after what was written. Awaiting the handle does so too.
+    /// Ends the stdin of the command: it reads the end of file after the written bytes. Awaiting
+    /// the handle does the same.
     pub fn end_input(&mut self) {
         self.writer = None;
     }
 
-    /// Sends the command's process group a signal, as far as its host passes it on. sshd does so for all logins but root's,
-    /// where TERM and KILL alone get through. Privilege sudo TERM does, and HUP, which kills there.
+    /// Sends a signal to the process group of the command, if its host forwards the signal.
+    ///
+    /// sshd forwards all signals for logins other than root. For root, it forwards only TERM and
+    /// KILL. Under sudo, only TERM and HUP arrive, and HUP kills the command.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where too many wait already.
+    /// [`ErrorKind::Usage`] if too many signals are queued.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let refused = || Error::new(ErrorKind::Usage, "too many signals wait for the command");
         if self.signals.send(signal) { Ok(()) } else { Err(refused()) }
     }
 
-    /// Looks for the command's end, and leaves its input as it is.
+    /// Polls for the end of the command, without ending its stdin.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Output>> {
         Pin::new(&mut self.command).poll(cx)
     }
 
-    /// Waits for the command's end: as awaiting the handle itself.
+    /// Waits for the end of the command, like awaiting the handle. Ends the stdin.
     ///
     /// # Errors
     ///
-    /// As awaiting the command.
+    /// As awaiting the [`Command`].
     pub async fn wait(self) -> Result<Output> {
         self.await
     }
