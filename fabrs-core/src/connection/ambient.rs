@@ -1,4 +1,5 @@
-//! The free functions of the prelude for commands: the same methods, on the connection of the calling task.
+//! The free functions of the prelude for commands: methods of [`Connection`], on the connection of
+//! the calling task.
 
 use std::panic::Location;
 
@@ -9,52 +10,54 @@ use super::task_scope::current;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
-/// Makes a command on the task's host: [`Connection::run`].
+/// Creates a command on the host of the task, like [`Connection::run`].
 #[track_caller]
 pub fn run(line: impl IntoShellLine) -> Command {
     current().run(line)
 }
 
-/// Makes a command under sudo, on the task's host: [`Connection::sudo`].
+/// Creates a command under sudo on the host of the task, like [`Connection::sudo`].
 #[track_caller]
 pub fn sudo(line: impl IntoShellLine) -> Command {
     current().sudo(line)
 }
 
-/// Makes a command inside the virtualenv of the task's connection: [`Connection::v_run`].
+/// Creates a command inside the virtualenv of the task's connection, like [`Connection::v_run`].
 #[track_caller]
 pub fn v_run(line: impl IntoShellLine) -> Command {
     current().v_run(line)
 }
 
-/// Makes a command that only looks, on the task's host: [`Connection::probe`].
+/// Creates a read-only command on the host of the task, like [`Connection::probe`].
 #[track_caller]
 pub fn probe(line: impl IntoShellLine) -> Command {
     current().probe(line)
 }
 
-/// Makes a command on this machine: [`Connection::local`]. For a directory of this machine: `local("make").cd("src")`.
+/// Creates a command on this machine, like [`Connection::local`]. Set a directory on the command:
+/// `local("make").cd("src")`.
 ///
-/// Activation [`Connection::enter`], too, it runs without the directory and the variables of the entered connection.
+/// Inside [`Connection::enter`], the command also ignores the directory and the variables of the
+/// entered connection.
 #[track_caller]
 pub fn local(line: impl IntoShellLine) -> Command {
     let here = current().to_this_machine();
     Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
 }
 
-/// Returns the task's connection in another directory: [`Connection::cd`].
+/// Returns the connection of the task in another directory, like [`Connection::cd`].
 #[track_caller]
 pub fn cd(directory: impl AsRef<str>) -> Connection {
     current().cd(directory)
 }
 
-/// Returns the task's connection with another variable: [`Connection::env`].
+/// Returns the connection of the task with another variable, like [`Connection::env`].
 #[track_caller]
 pub fn env(name: impl Into<String>, value: impl Into<EnvValue>) -> Connection {
     current().env(name, value)
 }
 
-/// Returns the task's connection with a line before each command: [`Connection::prefix`].
+/// Returns the connection of the task with a line before each command, like [`Connection::prefix`].
 #[track_caller]
 pub fn prefix(line: impl IntoShellLine) -> Connection {
     current().prefix(line)

@@ -1,4 +1,4 @@
-//! One attempt of a command: its line is composed and handed to the transport.
+//! [`StartedAttempt`]: one attempt of a command: composes the line and starts it on the transport.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::output::{Output, Signal};
 use crate::state::RunState;
 use crate::transport::{Effect, EffectMode, Invocation, OutputReceiver, Request, RunningCommand, StdinSource};
 
-/// A command that was handed to its transport.
+/// An attempt that was started on its transport.
 #[derive(Debug)]
 pub(super) struct StartedAttempt {
     running: RunningCommand,
@@ -37,7 +37,7 @@ impl Future for StartedAttempt {
     }
 }
 
-/// One way to hand a command to its transport.
+/// The parts of one attempt for the transport.
 pub(super) struct Attempt {
     pub(super) line: Arc<str>,
     pub(super) shown: Arc<str>,
@@ -76,16 +76,17 @@ pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
     Ok(StartedAttempt { running, captured, spec, shown })
 }
 
-/// Tells that a command begins, and makes its recorder and the capture that it fills.
+/// Emits the start of a command. Returns its recorder, and the capture filled by the recorder.
 pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
-    // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
+    // The file is created before the start event, and not in a dry run: an existing file would be
+    // emptied.
     let makes_changes = spec.connection.effect_mode() == EffectMode::Execute;
     let runs = spec.effect == Effect::Reads || makes_changes;
     let tee = spec.tee.as_deref().filter(|_| makes_changes).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
-    // What is only planned is told by the plan. Transfers have a name, and hide the words of their scripts.
+    // The plan reports planned commands. A transfer has a name, and hides the text of its scripts.
     let is_quiet = spec.is_quiet && spec.display_name.is_none();
     let echo = runs
         && !is_quiet
@@ -97,7 +98,7 @@ pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, S
     Ok((recorder.with_tee(tee).with_screen(spec.terminal.as_ref().map(RawTerminalGuard::screen)), captured))
 }
 
-/// Hands one attempt at a command to its transport.
+/// Starts one attempt of a command on its transport.
 pub(super) fn launch(
     spec: &CommandSpec,
     attempt: Attempt,
@@ -110,7 +111,8 @@ pub(super) fn launch(
     let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.has_shell_probe { with_shell_marker(&line, stdin) } else { (line, stdin) };
-    // A line may have a known secret without a mark, such as the password in the URL of a repository.
+    // A line may contain a known secret without a mark, such as the password in the URL of a
+    // repository.
     let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
     let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);
     let program = spec.program(line);

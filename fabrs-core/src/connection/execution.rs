@@ -1,4 +1,4 @@
-//! The execution of a command: direct, under sudo, or with the terminal of this program.
+//! [`Execution`]: a started command, direct, under sudo, or with the terminal of this program.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use super::sudo::elevate::elevate;
 use crate::error::Result;
 use crate::output::Output;
 
-/// A started command, as the future of its output.
+/// A started command: the future of its output.
 pub(super) enum Execution {
-    /// One attempt, handed to the transport.
+    /// One attempt on the transport.
     Direct(Box<StartedAttempt>),
-    /// Several attempts: under sudo, or a retry.
+    /// Several attempts: under sudo, or with retries.
     Attempts(BoxFuture<'static, Result<Output>>),
 }
 
@@ -43,7 +43,7 @@ pub(super) fn execute(spec: Box<CommandSpec>) -> Result<Execution> {
     })
 }
 
-/// Runs an interactive command as soon as the terminal is free.
+/// Runs an interactive command as soon as the terminal is available.
 async fn on_terminal(mut spec: Box<CommandSpec>) -> Result<Output> {
     spec.acquire_terminal().await?;
     execute(spec)?.await

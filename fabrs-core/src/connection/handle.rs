@@ -18,20 +18,30 @@ use crate::secret::Redactor;
 use crate::state::{CommandDefaults, RunState};
 use crate::transport::{Effect, EffectMode, Transport};
 
-/// A host to run commands on: cheap to clone, and a value that carries how its commands run.
+/// A host to run commands on, with the settings of its commands. Cheap to clone.
 ///
-/// [`cd`](Self::cd), [`env`](Self::env) and [`prefix`](Self::prefix) return a changed copy; nothing is ever changed in
-/// place, so no task sees another's settings. All connections of one [`Client`] to one host share one link.
+/// [`cd`](Self::cd), [`env`](Self::env) and [`prefix`](Self::prefix) return a changed copy. A
+/// connection is never changed in place, so tasks do not share settings. All connections of one
+/// [`Client`](crate::Client) to one host share a session.
+///
+/// ```
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let here = Client::builder().build().local()?;
+/// let root = here.cd("/");
+/// assert_eq!(root.run("pwd").line().await?, "/");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Connection {
     pub(super) state: Option<RunState>,
     pub(super) target: Target,
     pub(super) context: CommandContext,
-    /// The plan of its task, in a dry run.
+    /// The plan of the task, in a dry run.
     pub(super) plan: PlanEnd,
-    /// Whether a command of the client has run on the host, or may have.
+    /// Whether a command of the run has started on the host, or may have started.
     pub(crate) used: Arc<AtomicBool>,
-    /// The hosts that its task declares, inside a task.
+    /// The hosts declared by the task, inside a task.
     pub(super) declared: Option<Selection<'static>>,
 }
 
@@ -42,12 +52,22 @@ pub(crate) enum Target {
         host: Host,
         transport: Arc<dyn Transport>,
     },
-    /// There is no host here, and why: each command fails with it.
+    /// The connection has no host. Each command fails with this error.
     Unavailable(Error),
 }
 
 impl Connection {
-    /// Connects now rather than with the first command.
+    /// Connects immediately, and not with the first command.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, ErrorKind, transport::Fake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let client = Client::builder().dial(Fake::new().unreachable("web2")).build();
+    /// client.connect("web1")?.connect().await?;
+    /// let error = client.connect("web2")?.connect().await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Connect);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -60,14 +80,15 @@ impl Connection {
         }
     }
 
-    /// Waits for what still runs on the host and closes the link; it opens again when it is used again.
+    /// Waits for the running commands of the host and closes the session. A closed session opens
+    /// again on its next use.
     pub async fn close(&self) {
         if let Target::Host { transport, .. } = &self.target {
             transport.close().await;
         }
     }
 
-    /// Returns the host, where there is one.
+    /// Returns the host, or `None` outside a task and in a local task.
     pub fn host(&self) -> Option<&Host> {
         match &self.target {
             Target::Host { host, .. } => Some(host),
@@ -75,7 +96,7 @@ impl Connection {
         }
     }
 
-    /// Returns the transport to the host. `None` for a connection without a host.
+    /// Returns the transport to the host, or `None` for a connection without a host.
     pub(crate) fn transport(&self) -> Option<&Arc<dyn Transport>> {
         match &self.target {
             Target::Host { transport, .. } => Some(transport),
@@ -108,8 +129,10 @@ impl Connection {
         self.state.as_ref()
     }
 
-    /// Reads the user's own values of `fabrs.toml` into a type: `[vars]`, under the environment's `vars`, under those of
-    /// the host.
+    /// Reads the user-defined variables of `fabrs.toml` into a type.
+    ///
+    /// Variables of the host take precedence over those of the environment, and these over the
+    /// top-level `[vars]`.
     ///
     /// ```
     /// use fabrs_core::config::{Config, Inventory};
@@ -129,8 +152,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config), naming file, line and field, where they do not fit the type;
-    /// [`Usage`](crate::ErrorKind::Usage) outside a task.
+    /// - [`Config`](crate::ErrorKind::Config) if the variables do not match the type, with file,
+    ///   line and field.
+    /// - [`Usage`](crate::ErrorKind::Usage) outside a task.
     pub fn vars<T: DeserializeOwned>(&self) -> Result<T> {
         match (&self.state, &self.target) {
             (Some(state), _) => {
@@ -141,27 +165,29 @@ impl Connection {
         }
     }
 
-    /// Makes a connection for the body of one task on one host: what it plans is told apart from every other's.
+    /// Returns a connection with a plan of its own, for the body of one task on one host.
     pub(crate) fn with_new_plan(&self) -> Self {
         Self { plan: PlanEnd::default(), ..self.clone() }
     }
 
-    /// Makes a connection for one host's part of the work of this connection's task.
+    /// Returns a connection for one host of a group, with a part of the task's plan.
     pub(crate) fn with_plan_part(&self) -> Self {
         Self { plan: self.plan.part(), ..self.clone() }
     }
 
-    /// Tells whether a command of its client has run on the host, or may have.
+    /// Returns whether a command of the run has started on the host, or may have started.
     pub(crate) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Returns the plan of this connection's task, which ends in a dry run where it looks at what was not run.
+    /// Returns the plan of the task. In a dry run, the plan ends where the task reads a result that
+    /// does not exist.
     pub(crate) fn plan(&self) -> &PlanEnd {
         &self.plan
     }
 
-    /// Makes a connection to `host` that is part of the run of `state`. `used` is the host's flag in the run.
+    /// Creates a connection to `host` in the run of `state`. `used` is the flag of the host in the
+    /// run.
     pub(crate) fn from_parts(
         state: RunState,
         host: Host,
@@ -174,7 +200,7 @@ impl Connection {
         Self { state: Some(state), target, context, plan, used, declared: None }
     }
 
-    /// Makes a connection whose commands fail with `error`.
+    /// Creates a connection whose commands fail with `error`.
     pub(crate) fn unavailable(state: Option<RunState>, error: Error) -> Self {
         Self {
             state,
@@ -186,20 +212,22 @@ impl Connection {
         }
     }
 
-    /// Makes the connection of a task that orchestrates: it has no host, and its commands fail with that.
+    /// Creates the connection of a local task (`#[task(local)]`). The task has no host, so its
+    /// commands fail.
     pub(crate) fn for_local_task(state: RunState) -> Self {
         let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
             .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
         Self::unavailable(Some(state), error)
     }
 
-    /// Returns the connection of the same task without its host, as for a task that orchestrates.
+    /// Returns the connection of the same task without its host, like the connection of a local
+    /// task.
     pub(crate) fn without_host(&self, state: RunState) -> Self {
         Self { plan: self.plan.clone(), ..Self::for_local_task(state) }
     }
 
-    /// Returns the connection inside a task that declares these hosts. A task without hosts of its own has those of its
-    /// caller.
+    /// Returns the connection inside a task that declares these hosts. A task without declared
+    /// hosts inherits the hosts of its caller.
     pub(crate) fn in_task(&self, declared: Selection<'static>) -> Self {
         let declared = match (declared, self.declared) {
             (Selection::Inherit, Some(callers)) => callers,
@@ -208,18 +236,18 @@ impl Connection {
         Self { declared: Some(declared), ..self.clone() }
     }
 
-    /// Returns the hosts that the task around it declares.
+    /// Returns the hosts declared by the surrounding task.
     pub(crate) fn declared(&self) -> Option<Selection<'static>> {
         self.declared
     }
 
-    /// Returns a connection for a script of fabrs: with the directory, the shell and the user under sudo, without the other
-    /// settings for commands.
+    /// Returns a connection for an internal script: with the directory, the shell and the sudo
+    /// user, without all other settings.
     pub(crate) fn for_internal_script(&self) -> Self {
         self.map_context(|context| *context = context.for_internal_script())
     }
 
-    /// Returns a connection whose commands run in the login shell, without a shell of their own.
+    /// Returns a connection whose commands run in the login shell, without the configured shell.
     pub(crate) fn without_shell(&self) -> Self {
         self.map_context(|context| *context = context.clone().without_shell())
     }
@@ -232,7 +260,7 @@ impl Connection {
         self.state.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
     }
 
-    /// Says whether changes are made, and not only planned.
+    /// Returns whether changes are executed or only planned.
     pub(crate) fn effect_mode(&self) -> EffectMode {
         match &self.target {
             Target::Host { transport, .. } => transport.effect_mode(Effect::Changes),
@@ -240,21 +268,21 @@ impl Connection {
         }
     }
 
-    /// Reports a planned change that is more than one command.
+    /// Reports a planned change that consists of more than one command.
     pub(crate) fn plan_change(&self, what: &str) {
         if let Target::Host { host, .. } = &self.target {
             self.plan_for(host, what);
         }
     }
 
-    /// Plans a change of this host that is shown as one of another: a download.
+    /// Reports a planned change of this host under the name of another host, as for a download.
     pub(crate) fn plan_for(&self, shown: &Host, what: &str) {
         if let Target::Host { transport, .. } = &self.target {
             transport.plan_change(shown, what);
         }
     }
 
-    /// Returns how many changes of the host were planned, and not made.
+    /// Returns the number of changes of the host that were planned and not executed.
     pub(crate) fn planned(&self) -> usize {
         match &self.target {
             Target::Host { transport, .. } => transport.planned(),

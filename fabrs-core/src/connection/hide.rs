@@ -1,25 +1,32 @@
-//! Which streams of a command are not shown.
+//! [`Hide`]: the streams of a command to hide.
 
 use std::str::FromStr;
 
 use crate::event::Stream;
 
-/// Which streams of a command are not shown while it runs; they are captured all the same.
+/// The streams of a command that are not shown while it runs. Hidden output is still captured.
+///
+/// ```
+/// use fabrs_core::{Hide, event::Stream};
+///
+/// assert!(!Hide::Stdout.shows(Stream::Stdout));
+/// assert!(Hide::Stdout.shows(Stream::Stderr));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Hide {
-    /// Nothing is hidden.
+    /// Both streams are shown.
     #[default]
     Nothing,
-    /// Standard output is hidden.
+    /// Stdout is hidden.
     Stdout,
-    /// Standard error is hidden.
+    /// Stderr is hidden.
     Stderr,
-    /// Both are hidden, and the command line with them.
+    /// Both streams and the command line are hidden.
     Both,
 }
 
 impl Hide {
-    /// Tells whether a stream is shown.
+    /// Returns whether a stream is shown.
     pub fn shows(self, stream: Stream) -> bool {
         match self {
             Self::Nothing => true,
@@ -30,7 +37,7 @@ impl Hide {
     }
 }
 
-/// Says that a word names no streams.
+/// The error of an invalid stream name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` names no stream to hide: say `out`, `stdout`, `err`, `stderr` or `both`")]
 pub struct HideError(String);

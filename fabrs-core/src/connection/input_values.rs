@@ -1,4 +1,4 @@
-//! What a command is given that may be a secret: its input, and values of its environment.
+//! Values passed to a command, possibly secret: its stdin, and its environment variables.
 
 use std::fmt;
 
@@ -8,14 +8,15 @@ use crate::secret::Secret;
 
 /// The value of an environment variable: a text, or a [`Secret`].
 ///
-/// A text becomes part of the command line, which whoever can list processes on the host can read. A secret is read from
-/// the command's standard input, in front of what the command itself is given to read, and is in no line.
+/// A text becomes part of the command line, which other users of the host can read in the process
+/// list. A secret is sent on the stdin of the command, before its own input, and is not part of any
+/// command line.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EnvValue {
-    /// It may be read by everybody on the host.
+    /// The value is visible to other users of the host (in `ps`).
     Text(String),
-    /// It is for the command alone.
+    /// The value is visible only to the command.
     Secret(Secret),
 }
 
@@ -32,13 +33,13 @@ macro_rules! env_value {
 env_value!(Text(String, &String, &str, char, Box<str>, std::borrow::Cow<'_, str>));
 env_value!(Secret(Secret, &Secret));
 
-/// What a command reads on its standard input, or is answered: bytes, or a [`Secret`].
+/// Bytes or a [`Secret`] for the stdin of a command, or for an answer to its prompt.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum StdinBytes {
-    /// These bytes.
+    /// The bytes, unchanged.
     Bytes(Bytes),
-    /// A secret, as it is.
+    /// A secret, without a line end.
     Secret(Secret),
 }
 
@@ -54,7 +55,7 @@ macro_rules! stdin_bytes {
 
 stdin_bytes!(Bytes, bytes::BytesMut, Vec<u8>, &'static [u8], Box<[u8]>, String, &'static str);
 
-/// Shows how much it is and not what: input is where passwords travel.
+/// Shows the length only: passwords are passed as input.
 impl fmt::Debug for StdinBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,7 +78,7 @@ impl From<&Secret> for StdinBytes {
 }
 
 impl StdinBytes {
-    /// Returns the bytes, and the secret that they are.
+    /// Returns the bytes, and the secret if they are one.
     pub(super) fn into_parts(self) -> (Bytes, Option<Secret>) {
         match self {
             Self::Bytes(bytes) => (bytes, None),

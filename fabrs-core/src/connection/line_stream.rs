@@ -1,4 +1,4 @@
-//! The lines of a command, as they come.
+//! [`LineStream`]: streams the stdout of a running command line by line.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,20 +15,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::transport::Answer;
 
-/// How many bytes may wait for whoever reads the lines: a channel can't be left full, so what is beyond ends the command.
+/// The maximum number of unread bytes. More output ends the command: a full channel would block the
+/// session.
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 
-/// The lines that a running command writes to its stdout, without their ends: made by
-/// [`Command::stream_lines`](super::Command::stream_lines). It ends with the command; that one has failed is its last item.
+/// The stream of the stdout lines of a running command, without their line ends. Created by
+/// [`Command::stream_lines`](super::Command::stream_lines).
+///
+/// The stream ends with the command. If the command fails, the last item is its error.
 ///
 /// # Cancel safety
 ///
-/// Dropping it ends the command.
+/// Dropping the stream kills the command.
 #[must_use = "dropping it ends the command"]
 pub struct LineStream {
     queue: SharedQueue,
     command: Option<Spawned>,
-    /// How the command ended, while lines of it are left.
+    /// The error of the ended command, while lines are unread.
     end: Option<Error>,
 }
 
@@ -37,11 +40,11 @@ impl LineStream {
         Self { queue, command: Some(command), end: None }
     }
 
-    /// Writes to the command's input: [`Spawned::write`].
+    /// Writes to the stdin of the command, like [`Spawned::write`].
     ///
     /// # Errors
     ///
-    /// As there, and [`ErrorKind::Usage`] where the command has ended.
+    /// As [`Spawned::write`], and [`ErrorKind::Usage`] if the command has ended.
     pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
         let written = self.command.as_ref().map(|command| command.write(bytes));
         async move {
@@ -52,7 +55,7 @@ impl LineStream {
         }
     }
 
-    /// Ends the command's input: [`Spawned::end_input`].
+    /// Ends the stdin of the command, like [`Spawned::end_input`].
     pub fn end_input(&mut self) {
         if let Some(command) = &mut self.command {
             command.end_input();
@@ -69,7 +72,8 @@ impl Stream for LineStream {
             match next {
                 Poll::Ready(Some(line)) => return Poll::Ready(Some(Ok(line))),
                 Poll::Ready(None) if self.command.is_none() => return Poll::Ready(self.end.take().map(Err)),
-                // Asked also while lines may come: a command that never began tells of its end alone.
+                // Polled in both cases: a command that never started produces no lines, only an
+                // end.
                 Poll::Ready(None) | Poll::Pending => {}
             }
             let Some(command) = &mut self.command else { return Poll::Pending };
@@ -92,7 +96,7 @@ impl fmt::Debug for LineStream {
     }
 }
 
-/// Lines on their way to who reads them.
+/// The unread lines.
 #[derive(Default)]
 pub(super) struct LineQueue {
     lines: VecDeque<String>,
@@ -131,7 +135,7 @@ impl LineQueue {
     }
 }
 
-/// Returns how much memory a line takes, an empty one too.
+/// Returns the memory used by a line. An empty line uses memory too.
 fn memory_size(line: &str) -> usize {
     line.len() + size_of::<String>() + 16
 }
@@ -140,7 +144,7 @@ fn lock(queue: &SharedQueue) -> MutexGuard<'_, LineQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Cuts stdout into lines and hands them on.
+/// A watcher that splits stdout into lines and queues them.
 pub(super) struct LineSplitter {
     partial: Vec<u8>,
     queue: SharedQueue,

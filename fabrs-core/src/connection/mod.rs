@@ -1,7 +1,11 @@
-//! One host to run commands on, and the commands.
+//! [`Connection`] and [`Command`]: one host, and the commands that run on it.
 //!
-//! A [`Connection`] is a value: it carries the directory, environment and prefixes of its commands, and every change
-//! makes another. A [`Command`] is what it makes, a future that starts when first polled.
+//! A [`Connection`] is a value with the directory, environment and prefixes of its commands.
+//! Methods that change a setting return a new connection. A [`Command`] is a future that starts
+//! when it is first polled.
+//!
+//! Tasks, groups and file transfers call this module. It starts commands through
+//! [`transport`](crate::transport).
 
 mod ambient;
 mod attempt;

@@ -1,4 +1,4 @@
-//! Makes commands: `run`, `sudo`, `v_run`, `probe`, `local`.
+//! Methods of [`Connection`] that create commands: `run`, `sudo`, `v_run`, `probe` and `local`.
 
 use std::panic::Location;
 
@@ -10,50 +10,108 @@ use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
 
 impl Connection {
-    /// Makes a command that may change something on the host.
+    /// Creates a command that may change the host. A dry run only plans it.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let fake = Fake::new().on("systemctl restart shop", FakeAnswer::stdout(""));
+    /// # let web = Client::builder().dial(fake.clone()).build().connect("web1")?;
+    /// web.run("systemctl restart shop").await?;
+    /// assert_eq!(fake.commands(), ["web1: systemctl restart shop"]);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn run(&self, line: impl IntoShellLine) -> Command {
         Command::new(self.clone(), line.into_shell_line(), Effect::Changes, Location::caller())
     }
 
-    /// Makes an interactive shell of the login, with the connection's directory and environment: this program's terminal is
-    /// handed over to it until it ends, as with `ssh host`.
+    /// Creates an interactive login shell in the directory and environment of the connection.
+    ///
+    /// This program's terminal is connected to the shell until the shell ends, as with `ssh host`.
+    ///
+    /// ```no_run
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// here.cd("/srv").shell().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited, as [`Command::interactive`]. Its status, which is that of the last command typed, is none.
+    /// When awaited, as [`Command::interactive`]. The exit status of the shell is not treated as an
+    /// error, since it belongs to the last command typed.
     #[track_caller]
     pub fn shell(&self) -> Command {
         let line = ShellLine::raw("exec \"${SHELL:-/bin/sh}\" -l");
         self.command(line, Effect::Changes, Location::caller()).named("a shell").interactive().warn()
     }
 
-    /// Makes a command that only looks: it is executed in a dry run too.
+    /// Creates a command that only reads. A dry run executes it too, and its stdout is hidden.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let fake = Fake::new().on("uname -r", FakeAnswer::stdout("6.1.0\n"));
+    /// # let web = Client::builder().dial(fake.clone()).build().connect("web1")?;
+    /// assert_eq!(web.probe("uname -r").line().await?, "6.1.0");
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn probe(&self, line: impl IntoShellLine) -> Command {
         Command::new(self.clone(), line.into_shell_line(), Effect::Reads, Location::caller())
     }
 
-    /// Makes a command that runs under sudo, as root unless [`Command::user`] or [`sudo_user`](Self::sudo_user) says
-    /// otherwise.
+    /// Creates a command that runs under sudo. The user is root, unless [`Command::user`] or
+    /// [`sudo_user`](Self::sudo_user) sets another.
     ///
-    /// The whole line runs as that user, with the connection's directory, environment and prefixes. A line of
-    /// plain words with nothing around it, and no pty, is given to sudo as it is, so that a rule for just that command allows it.
+    /// The whole line runs as that user, with the directory, environment and prefixes of the
+    /// connection. A line of plain words without a context and without a pty is passed to sudo
+    /// unchanged, so that a sudo rule for exactly this command matches.
     ///
-    /// Where sudo wants a password it is asked for once for all hosts of the run, or comes from where the settings say; it
-    /// is written only after sudo's own prompt, and nothing of it is in the output. That sudo does not run the command is
-    /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`](super::SudoRefusal) as its source.
+    /// If sudo requires a password, the settings provide it, or a prompt asks once for all hosts of
+    /// the run. The password is written only after the prompt of sudo, and the dialog is not part
+    /// of the output.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
+    /// let output = web.sudo("systemctl restart shop").await?;
+    /// assert_eq!(output.command(), "sudo systemctl restart shop");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When awaited, [`Sudo`](crate::ErrorKind::Sudo) if sudo does not run the command, with a
+    /// [`SudoRefusal`](super::SudoRefusal) as its source.
     #[track_caller]
     pub fn sudo(&self, line: impl IntoShellLine) -> Command {
         self.run(line).sudo()
     }
 
-    /// Makes a command that only asks sudo whether the login may use it, and gives it the password where it wants one
-    /// (`sudo --validate`): before a deploy begins, rather than in the middle of it. `#[task(sudo)]` does this for all hosts
-    /// of a run.
+    /// Creates a command that checks the sudo rights of the login and enters the password if needed
+    /// (`sudo --validate`).
     ///
-    /// That some command is allowed does not mean that each is. Doas can't be asked: it is tried with `true`, on a pty, which
-    /// its rules have to allow.
+    /// Use it to detect a missing right before a deploy starts. `#[task(sudo)]` runs this check on
+    /// all hosts of a run.
+    ///
+    /// The check succeeds if any command is allowed, so a certain command may still be rejected.
+    /// Doas has no such check: fabrs runs `true` under doas on a pty, and the rules of doas must
+    /// allow that.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
+    /// let output = web.validate_sudo().await?;
+    /// assert_eq!(output.command(), "sudo -v");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -63,30 +121,55 @@ impl Connection {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
         let command = command.internal_check().map_spec(|spec| spec.privilege = Privilege::Validation);
-        // Doas reads a password from a terminal alone.
+        // Doas reads a password only from a terminal.
         if self.context.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }
 
-    /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`
-    /// that `fabrs.toml` names for the host or its environment.
+    /// Creates a command that runs inside a virtualenv: the one set by [`venv`](Self::venv), or
+    /// `virtualenv` of the host or environment in `fabrs.toml`.
     ///
-    /// For all of the line `VIRTUAL_ENV` is set, the virtualenv's programs come first, and `PYTHONHOME` is unset, as by its
-    /// `activate`. Where none was named, or none is there, the command fails and says what to do.
+    /// As after `activate`, `VIRTUAL_ENV` is set, the programs of the virtualenv come first, and
+    /// `PYTHONHOME` is unset. This applies to the whole line.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
+    /// let output = web.venv("/srv/env").v_run("python manage.py check").await?;
+    /// assert_eq!(output.command(), ". /srv/env/bin/activate && python manage.py check");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When awaited, [`Usage`](crate::ErrorKind::Usage) if no virtualenv is set, and
+    /// [`Exit`](crate::ErrorKind::Exit) with a hint if the virtualenv does not exist.
     #[track_caller]
     pub fn v_run(&self, line: impl IntoShellLine) -> Command {
         self.run(line).in_venv()
     }
 
-    /// Makes a command of fabrs' own.
+    /// Creates an internal command of fabrs.
     pub(crate) fn command(&self, line: ShellLine, effect: Effect, location: &'static Location<'static>) -> Command {
         Command::new(self.clone(), line, effect, location)
     }
 
-    /// Makes a command for this machine, whichever host the connection leads to.
+    /// Creates a command for this machine, for any host of the connection.
     ///
-    /// Settings for the host's commands never apply here. A connection with a directory or a variable of its own
-    /// (`c.cd("src").local(..)`) is therefore an error of kind [`Usage`](crate::ErrorKind::Usage). Change the command instead:
-    /// `local("make").cd("src")`, which is Fabric's `lcd`.
+    /// The command ignores the settings for commands of the host. A connection with a directory or
+    /// a variable (`c.cd("src").local(..)`) is therefore an error of kind
+    /// [`Usage`](crate::ErrorKind::Usage). Change the command instead: `local("make").cd("src")`,
+    /// which is `lcd` of Fabric.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let user = here.local("echo ann").line().await?;
+    /// assert_eq!(user, "ann");
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     #[doc(alias = "lcd")]
     pub fn local(&self, line: impl IntoShellLine) -> Command {

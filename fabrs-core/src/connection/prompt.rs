@@ -1,4 +1,4 @@
-//! Asking the person who runs a task: a yes or no, or a text.
+//! [`confirm`] and [`prompt`]: questions to the person who runs a task.
 
 use std::fmt::Display;
 use std::panic::Location;
@@ -16,10 +16,10 @@ use crate::secret::Secret;
 use crate::state::RunState;
 use crate::transport::EffectMode;
 
-/// How often a person may give an answer that makes no sense.
+/// The maximum number of invalid answers to one question.
 const MAX_TRIES: usize = 10;
 
-/// A question that is answered by yes or no, on its way: awaiting it asks. Made by [`confirm`].
+/// A yes-or-no question, asked when awaited. Created by [`confirm`].
 #[derive(Debug)]
 #[must_use = "nobody is asked until it is awaited"]
 pub struct Confirm {
@@ -29,7 +29,7 @@ pub struct Confirm {
     location: &'static Location<'static>,
 }
 
-/// A question that is answered by a text, on its way: awaiting it asks. Made by [`prompt`].
+/// A question for a text, asked when awaited. Created by [`prompt`].
 #[derive(Debug)]
 #[must_use = "nobody is asked until it is awaited"]
 pub struct Prompt {
@@ -39,26 +39,28 @@ pub struct Prompt {
     location: &'static Location<'static>,
 }
 
-/// Asks for yes or no at the terminal.
+/// Asks a yes-or-no question at the terminal.
 ///
-/// `-y` answers yes. A dry run asks nothing and plans the answer yes. Without a terminal the answer is the
-/// [default](Confirm::default).
+/// `-y` answers yes. A dry run asks no question and plans the answer yes. Without a terminal, the
+/// answer is the [default](Confirm::default).
 ///
-/// Within a task, each host asks its own question: [`once`](crate::run::once) asks one for all hosts.
+/// Inside a task, each host asks its own question. [`once`](crate::run::once) asks one question for
+/// all hosts.
+///
+/// ```
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let here = Client::builder().build().local()?;
+/// use fabrs_core::connection::confirm;
+///
+/// let question = async { confirm("Restart the workers?").default(false).await };
+/// assert!(!here.enter(question).await?);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Prompt`] without a terminal, if there is no default.
-///
-/// ```
-/// use fabrs_core::connection::confirm;
-///
-/// # async fn task() -> fabrs_core::Result<()> {
-/// if confirm("Restart the workers?").default(false).await? {
-///     // ..
-/// }
-/// # Ok(()) }
-/// ```
+/// [`ErrorKind::Prompt`] without a terminal and without a default.
 #[track_caller]
 pub fn confirm(question: impl Into<String>) -> Confirm {
     Confirm { here: current(), question: question.into(), default: None, location: Location::caller() }
@@ -66,19 +68,23 @@ pub fn confirm(question: impl Into<String>) -> Confirm {
 
 /// Asks for a text at the terminal.
 ///
-/// With a [default](Prompt::default), nothing is asked without a terminal, with `-y`, and in a dry run.
+/// With a [default](Prompt::default), no question is asked without a terminal, with `-y`, and in a
+/// dry run.
+///
+/// ```
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let here = Client::builder().build().local()?;
+/// use fabrs_core::connection::prompt;
+///
+/// let question = async { prompt("Workers?").default("4").parse::<u8>().await };
+/// assert_eq!(here.enter(question).await?, 4);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Prompt`] without a terminal, if there is no default.
-///
-/// ```
-/// use fabrs_core::connection::prompt;
-///
-/// # async fn task() -> fabrs_core::Result<()> {
-/// let workers = prompt("Workers?").default("4").parse::<u8>().await?;
-/// # Ok(()) }
-/// ```
+/// [`ErrorKind::Prompt`] without a terminal and without a default.
 #[track_caller]
 pub fn prompt(question: impl Into<String>) -> Prompt {
     Prompt { here: current(), question: question.into(), default: None, location: Location::caller() }
@@ -87,8 +93,9 @@ pub fn prompt(question: impl Into<String>) -> Prompt {
 impl Confirm {
     /// Sets the answer for an empty line.
     ///
-    /// It is also the answer without a terminal. A line on stderr shows it: `confirm "Restart?": no (default)`. A dry run always
-    /// plans the answer yes.
+    /// The default is also the answer without a terminal. It is then reported on stderr: `confirm
+    /// "Restart?": no (default)`. A dry run always plans the answer yes. See [`confirm`] for an
+    /// example.
     pub fn default(mut self, answer: bool) -> Self {
         self.default = Some(answer);
         self
@@ -135,19 +142,20 @@ impl Confirm {
 impl Prompt {
     /// Sets the answer for an empty line.
     ///
-    /// It is also the answer without a terminal, with `-y`, and in a dry run. A line on stderr shows it:
-    /// `prompt "Workers?": 4 (default)`. [`secret`](Self::secret) has no default.
+    /// The default is also the answer without a terminal, with `-y`, and in a dry run. It is then
+    /// reported on stderr: `prompt "Workers?": 4 (default)`. [`secret`](Self::secret) ignores the
+    /// default. See [`prompt`] for an example.
     pub fn default(mut self, answer: impl Into<String>) -> Self {
         self.default = Some(answer.into());
         self
     }
 
-    /// Asks until the answer is a `T`, and returns it.
+    /// Asks until the answer is a valid `T`, and returns the value.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Prompt`] without a terminal, if there is no default. [`ErrorKind::Usage`] if the default is used and is
-    /// no `T`.
+    /// - [`ErrorKind::Prompt`] without a terminal and without a default.
+    /// - [`ErrorKind::Usage`] if the default is used and is not a valid `T`.
     pub async fn parse<T>(self) -> Result<T>
     where
         T: FromStr<Err: Display>,
@@ -155,9 +163,10 @@ impl Prompt {
         self.ask(|text| text.parse().map_err(|why: T::Err| why.to_string())).await
     }
 
-    /// Asks for a text that is not shown while it is typed, nor afterwards.
+    /// Asks for a secret. The answer is neither shown while it is typed nor in any output.
     ///
-    /// It is asked with `-y` and in a dry run too. A [default](Self::default) is ignored: code is no place for a secret.
+    /// The question is asked with `-y` and in a dry run too. The [default](Self::default) is
+    /// ignored: secrets do not belong in code.
     ///
     /// # Errors
     ///
@@ -214,20 +223,21 @@ impl Prompt {
     }
 }
 
-/// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
+/// Returns whether a question with a default is not asked: in a dry run, with `-y`, or without a
+/// terminal.
 fn uses_default(run: &RunState) -> bool {
     let settings = run.settings();
     settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.prompter().is_available()
 }
 
-/// Adds the hint of a prompt that needs a terminal, if there is none.
+/// Adds a hint to the error of a prompt, if no terminal is available.
 fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
     if run.prompter().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
 }
 
-/// Puts the host in front of a question that is asked for it alone.
+/// Adds the name of the host to a question that concerns one host.
 fn with_host(here: &Connection, question: &str) -> String {
-    // Where nobody is asked, the error has the host already.
+    // Without a terminal, the name of the host is already part of the error.
     if here.state().is_some_and(|run| run.prompter().is_available()) {
         prefixed(here, question)
     } else {
@@ -242,7 +252,7 @@ fn prefixed(here: &Connection, question: &str) -> String {
     }
 }
 
-/// Returns the host of a question that is asked for it alone.
+/// Returns the host of a question that concerns one host.
 fn own_host(here: &Connection) -> Option<&Host> {
     here.host().filter(|host| !host.is_local() && !is_for_all())
 }

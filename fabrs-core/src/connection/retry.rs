@@ -1,4 +1,4 @@
-//! Running a command again: some times after a failure, or until it succeeds.
+//! Retries of a command: a number of times after a failure, or until it succeeds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::host::Host;
 use crate::output::{CommandResult, Output};
 use crate::transport::{CommandOutcome, Completion, Effect, EffectMode, StopLevel};
 
-/// How long is waited between two looks at something that is to become so.
+/// The pause between two attempts of [`Command::retry_for`](super::Command::retry_for).
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an attempt may take at least, also where the time is nearly over.
+/// The minimum time limit of an attempt, also shortly before the overall limit.
 const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
-/// Runs a command as often as it was text.
+/// Runs a command with its retry policy.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it ends the attempt that runs.
+/// Dropping the future kills the running attempt.
 pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy) -> Result<Output> {
     let start = Instant::now();
     let mut pause = match policy {
@@ -47,7 +47,7 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
             done => return done,
         };
         if spec.connection.effect_mode() == EffectMode::Plan {
-            // What it waits for may be what was planned before, and will not come.
+            // In a dry run, the awaited state may depend on planned changes and never appear.
             return plan_retries(&spec);
         }
         match policy {
@@ -81,11 +81,12 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
     Err(Error::new(ErrorKind::Internal, "a command was tried too often to count"))
 }
 
-/// Tells whether another attempt may end otherwise, and does no harm: what may have happened is not done twice.
+/// Returns whether another attempt may succeed and is safe: a command that may have changed
+/// something is not repeated.
 fn is_retryable(error: &Error, effect: Effect) -> bool {
     match error.kind() {
         ErrorKind::Exit | ErrorKind::Connect => true,
-        // Beside one that may still run it would run twice at once.
+        // If the first attempt may still be running, a second attempt would run concurrently.
         ErrorKind::Timeout => {
             effect == Effect::Reads || error.output().is_some_and(|output| !output.record.may_be_running)
         }
@@ -94,7 +95,7 @@ fn is_retryable(error: &Error, effect: Effect) -> bool {
     }
 }
 
-/// Tells that the command would be run again, and returns the output of one that was not run.
+/// Reports the planned retries, and returns the output of a command that was not run.
 fn plan_retries(spec: &CommandSpec) -> Result<Output> {
     let shown: Arc<str> = spec.display_name.clone().unwrap_or_else(|| spec.line.to_string().into());
     let operation = format!("{shown} (again, until it succeeds)");
@@ -106,7 +107,7 @@ fn plan_retries(spec: &CommandSpec) -> Result<Output> {
     finish(spec, &shown, Captured::default(), Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO })
 }
 
-/// An attempt after one that failed: the fields of [`Event::Retry`].
+/// The next attempt after a failure: the fields of [`Event::Retry`].
 #[derive(Debug, Clone, Copy)]
 struct NextAttempt {
     attempt: u32,
@@ -115,7 +116,7 @@ struct NextAttempt {
     time_left: Option<Duration>,
 }
 
-/// The last failed attempt that was announced.
+/// Emits retry events, less often for a repeated reason.
 #[derive(Debug, Default)]
 struct RetryAnnouncer {
     reason: String,
@@ -124,8 +125,9 @@ struct RetryAnnouncer {
 impl RetryAnnouncer {
     /// Announces the next attempt, with the reason for it.
     ///
-    /// An attempt that failed for the same reason as before and printed nothing is announced ever more seldom: at attempts
-    /// 2, 4, 8 and so on. A wait of minutes would fill the screen.
+    /// An attempt that failed for the same reason as before and printed no output is announced less
+    /// and less often: at attempts 2, 4, 8 and so on. A wait of minutes would otherwise fill the
+    /// screen.
     fn announce(&mut self, spec: &CommandSpec, error: &Error, next: NextAttempt) {
         let NextAttempt { attempt, attempts, pause, time_left } = next;
         let reason = reason(error);
@@ -137,7 +139,7 @@ impl RetryAnnouncer {
         if attempts.is_none() && !has_printed && reason == self.reason && !attempt.is_power_of_two() {
             return;
         }
-        // A command that hides both streams hides its line too.
+        // A command with both streams hidden also hides its line.
         if spec.is_quiet && spec.display_name.is_none() {
             return;
         }
@@ -165,7 +167,7 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// Waits, unless the run is stopped.
+/// Waits for `pause`, unless the run is stopped.
 async fn sleep_unless_stopped(spec: &CommandSpec, pause: Duration) -> Result<()> {
     let Some(run) = &spec.connection.state else { return Ok(()) };
     tokio::select! {

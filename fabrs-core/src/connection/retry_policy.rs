@@ -1,12 +1,13 @@
-//! Retry policy: how often and how long a command is tried again.
+//! [`RetryPolicy`]: the number of retries of a command, or the time limit for them.
 
 use std::time::Duration;
 
-/// When a command is run again.
+/// The condition for another attempt of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryPolicy {
-    /// So many times after failures, with this pause before the first and twice the last one before each further.
+    /// A number of retries after failures, with the first pause. Each further pause is twice as
+    /// long.
     Times(u32, Duration),
-    /// Until it succeeds, for at most so long.
+    /// Retries until the command succeeds, for at most this time.
     Until(Duration),
 }

@@ -1,8 +1,9 @@
-//! Detects hosts without a shell: a script first prints a greeting, and silence means that no shell has begun it.
+//! [`ShellProbe`]: detects hosts without a shell. A script first prints a marker, and a missing
+//! marker means that no shell has started the script.
 //!
-//! A host may run another program in place of the script: an SFTP server, or a program that refuses the login. So the
-//! script begins with a greeting, and reads a first line of input. An SFTP server takes that line for an invalid request and
-//! ends at once.
+//! A host may run another program in place of the script: an SFTP server, or a program that refuses
+//! the login. The script therefore prints a marker, and reads a first line of input. An SFTP server
+//! rejects that line as an invalid request and ends immediately.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,33 +15,35 @@ use super::watch::Watcher;
 use crate::event::Stream;
 use crate::transport::{Answer, STDIN_PREAMBLE, StdinSource};
 
-/// What a shell says.
+/// The marker printed by a shell.
 const SHELL_MARKER: &str = "fabrs-here\n";
 
-/// Printed by a script right before its result. The profile of a configured shell prints before that, but after the greeting.
+/// The marker printed directly before the result. The profile of a configured shell prints its text
+/// earlier, but after the shell marker.
 const RESULT_MARKER: &str = "fabrs-result\n";
 
-/// Hears whether a shell has with_shell_marker.
+/// A watcher that detects the shell marker.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShellProbe {
     is_detected: Arc<AtomicBool>,
-    /// The end of what came, since the greeting may come in chunks.
+    /// The end of the output, for a marker split between chunks.
     tail: Vec<u8>,
 }
 
 impl ShellProbe {
-    /// Tells whether a shell has run the line, or has begun to.
+    /// Returns whether a shell has started the script.
     pub(crate) fn has_shell(&self) -> bool {
         self.is_detected.load(Ordering::Relaxed)
     }
 }
 
-/// Returns a script that marks where its result begins, for [`result_of`].
+/// Returns a script that marks the start of its result, for [`result_of`].
 pub(crate) fn with_marked_result(script: &str) -> String {
     format!("printf '{}'\n{script}", RESULT_MARKER.escape_default())
 }
 
-/// Returns the result in the output of a script, without the text that a login or the profile of a shell prints.
+/// Returns the result in the output of a script, without text printed by the login or the profile
+/// of a shell.
 pub(crate) fn result_of(output: &[u8]) -> &[u8] {
     let at = memmem::find(output, RESULT_MARKER.as_bytes()).map_or(0, |at| at + RESULT_MARKER.len());
     output.get(at..).unwrap_or_default()
@@ -59,15 +62,15 @@ impl Watcher for ShellProbe {
     }
 }
 
-/// Returns a script with its input, such that the shell prints the greeting before all else.
-pub(crate) fn with_shell_probe(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
+/// Returns a script and its stdin, extended so that a shell prints the marker first.
+pub(crate) fn with_shell_marker(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
     let script = format!("printf '{}'; {script}", SHELL_MARKER.escape_default());
     match stdin {
         StdinSource::Answers(prefix) => {
             let prefix: Bytes = [STDIN_PREAMBLE.as_bytes(), &prefix[..]].concat().into();
             (format!("read -r fabrs; {script}").into(), StdinSource::Answers(prefix))
         }
-        // The others end, and the end of file ends who waits for more.
+        // Other sources end, and the end of file ends a program that waits for more input.
         ending => (script.into(), ending),
     }
 }
@@ -87,7 +90,7 @@ mod tests {
         };
         assert!(detects(&["Welcome!\nfabrs-", "here", "\nmore"]));
         assert!(!detects(&["This account is not available.\n"]));
-        // What only repeats the line it was sent is no shell.
+        // A program that echoes the script is not a shell.
         assert!(!detects(&[&with_shell_marker("ls", StdinSource::Empty).0]));
     }
 

@@ -24,29 +24,30 @@ use crate::transport::{Effect, EffectMode, Program, Pty, SignalQueue, StdinSourc
 pub(super) struct CommandSpec {
     pub(super) connection: Connection,
     pub(super) line: ShellLine,
-    /// The name for messages, if the line itself is unclear.
+    /// The name in messages, if the line itself is unclear.
     pub(super) display_name: Option<Arc<str>>,
     pub(super) effect: Effect,
-    /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo.
+    /// Whether the command is a check made by fabrs: the comparison of a transfer, or a test of
+    /// sudo.
     pub(super) is_check: bool,
     pub(super) activation: Activation,
     pub(super) privilege: Privilege,
-    /// The name of a called method that only applies under sudo.
+    /// The name of a called method that requires sudo.
     pub(super) sudo_only_method: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
     pub(super) accepted: AcceptedStatus,
     pub(super) hide: Hide,
-    /// Whether the task has hidden both streams, and the command line with them.
+    /// Whether the task has hidden both streams and the command line.
     pub(super) is_quiet: bool,
     pub(super) echo: Option<bool>,
     pub(super) pty: Option<Pty>,
-    /// Whether the command takes over this program's terminal.
+    /// Whether this program's terminal is connected to the command.
     pub(super) interactive: bool,
-    /// The terminal, while the command has it.
+    /// The terminal, while it is connected to the command.
     pub(super) terminal: Option<RawTerminalGuard>,
     pub(super) timeout: Option<Duration>,
     pub(super) stdin: StdinPlan,
-    /// The secrets in the input.
+    /// The secrets in the stdin.
     pub(super) secrets: Vec<Secret>,
     /// Whether the command uploads a secret.
     pub(super) carries_secret: bool,
@@ -58,17 +59,17 @@ pub(super) struct CommandSpec {
     pub(super) capture_limit: usize,
     /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
-    /// Whether the command goes on after the end of its channel.
+    /// Whether the command continues after the end of its channel.
     pub(super) detached: bool,
-    /// Whether the script prints a greeting as proof of a shell.
+    /// Whether the script prints the shell marker.
     pub(super) has_shell_probe: bool,
     pub(super) language: Language,
-    /// The host's settings of a `local` command. They do not apply on this machine.
+    /// The settings for the host of a `local` command. They do not apply on this machine.
     pub(super) host_context: Option<Box<CommandContext>>,
 }
 
 impl CommandSpec {
-    /// Returns the same command for one attempt of several.
+    /// Returns a copy of the settings for one of several attempts.
     pub(super) fn for_attempt(&self) -> Result<Self> {
         let Some(stdin) = self.stdin.try_clone() else {
             let text = "what a command reads as it comes, or is answered, is not there a second time";
@@ -94,7 +95,7 @@ impl CommandSpec {
         })
     }
 
-    /// Returns the line with its context (directory, environment and paused_output), without sudo.
+    /// Returns the line in its context (directory, environment, prefixes), without sudo.
     pub(super) fn compose(&self, rendering: Rendering) -> std::result::Result<String, ContextError> {
         let line = self.connection.context.compose(&self.line, self.activation, self.language, rendering)?;
         if self.detached { Ok(detached(&line, rendering)?) } else { Ok(line) }
@@ -102,7 +103,7 @@ impl CommandSpec {
 
     /// Returns the program that runs a composed line.
     pub(super) fn program(&self, line: Arc<str>) -> Program {
-        // Lines of sudo and of `disown` are fabrs' own.
+        // Lines for sudo and `disown` are scripts of fabrs.
         let is_ours = self.detached || self.privilege != Privilege::Login;
         self.connection.context.program(line, if is_ours { Language::Posix } else { self.language })
     }
@@ -111,7 +112,8 @@ impl CommandSpec {
     ///
     /// # Errors
     ///
-    /// As [`bound`], and [`ErrorKind::Usage`] for a `v_run` without a virtualenv.
+    /// As [`Connection::host_and_run`], and [`ErrorKind::Usage`] for a `v_run` without a
+    /// virtualenv.
     pub(super) fn checked_host(&self) -> Result<&Host> {
         let (host, _) = self.connection.host_and_run(self.location)?;
         if self.activation == Activation::Venv && !self.connection.context.has_venv() {
@@ -121,12 +123,13 @@ impl CommandSpec {
         Ok(host)
     }
 
-    /// Checks that the command starts at all, before its first attempt: it has a host, its task's plan goes on, and it needs no
-    /// setting that stays with another host.
+    /// Checks that the command can start, before its first attempt: it has a host, the plan of its
+    /// task has not ended, and it uses no setting of another host.
     ///
     /// # Errors
     ///
-    /// As [`bound`], and [`ErrorKind::Usage`] for a `local` with settings of its connection.
+    /// As [`Connection::host_and_run`], and [`ErrorKind::Usage`] for a `local` command with
+    /// settings of its connection.
     pub(super) fn check_start(&self) -> Result<()> {
         self.connection.host_and_run(self.location)?;
         let lost = self
@@ -143,17 +146,17 @@ impl CommandSpec {
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 
-    /// Returns whether the command or its input is marked to have a secret.
+    /// Returns whether the command or its stdin is marked as secret.
     pub(super) fn has_secret(&self) -> bool {
         self.carries_secret || !self.secrets.is_empty() || self.connection.context.secrets().next().is_some()
     }
 
-    /// Returns true for an interactive command that has yet to take the terminal.
+    /// Returns whether an interactive command still has to acquire the terminal.
     pub(super) fn needs_terminal(&self) -> bool {
         self.interactive && self.terminal.is_none() && self.connection.effect_mode() == EffectMode::Execute
     }
 
-    /// Takes the terminal for an interactive command.
+    /// Acquires the terminal for an interactive command.
     ///
     /// # Errors
     ///
@@ -166,7 +169,8 @@ impl CommandSpec {
         Ok(())
     }
 
-    /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
+    /// Removes and returns the stdin of the command, preceded by the secret variables of its line.
+    /// All secrets are redacted from now on.
     pub(super) fn take_stdin(&mut self) -> Result<StdinSource> {
         let (_, run) = self.connection.host_and_run(self.location)?;
         let context = &self.connection.context;
@@ -201,11 +205,11 @@ pub(super) enum AcceptedStatus {
     /// Status 0.
     #[default]
     Zero,
-    /// These statuses.
+    /// The listed exit codes.
     Codes(Vec<u32>),
     /// Any status or signal.
     Any,
-    /// Status 0, also if the run accepts failures: a retry has to see a failure.
+    /// Only exit code 0, even if the run accepts failures: a retry has to detect a failure.
     OnlyZero,
 }
 
@@ -228,15 +232,15 @@ impl AcceptedStatus {
     }
 }
 
-/// The rights of a command.
+/// The privileges of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Privilege {
-    /// The rights of the login.
+    /// The privileges of the login.
     #[default]
     Login,
-    /// The rights that sudo gives.
+    /// The privileges granted by sudo.
     Sudo,
-    /// None: `sudo -v` only checks the rights.
+    /// No command: `sudo -v` only checks the privileges.
     Validation,
 }
 

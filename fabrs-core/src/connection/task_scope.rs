@@ -1,4 +1,4 @@
-//! The connection of the running task, kept in a task-local.
+//! The connection of the running task, in a task-local variable.
 
 use std::panic::Location;
 
@@ -15,28 +15,40 @@ tokio::task_local! {
 }
 
 impl Connection {
-    /// Makes a connection to `host` that belongs to the run of `state`.
+    /// Creates a connection to `host` in the run of `state`.
     pub(crate) fn in_run(state: &RunState, host: Host) -> Result<Self> {
         let transport = state.transport(&host)?;
         let used = state.extension::<UsedHosts>().flag(&host);
-        // A task may make further connections. Their planned changes belong to the plan of the task.
+        // Planned changes of further connections made by a task belong to the plan of the task.
         let plan = CURRENT.try_with(|connection| connection.plan.clone()).unwrap_or_default();
         Ok(Self::from_parts(state.clone(), host, transport, used, plan))
     }
 
-    /// Returns a connection to the same host that a stop of the run does not end, over a session of its own:
-    /// [`Client::uncancellable`]. It carries all that this one does.
+    /// Returns a connection to the same host whose commands are not cancelled by a stop of the run,
+    /// over a session of its own. All settings are kept. See
+    /// [`Client::uncancellable`](crate::Client::uncancellable).
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let fake = Fake::new().on("rm /srv/lock", FakeAnswer::stdout(""));
+    /// # let web = Client::builder().dial(fake.clone()).build().connect("web1")?;
+    /// web.uncancellable()?.run("rm /srv/lock").await?;
+    /// assert_eq!(fake.commands(), ["web1: rm /srv/lock"]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`Client::connect`].
+    /// As [`Client::connect`](crate::Client::connect).
     pub fn uncancellable(&self) -> Result<Self> {
         let (Some(state), Target::Host { host, .. }) = (&self.state, &self.target) else { return Ok(self.clone()) };
         let aside = Self::in_run(&state.uncancellable(), host.clone())?;
         Ok(Self { state: aside.state, target: aside.target, ..self.clone() })
     }
 
-    /// Returns a connection to this machine for the same task, without the settings of this connection's commands.
+    /// Returns a connection to this machine for the same task, without the settings of this
+    /// connection's commands.
     pub(crate) fn to_this_machine(&self) -> Self {
         let here = match &self.state {
             Some(state) => {
@@ -44,16 +56,28 @@ impl Connection {
             }
             None => self.clone(),
         };
-        // Commands here and on the host are one task's plan.
+        // Commands on this machine and on the host belong to the plan of one task.
         Self { plan: self.plan.clone(), ..here }
     }
 
-    /// Runs a future with this connection as the one that the free functions (`run(..)`, `cd(..)`) mean.
+    /// Runs a future with this connection as the target of the free functions (`run(..)`,
+    /// `cd(..)`).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// use fabrs_core::connection::run;
+    ///
+    /// let line = here.cd("/").enter(async { run("pwd").line().await }).await?;
+    /// assert_eq!(line, "/");
+    /// # Ok(()) }
+    /// ```
     pub async fn enter<F: Future>(&self, future: F) -> F::Output {
         CURRENT.scope(self.clone(), future).await
     }
 
-    /// Runs a plain function with this connection as the one that the free functions mean.
+    /// Runs a plain function with this connection as the target of the free functions.
     pub fn enter_sync<T>(&self, function: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self.clone(), function)
     }
@@ -74,9 +98,10 @@ pub(crate) fn task_state() -> Option<RunState> {
     CURRENT.try_with(|connection| connection.state.clone()).ok().flatten()
 }
 
-/// Returns the connection of the task that calls it.
+/// Returns the connection of the calling task.
 ///
-/// Outside a task it is one whose commands fail with an error that names the calling line: nothing panics.
+/// Outside a task, the commands of the returned connection fail with an error that contains the
+/// calling line. The function does not panic.
 #[track_caller]
 pub fn current() -> Connection {
     let location = Location::caller();

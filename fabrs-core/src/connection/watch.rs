@@ -1,4 +1,4 @@
-//! Answering what a command asks on its output.
+//! [`Watcher`] and [`Responder`]: answers to prompts in the output of a command.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,38 +12,45 @@ use crate::event::Stream;
 use crate::secret::Secret;
 use crate::transport::Answer;
 
-/// How much of what was unmatched is kept for a text that comes in chunks.
+/// The maximum number of bytes kept per stream for a text split between chunks.
 const MAX_UNMATCHED_LEN: usize = 64 << 10;
 
-/// Watches the output of a command and may answer: for `.watch(..)`.
+/// Reads the output of a command and may answer on its stdin. See
+/// [`Command::watch`](super::Command::watch).
 ///
-/// It is called from the task that empties the command's channel and must not wait.
+/// The task that reads the command's channel calls the methods, so they must not block.
 pub trait Watcher: Send + fmt::Debug {
-    /// Takes a chunk of output, cut anywhere; what is put into `answer` is written to the command.
+    /// Receives a chunk of output, which may end anywhere. Bytes added to `answer` are written to
+    /// the stdin of the command.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
-    /// Returns why the command has to count as failed, whatever its status.
+    /// Returns the error of the command if the watcher rejects it, for any exit status.
     fn failure(&self) -> Option<Error> {
         None
     }
 
-    /// Is told that nothing more will come.
+    /// Called at the end of the output.
     fn ended(&mut self) {}
 
-    /// Returns what it may answer that must not be shown.
+    /// Returns the secrets among the answers, for redaction.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
 }
 
-/// Answers each occurrence of a text, on whichever stream it comes, also when it comes in chunks.
+/// A watcher that answers each occurrence of a text on stdout or stderr. The text may be split
+/// between chunks.
 ///
 /// ```
-/// use fabrs_core::Secret;
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let here = Client::builder().build().local()?;
 /// use fabrs_core::connection::Responder;
 ///
-/// let yes = Responder::new("Really? ", "yes\n");
-/// let password = Responder::new("Password: ", Secret::new("hunter2")).refused_by("Sorry");
+/// let line = "printf 'Really? '; read answer; echo $answer";
+/// let command = here.run(line).watch(Responder::new("Really? ", "yes\n"));
+/// assert_eq!(command.line().await?, "Really? yes");
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Responder {
@@ -51,7 +58,7 @@ pub struct Responder {
     answer: Bytes,
     secret: Option<Secret>,
     sentinel: Option<Vec<u8>>,
-    /// Whether it answers no more than once.
+    /// Whether only the first occurrence is answered.
     is_once: bool,
     has_answered: bool,
     is_refused: bool,
@@ -59,9 +66,11 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Makes one that writes `answer` whenever `text` comes: as it is, so a line needs its end; a [`Secret`] is written as a
-    /// line. The answer is in no event and no error; a terminal that echoes what is typed shows it, as it would a person's,
-    /// unless it is a [`Secret`].
+    /// Creates a responder that writes `answer` after each occurrence of `text`.
+    ///
+    /// Bytes are written unchanged, so a line needs its line end. A [`Secret`] is written as a
+    /// line. The answer is not part of any event or error. A terminal with echo shows it in the
+    /// output, unless it is a [`Secret`].
     pub fn new(text: impl Into<String>, answer: impl Into<StdinBytes>) -> Self {
         let (answer, secret) = answer.into().into_parts();
         let line_end: &[u8] = if secret.is_some() { b"\n" } else { b"" };
@@ -77,22 +86,50 @@ impl Responder {
         }
     }
 
-    /// Says by which text the command refuses an answer: that is an error of kind [`Prompt`](ErrorKind::Prompt), nothing
-    /// is answered any more, and the command's input ends.
+    /// Sets the text by which the command rejects an answer.
+    ///
+    /// The text ends the answers and the stdin of the command. The command then fails with an error
+    /// of kind [`Prompt`](ErrorKind::Prompt).
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, ErrorKind, Secret};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// use fabrs_core::connection::Responder;
+    ///
+    /// let line = "printf 'Password: '; read word; echo Sorry; cat";
+    /// let password = Responder::new("Password: ", Secret::new("hunter2")).refused_by("Sorry");
+    /// let error = here.run(line).watch(password).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Prompt);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn refused_by(mut self, sentinel: impl Into<String>) -> Self {
         self.sentinel = Some(sentinel.into().into_bytes());
         self
     }
 
-    /// Answers the first occurrence alone, on each command that it is given to.
+    /// Answers only the first occurrence in each command.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// use fabrs_core::connection::Responder;
+    ///
+    /// let line = "printf 'Name? '; read name; printf 'Name? '; echo $name";
+    /// let command = here.run(line).watch(Responder::new("Name? ", "ann\n").once());
+    /// assert_eq!(command.line().await?, "Name? Name? ann");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn once(mut self) -> Self {
         self.is_once = true;
         self
     }
 
-    /// Returns the end of the first text that is in what was unmatched of a stream.
+    /// Returns the end of the first match in the unmatched bytes of a stream, and whether it is a
+    /// rejection.
     fn find(&self, at: usize) -> Option<(usize, bool)> {
         let unmatched = self.unmatched.get(at)?;
         let end =
@@ -142,7 +179,8 @@ impl fmt::Debug for Responder {
     }
 }
 
-/// The watchers of one command, which its recorder asks and its future looks at afterwards.
+/// The watchers of one command. The recorder passes output to them, and the future of the command
+/// reads their failures.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watchers(Arc<Mutex<Vec<Box<dyn Watcher>>>>);
 
@@ -172,7 +210,7 @@ impl Watchers {
 mod tests {
     use super::*;
 
-    /// Returns how often something was answered, and whether the input ended.
+    /// Returns the number of answers, and whether the stdin was ended.
     fn answers(responder: &mut Responder, chunks: &[&str]) -> (usize, bool) {
         let mut answer = Answer::default();
         for chunk in chunks {
