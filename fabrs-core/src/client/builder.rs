@@ -92,12 +92,12 @@ impl ClientBuilder {
     /// ```
     /// use fabrs_core::Client;
     ///
-// This program runs a single command.
+    // This program runs a single command.
     /// let client = Client::builder().prefetch_channel(false).build();
     /// assert!(client.local().is_ok());
     /// ```
     pub fn prefetch_channel(mut self, is_on: bool) -> Self {
-        self.defaults.prefetch_channel = ahead;
+        self.defaults.prefetch_channel = is_on;
         self
     }
 
@@ -296,10 +296,12 @@ impl ClientBuilder {
             PromptPolicy::Refuse => Arc::new(NoPrompter),
         });
         let stop = run.map(|run| run.stop().clone()).unwrap_or_default();
-        let prompter: Arc<dyn Prompter> = Arc::new(PromptGate::new(prompter, redactor.clone(), Arc::clone(&sink), stop.clone()));
+        let prompter: Arc<dyn Prompter> =
+            Arc::new(PromptGate::new(prompter, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings).with_stop(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
-            let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&prompter), Arc::clone(&sink));
+            let ssh =
+                SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&prompter), Arc::clone(&sink));
             let ssh = ssh.with_password(self.password).with_local_programs(self.allow_local_programs);
             Arc::new(SshDialer::new(ssh.with_inventory(inventory.clone())))
         });

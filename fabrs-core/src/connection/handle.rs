@@ -294,11 +294,11 @@ impl Connection {
         self.state.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }
 
-    pub(crate) fn diffs(&self) -> DiffMode {
+    pub(crate) fn diff_mode(&self) -> DiffMode {
         self.state.as_ref().map_or(DiffMode::Off, |client| client.settings().diff)
     }
 
-    pub(crate) fn warns(&self) -> bool {
+    pub(crate) fn accepts_failures(&self) -> bool {
         self.defaults().is_some_and(|defaults| defaults.warn)
     }
 
