@@ -1,4 +1,4 @@
-//! What a command that has ended is: its output, or the error.
+//! The result of an ended command: its [`Output`], or an error with a hint.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ const CSH_ERRORS: [&str; 7] = [
     "Undefined variable.",
 ];
 
-/// Makes the output of a command that has ended, or the error that it is.
+/// Returns the output of an ended command, or its error.
 #[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
 pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, end: Completion) -> Result<Output> {
     let connection = &spec.connection;
@@ -58,7 +58,8 @@ pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, e
         })
     };
     let failed = |kind, text: String| Error::new(kind, format!("`{shown}` {text}")).on(&host).at(spec.location);
-    // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
+    // The captured output is attached to the error. It cannot be confused with the output of a
+    // command whose end is known.
     let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
     connection.used.fetch_or(may_have_started(&outcome), Ordering::Relaxed);
     if let (CommandOutcome::Exited(_) | CommandOutcome::Stopped { .. }, Some(failure)) =
@@ -119,7 +120,7 @@ pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, e
     }
 }
 
-/// Returns the output of a command that has failed and was tried for the last time, where a failure is no error.
+/// Returns the output of a command after its last failed attempt, if the failure is accepted.
 pub(super) fn accept_failure(spec: &CommandSpec, error: Error) -> Result<Output> {
     let Some(output) = error.output().filter(|_| error.kind() == ErrorKind::Exit).cloned() else { return Err(error) };
     match (&spec.accepted, output.status()) {
@@ -132,14 +133,14 @@ pub(super) fn accept_failure(spec: &CommandSpec, error: Error) -> Result<Output>
     }
 }
 
-/// Tells that a command has failed where that is no error: of `.warn()` the task looks at what came of it; of the setting of
-/// a run nobody does.
+/// Emits a warning for an accepted failure. With `.warn()` the task reads the status itself. With
+/// the setting of a run, no code does.
 fn emit_failure(spec: &CommandSpec, shown: &str, status: &ExitStatus) {
     let text = format!("`{shown}` ended with {status}");
     spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
 }
 
-/// Tells whether anything of the command may have happened on its host.
+/// Returns whether the command may have had an effect on its host.
 fn may_have_started(outcome: &CommandOutcome) -> bool {
     match outcome {
         CommandOutcome::Planned => false,
@@ -151,14 +152,14 @@ fn may_have_started(outcome: &CommandOutcome) -> bool {
     }
 }
 
-/// Returns what to do where the virtualenv was not there.
+/// Returns a hint for a missing virtualenv.
 fn missing_venv(output: &Output) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.record.stderr.bytes).into_owned();
     let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
     Some(format!("make it first: `python3 -m venv {}`", quote(folder).ok()?))
 }
 
-/// Returns what to do where the shell was not there that was to run the line.
+/// Returns a hint for a missing shell, if the line was to be run by a configured shell.
 fn missing_shell(spec: &CommandSpec, output: &Output) -> Option<String> {
     let shell = spec.connection.context.shell_program()?;
     let text = String::from_utf8_lossy(&output.record.stderr.bytes);
@@ -170,7 +171,8 @@ fn missing_shell(spec: &CommandSpec, output: &Output) -> Option<String> {
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
-/// Returns an output whose status is accepted, or `not_run` if the login shell refused the line: the command has not run.
+/// Returns an output with an accepted status, or `not_run` if the login shell rejected the line:
+/// the command has not run.
 fn check_login_shell(spec: &CommandSpec, output: Output, not_run: Error) -> Result<Output> {
     let is_success = matches!(&output.record.result, CommandResult::Exited(status) if status.success());
     match login_shell_hint(spec, &output).filter(|_| !is_success) {
@@ -179,7 +181,8 @@ fn check_login_shell(spec: &CommandSpec, output: Output, not_run: Error) -> Resu
     }
 }
 
-/// Returns the hint for a login shell such as fish or csh that rejects the POSIX code around a line (`cd`, `env`, prefixes).
+/// Returns a hint for a login shell such as fish or csh that rejects the POSIX code around a line
+/// (`cd`, `env`, prefixes).
 fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
     let context = &spec.connection.context;
     if context.shell_program().is_some() || context.is_bare(spec.activation) || spec.privilege != Privilege::Login {
@@ -190,7 +193,8 @@ fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
     let text = if spec.pty.is_some() { stdout } else { stderr };
     let text = String::from_utf8_lossy(text);
     let first = text.lines().next().unwrap_or_default();
-    // A shell that rejects the line prints nothing else before: a command that has run may print the same text.
+    // A shell that rejects the line prints no other text before. A command that has run may print
+    // the same text.
     let is_first = spec.pty.is_some() || stdout.is_empty();
     let is_rejection = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));
     (is_rejection && is_first)
@@ -203,7 +207,7 @@ fn timeout_text(spec: &CommandSpec, is_confirmed: bool) -> String {
     format!("ran longer than {} and {state}", format_seconds(limit))
 }
 
-/// Returns a duration as people say it: `1 second`, `2.5 seconds`.
+/// Formats a duration for messages: `1 second`, `2.5 seconds`.
 pub(crate) fn format_seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if (seconds - 1.0).abs() < f64::EPSILON { "1 second".to_owned() } else { format!("{seconds} seconds") }

@@ -1,4 +1,4 @@
-//! This program's stdin standard input, read only while a command wants it.
+//! The stdin of this program, read only while a command uses it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,17 +13,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::state::RunState;
 use crate::transport::wait_for_open_prompts;
 
-/// How much is read at a time.
+/// The maximum number of bytes of one read.
 const READ_CHUNK_SIZE: usize = 64 << 10;
 
-/// Whether a command reads it: several would each get a part.
+/// Whether a command reads the stdin. Two readers would each receive a part of it.
 static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// Has a thread read the standard input for as long as anybody takes it; a few chunks are read ahead, and the
-/// rest is left to who comes next.
+/// Starts a thread that reads the stdin until the receiver is dropped. At most `capacity` chunks
+/// are read ahead. The rest stays for the next reader.
 ///
-/// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
-/// something to read, or its end.
+/// The descriptor stays in blocking mode, since it is shared with the parent shell. The thread
+/// therefore polls, and reads only if input or the end of file is available.
 pub(super) fn read_chunks(capacity: usize, run: &RunState) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
     if IS_IN_USE.swap(true, Ordering::AcqRel) {
         let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
@@ -51,7 +51,7 @@ fn spawn_reader(capacity: usize, run: &RunState) -> io::Result<mpsc::Receiver<io
             () = receiver_closed.closed() => {}
             _ = ended => {}
         }
-        // The thread wakes up at the end of this pipe.
+        // Closing this pipe wakes the thread.
         drop(cancel);
     });
     Ok(chunks)
@@ -65,7 +65,7 @@ fn read(mut stdin: File, cancelled: &OwnedFd, chunks: &mpsc::Sender<io::Result<B
         let [is_readable, is_cancelled] = ready.map(|fd| !fd.revents().is_empty());
         match polled {
             Err(rustix::io::Errno::INTR) => continue,
-            // It may have been read by then.
+            // A prompt may have read the input in the meantime.
             Ok(_) if is_readable && !is_cancelled && wait_for_open_prompts() => continue,
             Ok(_) if is_readable && !is_cancelled => {}
             _ => return,
@@ -80,7 +80,7 @@ fn read(mut stdin: File, cancelled: &OwnedFd, chunks: &mpsc::Sender<io::Result<B
             Ok(_) => return,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
-                // Whoever does not take it any more needs no reason.
+                // A dropped receiver no longer needs the error.
                 let _ = chunks.blocking_send(Err(error));
                 return;
             }

@@ -1,4 +1,4 @@
-//! The terminal of this program, in use by a command on a host.
+//! [`RawTerminalGuard`]: the terminal of this program in raw mode, for an interactive command.
 
 use std::fmt;
 use std::fs::File;
@@ -18,12 +18,13 @@ use crate::event::{OutputQueue, PassthroughSink, PausedSink, Sink, Style};
 use crate::state::RunState;
 use crate::transport::{Pty, TerminalModes, TerminalSize, UnreadInput};
 
-/// True while a command has the terminal. All clients of the process share one terminal.
+/// Whether a command uses the terminal. All clients of the process share one terminal.
 static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// The terminal in raw mode, for an interactive command: input goes to the command unchanged, and the command writes the screen.
+/// The terminal in raw mode, for an interactive command. Input goes to the command unchanged, and
+/// the command writes the screen.
 ///
-/// Dropping it restores the terminal.
+/// Dropping the guard restores the terminal.
 pub(super) struct RawTerminalGuard {
     modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
@@ -33,11 +34,11 @@ pub(super) struct RawTerminalGuard {
 }
 
 impl RawTerminalGuard {
-    /// Hands the terminal over, after all earlier output is written.
+    /// Acquires the terminal after all earlier output is written, and switches it to raw mode.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the terminal as it was.
+    /// Dropping the future leaves the terminal unchanged.
     pub(super) async fn acquire(run: &RunState) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");

@@ -1,4 +1,4 @@
-//! Taking down what a command prints: its end for the output, whole lines for the sinks.
+//! [`Recorder`]: captures the output of a command, and emits it to the sinks in whole lines.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,10 +11,11 @@ use crate::output::TailBuffer;
 use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
-/// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
+/// The maximum length of a line in one event. A longer line is split, so that a stream without line
+/// ends cannot fill the memory.
 const MAX_LINE_LEN: usize = 64 << 10;
 
-/// The ends of both streams of one command.
+/// The last bytes of both streams of one command.
 #[derive(Debug, Clone)]
 pub(super) struct Captured {
     pub(super) stdout: TailBuffer,
@@ -27,21 +28,21 @@ impl Default for Captured {
     }
 }
 
-/// Captured output that the carrier of the command writes and its future reads.
+/// The captured output, written by the recorder and read by the future of the command.
 pub(super) type SharedCapture = Arc<Mutex<Captured>>;
 
 pub(super) fn take_capture(captured: &SharedCapture) -> Captured {
     std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Receives one command's output.
+/// Receives the output of one command.
 #[derive(Debug)]
 pub(super) struct Recorder {
     number: u64,
     host: Host,
     command: Arc<str>,
     sink: Arc<dyn Sink>,
-    /// Who is shown the output, where that is another.
+    /// The sink for the output only, if it differs from the sink of the run.
     screen: Option<Arc<dyn Sink>>,
     granularity: Granularity,
     hide: Hide,
@@ -53,7 +54,7 @@ pub(super) struct Recorder {
     tee: Option<Tee>,
 }
 
-/// What of a stream is on its way to the sink.
+/// The part of a stream not yet emitted.
 #[derive(Debug, Default)]
 struct StreamDisplay {
     redacted: RedactedStream,
@@ -61,8 +62,8 @@ struct StreamDisplay {
 }
 
 impl Recorder {
-    /// Makes the recorder of a command and the capture that it fills; stdout keeps `capture_limit` bytes, and stderr what an error
-    /// may want to show.
+    /// Creates the recorder of a command, and the capture filled by the recorder. Stdout keeps
+    /// `capture_limit` bytes. Stderr keeps enough for an error message in any case.
     pub(super) fn new(
         number: u64,
         host: Host,
@@ -100,26 +101,27 @@ impl Recorder {
         )
     }
 
-    /// Shows none of what this one knows.
+    /// Sets the redactor that masks secrets in the shown output.
     pub(super) fn with_redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
         self
     }
 
-    /// Lets these answer what is heard.
+    /// Sets the watchers that read the output and answer.
     pub(super) fn with_watchers(mut self, watchers: Watchers) -> Self {
         self.watchers = watchers;
         self
     }
 
-    /// Shows the output to this one alone; that the command began and ended is told as of any other.
+    /// Sets a separate sink for the output. The start and the end of the command still go to the
+    /// sink of the run.
     pub(super) fn with_screen(mut self, screen: Option<Arc<dyn Sink>>) -> Self {
         self.granularity = screen.as_ref().map_or(self.granularity, |screen| screen.granularity());
         self.screen = screen;
         self
     }
 
-    /// Writes it to this file too.
+    /// Sets the file for a copy of the output.
     pub(super) fn with_tee(mut self, tee: Option<Tee>) -> Self {
         self.tee = tee;
         self
@@ -144,7 +146,7 @@ impl Recorder {
         }
     }
 
-    /// Shows what was rest_of_stream back, since nothing follows.
+    /// Emits the rest of both streams at the end of the command.
     fn flush(&mut self) {
         let (number, host, sink) = (self.number, &self.host, self.screen.as_ref().unwrap_or(&self.sink));
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
@@ -201,14 +203,14 @@ impl OutputReceiver for Recorder {
     }
 }
 
-/// Cuts a stream into whole lines, so that no character and no line is torn.
+/// Splits a stream at line ends, so that no line and no character is torn.
 #[derive(Debug, Default)]
 struct LineBuffer {
     partial: Vec<u8>,
 }
 
 impl LineBuffer {
-    /// Gives all whole lines that `bytes` completes to `each`, in one chunk, and keeps the rest.
+    /// Passes all lines completed by `bytes` to `each` at once, and keeps the rest.
     fn push(&mut self, bytes: &[u8], each: impl Fn(&[u8])) {
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => {
@@ -232,7 +234,8 @@ impl LineBuffer {
     }
 }
 
-/// Returns where the last whole UTF-8 character of `bytes` ends; all of it, where that is no UTF-8 anyway.
+/// Returns the end of the last complete UTF-8 character of `bytes`. For other encodings, returns
+/// the length.
 fn last_character_end(bytes: &[u8]) -> usize {
     let start = bytes.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
     match std::str::from_utf8(bytes.get(start..).unwrap_or_default()) {

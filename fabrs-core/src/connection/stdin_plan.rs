@@ -1,4 +1,5 @@
-//! What a command reads on its standard input: said before it starts, and fed to it from then on.
+//! [`StdinPlan`]: the source of a command's stdin, set before the start, and the task that sends
+//! it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,37 +21,37 @@ use crate::output::Signal;
 use crate::state::RunState;
 use crate::transport::{Answer, SignalQueue, StdinSource};
 
-/// How much is read at a time.
+/// The maximum number of bytes of one read.
 const READ_CHUNK_SIZE: usize = 64 << 10;
-/// How many chunks may wait for the command.
+/// The maximum number of unsent chunks.
 pub(super) const MAX_QUEUED_CHUNKS: usize = 4;
-/// How long a command has to end whose input can't be read any more, before each signal.
+/// The grace period before the next signal, for a command whose input failed.
 const KILL_GRACE: Duration = Duration::from_secs(1);
 
-/// What a command reads.
+/// The source of a command's stdin.
 #[derive(Default)]
 pub(super) enum StdinPlan {
-    /// The end of file at once.
+    /// The end of file immediately.
     #[default]
     Empty,
-    /// These bytes.
+    /// Fixed bytes.
     Bytes(Bytes),
-    /// What its watchers answer.
+    /// The answers of the watchers.
     Answers,
     /// A file of this machine.
     File(PathBuf),
-    /// What this yields.
+    /// An asynchronous reader.
     Reader(Mutex<Box<dyn AsyncRead + Send + Unpin>>),
-    /// What this program's own standard input yields.
+    /// The stdin of this program.
     Inherited,
-    /// What its handle is told to write, once it is spawned.
+    /// The writes of the command's handle, after `spawn`.
     Open,
-    /// What is sent here.
+    /// A channel of chunks.
     Chunks(mpsc::Receiver<Bytes>),
 }
 
 impl StdinPlan {
-    /// Returns it for one attempt of several, where it can be had again.
+    /// Returns a copy for another attempt, if the source can be read again.
     pub(super) fn try_clone(&self) -> Option<Self> {
         match self {
             Self::Empty => Some(Self::Empty),
@@ -60,7 +61,7 @@ impl StdinPlan {
         }
     }
 
-    /// Makes what writes to an open input; nothing where it is not.
+    /// Opens the writer of an open stdin. Returns `None` for all other sources.
     pub(super) fn open_writer(&mut self) -> Option<mpsc::Sender<Bytes>> {
         let Self::Open = self else { return None };
         let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
@@ -72,14 +73,15 @@ impl StdinPlan {
         matches!(self, Self::Empty)
     }
 
-    /// Lets it go where nothing is run: what is written to it is taken, and nothing is read or has to be there.
+    /// Discards the stdin of a command that is only planned. Writes to an open stdin succeed, and
+    /// no source is read.
     pub(super) fn discard(self, run: &RunState) {
         if let Self::Chunks(mut chunks) = self {
             run.tasks().spawn(async move { while chunks.recv().await.is_some() {} });
         }
     }
 
-    /// Begins to feed it, with `prefix` in front.
+    /// Starts the source, with `prefix` before its bytes.
     pub(super) fn into_source(self, prefix: Bytes, writer: &StdinWriter<'_>) -> Result<StdinSource> {
         Ok(match self {
             Self::Empty if prefix.is_empty() => StdinSource::Empty,
@@ -114,7 +116,7 @@ impl StdinPlan {
     }
 }
 
-/// What a command is fed by, while it runs.
+/// The context of the task that sends the stdin of a command.
 pub(super) struct StdinWriter<'a> {
     pub(super) run: &'a RunState,
     pub(super) signals: &'a SignalQueue,
@@ -122,7 +124,8 @@ pub(super) struct StdinWriter<'a> {
 }
 
 impl StdinWriter<'_> {
-    /// Has a task of the client hand on what comes as fast as the command takes it; it ends with either of the two.
+    /// Spawns a task that sends the chunks as fast as the command reads them. The task ends with
+    /// the source or the command.
     fn spawn(
         &self,
         mut source: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
@@ -155,16 +158,17 @@ impl StdinWriter<'_> {
     }
 }
 
-/// Returns what comes through a channel, until it is closed.
+/// Returns the values of a channel as a stream, until the channel is closed.
 fn receiver_stream<T>(mut chunks: mpsc::Receiver<T>) -> impl Stream<Item = T> + Unpin {
     stream::poll_fn(move |cx| chunks.poll_recv(cx))
 }
 
-/// Ends a command whose input can't be read any more: an end of file would let it take half of it for the whole.
+/// Ends a command whose input failed. After an end of file, the command would treat partial input
+/// as complete.
 async fn abort_command(source: io::Error, failure: &ReadFailure, signals: &SignalQueue, sender: &mpsc::Sender<Bytes>) {
     *failure.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read_error(source));
     for signal in ["TERM", "KILL"] {
-        // Where too many wait already, one of them ends it.
+        // If the signal queue is full, a queued signal ends the command.
         let _ = signals.send(Signal::new(signal));
         if timeout(KILL_GRACE, sender.closed()).await.is_ok() {
             return;
@@ -176,7 +180,7 @@ fn read_error(source: io::Error) -> Error {
     Error::new(ErrorKind::Local, "could not read what the command is to read").caused_by(source)
 }
 
-/// Makes a command fail whose input could not be read.
+/// A watcher that fails a command whose input could not be read.
 #[derive(Debug, Clone, Default)]
 struct ReadFailure(Arc<Mutex<Option<Error>>>);
 
@@ -188,7 +192,7 @@ impl Watcher for ReadFailure {
     }
 }
 
-/// Shows what it is and not what is in it: input is where passwords travel.
+/// Shows the kind of the source, not its content: passwords are passed as input.
 impl fmt::Debug for StdinPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! A copy of what a command prints, in a file of this machine.
+//! [`Tee`]: copies the output of a command to a file of this machine.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,16 +8,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
 
-/// Writes down both streams of a command, as they come.
+/// A writer for both streams of a command.
 #[derive(Debug)]
 pub(super) struct Tee {
     path: PathBuf,
-    /// Nothing more is written after the first failure.
+    /// The open file, or `None` after the first failed write.
     file: Option<File>,
 }
 
 impl Tee {
-    /// Makes the file; one that is there is written anew.
+    /// Creates the file, or empties an existing file.
     pub(super) fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|source| {
             Error::new(ErrorKind::Local, format!("could not write `{}`", path.display())).caused_by(source)
@@ -25,7 +25,7 @@ impl Tee {
         Ok(Self { path: path.to_owned(), file: Some(file) })
     }
 
-    /// Adds to it. Where that fails, who is watching is told: the command itself did not fail.
+    /// Appends bytes. A failed write emits a warning, since the command itself did not fail.
     pub(super) fn write(&mut self, bytes: &[u8], host: &Host, sink: &dyn Sink) {
         let Some(file) = &mut self.file else { return };
         if let Err(source) = file.write_all(bytes) {

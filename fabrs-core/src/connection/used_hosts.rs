@@ -1,4 +1,5 @@
-//! The hosts on which commands of a client have run: a host that fails afterwards was not merely unreachable.
+//! [`UsedHosts`]: the hosts on which commands of a run have started. A later failure of such a host
+//! is more than an unreachable host.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -6,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::host::Host;
 
-/// A flag for each host of a client, which all its connections to the host share.
+/// A flag for each host of a run, shared by all connections to the host.
 #[derive(Debug, Default)]
 pub(super) struct UsedHosts(Mutex<HashMap<Host, Arc<AtomicBool>>>);
 
 impl UsedHosts {
-    /// Returns the flag of a host: whether a command has run there, or may have.
+    /// Returns the flag of a host: whether a command has started there, or may have started.
     pub(super) fn flag(&self, host: &Host) -> Arc<AtomicBool> {
         let mut flags = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(flags.entry(host.clone()).or_default())

@@ -1,4 +1,5 @@
-//! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
+//! [`CommandContext`]: directory, environment and prefixes of a command line, composed in a fixed
+//! order.
 
 use std::fmt::{self, Write as _};
 
@@ -14,24 +15,25 @@ use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, grouped, quote, quote_path, sh_command};
 use crate::transport::Program;
 
-/// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
+/// The context of a connection's commands. The fields are in the order of composition, outermost
+/// first.
 #[derive(Clone, Default)]
 pub(in crate::connection) struct CommandContext {
-    /// As whom commands under sudo run.
+    /// The user, group and program for commands under sudo.
     sudo: Sudo,
-    /// What runs the whole of it, where the shell of the login is not to: a program and its options.
+    /// The configured shell: a program with its options. `None` for the login shell.
     shell: Option<String>,
     cwd: Option<String>,
     umask: Option<u32>,
     env: Vec<(String, EnvValue)>,
-    /// Where programs are looked for first.
+    /// The directories to search for programs first.
     paths: Vec<String>,
     prefixes: Vec<ShellLine>,
-    /// For the commands that run activation it.
+    /// The virtualenv for commands with [`Activation::Venv`].
     venv: Option<String>,
 }
 
-/// Shows the names of variables and not their values.
+/// Shows the names of variables without their values.
 impl fmt::Debug for CommandContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
@@ -49,7 +51,7 @@ impl fmt::Debug for CommandContext {
 }
 
 impl CommandContext {
-    /// Returns what `fabrs.toml` says of the commands on a host.
+    /// Returns the settings of `fabrs.toml` for commands on a host.
     pub(in crate::connection) fn configured(inventory: &Inventory, host: &Host) -> Self {
         Self {
             sudo: Sudo { program: inventory.sudo_program_for(host).unwrap_or_default(), ..Sudo::default() },
@@ -59,7 +61,8 @@ impl CommandContext {
         }
     }
 
-    /// A directory that is empty stays so, and is an error where it would be used: it would mean the home.
+    /// Changes the directory. An empty directory stays empty and is an error on use, since `cd`
+    /// without a directory would change to the home.
     pub(in crate::connection) fn cd(&mut self, directory: &str) {
         let absolute = directory.starts_with('/') || directory == "~" || directory.starts_with("~/");
         self.cwd = Some(match &self.cwd {
@@ -74,7 +77,7 @@ impl CommandContext {
         self.env.push((name, value));
     }
 
-    /// Looks in `folder` for programs before everywhere else.
+    /// Searches `folder` for programs before all other directories.
     pub(in crate::connection) fn path(&mut self, folder: String) {
         self.paths.insert(0, folder);
     }
@@ -87,7 +90,7 @@ impl CommandContext {
         self.shell = Some(shell);
     }
 
-    /// Returns the program that is to run all lines, where it is not the shell of the login.
+    /// Returns the program of the configured shell, if one is set.
     pub(in crate::connection) fn shell_program(&self) -> Option<&str> {
         self.shell.as_deref()?.split_whitespace().next()
     }
@@ -104,8 +107,8 @@ impl CommandContext {
         &mut self.sudo
     }
 
-    /// A relative folder is taken from the directory so far, and that from the home: where a later `cd` leads has no part in
-    /// it.
+    /// Sets the virtualenv. A relative folder is resolved against the current directory, which is
+    /// relative to the home. A later `cd` does not change the virtualenv.
     pub(in crate::connection) fn venv(&mut self, folder: &str) {
         let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         let mut path = folder.to_owned();
@@ -117,8 +120,8 @@ impl CommandContext {
         self.venv = Some(if is_absolute(&path) { path } else { format!("~/{path}") });
     }
 
-    /// Returns the context for a script of fabrs: its directory, its shell and its user, without the settings for the user's
-    /// commands.
+    /// Returns the context for an internal script: the directory, the shell and the sudo user,
+    /// without the settings for the user's commands.
     pub(in crate::connection) fn for_internal_script(&self) -> Self {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
@@ -128,7 +131,7 @@ impl CommandContext {
         Self { shell: None, ..self }
     }
 
-    /// Returns the directory, where one was named.
+    /// Returns the directory, if one is set.
     pub(in crate::connection) fn cwd(&self) -> Option<&str> {
         self.cwd.as_deref()
     }
@@ -137,7 +140,7 @@ impl CommandContext {
         self.venv.is_some()
     }
 
-    /// Returns the secrets of its environment, in the order in which a composed line reads them.
+    /// Returns the secret variables, in the order in which a composed line reads them.
     pub(in crate::connection) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.env.iter().filter_map(|(_, value)| match value {
             EnvValue::Secret(secret) => Some(secret),
@@ -145,14 +148,16 @@ impl CommandContext {
         })
     }
 
-    /// Returns what a composed line reads before its command does.
+    /// Returns the input read by a composed line before its command: the secret variables.
     pub(in crate::connection) fn input(&self) -> Bytes {
         self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
     }
 
-    /// Returns the methods that the code has called to change how commands run; those of sudo only for a command under sudo.
+    /// Returns the names of the called methods that change the context. Methods for sudo are
+    /// included only if `is_sudo`.
     ///
-    /// A shell and a virtualenv may be settings of `fabrs.toml`, and a virtualenv is for `v_run` only.
+    /// The shell and the virtualenv are left out: they may be settings of `fabrs.toml`, and a
+    /// virtualenv applies only to `v_run`.
     pub(in crate::connection) fn settings(&self, is_sudo: bool) -> Vec<&'static str> {
         let of_sudo = self.sudo.settings().into_iter().filter(|_| is_sudo);
         let settings = [
@@ -165,7 +170,7 @@ impl CommandContext {
         settings.into_iter().chain(of_sudo).filter(|(_, is_set)| *is_set).map(|(method, _)| method).collect()
     }
 
-    /// Tells whether nothing stands around a line.
+    /// Returns whether a line is sent without any context.
     pub(in crate::connection) fn is_bare(&self, activation: Activation) -> bool {
         let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();
         nothing_set
@@ -175,8 +180,8 @@ impl CommandContext {
             && activation == Activation::None
     }
 
-    /// Wraps `line`: shell > directory > mask > environment > path > prefixes > virtualenv > the line itself, each only if the
-    /// one before it succeeded. Privilege sudo, sudo wraps the whole.
+    /// Composes a line: shell > directory > mask > environment > path > prefixes > virtualenv > the
+    /// line itself, each only if the previous one succeeded. Under sudo, sudo wraps the whole line.
     pub(in crate::connection) fn compose(
         &self,
         line: &ShellLine,
@@ -207,7 +212,7 @@ impl CommandContext {
         }
     }
 
-    /// Returns a composed line as the program that the transport starts.
+    /// Returns a composed line as a program for the transport.
     pub(in crate::connection) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
         match (&self.shell, language) {
             (None, Language::Login) => Program::Line(line.into()),
@@ -251,7 +256,7 @@ impl CommandContext {
         }
     }
 
-    /// Not by `export`, behind which not every shell knows a `~`.
+    /// Sets the path without the `export NAME=value` form: some shells do not expand a `~` there.
     fn add_paths(&self, text: &mut String) -> Result<(), ContextError> {
         for folder in self.paths.iter().rev() {
             let _infallible = write!(text, "PATH={}:\"$PATH\" && export PATH && ", quote_path(folder)?);
@@ -267,7 +272,8 @@ impl CommandContext {
         Ok(())
     }
 
-    /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
+    /// Adds the virtualenv's programs to the path, like its `activate`. The `activate` script
+    /// itself does not run in every shell.
     fn add_venv(&self, text: &mut String, rendering: Rendering) -> Result<(), ContextError> {
         let Some(folder) = &self.venv else { return Ok(()) };
         let folder = quote_path(folder)?;
@@ -286,10 +292,10 @@ impl CommandContext {
     }
 }
 
-/// Returns a line such that `&&` before it holds for all of it.
+/// Returns a line as one unit, so that a preceding `&&` applies to the whole line.
 ///
-/// For the host it is a word of `eval`, which runs in the same shell. csh knows no `{ ..; }`: it would run what follows the
-/// first `;` even if `cd` has failed.
+/// For the host, the line is an argument of `eval`, which runs in the same shell. csh does not
+/// support `{ ..; }`: it would run the commands after the first `;` even if `cd` has failed.
 fn as_unit(line: &str, rendering: Rendering) -> Result<String, ContextError> {
     let grouped = grouped(line);
     Ok(if rendering == Rendering::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })

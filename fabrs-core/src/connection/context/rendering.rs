@@ -1,38 +1,38 @@
-//! The parameters of composing a command line, and its errors.
+//! The parameters of composing a command line, and [`ContextError`].
 
 use super::super::sudo::line::SudoError;
 use crate::shell::ShellLineError;
 
-/// Where a line runs.
+/// The activation of a virtualenv for a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::connection) enum Activation {
-    /// In the shell of the login.
+    /// No activation.
     #[default]
     Shell,
-    /// In the virtualenv of the connection.
+    /// The virtualenv of the connection is activated.
     Venv,
 }
 
-/// The language of a line.
+/// The shell language of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::connection) enum Language {
-    /// That of the login shell, or of the shell that is configured.
+    /// The language of the login shell, or of the configured shell.
     #[default]
     Login,
-    /// POSIX: a script of fabrs.
+    /// POSIX shell: a script of fabrs.
     Posix,
 }
 
-/// For whom a line is composed.
+/// The reader of a composed line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::connection) enum Rendering {
-    /// For the host's shell.
+    /// The shell of the host.
     Sent,
-    /// For a person, to whom the way into a virtualenv says less than its name.
+    /// A person. The activation of a virtualenv is shortened.
     Shown,
 }
 
-/// Says why a line can't be composed.
+/// The error of a line that cannot be composed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum ContextError {
     #[error("`{0}` is not the name of an environment variable")]

@@ -1,20 +1,21 @@
-//! The pieces of shell that a context is made of.
+//! Shell code for the context of a command line.
 
 use std::fmt::Write as _;
 
 use super::rendering::{ContextError, Rendering};
 use crate::shell::{ShellLineError, grouped, quote};
 
-/// Does what conda does besides, where it has made the virtualenv: the packages in it may want to be asked. How that ends is
-/// nothing to the command, nor that one of them is for another shell, which says so.
+/// The additional activation of a virtualenv made by conda, since its packages may depend on it. A
+/// failing script does not fail the command. Scripts for other shells are skipped.
 pub(in crate::connection) const CONDA_ACTIVATION: &str = "if [ -d \"$VIRTUAL_ENV/conda-meta\" ]; then export CONDA_PREFIX=\"$VIRTUAL_ENV\"; \
     for fabrs_line in \"$CONDA_PREFIX\"/etc/conda/activate.d/*.sh; do \
     if [ -r \"$fabrs_line\" ] && { [ -n \"$BASH_VERSION\" ] || sh -n \"$fabrs_line\"; }; then . \"$fabrs_line\" || :; fi; \
     done; unset fabrs_line; fi";
 
-/// Begins what a host says where there is no virtualenv.
+/// The start of the host's message for a missing virtualenv.
 pub(in crate::connection) const NO_VENV: &str = "there is no virtualenv in ";
-/// Begins what a host says where the Python of a virtualenv leads nowhere, as after an upgrade of the system's.
+/// The start of the host's message for a virtualenv whose Python no longer exists, for example
+/// after a system upgrade.
 pub(in crate::connection) const NO_PYTHON: &str = "there is no longer a Python behind the virtualenv in ";
 
 pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
@@ -23,7 +24,8 @@ pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Returns the script that runs `text` by a shell, a program with its options. `exec` leaves no other shell between them.
+/// Returns a script that runs `text` by a shell, a program with its options. `exec` avoids a second
+/// shell process.
 pub(in crate::connection) fn in_shell(shell: &str, text: &str) -> Result<String, ContextError> {
     let words = shlex::split(shell).filter(|words| !words.is_empty());
     let mut words = words.ok_or_else(|| ContextError::Shell(shell.to_owned()))?;
@@ -32,8 +34,8 @@ pub(in crate::connection) fn in_shell(shell: &str, text: &str) -> Result<String,
     Ok(format!("exec {}", quoted.join(" ")))
 }
 
-/// Returns the line that starts `line` and leaves it: in a session of its own where the host has `setsid`, else deaf to the end
-/// of this one.
+/// Returns a line that starts `line` in the background: in a session of its own if the host has
+/// `setsid`, otherwise without HUP.
 pub(in crate::connection) fn detached(line: &str, rendering: Rendering) -> Result<String, ShellLineError> {
     if rendering == Rendering::Shown {
         return Ok(format!("{} &", grouped(line)));
@@ -45,8 +47,9 @@ pub(in crate::connection) fn detached(line: &str, rendering: Rendering) -> Resul
     ))
 }
 
-/// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
-/// so the rest is the command's (POSIX, of an input that cannot seek).
+/// Returns shell code that reads a variable of `line_ends + 1` lines from stdin. `read` consumes no
+/// byte after its line, so the rest of the input is left for the command (POSIX, for input that
+/// cannot seek).
 pub(in crate::connection) fn read_variable(name: &str, line_ends: usize) -> String {
     let mut text = format!("IFS= read -r {name} && ");
     for _ in 0..line_ends {

@@ -1,4 +1,5 @@
-//! What came of a dialog with sudo: its listener fills it, and the future of the command reads it.
+//! [`SudoDialog`]: the state of a dialog with sudo, written by its listener and read by the future
+//! of the command.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,37 +10,40 @@ use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
 use crate::transport::{Completion, OutputReceiver};
 
-/// How much of what sudo says is kept.
+/// The maximum number of bytes of sudo's messages to keep.
 pub(super) const MAX_TEXT_LEN: usize = 16 << 10;
 
-/// What of sudo's is to be recognised, by texts made by chance for this one attempt where it takes them.
+/// The texts that identify sudo's output. They are random for each attempt, if the program allows
+/// that.
 #[derive(Debug, Clone)]
 pub(super) struct DialogMarkers {
-    /// Whose words they are.
+    /// The program that prints the texts.
     pub(super) program: SudoProgram,
-    /// Its prompt.
+    /// The password prompt.
     pub(super) prompt: PasswordPrompt,
-    /// What the shell that it starts writes first; nothing where it starts the command itself.
+    /// The first output of the shell started by sudo. `None` if sudo starts the command itself.
     pub(super) ready: Option<String>,
 }
 
-/// What came of a dialog.
+/// The state of a dialog.
 #[derive(Default)]
 pub(super) struct SudoDialog {
     program: SudoProgram,
     pub(super) text: Vec<u8>,
     pub(super) prompt_count: usize,
-    /// What it means that something is asked and waits for an answer that is not the password.
+    /// The refusal implied by a pending question other than the password prompt.
     pub(super) pending_question: Option<SudoRefusal>,
     pub(super) refused_attempt: Option<RefusedAttempt>,
-    /// What is done as soon as sudo is known to have taken the password; dropped with the dialog where it has not.
+    /// The callback for an accepted password. It is dropped with the dialog if the password was
+    /// rejected.
     pub(super) on_accepted: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// A dialog that its listener fills and the command's future reads.
+/// A dialog shared by its listener and the future of the command.
 pub(super) type SharedDialog = Arc<Mutex<SudoDialog>>;
 
-/// A command that sudo did not run: its recorder, for another attempt. Dropped, it is told as ended.
+/// A command that sudo did not run, with its recorder for another attempt. Dropping it reports the
+/// end of the command.
 #[derive(Debug)]
 pub(super) struct RefusedAttempt {
     pub(super) recorder: Option<Recorder>,
@@ -65,22 +69,23 @@ impl SudoDialog {
         Self { program, ..Self::default() }
     }
 
-    /// Returns what it means that something is asked and not answered.
+    /// Returns the refusal implied by an unanswered question.
     pub(super) fn pending_question(dialog: &SharedDialog) -> Option<SudoRefusal> {
         lock(dialog).pending_question.clone()
     }
 
-    /// Tells whether the password was written, and not asked for again so far.
+    /// Returns whether the password was written and no second prompt has appeared.
     pub(super) fn is_answered(dialog: &SharedDialog) -> bool {
         lock(dialog).prompt_count == 1
     }
 
-    /// Does this as soon as sudo is known to have taken the password.
+    /// Sets the callback for an accepted password.
     pub(super) fn on_accepted(dialog: &SharedDialog, then: impl FnOnce() + Send + 'static) {
         lock(dialog).on_accepted = Some(Box::new(then));
     }
 
-    /// Notes that sudo has let the command begin, and so has taken the password, if it has asked for one.
+    /// Records that sudo has started the command. If sudo has prompted for a password, the password
+    /// was accepted.
     pub(super) fn mark_accepted(dialog: &SharedDialog) {
         let (then, asked) = {
             let mut dialog = lock(dialog);
@@ -96,13 +101,13 @@ impl SudoDialog {
         self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
 
-    /// Returns why sudo did not run the command, and what is left of the attempt; nothing where it did.
+    /// Returns the refusal and the refused attempt. Returns `None` if sudo has run the command.
     pub(super) fn refusal(dialog: &SharedDialog) -> Option<(SudoRefusal, RefusedAttempt)> {
         let mut dialog = lock(dialog);
         let refused_attempt = dialog.refused_attempt.take()?;
         dialog.on_accepted = None;
         let refusal = match dialog.prompt_count {
-            // It asks again only if it did not like the answer.
+            // A second prompt means that the first answer was rejected.
             2.. => SudoRefusal::PasswordWrong,
             _ => SudoRefusal::parse(dialog.program, &dialog.text),
         };
@@ -110,7 +115,7 @@ impl SudoDialog {
     }
 }
 
-/// Shows how far it is, and nothing of what was text.
+/// Shows the progress without the text of the dialog.
 impl fmt::Debug for SudoDialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SudoDialog").field("asked", &self.asked).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! One command under sudo: first without a password, then, where sudo wants one, with it.
+//! Runs a command under sudo: first without a password, then with a password if sudo requires one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,17 +21,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::{StdinSource, random_token};
 
-/// How long sudo, or PAM, may wait for an answer to a question that is not the one for the password.
+/// The maximum time that sudo or PAM may wait for an answer to a question other than the password
+/// prompt.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many halves of [`QUESTION_TIMEOUT`] sudo has to find a password wrong; PAM delays that by two seconds or three.
+/// The number of half [`QUESTION_TIMEOUT`]s in which sudo can reject a password. PAM delays the
+/// rejection by two to three seconds.
 const CHECKS_UNTIL_ACCEPTED: u32 = 5;
 
 /// Runs a command under sudo.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it ends what has started.
+/// Dropping the future kills the started command.
 pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result<Output> {
     spec.checked_host()?;
     let ready = random_marker()?;
@@ -44,7 +46,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
     let (mut recorder, captured) = emit_start(&spec, &line.shown)?;
     let program = spec.connection.context.sudo().program;
     let request = PasswordRequest { program, host: &host, command: &line.shown, child: line.child };
-    // Doas reads a password from a terminal alone.
+    // Doas reads a password only from a terminal.
     let can_answer = program == SudoProgram::Sudo || spec.pty.is_some();
     let mut candidate = if can_answer { passwords.needed(request).await } else { None };
     loop {
@@ -85,8 +87,10 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
     }
 }
 
-/// Waits until a question has previous for a while that is not the one for the password; meanwhile takes a password for good
-/// that was not asked for again, since a command that sudo starts itself may be silent for long.
+/// Waits until a question other than the password prompt stays unanswered.
+///
+/// Meanwhile, a password without a second prompt counts as accepted after a few seconds: a command
+/// started by sudo itself may print no output for a long time.
 async fn unanswered_question(dialog: &SharedDialog) -> SudoRefusal {
     let mut previous = None;
     let mut checks = 0;
@@ -105,7 +109,8 @@ async fn unanswered_question(dialog: &SharedDialog) -> SudoRefusal {
 
 fn compose_line(spec: &CommandSpec, ready: &str) -> Result<SudoLine> {
     let connection = &spec.connection;
-    // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
+    // An end of file typed before sudo controls the terminal would reach the command as a
+    // character.
     let context = &connection.context;
     let is_bare = !spec.detached
         && context.is_bare(spec.activation)
@@ -131,13 +136,14 @@ fn compose_line(spec: &CommandSpec, ready: &str) -> Result<SudoLine> {
 fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool) -> Attempt {
     let authentication =
         if has_password { Authentication::Password(&markers.prompt) } else { Authentication::NonInteractive };
-    // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
+    // If sudo starts the command itself without a prompt, no shell of fabrs could end the stdin
+    // later.
     let stdin = if line.child == SudoChild::Shell || has_password {
         StdinSource::Answers(Bytes::new())
     } else {
         StdinSource::Empty
     };
-    // KILL can't be passed on by sudo; our script takes HUP for it.
+    // sudo cannot forward KILL. The script of fabrs kills its group at HUP.
     Attempt {
         line: line.command_line(authentication).into(),
         shown: line.shown.as_str().into(),
@@ -146,7 +152,7 @@ fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool)
     }
 }
 
-/// Returns how the prompt of a program will be recognised.
+/// Returns the password prompt of a program, with a random marker for sudo.
 fn password_prompt(program: SudoProgram) -> Result<PasswordPrompt> {
     match program {
         SudoProgram::Doas => Ok(PasswordPrompt::Doas),
@@ -154,7 +160,7 @@ fn password_prompt(program: SudoProgram) -> Result<PasswordPrompt> {
     }
 }
 
-/// Returns a text that nobody can foresee.
+/// Returns an unpredictable text.
 fn random_marker() -> Result<String> {
     Ok(format!("fabrs-{}", random_token()?))
 }
