@@ -1,4 +1,4 @@
-//! The line that runs a command under sudo.
+//! The command line that runs a command under sudo or doas.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::config::SudoProgram;
 use crate::secret::Redactor;
 use crate::shell::{ShellLineError, is_plain, quote};
 
-/// As whom a command runs under sudo; root unless something is said.
+/// The options of a command under sudo. The default user is root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sudo {
     pub(crate) program: SudoProgram,
@@ -19,45 +19,46 @@ pub(crate) struct Sudo {
 }
 
 impl Sudo {
-    /// Returns the methods of a connection that change how sudo runs commands, each with whether it was called.
+    /// Returns the connection methods that change the sudo options, each with whether the method
+    /// was called.
     pub(crate) fn settings(&self) -> [(&'static str, bool); 3] {
         [("sudo_user", self.user.is_some()), ("sudo_group", self.group.is_some()), ("sudo_login", self.login)]
     }
 }
 
-/// A line under sudo, in both ways to run it.
+/// A command line under sudo, for both kinds of authentication.
 #[derive(Debug, Clone)]
 pub(super) struct SudoLine {
     program: SudoProgram,
-    /// What is shown: as it could be typed.
+    /// The line for messages, as a person would type it.
     pub(super) shown: String,
-    /// What sudo is given arguments its own options.
+    /// The arguments after the authentication options.
     arguments: String,
-    /// What sudo child.
+    /// The process started by sudo.
     pub(super) child: SudoChild,
 }
 
-/// What sudo child, once it lets somebody.
+/// The process started by sudo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SudoChild {
-    /// A shell of ours, which tells when the command begins.
+    /// A shell of fabrs, which reports the start of the command.
     Shell,
-    /// The command itself, for which there may be a rule of its own.
+    /// The command itself, so that a sudo rule for exactly this command matches.
     Command,
-    /// Nothing: it only says whether it would.
+    /// No process: sudo only checks the rights.
     None,
 }
 
-/// How sudo is to come by a password.
+/// The authentication of sudo.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Authentication<'a> {
-    /// Not at all: where it needs one it says so and ends.
+    /// Without a password (`sudo -n`). If sudo needs a password, it prints a message and exits.
     NonInteractive,
-    /// On its standard input, after this prompt.
+    /// With a password on stdin, after this prompt.
     Password(&'a PasswordPrompt),
 }
 
-/// Says why a command can't be run under sudo.
+/// The error of a command that cannot run under sudo.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum SudoError {
     #[error("doas runs nothing in a group of its own")]
@@ -69,10 +70,11 @@ pub(in crate::connection) enum SudoError {
 }
 
 impl Sudo {
-    /// Composes the line that runs `line`, which `is_bare` says has nothing around it.
+    /// Composes the command line for `line`. `is_bare` means that `line` has no context.
     ///
-    /// A is_bare line of plain words is given to sudo as they are, so that a rule for just this command matches. Any other
-    /// runs inside one shell, all of it as the same user; that shell writes `ready` to stderr before anything else.
+    /// A bare line of plain words is passed to sudo unchanged, so that a sudo rule for exactly this
+    /// command matches. All other lines run inside one shell as the same user. This shell first
+    /// writes `ready` to stderr.
     pub(super) fn elevate(&self, line: &str, is_bare: bool, ready: &str) -> Result<SudoLine, SudoError> {
         let program = self.program;
         let user = self.user_options()?;
@@ -82,15 +84,15 @@ impl Sudo {
         }
         let shell = if self.login { "sh -lc" } else { "sh -c" };
         let shown = format!("{} {user}{shell} {}", program.name(), quote(line)?);
-        // A login begins at home.
+        // A login starts in the home of the user.
         let home = if self.login { "cd && " } else { "" };
         let (script, line) = (quote(&supervisor_script(ready, program))?.into_owned(), format!("{home}{line}"));
         let arguments = format!("{user}-- {shell} {script} sh \"$LC_ALL\" {}", quote(&line)?);
         Ok(SudoLine { program, shown, arguments, child: SudoChild::Shell })
     }
 
-    /// Composes the line that asks sudo whether the user may do anything under it (`--validate`). Doas can't be asked: it
-    /// has to do something.
+    /// Composes a line that checks the sudo rights of the user (`--validate`). Doas has no such
+    /// check, so it runs `true`.
     pub(super) fn validate(&self) -> Result<SudoLine, SudoError> {
         let arguments = match self.program {
             SudoProgram::Doas => format!("{}-- true", self.user_options()?),
@@ -100,11 +102,11 @@ impl Sudo {
         Ok(SudoLine { program: self.program, shown, arguments, child: SudoChild::None })
     }
 
-    /// Returns the options that say as whom; a number is an id, which sudo wants marked.
+    /// Returns the options for the user and the group. sudo requires a `#` before a numeric id.
     fn user_options(&self) -> Result<String, SudoError> {
         let mut options = String::new();
         if self.program == SudoProgram::Doas {
-            // It takes numbers as they are, and always has the home of the other user.
+            // Doas accepts plain numbers, and always sets the home of the target user.
             return match self {
                 Self { group: Some(_), .. } => Err(SudoError::Group),
                 Self { keeps_env: true, .. } => Err(SudoError::Env),
@@ -122,7 +124,7 @@ impl Sudo {
         if self.keeps_env {
             options.push_str("-E ");
         }
-        // The home of another user's, for all that keeps something there.
+        // Programs that store files in the home should use the home of the target user.
         if self.login || self.user.is_some() {
             options.push_str("-H ");
         }
@@ -131,27 +133,29 @@ impl Sudo {
 }
 
 impl SudoLine {
-    /// Returns it under another name.
+    /// Returns the line with another text for messages.
     pub(super) fn named(self, shown: &str) -> Self {
         Self { shown: shown.to_owned(), ..self }
     }
 
-    /// Returns it without what must not be shown.
+    /// Returns the line with secrets redacted in its text for messages.
     pub(super) fn redact(self, redactor: &Redactor) -> Self {
         Self { shown: redactor.text(&self.shown).into_owned(), ..self }
     }
 
-    /// Returns the whole script. `exec` replaces the shell by sudo: sshd sends no signals once the shell that it started has
-    /// ended.
+    /// Returns the whole script. `exec` replaces the shell by sudo, since sshd forwards no signals
+    /// after its own shell has ended.
     ///
-    /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from
-    /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.
+    /// The script sets the language of sudo to parse its messages. The command receives its own
+    /// language from an argument of the script. For plain words, no script can restore the
+    /// language, so only the language of messages is changed.
     pub(super) fn command_line(&self, authentication: Authentication<'_>) -> String {
         let language = if self.child == SudoChild::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
         let name = self.program.name();
         match authentication {
             Authentication::NonInteractive => format!("{language} exec {name} -n {}", self.arguments),
-            // `-k`: with a ticket that is still good it would not ask, and what is written would go to the command.
+            // `-k`: with a valid ticket sudo would not prompt, and the command would read the
+            // password.
             Authentication::Password(PasswordPrompt::Marker(marker)) => {
                 format!("{language} exec {name} -k -S -p {marker} {}", self.arguments)
             }
@@ -160,22 +164,30 @@ impl SudoLine {
     }
 }
 
-/// Returns the script that runs a line under sudo and can be ended: its arguments are the language of the login, and the line.
+/// Returns a script that runs a line under sudo and can be ended by signals. Its arguments are the
+/// language of the login, and the line.
 ///
-/// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
-/// KILL at HUP, and waits until the command is gone. What else it is sent it passes on, unless there is a keyboard, which
-/// sends it to all of the group. Doas passes nothing else on than TERM, and then stays for two seconds whatever becomes of
-/// its child: so there KILL follows by itself, and the end of doas the command's.
+/// sudo forwards TERM only to its child, and no process can forward KILL. The script therefore ends
+/// its whole process group: with TERM at TERM, and with KILL at HUP. It then waits for the end of
+/// the command. Other signals are forwarded, except on a terminal, which sends them to the whole
+/// group.
 ///
-/// It is POSIX, tried with dash, bash and busybox. Asynchronous lists get `/dev/null` for input, hence descriptor 3; and they
-/// ignore INT and QUIT, which bash takes back by `trap`, and others by an `env` that can (coreutils 8.31).
+/// Doas forwards only TERM, and stays for two seconds after the end of its child. Under doas, the
+/// script therefore sends KILL itself after TERM, and then ends doas.
+///
+/// The script is POSIX, tested with dash, bash and busybox. Background commands read `/dev/null`,
+/// so the script passes stdin as descriptor 3. Background commands also ignore INT and QUIT. In
+/// bash, `trap` restores these signals. Other shells need an `env` with `--default-signal`
+/// (coreutils 8.31).
 fn supervisor_script(ready: &str, program: SudoProgram) -> String {
     const RESET: &str = "env --default-signal=INT --default-signal=QUIT";
-    // In two parts: sudo may show the whole script when it refuses it, and that is no beginning.
+    // In two halves: sudo may print the whole script in a refusal, and this must not count as a
+    // start.
     let (first_half, second_half) = ready.split_at(ready.len() / 2);
     let (after_term, before_exit) = match program {
         SudoProgram::Sudo => ("", ""),
-        // Not every doas stays: then the parent is the login's, and nobody's to end.
+        // Some versions of doas replace themselves: the parent then belongs to the login and must
+        // not be killed.
         SudoProgram::Doas => (
             "; { sleep 1; kill -KILL 0; } >/dev/null 2>&1 & fabrs_ends=1",
             "if [ -n \"$fabrs_ends\" ] && read -r c </proc/$PPID/comm && [ \"$c\" = doas ]; \

@@ -1,7 +1,12 @@
-//! Commands as another user of the host, by sudo.
+//! Commands as another user of the host, under sudo or doas.
 //!
-//! [`Sudo`] says as whom, by which program, and composes the line; `listener` answers what that asks by its `prompt` and keeps
-//! its words out of the output, and `dialog` is what came of it; `passwords` knows what to answer, and `source` where that comes from; `elevate` tries without a password first and then with one.
+//! - [`line`] composes the command line from the sudo options.
+//! - [`elevate`] runs a command: first without a password, then with one if sudo requires it.
+//! - `listener` recognises the `prompt`, answers it, and removes sudo's messages from the output.
+//!   `dialog` is its state.
+//! - `passwords` selects the password to try, and `source` reads it from a variable, a file or a
+//!   command.
+//! - `refusal` classifies the messages of sudo.
 
 mod dialog;
 pub(super) mod elevate;

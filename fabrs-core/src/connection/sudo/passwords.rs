@@ -1,4 +1,5 @@
-//! The passwords that sudo is given: one for all hosts, answer for once, mark_accepted on one, and none twice where it was wrong.
+//! [`Passwords`]: the sudo passwords of a run. One password serves all hosts, is prompted once, and
+//! is never repeated after a rejection.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,49 +15,49 @@ use crate::host::Host;
 use crate::secret::Secret;
 use crate::state::RunState;
 
-/// How often a person is answer on behalf of one host.
+/// The maximum number of prompts for one host.
 const MAX_PROMPTS: usize = 3;
 
 /// The passwords of a run.
 #[derive(Debug, Default)]
 pub(super) struct Passwords {
     state: Mutex<PasswordState>,
-    /// Held while a question is answer, and while a password that nobody has mark_accepted is tried: what comes of it is state to
-    /// the next, and a slip of a finger is one failed login and not one on each of a hundred hosts.
+    /// Held during a prompt, and while an unverified password is tried. The next host then uses the
+    /// result: a typing error is one failed login, and not one on each of a hundred hosts.
     prompt_lock: Arc<tokio::sync::Mutex<()>>,
-    /// The hosts for which `fabrs.toml` was looked at.
+    /// The hosts whose password in `fabrs.toml` was read.
     configured: Mutex<HashMap<Host, Arc<OnceCell<()>>>>,
 }
 
 #[derive(Debug, Default)]
 struct PasswordState {
-    /// What was given or typed first, by the user who logs in: it is tried on every host.
+    /// The first password given or typed for a login user. It is tried on every host.
     shared: HashMap<Option<String>, Shared>,
-    /// What is configured for one host alone, or was typed for it after the shared one was wrong there.
+    /// The passwords of single hosts: configured, or typed after the shared password was rejected.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
-    /// Why a person gave no answer: nobody is answer again in this run.
+    /// The error of the first failed prompt. No further prompt appears in the run.
     prompt_error: Option<Error>,
-    /// Where sudo has answer: hosts, and commands that were given to it as plain words.
+    /// The hosts and plain commands for which sudo has required a password.
     needed: HashSet<(Host, Option<String>)>,
 }
 
 #[derive(Debug, Clone)]
 struct Shared {
     password: Secret,
-    /// Whether sudo has taken it somewhere.
+    /// Whether sudo has accepted the password on any host.
     is_accepted: bool,
 }
 
-/// For what a password is request.
+/// The purpose of a password.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PasswordRequest<'a> {
     pub(super) program: SudoProgram,
     pub(super) host: &'a Host,
-    /// The command as it is shown.
+    /// The command for messages.
     pub(super) command: &'a str,
-    /// What sudo child. A command may be allowed without a password by a rule of its own, and sudo must not be left with
-    /// one that it did not ask for.
+    /// The process started by sudo. A sudo rule may allow a command without a password, and an
+    /// unrequested password must not be sent.
     pub(super) child: SudoChild,
 }
 
@@ -74,18 +75,18 @@ impl PasswordRequest<'_> {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) password: Secret,
-    /// Held until it is state whether sudo takes it, where that is not state yet.
+    /// The permit to try an unverified password, held until sudo has accepted or rejected it.
     pub(super) permit: Option<OwnedMutexGuard<()>>,
 }
 
 impl Passwords {
-    /// Returns the password, where sudo has request one for this before.
+    /// Returns the password if sudo has required one for this host and command before.
     pub(super) async fn needed(&self, request: PasswordRequest<'_>) -> Option<Candidate> {
         let needed = self.state().needed.contains(&request.key());
         if needed { self.untried(request.host).await } else { None }
     }
 
-    /// Notes that sudo has taken a password.
+    /// Records that sudo has accepted a password.
     pub(super) fn mark_accepted(&self, host: &Host, password: &Secret) {
         let user = host.user().map(str::to_owned);
         if let Some(shared) = self.state().shared.get_mut(&user)
@@ -95,7 +96,7 @@ impl Passwords {
         }
     }
 
-    /// Returns the password to try next, after sudo request one or found `wrong` to be so.
+    /// Returns the next password to try, after sudo has required a password or rejected `wrong`.
     pub(super) async fn next(
         &self,
         run: &RunState,
@@ -110,7 +111,7 @@ impl Passwords {
             return Ok(candidate);
         }
         let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
-        // Another host's question may have been answered meanwhile.
+        // The prompt for another host may have been answered in the meantime.
         if let Some(password) = self.state().untried(host) {
             return Ok(Candidate { password, permit: Some(permit) });
         }
@@ -118,7 +119,8 @@ impl Passwords {
             let state = self.state();
             (!state.shared.contains_key(&request.user()), state.wrong.get(host).map_or(0, Vec::len))
         };
-        // What was given before is wrong here, even where this command found only that it needs one.
+        // An earlier password was rejected on this host, even if this command only reported that it
+        // needs one.
         let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
         if is_first && let Some(password) = run_password(run).await? {
             self.state().share(request.user(), &password);
@@ -136,14 +138,14 @@ impl Passwords {
                 state.keep(request, &password);
                 return Ok(Candidate { password, permit: Some(permit) });
             }
-            // It would only be refused again, and counted against the account.
+            // sudo would reject the password again, and count the failure for the account.
             state.wrong.entry(host.clone()).or_default().push(password);
             question = format!("{}: that one was wrong already; another: ", host.label());
         }
         Err(refusal.into_error(request.program, host, command))
     }
 
-    /// Takes the password that is configured for a host alone, once.
+    /// Reads the configured password of a single host, once.
     async fn load_host_password(&self, run: &RunState, host: &Host) -> Result<()> {
         let cell = {
             let mut all = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,14 +170,15 @@ impl Passwords {
         }
     }
 
-    /// Returns a password that was not wrong on this host, in its permit where it is not mark_accepted yet.
+    /// Returns a password not yet rejected on this host. An unverified password comes with a
+    /// permit.
     async fn untried(&self, host: &Host) -> Option<Candidate> {
         let password = self.state().untried(host)?;
         if self.state().is_accepted(host, &password) {
             return Some(Candidate { password, permit: None });
         }
         let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
-        // Whoever had the permit may have found it wrong, or mark_accepted it.
+        // The previous holder of the permit may have verified or rejected the password.
         let password = self.state().untried(host)?;
         let is_accepted = self.state().is_accepted(host, &password);
         Some(Candidate { password, permit: (!is_accepted).then_some(permit) })
@@ -195,7 +198,8 @@ impl PasswordState {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
-    /// Tells whether a password can be tried beside others: it is mark_accepted, or of this host alone.
+    /// Returns whether hosts may try a password concurrently: it is verified, or belongs to this
+    /// host only.
     fn is_accepted(&self, host: &Host, password: &Secret) -> bool {
         let is_own = self.own.get(host).is_some_and(|own| own.expose() == password.expose());
         is_own
@@ -214,7 +218,8 @@ impl PasswordState {
         self.shared.insert(user, Shared { password: password.clone(), is_accepted: false });
     }
 
-    /// Keeps what a person has typed: for all hosts, unless another is good on one of them.
+    /// Stores a typed password: for all hosts, or for this host if another password is verified for
+    /// the others.
     fn keep(&mut self, request: PasswordRequest<'_>, password: &Secret) {
         if self.shared(request.host).is_some_and(|shared| shared.is_accepted) {
             self.own.insert(request.host.clone(), password.clone());

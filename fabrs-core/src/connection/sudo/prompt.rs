@@ -1,23 +1,23 @@
-//! The prompt for a password, by which it is recognised.
+//! [`PasswordPrompt`]: the prompt of sudo or doas for a password, and its detection.
 
 use std::ops::Range;
 
 use memchr::memmem;
 
-/// How a prompt for a password is recognised.
+/// The password prompt of a program.
 #[derive(Debug, Clone)]
 pub(super) enum PasswordPrompt {
-    /// It is this text, made by chance for one attempt.
+    /// A random text set for one attempt (`sudo -p`).
     Marker(String),
-    /// It is that of doas, which can't be given another.
+    /// The prompt of doas, which cannot be changed.
     Doas,
 }
 
-/// What stands around the user and the host.
+/// The texts before and after the user and the host in the prompt of doas.
 const DOAS_PROMPT: (&[u8], &[u8]) = (b"doas (", b") password: ");
 
 impl PasswordPrompt {
-    /// Returns where it stands in a text, the first time.
+    /// Returns the range of the first prompt in a text.
     pub(super) fn find(&self, text: &[u8]) -> Option<Range<usize>> {
         match self {
             Self::Marker(marker) => memmem::find(text, marker.as_bytes()).map(|at| at..at + marker.len()),
@@ -26,7 +26,7 @@ impl PasswordPrompt {
                 let start = memmem::find(text, before)?;
                 let rest = text.get(start..)?;
                 let end = memmem::find(rest, after)?;
-                // Between them are a name and a host's, and no line ends.
+                // The prompt has no line end between the user and the host.
                 let is_prompt = memchr::memchr(b'\n', rest.get(..end)?).is_none();
                 is_prompt.then_some(start..start + end + after.len())
             }

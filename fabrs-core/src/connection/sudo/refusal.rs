@@ -1,39 +1,39 @@
-//! Why sudo did not let a command run.
+//! [`SudoRefusal`]: the reason why sudo did not run a command, parsed from its messages.
 
 use crate::config::SudoProgram;
 use crate::controls::escape_all_controls;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
-/// Why sudo did not let a command run: the source of an error of kind [`ErrorKind::Sudo`]. Nothing of the command has
-/// happened.
+/// The reason why sudo did not run a command: the source of an error of kind [`ErrorKind::Sudo`].
+/// The command has not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SudoRefusal {
-    /// It wants a password, and there is none to give.
+    /// sudo requires a password, and no password is available.
     #[error("it needs a password")]
     PasswordNeeded,
     /// The password was wrong.
     #[error("the password is wrong")]
     PasswordWrong,
-    /// The user may not do this.
+    /// The user is not allowed to run the command.
     #[error("{0}")]
     NotAllowed(String),
-    /// The user's account or password has expired.
+    /// The account or the password of the user has expired.
     #[error("{0}")]
     Expired(String),
-    /// It only works on a terminal (`requiretty`).
+    /// sudo requires a terminal (`requiretty`).
     #[error("it wants a terminal (`requiretty`)")]
     NoTerminal,
-    /// The host has no such program.
+    /// The host has no sudo or doas.
     #[error("the host has no such program")]
     Missing,
-    /// The user or group to become is not known, or anything else that it text.
+    /// Any other message, for example for an unknown target user or group.
     #[error("{0}")]
     Other(String),
 }
 
-/// What sudo says when it needs a password and was told not to ask: of C sudo since 1.8, of its older versions, and of
+/// The messages of `sudo -n` for a missing password: of C sudo since 1.8, of older versions, and of
 /// sudo-rs.
 const PASSWORD_NEEDED: [&str; 3] = [
     "sudo: a password is required\n",
@@ -42,9 +42,10 @@ const PASSWORD_NEEDED: [&str; 3] = [
 ];
 
 impl SudoRefusal {
-    /// Reads what a program text, in the C locale, before it ended without running the command.
+    /// Parses the output of a program in the C locale, printed before it exited without running the
+    /// command.
     pub(super) fn parse(program: SudoProgram, text: &[u8]) -> Self {
-        // A pty ends lines in its own way.
+        // A pty ends lines with CR LF.
         let text = &String::from_utf8_lossy(text).replace("\r\n", "\n");
         match program {
             SudoProgram::Sudo => Self::from_sudo(text),
@@ -68,7 +69,7 @@ impl SudoRefusal {
     fn from_sudo(text: &str) -> Self {
         let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
         if has(&["password is expired", "account expired"]) {
-            // First: it goes on to ask for a new one, and fails at that too.
+            // Checked first: sudo then prompts for a new password, and fails with a second message.
             Self::Expired(first_line("sudo: ", text))
         } else if PASSWORD_NEEDED.iter().any(|needed| text.ends_with(needed)) {
             Self::PasswordNeeded
@@ -85,12 +86,12 @@ impl SudoRefusal {
         }
     }
 
-    /// Tells whether another password could help.
+    /// Returns whether another password could help.
     pub(super) fn is_password_problem(&self) -> bool {
         matches!(self, Self::PasswordNeeded | Self::PasswordWrong)
     }
 
-    /// Makes the error of a command that was refused.
+    /// Returns the error of a refused command.
     pub(super) fn into_error(self, program: SudoProgram, host: &Host, shown: &str) -> Error {
         let hint = match &self {
             Self::PasswordNeeded if program == SudoProgram::Doas => {
@@ -117,8 +118,8 @@ impl SudoRefusal {
     }
 }
 
-/// Tells whether sudo says in this line that a user may not do this: the whole form of it, since a command may well say
-/// that something is not allowed.
+/// Returns whether a line is sudo's message for a user without the right. The whole form is
+/// compared, since the output of a command may also contain "not allowed".
 fn is_not_allowed(line: &str) -> bool {
     (line.starts_with("Sorry, user ")
         && (line.contains(" is not allowed to execute '") || line.contains(" may not run sudo on ")))
@@ -126,8 +127,8 @@ fn is_not_allowed(line: &str) -> bool {
         || line.starts_with("sudo: I'm sorry ")
 }
 
-/// Returns the first line that says something, without the name of the program; what a server sends is shown with its
-/// control characters escaped.
+/// Returns the first non-empty line, without the name of the program. Control characters sent by a
+/// server are escaped.
 fn first_line(name: &str, text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));

@@ -1,4 +1,4 @@
-//! [`CommandInput`]: what a command reads once sudo has let it begin.
+//! [`CommandInput`]: the stdin of a command under sudo, sent after its start.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,22 +7,22 @@ use tokio::sync::mpsc;
 
 use crate::transport::StdinSource;
 
-/// What a command reads, once sudo has let it begin.
+/// The stdin of a command, sent after sudo has started the command.
 #[derive(Debug, Clone, Default)]
 pub(in crate::connection::sudo) struct CommandInput {
     pub(super) first: Bytes,
     pub(super) rest: RemainingInput,
 }
 
-/// What a command reads after that.
+/// The rest of the stdin, after the first bytes.
 #[derive(Debug, Clone, Default)]
 pub(super) enum RemainingInput {
     /// The end of file.
     #[default]
     End,
-    /// What its watchers answer.
+    /// The answers of the watchers.
     Answers,
-    /// What comes here, for the one attempt in which the command begins.
+    /// A channel of chunks, for the one attempt that starts the command.
     Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
 }
 

@@ -1,4 +1,5 @@
-//! Listening to sudo before a command begins: its prompt is answered, and none of its words reach the output.
+//! [`SudoListener`]: answers sudo's prompt, and removes sudo's messages from the output of the
+//! command.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,43 +17,45 @@ use crate::output::ExitStatus;
 use crate::secret::Secret;
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
-/// What sudo says between a wrong password and its next prompt, unless it was taught insults.
+/// The message of sudo between a wrong password and its next prompt, unless sudo prints insults.
 const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
 
-/// The maximum size of the text before a command begins, in bytes: lectures and insults are shorter.
+/// The maximum size of the text before the start of the command, in bytes. Lectures and insults are
+/// shorter.
 const MAX_BYTES_BEFORE_START: usize = 1 << 20;
 
-/// Where a dialog is.
+/// The phase of a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nothing of the command can have come yet: what is heard is sudo's.
+    /// The command cannot have started: all output belongs to sudo.
     Starting,
-    /// What is heard may be sudo's, as long as it is what sudo would say.
+    /// The output may belong to sudo, as long as it matches sudo's messages.
     Undecided,
-    /// The command runs, and what is heard is its own.
+    /// The command runs, and all output belongs to the command.
     Running,
 }
 
-/// Listens to a command under sudo, answers its prompt, and passes on what is the command's.
+/// Receives the output of a command under sudo, answers the prompt, and passes on the output of the
+/// command.
 pub(in crate::connection::sudo) struct SudoListener {
     recorder: Option<Recorder>,
     dialog: SharedDialog,
-    /// Where sudo speaks.
+    /// The stream with sudo's messages.
     stream: Stream,
     markers: DialogMarkers,
     password: Option<Secret>,
     input: CommandInput,
     phase: Phase,
     held: Vec<u8>,
-    /// The number of bytes before the command began.
+    /// The number of bytes before the start of the command.
     bytes_before_start: usize,
     /// Whether the command has written to the other stream.
     has_other_output: bool,
 }
 
 impl SudoListener {
-    /// Makes the listener of an attempt with or without a password, and the dialog that it fills. On a pty sudo speaks on
-    /// stdout.
+    /// Creates the listener of an attempt, with or without a password, and the dialog filled by it.
+    /// sudo writes to stderr, and on a pty to stdout.
     pub(in crate::connection::sudo) fn new(
         recorder: Recorder,
         markers: DialogMarkers,
@@ -78,13 +81,13 @@ impl SudoListener {
         (listener, dialog)
     }
 
-    /// Listens where sudo speaks on a pty.
+    /// Expects sudo's messages on stdout, for a pty.
     pub(in crate::connection::sudo) fn on_pty(mut self) -> Self {
         self.stream = Stream::Stdout;
         self
     }
 
-    /// Gives the command this to read, once it runs.
+    /// Sets the stdin of the command, sent after its start.
     pub(in crate::connection::sudo) fn with_input(mut self, input: CommandInput) -> Self {
         self.input = input;
         self
@@ -96,7 +99,7 @@ impl SudoListener {
         }
     }
 
-    /// Goes through what was heard before the command runs.
+    /// Processes output before the start of the command.
     fn process_starting(&mut self, answer: &mut Answer) {
         loop {
             let prompt = self.markers.prompt.find(&self.held);
@@ -117,14 +120,14 @@ impl SudoListener {
                 (None, _) => break,
             }
         }
-        // PAM may ask for more than the password: a code, or a new password for one that has expired.
+        // PAM may prompt for more than the password: a code, or a new password after expiry.
         let question = self.password.as_ref().and_then(|_| find_question(self.markers.program, &self.held));
         let refusal = |question| match SudoRefusal::parse(self.markers.program, &self.held) {
             expired @ SudoRefusal::Expired(_) => expired,
             _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
         };
         let question = question.map(refusal);
-        // A hostile host would print without an end.
+        // A hostile host could print without an end.
         let text = || format!("it printed more than {} MiB before the command began", MAX_BYTES_BEFORE_START >> 20);
         let too_long = (self.bytes_before_start > MAX_BYTES_BEFORE_START).then(|| SudoRefusal::Other(text()));
         lock(&self.dialog).pending_question = too_long.or(question);
@@ -132,7 +135,8 @@ impl SudoListener {
         self.held.drain(..excess);
     }
 
-    /// Answers a prompt, true where there was an answer: the password once, and never a second time.
+    /// Answers the first prompt with the password, and never a second prompt. Returns whether an
+    /// answer was sent.
     fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
         let asked = {
             let mut dialog = lock(&self.dialog);
@@ -142,7 +146,7 @@ impl SudoListener {
         match &self.password {
             Some(password) if asked == 1 => {
                 answer.write_secret([password.expose().as_bytes(), b"\n"].concat());
-                // A command that sudo starts itself gives no sign of its beginning, and has nothing to read.
+                // A command started by sudo itself reports no start, and has no stdin.
                 if self.markers.ready.is_none() {
                     answer.end();
                 }
@@ -155,7 +159,8 @@ impl SudoListener {
         }
     }
 
-    /// Goes through what sudo may have text where no shell of ours tells when the command begins.
+    /// Processes output that may belong to sudo, if no shell of fabrs reports the start of the
+    /// command.
     fn process_undecided(&mut self, answer: &mut Answer) {
         let could_be_sudo = match (&self.password, &self.markers.prompt) {
             (Some(_), PasswordPrompt::Marker(marker)) => {
@@ -170,18 +175,19 @@ impl SudoListener {
             }
             return;
         }
-        // Taught insults, sudo says something else of a wrong password: only time, or the end, proves this one.
+        // With insults, sudo prints another message for a wrong password. Only time, or the end,
+        // verifies this password.
         self.phase = Phase::Running;
         let held = std::mem::take(&mut self.held);
         self.process_running(&held, answer);
     }
 
-    /// Takes what the command writes where sudo spoke before.
+    /// Processes output of the command on the stream of sudo's messages.
     fn process_running(&mut self, bytes: &[u8], answer: &mut Answer) {
         if self.markers.ready.is_none() {
             let mut dialog = lock(&self.dialog);
             dialog.add_text(bytes);
-            // Taught insults, it says something else before it asks again.
+            // With insults, sudo prints another message before its next prompt.
             if self.password.is_some() && self.markers.prompt.find(bytes).is_some() {
                 dialog.prompt_count += 1;
             }
@@ -216,21 +222,22 @@ impl SudoListener {
         self.pass_on(self.stream, &held, answer);
     }
 
-    /// Tells whether the command ended without having run, as far as can be known.
+    /// Returns whether the command ended without having started, according to the output.
     fn was_refused(&self, end: &Completion) -> bool {
         let CommandOutcome::Exited(status) = &end.outcome else { return false };
         let dialog = lock(&self.dialog);
         match (self.phase, &self.markers.ready) {
             (Phase::Starting, _) => true,
             (Phase::Running, Some(_)) => false,
-            // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
+            // Only an exit like sudo's, without other output, can mean that sudo refused the
+            // command.
             (Phase::Undecided | Phase::Running, _) => {
                 let refusal = SudoRefusal::parse(self.markers.program, &[dialog.text.as_slice(), &self.held].concat());
                 match (status, refusal) {
-                    // To change a password it writes to both streams.
+                    // To change an expired password, sudo writes to both streams.
                     (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
-                    // All that was heard stands under its name, and it ended as it does. That it finds no such program is
-                    // for the one who named it, as of any shell.
+                    // All output has the prefix and the exit code of sudo. "command not found" is
+                    // an ordinary failure of the command, as in any shell.
                     (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
                         let is_sudo_text = self.phase == Phase::Undecided
                             && self.held.starts_with(message_prefix(self.markers.program).as_bytes())
@@ -280,7 +287,7 @@ impl OutputReceiver for SudoListener {
             dialog.refused_attempt = Some(RefusedAttempt { recorder, end: end.clone() });
             return;
         }
-        // One that was ended by us may have been so before sudo had looked at the password.
+        // A command killed by fabrs may have ended before sudo has checked the password.
         if matches!(end.outcome, CommandOutcome::Exited(_) | CommandOutcome::Truncated(..)) {
             SudoDialog::mark_accepted(&self.dialog);
         } else {
@@ -296,8 +303,8 @@ impl OutputReceiver for SudoListener {
     }
 }
 
-/// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
-/// pieces.
+/// Returns the unanswered question at the end of a text, if any. Messages of sudo itself are not
+/// questions, even if they end within a chunk.
 pub(super) fn find_question(program: SudoProgram, text: &[u8]) -> Option<String> {
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_question =
@@ -305,14 +312,15 @@ pub(super) fn find_question(program: SudoProgram, text: &[u8]) -> Option<String>
     is_question.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
 }
 
-/// Tells whether a text is only what a program reports, each line under its name; the last may not be whole yet.
+/// Returns whether all lines of a text have the prefix of a program. The last line may be
+/// incomplete.
 fn is_only_sudo_text(program: SudoProgram, text: &[u8]) -> bool {
     let name = message_prefix(program);
     let name = name.as_bytes();
     text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(name) || name.starts_with(line))
 }
 
-/// Returns what stands before what a program reports.
+/// Returns the prefix of the program's messages.
 fn message_prefix(program: SudoProgram) -> String {
     format!("{}: ", program.name())
 }

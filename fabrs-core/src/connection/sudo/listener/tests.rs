@@ -1,4 +1,4 @@
-//! What is heard of sudo, chunk by chunk.
+//! Tests of [`SudoListener`] with output split between chunks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,11 @@ use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 const PROMPT: &str = "fabrs-prompt";
 const READY: &str = "fabrs-ready";
 
-/// What came of a dialog: why sudo refused, what was shown as the command's, and how often something was written.
+/// The result of a dialog: the refusal, the shown output, and the number of answers with the end of
+/// stdin.
 type DialogResult = (Option<SudoRefusal>, String, (usize, bool));
 
-/// Lets an attempt hear a text on stderr, cut at one place, and then end.
+/// Passes a text on stderr to the listener, split at `cut`, and ends the attempt with `code`.
 fn run_dialog(in_shell: bool, password: Option<&str>, text: &str, cut: usize, code: u32) -> DialogResult {
     let sink_events = Arc::new(CaptureSink::default());
     let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&sink_events);
@@ -54,7 +55,7 @@ fn case(in_shell: bool, password: Option<&str>, text: &str, code: u32, expected:
     }
 }
 
-/// What sudo says first on a host that does not know its own name.
+/// A message of sudo on a host that cannot resolve its own name.
 const HOST_WARNING: &str = "sudo: unable to resolve host web1: Name or service not known\n";
 
 #[test]
