@@ -122,7 +122,7 @@ impl Client {
         Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
     }
 
-    /// Returns whether a fingerprint has approved the run. A fingerprint does not cover changes
+    /// Returns `true` if a fingerprint has approved the run. A fingerprint does not cover changes
     /// found later.
     pub(crate) fn is_approved_by_fingerprint(&self) -> bool {
         matches!(self.settings().confirmation, Confirmation::Fingerprint(_)) && self.state().approval().is_approved()

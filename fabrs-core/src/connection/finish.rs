@@ -140,7 +140,7 @@ fn emit_failure(spec: &CommandSpec, shown: &str, status: &ExitStatus) {
     spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
 }
 
-/// Returns whether the command may have had an effect on its host.
+/// Returns `true` if the command may have had an effect on its host.
 fn may_have_started(outcome: &CommandOutcome) -> bool {
     match outcome {
         CommandOutcome::Planned => false,

@@ -39,7 +39,7 @@ pub struct Connection {
     pub(super) context: CommandContext,
     /// The plan of the task, in a dry run.
     pub(super) plan: PlanEnd,
-    /// Whether a command of the run has started on the host, or may have started.
+    /// True if a command of the run has started on the host, or may have started.
     pub(crate) used: Arc<AtomicBool>,
     /// The hosts declared by the task, inside a task.
     pub(super) declared: Option<Selection<'static>>,
@@ -113,7 +113,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The error of a connection without a host, with `at` as its location, or the error that ended the plan of the task.
+    /// The error of a connection without a host, with `at` as its location, or the error that ended
+    /// the plan of the task.
     pub(crate) fn host_and_run(&self, at: &'static Location<'static>) -> Result<(&Host, &RunState)> {
         if let Some(ended) = self.plan.get() {
             return Err(ended.clone());
@@ -175,7 +176,7 @@ impl Connection {
         Self { plan: self.plan.part(), ..self.clone() }
     }
 
-    /// Returns whether a command of the run has started on the host, or may have started.
+    /// Returns `true` if a command of the run has started on the host, or may have started.
     pub(crate) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
@@ -260,7 +261,7 @@ impl Connection {
         self.state.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
     }
 
-    /// Returns whether changes are executed or only planned.
+    /// Returns `true` if changes are executed or only planned.
     pub(crate) fn effect_mode(&self) -> EffectMode {
         match &self.target {
             Target::Host { transport, .. } => transport.effect_mode(Effect::Changes),

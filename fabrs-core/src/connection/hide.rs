@@ -26,7 +26,7 @@ pub enum Hide {
 }
 
 impl Hide {
-    /// Returns whether a stream is shown.
+    /// Returns `true` if a stream is shown.
     pub fn shows(self, stream: Stream) -> bool {
         match self {
             Self::Nothing => true,

@@ -16,7 +16,7 @@ use crate::transport::wait_for_open_prompts;
 /// The maximum number of bytes of one read.
 const READ_CHUNK_SIZE: usize = 64 << 10;
 
-/// Whether a command reads the stdin. Two readers would each receive a part of it.
+/// True if a command reads the stdin. Two readers would each receive a part of it.
 static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// Starts a thread that reads the stdin until the receiver is dropped. At most `capacity` chunks

@@ -223,7 +223,7 @@ impl Prompt {
     }
 }
 
-/// Returns whether a question with a default is not asked: in a dry run, with `-y`, or without a
+/// Returns `true` if a question with a default is not asked: in a dry run, with `-y`, or without a
 /// terminal.
 fn uses_default(run: &RunState) -> bool {
     let settings = run.settings();

@@ -18,7 +18,7 @@ use crate::event::{OutputQueue, PassthroughSink, PausedSink, Sink, Style};
 use crate::state::RunState;
 use crate::transport::{Pty, TerminalModes, TerminalSize, UnreadInput};
 
-/// Whether a command uses the terminal. All clients of the process share one terminal.
+/// True if a command uses the terminal. All clients of the process share one terminal.
 static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in raw mode, for an interactive command. Input goes to the command unchanged, and

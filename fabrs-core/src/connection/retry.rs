@@ -81,7 +81,7 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
     Err(Error::new(ErrorKind::Internal, "a command was tried too often to count"))
 }
 
-/// Returns whether another attempt may succeed and is safe: a command that may have changed
+/// Returns `true` if another attempt may succeed and is safe: a command that may have changed
 /// something is not repeated.
 fn is_retryable(error: &Error, effect: Effect) -> bool {
     match error.kind() {

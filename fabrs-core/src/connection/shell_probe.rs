@@ -31,7 +31,7 @@ pub(crate) struct ShellProbe {
 }
 
 impl ShellProbe {
-    /// Returns whether a shell has started the script.
+    /// Returns `true` if a shell has started the script.
     pub(crate) fn has_shell(&self) -> bool {
         self.is_detected.load(Ordering::Relaxed)
     }

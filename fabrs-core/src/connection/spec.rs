@@ -27,7 +27,7 @@ pub(super) struct CommandSpec {
     /// The name in messages, if the line itself is unclear.
     pub(super) display_name: Option<Arc<str>>,
     pub(super) effect: Effect,
-    /// Whether the command is a check made by fabrs: the comparison of a transfer, or a test of
+    /// True if the command is a check made by fabrs: the comparison of a transfer, or a test of
     /// sudo.
     pub(super) is_check: bool,
     pub(super) activation: Activation,
@@ -37,11 +37,11 @@ pub(super) struct CommandSpec {
     pub(super) location: &'static Location<'static>,
     pub(super) accepted: AcceptedStatus,
     pub(super) hide: Hide,
-    /// Whether the task has hidden both streams and the command line.
+    /// True if the task has hidden both streams and the command line.
     pub(super) is_quiet: bool,
     pub(super) echo: Option<bool>,
     pub(super) pty: Option<Pty>,
-    /// Whether this program's terminal is connected to the command.
+    /// True if this program's terminal is connected to the command.
     pub(super) interactive: bool,
     /// The terminal, while it is connected to the command.
     pub(super) terminal: Option<RawTerminalGuard>,
@@ -49,7 +49,7 @@ pub(super) struct CommandSpec {
     pub(super) stdin: StdinPlan,
     /// The secrets in the stdin.
     pub(super) secrets: Vec<Secret>,
-    /// Whether the command uploads a secret.
+    /// True if the command uploads a secret.
     pub(super) carries_secret: bool,
     pub(super) watchers: Watchers,
     /// Signals from the handle of the command.
@@ -59,9 +59,9 @@ pub(super) struct CommandSpec {
     pub(super) capture_limit: usize,
     /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
-    /// Whether the command continues after the end of its channel.
+    /// True if the command continues after the end of its channel.
     pub(super) detached: bool,
-    /// Whether the script prints the shell marker.
+    /// True if the script prints the shell marker.
     pub(super) has_shell_probe: bool,
     pub(super) language: Language,
     /// The settings for the host of a `local` command. They do not apply on this machine.
@@ -146,12 +146,12 @@ impl CommandSpec {
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 
-    /// Returns whether the command or its stdin is marked as secret.
+    /// Returns `true` if the command or its stdin is marked as secret.
     pub(super) fn has_secret(&self) -> bool {
         self.carries_secret || !self.secrets.is_empty() || self.connection.context.secrets().next().is_some()
     }
 
-    /// Returns whether an interactive command still has to acquire the terminal.
+    /// Returns `true` if an interactive command still has to acquire the terminal.
     pub(super) fn needs_terminal(&self) -> bool {
         self.interactive && self.terminal.is_none() && self.connection.effect_mode() == EffectMode::Execute
     }

@@ -88,7 +88,7 @@ pub(crate) async fn for_all<F: Future>(future: F) -> F::Output {
     FOR_ALL.scope((), future).await
 }
 
-/// Returns whether the running code computes a value for all hosts of the run.
+/// Returns `true` if the running code computes a value for all hosts of the run.
 pub(super) fn is_for_all() -> bool {
     FOR_ALL.try_with(|()| ()).is_ok()
 }

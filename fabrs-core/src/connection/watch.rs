@@ -58,7 +58,7 @@ pub struct Responder {
     answer: Bytes,
     secret: Option<Secret>,
     sentinel: Option<Vec<u8>>,
-    /// Whether only the first occurrence is answered.
+    /// True if only the first occurrence is answered.
     is_once: bool,
     has_answered: bool,
     is_refused: bool,

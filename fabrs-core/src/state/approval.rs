@@ -15,7 +15,7 @@ const FINGERPRINT_BYTES: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Approval {
     approved: RunApproval,
-    /// Whether changes wait for the approval.
+    /// True if changes wait for the approval.
     is_required: bool,
     /// Facts known before the run: its program, tasks, arguments and hosts.
     parts: Mutex<Vec<String>>,
@@ -61,7 +61,7 @@ impl Approval {
         self.approved.is_given()
     }
 
-    /// Returns whether changes are allowed: the run is approved, or needs no approval.
+    /// Returns `true` if changes are allowed: the run is approved, or needs no approval.
     pub(crate) fn allows_changes(&self) -> bool {
         !self.is_required || self.is_approved()
     }

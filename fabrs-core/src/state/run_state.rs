@@ -43,7 +43,7 @@ pub(crate) struct RunParts {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) prompter: Arc<dyn Prompter>,
     pub(crate) sudo_password: Option<Secret>,
-    /// Whether programs named only by a file may run on this machine.
+    /// True if programs named only by a file may run on this machine.
     pub(crate) allow_local_programs: bool,
     pub(crate) redactor: Redactor,
     pub(crate) inventory: Inventory,
@@ -74,11 +74,11 @@ enum Uncancellable {
 pub(crate) struct CommandDefaults {
     /// The longest duration of a command. Unlimited by default.
     pub(crate) timeout: Option<Duration>,
-    /// Whether a status other than 0 counts as success.
+    /// True if a status other than 0 counts as success.
     pub(crate) warn: bool,
-    /// Whether the command line is shown before it runs.
+    /// True if the command line is shown before it runs.
     pub(crate) echo: bool,
-    /// Whether a spare channel is opened for the next command. Useful in tasks, wasteful for a
+    /// True if a spare channel is opened for the next command. Useful in tasks, wasteful for a
     /// single line.
     pub(crate) prefetch_channel: bool,
 }
@@ -171,7 +171,7 @@ impl RunState {
         self.inner.parts.commands.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Returns whether changes are allowed: the run is approved, or needs no approval.
+    /// Returns `true` if changes are allowed: the run is approved, or needs no approval.
     pub(crate) fn may_change(&self) -> bool {
         self.approval().allows_changes()
     }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 
 use super::super::input_values::EnvValue;
-use super::super::sudo::line::Sudo;
+use super::super::sudo::line::SudoOptions;
 use super::rendering::{Activation, ContextError, Language, Rendering};
 use super::shell_text::{CONDA_ACTIVATION, NO_PYTHON, NO_VENV, in_shell, is_variable_name, read_variable};
 use crate::config::Inventory;
@@ -20,7 +20,7 @@ use crate::transport::Program;
 #[derive(Clone, Default)]
 pub(in crate::connection) struct CommandContext {
     /// The user, group and program for commands under sudo.
-    sudo: Sudo,
+    sudo: SudoOptions,
     /// The configured shell: a program with its options. `None` for the login shell.
     shell: Option<String>,
     cwd: Option<String>,
@@ -54,7 +54,10 @@ impl CommandContext {
     /// Returns the settings of `fabrs.toml` for commands on a host.
     pub(in crate::connection) fn configured(inventory: &Inventory, host: &Host) -> Self {
         Self {
-            sudo: Sudo { program: inventory.sudo_program_for(host).unwrap_or_default(), ..Sudo::default() },
+            sudo: SudoOptions {
+                program: inventory.sudo_program_for(host).unwrap_or_default(),
+                ..SudoOptions::default()
+            },
             shell: inventory.shell_for(host).map(str::to_owned),
             venv: inventory.virtualenv_for(host).map(str::to_owned),
             ..Self::default()
@@ -99,11 +102,11 @@ impl CommandContext {
         self.prefixes.push(line);
     }
 
-    pub(in crate::connection) fn sudo(&self) -> &Sudo {
+    pub(in crate::connection) fn sudo(&self) -> &SudoOptions {
         &self.sudo
     }
 
-    pub(in crate::connection) fn sudo_mut(&mut self) -> &mut Sudo {
+    pub(in crate::connection) fn sudo_mut(&mut self) -> &mut SudoOptions {
         &mut self.sudo
     }
 
@@ -126,7 +129,8 @@ impl CommandContext {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
-    /// Returns the context without the configured shell: the output of its profile would corrupt a binary protocol.
+    /// Returns the context without the configured shell: the output of its profile would corrupt a
+    /// binary protocol.
     pub(in crate::connection) fn without_shell(self) -> Self {
         Self { shell: None, ..self }
     }
@@ -170,7 +174,7 @@ impl CommandContext {
         settings.into_iter().chain(of_sudo).filter(|(_, is_set)| *is_set).map(|(method, _)| method).collect()
     }
 
-    /// Returns whether a line is sent without any context.
+    /// Returns `true` if a line is sent without any context.
     pub(in crate::connection) fn is_bare(&self, activation: Activation) -> bool {
         let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();
         nothing_set

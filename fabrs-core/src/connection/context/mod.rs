@@ -1,4 +1,5 @@
-//! The context of a command line: directory, environment, prefixes and the other wrappers, in a fixed order.
+//! The context of a command line: directory, environment, prefixes and the other wrappers, in a
+//! fixed order.
 
 mod command_context;
 mod rendering;

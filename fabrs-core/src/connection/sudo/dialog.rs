@@ -74,7 +74,7 @@ impl SudoDialog {
         lock(dialog).pending_question.clone()
     }
 
-    /// Returns whether the password was written and no second prompt has appeared.
+    /// Returns `true` if the password was written and no second prompt has appeared.
     pub(super) fn is_answered(dialog: &SharedDialog) -> bool {
         lock(dialog).prompt_count == 1
     }

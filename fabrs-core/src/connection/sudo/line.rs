@@ -9,16 +9,16 @@ use crate::shell::{ShellLineError, is_plain, quote};
 
 /// The options of a command under sudo. The default user is root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Sudo {
+pub(crate) struct SudoOptions {
     pub(crate) program: SudoProgram,
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) login: bool,
-    /// Whether the environment of the login is kept.
+    /// True if the environment of the login is kept.
     pub(crate) keeps_env: bool,
 }
 
-impl Sudo {
+impl SudoOptions {
     /// Returns the connection methods that change the sudo options, each with whether the method
     /// was called.
     pub(crate) fn settings(&self) -> [(&'static str, bool); 3] {
@@ -69,7 +69,7 @@ pub(in crate::connection) enum SudoError {
     Line(#[from] ShellLineError),
 }
 
-impl Sudo {
+impl SudoOptions {
     /// Composes the command line for `line`. `is_bare` means that `line` has no context.
     ///
     /// A bare line of plain words is passed to sudo unchanged, so that a sudo rule for exactly this
@@ -212,12 +212,12 @@ fn supervisor_script(ready: &str, program: SudoProgram) -> String {
 mod tests {
     use super::*;
 
-    fn as_user(user: &str) -> Sudo {
-        Sudo { user: Some(user.to_owned()), ..Sudo::default() }
+    fn as_user(user: &str) -> SudoOptions {
+        SudoOptions { user: Some(user.to_owned()), ..SudoOptions::default() }
     }
 
     #[track_caller]
-    fn words(sudo: &Sudo, line: &str, is_bare: bool) -> Vec<String> {
+    fn words(sudo: &SudoOptions, line: &str, is_bare: bool) -> Vec<String> {
         let line = sudo.elevate(line, is_bare, "READY").unwrap();
         shlex::split(&line.command_line(Authentication::NonInteractive)).unwrap()
     }
@@ -225,10 +225,10 @@ mod tests {
     #[test]
     fn plain_words_are_passed_to_sudo_unchanged() {
         assert_eq!(
-            words(&Sudo::default(), "systemctl reload shop", true),
+            words(&SudoOptions::default(), "systemctl reload shop", true),
             ["LC_MESSAGES=C", "exec", "sudo", "-n", "--", "systemctl", "reload", "shop"]
         );
-        let line = Sudo::default()
+        let line = SudoOptions::default()
             .elevate("id -un", true, "READY")
             .unwrap()
             .command_line(Authentication::Password(&PasswordPrompt::Marker("marker".to_owned())));
@@ -246,14 +246,14 @@ mod tests {
 
     #[test]
     fn user_and_group_may_be_numbers_or_contain_spaces() {
-        let sudo = Sudo { user: Some("1001".into()), group: Some("a b".into()), ..Sudo::default() };
+        let sudo = SudoOptions { user: Some("1001".into()), group: Some("a b".into()), ..SudoOptions::default() };
         let line = sudo.elevate("id", true, "READY").unwrap();
         assert_eq!(line.shown, "sudo -u '#1001' -g 'a b' -H id");
-        let keeps = Sudo { keeps_env: true, ..Sudo::default() };
+        let keeps = SudoOptions { keeps_env: true, ..SudoOptions::default() };
         assert_eq!(keeps.elevate("id", true, "READY").unwrap().shown, "sudo -E id");
-        let doas = Sudo { program: SudoProgram::Doas, user: Some("1001".into()), ..Sudo::default() };
+        let doas = SudoOptions { program: SudoProgram::Doas, user: Some("1001".into()), ..SudoOptions::default() };
         assert_eq!(doas.elevate("id", true, "READY").unwrap().shown, "doas -u 1001 id");
-        let login = Sudo { login: true, ..as_user("www") };
+        let login = SudoOptions { login: true, ..as_user("www") };
         assert_eq!(login.elevate("id", true, "READY").unwrap().shown, "sudo -u www -H sh -lc id");
     }
 }

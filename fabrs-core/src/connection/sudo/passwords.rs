@@ -45,7 +45,7 @@ struct PasswordState {
 #[derive(Debug, Clone)]
 struct Shared {
     password: Secret,
-    /// Whether sudo has accepted the password on any host.
+    /// True if sudo has accepted the password on any host.
     is_accepted: bool,
 }
 
@@ -198,7 +198,7 @@ impl PasswordState {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
-    /// Returns whether hosts may try a password concurrently: it is verified, or belongs to this
+    /// Returns `true` if hosts may try a password concurrently: it is verified, or belongs to this
     /// host only.
     fn is_accepted(&self, host: &Host, password: &Secret) -> bool {
         let is_own = self.own.get(host).is_some_and(|own| own.expose() == password.expose());

@@ -86,7 +86,7 @@ impl SudoRefusal {
         }
     }
 
-    /// Returns whether another password could help.
+    /// Returns `true` if another password could help.
     pub(super) fn is_password_problem(&self) -> bool {
         matches!(self, Self::PasswordNeeded | Self::PasswordWrong)
     }
@@ -118,7 +118,7 @@ impl SudoRefusal {
     }
 }
 
-/// Returns whether a line is sudo's message for a user without the right. The whole form is
+/// Returns `true` if a line is sudo's message for a user without the right. The whole form is
 /// compared, since the output of a command may also contain "not allowed".
 fn is_not_allowed(line: &str) -> bool {
     (line.starts_with("Sorry, user ")

@@ -33,7 +33,8 @@ pub(super) async fn run_password(run: &RunState) -> Result<Option<Secret>> {
     Ok(password)
 }
 
-/// Returns the password of this host from its command in `fabrs.toml`, unless the run has a password.
+/// Returns the password of this host from its command in `fabrs.toml`, unless the run has a
+/// password.
 pub(super) async fn host_password(run: &RunState, host: &Host) -> Result<Option<Secret>> {
     let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordSource::Prompt;
     let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
@@ -50,7 +51,8 @@ pub(super) async fn host_password(run: &RunState, host: &Host) -> Result<Option<
     Ok(Some(password))
 }
 
-/// Waits for a password until the run is stopped. A program may wait for a person, and a pipe for a writer.
+/// Waits for a password until the run is stopped. A program may wait for a person, and a pipe for a
+/// writer.
 async fn unless_stopped<T>(run: &RunState, password: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
@@ -101,7 +103,8 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
+    // A command in a process group of its own could not prompt at the terminal. Without a terminal,
+    // Ctrl-C must not reach it.
     let has_own_group = !run.prompter().is_available();
     if has_own_group {
         command.process_group(0);

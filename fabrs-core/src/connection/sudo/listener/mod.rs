@@ -1,4 +1,5 @@
-//! The output filter of a command under sudo: answers the prompt, and removes the messages of sudo from the output.
+//! The output filter of a command under sudo: answers the prompt, and removes the messages of sudo
+//! from the output.
 
 mod command_input;
 mod sudo_listener;

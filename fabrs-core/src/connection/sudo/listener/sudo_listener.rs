@@ -49,7 +49,7 @@ pub(in crate::connection::sudo) struct SudoListener {
     held: Vec<u8>,
     /// The number of bytes before the start of the command.
     bytes_before_start: usize,
-    /// Whether the command has written to the other stream.
+    /// True if the command has written to the other stream.
     has_other_output: bool,
 }
 
@@ -135,7 +135,7 @@ impl SudoListener {
         self.held.drain(..excess);
     }
 
-    /// Answers the first prompt with the password, and never a second prompt. Returns whether an
+    /// Answers the first prompt with the password, and never a second prompt. Returns `true` if an
     /// answer was sent.
     fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
         let asked = {
@@ -222,7 +222,7 @@ impl SudoListener {
         self.pass_on(self.stream, &held, answer);
     }
 
-    /// Returns whether the command ended without having started, according to the output.
+    /// Returns `true` if the command ended without having started, according to the output.
     fn was_refused(&self, end: &Completion) -> bool {
         let CommandOutcome::Exited(status) = &end.outcome else { return false };
         let dialog = lock(&self.dialog);
@@ -312,7 +312,7 @@ pub(super) fn find_question(program: SudoProgram, text: &[u8]) -> Option<String>
     is_question.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
 }
 
-/// Returns whether all lines of a text have the prefix of a program. The last line may be
+/// Returns `true` if all lines of a text have the prefix of a program. The last line may be
 /// incomplete.
 fn is_only_sudo_text(program: SudoProgram, text: &[u8]) -> bool {
     let name = message_prefix(program);
