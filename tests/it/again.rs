@@ -73,7 +73,7 @@ async fn what_was_refused_or_can_not_be_given_twice_is_not_tried_again() -> Resu
     assert!(capture.of_kind("warning").is_empty());
     let answered = host.run("x").watch(Responder::new("sure? ", "y\n")).retry(1, Duration::ZERO);
     let error = refused(answered.await, ErrorKind::Usage);
-    assert!(block(&error).contains("is not there a second time"), "{}", block(&error));
+    assert!(block(&error).contains("cannot be used for a second attempt"), "{}", block(&error));
     Ok(())
 }
 
@@ -86,7 +86,7 @@ async fn a_dry_run_looks_once_and_goes_on() -> Result {
     host.run("start").await?;
     let waited = crate::support::soon(host.probe("test -e /up").retry_for(Duration::from_hours(1))).await?;
     host.run("after").await?;
-    assert_eq!(told(&capture, "planned", "operation"), ["start", "test -e /up (again, until it succeeds)", "after"]);
+    assert_eq!(told(&capture, "planned", "operation"), ["start", "test -e /up (repeated until success)", "after"]);
     assert_eq!(fake.commands().len(), 1);
     refused(waited.ok(), ErrorKind::NotRun);
     Ok(())

@@ -69,7 +69,7 @@ async fn a_spawned_future_has_no_host_and_its_error_says_where_and_what_to_write
         let error = refused(spawned.await?, ErrorKind::Usage);
         names_the_line(&error, 2);
         let text = block(&error);
-        assert!(text.contains("there is no host here") && text.contains("c.enter(future)"), "{text}");
+        assert!(text.contains("no current host") && text.contains("c.enter(future)"), "{text}");
 
         let host = current();
         let line = tokio::spawn(async move { host.enter(async { run("name").line().await }).await });
@@ -95,12 +95,12 @@ async fn outside_a_task_every_function_fails_with_its_line_and_none_panics() {
     names_the_line(&error, 1);
     for command in [sudo("name"), run("name").retry(2, secs(1)), run("name").retry_for(secs(9)), local("name").sudo()] {
         let error = refused(command.spawn(), ErrorKind::Usage);
-        assert!(error.to_string().starts_with("there is no host here"), "{error}");
+        assert!(error.to_string().starts_with("no current host"), "{error}");
         names_the_line(&error, 3);
     }
     for command in [sudo("name"), run("name").retry(2, secs(1)), local("name").sudo()] {
         let error = refused(command.await, ErrorKind::Usage);
-        assert!(error.to_string().starts_with("there is no host here"), "{error}");
+        assert!(error.to_string().starts_with("no current host"), "{error}");
     }
     let error = refused(sudo("name").stream_lines(), ErrorKind::Usage);
     names_the_line(&error, 1);

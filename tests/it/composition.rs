@@ -162,7 +162,7 @@ async fn a_shell_that_the_host_does_not_have_is_named() -> Result {
     let error = refused(connect(&sshd).with_shell("no-such-shell -c").run("true").await, ErrorKind::Exit);
     assert!(block(&error).contains("hint: the host has no `no-such-shell`"), "{}", block(&error));
     let error = refused(connect(&sshd).with_shell("'").run("true").await, ErrorKind::Usage);
-    assert!(block(&error).contains("`'` is no shell"), "{}", block(&error));
+    assert!(block(&error).contains("`'` is not a shell"), "{}", block(&error));
     let error = refused(connect(&sshd).with_shell("bash -c").run("no-such-program").await, ErrorKind::Exit);
     assert!(!block(&error).contains("hint"), "{}", block(&error));
     Ok(())

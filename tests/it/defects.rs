@@ -145,7 +145,7 @@ async fn defect_13_a_signal_has_its_name() -> Result {
 async fn defect_14_without_a_password_none_is_sent() -> Result {
     let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
     let error = refused(lab.host().sudo("id; id").await, ErrorKind::Sudo);
-    assert!(block(&error).contains("caused by: it needs a password"), "{}", block(&error));
+    assert!(block(&error).contains("caused by: a password is required"), "{}", block(&error));
     lab.client.close().await;
     Ok(())
 }

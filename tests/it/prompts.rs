@@ -20,7 +20,7 @@ async fn asked<T>(answers: &[&str], ask: impl AsyncFnOnce() -> fabrs::Result<T>)
 async fn a_yes_or_no_is_asked_for_until_it_is_one_and_an_empty_answer_is_the_default() -> Result {
     let (answer, questions) = asked(&["x", "Y"], async || confirm("Go?").default(false).await).await;
     assert!(answer?);
-    assert_eq!(questions, ["Go? [y/N] ", "please say yes or no. Go? [y/N] "]);
+    assert_eq!(questions, ["Go? [y/N] ", "please answer yes or no. Go? [y/N] "]);
     let (answer, questions) = asked(&[""], async || confirm("Go?").default(true).await).await;
     assert!(answer? && questions == ["Go? [Y/n] "]);
     let (answer, questions) = asked(&["", "no"], async || confirm("Go?").await).await;
@@ -32,7 +32,7 @@ async fn a_yes_or_no_is_asked_for_until_it_is_one_and_an_empty_answer_is_the_def
 async fn a_text_is_asked_for_until_all_of_it_fits() -> Result {
     let (answer, questions) = asked(&["ab", "12x", "12"], async || prompt("Workers?").parse::<u8>().await).await;
     assert_eq!((answer?, questions.len()), (12, 3));
-    assert!(questions[1].starts_with("`ab` can't be taken: ") && questions[1].ends_with("Workers? "), "{questions:?}");
+    assert!(questions[1].starts_with("`ab` is not valid: ") && questions[1].ends_with("Workers? "), "{questions:?}");
     let (answer, questions) = asked(&[""], async || prompt("Tag?").default("build-1").await).await;
     assert_eq!((answer?.as_str(), questions[0].as_str()), ("build-1", "Tag? [build-1] "));
     Ok(())

@@ -288,7 +288,7 @@ async fn a_program_has_to_allow_it() {
     assert_eq!(
         text,
         format!(
-            "error: host: this program may not run `ProxyCommand {}`\nhint: `ClientBuilder::allow_local_programs` allows it",
+            "error: host: this program may not run `ProxyCommand {}`\nhint: call `ClientBuilder::allow_local_programs`",
             relay.command()
         )
     );

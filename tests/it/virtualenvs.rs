@@ -50,13 +50,13 @@ async fn one_that_is_missing_or_was_not_named_says_what_to_do() -> Result {
     let host = connect(&sshd);
     let error = refused(host.venv("/no/such env").v_run("pip list").await, ErrorKind::Exit);
     let shown = block(&error);
-    assert!(shown.contains("hint: make it first: `python3 -m venv '/no/such env'`"), "{shown}");
+    assert!(shown.contains("hint: create the virtualenv with `python3 -m venv '/no/such env'`"), "{shown}");
     // As after an upgrade of the system's.
     let venv = sshd.scratch().join("old").display().to_string();
     host.run(cmd!("mkdir -p {venv}/bin && ln -s /no/such/python {venv}/bin/python")).await?;
     let error = refused(host.venv(&venv).v_run("pip list").await, ErrorKind::Exit);
     let said = error.output().expect("the shell ran").stderr()?.into_owned();
-    assert_eq!(said, format!("there is no longer a Python behind the virtualenv in {venv}\n"));
+    assert_eq!(said, format!("the Python no longer exists for the virtualenv in {venv}\n"));
     let error = refused(host.v_run("pip list").await, ErrorKind::Usage);
     assert!(block(&error).contains("`.venv(") && block(&error).contains("fabrs.toml"), "{error:?}");
     Ok(())

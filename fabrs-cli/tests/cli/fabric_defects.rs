@@ -76,7 +76,7 @@ fn defect_12_the_sudo_password_works_without_stdin() {
     let run = shell(&format!("{fab} </dev/null")).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config());
     let ran = run.own_session().code(1).stdout("").run();
     assert!(
-        ran.stderr.contains("  caused by: it needs a password\nhint: give it by `--password-file"),
+        ran.stderr.contains("  caused by: a password is required\nhint: give it by `--password-file"),
         "{}",
         ran.stderr
     );
@@ -97,7 +97,7 @@ fn defect_18_a_timeout_and_an_unanswered_prompt_are_plain_errors() {
     let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "-T", "1", "nap", "60"]).code(1).run();
     assert!(ran.stderr.contains("ran longer than 1 second and was ended\n  at "), "{}", ran.stderr);
     let ran = shop().args(["guarded", "mark", "/nowhere"]).own_session().code(2).run();
-    assert!(ran.stderr.starts_with("error: `guarded` is protected, and there is nobody to ask"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: `guarded` is protected, and no terminal is available"), "{}", ran.stderr);
 }
 
 /// A password on the command line is visible to every user of the machine.

@@ -101,5 +101,5 @@ fn a_fingerprint_approves_only_its_plan_in_either_case() {
     project.run().args(["guarded", "up"]).arg(format!("--yes={capitals}")).run();
     project.write("conf.txt", "2\n");
     let run = project.run().args(["guarded", "up"]).arg(format!("--yes={capitals}"));
-    run.code(1).stderr_contains("is not what was approved").run();
+    run.code(1).stderr_contains("differ from the approved ones").run();
 }

@@ -41,17 +41,17 @@ fn a_protected_environment_requires_yes_or_a_fingerprint() {
     let sshd = shop_hosts();
     let marker = marker_file(&sshd);
     let run = || with_ssh_config(shop(), &sshd).args(["guarded", "mark"]).arg(marker.path()).own_session();
-    let question = "error: `guarded` is protected, and there is nobody to ask for its name";
-    let hint = "hint: `-y` answers for you; `-n` shows what is pending, and `--yes=FINGERPRINT` approves just that";
+    let question = "error: `guarded` is protected, and no terminal is available to confirm it";
+    let hint = "hint: confirm with `-y`, or list the changes with `-n` and approve them with `--yes=FINGERPRINT`";
     run().code(2).stderr(format!("{question}\n{hint}\n")).run();
     let planned = run().arg("-n").stderr_contains("[web1] would run: touch ").run();
     let fingerprint = planned.stderr.split("`--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown");
-    run().arg("--yes=0123456789abcdef").code(1).stderr_contains("is not what was approved").run();
+    run().arg("--yes=0123456789abcdef").code(1).stderr_contains("differ from the approved ones").run();
     let other = with_ssh_config(shop(), &sshd)
         .args(["guarded", "mark"])
         .arg(marker.path().with_extension("other"))
         .own_session();
-    other.arg(format!("--yes={fingerprint}")).code(1).stderr_contains("is not what was approved").run();
+    other.arg(format!("--yes={fingerprint}")).code(1).stderr_contains("differ from the approved ones").run();
     assert!(!marker.exists());
     run().arg(format!("--yes={fingerprint}")).stderr_contains("mark: 1 ok\n").run();
     assert!(marker.exists());
@@ -81,8 +81,8 @@ fn stdin_inherit_is_an_error_on_several_hosts_at_once() {
     let sshd = shop_hosts();
     let run = shop_script(&sshd, r#"seq 100000 | "$FAB" -S "$CONFIG" -H web1,web2 reads"#).code(1);
     let ran = run.run();
-    assert!(ran.stderr.contains("another command reads this program's input"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("hint: `--serial` takes one host after the other"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the stdin of this program is in use by another command"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: use `--serial` to run the hosts one after the other"), "{}", ran.stderr);
 }
 
 #[test]

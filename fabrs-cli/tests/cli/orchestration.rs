@@ -91,8 +91,8 @@ fn a_task_runs_commands_on_the_hosts_of_a_role() {
 #[test]
 fn run_in_a_local_task_is_an_error_with_a_hint() {
     let block = format!(
-        "error: this task runs here and has no host of its own\n  at {}\n\
-         hint: say `local(..)` for this machine, or `on(role(..))` for hosts\n",
+        "error: this task runs on this machine and has no host\n  at {}\n\
+         hint: use `local(..)` for this machine, or `on(role(..))` for hosts\n",
         location_of("echo nowhere")
     );
     shop().arg("nowhere").code(1).stdout("").stderr(format!("[local] task nowhere\n{block}nowhere: failed\n")).run();
@@ -103,8 +103,8 @@ fn a_spawned_future_has_no_host_without_enter() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "spawned"]).code(1).stdout("").run();
     let block = format!(
-        "error: web1: there is no host here: this was called outside a task\n  at {}\n\
-         hint: use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`\n",
+        "error: web1: no current host: called outside a task\n  at {}\n\
+         hint: use a connection, as in `c.run(..)`, or set one with `c.enter(future)`\n",
         location_of("echo spawned")
     );
     assert!(ran.stderr.contains(&block), "{}", ran.stderr);

@@ -34,7 +34,7 @@ fn without_a_terminal_a_prompt_without_a_default_is_an_error_with_a_hint() {
     for arguments in [&["tag"][..], &["-y", "tag"], &["-n", "tag"]] {
         let ran = run_on_web1(&sshd, arguments).code(1).stdout("").run();
         let error = "error: web1: cannot prompt for an answer: Tag?\n";
-        let hint = "hint: run it at a terminal, or give the prompt a default: `.default(\"..\")`\n";
+        let hint = "hint: run the task at a terminal, or give the prompt a default: `.default(\"..\")`\n";
         assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);
     }
 }
@@ -45,7 +45,7 @@ fn a_secret_prompt_never_uses_a_default() {
     for arguments in [&["token"][..], &["-y", "token"], &["-n", "token"]] {
         let ran = run_on_web1(&sshd, arguments).code(1).stdout("").stderr_lacks("from the code").run();
         assert!(ran.stderr.contains("cannot prompt for an answer: Token?\n"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("hint: run it at a terminal, or read the secret from"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("hint: run the task at a terminal, or read the secret from"), "{}", ran.stderr);
     }
     let mut fab = run_on_web1(&sshd, &["-y", "token"]).spawn_on_terminal();
     fab.expect("web1: Token? ", LIMIT);

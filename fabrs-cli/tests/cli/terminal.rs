@@ -79,7 +79,7 @@ fn a_protected_environment_is_confirmed_by_its_name() {
     let run = || with_ssh_config(shop(), &sshd).args(["guarded", "hello"]);
     for (answer, code) in [("no\n", 1), ("\n", 1), ("guarded\n", 0)] {
         let mut fab = run().spawn_on_terminal();
-        fab.expect("`guarded` is protected; type its name to go on: ", LIMIT);
+        fab.expect("`guarded` is protected. Type its name to continue: ", LIMIT);
         fab.send(answer);
         assert_eq!(fab.wait(LIMIT), code, "{}", fab.screen());
         assert_eq!(fab.screen().contains("hello: 1 ok"), code == 0, "{}", fab.screen());
@@ -260,7 +260,7 @@ fn an_interactive_command_uses_the_terminal() {
 fn a_remote_shell_without_a_terminal_is_an_error() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(shop(), &sshd).args(["-H", "web1", "open-shell"]).own_session().code(1).run();
-    assert!(ran.stderr.contains("there is no terminal here to work at"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("this program has no terminal for an interactive command"), "{}", ran.stderr);
 }
 
 #[test]
@@ -274,8 +274,8 @@ fn the_second_of_two_remote_shells_is_an_error() {
     fab.send("exit\n");
     assert_eq!(fab.wait(LIMIT), 1);
     let screen = fab.screen();
-    assert!(screen.contains("another command has the terminal"), "{screen}");
-    assert!(screen.contains("`--serial` takes one host after the other"), "{screen}");
+    assert!(screen.contains("the terminal is in use by another interactive command"), "{screen}");
+    assert!(screen.contains("use `--serial` to run the hosts one after the other"), "{screen}");
 }
 
 #[test]

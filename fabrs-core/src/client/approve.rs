@@ -47,7 +47,7 @@ impl Client {
         match (&settings.confirmation, protected) {
             _ if settings.mode == Mode::DryRun => {
                 if protected.is_some() || !pending.is_empty() {
-                    self.note(None, format!("`--yes={}` approves just this", fingerprint()));
+                    self.note(None, format!("`--yes={}` approves exactly these changes", fingerprint()));
                 }
             }
             // Compared at every call: the changes shown by one task must not approve those of
@@ -55,9 +55,9 @@ impl Client {
             (Confirmation::Fingerprint(expected), _) => {
                 let now = fingerprint();
                 if *expected != now {
-                    let text = format!("what is pending is not what was approved: its fingerprint is {now}");
+                    let text = format!("the pending changes differ from the approved ones: their fingerprint is {now}");
                     let error = Error::new(ErrorKind::Prompt, text);
-                    return Err(error.hint("look at it again: a dry run (`-n`) shows it with its fingerprint"));
+                    return Err(error.hint("run with `-n` to see the pending changes and their fingerprint"));
                 }
             }
             _ if approval.is_approved() => {}
@@ -99,7 +99,7 @@ impl Client {
     /// Asks for the name of a protected environment as confirmation.
     async fn confirm_environment(&self, environment: &Environment) -> Result<()> {
         let name = environment.name();
-        let question = format!("`{name}` is protected; type its name to go on: ");
+        let question = format!("`{name}` is protected. Type its name to continue: ");
         let answer = tokio::select! {
             answer = self.prompter().line(&question) => answer,
             _ = self.stop().wait_above(StopLevel::None) => {
@@ -109,9 +109,8 @@ impl Client {
         let answer = answer.map_err(|error| match error.kind() {
             // No terminal: the user has to change the command line, and no command was run.
             ErrorKind::Prompt => {
-                let text = format!("`{name}` is protected, and there is nobody to ask for its name");
-                let hint =
-                    "`-y` answers for you; `-n` shows what is pending, and `--yes=FINGERPRINT` approves just that";
+                let text = format!("`{name}` is protected, and no terminal is available to confirm it");
+                let hint = "confirm with `-y`, or list the changes with `-n` and approve them with `--yes=FINGERPRINT`";
                 Error::new(ErrorKind::Usage, text).hint(hint)
             }
             _ => error,
@@ -119,7 +118,7 @@ impl Client {
         if answer.trim() == name {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, so no command was run")))
     }
 
     /// Returns `true` if a fingerprint has approved the run. A fingerprint does not cover changes
@@ -195,7 +194,7 @@ mod tests {
         let other = client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true);
         let error = other.approve("web1: v1 -> v3").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Prompt);
-        assert!(error.to_string().contains("its fingerprint is"), "{error}");
+        assert!(error.to_string().contains("their fingerprint is"), "{error}");
 
         let twice = client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true);
         twice.approve("web1: v1 -> v2").await.unwrap();

@@ -49,9 +49,9 @@ pub(super) struct Attempt {
 pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
     let host = spec.checked_host()?;
     if let Some(method) = spec.sudo_only_method {
-        let text = format!("`.{method}(..)` says how sudo runs a command, and `{}` is not under sudo", spec.line);
+        let text = format!("`.{method}(..)` requires sudo, and `{}` is not under sudo", spec.line);
         let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);
-        return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
+        return Err(error.hint("use `sudo(..)`, or add `.sudo()` to the command"));
     }
     let compose = |rendering| -> Result<Arc<str>> {
         spec.compose(rendering).map(Arc::from).map_err(|source| {
@@ -106,7 +106,7 @@ pub(super) fn launch(
 ) -> Result<RunningCommand> {
     let (host, run) = spec.connection.host_and_run(spec.location)?;
     let Some(transport) = spec.connection.transport() else {
-        return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
+        return Err(Error::new(ErrorKind::Internal, "internal error: the host has no transport").on(host));
     };
     let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;

@@ -207,7 +207,7 @@ impl Command {
                 result = attempts => drop(sender.send(result)),
             }
         });
-        let gone = |_| Err(Error::new(ErrorKind::Internal, "the task that carried the command is gone"));
+        let gone = |_| Err(Error::new(ErrorKind::Internal, "internal error: the task of the command has ended"));
         let attempts = async move { receiver.await.unwrap_or_else(gone) }.boxed();
         self.state = State::Running(Execution::Attempts(attempts));
     }
@@ -255,7 +255,7 @@ impl Future for Command {
         let result = match &mut self.state {
             State::Running(execution) => ready!(Pin::new(execution).poll(cx)),
             State::Built(_) | State::Done => {
-                Err(Error::new(ErrorKind::Usage, "a command was awaited after it had ended"))
+                Err(Error::new(ErrorKind::Usage, "the command was awaited again after its end"))
             }
         };
         self.state = State::Done;

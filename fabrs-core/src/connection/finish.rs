@@ -156,7 +156,7 @@ fn may_have_started(outcome: &CommandOutcome) -> bool {
 fn missing_venv(output: &Output) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.record.stderr.bytes).into_owned();
     let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
-    Some(format!("make it first: `python3 -m venv {}`", quote(folder).ok()?))
+    Some(format!("create the virtualenv with `python3 -m venv {}`", quote(folder).ok()?))
 }
 
 /// Returns a hint for a missing shell, if the line was to be run by a configured shell.
@@ -168,7 +168,7 @@ fn missing_shell(spec: &CommandSpec, output: &Output) -> Option<String> {
     let names_shell = messages.iter().any(|message| last.ends_with(&format!("{shell}: {message}")));
     let is_missing = matches!(&output.record.result, CommandResult::Exited(ExitStatus::Code(127)));
     (is_missing && names_shell)
-        .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
+        .then(|| format!("the host has no `{shell}`: install the shell, or set another `shell` in fabrs.toml"))
 }
 
 /// Returns an output with an accepted status, or `not_run` if the login shell rejected the line:

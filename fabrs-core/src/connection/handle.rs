@@ -122,7 +122,9 @@ impl Connection {
         match (&self.target, &self.state) {
             (Target::Host { host, .. }, Some(run)) => Ok((host, run)),
             (Target::Unavailable(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
-            (Target::Host { .. }, None) => Err(Error::new(ErrorKind::Internal, "a connection without a run")),
+            (Target::Host { .. }, None) => {
+                Err(Error::new(ErrorKind::Internal, "internal error: the connection has no run"))
+            }
         }
     }
 
@@ -216,8 +218,8 @@ impl Connection {
     /// Creates the connection of a local task (`#[task(local)]`). The task has no host, so its
     /// commands fail.
     pub(crate) fn for_local_task(state: RunState) -> Self {
-        let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
-            .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
+        let error = Error::new(ErrorKind::Usage, "this task runs on this machine and has no host")
+            .hint("use `local(..)` for this machine, or `on(role(..))` for hosts");
         Self::unavailable(Some(state), error)
     }
 

@@ -39,7 +39,7 @@ impl Hide {
 
 /// The error of an invalid stream name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no stream to hide: say `out`, `stdout`, `err`, `stderr` or `both`")]
+#[error("`{0}` is not a stream to hide: use `out`, `stdout`, `err`, `stderr` or `both`")]
 pub struct HideError(String);
 
 impl FromStr for Hide {
@@ -63,6 +63,6 @@ mod tests {
     fn an_unknown_stream_error_lists_the_valid_names() {
         assert_eq!("out".parse(), Ok(Hide::Stdout));
         let text = "nope".parse::<Hide>().unwrap_err().to_string();
-        assert_eq!(text, "`nope` names no stream to hide: say `out`, `stdout`, `err`, `stderr` or `both`");
+        assert_eq!(text, "`nope` is not a stream to hide: use `out`, `stdout`, `err`, `stderr` or `both`");
     }
 }

@@ -194,7 +194,7 @@ impl Watcher for LineSplitter {
     }
 
     fn failure(&self) -> Option<Error> {
-        let text = "more was printed than was read of it, and the command was ended";
+        let text = "too many lines are unread, so the command was ended";
         self.has_overflowed.then(|| Error::new(ErrorKind::Truncated, text))
     }
 }

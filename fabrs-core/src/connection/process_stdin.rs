@@ -26,12 +26,12 @@ static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 /// therefore polls, and reads only if input or the end of file is available.
 pub(super) fn read_chunks(capacity: usize, run: &RunState) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
     if IS_IN_USE.swap(true, Ordering::AcqRel) {
-        let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
-        return Err(error.hint("`--serial` takes one host after the other"));
+        let error = Error::new(ErrorKind::Usage, "the stdin of this program is in use by another command");
+        return Err(error.hint("use `--serial` to run the hosts one after the other"));
     }
     spawn_reader(capacity, run).map_err(|source| {
         IS_IN_USE.store(false, Ordering::Release);
-        Error::new(ErrorKind::Local, "could not read the input of this program").caused_by(source)
+        Error::new(ErrorKind::Local, "could not read the stdin of this program").caused_by(source)
     })
 }
 

@@ -21,7 +21,7 @@ const MAX_TRIES: usize = 10;
 
 /// A yes-or-no question, asked when awaited. Created by [`confirm`].
 #[derive(Debug)]
-#[must_use = "nobody is asked until it is awaited"]
+#[must_use = "a question is only asked when awaited"]
 pub struct Confirm {
     here: Connection,
     question: String,
@@ -31,7 +31,7 @@ pub struct Confirm {
 
 /// A question for a text, asked when awaited. Created by [`prompt`].
 #[derive(Debug)]
-#[must_use = "nobody is asked until it is awaited"]
+#[must_use = "a question is only asked when awaited"]
 pub struct Prompt {
     here: Connection,
     question: String,
@@ -127,12 +127,12 @@ impl Confirm {
         for _ in 0..MAX_TRIES {
             let answer = run.prompter().line(&question).await;
             let answer =
-                answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("`-y` says yes to it"))?;
+                answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("answer yes with `-y`"))?;
             match (answer.trim().to_lowercase().as_str(), self.default) {
                 ("y" | "yes", _) => return Ok(true),
                 ("n" | "no", _) => return Ok(false),
                 ("", Some(default)) => return Ok(default),
-                _ => question = format!("please say yes or no. {asked} {choice} "),
+                _ => question = format!("please answer yes or no. {asked} {choice} "),
             }
         }
         Err(no_valid_answer(&self.question, self.location))
@@ -216,7 +216,7 @@ impl Prompt {
             };
             match read(answer) {
                 Ok(value) => return Ok(value),
-                Err(why) => question = format!("`{answer}` can't be taken: {why}. {asked}"),
+                Err(why) => question = format!("`{answer}` is not valid: {why}. {asked}"),
             }
         }
         Err(no_valid_answer(&self.question, self.location))
@@ -232,7 +232,7 @@ fn uses_default(run: &RunState) -> bool {
 
 /// Adds a hint to the error of a prompt, if no terminal is available.
 fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
-    if run.prompter().is_available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
+    if run.prompter().is_available() { error } else { error.hint(format!("run the task at a terminal, {or}")) }
 }
 
 /// Adds the name of the host to a question that concerns one host.
@@ -262,7 +262,7 @@ fn run_of<'a>(here: &'a Connection, location: &'static Location<'static>) -> Res
 }
 
 fn no_valid_answer(question: &str, location: &'static Location<'static>) -> Error {
-    Error::new(ErrorKind::Prompt, format!("there was no answer to: {}", question.trim_end())).at(location)
+    Error::new(ErrorKind::Prompt, format!("no valid answer to: {}", question.trim_end())).at(location)
 }
 
 impl IntoFuture for Confirm {

@@ -41,14 +41,13 @@ impl RawTerminalGuard {
     /// Dropping the future leaves the terminal unchanged.
     pub(super) async fn acquire(run: &RunState) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
-            return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
+            let error = Error::new(ErrorKind::Usage, "this program has no terminal for an interactive command");
+            return Err(error.hint("run the program in a terminal, or use `run(..)` for a non-interactive command"));
         }
         let paused_output = PausedSink::of(run.sink()).await;
         if IS_IN_USE.swap(true, Ordering::AcqRel) {
-            let error =
-                Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
-            return Err(error.hint("`--serial` takes one host after the other"));
+            let error = Error::new(ErrorKind::Usage, "the terminal is in use by another interactive command");
+            return Err(error.hint("use `--serial` to run the hosts one after the other"));
         }
         let result = Self::make_raw(run, paused_output);
         if result.is_err() {
@@ -58,7 +57,8 @@ impl RawTerminalGuard {
     }
 
     fn make_raw(run: &RunState, paused_output: PausedSink) -> Result<(Self, Pty)> {
-        let unusable = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
+        let unusable =
+            |source| Error::new(ErrorKind::Local, "could not switch the terminal to raw mode").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(unusable)?;
         let mut resize_signals = signal(SignalKind::window_change()).map_err(unusable)?;
         let (size_sender, size) = watch::channel(size_of(&terminal));

@@ -78,7 +78,7 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
             pause *= 2;
         }
     }
-    Err(Error::new(ErrorKind::Internal, "a command was tried too often to count"))
+    Err(Error::new(ErrorKind::Internal, "internal error: too many attempts of a command"))
 }
 
 /// Returns `true` if another attempt may succeed and is safe: a command that may have changed
@@ -98,7 +98,7 @@ fn is_retryable(error: &Error, effect: Effect) -> bool {
 /// Reports the planned retries, and returns the output of a command that was not run.
 fn plan_retries(spec: &CommandSpec) -> Result<Output> {
     let shown: Arc<str> = spec.display_name.clone().unwrap_or_else(|| spec.line.to_string().into());
-    let operation = format!("{shown} (again, until it succeeds)");
+    let operation = format!("{shown} (repeated until success)");
     spec.connection.sink().event(&Event::Planned {
         host: spec.connection.host(),
         operation: &operation,
@@ -173,7 +173,7 @@ async fn sleep_unless_stopped(spec: &CommandSpec, pause: Duration) -> Result<()>
     tokio::select! {
         () = sleep(pause) => Ok(()),
         _ = run.stop().wait_above(StopLevel::None) => {
-            let text = format!("`{}` was stopped before it was tried again", spec.line);
+            let text = format!("`{}` was stopped before its next attempt", spec.line);
             Err(Error::new(ErrorKind::Cancelled, text).or_on(spec.connection.host()).at(spec.location))
         }
     }

@@ -29,9 +29,9 @@ impl Command {
         let (mut writer, mut signals) = (None, SignalQueue::default());
         if let State::Built(spec) = &mut command.state {
             if spec.detached {
-                let text = "a command that is left to itself has no handle";
+                let text = "a disowned command has no handle";
                 let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
-                return Err(error.hint("say `.disown()` or `.spawn()`"));
+                return Err(error.hint("use either `.disown()` or `.spawn()`"));
             }
             writer = spec.stdin.open_writer();
             signals = spec.signals.clone();
@@ -68,9 +68,9 @@ impl Command {
         if let State::Built(spec) = &self.state
             && spec.retry.is_some()
         {
-            let text = "the lines of a command that is run again can't be told apart";
+            let text = "the lines of several attempts cannot be streamed";
             let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
-            return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
+            return Err(error.hint("remove `.retry(..)` or `.retry_for(..)`"));
         }
         let queue = SharedQueue::default();
         let splitter = LineSplitter::new(&queue);

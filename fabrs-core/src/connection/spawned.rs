@@ -55,13 +55,13 @@ impl Spawned {
         let (writer, bytes) = (self.writer.clone(), bytes.into());
         async move {
             let Some(writer) = writer else {
-                let error = Error::new(ErrorKind::Usage, "the command's input is not open");
-                return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
+                let error = Error::new(ErrorKind::Usage, "the stdin of the command is not open");
+                return Err(error.hint("call `.stdin_open()` before `.spawn()`"));
             };
             // The handle reports the reason: the command may have ended, or never have started.
             let gone = |_| {
-                let error = Error::new(ErrorKind::Usage, "the command reads no more");
-                error.hint("await its handle, which tells how it ended")
+                let error = Error::new(ErrorKind::Usage, "the command no longer reads its stdin");
+                error.hint("await the handle for the result of the command")
             };
             writer.send(bytes).await.map_err(gone)
         }
@@ -82,7 +82,7 @@ impl Spawned {
     ///
     /// [`ErrorKind::Usage`] if too many signals are queued.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let refused = || Error::new(ErrorKind::Usage, "too many signals wait for the command");
+        let refused = || Error::new(ErrorKind::Usage, "too many signals are queued for the command");
         if self.signals.send(signal) { Ok(()) } else { Err(refused()) }
     }
 

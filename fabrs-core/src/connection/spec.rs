@@ -72,9 +72,9 @@ impl CommandSpec {
     /// Returns a copy of the settings for one of several attempts.
     pub(super) fn for_attempt(&self) -> Result<Self> {
         let Some(stdin) = self.stdin.try_clone() else {
-            let text = "what a command reads as it comes, or is answered, is not there a second time";
+            let text = "a stream or watcher for the stdin cannot be used for a second attempt";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
-            return Err(error.hint("leave `.retry(..)` or `.retry_for(..)` out"));
+            return Err(error.hint("remove `.retry(..)` or `.retry_for(..)`"));
         };
         Ok(Self {
             connection: self.connection.clone(),
@@ -117,8 +117,8 @@ impl CommandSpec {
     pub(super) fn checked_host(&self) -> Result<&Host> {
         let (host, _) = self.connection.host_and_run(self.location)?;
         if self.activation == Activation::Venv && !self.connection.context.has_venv() {
-            let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").on(host).at(self.location);
-            return Err(error.hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml"));
+            let error = Error::new(ErrorKind::Usage, "no virtualenv is set for `v_run`").on(host).at(self.location);
+            return Err(error.hint("set `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml"));
         }
         Ok(host)
     }
@@ -142,7 +142,7 @@ impl CommandSpec {
         }
         let calls: Vec<String> = lost.iter().map(|method| format!("`.{method}(..)`")).collect();
         let text = format!("`{}` runs on this machine, without {} of the connection", self.line, calls.join(", "));
-        let hint = "write `local(..)`, and change the command for this machine: `local(\"make\").cd(\"src\")`";
+        let hint = "set the directory on the command: `local(\"make\").cd(\"src\")`";
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 
@@ -178,9 +178,9 @@ impl CommandSpec {
             run.add_secret(secret);
         }
         if self.pty.is_some() && self.terminal.is_none() && context.secrets().next().is_some() {
-            let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
+            let text = "a command on a pty cannot receive a secret variable, since a terminal echoes its input";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
-            return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
+            return Err(error.hint("remove `.pty()`, or send the secret with `.watch(Responder::new(..))`"));
         }
         if self.effect == Effect::Changes && self.connection.effect_mode() == EffectMode::Plan {
             std::mem::take(&mut self.stdin).discard(run);
@@ -189,10 +189,9 @@ impl CommandSpec {
         let writer = StdinWriter { run, signals: &self.signals, watchers: &self.watchers };
         let prefix = context.input();
         if self.detached && !(prefix.is_empty() && self.stdin.is_empty()) {
-            let text =
-                "a command that is left to itself reads nothing: it can't be given an input or a secret variable";
+            let text = "a disowned command has no stdin, so it cannot receive input or a secret variable";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
-            return Err(error.hint("put what it needs into a file first"));
+            return Err(error.hint("upload the input to a file first"));
         }
         let stdin = std::mem::take(&mut self.stdin);
         stdin.into_source(prefix, &writer).map_err(|error| error.or_on(self.connection.host()).at(self.location))

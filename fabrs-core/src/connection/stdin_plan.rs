@@ -91,7 +91,7 @@ impl StdinPlan {
             Self::Answers => StdinSource::Answers(prefix),
             Self::File(path) => {
                 let unreadable = |source| {
-                    let text = format!("could not read `{}`, which the command is to read", path.display());
+                    let text = format!("could not read `{}` for the stdin of the command", path.display());
                     Error::new(ErrorKind::Local, text).caused_by(source)
                 };
                 let file = std::fs::File::open(&path).map_err(unreadable)?;
@@ -105,9 +105,9 @@ impl StdinPlan {
                 writer.spawn(receiver_stream(process_stdin::read_chunks(MAX_QUEUED_CHUNKS, writer.run)?), prefix)
             }
             Self::Open => {
-                let text = "an open input is written by the handle of a command that is spawned";
+                let text = "an open stdin requires a spawned command";
                 return Err(
-                    Error::new(ErrorKind::Usage, text).hint("say `.spawn()?`, and `.write(..)` to what it returns")
+                    Error::new(ErrorKind::Usage, text).hint("call `.spawn()?`, then `.write(..)` on the handle")
                 );
             }
             Self::Chunks(chunks) if prefix.is_empty() => StdinSource::Pieces(chunks),
@@ -177,7 +177,7 @@ async fn abort_command(source: io::Error, failure: &ReadFailure, signals: &Signa
 }
 
 fn read_error(source: io::Error) -> Error {
-    Error::new(ErrorKind::Local, "could not read what the command is to read").caused_by(source)
+    Error::new(ErrorKind::Local, "could not read the stdin of the command").caused_by(source)
 }
 
 /// A watcher that fails a command whose input could not be read.

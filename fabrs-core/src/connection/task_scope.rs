@@ -106,9 +106,9 @@ pub(crate) fn task_state() -> Option<RunState> {
 pub fn current() -> Connection {
     let location = Location::caller();
     CURRENT.try_with(Connection::clone).unwrap_or_else(|_| {
-        let error = Error::new(ErrorKind::Usage, "there is no host here: this was called outside a task")
+        let error = Error::new(ErrorKind::Usage, "no current host: called outside a task")
             .at(location)
-            .hint("use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`");
+            .hint("use a connection, as in `c.run(..)`, or set one with `c.enter(future)`");
         Connection::unavailable(None, error)
     })
 }

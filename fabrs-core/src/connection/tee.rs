@@ -29,7 +29,7 @@ impl Tee {
     pub(super) fn write(&mut self, bytes: &[u8], host: &Host, sink: &dyn Sink) {
         let Some(file) = &mut self.file else { return };
         if let Err(source) = file.write_all(bytes) {
-            let text = format!("`{}` has not all of the output: {source}", self.path.display());
+            let text = format!("`{}` does not contain all of the output: {source}", self.path.display());
             sink.event(&Event::Warning { host: Some(host), text: &text });
             self.file = None;
         }

@@ -113,5 +113,5 @@ async fn a_silent_script_ends_at_the_timeout_of_commands() {
 async fn a_sudo_that_prints_without_an_end_is_an_error() {
     let (lab, _program) = lab("sudo");
     let text = block(&refused(soon(lab.host.sudo("true; true")).await, ErrorKind::Sudo));
-    assert!(text.contains("it printed more than 1 MiB before the command began"), "{text}");
+    assert!(text.contains("it printed more than 1 MiB before the start of the command"), "{text}");
 }

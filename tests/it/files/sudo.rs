@@ -47,7 +47,7 @@ async fn a_file_of_root_s_is_put_with_and_without_a_password_and_keeps_owner_and
 async fn a_put_that_sudo_refuses_says_so_and_writes_nothing() -> Result {
     let Some(lab) = crate::sudo::Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
     let error = refused(lab.host().put(b"x".to_vec(), "/etc/fabrs-must-not-be").sudo().await, ErrorKind::Sudo);
-    assert!(block(&error).contains("it needs a password") && block(&error).contains("put 1 byte"), "{error:?}");
+    assert!(block(&error).contains("a password is required") && block(&error).contains("put 1 byte"), "{error:?}");
     assert!(!std::path::Path::new("/etc/fabrs-must-not-be").exists());
     Ok(())
 }

@@ -93,7 +93,7 @@ async fn without_a_terminal_a_password_that_is_needed_is_an_error_that_says_what
         let error = refused(soon(command).await, ErrorKind::Sudo);
         assert_eq!(why(&error), SudoRefusal::PasswordNeeded);
         assert!(
-            block(&error).contains("say `.pty()` on the command, or allow it without (`permit nopass`)"),
+            block(&error).contains("add `.pty()` to the command, since doas prompts only on a terminal"),
             "{error:?}"
         );
     }

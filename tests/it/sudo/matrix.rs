@@ -42,7 +42,7 @@ const ACCOUNTS: [(Account, Given, Expected); 10] = [
     (Account::Plain, Given::Right, Expected::Refused("sudoers")),
     (Account::Sudo, Given::Wrong, Expected::Refused("the password is wrong")),
     (Account::SudoExpired, Given::Right, Expected::Refused("expired")),
-    (Account::SudoRequiretty, Given::Right, Expected::Refused("it wants a terminal")),
+    (Account::SudoRequiretty, Given::Right, Expected::Refused("a terminal is required")),
     (Account::SudoPty, Given::Right, Expected::Done),
 ];
 

@@ -28,7 +28,7 @@ async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Resu
         let block = block(&error);
         assert!(block.starts_with("error: host: sudo did not run `sudo "), "{block}");
         assert!(
-            block.contains("caused by: it needs a password") && block.contains("`--password-file FILE`"),
+            block.contains("caused by: a password is required") && block.contains("`--password-file FILE`"),
             "{block}"
         );
         assert_eq!(error.exit_code().code(), 1);
@@ -94,7 +94,7 @@ async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> R
     let missing = FakeAnswer::code(127).then(Stream::Stderr, "sh: 1: sudo: not found\n");
     let client = Client::builder().dial(Fake::new().on("sudo id", missing)).build();
     let error = refused(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
-    assert!(block(&error).contains("caused by: the host has no such program"), "{error:?}");
+    assert!(block(&error).contains("caused by: the program is not installed on the host"), "{error:?}");
 
     let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     let output = lab.host().sudo("no-such-program").warn().await?;

@@ -111,7 +111,7 @@ async fn whoever_may_do_nothing_is_told_why() -> Result {
     for (account, words) in [
         (Account::Plain, "may not run sudo"),
         (Account::SudoExpired, "expired"),
-        (Account::SudoRequiretty, "it wants a terminal"),
+        (Account::SudoRequiretty, "a terminal is required"),
     ] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let error = refused(lab.host().validate_sudo().await, ErrorKind::Sudo);

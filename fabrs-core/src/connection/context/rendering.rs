@@ -35,11 +35,11 @@ pub(in crate::connection) enum Rendering {
 /// The error of a line that cannot be composed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum ContextError {
-    #[error("`{0}` is not the name of an environment variable")]
+    #[error("`{0}` is not a valid name of an environment variable")]
     Name(String),
-    #[error("the directory to run it in is empty")]
+    #[error("the directory of the command is empty")]
     NoDirectory,
-    #[error("`{0}` is no shell: it takes a program with its options, as in `bash -l -c`")]
+    #[error("`{0}` is not a shell: use a program with its options, as in `bash -l -c`")]
     Shell(String),
     #[error(transparent)]
     Line(#[from] ShellLineError),

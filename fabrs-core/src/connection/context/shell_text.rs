@@ -16,7 +16,7 @@ pub(in crate::connection) const CONDA_ACTIVATION: &str = "if [ -d \"$VIRTUAL_ENV
 pub(in crate::connection) const NO_VENV: &str = "there is no virtualenv in ";
 /// The start of the host's message for a virtualenv whose Python no longer exists, for example
 /// after a system upgrade.
-pub(in crate::connection) const NO_PYTHON: &str = "there is no longer a Python behind the virtualenv in ";
+pub(in crate::connection) const NO_PYTHON: &str = "the Python no longer exists for the virtualenv in ";
 
 pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
     let mut chars = name.chars();

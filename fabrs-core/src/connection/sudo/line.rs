@@ -61,9 +61,9 @@ pub(super) enum Authentication<'a> {
 /// The error of a command that cannot run under sudo.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum SudoError {
-    #[error("doas runs nothing in a group of its own")]
+    #[error("doas cannot set a group")]
     Group,
-    #[error("doas keeps the environment only by its own rules (`keepenv`)")]
+    #[error("doas keeps the environment only by its rules (`keepenv`)")]
     Env,
     #[error(transparent)]
     Line(#[from] ShellLineError),

@@ -140,7 +140,7 @@ impl Passwords {
             }
             // sudo would reject the password again, and count the failure for the account.
             state.wrong.entry(host.clone()).or_default().push(password);
-            question = format!("{}: that one was wrong already; another: ", host.label());
+            question = format!("{}: this password was rejected already. Another: ", host.label());
         }
         Err(refusal.into_error(request.program, host, command))
     }
@@ -234,6 +234,6 @@ fn question(program: SudoProgram, host: &Host, tries: usize) -> String {
     match (tries, host.user()) {
         (0, Some(user)) => format!("{program} password of {user}: "),
         (0, None) => format!("{program} password: "),
-        _ => format!("{}: {program} says that the password is wrong; another: ", host.label()),
+        _ => format!("{}: {program} rejected the password. Another: ", host.label()),
     }
 }

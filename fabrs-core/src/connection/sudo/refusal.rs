@@ -11,7 +11,7 @@ use crate::host::Host;
 #[non_exhaustive]
 pub enum SudoRefusal {
     /// sudo requires a password, and no password is available.
-    #[error("it needs a password")]
+    #[error("a password is required")]
     PasswordNeeded,
     /// The password was wrong.
     #[error("the password is wrong")]
@@ -23,10 +23,10 @@ pub enum SudoRefusal {
     #[error("{0}")]
     Expired(String),
     /// sudo requires a terminal (`requiretty`).
-    #[error("it wants a terminal (`requiretty`)")]
+    #[error("a terminal is required (`requiretty`)")]
     NoTerminal,
     /// The host has no sudo or doas.
-    #[error("the host has no such program")]
+    #[error("the program is not installed on the host")]
     Missing,
     /// Any other message, for example for an unknown target user or group.
     #[error("{0}")]
@@ -95,21 +95,21 @@ impl SudoRefusal {
     pub(super) fn into_error(self, program: SudoProgram, host: &Host, shown: &str) -> Error {
         let hint = match &self {
             Self::PasswordNeeded if program == SudoProgram::Doas => {
-                "doas asks at a terminal alone: say `.pty()` on the command, or allow it without (`permit nopass`)"
+                "add `.pty()` to the command, since doas prompts only on a terminal, or allow the command with `permit nopass`"
             }
             Self::NotAllowed(_) if program == SudoProgram::Doas => {
-                "`/etc/doas.conf` on the host says what is allowed; a rule for just this command is enough"
+                "add a rule for this command to `/etc/doas.conf` on the host"
             }
             Self::PasswordNeeded => {
-                "give it by `--password-file FILE` or `FABRS_SUDO_PASSWORD`, or allow the command without (`NOPASSWD`)"
+                "set `--password-file FILE` or `FABRS_SUDO_PASSWORD`, or allow the command with `NOPASSWD`"
             }
-            Self::PasswordWrong => "is it the password of the user who logs in?",
+            Self::PasswordWrong => "check that the password belongs to the login user",
             Self::NotAllowed(_) => {
-                "`sudo -l` on the host lists what is allowed; a rule for just this command is enough"
+                "list the allowed commands with `sudo -l` on the host, and add a rule for this command"
             }
-            Self::Expired(_) => "log in by hand and set a new one",
-            Self::NoTerminal => "say `.pty()` on the command, or `Defaults !requiretty` in sudoers",
-            Self::Missing => "install it, or log in as root and say `run`",
+            Self::Expired(_) => "log in interactively and set a new password",
+            Self::NoTerminal => "add `.pty()` to the command, or `Defaults !requiretty` to sudoers",
+            Self::Missing => "install the program, or log in as root and use `run`",
             Self::Other(_) => "",
         };
         let error = Error::new(ErrorKind::Sudo, format!("{} did not run `{shown}`", program.name())).on(host);
@@ -131,7 +131,7 @@ fn is_not_allowed(line: &str) -> bool {
 /// server are escaped.
 fn first_line(name: &str, text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));
+    let line = line.map_or("no message", |line| line.strip_prefix(name).unwrap_or(line));
     escape_all_controls(line)
 }
 
@@ -186,7 +186,7 @@ mod tests {
         let unknown = "ann is not in the sudoers file.";
         case(&format!("\n{unknown}\nThis incident has been reported.\n"), &SudoRefusal::NotAllowed(unknown.to_owned()));
         case("sudo: unknown user nobdy\n", &SudoRefusal::Other("unknown user nobdy".to_owned()));
-        case("", &SudoRefusal::Other("it ended without a word".to_owned()));
+        case("", &SudoRefusal::Other("no message".to_owned()));
     }
 
     #[test]

@@ -39,12 +39,13 @@ pub(super) async fn host_password(run: &RunState, host: &Host) -> Result<Option<
     let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordSource::Prompt;
     let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
     if !run.allows_local_programs() {
-        let error = Error::new(ErrorKind::Config, format!("this program may not run `{line}` for the sudo password"));
-        return Err(error.on(host).hint("`ClientBuilder::allow_local_programs` allows it"));
+        let error =
+            Error::new(ErrorKind::Config, format!("this program is not allowed to run `{line}` for the sudo password"));
+        return Err(error.on(host).hint("call `ClientBuilder::allow_local_programs`"));
     }
     let name = host.label().to_string();
-    let quoted =
-        quote(&name).map_err(|source| Error::new(ErrorKind::Config, "no command can name it").caused_by(source))?;
+    let quoted = quote(&name)
+        .map_err(|source| Error::new(ErrorKind::Config, "the host name contains a NUL byte").caused_by(source))?;
     let line = line.replace("{host}", &quoted);
     let password = unless_stopped(run, from_command(run, &line)).await.map_err(|error| error.or_on(Some(host)))?;
     run.add_secret(&password);
@@ -57,7 +58,7 @@ async fn unless_stopped<T>(run: &RunState, password: impl Future<Output = Result
     tokio::select! {
         biased;
         _ = run.stop().wait_above(StopLevel::None) => {
-            Err(Error::new(ErrorKind::Cancelled, "the run was stopped while the sudo password was looked for"))
+            Err(Error::new(ErrorKind::Cancelled, "the run was stopped before the sudo password was read"))
         }
         password = password => password,
     }
@@ -83,11 +84,11 @@ async fn from_file(run: &RunState, path: &Path) -> Result<Secret> {
         io::Result::Ok((mode, read_limited(file).await?))
     };
     let (mode, text) = read.await.map_err(|source| {
-        let text = format!("could not read the file with the sudo password, `{shown}`");
+        let text = format!("could not read the sudo password file `{shown}`");
         Error::new(ErrorKind::Usage, text).caused_by(source)
     })?;
     if mode & 0o077 != 0 {
-        let text = format!("others can read the sudo password in `{shown}`: `chmod 600` it");
+        let text = format!("other users can read the sudo password in `{shown}`: run `chmod 600` on the file");
         run.sink().event(&Event::Warning { host: None, text: &text });
     }
     first_line(&text, &shown)
@@ -109,7 +110,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     if has_own_group {
         command.process_group(0);
     }
-    let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
+    let failed = || Error::new(ErrorKind::Local, format!("`{line}` failed to print the sudo password"));
     let run = async {
         let mut child = command.spawn()?;
         let _group = has_own_group.then(|| ProcessGroupGuard::of(&child));
@@ -118,12 +119,12 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     };
     let (printed, message, status) = match tokio::time::timeout(COMMAND_TIMEOUT, run).await {
         Ok(ended) => ended.map_err(|source| failed().caused_by(source))?,
-        Err(_) => return Err(failed().caused_by(CommandFailure("it did not end within two minutes".to_owned()))),
+        Err(_) => return Err(failed().caused_by(CommandFailure("timed out after two minutes".to_owned()))),
     };
     if !status.success() {
         let message = last_lines(message.as_bytes(), 1);
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        return Err(failed().caused_by(CommandFailure(format!("it ended with {status}{message}"))));
+        return Err(failed().caused_by(CommandFailure(format!("ended with {status}{message}"))));
     }
     first_line(&printed, line)
 }
@@ -150,6 +151,6 @@ struct CommandFailure(String);
 fn first_line(text: &str, from: &str) -> Result<Secret> {
     match text.lines().next().filter(|line| !line.is_empty()) {
         Some(line) => Ok(Secret::new(line.to_owned())),
-        None => Err(Error::new(ErrorKind::Usage, format!("there is no sudo password in `{from}`"))),
+        None => Err(Error::new(ErrorKind::Usage, format!("no sudo password in `{from}`"))),
     }
 }

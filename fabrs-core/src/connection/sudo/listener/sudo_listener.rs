@@ -124,11 +124,12 @@ impl SudoListener {
         let question = self.password.as_ref().and_then(|_| find_question(self.markers.program, &self.held));
         let refusal = |question| match SudoRefusal::parse(self.markers.program, &self.held) {
             expired @ SudoRefusal::Expired(_) => expired,
-            _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
+            _ => SudoRefusal::Other(format!("an unknown prompt `{question}` was not answered")),
         };
         let question = question.map(refusal);
         // A hostile host could print without an end.
-        let text = || format!("it printed more than {} MiB before the command began", MAX_BYTES_BEFORE_START >> 20);
+        let text =
+            || format!("it printed more than {} MiB before the start of the command", MAX_BYTES_BEFORE_START >> 20);
         let too_long = (self.bytes_before_start > MAX_BYTES_BEFORE_START).then(|| SudoRefusal::Other(text()));
         lock(&self.dialog).pending_question = too_long.or(question);
         let excess = self.held.len().saturating_sub(MAX_TEXT_LEN);
