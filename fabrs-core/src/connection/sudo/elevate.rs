@@ -82,7 +82,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
         candidate = Some(passwords.next(&run, request, candidate.take(), refusal).await.map_err(located)?);
         let Some(returned) = refused_attempt.into_recorder() else {
             return Err(
-                Error::new(ErrorKind::Internal, "internal error: internal error: a command under sudo lost its recorder").on(&host)
+                Error::new(ErrorKind::Internal, "internal error: a command under sudo lost its recorder").on(&host)
             );
         };
         recorder = returned;
