@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::backend::Backend;
 use super::place::Place;
 use super::sftp::Session;
-use crate::connection::seconds;
+use crate::connection::format_seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::files::backend_error::BackendError;
 use crate::host::Host;
@@ -81,7 +81,7 @@ impl Way<'_> {
                 Err(self.place.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.what))))
             }
             limit = expired(limit) => {
-                let text = format!("`{}` ran longer than {} and was ended", self.what, seconds(limit));
+                let text = format!("`{}` ran longer than {} and was ended", self.what, format_seconds(limit));
                 Err(self.place.error(Error::new(ErrorKind::Timeout, text)))
             }
             result = work => result,

@@ -92,7 +92,7 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &Backend) -> Result<(Strin
         Old::Private => FileDiff::Private,
         Old::Unread(why) => FileDiff::Unread(why),
         Old::Nothing | Old::Content(_) if sum.size > LARGEST => FileDiff::Large,
-        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diffs() != DiffMode::All => {
+        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diff_mode() != DiffMode::All => {
             FileDiff::Private
         }
         Old::Nothing => lines(file, &path, None).await?,
@@ -111,7 +111,7 @@ async fn read(place: &Place, sum: &Sum, by: &Backend, path: &str) -> Result<Old,
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
     match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
-        Ok(true) if arrival.is_private() && place.connection.diffs() != DiffMode::All => Ok(Old::Private),
+        Ok(true) if arrival.is_private() && place.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
         Err(BackendError::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),

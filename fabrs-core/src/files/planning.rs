@@ -77,7 +77,7 @@ pub(super) async fn plan(
     let compared = match unreached(place, &host) {
         Some(error) => Err(error),
         None => {
-            if place.connection.diffs() != DiffMode::Off {
+            if place.connection.diff_mode() != DiffMode::Off {
                 mark_outdated(place, &host, what);
             }
             compare.await
@@ -108,7 +108,7 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
     let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
     let removed = made.removed.len();
     if changed == 0 && removed == 0 {
-        if place.connection.diffs() == DiffMode::Off {
+        if place.connection.diff_mode() == DiffMode::Off {
             mark_outdated(place, host, what);
         }
         place.connection.sink().event(&Event::Transferred { host, operation: what, changed, files, removed });

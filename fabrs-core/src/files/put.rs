@@ -169,7 +169,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
         let words = spec.in_words();
         let compared = async {
             let jobs = jobs?;
-            if connection.diffs() != DiffMode::Off {
+            if connection.diff_mode() != DiffMode::Off {
                 difference::tell(&spec.place, &what, &jobs).await?;
             }
             let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
@@ -180,7 +180,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
         return Ok(Changes::new(&spec.place, host.clone(), what, state));
     }
     let jobs = jobs?;
-    if connection.diffs() != DiffMode::Off {
+    if connection.diff_mode() != DiffMode::Off {
         difference::tell(&spec.place, &what, &jobs).await?;
     }
     let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };

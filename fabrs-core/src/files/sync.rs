@@ -157,7 +157,7 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
 /// Shows each entry that differs, where that was asked for.
 async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
     let connection = &spec.place.connection;
-    if connection.diffs() == DiffMode::Off {
+    if connection.diff_mode() == DiffMode::Off {
         return Ok(());
     }
     let host = connection.host_and_run(spec.place.location)?.0;

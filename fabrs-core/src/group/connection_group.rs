@@ -209,7 +209,7 @@ impl Group {
         Fut: IntoFuture<Output = Result<T, E>>,
         E: Into<TaskError>,
     {
-        let parts: Vec<Connection> = self.connections.iter().map(Connection::part).collect();
+        let parts: Vec<Connection> = self.connections.iter().map(Connection::with_plan_part).collect();
         let host = |connection: &Connection| connection.host().cloned().unwrap_or_else(Host::local);
         let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
         let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());

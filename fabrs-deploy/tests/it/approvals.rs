@@ -18,7 +18,9 @@ fn client(ground: &Ground, mode: Mode, confirmation: Confirmation, person: Perso
     let inventory = Inventory::new(&config, Some("production")).expect("the environment exists");
     ground.client_of(
         |settings| settings.mode(mode).confirmation(confirmation),
-        |builder| builder.inventory(inventory).prompter(person).fingerprint_parts(["deploy".to_owned()]).defer_approval(),
+        |builder| {
+            builder.inventory(inventory).prompter(person).fingerprint_parts(["deploy".to_owned()]).defer_approval()
+        },
     )
 }
 

@@ -77,7 +77,10 @@ async fn match_exec_runs_only_if_local_programs_are_allowed() -> Result<()> {
     let marker = sshd.dir().join("ran");
     let lines = format!("Match exec \"touch '{}'\"\n    ConnectTimeout 20\nMatch all\n", marker.display());
     let text = block(&refused(connect_with(&sshd, &lines).await, ErrorKind::Config));
-    assert!(text.contains("local programs are disabled: enable them with `ClientBuilder::allow_local_programs`"), "{text}");
+    assert!(
+        text.contains("local programs are disabled: enable them with `ClientBuilder::allow_local_programs`"),
+        "{text}"
+    );
     assert!(!marker.exists());
     Ok(())
 }

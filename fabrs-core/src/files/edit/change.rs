@@ -125,8 +125,8 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
         let old = reading.go(|by| old_content(place, &spec.path, by, &what)).await?;
         let new = spec.change.apply(old.as_ref().map(|old| &old.content[..]));
         let new = new.map_err(|error| place.could_not(&what).caused_by(error))?;
-        if connection.diffs() != DiffMode::Off {
-            let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == DiffMode::All;
+        if connection.diff_mode() != DiffMode::Off {
+            let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diff_mode() == DiffMode::All;
             let old = old.as_ref().map(|old| &old.content[..]);
             let difference = difference::between(old, &new, &spec.path, &what, is_shown);
             connection.sink().event(&Event::Diff { host, operation: &what, path: &spec.path, diff: &difference });

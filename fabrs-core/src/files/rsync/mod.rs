@@ -130,7 +130,7 @@ impl Spec {
             has_begun.store(true, Ordering::Relaxed);
             let connection = self.place.connection.for_internal_script().without_shell();
             let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
-            let command = command.called(what).hide(Hide::Both).stdin_reader(said).watched_by(stash.clone()).warn();
+            let command = command.named(what).hide(Hide::Both).stdin_reader(said).with_watcher(stash.clone()).warn();
             let command = if self.place.elevated { command.sudo() } else { command };
             let (output, ()) = tokio::join!(command.into_future(), stash.drain_to(hears));
             output

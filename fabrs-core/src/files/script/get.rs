@@ -26,7 +26,7 @@ pub(in super::super) async fn get(
 ) -> Result<bool, BackendError> {
     let script = Script { place, effect: Effect::Reads, what };
     let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
-    let output = script.run(command.watched_by(Fetch::new(arrival)).keeping(KEPT)).await;
+    let output = script.run(command.with_watcher(Fetch::new(arrival)).capture_tail(KEPT)).await;
     let output = output.inspect_err(|_| arrival.give_up())?;
     Ok(arrival.has_begun() || output.tail(1)?.trim_end() != text::SAME.trim_end())
 }

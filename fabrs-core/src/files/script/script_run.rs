@@ -29,7 +29,7 @@ pub(super) struct Script<'a> {
 impl Script<'_> {
     /// Creates the command of a script with a short answer. `path` is the subject of the line.
     pub(super) fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
-        Ok(self.command_with_content(line, path)?.watched_by(MessageLimit::of(Stream::Stdout)))
+        Ok(self.command_with_content(line, path)?.with_watcher(MessageLimit::of(Stream::Stdout)))
     }
 
     /// Creates the command of a script whose output is read by a watcher with limits of its own.
@@ -41,27 +41,27 @@ impl Script<'_> {
         // With `CDPATH`, `cd` may enter another directory and print its path.
         let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
-        let command = command.posix().called(self.what).hide(Hide::Both);
-        let command = if self.place.is_check { command.checking() } else { command };
-        let command = if self.place.has_secret { command.carrying_secret() } else { command };
-        let command = command.watched_by(MessageLimit::of(Stream::Stderr));
+        let command = command.posix().named(self.what).hide(Hide::Both);
+        let command = if self.place.is_check { command.internal_check() } else { command };
+        let command = if self.place.has_secret { command.with_secret_input() } else { command };
+        let command = command.with_watcher(MessageLimit::of(Stream::Stderr));
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 
     /// Creates the command of a script with a dialogue, and the dialogue.
     pub(super) fn talk(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(Talk, Command)> {
         let (talk, ear, said) = Talk::new();
-        Ok((talk, self.command_with_content(line, path)?.watched_by(ear).fed_by(said).keeping(KEPT)))
+        Ok((talk, self.command_with_content(line, path)?.with_watcher(ear).stdin_channel(said).capture_tail(KEPT)))
     }
 
     /// Runs the script. The error distinguishes a host without a shell from a failed script.
     pub(super) async fn run(&self, command: Command) -> Result<Output, BackendError> {
         let greeting = ShellProbe::default();
-        let result = command.greeted(&greeting).await;
+        let result = command.with_shell_probe(&greeting).await;
         match result {
-            Ok(output) if greeting.was_heard() => Ok(output),
+            Ok(output) if greeting.has_shell() => Ok(output),
             Ok(output) => Err(BackendError::NoShell(self.no_shell(Some(&output)))),
-            Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => {
+            Err(error) if greeting.has_shell() || !may_be_no_shell(&error) => {
                 Err(BackendError::Failed(self.failed(&error)))
             }
             Err(error) if ProgramRejected::caused(&error) => Err(BackendError::NoShell(
