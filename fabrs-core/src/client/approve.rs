@@ -1,4 +1,4 @@
-//! Approval of a run: shows the pending changes, and checks that a person has confirmed them.
+//! Approval of a run: shows the pending changes, and requires a confirmation.
 
 use super::handle::Client;
 use crate::config::{Confirmation, Environment, Mode};
@@ -71,7 +71,7 @@ impl Client {
     /// Shows changes found only during the run, and asks for their approval.
     ///
     /// In a protected environment a person confirms at the terminal, or `--yes` has confirmed
-    /// beforehand. `--yes=FINGERPRINT` is not enough, since its fingerprint does not cover these
+    /// beforehand. `--yes=FINGERPRINT` is not enough, since the fingerprint does not cover these
     /// changes. A dry run only shows them.
     ///
     /// # Errors

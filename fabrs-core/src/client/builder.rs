@@ -43,7 +43,7 @@ pub struct ClientBuilder {
     defaults: CommandDefaults,
 }
 
-/// The part of a program that asks for the approval of a run.
+/// The part of a program responsible for the approval of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Approver {
     /// The creator of the client, before the run.
@@ -54,8 +54,7 @@ enum Approver {
 }
 
 impl Client {
-    /// Returns a builder with the settings of `ssh`: its config file, its agent and its known
-    /// hosts.
+    /// Returns a builder with the settings of `ssh`: config file, agent and known hosts.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -102,7 +101,7 @@ impl ClientBuilder {
     }
 
     /// Shows every command line before the command runs. [`Command::echo`](crate::Command::echo)
-    /// does so for one command.
+    /// does so for a single command.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -168,8 +167,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Wraps the dialer, for example for a few hosts that need another transport. A dry run wraps
-    /// the result once more.
+    /// Wraps the dialer, for example for a few hosts with another transport. A dry run wraps the
+    /// result once more.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -190,7 +189,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the login password for hosts that ask for one.
+    /// Sets the login password for hosts with password authentication.
     ///
     /// ```
     /// use fabrs_core::{Client, Secret};
@@ -216,8 +215,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the redactor that receives the secrets of the run, so that the program can redact its
-    /// own output. Inside a task, the redactor of the run is used instead.
+    /// Sets the redactor that receives the secrets of the run, for redaction of the program's own
+    /// output. Inside a task, the redactor of the run is used instead.
     ///
     /// ```
     /// use fabrs_core::{Client, Secret, secret::Redactor};
@@ -233,7 +232,7 @@ impl ClientBuilder {
     }
 
     /// Allows the programs named by the ssh config to run on this machine: `ProxyCommand`, and the
-    /// commands of `Match exec`. By default, a host that needs such a program is an error.
+    /// commands of `Match exec`. By default, a host with such a setting is an error.
     ///
     /// A command of `Match exec` runs once for all hosts of a client.
     ///
@@ -250,8 +249,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds facts known before the run to the inputs of its fingerprint: the program, the tasks,
-    /// their arguments and their hosts. [`Client::approve`] compares the fingerprint.
+    /// Adds facts known before the run to the fingerprint inputs: the program, the tasks, their
+    /// arguments and their hosts. [`Client::approve`] compares the fingerprint.
     ///
     /// ```
     /// use fabrs_core::Client;
@@ -264,8 +263,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Refuses every change until a task calls [`Client::approve`]. Commands that only read are
-    /// allowed. See there for an example.
+    /// Refuses every change until a task calls [`Client::approve`]. Read-only commands are allowed.
+    /// See there for an example.
     pub fn defer_approval(mut self) -> Self {
         self.approver = Approver::Task;
         self
@@ -273,9 +272,9 @@ impl ClientBuilder {
 
     /// Builds the client. Opens no connection.
     ///
-    /// Inside a task, the client belongs to the run of the task. In a dry run it plans its changes,
-    /// and a stop of the run ends its commands. Its events go to the sink of the run, unless the
-    /// builder has a sink.
+    /// Inside a task, the client belongs to the run of the task. In a dry run, changes are only
+    /// planned. A stop of the run ends the client's commands. Events go to the sink of the run,
+    /// unless the builder has a sink.
     pub fn build(mut self) -> Client {
         let run = Client::current_run();
         let run = run.as_ref().map(Client::state);

@@ -9,8 +9,8 @@ impl Client {
     ///
     /// [`Connection::to`](crate::Connection::to) and [`Group::to`](crate::Group::to) then use this
     /// client everywhere in the process, also in threads and spawned tasks. Clients made by tasks
-    /// share its dry run. `fab` calls this method for its only run. A program that embeds several
-    /// runs must not call it.
+    /// share the dry run. `fab` has a single run and calls this method. A program with several runs
+    /// must not call this method.
     pub fn install_global(&self) {
         install_process_run(self.state());
     }

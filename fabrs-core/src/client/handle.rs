@@ -13,13 +13,13 @@ use crate::secret::Secret;
 use crate::state::RunState;
 use crate::transport::{Prompter, StopSignal};
 
-/// The factory for the connections of one run, or of one embedding program.
+/// The factory for the connections of a run, or of an embedding program.
 ///
-/// All connections of a client share its settings, its event [`Sink`], its stop signal and one
+/// All connections of a client share the settings, the event [`Sink`], the stop signal and one
 /// session a host. A client is cheap to clone.
 ///
-/// Two clients share no state. The exception is a client made by a task, which shares the dry run,
-/// the approval and the stop signal of its run.
+/// Two clients share no state. The exception is a client made by a task: such a client shares the
+/// dry run, the approval and the stop signal of the run.
 ///
 /// ```
 /// use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
@@ -45,8 +45,8 @@ impl Client {
         &self.state
     }
 
-    /// Returns a connection to `host`, which opens on first use. All connections to one host share
-    /// a session.
+    /// Returns a connection to `host`. The connection opens on first use. All connections to a host
+    /// share a session.
     ///
     /// The user and the port of the settings apply to a host without a user or port.
     ///
@@ -67,18 +67,19 @@ impl Client {
         self.connect(Host::local())
     }
 
-    /// Waits for background work and closes all connections. A closed connection opens again on its
+    /// Waits for background work and closes all connections. A closed connection opens again on the
     /// next use.
     pub async fn close(&self) {
         self.state.close().await;
     }
 
-    /// Returns a client of the same run whose commands are not cancelled by a stop.
+    /// Returns a client of the same run with uncancellable commands: a stop of the run does not end
+    /// them.
     ///
-    /// It is meant for work that reverts half a change or holds a lock. The client has the same
-    /// hosts, settings and sinks, but opens connections of its own. Only a kill ends its commands.
+    /// Use the client to revert half a change or to hold a lock. Hosts, settings and sinks are
+    /// shared, but the connections are separate. Only a kill ends the commands.
     ///
-    /// A stopped run waits briefly for its tasks. [`StopSignal::guard`] extends the wait.
+    /// A stopped run waits briefly for running tasks. [`StopSignal::guard`] extends the wait.
     pub fn uncancellable(&self) -> Self {
         Self { state: self.state.uncancellable() }
     }
@@ -108,8 +109,8 @@ impl Client {
         self.sink().event(&Event::Warning { host, text: text.as_ref() });
     }
 
-    /// Adds a secret to the values that are redacted in all output of this client. Use it for a
-    /// secret that no command received, for example one printed by a host.
+    /// Adds a secret to the values redacted in all output of this client. For secrets not passed to
+    /// any command, for example a password printed by a host.
     ///
     /// Secrets passed to commands and answers to secret prompts are redacted already. A secret of
     /// fewer than six bytes is not redacted. The first short secret of a run causes a warning.
@@ -125,8 +126,7 @@ impl Client {
         self.state.add_secret(secret);
     }
 
-    /// Returns `text` with all known secrets redacted, for output that does not go through the
-    /// sink.
+    /// Returns `text` with all known secrets redacted, for output outside the sink.
     pub fn redact(&self, text: &str) -> String {
         self.state.redactor().text(text).into_owned()
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// A type that names a host: its text, or a [`Host`].
+/// A type convertible into a host: a text, or a [`Host`].
 pub trait IntoHost {
     /// Parses or returns the host.
     ///

@@ -7,11 +7,11 @@ use crate::connection::Connection;
 use crate::error::Result;
 
 impl Connection {
-    /// Returns a connection that opens on first use.
+    /// Returns a connection. It opens on first use.
     ///
     /// Inside a run, the connection belongs to the run. It shares the session to the host, the
-    /// settings (`-S`, `-u`, `-P`), the sudo passwords and the output. In a dry run, it plans its
-    /// changes. Outside a run, the connection has the settings of `ssh` and a client of its own.
+    /// settings (`-S`, `-u`, `-P`), the sudo passwords and the output. In a dry run, changes are
+    /// only planned. Outside a run, the connection has the settings of `ssh` and a separate client.
     ///
     /// # Errors
     ///

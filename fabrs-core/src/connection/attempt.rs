@@ -19,7 +19,7 @@ use crate::output::{Output, Signal};
 use crate::state::RunState;
 use crate::transport::{Effect, EffectMode, Invocation, OutputReceiver, Request, RunningCommand, StdinSource};
 
-/// An attempt that was started on its transport.
+/// An attempt started on the transport.
 #[derive(Debug)]
 pub(super) struct StartedAttempt {
     running: RunningCommand,
@@ -37,7 +37,7 @@ impl Future for StartedAttempt {
     }
 }
 
-/// The parts of one attempt for the transport.
+/// The parts of an attempt for the transport.
 pub(super) struct Attempt {
     pub(super) line: Arc<str>,
     pub(super) shown: Arc<str>,
@@ -76,7 +76,7 @@ pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
     Ok(StartedAttempt { running, captured, spec, shown })
 }
 
-/// Emits the start of a command. Returns its recorder, and the capture filled by the recorder.
+/// Emits the start of a command. Returns the recorder, and the capture filled by the recorder.
 pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     // The file is created before the start event, and not in a dry run: an existing file would be
@@ -98,7 +98,7 @@ pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, S
     Ok((recorder.with_tee(tee).with_screen(spec.terminal.as_ref().map(RawTerminalGuard::screen)), captured))
 }
 
-/// Starts one attempt of a command on its transport.
+/// Starts an attempt of a command on the transport.
 pub(super) fn launch(
     spec: &CommandSpec,
     attempt: Attempt,

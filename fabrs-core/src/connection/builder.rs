@@ -1,4 +1,4 @@
-//! The settings of a [`Command`]: methods that set output, stdin, limits and retries.
+//! Methods of [`Command`] for output, stdin, limits and retries.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ use crate::transport::{Effect, Pty};
 impl Command {
     /// Marks the command as read-only, for `sudo("..")`, `local("..")` and `v_run("..")`.
     ///
-    /// A read-only command also runs in a dry run, and its stdout is hidden.
+    /// A read-only command also runs in a dry run, with stdout hidden.
     /// [`Connection::probe`](crate::Connection::probe) makes such a command directly.
     ///
     /// ```
@@ -74,8 +74,7 @@ impl Command {
         self.map_spec(|spec| spec.accepted = AcceptedStatus::Codes(codes))
     }
 
-    /// Hides the given streams. Hidden output is still captured. A probe hides its stdout by
-    /// default.
+    /// Hides the given streams. Hidden output is still captured. A probe hides stdout by default.
     ///
     /// [`Hide::Both`] hides the command line as well. It overrides [`echo`](Self::echo) and `fab
     /// -e`, in any order of the calls.
@@ -150,8 +149,7 @@ impl Command {
         })
     }
 
-    /// Kills the command if it has not ended after `limit`, counted from its start. Unlimited by
-    /// default.
+    /// Kills the command after `limit`, counted from the start. Unlimited by default.
     ///
     /// ```
     /// # use fabrs_core::{Client, ErrorKind};
@@ -187,8 +185,8 @@ impl Command {
         self.map_spec(|spec| spec.retry = Some(RetryPolicy::Times(times, pause)))
     }
 
-    /// Retries a failed command once a second until it succeeds, for at most `limit`. For services
-    /// that take time to start.
+    /// Retries a failed command once a second until success, for at most `limit`. For services with
+    /// a slow start.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -255,7 +253,7 @@ impl Command {
         self.map_spec(|spec| spec.stdin = StdinPlan::Reader(Mutex::new(Box::new(reader))))
     }
 
-    /// Sends this program's stdin to the command. Only one command at a time may read it.
+    /// Sends this program's stdin to the command. Only one command at a time may read the stdin.
     ///
     /// ```no_run
     /// # use fabrs_core::Client;
@@ -284,7 +282,7 @@ impl Command {
         self.map_spec(|spec| spec.stdin = StdinPlan::Open)
     }
 
-    /// Adds a watcher that reads the output and answers prompts of the command: a
+    /// Adds a watcher for the output, to answer prompts of the command: a
     /// [`Responder`](super::Responder), or a [`Watcher`] of your own. A command may have several
     /// watchers.
     ///
@@ -333,7 +331,7 @@ impl Command {
     /// Leaves the command running on its host. The call returns as soon as the command has started,
     /// and neither a stop nor the end of the run ends the command.
     ///
-    /// The command has no stdin. Its output is lost unless the line redirects it. Its exit status
+    /// The command has no stdin. The output is lost unless the line redirects it. The exit status
     /// is unknown.
     ///
     /// ```
@@ -367,8 +365,7 @@ impl Command {
         self.map_spec(|spec| spec.activation = Activation::Venv)
     }
 
-    /// Sets a name that replaces the command line in output, errors and plans. For a line that is
-    /// hard to read.
+    /// Replaces the command line by a name in output, errors and plans. For lines hard to read.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
@@ -393,7 +390,7 @@ impl Command {
         self.map_spec(|spec| spec.is_check = true)
     }
 
-    /// Marks the command of a transfer that sends a secret.
+    /// Marks the command of a transfer with a secret.
     pub(crate) fn with_secret_input(self) -> Self {
         self.map_spec(|spec| spec.carries_secret = true)
     }
@@ -409,7 +406,7 @@ impl Command {
         self.with_watcher(greeting.clone()).map_spec(|spec| spec.has_shell_probe = true)
     }
 
-    /// Adds a watcher that reads the output without answering.
+    /// Adds a watcher for the output that never answers.
     pub(crate) fn with_watcher(self, watch: impl Watcher + 'static) -> Self {
         self.map_spec(|spec| spec.watchers.add(Box::new(watch)))
     }

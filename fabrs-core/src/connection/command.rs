@@ -21,10 +21,10 @@ use crate::transport::Effect;
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
-/// The command starts when it is first polled. It owns its connection, so `select!`, `join!` and
-/// `JoinSet::spawn` accept it. An exit status other than 0 is an error of kind
-/// [`Exit`](ErrorKind::Exit), unless [`warn`](Self::warn) or [`ok_codes`](Self::ok_codes) accepts
-/// it.
+/// The command starts at the first poll. The future owns the connection, so `select!`, `join!` and
+/// `JoinSet::spawn` accept a command. An exit status other than 0 is an error of kind
+/// [`Exit`](ErrorKind::Exit), unless accepted by [`warn`](Self::warn) or
+/// [`ok_codes`](Self::ok_codes).
 ///
 /// ```
 /// # use fabrs_core::Client;
@@ -37,12 +37,12 @@ use crate::transport::Effect;
 ///
 /// # Cancel safety
 ///
-/// Dropping a started command kills it on the host: its process group receives TERM, and KILL a
+/// Dropping a started command kills the remote process: the process group receives TERM, and KILL a
 /// second later.
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
     pub(super) state: State,
-    /// The run whose tasks drive the attempts, set at the start.
+    /// The run of the tasks for the attempts, set at the start.
     run: Option<RunState>,
 }
 
@@ -119,7 +119,7 @@ impl Command {
         }
     }
 
-    /// Awaits the command and returns the first line of its stdout, like [`Output::line`].
+    /// Awaits the command and returns the first line of stdout, like [`Output::line`].
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -137,7 +137,7 @@ impl Command {
         read(self, Location::caller(), Output::line)
     }
 
-    /// Awaits the command and returns the lines of its stdout, like [`Output::lines`].
+    /// Awaits the command and returns the lines of stdout, like [`Output::lines`].
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -155,7 +155,7 @@ impl Command {
         read(self, Location::caller(), Output::lines)
     }
 
-    /// Awaits the command and returns whether its exit status was 0.
+    /// Awaits the command and returns `true` for exit status 0.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -174,7 +174,7 @@ impl Command {
         read(self.warn(), Location::caller(), Output::ok)
     }
 
-    /// Awaits the command and parses its stdout as JSON, like [`Output::json`].
+    /// Awaits the command and parses stdout as JSON, like [`Output::json`].
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -212,7 +212,7 @@ impl Command {
         self.state = State::Running(Execution::Attempts(attempts));
     }
 
-    /// Starts the command on its transport.
+    /// Starts the command on the transport.
     pub(super) fn start(&mut self) -> Result<()> {
         let spec = match std::mem::replace(&mut self.state, State::Done) {
             State::Built(spec) => spec,
@@ -233,14 +233,14 @@ impl Command {
     }
 }
 
-/// Awaits a command and reads its output. An error of the reading has the location of the caller.
+/// Awaits a command and reads the output. An error of the reading has the location of the caller.
 async fn read<T>(
     command: Command,
     location: &'static Location<'static>,
     read: impl Fn(&Output) -> Result<T>,
 ) -> Result<T> {
     let output = command.await?;
-    // A dry run records the line where its plan ends, so the location is set before reading.
+    // A dry run records the location at the end of the plan, so the location is set before reading.
     output.status_for(location)?;
     read(&output).map_err(|error| error.at(location))
 }

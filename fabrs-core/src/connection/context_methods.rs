@@ -28,9 +28,9 @@ impl Connection {
 
     /// Returns a connection whose commands have the environment variable `name` set to `value`.
     ///
-    /// A text becomes part of the command line, which other users of the host can read in the
-    /// process list. A [`Secret`](crate::Secret) does not: each command reads it from its stdin,
-    /// before its own input. A command on a pty cannot receive a secret variable.
+    /// A text becomes part of the command line, visible to other users of the host in the process
+    /// list. Each command reads a [`Secret`](crate::Secret) from stdin, before other input. A
+    /// command on a pty cannot receive a secret variable.
     ///
     /// ```
     /// # use fabrs_core::{Client, Secret};

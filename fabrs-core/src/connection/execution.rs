@@ -12,7 +12,7 @@ use super::sudo::elevate::elevate;
 use crate::error::Result;
 use crate::output::Output;
 
-/// A started command: the future of its output.
+/// A started command: the future of the output.
 pub(super) enum Execution {
     /// One attempt on the transport.
     Direct(Box<StartedAttempt>),
@@ -29,7 +29,7 @@ impl fmt::Debug for Execution {
     }
 }
 
-/// Starts a command once, without its retry policy.
+/// Starts a command once, without the retry policy.
 ///
 /// # Errors
 ///

@@ -120,7 +120,7 @@ pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, e
     }
 }
 
-/// Returns the output of a command after its last failed attempt, if the failure is accepted.
+/// Returns the output of a command after the last failed attempt, if the failure is accepted.
 pub(super) fn accept_failure(spec: &CommandSpec, error: Error) -> Result<Output> {
     let Some(output) = error.output().filter(|_| error.kind() == ErrorKind::Exit).cloned() else { return Err(error) };
     match (&spec.accepted, output.status()) {
@@ -140,7 +140,7 @@ fn emit_failure(spec: &CommandSpec, shown: &str, status: &ExitStatus) {
     spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
 }
 
-/// Returns `true` if the command may have had an effect on its host.
+/// Returns `true` if the command may have had an effect on the host.
 fn may_have_started(outcome: &CommandOutcome) -> bool {
     match outcome {
         CommandOutcome::Planned => false,
@@ -181,8 +181,8 @@ fn check_login_shell(spec: &CommandSpec, output: Output, not_run: Error) -> Resu
     }
 }
 
-/// Returns a hint for a login shell such as fish or csh that rejects the POSIX code around a line
-/// (`cd`, `env`, prefixes).
+/// Returns a hint for a login shell such as fish or csh without support for the POSIX code around a
+/// line (`cd`, `env`, prefixes).
 fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
     let context = &spec.connection.context;
     if context.shell_program().is_some() || context.is_bare(spec.activation) || spec.privilege != Privilege::Login {
@@ -193,8 +193,8 @@ fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
     let text = if spec.pty.is_some() { stdout } else { stderr };
     let text = String::from_utf8_lossy(text);
     let first = text.lines().next().unwrap_or_default();
-    // A shell that rejects the line prints no other text before. A command that has run may print
-    // the same text.
+    // A shell rejects the line before any other output. A running command may print the same text
+    // later.
     let is_first = spec.pty.is_some() || stdout.is_empty();
     let is_rejection = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));
     (is_rejection && is_first)

@@ -21,8 +21,8 @@ use crate::transport::{Effect, EffectMode, Transport};
 /// A host to run commands on, with the settings of its commands. Cheap to clone.
 ///
 /// [`cd`](Self::cd), [`env`](Self::env) and [`prefix`](Self::prefix) return a changed copy. A
-/// connection is never changed in place, so tasks do not share settings. All connections of one
-/// [`Client`](crate::Client) to one host share a session.
+/// connection is never changed in place, so tasks do not share settings. All connections of a
+/// [`Client`](crate::Client) to the same host share a session.
 ///
 /// ```
 /// # use fabrs_core::Client;
@@ -57,7 +57,7 @@ pub(crate) enum Target {
 }
 
 impl Connection {
-    /// Connects immediately, and not with the first command.
+    /// Connects immediately instead of with the first command.
     ///
     /// ```
     /// # use fabrs_core::{Client, ErrorKind, transport::Fake};
@@ -81,7 +81,7 @@ impl Connection {
     }
 
     /// Waits for the running commands of the host and closes the session. A closed session opens
-    /// again on its next use.
+    /// again on the next use.
     pub async fn close(&self) {
         if let Target::Host { transport, .. } = &self.target {
             transport.close().await;
@@ -168,7 +168,7 @@ impl Connection {
         }
     }
 
-    /// Returns a connection with a plan of its own, for the body of one task on one host.
+    /// Returns a connection with a separate plan, for the body of a task on one host.
     pub(crate) fn with_new_plan(&self) -> Self {
         Self { plan: PlanEnd::default(), ..self.clone() }
     }
@@ -183,8 +183,8 @@ impl Connection {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Returns the plan of the task. In a dry run, the plan ends where the task reads a result that
-    /// does not exist.
+    /// Returns the plan of the task. In a dry run, the plan ends at the first read of a missing
+    /// result.
     pub(crate) fn plan(&self) -> &PlanEnd {
         &self.plan
     }
@@ -215,7 +215,7 @@ impl Connection {
         }
     }
 
-    /// Creates the connection of a local task (`#[task(local)]`). The task has no host, so its
+    /// Creates the connection of a local task (`#[task(local)]`). The task has no host, so all
     /// commands fail.
     pub(crate) fn for_local_task(state: RunState) -> Self {
         let error = Error::new(ErrorKind::Usage, "this task runs on this machine and has no host")
@@ -223,14 +223,14 @@ impl Connection {
         Self::unavailable(Some(state), error)
     }
 
-    /// Returns the connection of the same task without its host, like the connection of a local
+    /// Returns the connection of the same task without the host, like the connection of a local
     /// task.
     pub(crate) fn without_host(&self, state: RunState) -> Self {
         Self { plan: self.plan.clone(), ..Self::for_local_task(state) }
     }
 
     /// Returns the connection inside a task that declares these hosts. A task without declared
-    /// hosts inherits the hosts of its caller.
+    /// hosts inherits the hosts of the caller.
     pub(crate) fn in_task(&self, declared: Selection<'static>) -> Self {
         let declared = match (declared, self.declared) {
             (Selection::Inherit, Some(callers)) => callers,
@@ -271,7 +271,7 @@ impl Connection {
         }
     }
 
-    /// Reports a planned change that consists of more than one command.
+    /// Reports a planned change of several commands.
     pub(crate) fn plan_change(&self, what: &str) {
         if let Target::Host { host, .. } = &self.target {
             self.plan_for(host, what);
@@ -285,7 +285,7 @@ impl Connection {
         }
     }
 
-    /// Returns the number of changes of the host that were planned and not executed.
+    /// Returns the number of planned changes of the host.
     pub(crate) fn planned(&self) -> usize {
         match &self.target {
             Target::Host { transport, .. } => transport.planned(),

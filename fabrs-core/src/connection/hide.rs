@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::event::Stream;
 
-/// The streams of a command that are not shown while it runs. Hidden output is still captured.
+/// The hidden streams of a running command. Hidden output is still captured.
 ///
 /// ```
 /// use fabrs_core::{Hide, event::Stream};

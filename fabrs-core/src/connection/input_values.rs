@@ -1,4 +1,4 @@
-//! Values passed to a command, possibly secret: its stdin, and its environment variables.
+//! Values passed to a command, possibly secret: stdin and environment variables.
 
 use std::fmt;
 
@@ -8,9 +8,8 @@ use crate::secret::Secret;
 
 /// The value of an environment variable: a text, or a [`Secret`].
 ///
-/// A text becomes part of the command line, which other users of the host can read in the process
-/// list. A secret is sent on the stdin of the command, before its own input, and is not part of any
-/// command line.
+/// A text becomes part of the command line, visible to other users of the host in the process list.
+/// A secret is sent on stdin, before other input, and is not part of any command line.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EnvValue {
@@ -33,7 +32,7 @@ macro_rules! env_value {
 env_value!(Text(String, &String, &str, char, Box<str>, std::borrow::Cow<'_, str>));
 env_value!(Secret(Secret, &Secret));
 
-/// Bytes or a [`Secret`] for the stdin of a command, or for an answer to its prompt.
+/// Bytes or a [`Secret`] for the stdin of a command, or for an answer to a prompt.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum StdinBytes {
@@ -78,7 +77,7 @@ impl From<&Secret> for StdinBytes {
 }
 
 impl StdinBytes {
-    /// Returns the bytes, and the secret if they are one.
+    /// Returns the bytes, and the secret for redaction.
     pub(super) fn into_parts(self) -> (Bytes, Option<Secret>) {
         match self {
             Self::Bytes(bytes) => (bytes, None),

@@ -22,7 +22,7 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// The stream of the stdout lines of a running command, without their line ends. Created by
 /// [`Command::stream_lines`](super::Command::stream_lines).
 ///
-/// The stream ends with the command. If the command fails, the last item is its error.
+/// The stream ends with the command. If the command fails, the last item is the error.
 ///
 /// # Cancel safety
 ///
@@ -72,8 +72,7 @@ impl Stream for LineStream {
             match next {
                 Poll::Ready(Some(line)) => return Poll::Ready(Some(Ok(line))),
                 Poll::Ready(None) if self.command.is_none() => return Poll::Ready(self.end.take().map(Err)),
-                // Polled in both cases: a command that never started produces no lines, only an
-                // end.
+                // Polled in both cases: a command without a start produces no lines, only an end.
                 Poll::Ready(None) | Poll::Pending => {}
             }
             let Some(command) = &mut self.command else { return Poll::Pending };
@@ -144,7 +143,7 @@ fn lock(queue: &SharedQueue) -> MutexGuard<'_, LineQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A watcher that splits stdout into lines and queues them.
+/// A watcher that splits stdout into queued lines.
 pub(super) struct LineSplitter {
     partial: Vec<u8>,
     queue: SharedQueue,

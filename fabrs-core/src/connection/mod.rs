@@ -1,8 +1,7 @@
-//! [`Connection`] and [`Command`]: one host, and the commands that run on it.
+//! [`Connection`] and [`Command`]: a host, and the commands for this host.
 //!
-//! A [`Connection`] is a value with the directory, environment and prefixes of its commands.
-//! Methods that change a setting return a new connection. A [`Command`] is a future that starts
-//! when it is first polled.
+//! A [`Connection`] is a value with the directory, environment and prefixes of commands. A changed
+//! setting results in a new connection. A [`Command`] is a future. It starts at the first poll.
 //!
 //! Tasks, groups and file transfers call this module. It starts commands through
 //! [`transport`](crate::transport).

@@ -10,7 +10,7 @@ use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
 
 impl Connection {
-    /// Creates a command that may change the host. A dry run only plans it.
+    /// Creates a command that may change the host. A dry run only plans the command.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
@@ -48,7 +48,7 @@ impl Connection {
         self.command(line, Effect::Changes, Location::caller()).named("a shell").interactive().warn()
     }
 
-    /// Creates a command that only reads. A dry run executes it too, and its stdout is hidden.
+    /// Creates a read-only command. A dry run executes the command too. Stdout is hidden.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
@@ -63,16 +63,16 @@ impl Connection {
         Command::new(self.clone(), line.into_shell_line(), Effect::Reads, Location::caller())
     }
 
-    /// Creates a command that runs under sudo. The user is root, unless [`Command::user`] or
+    /// Creates a command under sudo. The user is root, unless [`Command::user`] or
     /// [`sudo_user`](Self::sudo_user) sets another.
     ///
-    /// The whole line runs as that user, with the directory, environment and prefixes of the
+    /// The whole line runs as this user, with the directory, environment and prefixes of the
     /// connection. A line of plain words without a context and without a pty is passed to sudo
-    /// unchanged, so that a sudo rule for exactly this command matches.
+    /// unchanged, to match a sudo rule for exactly this command.
     ///
-    /// If sudo requires a password, the settings provide it, or a prompt asks once for all hosts of
-    /// the run. The password is written only after the prompt of sudo, and the dialog is not part
-    /// of the output.
+    /// If sudo requires a password, the settings provide the password, or a prompt asks once for
+    /// all hosts of the run. The password is written only after the prompt of sudo, and the dialog
+    /// is not part of the output.
     ///
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
@@ -87,21 +87,21 @@ impl Connection {
     /// # Errors
     ///
     /// When awaited, [`Sudo`](crate::ErrorKind::Sudo) if sudo does not run the command, with a
-    /// [`SudoRefusal`](super::SudoRefusal) as its source.
+    /// [`SudoRefusal`](super::SudoRefusal) as the source.
     #[track_caller]
     pub fn sudo(&self, line: impl IntoShellLine) -> Command {
         self.run(line).sudo()
     }
 
-    /// Creates a command that checks the sudo rights of the login and enters the password if needed
-    /// (`sudo --validate`).
+    /// Creates a check of the sudo rights of the login, with the password if needed (`sudo
+    /// --validate`).
     ///
-    /// Use it to detect a missing right before a deploy starts. `#[task(sudo)]` runs this check on
-    /// all hosts of a run.
+    /// Use the check to detect a missing right before a deploy starts. `#[task(sudo)]` runs this
+    /// check on all hosts of a run.
     ///
     /// The check succeeds if any command is allowed, so a certain command may still be rejected.
     /// Doas has no such check: fabrs runs `true` under doas on a pty, and the rules of doas must
-    /// allow that.
+    /// allow this command.
     ///
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
@@ -125,8 +125,8 @@ impl Connection {
         if self.context.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }
 
-    /// Creates a command that runs inside a virtualenv: the one set by [`venv`](Self::venv), or
-    /// `virtualenv` of the host or environment in `fabrs.toml`.
+    /// Creates a command inside a virtualenv, set by [`venv`](Self::venv), or by `virtualenv` of
+    /// the host or environment in `fabrs.toml`.
     ///
     /// As after `activate`, `VIRTUAL_ENV` is set, the programs of the virtualenv come first, and
     /// `PYTHONHOME` is unset. This applies to the whole line.

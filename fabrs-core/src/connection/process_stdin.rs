@@ -1,4 +1,4 @@
-//! The stdin of this program, read only while a command uses it.
+//! The stdin of this program, read only on behalf of a command.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,16 +13,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::state::RunState;
 use crate::transport::wait_for_open_prompts;
 
-/// The maximum number of bytes of one read.
+/// The maximum number of bytes of a read.
 const READ_CHUNK_SIZE: usize = 64 << 10;
 
-/// True if a command reads the stdin. Two readers would each receive a part of it.
+/// True if a command reads the stdin. Two readers would each receive a part of the input.
 static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// Starts a thread that reads the stdin until the receiver is dropped. At most `capacity` chunks
-/// are read ahead. The rest stays for the next reader.
+/// Starts a thread to read the stdin until the receiver is dropped. At most `capacity` chunks are
+/// read ahead. The rest stays for the next reader.
 ///
-/// The descriptor stays in blocking mode, since it is shared with the parent shell. The thread
+/// The descriptor stays in blocking mode, since the parent shell shares the descriptor. The thread
 /// therefore polls, and reads only if input or the end of file is available.
 pub(super) fn read_chunks(capacity: usize, run: &RunState) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
     if IS_IN_USE.swap(true, Ordering::AcqRel) {

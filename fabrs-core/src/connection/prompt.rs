@@ -44,8 +44,8 @@ pub struct Prompt {
 /// `-y` answers yes. A dry run asks no question and plans the answer yes. Without a terminal, the
 /// answer is the [default](Confirm::default).
 ///
-/// Inside a task, each host asks its own question. [`once`](crate::run::once) asks one question for
-/// all hosts.
+/// Inside a task, each host asks a separate question. [`once`](crate::run::once) asks one question
+/// for all hosts.
 ///
 /// ```
 /// # use fabrs_core::Client;
@@ -235,7 +235,7 @@ fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
     if run.prompter().is_available() { error } else { error.hint(format!("run the task at a terminal, {or}")) }
 }
 
-/// Adds the name of the host to a question that concerns one host.
+/// Adds the name of the host to a question for a single host.
 fn with_host(here: &Connection, question: &str) -> String {
     // Without a terminal, the name of the host is already part of the error.
     if here.state().is_some_and(|run| run.prompter().is_available()) {
@@ -252,7 +252,7 @@ fn prefixed(here: &Connection, question: &str) -> String {
     }
 }
 
-/// Returns the host of a question that concerns one host.
+/// Returns the host of a question for a single host.
 fn own_host(here: &Connection) -> Option<&Host> {
     here.host().filter(|host| !host.is_local() && !is_for_all())
 }

@@ -34,7 +34,7 @@ pub(super) struct RawTerminalGuard {
 }
 
 impl RawTerminalGuard {
-    /// Acquires the terminal after all earlier output is written, and switches it to raw mode.
+    /// Acquires the terminal after all earlier output is written, and switches to raw mode.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! [`Recorder`]: captures the output of a command, and emits it to the sinks in whole lines.
+//! [`Recorder`]: captures the output of a command, and emits whole lines to the sinks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,8 +11,8 @@ use crate::output::TailBuffer;
 use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
-/// The maximum length of a line in one event. A longer line is split, so that a stream without line
-/// ends cannot fill the memory.
+/// The maximum length of a line in one event. A longer line is split: a stream without line ends
+/// cannot fill the memory.
 const MAX_LINE_LEN: usize = 64 << 10;
 
 /// The last bytes of both streams of one command.
@@ -42,7 +42,7 @@ pub(super) struct Recorder {
     host: Host,
     command: Arc<str>,
     sink: Arc<dyn Sink>,
-    /// The sink for the output only, if it differs from the sink of the run.
+    /// A separate sink for the output, if any.
     screen: Option<Arc<dyn Sink>>,
     granularity: Granularity,
     hide: Hide,
@@ -101,13 +101,13 @@ impl Recorder {
         )
     }
 
-    /// Sets the redactor that masks secrets in the shown output.
+    /// Sets the redactor for secrets in the shown output.
     pub(super) fn with_redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
         self
     }
 
-    /// Sets the watchers that read the output and answer.
+    /// Sets the watchers of the output.
     pub(super) fn with_watchers(mut self, watchers: Watchers) -> Self {
         self.watchers = watchers;
         self
@@ -203,7 +203,7 @@ impl OutputReceiver for Recorder {
     }
 }
 
-/// Splits a stream at line ends, so that no line and no character is torn.
+/// Splits a stream at line ends, without torn lines or characters.
 #[derive(Debug, Default)]
 struct LineBuffer {
     partial: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Retries of a command: a number of times after a failure, or until it succeeds.
+//! Retries of a command: a number of times after a failure, or until success.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,8 +81,8 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
     Err(Error::new(ErrorKind::Internal, "internal error: too many attempts of a command"))
 }
 
-/// Returns `true` if another attempt may succeed and is safe: a command that may have changed
-/// something is not repeated.
+/// Returns `true` if another attempt may succeed and is safe. A command with a possible effect is
+/// not repeated.
 fn is_retryable(error: &Error, effect: Effect) -> bool {
     match error.kind() {
         ErrorKind::Exit | ErrorKind::Connect => true,
@@ -95,7 +95,7 @@ fn is_retryable(error: &Error, effect: Effect) -> bool {
     }
 }
 
-/// Reports the planned retries, and returns the output of a command that was not run.
+/// Reports the planned retries, and returns the output of a planned command.
 fn plan_retries(spec: &CommandSpec) -> Result<Output> {
     let shown: Arc<str> = spec.display_name.clone().unwrap_or_else(|| spec.line.to_string().into());
     let operation = format!("{shown} (repeated until success)");
@@ -123,11 +123,10 @@ struct RetryAnnouncer {
 }
 
 impl RetryAnnouncer {
-    /// Announces the next attempt, with the reason for it.
+    /// Announces the next attempt, with the reason.
     ///
-    /// An attempt that failed for the same reason as before and printed no output is announced less
-    /// and less often: at attempts 2, 4, 8 and so on. A wait of minutes would otherwise fill the
-    /// screen.
+    /// A repeated reason without output is announced less and less often: at attempts 2, 4, 8 and
+    /// so on. A wait of minutes would otherwise fill the screen.
     fn announce(&mut self, spec: &CommandSpec, error: &Error, next: NextAttempt) {
         let NextAttempt { attempt, attempts, pause, time_left } = next;
         let reason = reason(error);
@@ -139,7 +138,7 @@ impl RetryAnnouncer {
         if attempts.is_none() && !has_printed && reason == self.reason && !attempt.is_power_of_two() {
             return;
         }
-        // A command with both streams hidden also hides its line.
+        // A command with both streams hidden also hides the line.
         if spec.is_quiet && spec.display_name.is_none() {
             return;
         }

@@ -1,9 +1,9 @@
-//! [`ShellProbe`]: detects hosts without a shell. A script first prints a marker, and a missing
-//! marker means that no shell has started the script.
+//! [`ShellProbe`]: detects hosts without a shell. A script first prints a marker. Without the
+//! marker, no shell has started the script.
 //!
-//! A host may run another program in place of the script: an SFTP server, or a program that refuses
+//! A host may run another program in place of the script: an SFTP server, or a program to refuse
 //! the login. The script therefore prints a marker, and reads a first line of input. An SFTP server
-//! rejects that line as an invalid request and ends immediately.
+//! rejects this line as an invalid request and ends immediately.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +18,11 @@ use crate::transport::{Answer, STDIN_PREAMBLE, StdinSource};
 /// The marker printed by a shell.
 const SHELL_MARKER: &str = "fabrs-here\n";
 
-/// The marker printed directly before the result. The profile of a configured shell prints its text
+/// The marker printed directly before the result. The profile of a configured shell prints text
 /// earlier, but after the shell marker.
 const RESULT_MARKER: &str = "fabrs-result\n";
 
-/// A watcher that detects the shell marker.
+/// The watcher for the shell marker.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShellProbe {
     is_detected: Arc<AtomicBool>,
@@ -37,7 +37,7 @@ impl ShellProbe {
     }
 }
 
-/// Returns a script that marks the start of its result, for [`result_of`].
+/// Returns a script with a marker before the result, for [`result_of`].
 pub(crate) fn with_marked_result(script: &str) -> String {
     format!("printf '{}'\n{script}", RESULT_MARKER.escape_default())
 }
@@ -62,7 +62,7 @@ impl Watcher for ShellProbe {
     }
 }
 
-/// Returns a script and its stdin, extended so that a shell prints the marker first.
+/// Returns a script and a stdin, extended by the shell marker.
 pub(crate) fn with_shell_marker(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
     let script = format!("printf '{}'; {script}", SHELL_MARKER.escape_default());
     match stdin {
@@ -70,7 +70,7 @@ pub(crate) fn with_shell_marker(script: &str, stdin: StdinSource) -> (Arc<str>, 
             let prefix: Bytes = [STDIN_PREAMBLE.as_bytes(), &prefix[..]].concat().into();
             (format!("read -r fabrs; {script}").into(), StdinSource::Answers(prefix))
         }
-        // Other sources end, and the end of file ends a program that waits for more input.
+        // Other sources end, and a waiting program ends with them.
         ending => (script.into(), ending),
     }
 }
@@ -90,7 +90,7 @@ mod tests {
         };
         assert!(detects(&["Welcome!\nfabrs-", "here", "\nmore"]));
         assert!(!detects(&["This account is not available.\n"]));
-        // A program that echoes the script is not a shell.
+        // An echo of the script does not prove a shell.
         assert!(!detects(&[&with_shell_marker("ls", StdinSource::Empty).0]));
     }
 

@@ -1,4 +1,4 @@
-//! [`Command::spawn`] and [`Command::stream_lines`]: start a command without waiting for its end.
+//! [`Command::spawn`] and [`Command::stream_lines`]: start a command in the background.
 
 use super::command::{Command, State};
 use super::hide::Hide;
@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::SignalQueue;
 
 impl Command {
-    /// Starts the command immediately, with its output hidden, and returns its handle. Await the
-    /// handle for the output.
+    /// Starts the command immediately, with hidden output, and returns a handle. Await the handle
+    /// for the output.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -41,8 +41,8 @@ impl Command {
         Ok(Spawned::new(command, writer, signals))
     }
 
-    /// Starts the command immediately and streams the lines of its stdout, for example of `tail
-    /// -f`. The lines are not shown.
+    /// Starts the command immediately and streams the lines of stdout, for example of `tail -f`.
+    /// The lines are not shown.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -1,4 +1,4 @@
-//! [`Spawned`]: the handle of a command that runs in the background.
+//! [`Spawned`]: the handle of a command in the background.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::SignalQueue;
 
-/// The handle of a command started by [`Command::spawn`], and the future of its [`Output`].
+/// The handle of a command started by [`Command::spawn`], and the future of the [`Output`].
 ///
 /// # Cancel safety
 ///
@@ -44,13 +44,14 @@ impl Spawned {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if the stdin is not open or was ended, or the command no longer reads
-    /// it.
+    /// [`ErrorKind::Usage`] if the stdin is not open or has ended, or the command has stopped
+    /// reading.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future sends either all bytes or none.
-    // The future moves between threads with its task, so it must not hold the handle itself.
+    // The future moves between threads with the task, so the handle itself cannot be part of the
+    // future.
     pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
         let (writer, bytes) = (self.writer.clone(), bytes.into());
         async move {
@@ -67,16 +68,16 @@ impl Spawned {
         }
     }
 
-    /// Ends the stdin of the command: it reads the end of file after the written bytes. Awaiting
-    /// the handle does the same.
+    /// Ends the stdin of the command: the end of file follows the written bytes. Awaiting the
+    /// handle does the same.
     pub fn end_input(&mut self) {
         self.writer = None;
     }
 
-    /// Sends a signal to the process group of the command, if its host forwards the signal.
+    /// Sends a signal to the process group of the command, if the host forwards the signal.
     ///
-    /// sshd forwards all signals for logins other than root. For root, it forwards only TERM and
-    /// KILL. Under sudo, only TERM and HUP arrive, and HUP kills the command.
+    /// sshd forwards all signals for logins other than root. For root, only TERM and KILL are
+    /// forwarded. Under sudo, only TERM and HUP arrive, and HUP kills the command.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Spawned {
         if self.signals.send(signal) { Ok(()) } else { Err(refused()) }
     }
 
-    /// Polls for the end of the command, without ending its stdin.
+    /// Polls for the end of the command, and leaves the stdin open.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Output>> {
         Pin::new(&mut self.command).poll(cx)
     }

@@ -1,4 +1,4 @@
-//! [`CommandSpec`]: the settings of a command before its start.
+//! [`CommandSpec`]: the settings of a command before the start.
 
 use std::panic::Location;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::secret::Secret;
 use crate::shell::ShellLine;
 use crate::transport::{Effect, EffectMode, Program, Pty, SignalQueue, StdinSource};
 
-/// The settings of a command before its start.
+/// The settings of a command before the start.
 #[derive(Debug)]
 pub(super) struct CommandSpec {
     pub(super) connection: Connection,
@@ -32,7 +32,7 @@ pub(super) struct CommandSpec {
     pub(super) is_check: bool,
     pub(super) activation: Activation,
     pub(super) privilege: Privilege,
-    /// The name of a called method that requires sudo.
+    /// The name of a called method for sudo.
     pub(super) sudo_only_method: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
     pub(super) accepted: AcceptedStatus,
@@ -43,7 +43,7 @@ pub(super) struct CommandSpec {
     pub(super) pty: Option<Pty>,
     /// True if this program's terminal is connected to the command.
     pub(super) interactive: bool,
-    /// The terminal, while it is connected to the command.
+    /// The terminal, while connected to the command.
     pub(super) terminal: Option<RawTerminalGuard>,
     pub(super) timeout: Option<Duration>,
     pub(super) stdin: StdinPlan,
@@ -59,7 +59,7 @@ pub(super) struct CommandSpec {
     pub(super) capture_limit: usize,
     /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
-    /// True if the command continues after the end of its channel.
+    /// True if the command continues after the end of the channel.
     pub(super) detached: bool,
     /// True if the script prints the shell marker.
     pub(super) has_shell_probe: bool,
@@ -95,7 +95,7 @@ impl CommandSpec {
         })
     }
 
-    /// Returns the line in its context (directory, environment, prefixes), without sudo.
+    /// Returns the line with the context (directory, environment, prefixes), without sudo.
     pub(super) fn compose(&self, rendering: Rendering) -> std::result::Result<String, ContextError> {
         let line = self.connection.context.compose(&self.line, self.activation, self.language, rendering)?;
         if self.detached { Ok(detached(&line, rendering)?) } else { Ok(line) }
@@ -123,13 +123,13 @@ impl CommandSpec {
         Ok(host)
     }
 
-    /// Checks that the command can start, before its first attempt: it has a host, the plan of its
-    /// task has not ended, and it uses no setting of another host.
+    /// Checks the preconditions of a start, before the first attempt: a host, an unfinished plan,
+    /// and no settings for another host.
     ///
     /// # Errors
     ///
     /// As [`Connection::host_and_run`], and [`ErrorKind::Usage`] for a `local` command with
-    /// settings of its connection.
+    /// settings of the connection.
     pub(super) fn check_start(&self) -> Result<()> {
         self.connection.host_and_run(self.location)?;
         let lost = self
@@ -169,7 +169,7 @@ impl CommandSpec {
         Ok(())
     }
 
-    /// Removes and returns the stdin of the command, preceded by the secret variables of its line.
+    /// Removes and returns the stdin of the command, preceded by the secret variables of the line.
     /// All secrets are redacted from now on.
     pub(super) fn take_stdin(&mut self) -> Result<StdinSource> {
         let (_, run) = self.connection.host_and_run(self.location)?;

@@ -1,5 +1,4 @@
-//! [`StdinPlan`]: the source of a command's stdin, set before the start, and the task that sends
-//! it.
+//! [`StdinPlan`]: the source of a command's stdin, and the task for sending.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +20,7 @@ use crate::output::Signal;
 use crate::state::RunState;
 use crate::transport::{Answer, SignalQueue, StdinSource};
 
-/// The maximum number of bytes of one read.
+/// The maximum number of bytes of a read.
 const READ_CHUNK_SIZE: usize = 64 << 10;
 /// The maximum number of unsent chunks.
 pub(super) const MAX_QUEUED_CHUNKS: usize = 4;
@@ -73,15 +72,15 @@ impl StdinPlan {
         matches!(self, Self::Empty)
     }
 
-    /// Discards the stdin of a command that is only planned. Writes to an open stdin succeed, and
-    /// no source is read.
+    /// Discards the stdin of a planned command. Writes to an open stdin succeed, and no source is
+    /// read.
     pub(super) fn discard(self, run: &RunState) {
         if let Self::Chunks(mut chunks) = self {
             run.tasks().spawn(async move { while chunks.recv().await.is_some() {} });
         }
     }
 
-    /// Starts the source, with `prefix` before its bytes.
+    /// Starts the source, with `prefix` before all other bytes.
     pub(super) fn into_source(self, prefix: Bytes, writer: &StdinWriter<'_>) -> Result<StdinSource> {
         Ok(match self {
             Self::Empty if prefix.is_empty() => StdinSource::Empty,
@@ -124,8 +123,8 @@ pub(super) struct StdinWriter<'a> {
 }
 
 impl StdinWriter<'_> {
-    /// Spawns a task that sends the chunks as fast as the command reads them. The task ends with
-    /// the source or the command.
+    /// Spawns a task to send the chunks at the speed of the command. The task ends with the source
+    /// or the command.
     fn spawn(
         &self,
         mut source: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
@@ -180,7 +179,7 @@ fn read_error(source: io::Error) -> Error {
     Error::new(ErrorKind::Local, "could not read the stdin of the command").caused_by(source)
 }
 
-/// A watcher that fails a command whose input could not be read.
+/// The watcher that fails a command after a read error of the input.
 #[derive(Debug, Clone, Default)]
 struct ReadFailure(Arc<Mutex<Option<Error>>>);
 
@@ -192,7 +191,7 @@ impl Watcher for ReadFailure {
     }
 }
 
-/// Shows the kind of the source, not its content: passwords are passed as input.
+/// Shows the kind of the source, not the content: passwords are passed as input.
 impl fmt::Debug for StdinPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

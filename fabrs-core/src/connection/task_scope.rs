@@ -25,7 +25,7 @@ impl Connection {
     }
 
     /// Returns a connection to the same host whose commands are not cancelled by a stop of the run,
-    /// over a session of its own. All settings are kept. See
+    /// over a separate session. All settings are kept. See
     /// [`Client::uncancellable`](crate::Client::uncancellable).
     ///
     /// ```
@@ -83,7 +83,7 @@ impl Connection {
     }
 }
 
-/// Runs a future whose result is shared by all hosts of a run.
+/// Runs a future with a shared result for all hosts of a run.
 pub(crate) async fn for_all<F: Future>(future: F) -> F::Output {
     FOR_ALL.scope((), future).await
 }

@@ -12,7 +12,7 @@ use crate::host::Host;
 pub(super) struct UsedHosts(Mutex<HashMap<Host, Arc<AtomicBool>>>);
 
 impl UsedHosts {
-    /// Returns the flag of a host: whether a command has started there, or may have started.
+    /// Returns the flag of a host, set as soon as a command may have started there.
     pub(super) fn flag(&self, host: &Host) -> Arc<AtomicBool> {
         let mut flags = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(flags.entry(host.clone()).or_default())

@@ -15,16 +15,16 @@ use crate::transport::Answer;
 /// The maximum number of bytes kept per stream for a text split between chunks.
 const MAX_UNMATCHED_LEN: usize = 64 << 10;
 
-/// Reads the output of a command and may answer on its stdin. See
+/// Reads the output of a command and may answer on stdin. See
 /// [`Command::watch`](super::Command::watch).
 ///
-/// The task that reads the command's channel calls the methods, so they must not block.
+/// The task of the command's channel calls the methods, so they must not block.
 pub trait Watcher: Send + fmt::Debug {
-    /// Receives a chunk of output, which may end anywhere. Bytes added to `answer` are written to
-    /// the stdin of the command.
+    /// Receives a chunk of output, possibly cut within a character. Bytes added to `answer` are
+    /// written to the stdin of the command.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
-    /// Returns the error of the command if the watcher rejects it, for any exit status.
+    /// Returns the error of a command rejected by the watcher, for any exit status.
     fn failure(&self) -> Option<Error> {
         None
     }
@@ -38,8 +38,8 @@ pub trait Watcher: Send + fmt::Debug {
     }
 }
 
-/// A watcher that answers each occurrence of a text on stdout or stderr. The text may be split
-/// between chunks.
+/// A watcher for a text on stdout or stderr: answers each occurrence. The text may be split between
+/// chunks.
 ///
 /// ```
 /// # use fabrs_core::Client;
@@ -66,11 +66,11 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Creates a responder that writes `answer` after each occurrence of `text`.
+    /// Creates a responder: writes `answer` after each occurrence of `text`.
     ///
-    /// Bytes are written unchanged, so a line needs its line end. A [`Secret`] is written as a
-    /// line. The answer is not part of any event or error. A terminal with echo shows it in the
-    /// output, unless it is a [`Secret`].
+    /// Bytes are written unchanged, so a line needs a line end. A [`Secret`] is written as a line.
+    /// The answer is not part of any event or error. A terminal with echo shows the answer in the
+    /// output, unless the answer is a [`Secret`].
     pub fn new(text: impl Into<String>, answer: impl Into<StdinBytes>) -> Self {
         let (answer, secret) = answer.into().into_parts();
         let line_end: &[u8] = if secret.is_some() { b"\n" } else { b"" };
@@ -128,7 +128,7 @@ impl Responder {
         self
     }
 
-    /// Returns the end of the first match in the unmatched bytes of a stream, and whether it is a
+    /// Returns the end of the first match in the unmatched bytes of a stream, and `true` for a
     /// rejection.
     fn find(&self, at: usize) -> Option<(usize, bool)> {
         let unmatched = self.unmatched.get(at)?;
@@ -210,7 +210,7 @@ impl Watchers {
 mod tests {
     use super::*;
 
-    /// Returns the number of answers, and whether the stdin was ended.
+    /// Returns the number of answers, and `true` for an ended stdin.
     fn answers(responder: &mut Responder, chunks: &[&str]) -> (usize, bool) {
         let mut answer = Answer::default();
         for chunk in chunks {

@@ -19,7 +19,7 @@ pub(crate) struct Approval {
     is_required: bool,
     /// Facts known before the run: its program, tasks, arguments and hosts.
     parts: Mutex<Vec<String>>,
-    /// Values that the run computed once for all hosts, by name.
+    /// Values computed once for all hosts, by name.
     once_values: Mutex<BTreeMap<String, String>>,
 }
 
@@ -36,7 +36,7 @@ impl Approval {
         let once_values = self.once_values();
         let once_values = once_values.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
         for part in parts.iter().map(String::as_str).chain(once_values).chain([pending]) {
-            // The length goes first, so that no two lists of parts hash the same bytes.
+            // The length goes first: two lists of parts never hash the same bytes.
             digest.update(&(part.len() as u64).to_le_bytes());
             digest.update(part.as_bytes());
         }
@@ -66,7 +66,7 @@ impl Approval {
         !self.is_required || self.is_approved()
     }
 
-    /// Returns the flag that transports check before a change.
+    /// Returns the flag for transports, checked before a change.
     pub(crate) fn flag(&self) -> RunApproval {
         self.approved.clone()
     }

@@ -54,14 +54,14 @@ pub(crate) struct RunParts {
     pub(crate) commands: Arc<AtomicU64>,
     pub(crate) approval: Arc<Approval>,
     pub(crate) policy: ChangePolicy,
-    /// The locks that guard changes of locked hosts.
+    /// The locks of locked hosts, checked before changes.
     pub(crate) fences: Fences,
 }
 
-/// Values of higher layers, one of each type.
+/// Values of higher layers, by type.
 type Extensions = Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>;
 
-/// The state of the same run whose commands a stop does not cancel.
+/// The uncancellable state of the same run.
 enum Uncancellable {
     /// Created on first use.
     Sibling(OnceLock<RunState>),
@@ -76,7 +76,7 @@ pub(crate) struct CommandDefaults {
     pub(crate) timeout: Option<Duration>,
     /// True if a status other than 0 counts as success.
     pub(crate) warn: bool,
-    /// True if the command line is shown before it runs.
+    /// True if the command line is shown before the command runs.
     pub(crate) echo: bool,
     /// True if a spare channel is opened for the next command. Useful in tasks, wasteful for a
     /// single line.
@@ -107,7 +107,7 @@ impl RunState {
         Ok(Arc::clone(lock(&self.inner.pool).entry(host.clone()).or_insert(transport)))
     }
 
-    /// Waits for background work and closes all connections. A connection opens again on its next
+    /// Waits for background work and closes all connections. A connection opens again on the next
     /// use.
     pub(crate) async fn close(&self) {
         // Locks end with the run. They close first, since their heartbeats could start commands.
@@ -130,8 +130,8 @@ impl RunState {
         join_all(all.iter().map(|transport| transport.close())).await;
     }
 
-    /// Returns the state of the same run whose commands are not cancelled by a stop, with
-    /// connections of its own. Only a kill ends its commands.
+    /// Returns the uncancellable state of the same run, with separate connections. Only a kill ends
+    /// the commands.
     pub(crate) fn uncancellable(&self) -> Self {
         let Uncancellable::Sibling(sibling) = &self.inner.uncancellable else { return self.clone() };
         let make = || Self {
@@ -148,8 +148,7 @@ impl RunState {
 
     /// Returns the run's value of type `T`, created on first use.
     ///
-    /// Higher layers keep the shared values of a run here, so that this layer does not import their
-    /// types.
+    /// Higher layers keep the shared values of a run here. This layer does not import the types.
     pub(crate) fn extension<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut extensions = lock(&self.inner.extensions);
         let value = extensions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
@@ -244,8 +243,7 @@ impl fmt::Debug for RunState {
     }
 }
 
-/// Adds a secret to `redactor`. The first secret of a run that is too short for redaction causes a
-/// warning.
+/// Adds a secret to `redactor`. The first secret too short for redaction causes a warning.
 pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
     if redactor.add(secret) == Added::FirstTooShort {
         let text = format!(

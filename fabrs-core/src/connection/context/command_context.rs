@@ -21,7 +21,7 @@ use crate::transport::Program;
 pub(in crate::connection) struct CommandContext {
     /// The user, group and program for commands under sudo.
     sudo: SudoOptions,
-    /// The configured shell: a program with its options. `None` for the login shell.
+    /// The configured shell: a program with options. `None` for the login shell.
     shell: Option<String>,
     cwd: Option<String>,
     umask: Option<u32>,
@@ -110,8 +110,8 @@ impl CommandContext {
         &mut self.sudo
     }
 
-    /// Sets the virtualenv. A relative folder is resolved against the current directory, which is
-    /// relative to the home. A later `cd` does not change the virtualenv.
+    /// Sets the virtualenv. A relative folder is resolved against the current directory, and this
+    /// one against the home. A later `cd` does not change the virtualenv.
     pub(in crate::connection) fn venv(&mut self, folder: &str) {
         let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         let mut path = folder.to_owned();
@@ -144,7 +144,7 @@ impl CommandContext {
         self.venv.is_some()
     }
 
-    /// Returns the secret variables, in the order in which a composed line reads them.
+    /// Returns the secret variables in the order of the composed line.
     pub(in crate::connection) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.env.iter().filter_map(|(_, value)| match value {
             EnvValue::Secret(secret) => Some(secret),
@@ -152,13 +152,13 @@ impl CommandContext {
         })
     }
 
-    /// Returns the input read by a composed line before its command: the secret variables.
+    /// Returns the input before the command's own input: the secret variables.
     pub(in crate::connection) fn input(&self) -> Bytes {
         self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
     }
 
-    /// Returns the names of the called methods that change the context. Methods for sudo are
-    /// included only if `is_sudo`.
+    /// Returns the names of the called context methods. Methods for sudo are included only if
+    /// `is_sudo`.
     ///
     /// The shell and the virtualenv are left out: they may be settings of `fabrs.toml`, and a
     /// virtualenv applies only to `v_run`.
@@ -210,7 +210,7 @@ impl CommandContext {
         }
         match (&self.shell, language) {
             (Some(shell), Language::Login) if rendering == Rendering::Sent => in_shell(shell, &text),
-            // The configured shell may not be POSIX: it only starts `/bin/sh`.
+            // The configured shell may not be POSIX, so the shell only starts `/bin/sh`.
             (Some(shell), Language::Posix) if rendering == Rendering::Sent => in_shell(shell, &sh_command(&text)),
             _ => Ok(text),
         }
@@ -220,7 +220,7 @@ impl CommandContext {
     pub(in crate::connection) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
         match (&self.shell, language) {
             (None, Language::Login) => Program::Line(line.into()),
-            // The quoted words of `in_shell` may contain line ends, which csh rejects.
+            // csh rejects the line ends in the quoted words of `in_shell`.
             (Some(_), _) | (None, Language::Posix) => Program::Script(line.into()),
         }
     }
@@ -276,8 +276,8 @@ impl CommandContext {
         Ok(())
     }
 
-    /// Adds the virtualenv's programs to the path, like its `activate`. The `activate` script
-    /// itself does not run in every shell.
+    /// Adds the virtualenv's programs to the path, as `activate` does. The `activate` script itself
+    /// does not run in every shell.
     fn add_venv(&self, text: &mut String, rendering: Rendering) -> Result<(), ContextError> {
         let Some(folder) = &self.venv else { return Ok(()) };
         let folder = quote_path(folder)?;
@@ -296,10 +296,10 @@ impl CommandContext {
     }
 }
 
-/// Returns a line as one unit, so that a preceding `&&` applies to the whole line.
+/// Returns a line as a unit: a preceding `&&` applies to the whole line.
 ///
-/// For the host, the line is an argument of `eval`, which runs in the same shell. csh does not
-/// support `{ ..; }`: it would run the commands after the first `;` even if `cd` has failed.
+/// For the host, the line is an argument of `eval` in the same shell. csh does not support `{ ..;
+/// }` and would run the commands after the first `;` even after a failed `cd`.
 fn as_unit(line: &str, rendering: Rendering) -> Result<String, ContextError> {
     let grouped = grouped(line);
     Ok(if rendering == Rendering::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })

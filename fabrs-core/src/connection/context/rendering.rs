@@ -8,7 +8,7 @@ use crate::shell::ShellLineError;
 pub(in crate::connection) enum Activation {
     /// No activation.
     #[default]
-    Shell,
+    None,
     /// The virtualenv of the connection is activated.
     Venv,
 }
@@ -32,7 +32,7 @@ pub(in crate::connection) enum Rendering {
     Shown,
 }
 
-/// The error of a line that cannot be composed.
+/// The error of composing a line.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum ContextError {
     #[error("`{0}` is not a valid name of an environment variable")]

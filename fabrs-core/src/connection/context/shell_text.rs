@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::rendering::{ContextError, Rendering};
 use crate::shell::{ShellLineError, grouped, quote};
 
-/// The additional activation of a virtualenv made by conda, since its packages may depend on it. A
+/// The additional activation of a conda virtualenv, since packages may depend on the variables. A
 /// failing script does not fail the command. Scripts for other shells are skipped.
 pub(in crate::connection) const CONDA_ACTIVATION: &str = "if [ -d \"$VIRTUAL_ENV/conda-meta\" ]; then export CONDA_PREFIX=\"$VIRTUAL_ENV\"; \
     for fabrs_line in \"$CONDA_PREFIX\"/etc/conda/activate.d/*.sh; do \
@@ -14,8 +14,8 @@ pub(in crate::connection) const CONDA_ACTIVATION: &str = "if [ -d \"$VIRTUAL_ENV
 
 /// The start of the host's message for a missing virtualenv.
 pub(in crate::connection) const NO_VENV: &str = "there is no virtualenv in ";
-/// The start of the host's message for a virtualenv whose Python no longer exists, for example
-/// after a system upgrade.
+/// The start of the host's message for a virtualenv without Python, for example after a system
+/// upgrade.
 pub(in crate::connection) const NO_PYTHON: &str = "the Python no longer exists for the virtualenv in ";
 
 pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
@@ -24,8 +24,8 @@ pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Returns a script that runs `text` by a shell, a program with its options. `exec` avoids a second
-/// shell process.
+/// Returns a script for `text` in a shell, a program with options. `exec` avoids a second shell
+/// process.
 pub(in crate::connection) fn in_shell(shell: &str, text: &str) -> Result<String, ContextError> {
     let words = shlex::split(shell).filter(|words| !words.is_empty());
     let mut words = words.ok_or_else(|| ContextError::Shell(shell.to_owned()))?;
@@ -34,7 +34,7 @@ pub(in crate::connection) fn in_shell(shell: &str, text: &str) -> Result<String,
     Ok(format!("exec {}", quoted.join(" ")))
 }
 
-/// Returns a line that starts `line` in the background: in a session of its own if the host has
+/// Returns a line to start `line` in the background: in a session of its own if the host has
 /// `setsid`, otherwise without HUP.
 pub(in crate::connection) fn detached(line: &str, rendering: Rendering) -> Result<String, ShellLineError> {
     if rendering == Rendering::Shown {
@@ -47,9 +47,9 @@ pub(in crate::connection) fn detached(line: &str, rendering: Rendering) -> Resul
     ))
 }
 
-/// Returns shell code that reads a variable of `line_ends + 1` lines from stdin. `read` consumes no
-/// byte after its line, so the rest of the input is left for the command (POSIX, for input that
-/// cannot seek).
+/// Returns shell code to read a variable of `line_ends + 1` lines from stdin. `read` consumes no
+/// byte after the line end, so the rest of the input is left for the command (POSIX, for input
+/// without seek).
 pub(in crate::connection) fn read_variable(name: &str, line_ends: usize) -> String {
     let mut text = format!("IFS= read -r {name} && ");
     for _ in 0..line_ends {

@@ -13,11 +13,10 @@ use crate::transport::{Completion, OutputReceiver};
 /// The maximum number of bytes of sudo's messages to keep.
 pub(super) const MAX_TEXT_LEN: usize = 16 << 10;
 
-/// The texts that identify sudo's output. They are random for each attempt, if the program allows
-/// that.
+/// The texts that identify sudo's output. For sudo, they are random for each attempt.
 #[derive(Debug, Clone)]
 pub(super) struct DialogMarkers {
-    /// The program that prints the texts.
+    /// The program of the dialog.
     pub(super) program: SudoProgram,
     /// The password prompt.
     pub(super) prompt: PasswordPrompt,
@@ -42,8 +41,8 @@ pub(super) struct SudoDialog {
 /// A dialog shared by its listener and the future of the command.
 pub(super) type SharedDialog = Arc<Mutex<SudoDialog>>;
 
-/// A command that sudo did not run, with its recorder for another attempt. Dropping it reports the
-/// end of the command.
+/// A command refused by sudo, with the recorder for another attempt. Dropping this value reports
+/// the end of the command.
 #[derive(Debug)]
 pub(super) struct RefusedAttempt {
     pub(super) recorder: Option<Recorder>,
@@ -118,7 +117,7 @@ impl SudoDialog {
 /// Shows the progress without the text of the dialog.
 impl fmt::Debug for SudoDialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SudoDialog").field("asked", &self.asked).finish_non_exhaustive()
+        f.debug_struct("SudoDialog").field("prompt_count", &self.prompt_count).finish_non_exhaustive()
     }
 }
 

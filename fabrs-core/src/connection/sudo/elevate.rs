@@ -1,4 +1,4 @@
-//! Runs a command under sudo: first without a password, then with a password if sudo requires one.
+//! Runs a command under sudo: first without a password, then, if required, with a password.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,7 +145,7 @@ fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool)
     } else {
         StdinSource::Empty
     };
-    // sudo cannot forward KILL. The script of fabrs kills its group at HUP.
+    // sudo cannot forward KILL. The script of fabrs kills the process group at HUP.
     Attempt {
         line: line.command_line(authentication).into(),
         shown: line.shown.as_str().into(),

@@ -19,8 +19,7 @@ pub(crate) struct SudoOptions {
 }
 
 impl SudoOptions {
-    /// Returns the connection methods that change the sudo options, each with whether the method
-    /// was called.
+    /// Returns the connection methods for sudo options, each with a flag for a call.
     pub(crate) fn settings(&self) -> [(&'static str, bool); 3] {
         [("sudo_user", self.user.is_some()), ("sudo_group", self.group.is_some()), ("sudo_login", self.login)]
     }
@@ -43,7 +42,7 @@ pub(super) struct SudoLine {
 pub(super) enum SudoChild {
     /// A shell of fabrs, which reports the start of the command.
     Shell,
-    /// The command itself, so that a sudo rule for exactly this command matches.
+    /// The command itself, to match a sudo rule for exactly this command.
     Command,
     /// No process: sudo only checks the rights.
     None,
@@ -52,13 +51,13 @@ pub(super) enum SudoChild {
 /// The authentication of sudo.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Authentication<'a> {
-    /// Without a password (`sudo -n`). If sudo needs a password, it prints a message and exits.
+    /// Without a password (`sudo -n`). If sudo needs a password, sudo prints a message and exits.
     NonInteractive,
     /// With a password on stdin, after this prompt.
     Password(&'a PasswordPrompt),
 }
 
-/// The error of a command that cannot run under sudo.
+/// The error of composing a line under sudo.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::connection) enum SudoError {
     #[error("doas cannot set a group")]
@@ -72,9 +71,9 @@ pub(in crate::connection) enum SudoError {
 impl SudoOptions {
     /// Composes the command line for `line`. `is_bare` means that `line` has no context.
     ///
-    /// A bare line of plain words is passed to sudo unchanged, so that a sudo rule for exactly this
-    /// command matches. All other lines run inside one shell as the same user. This shell first
-    /// writes `ready` to stderr.
+    /// A bare line of plain words is passed to sudo unchanged, to match a sudo rule for exactly
+    /// this command. All other lines run inside one shell as the same user. This shell first writes
+    /// `ready` to stderr.
     pub(super) fn elevate(&self, line: &str, is_bare: bool, ready: &str) -> Result<SudoLine, SudoError> {
         let program = self.program;
         let user = self.user_options()?;
@@ -92,7 +91,7 @@ impl SudoOptions {
     }
 
     /// Composes a line that checks the sudo rights of the user (`--validate`). Doas has no such
-    /// check, so it runs `true`.
+    /// check, so doas runs `true`.
     pub(super) fn validate(&self) -> Result<SudoLine, SudoError> {
         let arguments = match self.program {
             SudoProgram::Doas => format!("{}-- true", self.user_options()?),
@@ -124,7 +123,7 @@ impl SudoOptions {
         if self.keeps_env {
             options.push_str("-E ");
         }
-        // Programs that store files in the home should use the home of the target user.
+        // Programs with files in the home should use the home of the target user.
         if self.login || self.user.is_some() {
             options.push_str("-H ");
         }
@@ -138,17 +137,17 @@ impl SudoLine {
         Self { shown: shown.to_owned(), ..self }
     }
 
-    /// Returns the line with secrets redacted in its text for messages.
+    /// Returns the line with secrets redacted in the text for messages.
     pub(super) fn redact(self, redactor: &Redactor) -> Self {
         Self { shown: redactor.text(&self.shown).into_owned(), ..self }
     }
 
     /// Returns the whole script. `exec` replaces the shell by sudo, since sshd forwards no signals
-    /// after its own shell has ended.
+    /// after the end of the login shell.
     ///
-    /// The script sets the language of sudo to parse its messages. The command receives its own
-    /// language from an argument of the script. For plain words, no script can restore the
-    /// language, so only the language of messages is changed.
+    /// The script sets the language of sudo, to parse the messages. An argument of the script
+    /// restores the language for the command. For plain words, no script can restore the language,
+    /// so only the language of messages is changed.
     pub(super) fn command_line(&self, authentication: Authentication<'_>) -> String {
         let language = if self.child == SudoChild::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
         let name = self.program.name();
@@ -164,16 +163,16 @@ impl SudoLine {
     }
 }
 
-/// Returns a script that runs a line under sudo and can be ended by signals. Its arguments are the
+/// Returns a script to run a line under sudo with support for signals. The arguments are the
 /// language of the login, and the line.
 ///
-/// sudo forwards TERM only to its child, and no process can forward KILL. The script therefore ends
-/// its whole process group: with TERM at TERM, and with KILL at HUP. It then waits for the end of
-/// the command. Other signals are forwarded, except on a terminal, which sends them to the whole
-/// group.
+/// sudo forwards TERM only to the child process, and no process can forward KILL. The script
+/// therefore ends the whole process group: with TERM at TERM, and with KILL at HUP. Then the script
+/// waits for the end of the command. Other signals are forwarded, except on a terminal: a terminal
+/// sends signals to the whole group.
 ///
-/// Doas forwards only TERM, and stays for two seconds after the end of its child. Under doas, the
-/// script therefore sends KILL itself after TERM, and then ends doas.
+/// Doas forwards only TERM, and stays for two seconds after the end of the child process. Under
+/// doas, the script therefore sends KILL itself after TERM, and then ends doas.
 ///
 /// The script is POSIX, tested with dash, bash and busybox. Background commands read `/dev/null`,
 /// so the script passes stdin as descriptor 3. Background commands also ignore INT and QUIT. In

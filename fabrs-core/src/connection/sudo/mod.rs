@@ -1,10 +1,10 @@
 //! Commands as another user of the host, under sudo or doas.
 //!
 //! - [`line`] composes the command line from the sudo options.
-//! - [`elevate`] runs a command: first without a password, then with one if sudo requires it.
-//! - `listener` recognises the `prompt`, answers it, and removes sudo's messages from the output.
-//!   `dialog` is its state.
-//! - `passwords` selects the password to try, and `source` reads it from a variable, a file or a
+//! - [`elevate`] runs a command: first without a password, then, if required, with a password.
+//! - `listener` answers the `prompt`, and removes sudo's messages from the output. `dialog` is the
+//!   state of the listener.
+//! - `passwords` selects the password to try. `source` reads passwords from a variable, a file or a
 //!   command.
 //! - `refusal` classifies the messages of sudo.
 

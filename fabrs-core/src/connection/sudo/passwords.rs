@@ -25,7 +25,7 @@ pub(super) struct Passwords {
     /// Held during a prompt, and while an unverified password is tried. The next host then uses the
     /// result: a typing error is one failed login, and not one on each of a hundred hosts.
     prompt_lock: Arc<tokio::sync::Mutex<()>>,
-    /// The hosts whose password in `fabrs.toml` was read.
+    /// The hosts with a password read from `fabrs.toml`.
     configured: Mutex<HashMap<Host, Arc<OnceCell<()>>>>,
 }
 
@@ -75,12 +75,13 @@ impl PasswordRequest<'_> {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) password: Secret,
-    /// The permit to try an unverified password, held until sudo has accepted or rejected it.
+    /// The permit to try an unverified password, held until sudo has accepted or rejected the
+    /// password.
     pub(super) permit: Option<OwnedMutexGuard<()>>,
 }
 
 impl Passwords {
-    /// Returns the password if sudo has required one for this host and command before.
+    /// Returns the password if sudo has required a password for this host and command before.
     pub(super) async fn needed(&self, request: PasswordRequest<'_>) -> Option<Candidate> {
         let needed = self.state().needed.contains(&request.key());
         if needed { self.untried(request.host).await } else { None }
@@ -119,8 +120,8 @@ impl Passwords {
             let state = self.state();
             (!state.shared.contains_key(&request.user()), state.wrong.get(host).map_or(0, Vec::len))
         };
-        // An earlier password was rejected on this host, even if this command only reported that it
-        // needs one.
+        // An earlier password was rejected on this host, even if this command only reported a
+        // missing password.
         let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
         if is_first && let Some(password) = run_password(run).await? {
             self.state().share(request.user(), &password);
@@ -198,8 +199,8 @@ impl PasswordState {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
-    /// Returns `true` if hosts may try a password concurrently: it is verified, or belongs to this
-    /// host only.
+    /// Returns `true` if hosts may try a password concurrently: a verified password, or the
+    /// password of a single host.
     fn is_accepted(&self, host: &Host, password: &Secret) -> bool {
         let is_own = self.own.get(host).is_some_and(|own| own.expose() == password.expose());
         is_own

@@ -42,7 +42,7 @@ const PASSWORD_NEEDED: [&str; 3] = [
 ];
 
 impl SudoRefusal {
-    /// Parses the output of a program in the C locale, printed before it exited without running the
+    /// Parses the output of a program in the C locale, printed before an exit without running the
     /// command.
     pub(super) fn parse(program: SudoProgram, text: &[u8]) -> Self {
         // A pty ends lines with CR LF.

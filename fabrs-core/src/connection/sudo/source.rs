@@ -24,7 +24,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_mins(2);
 /// The maximum number of bytes to read from a file or command.
 const MAX_SOURCE_LEN: u64 = 64 << 10;
 
-/// Returns the password given to the run, if any, and redacts it from output.
+/// Returns the password given to the run, if any. The password is redacted in output.
 pub(super) async fn run_password(run: &RunState) -> Result<Option<Secret>> {
     let password = unless_stopped(run, read_run_source(run)).await?;
     if let Some(password) = &password {
@@ -104,7 +104,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // A command in a process group of its own could not prompt at the terminal. Without a terminal,
+    // A command in a separate process group could not prompt at the terminal. Without a terminal,
     // Ctrl-C must not reach it.
     let has_own_group = !run.prompter().is_available();
     if has_own_group {

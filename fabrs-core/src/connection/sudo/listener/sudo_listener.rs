@@ -29,7 +29,7 @@ const MAX_BYTES_BEFORE_START: usize = 1 << 20;
 enum Phase {
     /// The command cannot have started: all output belongs to sudo.
     Starting,
-    /// The output may belong to sudo, as long as it matches sudo's messages.
+    /// The output may belong to sudo, as long as the text matches sudo's messages.
     Undecided,
     /// The command runs, and all output belongs to the command.
     Running,
@@ -54,8 +54,8 @@ pub(in crate::connection::sudo) struct SudoListener {
 }
 
 impl SudoListener {
-    /// Creates the listener of an attempt, with or without a password, and the dialog filled by it.
-    /// sudo writes to stderr, and on a pty to stdout.
+    /// Creates the listener and the dialog of an attempt, with or without a password. sudo writes
+    /// to stderr, and on a pty to stdout.
     pub(in crate::connection::sudo) fn new(
         recorder: Recorder,
         markers: DialogMarkers,
@@ -160,8 +160,7 @@ impl SudoListener {
         }
     }
 
-    /// Processes output that may belong to sudo, if no shell of fabrs reports the start of the
-    /// command.
+    /// Processes output possibly from sudo, if no shell of fabrs reports the start of the command.
     fn process_undecided(&mut self, answer: &mut Answer) {
         let could_be_sudo = match (&self.password, &self.markers.prompt) {
             (Some(_), PasswordPrompt::Marker(marker)) => {

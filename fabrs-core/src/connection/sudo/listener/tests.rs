@@ -55,7 +55,7 @@ fn case(in_shell: bool, password: Option<&str>, text: &str, code: u32, expected:
     }
 }
 
-/// A message of sudo on a host that cannot resolve its own name.
+/// A message of sudo on a host without a resolvable name.
 const HOST_WARNING: &str = "sudo: unable to resolve host web1: Name or service not known\n";
 
 #[test]
