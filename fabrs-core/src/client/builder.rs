@@ -184,6 +184,13 @@ impl ClientBuilder {
 
     /// Sets the prompter for questions of the run. The default is the terminal if the settings
     /// allow prompts. Otherwise every question is an error.
+    ///
+    /// ```
+    /// use fabrs_core::{Client, transport::NoPrompter};
+    ///
+    /// let client = Client::builder().prompter(NoPrompter).build();
+    /// assert!(!client.prompter().is_available());
+    /// ```
     pub fn prompter(mut self, prompter: impl Prompter + 'static) -> Self {
         self.prompter = Some(Arc::new(prompter));
         self

@@ -73,8 +73,8 @@ impl Client {
         self.state.close().await;
     }
 
-    /// Returns a client of the same run with uncancellable commands: a stop of the run does not end
-    /// them.
+    /// Returns a client of the same run with uncancellable commands. A stop of the run does not end
+    /// these commands.
     ///
     /// Use the client to revert half a change or to hold a lock. Hosts, settings and sinks are
     /// shared, but the connections are separate. Only a kill ends the commands.

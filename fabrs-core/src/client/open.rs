@@ -7,7 +7,7 @@ use crate::connection::Connection;
 use crate::error::Result;
 
 impl Connection {
-    /// Returns a connection. It opens on first use.
+    /// Returns a connection to `host`, opened on first use.
     ///
     /// Inside a run, the connection belongs to the run. It shares the session to the host, the
     /// settings (`-S`, `-u`, `-P`), the sudo passwords and the output. In a dry run, changes are

@@ -58,8 +58,8 @@ pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, e
         })
     };
     let failed = |kind, text: String| Error::new(kind, format!("`{shown}` {text}")).on(&host).at(spec.location);
-    // The captured output is attached to the error. It cannot be confused with the output of a
-    // command whose end is known.
+    // The captured output is attached to the error. The result is marked as unknown, unlike the
+    // output of an ended command.
     let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
     connection.used.fetch_or(may_have_started(&outcome), Ordering::Relaxed);
     if let (CommandOutcome::Exited(_) | CommandOutcome::Stopped { .. }, Some(failure)) =
@@ -133,8 +133,8 @@ pub(super) fn accept_failure(spec: &CommandSpec, error: Error) -> Result<Output>
     }
 }
 
-/// Emits a warning for an accepted failure. With `.warn()` the task reads the status itself. With
-/// the setting of a run, no code does.
+/// Emits a warning for a failure accepted by the settings of the run. A task with `.warn()` reads
+/// the status itself and needs no warning.
 fn emit_failure(spec: &CommandSpec, shown: &str, status: &ExitStatus) {
     let text = format!("`{shown}` ended with {status}");
     spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
@@ -193,7 +193,7 @@ fn login_shell_hint(spec: &CommandSpec, output: &Output) -> Option<String> {
     let text = if spec.pty.is_some() { stdout } else { stderr };
     let text = String::from_utf8_lossy(text);
     let first = text.lines().next().unwrap_or_default();
-    // A shell rejects the line before any other output. A running command may print the same text
+    // A shell rejects the line before any other output. A command may print the same text, but
     // later.
     let is_first = spec.pty.is_some() || stdout.is_empty();
     let is_rejection = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));

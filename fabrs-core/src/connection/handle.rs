@@ -263,7 +263,7 @@ impl Connection {
         self.state.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
     }
 
-    /// Returns `true` if changes are executed or only planned.
+    /// Returns the mode of changes: executed, or only planned.
     pub(crate) fn effect_mode(&self) -> EffectMode {
         match &self.target {
             Target::Host { transport, .. } => transport.effect_mode(Effect::Changes),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::event::Stream;
 
-/// The hidden streams of a running command. Hidden output is still captured.
+/// The streams of a command to hide. Hidden output is still captured.
 ///
 /// ```
 /// use fabrs_core::{Hide, event::Stream};

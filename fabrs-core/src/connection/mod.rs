@@ -1,10 +1,10 @@
 //! [`Connection`] and [`Command`]: a host, and the commands for this host.
 //!
-//! A [`Connection`] is a value with the directory, environment and prefixes of commands. A changed
-//! setting results in a new connection. A [`Command`] is a future. It starts at the first poll.
+//! A [`Connection`] is a value with the directory, environment and prefixes of commands. Methods
+//! for settings return a new connection. A [`Command`] is a future and starts at the first poll.
 //!
-//! Tasks, groups and file transfers call this module. It starts commands through
-//! [`transport`](crate::transport).
+//! Tasks, groups and file transfers call this module. All commands start through a
+//! [`Transport`](crate::transport::Transport).
 
 mod ambient;
 mod attempt;

@@ -155,7 +155,7 @@ impl Connection {
         Command::new(self.clone(), line, effect, location)
     }
 
-    /// Creates a command for this machine, for any host of the connection.
+    /// Creates a command for this machine. The host of the connection does not matter.
     ///
     /// The command ignores the settings for commands of the host. A connection with a directory or
     /// a variable (`c.cd("src").local(..)`) is therefore an error of kind

@@ -1,4 +1,4 @@
-//! [`RetryPolicy`]: the number of retries of a command, or the time limit for them.
+//! [`RetryPolicy`]: the number of retries of a command, or the time limit for retries.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! [`UsedHosts`]: the hosts on which commands of a run have started. A later failure of such a host
-//! is more than an unreachable host.
+//! [`UsedHosts`]: hosts with at least one started command. A later connection failure is then not
+//! reported as an unreachable host.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;

@@ -38,8 +38,8 @@ pub trait Watcher: Send + fmt::Debug {
     }
 }
 
-/// A watcher for a text on stdout or stderr: answers each occurrence. The text may be split between
-/// chunks.
+/// A watcher with one answer to one prompt. Each occurrence of the prompt on stdout or stderr is
+/// answered, also if split between chunks.
 ///
 /// ```
 /// # use fabrs_core::Client;
@@ -66,7 +66,8 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Creates a responder: writes `answer` after each occurrence of `text`.
+    /// Creates a responder for the prompt `text`. The responder writes `answer` after each
+    /// occurrence.
     ///
     /// Bytes are written unchanged, so a line needs a line end. A [`Secret`] is written as a line.
     /// The answer is not part of any event or error. A terminal with echo shows the answer in the

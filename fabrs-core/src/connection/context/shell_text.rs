@@ -14,8 +14,8 @@ pub(in crate::connection) const CONDA_ACTIVATION: &str = "if [ -d \"$VIRTUAL_ENV
 
 /// The start of the host's message for a missing virtualenv.
 pub(in crate::connection) const NO_VENV: &str = "there is no virtualenv in ";
-/// The start of the host's message for a virtualenv without Python, for example after a system
-/// upgrade.
+/// The start of the host's message for a virtualenv with a dangling Python symlink, for example
+/// after a system upgrade.
 pub(in crate::connection) const NO_PYTHON: &str = "the Python no longer exists for the virtualenv in ";
 
 pub(in crate::connection) fn is_variable_name(name: &str) -> bool {
