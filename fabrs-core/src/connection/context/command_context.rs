@@ -5,11 +5,11 @@ use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
-use super::super::input_values::EnvValue;
-use super::super::sudo::line::SudoOptions;
 use super::rendering::{Activation, ContextError, Language, Rendering};
 use super::shell_text::{CONDA_ACTIVATION, NO_PYTHON, NO_VENV, in_shell, is_variable_name, read_variable};
 use crate::config::Inventory;
+use crate::connection::input_values::EnvValue;
+use crate::connection::sudo::line::SudoOptions;
 use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, grouped, quote, quote_path, sh_command};

@@ -1,6 +1,6 @@
 //! The parameters of composing a command line, and [`ContextError`].
 
-use super::super::sudo::line::SudoError;
+use crate::connection::sudo::line::SudoError;
 use crate::shell::ShellLineError;
 
 /// The activation of a virtualenv for a line.

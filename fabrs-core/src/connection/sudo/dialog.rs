@@ -4,10 +4,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::recorder::Recorder;
 use super::prompt::PasswordPrompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
+use crate::connection::recorder::Recorder;
 use crate::transport::{Completion, OutputReceiver};
 
 /// The maximum number of bytes of sudo's messages to keep.

@@ -5,11 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::attempt::{Attempt, emit_start, launch};
-use super::super::context::{ContextError, Rendering};
-use super::super::finish::finish;
-use super::super::recorder::take_capture;
-use super::super::spec::{CommandSpec, Privilege};
 use super::dialog::{DialogMarkers, SharedDialog, SudoDialog};
 use super::line::{Authentication, SudoChild, SudoLine};
 use super::listener::{CommandInput, SudoListener};
@@ -17,6 +12,11 @@ use super::passwords::{PasswordRequest, Passwords};
 use super::prompt::PasswordPrompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
+use crate::connection::attempt::{Attempt, emit_start, launch};
+use crate::connection::context::{ContextError, Rendering};
+use crate::connection::finish::finish;
+use crate::connection::recorder::take_capture;
+use crate::connection::spec::{CommandSpec, Privilege};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::{StdinSource, random_token};

@@ -5,12 +5,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog, lock};
-use super::super::prompt::PasswordPrompt;
-use super::super::refusal::SudoRefusal;
 use super::command_input::{CommandInput, RemainingInput};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
+use crate::connection::sudo::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog, lock};
+use crate::connection::sudo::prompt::PasswordPrompt;
+use crate::connection::sudo::refusal::SudoRefusal;
 use crate::controls::escape_all_controls;
 use crate::event::Stream;
 use crate::output::ExitStatus;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::dialog::{DialogMarkers, SudoDialog};
-use super::super::prompt::PasswordPrompt;
-use super::super::refusal::SudoRefusal;
 use super::sudo_listener::{SudoListener, find_question};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
+use crate::connection::sudo::dialog::{DialogMarkers, SudoDialog};
+use crate::connection::sudo::prompt::PasswordPrompt;
+use crate::connection::sudo::refusal::SudoRefusal;
 use crate::event::{CaptureSink, Sink, Stream};
 use crate::host::Host;
 use crate::output::ExitStatus;
