@@ -17,7 +17,8 @@ impl Command {
     /// # let here = Client::builder().build().local()?;
     /// let build = here.run("echo built").spawn()?;
     /// let test = here.run("echo tested").await?;
-    /// assert_eq!((build.await?.line()?, test.line()?), ("built", "tested"));
+    /// assert_eq!(build.await?.line()?, "built");
+    /// assert_eq!(test.line()?, "tested");
     /// # Ok(()) }
     /// ```
     ///
