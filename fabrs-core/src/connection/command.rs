@@ -41,13 +41,13 @@ use crate::transport::Effect;
 /// second later.
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
-    pub(super) state: State,
+    pub(super) state: CommandState,
     /// The run of the tasks for the attempts, set at the start.
     run: Option<RunState>,
 }
 
 /// The state of a [`Command`].
-pub(super) enum State {
+pub(super) enum CommandState {
     /// Not started, and configurable.
     Built(Box<CommandSpec>),
     Running(Execution),
@@ -57,9 +57,9 @@ pub(super) enum State {
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state: &dyn fmt::Debug = match &self.state {
-            State::Built(spec) => spec,
-            State::Running(execution) => execution,
-            State::Done => &"done",
+            CommandState::Built(spec) => spec,
+            CommandState::Running(execution) => execution,
+            CommandState::Done => &"done",
         };
         f.debug_tuple("Command").field(state).finish()
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for Command {
 
 impl From<CommandSpec> for Command {
     fn from(spec: CommandSpec) -> Self {
-        Self { state: State::Built(Box::new(spec)), run: None }
+        Self { state: CommandState::Built(Box::new(spec)), run: None }
     }
 }
 
@@ -83,7 +83,7 @@ impl Command {
 
     /// Changes the settings of the command. Has no effect after the start.
     pub(super) fn map_spec(mut self, change: impl FnOnce(&mut CommandSpec)) -> Self {
-        if let State::Built(spec) = &mut self.state {
+        if let CommandState::Built(spec) = &mut self.state {
             change(spec);
         }
         self
@@ -195,8 +195,12 @@ impl Command {
 
     /// Drives the attempts of a command in a task of the run.
     pub(super) fn drive(&mut self) {
-        let (State::Running(Execution::Attempts(_)), Some(run)) = (&self.state, self.run.clone()) else { return };
-        let State::Running(Execution::Attempts(attempts)) = std::mem::replace(&mut self.state, State::Done) else {
+        let (CommandState::Running(Execution::Attempts(_)), Some(run)) = (&self.state, self.run.clone()) else {
+            return;
+        };
+        let CommandState::Running(Execution::Attempts(attempts)) =
+            std::mem::replace(&mut self.state, CommandState::Done)
+        else {
             return;
         };
         let (mut sender, receiver) = oneshot::channel();
@@ -209,20 +213,20 @@ impl Command {
         });
         let gone = |_| Err(Error::new(ErrorKind::Internal, "internal error: the task of the command has ended"));
         let attempts = async move { receiver.await.unwrap_or_else(gone) }.boxed();
-        self.state = State::Running(Execution::Attempts(attempts));
+        self.state = CommandState::Running(Execution::Attempts(attempts));
     }
 
     /// Starts the command on the transport.
     pub(super) fn start(&mut self) -> Result<()> {
-        let spec = match std::mem::replace(&mut self.state, State::Done) {
-            State::Built(spec) => spec,
+        let spec = match std::mem::replace(&mut self.state, CommandState::Done) {
+            CommandState::Built(spec) => spec,
             state => {
                 self.state = state;
                 return Ok(());
             }
         };
         self.run.clone_from(&spec.connection.state);
-        self.state = State::Running(match spec.retry {
+        self.state = CommandState::Running(match spec.retry {
             Some(policy) => {
                 spec.check_start()?;
                 Execution::Attempts(run_with_retries(spec, policy).boxed())
@@ -253,12 +257,12 @@ impl Future for Command {
             return Poll::Ready(Err(error));
         }
         let result = match &mut self.state {
-            State::Running(execution) => ready!(Pin::new(execution).poll(cx)),
-            State::Built(_) | State::Done => {
+            CommandState::Running(execution) => ready!(Pin::new(execution).poll(cx)),
+            CommandState::Built(_) | CommandState::Done => {
                 Err(Error::new(ErrorKind::Usage, "the command was awaited again after its end"))
             }
         };
-        self.state = State::Done;
+        self.state = CommandState::Done;
         Poll::Ready(result)
     }
 }

@@ -35,7 +35,7 @@ use crate::transport::{Effect, EffectMode, Transport};
 #[derive(Clone)]
 pub struct Connection {
     pub(super) state: Option<RunState>,
-    pub(super) target: Target,
+    pub(super) destination: Destination,
     pub(super) context: CommandContext,
     /// The plan of the task, in a dry run.
     pub(super) plan: PlanEnd,
@@ -47,7 +47,7 @@ pub struct Connection {
 
 /// The destination of commands.
 #[derive(Clone)]
-pub(crate) enum Target {
+pub(crate) enum Destination {
     Host {
         host: Host,
         transport: Arc<dyn Transport>,
@@ -74,33 +74,33 @@ impl Connection {
     /// [`Connect`](crate::ErrorKind::Connect), [`HostKey`](crate::ErrorKind::HostKey) or
     /// [`Auth`](crate::ErrorKind::Auth).
     pub async fn connect(&self) -> Result<()> {
-        match &self.target {
-            Target::Host { transport, .. } => transport.open().await,
-            Target::Unavailable(error) => Err(error.clone()),
+        match &self.destination {
+            Destination::Host { transport, .. } => transport.open().await,
+            Destination::Unavailable(error) => Err(error.clone()),
         }
     }
 
     /// Waits for the running commands of the host and closes the session. A closed session opens
     /// again on the next use.
     pub async fn close(&self) {
-        if let Target::Host { transport, .. } = &self.target {
+        if let Destination::Host { transport, .. } = &self.destination {
             transport.close().await;
         }
     }
 
     /// Returns the host, or `None` outside a task and in a local task.
     pub fn host(&self) -> Option<&Host> {
-        match &self.target {
-            Target::Host { host, .. } => Some(host),
-            Target::Unavailable(_) => None,
+        match &self.destination {
+            Destination::Host { host, .. } => Some(host),
+            Destination::Unavailable(_) => None,
         }
     }
 
     /// Returns the transport to the host, or `None` for a connection without a host.
     pub(crate) fn transport(&self) -> Option<&Arc<dyn Transport>> {
-        match &self.target {
-            Target::Host { transport, .. } => Some(transport),
-            Target::Unavailable(_) => None,
+        match &self.destination {
+            Destination::Host { transport, .. } => Some(transport),
+            Destination::Unavailable(_) => None,
         }
     }
 
@@ -119,10 +119,10 @@ impl Connection {
         if let Some(ended) = self.plan.get() {
             return Err(ended.clone());
         }
-        match (&self.target, &self.state) {
-            (Target::Host { host, .. }, Some(run)) => Ok((host, run)),
-            (Target::Unavailable(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
-            (Target::Host { .. }, None) => {
+        match (&self.destination, &self.state) {
+            (Destination::Host { host, .. }, Some(run)) => Ok((host, run)),
+            (Destination::Unavailable(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
+            (Destination::Host { .. }, None) => {
                 Err(Error::new(ErrorKind::Internal, "internal error: the connection has no run"))
             }
         }
@@ -159,12 +159,12 @@ impl Connection {
     ///   line and field.
     /// - [`Usage`](crate::ErrorKind::Usage) outside a task.
     pub fn vars<T: DeserializeOwned>(&self) -> Result<T> {
-        match (&self.state, &self.target) {
+        match (&self.state, &self.destination) {
             (Some(state), _) => {
                 state.inventory().vars_for(self.host()).read().map_err(|error| error.or_on(self.host()))
             }
-            (None, Target::Unavailable(error)) => Err(error.clone()),
-            (None, Target::Host { .. }) => Vars::default().read().map_err(|error| error.or_on(self.host())),
+            (None, Destination::Unavailable(error)) => Err(error.clone()),
+            (None, Destination::Host { .. }) => Vars::default().read().map_err(|error| error.or_on(self.host())),
         }
     }
 
@@ -199,15 +199,15 @@ impl Connection {
         plan: PlanEnd,
     ) -> Self {
         let context = CommandContext::configured(state.inventory(), &host);
-        let target = Target::Host { host, transport };
-        Self { state: Some(state), target, context, plan, used, declared: None }
+        let destination = Destination::Host { host, transport };
+        Self { state: Some(state), destination, context, plan, used, declared: None }
     }
 
     /// Creates a connection whose commands fail with `error`.
     pub(crate) fn unavailable(state: Option<RunState>, error: Error) -> Self {
         Self {
             state,
-            target: Target::Unavailable(error),
+            destination: Destination::Unavailable(error),
             context: CommandContext::default(),
             plan: PlanEnd::default(),
             used: Arc::default(),
@@ -265,31 +265,31 @@ impl Connection {
 
     /// Returns the mode of changes: executed, or only planned.
     pub(crate) fn effect_mode(&self) -> EffectMode {
-        match &self.target {
-            Target::Host { transport, .. } => transport.effect_mode(Effect::Changes),
-            Target::Unavailable(_) => EffectMode::Execute,
+        match &self.destination {
+            Destination::Host { transport, .. } => transport.effect_mode(Effect::Changes),
+            Destination::Unavailable(_) => EffectMode::Execute,
         }
     }
 
     /// Reports a planned change of several commands.
     pub(crate) fn plan_change(&self, what: &str) {
-        if let Target::Host { host, .. } = &self.target {
+        if let Destination::Host { host, .. } = &self.destination {
             self.plan_for(host, what);
         }
     }
 
     /// Reports a planned change of this host under the name of another host, as for a download.
     pub(crate) fn plan_for(&self, shown: &Host, what: &str) {
-        if let Target::Host { transport, .. } = &self.target {
+        if let Destination::Host { transport, .. } = &self.destination {
             transport.plan_change(shown, what);
         }
     }
 
     /// Returns the number of planned changes of the host.
     pub(crate) fn planned(&self) -> usize {
-        match &self.target {
-            Target::Host { transport, .. } => transport.planned(),
-            Target::Unavailable(_) => 0,
+        match &self.destination {
+            Destination::Host { transport, .. } => transport.planned(),
+            Destination::Unavailable(_) => 0,
         }
     }
 

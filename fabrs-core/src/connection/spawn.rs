@@ -1,6 +1,6 @@
 //! [`Command::spawn`] and [`Command::stream_lines`]: start a command in the background.
 
-use super::command::{Command, State};
+use super::command::{Command, CommandState};
 use super::hide::Hide;
 use super::line_stream::{LineSplitter, LineStream, SharedQueue};
 use super::spawned::Spawned;
@@ -28,7 +28,7 @@ impl Command {
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.map_spec(|spec| spec.hide = Hide::Both);
         let (mut writer, mut signals) = (None, SignalQueue::default());
-        if let State::Built(spec) = &mut command.state {
+        if let CommandState::Built(spec) = &mut command.state {
             if spec.detached {
                 let text = "a disowned command has no handle";
                 let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
@@ -66,7 +66,7 @@ impl Command {
     /// fails as awaiting the command does, and with [`ErrorKind::Truncated`] if 64 MiB of lines are
     /// unread.
     pub fn stream_lines(self) -> Result<LineStream> {
-        if let State::Built(spec) = &self.state
+        if let CommandState::Built(spec) = &self.state
             && spec.retry.is_some()
         {
             let text = "the lines of several attempts cannot be streamed";

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::handle::{Connection, Target};
+use super::handle::{Connection, Destination};
 use super::used_hosts::UsedHosts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -42,9 +42,11 @@ impl Connection {
     ///
     /// As [`Client::connect`](crate::Client::connect).
     pub fn uncancellable(&self) -> Result<Self> {
-        let (Some(state), Target::Host { host, .. }) = (&self.state, &self.target) else { return Ok(self.clone()) };
-        let aside = Self::in_run(&state.uncancellable(), host.clone())?;
-        Ok(Self { state: aside.state, target: aside.target, ..self.clone() })
+        let (Some(state), Destination::Host { host, .. }) = (&self.state, &self.destination) else {
+            return Ok(self.clone());
+        };
+        let uncancellable = Self::in_run(&state.uncancellable(), host.clone())?;
+        Ok(Self { state: uncancellable.state, destination: uncancellable.destination, ..self.clone() })
     }
 
     /// Returns a connection to this machine for the same task, without the settings of this

@@ -32,7 +32,7 @@ pub(super) struct Passwords {
 #[derive(Debug, Default)]
 struct PasswordState {
     /// The first password given or typed for a login user. It is tried on every host.
-    shared: HashMap<Option<String>, Shared>,
+    shared: HashMap<Option<String>, SharedPassword>,
     /// The passwords of single hosts: configured, or typed after the shared password was rejected.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
@@ -43,7 +43,7 @@ struct PasswordState {
 }
 
 #[derive(Debug, Clone)]
-struct Shared {
+struct SharedPassword {
     password: Secret,
     /// True if sudo has accepted the password on any host.
     is_accepted: bool,
@@ -73,7 +73,7 @@ impl PasswordRequest<'_> {
 
 /// A password to try.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct PasswordCandidate {
     pub(super) password: Secret,
     /// The permit to try an unverified password, held until sudo has accepted or rejected the
     /// password.
@@ -82,7 +82,7 @@ pub(super) struct Candidate {
 
 impl Passwords {
     /// Returns the password if sudo has required a password for this host and command before.
-    pub(super) async fn needed(&self, request: PasswordRequest<'_>) -> Option<Candidate> {
+    pub(super) async fn needed(&self, request: PasswordRequest<'_>) -> Option<PasswordCandidate> {
         let needed = self.state().needed.contains(&request.key());
         if needed { self.untried(request.host).await } else { None }
     }
@@ -102,9 +102,9 @@ impl Passwords {
         &self,
         run: &RunState,
         request: PasswordRequest<'_>,
-        wrong: Option<Candidate>,
+        wrong: Option<PasswordCandidate>,
         refusal: SudoRefusal,
-    ) -> Result<Candidate> {
+    ) -> Result<PasswordCandidate> {
         let PasswordRequest { host, command, .. } = request;
         self.record(request, wrong);
         self.load_host_password(run, host).await?;
@@ -114,7 +114,7 @@ impl Passwords {
         let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
         // The prompt for another host may have been answered in the meantime.
         if let Some(password) = self.state().untried(host) {
-            return Ok(Candidate { password, permit: Some(permit) });
+            return Ok(PasswordCandidate { password, permit: Some(permit) });
         }
         let (is_first, tries) = {
             let state = self.state();
@@ -125,7 +125,7 @@ impl Passwords {
         let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
         if is_first && let Some(password) = run_password(run).await? {
             self.state().share(request.user(), &password);
-            return Ok(Candidate { password, permit: Some(permit) });
+            return Ok(PasswordCandidate { password, permit: Some(permit) });
         }
         let mut question = question(request.program, host, tries);
         for _ in tries..if run.prompter().is_available() { MAX_PROMPTS } else { 0 } {
@@ -137,7 +137,7 @@ impl Passwords {
             let mut state = self.state();
             if !state.is_wrong(host, &password) {
                 state.keep(request, &password);
-                return Ok(Candidate { password, permit: Some(permit) });
+                return Ok(PasswordCandidate { password, permit: Some(permit) });
             }
             // sudo would reject the password again, and count the failure for the account.
             state.wrong.entry(host.clone()).or_default().push(password);
@@ -161,10 +161,10 @@ impl Passwords {
         cell.get_or_try_init(|| load).await.map(drop)
     }
 
-    fn record(&self, request: PasswordRequest<'_>, wrong: Option<Candidate>) {
+    fn record(&self, request: PasswordRequest<'_>, wrong: Option<PasswordCandidate>) {
         let mut state = self.state();
         state.needed.insert(request.key());
-        if let Some(Candidate { password, .. }) = wrong
+        if let Some(PasswordCandidate { password, .. }) = wrong
             && !state.is_wrong(request.host, &password)
         {
             state.wrong.entry(request.host.clone()).or_default().push(password);
@@ -173,16 +173,16 @@ impl Passwords {
 
     /// Returns a password not yet rejected on this host. An unverified password comes with a
     /// permit.
-    async fn untried(&self, host: &Host) -> Option<Candidate> {
+    async fn untried(&self, host: &Host) -> Option<PasswordCandidate> {
         let password = self.state().untried(host)?;
         if self.state().is_accepted(host, &password) {
-            return Some(Candidate { password, permit: None });
+            return Some(PasswordCandidate { password, permit: None });
         }
         let permit = Arc::clone(&self.prompt_lock).lock_owned().await;
         // The previous holder of the permit may have verified or rejected the password.
         let password = self.state().untried(host)?;
         let is_accepted = self.state().is_accepted(host, &password);
-        Some(Candidate { password, permit: (!is_accepted).then_some(permit) })
+        Some(PasswordCandidate { password, permit: (!is_accepted).then_some(permit) })
     }
 
     fn state(&self) -> MutexGuard<'_, PasswordState> {
@@ -195,7 +195,7 @@ impl PasswordState {
         self.wrong.get(host).is_some_and(|wrong| wrong.iter().any(|wrong| wrong.expose() == password.expose()))
     }
 
-    fn shared(&self, host: &Host) -> Option<&Shared> {
+    fn shared(&self, host: &Host) -> Option<&SharedPassword> {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
@@ -216,7 +216,7 @@ impl PasswordState {
     }
 
     fn share(&mut self, user: Option<String>, password: &Secret) {
-        self.shared.insert(user, Shared { password: password.clone(), is_accepted: false });
+        self.shared.insert(user, SharedPassword { password: password.clone(), is_accepted: false });
     }
 
     /// Stores a typed password: for all hosts, or for this host if another password is verified for
