@@ -1,7 +1,8 @@
-//! fabrs runs deploy steps over SSH from type-checked Rust: what Fabric is to Python.
+//! Deployment and remote administration over SSH in type-checked Rust: Fabric for Rust.
 //!
-//! A project keeps one file, `tasks.rs`, and the command `fab` compiles it once and runs its tasks on hosts. The same
-//! API embeds in other programs. This crate is the facade: it re-exports the working parts and holds no logic.
+//! A project keeps one file, `tasks.rs`. The command `fab` compiles the file once and runs its
+//! tasks on hosts. The same API can be embedded in other programs. This crate is the facade: it
+//! re-exports the working parts and holds no logic.
 //!
 //! # A task
 //!
@@ -26,7 +27,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs::Result<()> {
 //! # let hosts = Fake::new().on("uname -r", FakeAnswer::stdout("6.1.0\n"));
-//! // `Connection::open("deploy@web1").await?` connects as `ssh` would; a client shares connections and settings.
+//! // `Connection::open("deploy@web1").await?` connects like `ssh`.
+//! // A client shares its connections and settings.
 //! let client = Client::builder().dial(hosts).build();
 //! let kernel = client.connect("deploy@web1")?.probe("uname -r").await?.line()?;
 //! assert_eq!(kernel, "6.1.0");
@@ -50,7 +52,7 @@ pub use fabrs_macros::{cmd, task};
 #[cfg(feature = "cli")]
 pub use fabrs_cli::main;
 
-/// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
+/// The items that every `tasks.rs` imports: `use fabrs::prelude::*`.
 pub mod prelude {
     #[cfg(feature = "template")]
     pub use fabrs_core::Template;
@@ -67,11 +69,11 @@ pub mod prelude {
     };
     pub use fabrs_macros::{cmd, task};
 
-    /// What a task returns: nothing, or a value; `?` works on any error.
+    /// The result of a task, with or without a value. `?` converts any error.
     pub type Result<T = (), E = TaskError> = std::result::Result<T, E>;
 }
 
-/// What the macros expand to. Not part of the public API.
+/// Support code for the output of the macros. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use fabrs_core::__private::{BoxFuture, inventory};
@@ -80,13 +82,13 @@ pub mod __private {
     pub use fabrs_core::task::{Call, FromArg, Param, ParamKind, RawArgs, Registration, Task, TaskReturn, blocking};
     pub use fabrs_core::{Connection, Error, ShellLine, TaskError};
 
-    /// Builds the line of a `cmd!`.
+    /// Builds the shell line of a `cmd!`.
     pub fn line(pieces: &[Piece<'_>]) -> ShellLine {
         ShellLine::from_pieces(pieces)
     }
 }
 
-/// The README's examples, compiled so that they stay true.
+/// The README's examples, compiled to keep them valid.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

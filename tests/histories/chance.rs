@@ -1,8 +1,8 @@
-//! Random numbers that a seed repeats.
+//! A generator of reproducible random numbers.
 
 use std::time::Duration;
 
-/// A generator of random numbers: `SplitMix64` by Steele, Lea and Flood (2014).
+/// A random number generator: `SplitMix64` by Steele, Lea and Flood (2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 
@@ -24,7 +24,7 @@ impl Chance {
         self.next() % bound.max(1)
     }
 
-    /// Returns a duration between two.
+    /// Returns a duration of at least `from` and less than `to` milliseconds.
     pub(crate) fn between(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from))
     }

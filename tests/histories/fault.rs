@@ -1,27 +1,27 @@
-//! What happens to a run.
+//! Faults that a history injects into its runs.
 
 use std::time::Duration;
 
 use crate::chance::Chance;
 
-/// What happens to one run of a history, and when.
+/// A fault of one run, with its time after the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// SIGSTOP at a moment, and SIGCONT later.
+    /// The process receives SIGSTOP, and SIGCONT after a pause.
     Stopped {
         at: Duration,
         long: Duration,
     },
-    /// SIGKILL.
+    /// The process receives SIGKILL.
     Killed {
         at: Duration,
     },
-    /// All its connections are cut.
+    /// All connections of the run are cut.
     Cut {
         at: Duration,
     },
-    /// All its threads are blocked by a step.
+    /// A step blocks all threads of the process.
     Blocked {
         long: Duration,
     },
@@ -30,7 +30,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn by(chance: &mut Chance) -> Self {
         let at = chance.between(200, 5000);
-        // Around the second after which a host frees the lock.
+        // The lease is one second. Pauses shorter and longer than the lease are both tested.
         let long = chance.between(500, 3000);
         match chance.below(5) {
             0 => Self::None,
@@ -41,7 +41,7 @@ impl Fault {
         }
     }
 
-    /// Returns how long its step blocks all threads.
+    /// Returns how long the step of a run blocks all threads.
     pub(crate) fn blocks(self) -> Duration {
         match self {
             Self::Blocked { long } => long,

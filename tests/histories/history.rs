@@ -1,4 +1,4 @@
-//! One history: five runs, what happens to each, and the journals of the hosts.
+//! One history: five runs with random faults, and the journals of their hosts.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -16,10 +16,10 @@ use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::run::{HOSTS, Run};
 
-/// How long a history may take.
+/// The time limit of a history.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A history before it is played.
+/// A history, ready to be played.
 #[derive(Debug)]
 pub(crate) struct History {
     sshd: Sshd,
@@ -27,16 +27,16 @@ pub(crate) struct History {
     chance: Chance,
 }
 
-/// What came of a history.
+/// The result of a history.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// How many runs have switched all hosts.
+    /// The number of runs that switched all hosts.
     pub(crate) switches: usize,
-    /// How many runs have failed.
+    /// The number of runs that failed.
     pub(crate) lost: usize,
 }
 
-/// A run while it is played.
+/// A started run, with its fault.
 #[derive(Debug)]
 struct Playing {
     child: Child,
@@ -64,11 +64,11 @@ impl History {
         Self { sshd, folder, chance }
     }
 
-    /// Plays it, and checks the journals.
+    /// Plays the history and checks the journals.
     ///
     /// # Errors
     ///
-    /// What is wrong.
+    /// Describes the violated rule, or the time limit that was exceeded.
     pub(crate) fn play(mut self) -> Result<Done, String> {
         let began = Instant::now();
         let mut runs: Vec<Playing> = (1..=5).map(|number| self.start(number, began)).collect();
@@ -82,7 +82,7 @@ impl History {
         let failed = runs.iter_mut().filter_map(|run| run.child.try_wait().ok()?).filter(|status| !status.success());
         let lost = failed.count();
         runs.iter_mut().for_each(Playing::end);
-        // The shells that held locks end by themselves.
+        // The remote shells that hold locks end by themselves.
         poll(Duration::from_secs(10), || self.sshd.session_processes().is_empty().then_some(()));
         self.sshd.session_processes().iter().for_each(Process::kill);
         if over.is_none() {
@@ -121,7 +121,7 @@ impl History {
 }
 
 impl Playing {
-    /// Does to the run what is due.
+    /// Injects the fault of the run as soon as its time has come.
     fn suffer(&mut self, now: Duration) {
         let since = now.saturating_sub(self.begins);
         match (self.state, self.fault) {
@@ -147,7 +147,7 @@ impl Playing {
 
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // It may have ended: it is waited for later, so its number is still its own.
+        // The process may have ended. It is reaped later, so its process id is not reused yet.
         let _ = kill_process(pid.expect("a process has a number"), signal);
     }
 
@@ -156,7 +156,7 @@ impl Playing {
     }
 
     fn end(&mut self) {
-        // One that is stopped can be killed, too.
+        // SIGKILL also ends a stopped process.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

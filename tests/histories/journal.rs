@@ -1,10 +1,10 @@
-//! The journals of hosts, and what must be true of them.
+//! The journals of the hosts, with the rules that a journal must satisfy.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-/// The entries of one host: `STEP RUN` each, in the order in which they were made.
+/// The entries `STEP RUN` of one host, in the order of their creation.
 #[derive(Debug)]
 pub(crate) struct Journal {
     entries: Vec<(String, String)>,
@@ -12,7 +12,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Reads the journal in the folder of a host.
+    /// Reads the journal in the directory of a host.
     pub(crate) fn read(folder: &Path) -> Self {
         let text = fs::read_to_string(folder.join("journal")).unwrap_or_default();
         let entry = |line: &str| line.split_once(' ').map(|(step, run)| (step.to_owned(), run.to_owned()));
@@ -20,17 +20,18 @@ impl Journal {
         Self { entries: text.lines().filter_map(entry).collect(), current: current.display().to_string() }
     }
 
-    /// Returns the runs that have switched the host.
+    /// Returns the runs that switched the host.
     pub(crate) fn switched(&self) -> HashSet<&str> {
         let switches = self.entries.iter().filter(|(step, _)| step == "switch");
         switches.map(|(_, run)| run.as_str()).collect()
     }
 
-    /// Checks that no run has changed the host after a later one, and that the last switch is live.
+    /// Checks two rules: a run makes no change after a later run has changed the host, and the run
+    /// of the last switch is live.
     ///
     /// # Errors
     ///
-    /// What is wrong.
+    /// Describes the violated rule.
     pub(crate) fn check(&self) -> Result<(), String> {
         let mut over = HashSet::new();
         for pair in self.entries.windows(2) {

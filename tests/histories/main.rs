@@ -1,8 +1,11 @@
-//! Histories of a lock: five runs want five hosts, and are stopped, killed, cut off and blocked at random moments.
+//! Lock histories: five runs compete for the locks of five hosts, and are stopped, killed, cut off
+//! and blocked at random times.
 //!
-//! In each history the runs write what they do into a journal on each host. No journal may have an entry of a run after one
-//! of a run that acquired the lock later: then a lost lock would have changed a host. Ten histories run by default, or
-//! `FABRS_HISTORIES` many; `scripts/full lock` runs 200. The seed of a failed history is printed, and `FABRS_SEED` repeats it.
+//! Each run appends its steps to a journal on each host. An entry of a run must not follow an entry
+//! of a run that acquired the lock later. Otherwise a run without the lock would have changed a
+//! host. Ten histories run by default. `FABRS_HISTORIES` sets another number, and `scripts/full
+//! lock` runs 200. The test prints the seed of each failed history. `FABRS_SEED` repeats the
+//! history.
 
 mod chance;
 mod fault;
@@ -17,7 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chance::Chance;
 use history::History;
 
-/// How many histories run at the same time.
+/// The number of histories that run at the same time.
 const AT_ONCE: usize = 5;
 
 fn main() -> ExitCode {

@@ -10,11 +10,11 @@ use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::lock::LockHandle;
 use fabrs::prelude::*;
 
-/// The variables by which a run is told what it does.
+/// The environment variables that describe a run to its process.
 const VARIABLES: [&str; 4] =
     ["FABRS_HISTORY_RUN", "FABRS_HISTORY_CONFIG", "FABRS_HISTORY_FOLDER", "FABRS_HISTORY_BLOCK"];
 
-/// How long a host keeps the lock of a silent run.
+/// The lease: a host frees the lock of a run after this time without a heartbeat.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// The hosts of a history.
@@ -27,19 +27,19 @@ pub(crate) struct Run {
     pub(crate) ssh_config: PathBuf,
     /// The folder with one folder for each host.
     pub(crate) folder: PathBuf,
-    /// How long its step blocks all threads.
+    /// How long the step of the run blocks all threads.
     pub(crate) blocks: Duration,
 }
 
 impl Run {
-    /// Returns the run that this process is, if it is one.
+    /// Returns the run that the environment describes, or `None` in the test process itself.
     pub(crate) fn from_env() -> Option<Self> {
         let [name, ssh_config, folder, blocks] = VARIABLES.map(|name| env::var(name).ok());
         let blocks = Duration::from_millis(blocks?.parse().expect("it is a number"));
         Some(Self { name: name?, ssh_config: ssh_config?.into(), folder: folder?.into(), blocks })
     }
 
-    /// Returns the command that starts the run as a process of its own.
+    /// Returns the command that starts the run as a separate process.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env::current_exe().expect("a process has a program"));
         let values = [self.name.clone(), self.ssh_config.display().to_string(), self.folder.display().to_string()];
@@ -47,14 +47,14 @@ impl Run {
         command
     }
 
-    /// Runs it.
+    /// Runs all steps.
     pub(crate) fn finish(&self) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         match runtime.expect("threads can be started").block_on(self.work()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let text = format!("{}: {}\n", self.name, error.into_error().block());
-                // Nobody may read it.
+                // A closed stderr is not an error.
                 let _ = io::stderr().write_all(text.as_bytes());
                 ExitCode::FAILURE
             }
@@ -71,7 +71,8 @@ impl Run {
             locking = locking.dir(host, self.folder.join(host.name()).display().to_string());
         }
         let lock = locking.await?;
-        // Without `Lock::during`, which would end the steps of a lost lock before the host has to refuse one.
+        // `Lock::during` is not used: it would end the steps of a lost lock before the host has to
+        // reject a step.
         let done = self.steps(&hosts, lock.handle()).await;
         lock.release().await;
         client.close().await;
@@ -83,7 +84,7 @@ impl Run {
         self.atomic_step(hosts, &lock, "acquire", "true").await?;
         self.block().await;
         for step in ["one", "two", "three"] {
-            // As the commands of a task: only the fence of the run protects them.
+            // The steps run like commands of a task: only the fence of the run protects them.
             hosts.each(|host| async move { host.run(self.entry(&host, step, "true")).await }).await.all_ok()?;
             hosts.run("sleep 0.3").await.all_ok()?;
         }
@@ -91,7 +92,7 @@ impl Run {
         self.atomic_step(hosts, &lock, "switch", &switch).await
     }
 
-    /// Does a step on all hosts, each of which keeps the lock for that time.
+    /// Runs a step on all hosts. The host keeps the lock for the duration of the step.
     async fn atomic_step(&self, hosts: &Group, lock: &LockHandle, step: &str, line: &str) -> Result {
         let done = hosts.each(|host| async move {
             let line = self.entry(&host, step, line);
@@ -101,13 +102,13 @@ impl Run {
         Ok(())
     }
 
-    /// Returns a line with an entry for the journal of a host.
+    /// Returns a shell line that runs `line` and appends an entry to the journal of the host.
     fn entry(&self, host: &Connection, step: &str, line: &str) -> ShellLine {
         let folder = self.folder.join(host.host().expect("it has a host").name());
         ShellLine::raw(format!("cd {} && {line} && echo '{step} {}' >> journal", folder.display(), self.name))
     }
 
-    /// Blocks every thread of the runtime, as a step does that computes or waits without `await`.
+    /// Blocks every thread of the runtime, like a step that computes or waits without `await`.
     #[expect(clippy::disallowed_methods, reason = "a step that blocks is the fault that is tested")]
     async fn block(&self) {
         if self.blocks.is_zero() {

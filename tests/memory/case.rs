@@ -1,4 +1,4 @@
-//! One transfer in a process of its own, which reports its peak memory.
+//! One transfer in a separate process, with a report of its peak memory.
 
 use std::env;
 use std::fs;
@@ -18,16 +18,16 @@ const VARIABLES: [&str; 5] =
 /// A transfer with all of its hosts at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    /// Aliases, with commas between them.
+    /// The host aliases, separated by commas.
     pub(crate) hosts: String,
     pub(crate) ssh_config: PathBuf,
-    /// `get`, `put` or `sync`.
+    /// The operation: `get`, `put` or `sync`.
     pub(crate) does: String,
     pub(crate) source: String,
     pub(crate) target: String,
 }
 
-/// The report of a process.
+/// The report of a transfer process.
 #[derive(Debug)]
 pub(crate) struct Measured {
     /// The growth of the peak during the transfer, in bytes.
@@ -37,13 +37,13 @@ pub(crate) struct Measured {
 }
 
 impl Case {
-    /// Returns the case of this process, if it is one.
+    /// Returns the case that the environment describes, or `None` in the test process itself.
     pub(crate) fn from_env() -> Option<Self> {
         let [hosts, ssh_config, does, source, target] = VARIABLES.map(|name| env::var(name).ok());
         Some(Self { hosts: hosts?, ssh_config: ssh_config?.into(), does: does?, source: source?, target: target? })
     }
 
-    /// Runs it in a process of its own.
+    /// Runs the case in a separate process.
     pub(crate) fn measure(&self) -> Measured {
         let mut command = Command::new(env::current_exe().expect("a process has a program"));
         let config = self.ssh_config.display().to_string();
@@ -55,7 +55,7 @@ impl Case {
         Measured { growth, errors: errors.to_owned() }
     }
 
-    /// Runs it in this process.
+    /// Runs the case in this process.
     pub(crate) fn finish(&self) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let (base, errors) = runtime.expect("threads can be started").block_on(self.transfer());

@@ -1,4 +1,4 @@
-//! A put through a gateway needs little more memory than a direct one, also if the gateway is slow.
+//! A put through a gateway needs little more memory than a direct put, even if the gateway is slow.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::case::{Case, Measured};
 
 /// The hosts behind the gateway.
 const HOSTS: [&str; 4] = ["host1", "host2", "host3", "host4"];
-/// The size of the file, in bytes: more than the windows of all channels of a transfer.
+/// The size of the file, in bytes. It exceeds the windows of all channels of a transfer.
 const SIZE: usize = 24 << 20;
-/// The maximum growth of the peak for each host beyond that of a direct put, in bytes.
+/// The maximum growth of the peak for each host, in bytes beyond the peak of a direct put.
 const LIMIT: u64 = 6 << 20;
 /// The delay of the network to and from the gateway. It keeps the tunnel of each host full.
 const DELAY: Duration = Duration::from_millis(150);
@@ -38,7 +38,7 @@ pub(crate) fn check() -> Result<(), String> {
         ssh_config,
         does: "put".to_owned(),
         source: source.display().to_string(),
-        // One of several hosts may find the file of another there: it is the same one.
+        // A host may find the file of another host at the target: the content is the same.
         target: server.scratch().join(name).display().to_string(),
     };
     let Measured { growth: direct, errors } = put(server.ssh_config(), "direct").measure();

@@ -1,4 +1,4 @@
-//! A hostile host costs no memory: each flood ends with an error long before.
+//! Floods from hostile hosts: each flood ends with an error long before it costs memory.
 
 use fabrs_testing::{Sshd, probe};
 
@@ -7,7 +7,7 @@ use crate::case::{Case, Measured};
 /// The maximum growth of the peak, in bytes.
 const LIMIT: u64 = 64 << 20;
 
-/// The transfers, and the ways in which the host answers them.
+/// The transfers, each with the floods by which the host answers.
 const FLOODS: [(&str, &[&str]); 4] = [
     ("get a file", &["head", "text", "noise", "messages"]),
     ("get a directory", &["tree", "links", "deep", "record", "noise", "messages", "stream", "long-name"]),

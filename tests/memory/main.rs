@@ -1,7 +1,8 @@
-//! Peak memory of transfers, each in a process of its own: from hosts that answer in bad faith,
-//! and through a gateway.
+//! Peak memory of transfers from hosts that answer in bad faith, and of transfers through a
+//! gateway.
 //!
-//! The process reports its peak before and after the transfer. Arguments select cases by a part of their names.
+//! Each transfer runs in a separate process. The process reports its peak before and after the
+//! transfer. Arguments select cases by a part of their names.
 
 mod case;
 mod gateway;

@@ -1,4 +1,4 @@
-//! Processes of a cell that are still there after it.
+//! Processes that remain after a cell.
 
 use std::time::Duration;
 
@@ -7,37 +7,39 @@ use tokio::task::block_in_place;
 
 use crate::machine::Machine;
 
-/// How long a process may take to end after its cell: beyond every grace period of fabrs.
+/// The time limit for the end of a process after its cell. It exceeds every grace period of fabrs.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
-/// The processes that a cell left, which are ended.
+/// The processes that remained after a cell. They have been killed.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
-    /// The run reports that they may still be running.
+    /// Processes that may still be running according to a report of the run.
     pub(crate) reported: Vec<Process>,
-    /// The run does not report them.
+    /// Processes without a report of the run.
     pub(crate) unreported: Vec<Process>,
 }
 
-/// The processes of one cell, and the reports of its run.
+/// A search for the processes of one cell.
 #[derive(Debug)]
 pub(crate) struct Search<'a> {
     pub(crate) machine: &'a Machine,
-    /// In the command line or environment of the cell's processes.
+    /// A token in the command line or environment of the cell's processes.
     pub(crate) token: &'a str,
-    /// In the command line of one command's processes each: the token and more.
+    /// The marks of the cell's commands, each in the command lines of one command: the token with a
+    /// suffix.
     pub(crate) marks: Vec<String>,
-    /// Texts that name commands which may still be running.
+    /// Reports of commands that may still be running.
     pub(crate) reports: Vec<String>,
 }
 
 impl Search<'_> {
-    /// Waits until every process of the cell is gone or reported, and ends those that are left.
+    /// Waits until every process of the cell has ended or is reported, and kills the remaining
+    /// processes.
     pub(crate) fn end_leftovers(&self) -> Leftovers {
         block_in_place(|| {
             let left = self.wait_for_end();
             let (reported, unreported) = left.iter().cloned().partition(|process| self.is_reported(process, &left));
-            // A parent may start another child before it is killed itself.
+            // A parent may start another child before it is killed.
             let killed = poll(END_LIMIT, || {
                 let found = self.find();
                 found.iter().for_each(Process::kill);
@@ -48,7 +50,8 @@ impl Search<'_> {
         })
     }
 
-    /// Returns what is left when only reported processes are, or the time is over.
+    /// Returns the remaining processes: only reported processes, or all of them after the time
+    /// limit.
     fn wait_for_end(&self) -> Vec<Process> {
         let is_over = |found: &Vec<Process>| found.iter().all(|process| self.is_reported(process, found));
         poll(END_LIMIT, || Some(self.find()).filter(is_over)).unwrap_or_else(|| self.find())
@@ -62,7 +65,8 @@ impl Search<'_> {
         found
     }
 
-    /// Whether a report names the command of this process, or of another in its group.
+    /// Returns whether a report names the command of this process, or of another process in its
+    /// group.
     fn is_reported(&self, process: &Process, all: &[Process]) -> bool {
         let group = all.iter().filter(|other| other.pgid == process.pgid);
         match self.mark_in(process) {
@@ -71,7 +75,7 @@ impl Search<'_> {
         }
     }
 
-    /// Returns the mark of the command that the process belongs to, if its command line has one.
+    /// Returns the mark of the process's command, if the command line contains a mark.
     fn mark_in(&self, process: &Process) -> Option<&str> {
         let marks = self.marks.iter().map(String::as_str).chain([self.token]);
         marks.into_iter().find(|mark| process.cmdline.contains(mark))

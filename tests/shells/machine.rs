@@ -18,7 +18,7 @@ pub(crate) enum Server {
 impl Server {
     pub(crate) const ALL: [Self; 4] = [Self::OpensshUser, Self::OpensshRoot, Self::DropbearUser, Self::DropbearRoot];
 
-    /// Returns its name in the table.
+    /// Returns the name of the server in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OpensshUser => "openssh user",
@@ -42,7 +42,7 @@ enum Running {
     Dropbear(Dropbear),
 }
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub(crate) struct Machine {
     running: Running,
@@ -51,7 +51,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts it with this login shell.
+    /// Starts the server with this login shell.
     pub(crate) fn start(server: Server, shell: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let ssh_config = folder.path().join("ssh_config");
@@ -71,12 +71,12 @@ impl Machine {
         Self { running, ssh_config, _folder: folder }
     }
 
-    /// Returns the file for `ssh -F` that reaches it as `host`.
+    /// Returns the file for `ssh -F` that resolves `host` to this server.
     pub(crate) fn ssh_config(&self) -> &Path {
         &self.ssh_config
     }
 
-    /// Returns a folder that everybody may write to.
+    /// Returns a directory that is writable by all users.
     pub(crate) fn scratch(&self) -> PathBuf {
         match &self.running {
             Running::Openssh(sshd) => sshd.scratch(),
@@ -84,7 +84,7 @@ impl Machine {
         }
     }
 
-    /// Returns the processes that commands started.
+    /// Returns the processes started by commands.
     pub(crate) fn session_processes(&self) -> Vec<Process> {
         match &self.running {
             Running::Openssh(sshd) => sshd.session_processes(),

@@ -1,15 +1,21 @@
-//! Login shells: every shell on every server does every operation right, or fails with a clear error.
+//! Login shells: every operation works on every server with every shell, or fails with a clear
+//! error.
 //!
-//! A cell of the matrix is one login shell, one server and one operation. Its verdict is printed in a table:
+//! A cell of the matrix is one login shell, one server and one operation. The table shows the
+//! verdict of each cell:
 //!
-//! * `ok`: the work was done, checked on the host's own files, and the exit status is the line's own;
-//! * `error`: the operation failed with a message and a status other than 0, where this shell is allowed to;
-//! * `reported`: the run itself reports that a process may still be running;
-//! * `LEFT`: a process of the cell is still there, and the run does not report it;
-//! * `WRONG`: anything else, such as success without the work.
+//! * `ok`: the work was done, checked on the host's own files, and the exit status is that of the
+//!   line.
+//! * `error`: the operation failed with a message and a nonzero status, and this shell is allowed
+//!   to fail.
+//! * `reported`: the run itself reports that a process may still be running.
+//! * `LEFT`: a process of the cell is still running without a report.
+//! * `WRONG`: any other result, such as success without the work.
+//! * `-`: the cell did not run.
 //!
-//! In the table a cell that did not run is `-`. By default a diagonal runs: each shell once, each server and each operation twice or more. With `FABRS_SHELLS=all`, or
-//! `scripts/full shells`, every cell runs, and the table is printed.
+//! By default only a diagonal runs: each shell once, each server and each operation at least twice.
+//! With `FABRS_SHELLS=all`, or with `scripts/full shells`, every cell runs and the table is
+//! printed.
 
 mod cells;
 mod diagonal;
@@ -71,7 +77,7 @@ fn the_diagonal_has_each_shell_once_and_each_server_and_operation_twice() {
     }
 }
 
-/// Writes a login shell for a test of the matrix itself.
+/// Writes a defective login shell, for a test of the matrix itself.
 fn sabotaged_shell(script: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
     let folder = folder.expect("a temporary directory");
@@ -81,7 +87,8 @@ fn sabotaged_shell(script: &str) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Returns the verdict of each operation under a sabotaged shell, for which everything is possible as for `sh`.
+/// Returns the verdict of each operation under a defective shell. The shell counts as `sh`, so no
+/// failure is allowed.
 fn sabotaged(script: &str, operations: &[Operation]) -> BTreeMap<Operation, Verdict> {
     let (_folder, path) = sabotaged_shell(script);
     let row = Row { path: Some(path), ..Row::new(Shell::Sh, Server::OpensshUser, operations) };
@@ -104,7 +111,7 @@ fn a_value_that_arrives_changed_is_wrong() {
     if !Capability::LoginShells.is_available() {
         return;
     }
-    // As a shell that expands `!x` would, in each form in which the value is sent.
+    // The script acts like a shell that expands `!x`, for each encoding of the value.
     let script = "#!/bin/bash\nline=${2//\\\\!/}\nexec /bin/sh -c \"${line//\\\\0041/}\"\n";
     let operations = [Operation::Line, Operation::CdEnv, Operation::Sudo];
     for (operation, verdict) in sabotaged(script, &operations) {

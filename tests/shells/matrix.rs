@@ -1,4 +1,4 @@
-//! Running the cells of the matrix, up to eight servers at a time.
+//! Execution of the cells of the matrix, on up to eight servers at a time.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -14,16 +14,16 @@ use crate::shell::Shell;
 use crate::table::Table;
 use crate::verdict::Verdict;
 
-/// How many servers run at a time.
+/// The maximum number of servers at a time.
 const MAX_SERVERS: usize = 8;
 
-/// The cells of one server, which run one after the other: what one leaves is then not the next one's.
+/// The cells of one server. They run in sequence, so each remaining process belongs to one cell.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) shell: Shell,
     pub(crate) server: Server,
     pub(crate) operations: Vec<Operation>,
-    /// A program in the place of the shell's own.
+    /// A program in the place of the shell.
     pub(crate) path: Option<PathBuf>,
 }
 
@@ -32,7 +32,7 @@ impl Row {
         Self { shell, server, operations: operations.to_vec(), path: None }
     }
 
-    /// Runs its cells.
+    /// Runs the cells of the row.
     fn run(&self, table: &Mutex<Table>) {
         let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
         let folder = folder.expect("a temporary directory");
@@ -54,7 +54,7 @@ impl Row {
     }
 }
 
-/// Returns the rows of the whole matrix.
+/// Returns the rows of the full matrix.
 pub(crate) fn all() -> Vec<Row> {
     let row = |shell| Server::ALL.map(|server| Row::new(shell, server, &Operation::ALL));
     Shell::ALL.into_iter().flat_map(row).collect()

@@ -35,7 +35,7 @@ impl Operation {
         Self::FabCtrlC,
     ];
 
-    /// Returns its name in the table.
+    /// Returns the name of the operation in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Line => "line",

@@ -21,7 +21,7 @@ impl Shell {
     pub(crate) const ALL: [Self; 9] =
         [Self::Sh, Self::Dash, Self::Bash, Self::Zsh, Self::Fish, Self::Csh, Self::Tcsh, Self::Ash, Self::Nologin];
 
-    /// Returns its name in the table.
+    /// Returns the name of the shell in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sh => "sh",
@@ -36,7 +36,7 @@ impl Shell {
         }
     }
 
-    /// Returns the program of this machine, and the package that has it.
+    /// Returns the program on this machine, and its package.
     fn program(self) -> (&'static str, &'static str) {
         match self {
             Self::Sh => ("/bin/sh", "dash"),
@@ -44,7 +44,7 @@ impl Shell {
             Self::Bash => ("/bin/bash", "bash"),
             Self::Zsh => ("/usr/bin/zsh", "zsh"),
             Self::Fish => ("/usr/bin/fish", "fish"),
-            // `/bin/csh` is tcsh where the package csh is missing.
+            // `/bin/csh` is tcsh if the package csh is missing.
             Self::Csh => ("/bin/bsd-csh", "csh"),
             Self::Tcsh => ("/usr/bin/tcsh", "tcsh"),
             Self::Ash => ("/bin/busybox", "busybox"),
@@ -52,34 +52,35 @@ impl Shell {
         }
     }
 
-    /// Returns the path of the login shell; a shell that has no file of its own gets one in `folder`.
+    /// Returns the path of the login shell. A shell without a file under its own name gets a
+    /// symlink in `folder`.
     ///
     /// # Panics
     ///
-    /// If the shell is not installed: with its package.
+    /// Panics with the name of the package if the shell is not installed.
     pub(crate) fn path(self, folder: &Path) -> PathBuf {
         let (program, package) = self.program();
         assert!(Path::new(program).exists(), "`{program}` is missing: `apt-get install {package}`");
         if self != Self::Ash {
             return program.into();
         }
-        // busybox picks its applet by the name under which it is called.
+        // busybox selects its applet by the name of the program.
         let applet = folder.join("ash");
         symlink(program, &applet).expect("the directory is ours");
         applet
     }
 
-    /// Whether it runs no line at all.
+    /// Returns whether the shell refuses every line.
     pub(crate) fn runs_nothing(self) -> bool {
         self == Self::Nologin
     }
 
-    /// Whether its language is another than that of `sh`.
+    /// Returns whether the language of the shell differs from that of `sh`.
     pub(crate) fn is_foreign(self) -> bool {
         matches!(self, Self::Fish | Self::Csh | Self::Tcsh)
     }
 
-    /// Whether a quoted word can not have a line end in its language.
+    /// Returns whether a quoted word cannot contain a line end in the language of the shell.
     pub(crate) fn refuses_line_ends(self) -> bool {
         matches!(self, Self::Csh | Self::Tcsh)
     }

@@ -8,7 +8,7 @@ use crate::operation::Operation;
 use crate::shell::Shell;
 use crate::verdict::Verdict;
 
-/// How much of a message is printed.
+/// The maximum number of characters printed of a message.
 const MAX_MESSAGE_CHARS: usize = 400;
 
 /// The verdicts of all cells that ran.
@@ -23,7 +23,7 @@ impl Table {
         self.cells.insert(cell, verdict);
     }
 
-    /// Whether a cell is wrong or left a process.
+    /// Returns whether a cell is wrong or left a process behind.
     pub(crate) fn has_failures(&self) -> bool {
         self.cells.values().any(|(verdict, _)| verdict.is_failure())
     }
@@ -67,7 +67,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Returns the first part of a message: some repeat a whole script.
+/// Returns the first part of a message. Some messages repeat a whole script.
 fn shortened(message: &str) -> String {
     match message.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{} [..]", message.get(..end).unwrap_or_default()),

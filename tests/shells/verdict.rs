@@ -1,4 +1,4 @@
-//! The verdict of a cell, from the findings of its steps.
+//! The verdict of a cell, derived from the findings of its steps.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Returns its word in the table.
+    /// Returns the word for the verdict in the table.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -27,7 +27,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the matrix fails with it.
+    /// Returns whether the verdict makes the matrix fail.
     pub(crate) fn is_failure(self) -> bool {
         matches!(self, Self::Left | Self::Wrong)
     }
@@ -38,13 +38,13 @@ impl Verdict {
 pub(crate) enum Finding {
     /// The work was done.
     Right,
-    /// The step failed with this message and a status other than 0.
+    /// The step failed with this message and a nonzero status.
     Error(String),
-    /// The step did something else, in words.
+    /// The step had another result, described by this text.
     Wrong(String),
 }
 
-/// Whether a step's work is found on disk.
+/// The state of a step's work on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Work {
     Done,
@@ -55,7 +55,7 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// Compares a file with the content that the step was to write.
+    /// Compares a file with the content that the step had to write.
     pub(crate) fn at(path: &Path, content: impl AsRef<[u8]>) -> Self {
         match fs::read(path) {
             Ok(found) if found == content.as_ref() => Self::Done,
@@ -64,13 +64,13 @@ impl Work {
         }
     }
 
-    /// Returns the first that is not done.
+    /// Returns the first state other than `Done`.
     pub(crate) fn all(works: impl IntoIterator<Item = Self>) -> Self {
         works.into_iter().find(|work| *work != Self::Done).unwrap_or(Self::Done)
     }
 }
 
-/// Returns the finding of a step that returned `result`, with this work on disk.
+/// Returns the finding of a step with this result and this work on disk.
 pub(crate) fn judge<T>(result: Result<T>, work: Work) -> Finding {
     match (result, work) {
         (Ok(_), Work::Done) => Finding::Right,
@@ -82,7 +82,7 @@ pub(crate) fn judge<T>(result: Result<T>, work: Work) -> Finding {
     }
 }
 
-/// Returns the finding of a line that was to exit with `status` and to write `stdout`, with this work on disk.
+/// Returns the finding of a line with the expected `status` and `stdout`, and this work on disk.
 pub(crate) fn judge_line(result: Result<Output>, status: u32, stdout: &str, work: Work) -> Finding {
     let ended = match result {
         Ok(output) => output.status().map(ExitStatus::shell_code).map(|status| (status, output)),
@@ -97,7 +97,7 @@ pub(crate) fn judge_line(result: Result<Output>, status: u32, stdout: &str, work
     judge_status(found, status, &said(output.stdout_bytes()), &said(output.stderr_bytes()), stdout, work)
 }
 
-/// Returns the finding of a line by its status and its two streams.
+/// Returns the finding of a line from its status and its two streams.
 pub(crate) fn judge_status(
     found: u32,
     status: u32,
@@ -120,7 +120,7 @@ pub(crate) fn judge_status(
     }
 }
 
-/// Returns an error as a person is shown it.
+/// Returns an error as users see it.
 pub(crate) fn text(error: &Error) -> String {
     error.block().to_string().trim_end().to_owned()
 }
@@ -134,12 +134,12 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Adds a step that has to be right.
+    /// Adds a step that must succeed.
     pub(crate) fn add(&mut self, step: &str, finding: Finding) {
         self.add_step(step, finding, false);
     }
 
-    /// Adds a step that may fail with a clear error if `allowed`.
+    /// Adds a step. A clear error is accepted if `allowed`.
     pub(crate) fn add_step(&mut self, step: &str, finding: Finding, allowed: bool) {
         let (verdict, message) = match finding {
             Finding::Right => (Verdict::Ok, None),
@@ -156,7 +156,7 @@ impl Findings {
         self.messages.extend(message);
     }
 
-    /// Adds the run's own report that a command may still be running.
+    /// Adds a report of the run that a command may still be running.
     pub(crate) fn report(&mut self, text: String) {
         self.reports.push(text.clone());
         self.note(Verdict::Reported, Some(text));

@@ -67,7 +67,7 @@ impl Cell<'_> {
         }
         let result = self.host.sync(&tree, &at).delete().await;
         let work = if surplus.exists() { Work::Other("a surplus file".to_owned()) } else { works(&there) };
-        // An error may leave the file: nothing was done then.
+        // After an error the surplus file may still exist, because nothing was done.
         let work = if result.is_err() { Work::Absent } else { work };
         findings.add_step("a surplus file", judge(result, work), self.may_fail());
 
@@ -80,7 +80,7 @@ impl Cell<'_> {
         let (path, at) = (self.there(HOSTILE_NAME), self.at(HOSTILE_NAME));
         let old = "port = 80\n";
         write(&path, old);
-        // A replaced file keeps its owner, whom only root may set.
+        // A replaced file keeps its owner. Only root may set an owner.
         fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("the directory is ours");
         let line = "name = it's \\ \"q\" $x !x";
         let expected = format!("{old}{line}\n");
@@ -110,7 +110,7 @@ impl Cell<'_> {
         self.check_temporaries(findings);
     }
 
-    /// Writes the tree on this side.
+    /// Writes the tree on this machine.
     fn tree(&self, name: &str) -> PathBuf {
         let tree = self.here.path().join(name);
         for (name, text) in TREE {
@@ -119,7 +119,7 @@ impl Cell<'_> {
         tree
     }
 
-    /// Adds a step: no temporary file stays on either side.
+    /// Adds a step: no temporary file remains on the server or on this machine.
     fn check_temporaries(&self, findings: &mut Findings) {
         let mut left = Vec::new();
         temporaries(&self.there, &mut left);
@@ -134,7 +134,7 @@ fn works(folder: &Path) -> Work {
     Work::all(TREE.map(|(name, text)| Work::at(&folder.join(name), text)))
 }
 
-/// Compares an edited file, of which the old content counts as no work.
+/// Compares an edited file. The old content counts as no work.
 fn edited(path: &Path, new: &str, old: &str) -> Work {
     match Work::at(path, new) {
         Work::Other(found) if found == old => Work::Absent,
@@ -142,7 +142,7 @@ fn edited(path: &Path, new: &str, old: &str) -> Work {
     }
 }
 
-/// Returns the finding of a change that was to change nothing.
+/// Returns the finding of an operation that had nothing to change.
 fn unchanged(result: std::result::Result<Changes, Error>) -> Finding {
     match result.and_then(|changes| changes.any()) {
         Ok(false) => Finding::Right,

@@ -1,4 +1,4 @@
-//! Cells of lines: plain, with a directory and a variable, and under sudo.
+//! Cells of lines: a plain line, a line with a directory and a variable, and lines under sudo.
 
 use fabrs::prelude::*;
 
@@ -6,7 +6,7 @@ use super::{Cell, HOSTILE, HOSTILE_LINES, HOSTILE_NAME};
 use crate::verdict::{Finding, Findings, Work, judge, judge_line};
 
 impl Cell<'_> {
-    /// Plain lines, in a language that all shells share.
+    /// Runs plain lines, in a language that all shells share.
     pub(super) async fn line(&self, findings: &mut Findings) {
         let file = self.there("status");
         let result = self.host.run(cmd!("echo done > {file}; echo out; exit 3")).warn().await;
@@ -31,12 +31,12 @@ impl Cell<'_> {
         findings.add_step("a hostile value with line ends", finding, self.may_fail() || self.shell.refuses_line_ends());
     }
 
-    /// A line in a directory, with a variable.
+    /// Runs a line in a directory, with a variable.
     pub(super) async fn cd_env(&self, findings: &mut Findings) {
         let (finding, by_path) = self.lines_around(&self.host).await;
         for (step, finding) in [("cd + env", finding), ("cd + env, hostile", by_path)] {
             match finding {
-                // A shell of another language may refuse, with the way out.
+                // A shell with another language may fail with a hint at `shell = "sh -c"`.
                 Finding::Error(text) if self.shell.is_foreign() && !text.contains("sh -c") => {
                     findings
                         .add(step, Finding::Wrong(format!("an error without the hint `shell = \"sh -c\"`: {text}")));
@@ -46,14 +46,15 @@ impl Cell<'_> {
         }
     }
 
-    /// The same with `shell = "sh -c"`, which every shell has to run.
+    /// Like `cd_env` with `shell = "sh -c"`. Every shell must run this line.
     pub(super) async fn cd_env_sh(&self, findings: &mut Findings) {
         let (finding, by_path) = self.lines_around(&self.host.with_shell("sh -c")).await;
         findings.add_step("cd + env", finding, self.may_fail());
         findings.add_step("cd + env, hostile", by_path, self.may_fail());
     }
 
-    /// Runs a line with a directory and a variable: once plain ones, once hostile ones.
+    /// Runs a line with a directory and a variable: first with plain values, then with hostile
+    /// values.
     async fn lines_around(&self, host: &Connection) -> (Finding, Finding) {
         let mut found = Vec::new();
         for (folder, value) in [("plain", "value"), (HOSTILE_NAME, HOSTILE_LINES)] {
@@ -67,7 +68,7 @@ impl Cell<'_> {
         (found.pop().expect("two steps"), second)
     }
 
-    /// Lines under sudo: whole ones, plain words, and one with a directory and a variable.
+    /// Runs lines under sudo: whole lines, plain words, and a line with a directory and a variable.
     pub(super) async fn sudo(&self, findings: &mut Findings) {
         let (value, file) = (HOSTILE_LINES, self.there(HOSTILE_NAME));
         let line = cmd!("id -un > {file} && printf %s {value} >> {file}; printf %s {value}; exit 3");

@@ -23,29 +23,29 @@ use crate::operation::Operation;
 use crate::shell::Shell;
 use crate::verdict::{Findings, Verdict};
 
-/// How long a cell may take that a defect would hold for ever.
+/// The time limit of a cell, for defects that would block forever.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A value that each shell reads in its own way unless it is quoted for all of them.
+/// A value that shells expand in different ways unless it is quoted for all of them.
 const HOSTILE: &str = r#"it's \ "q" $x !x"#;
-/// The same, with a line end.
+/// A hostile value with a line end.
 const HOSTILE_LINES: &str = "it's \\ \"q\" $x !x\n\\two `x` ~ * end\\";
-/// A file name of this kind.
+/// A hostile file name.
 const HOSTILE_NAME: &str = "it's \\ \"q\" $x !x\n\\two";
 
-/// One cell that runs.
+/// A running cell.
 pub(crate) struct Cell<'a> {
     machine: &'a Machine,
     shell: Shell,
     operation: Operation,
-    /// In the command line or environment of every process that the cell's commands start.
+    /// A token in the command line or environment of every process started by the cell's commands.
     token: String,
     client: Client,
     events: Arc<CaptureSink>,
     host: Connection,
-    /// The cell's folder on the server.
+    /// The cell's directory on the server.
     there: PathBuf,
-    /// The cell's folder on this side.
+    /// The cell's directory on this machine.
     here: TempDir,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Cell<'a> {
         Self { machine, shell, operation, token, client, events, host, there, here }
     }
 
-    /// Runs the operation and looks for processes that it left.
+    /// Runs the operation and looks for processes that remain.
     pub(crate) async fn run(self) -> (Verdict, Vec<String>) {
         let mut findings = Findings::default();
         if tokio::time::timeout(LIMIT, self.steps(&mut findings)).await.is_err() {
@@ -108,30 +108,30 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Returns a path in the cell's folder on the server.
+    /// Returns a path in the cell's directory on the server.
     fn there(&self, name: &str) -> PathBuf {
         self.there.join(name)
     }
 
-    /// Returns the same as text.
+    /// Returns a path in the cell's directory on the server, as text.
     fn at(&self, name: &str) -> String {
         self.there(name).display().to_string()
     }
 
-    /// Makes a folder in the cell's folder on the server, to which everybody may write.
+    /// Makes a directory on the server that is writable by all users.
     fn open_folder(&self, name: &str) -> PathBuf {
         let folder = self.there(name);
         make_open(&folder);
         folder
     }
 
-    /// Whether a step that needs a shell may fail.
+    /// Returns whether a step that needs a shell may fail.
     fn may_fail(&self) -> bool {
         self.shell.runs_nothing()
     }
 }
 
-/// Makes a folder to which everybody may write.
+/// Makes a directory that is writable by all users.
 fn make_open(folder: &Path) {
     fs::create_dir(folder).expect("the directory is ours");
     fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the directory is ours");

@@ -9,12 +9,12 @@ use super::Cell;
 use super::stops::sleeps;
 use crate::verdict::{Finding, Findings, Work, judge_status};
 
-/// How long a run may take.
+/// The time limit of a run.
 const LIMIT: Duration = Duration::from_mins(1);
-/// The timeouts that are tried until the command has begun within one.
+/// The timeouts in seconds. Each is tried until the command has started within one of them.
 const TIMEOUTS: [&str; 4] = ["1", "2", "4", "16"];
 
-/// Returns the program, which `cargo test --workspace` builds beside the tests.
+/// Returns the path of `fab`. `cargo test --workspace` builds the program beside the tests.
 fn program() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its own program");
     let program = test.ancestors().nth(2).expect("target/debug/deps/shells").join("fab");
@@ -55,7 +55,7 @@ impl Cell<'_> {
         self.add_ended(findings, &ran, 130, "was stopped", &begun);
     }
 
-    /// Returns a line that runs until it is ended.
+    /// Returns a line that runs until it is stopped.
     fn endless_line(&self, begun: &Path) -> String {
         format!("touch {}; sleep {} | cat", begun.display(), self.token)
     }
@@ -65,7 +65,7 @@ impl Cell<'_> {
         fab.args(["-H", "host"]).args(options.iter().copied()).args(["--", line])
     }
 
-    /// Adds a run that was to be ended after its line had begun.
+    /// Adds the finding of a run that was stopped after the start of its line.
     fn add_ended(&self, findings: &mut Findings, ran: &FabOutput, status: i32, words: &str, begun: &Path) {
         let has_begun = begun.exists();
         // nologin prints its message to stdout.

@@ -1,4 +1,4 @@
-//! Cells of commands that are ended: by a timeout, and by Ctrl-C (the stop of the run).
+//! Cells of stopped commands: by a timeout, and by Ctrl-C (the stop signal of the run).
 
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -13,12 +13,12 @@ use fabrs_testing::processes_matching;
 use super::{Cell, LIMIT};
 use crate::verdict::{Finding, Findings, text};
 
-/// How long a timeout is at most, where the command has not begun within a shorter one.
+/// The longest timeout. The timeout doubles until the command has started within it.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(16);
-/// How long to pause between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The commands that are ended.
+/// A command that runs until it is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Endless {
     Pipeline,
@@ -46,7 +46,8 @@ impl Cell<'_> {
         }
     }
 
-    /// Runs a command with a timeout: one second, or as many as its start needs on a busy machine.
+    /// Runs a command with a timeout of one second, or longer if a busy machine needs more time to
+    /// start it.
     async fn timed(&self, kind: Endless) -> Finding {
         let mut limit = secs(1);
         loop {
@@ -84,12 +85,12 @@ impl Cell<'_> {
         }
     }
 
-    /// Returns the number of seconds that this command alone sleeps.
+    /// Returns the number of seconds that only this command sleeps. It identifies the processes.
     pub(super) fn mark(&self, kind: Endless) -> String {
         format!("{}{}", self.token, kind as u8)
     }
 
-    /// Returns a command that runs until it is ended, and the file that it makes first.
+    /// Returns a command that runs until it is stopped, and the file that it makes first.
     fn endless(&self, kind: Endless) -> (Command, PathBuf) {
         let (mark, begun) = (self.mark(kind), self.there(&format!("begun by {kind:?}")));
         let command = match kind {
@@ -104,12 +105,13 @@ impl Cell<'_> {
     }
 }
 
-/// Whether a process sleeps for this number of seconds: a command is then stopped in its midst, and not before.
+/// Returns whether a process sleeps for this number of seconds. A stop then hits a running command,
+/// not its start.
 pub(super) fn sleeps(mark: &str) -> bool {
     processes_matching(mark).iter().any(|process| process.cmdline.starts_with("sleep "))
 }
 
-/// Waits until a command has begun; returns its result if it ends before.
+/// Waits until a command has started. Returns its result if the command ends before.
 async fn until(mut spawned: Pin<&mut Spawned>, has_begun: impl Fn() -> bool) -> Option<Result<Output, Error>> {
     let end = Instant::now() + LIMIT / 4;
     while !has_begun() && Instant::now() < end {
@@ -120,7 +122,7 @@ async fn until(mut spawned: Pin<&mut Spawned>, has_begun: impl Fn() -> bool) -> 
     None
 }
 
-/// Returns the finding of a command that was to be ended after it had begun.
+/// Returns the finding of a command that was stopped after its start.
 fn ended(result: Result<Output, Error>, kind: ErrorKind, has_begun: bool) -> Finding {
     match result {
         Ok(output) => Finding::Wrong(format!("it ended by itself: {output:?}")),
