@@ -1,4 +1,4 @@
-//! Commands that are run again: after a failure, or until they succeed.
+//! Retries of commands: a number of times after a failure, or until the command succeeds.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use fabrs_testing::Sshd;
 
 use crate::support::{block, capture, client_of, refused, told};
 
-/// A line that counts its runs in a file, and succeeds from the third on.
+/// A line that counts its runs in a file, and succeeds from the third run on.
 fn third_time(file: &std::path::Path) -> ShellLine {
     cmd!("n=$(cat {file} 2>/dev/null || echo 0); n=$((n+1)); echo $n | tee {file}; [ $n -ge 3 ]")
 }
@@ -39,7 +39,7 @@ async fn what_takes_its_time_is_waited_for_and_no_longer_than_said() -> Result {
     let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
     let spawned = host.run(third_time(&sshd.scratch().join("up"))).retry_for(secs(30)).spawn()?;
     assert_eq!(spawned.await?.line()?, "3");
-    // Its output is hidden: only the first of equal failures is announced.
+    // The output is hidden, so only the first of equal failures is announced.
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"]);
     assert_eq!(host.run(third_time(&sshd.scratch().join("shown"))).retry_for(secs(30)).await?.line()?, "3");
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"; 3]);
@@ -98,7 +98,7 @@ async fn what_may_still_run_is_not_run_a_second_time_beside_itself() -> Result {
     let (capture, sink) = capture();
     let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
     let mark = fabrs_testing::marker();
-    // Its leader ends, and sshd passes no signal on to who is left.
+    // The leader ends, and sshd does not pass a signal on to the remaining processes.
     let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & exit 0"));
     refused(host.run(line).timeout(secs(1)).retry(3, Duration::ZERO).await, ErrorKind::Timeout);
     assert_eq!(fabrs_testing::processes_matching(&mark).len(), 1);

@@ -1,4 +1,4 @@
-//! The free functions of the prelude: which host they mean, and what they say where there is none.
+//! The free functions of the prelude: their host inside a task, and their errors outside a task.
 
 use std::panic::Location;
 
@@ -32,7 +32,7 @@ async fn on_web1<T>(fake: &Fake, future: impl Future<Output = T>) -> T {
     soon(host.enter(future)).await
 }
 
-/// Checks that an error says where this was called, `above` lines further up.
+/// Checks that the location of an error is `above` lines before the call of this function.
 #[track_caller]
 fn names_the_line(error: &Error, above: u32) {
     let here = Location::caller();
@@ -50,7 +50,7 @@ async fn commands_made_together_run_side_by_side_on_the_hosts_of_their_task() ->
             output = run("hang") => panic!("it never ends: {output:?}"),
             line = probe("name").line() => assert_eq!(line?, "web1"),
         }
-        // A command is bound when it is made, so it may be awaited where no task is.
+        // A command is bound to its host when it is made, so it can be awaited outside the task.
         let mut set = JoinSet::new();
         set.spawn(run("name"));
         let output = set.join_next().await.context("one was spawned")??;

@@ -1,4 +1,4 @@
-//! A person who answers by script, and whose questions are kept.
+//! A prompter with scripted answers. It records the prompts.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use fabrs::transport::Prompter;
 use fabrs::{Error, ErrorKind, Result, Secret};
 use futures::future::{BoxFuture, FutureExt};
 
-/// Answers one question after the other; a question beyond the last answer is an error.
+/// Answers prompts in order. A prompt after the last answer is an error.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {
     left: Arc<Mutex<VecDeque<String>>>,
@@ -20,7 +20,7 @@ impl Answers {
         Self { left: Arc::new(Mutex::new(left)), asked: Arc::default() }
     }
 
-    /// Returns what was asked so far.
+    /// Returns the prompts so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no test panics while it holds this").clone()
     }

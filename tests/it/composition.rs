@@ -1,5 +1,5 @@
-//! One command in every combination of shell, pty, prefix, directory, environment and user: its program must see exactly the
-//! intended values.
+//! One command in every combination of shell, pty, prefix, directory, environment and user: its
+//! program must receive exactly the intended values.
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 use crate::sudo::Lab;
 use crate::support::{block, connect, refused};
 
-/// Texts that a shell would change without quoting.
+/// Text that a shell would change without quoting.
 const HOSTILE: &str = "$HOME \" ' \\ ; `id` $(id) & | * ~ \n é";
 
-/// The shells that run the line: the login shell and others.
+/// The shells that run the line: the login shell, and configured shells.
 const SHELLS: [Option<&str>; 5] = [None, Some("dash -c"), Some("bash -c"), Some("bash -l -c"), Some("busybox sh -c")];
 
-/// Presence of a pty and of a prefix.
+/// The combinations of pty and prefix.
 const AROUND: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
 
-/// One way to run a command.
+/// A method to run a command.
 struct Way {
     name: &'static str,
-    /// The id of the user to run as. Defaults to the login user.
+    /// The user id of the command. Defaults to the login user.
     uid: Option<u32>,
     is_in_venv: bool,
     command: fn(&Connection, ShellLine) -> Command,
@@ -49,7 +49,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the probe in one combination, and returns the differences from the intended values.
+/// Runs the probe in one combination. Returns the differences from the intended values.
 async fn differs(
     host: &Connection,
     way: &Way,
@@ -65,7 +65,7 @@ async fn differs(
     let command = (way.command)(&host.venv(&venv), line).hide(Hide::Both);
     let command = if pty { command.pty() } else { command };
     let output = command.await?;
-    // On a pty, the messages of the login come first.
+    // On a pty the messages of the login precede the output.
     let told = output.stdout()?;
     let report = probe::parse(told.lines().rfind(|line| line.starts_with('{')).unwrap_or_default().trim());
     let env = |name: &str| report["env"][name].clone();
@@ -83,7 +83,7 @@ async fn differs(
     ];
     let mut text = String::new();
     for (what, seen, expected) in seen {
-        // busybox writes a mask with one digit less.
+        // busybox prints a umask with one digit less.
         let same = seen == expected || (what == "argv" && seen == json!([HOSTILE, "", "027"]));
         if !same {
             let _infallible = write!(text, "\n  {what}: {seen}, expected {expected}");

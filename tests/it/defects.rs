@@ -1,5 +1,5 @@
-//! What Fabric and Invoke get wrong, one test each, against a real server; the numbers go on in the command line's tests of
-//! the same name.
+//! Defects of Fabric and Invoke that fabrs avoids, one test each, on a real server. The command
+//! line has the remaining numbers in its own tests.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
 use crate::sudo::Lab;
 use crate::support::{LIMIT, block, capture, client_of, connect, refused, told};
 
-/// The second half of a line ran as the login user.
+/// In Fabric the second half of a line ran as the login user.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_03_all_of_a_line_under_sudo_runs_as_the_user() -> Result {
     let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
@@ -20,7 +20,7 @@ async fn defect_03_all_of_a_line_under_sudo_runs_as_the_user() -> Result {
     Ok(())
 }
 
-/// It was `sudo: cd: command not found`.
+/// In Fabric the command failed with `sudo: cd: command not found`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_04_a_command_under_sudo_runs_in_its_directory() -> Result {
     let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
@@ -30,7 +30,7 @@ async fn defect_04_a_command_under_sudo_runs_in_its_directory() -> Result {
     Ok(())
 }
 
-/// A value was cut at its first blank, or the rest of it executed.
+/// In Fabric a value was cut at its first blank, or the rest of the value was executed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_05_a_variable_is_its_value_and_nothing_of_it_is_executed() -> Result {
     let sshd = Sshd::start();
@@ -46,7 +46,7 @@ async fn defect_05_a_variable_is_its_value_and_nothing_of_it_is_executed() -> Re
     Ok(())
 }
 
-/// What a timeout ended went on on the host.
+/// In Fabric a command continued on the host after its timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_06_after_a_timeout_nothing_goes_on() -> Result {
     let (sshd, mark) = (Sshd::start(), marker());
@@ -58,7 +58,7 @@ async fn defect_06_after_a_timeout_nothing_goes_on() -> Result {
     Ok(())
 }
 
-/// Of 3,000 characters fifteen were replaced, where a read ended inside of them.
+/// In Fabric 15 of 3,000 characters were replaced: a read ended inside each of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
     let sshd = Sshd::start();
@@ -76,7 +76,8 @@ async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
     let shown = told(&seen, "output_lines", "text").concat();
     assert_eq!(shown, text.repeat(7), "what is shown is whole too");
 
-    // A network may put pieces together again; here they come as they are, in lines and in one that is shown in parts.
+    // A network may merge pieces again. Here the pieces arrive unchanged, as lines and as one long
+    // line that is shown in parts.
     for text in ["€€€\n".repeat(1000), "€".repeat(30_000)] {
         for size in 1..=7 {
             let pieces = text.as_bytes().chunks(size);
@@ -90,7 +91,8 @@ async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
     Ok(())
 }
 
-/// A `get` that failed left an empty file in the place of a good one; `put` of a folder was a traceback.
+/// In Fabric a failed `get` replaced a good file by an empty file, and `put` of a directory was a
+/// traceback.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_08_a_get_that_fails_leaves_the_old_file_and_a_folder_can_be_put() -> Result {
     let (sshd, here) = (Sshd::start(), tempfile::tempdir()?);
@@ -111,7 +113,7 @@ async fn defect_08_a_get_that_fails_leaves_the_old_file_and_a_folder_can_be_put(
     Ok(())
 }
 
-/// A `cd` on the host was one of local commands too.
+/// In Fabric a remote `cd` also changed the directory of local commands.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_10_a_directory_of_the_host_is_none_of_this_machine() -> Result {
     let sshd = Sshd::start();
@@ -125,7 +127,7 @@ async fn defect_10_a_directory_of_the_host_is_none_of_this_machine() -> Result {
     Ok(())
 }
 
-/// A signal was the exit code -1.
+/// In Fabric a signal was the exit code -1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_13_a_signal_has_its_name() -> Result {
     let sshd = Sshd::start();
@@ -140,7 +142,7 @@ async fn defect_13_a_signal_has_its_name() -> Result {
     Ok(())
 }
 
-/// Without a password the text `None` was sent.
+/// Without a password Fabric sent the text `None`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_14_without_a_password_none_is_sent() -> Result {
     let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
@@ -150,7 +152,7 @@ async fn defect_14_without_a_password_none_is_sent() -> Result {
     Ok(())
 }
 
-/// The prompt stayed in the output.
+/// In Fabric the prompt remained in the output.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_15_nothing_of_the_prompt_is_in_the_output() -> Result {
     let Some(lab) = Lab::with_password(Account::Sudo) else { return Ok(()) };
@@ -164,7 +166,7 @@ async fn defect_15_nothing_of_the_prompt_is_in_the_output() -> Result {
     Ok(())
 }
 
-/// What was last in the queue began first, and what a task set was lost.
+/// In Fabric the last queued host started first, and the return values of tasks were lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_17_hosts_begin_in_order_and_what_they_return_is_kept() -> Result {
     let sshd = Sshd::builder().aliases(["web1", "web2", "web3", "web4"]).start();
@@ -185,7 +187,7 @@ async fn defect_17_hosts_begin_in_order_and_what_they_return_is_kept() -> Result
     Ok(())
 }
 
-/// Each file took a probe and a command, and a path with a blank was two.
+/// In Fabric each file took a probe and a command, and a path with a blank became two paths.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_19_a_file_is_one_command_whatever_its_path() -> Result {
     let sshd = Sshd::start();

@@ -1,4 +1,5 @@
-//! Dry runs: commands are planned without a connection, and a plan ends at the first use of a missing result.
+//! Dry runs: commands are planned without a connection, and a plan ends at the first use of a
+//! missing result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ fn dry() -> Settings {
     Settings::default().mode(Mode::DryRun).prompts(PromptPolicy::Refuse).on_failure(OnFailure::Continue)
 }
 
-/// Returns a client of scripted hosts that changes nothing.
+/// Returns a dry-run client of scripted hosts.
 fn planning(fake: &Fake, hosts: &str) -> ClientBuilder {
     scripted(fake, hosts).settings(dry())
 }
@@ -32,7 +33,7 @@ fn planned(seen: &CaptureSink) -> Vec<String> {
         .collect()
 }
 
-/// Plans one task on hosts that answer `now`, and returns the planned commands and the report.
+/// Plans one task on hosts that answer `now`. Returns the report and the planned commands.
 async fn plan_of(call: Call, hosts: &str) -> (Report, Vec<String>) {
     let (seen, sink) = capture();
     let fake = Fake::new().on("now", FakeAnswer::stdout("1\n"));
@@ -106,7 +107,7 @@ async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
     Ok(())
 }
 
-/// Checks that an error names the lines of the planned change and of the use of its result.
+/// Checks that an error names two lines: the planned change, and the use of its result.
 #[track_caller]
 fn names_both(error: &Error, made: u32, looked: u32) {
     assert!(error.to_string().contains(&format!("`change` ({}:{made}) was not run", file!())), "{error}");

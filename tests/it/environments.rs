@@ -1,4 +1,4 @@
-//! Environments of fabrs.toml: what a host has of its own, and the user's values in a task.
+//! Environments of fabrs.toml: settings for a single host, and the user's variables in a task.
 
 use fabrs::config::{Config, Inventory, Layered, Settings};
 use fabrs::prelude::*;
@@ -15,7 +15,7 @@ fn live(text: &str) -> Inventory {
     Inventory::new(&config, Some("live")).expect("it is there")
 }
 
-/// Lines of the ssh config that say neither user nor port, so that `fabrs.toml` can.
+/// Returns an ssh config without user and port, so that the values of `fabrs.toml` apply.
 fn neither_user_nor_port(sshd: &Sshd) -> std::path::PathBuf {
     let path = ssh_config(sshd, &format!("Host *\n    HostKeyAlias [127.0.0.1]:{}\n", sshd.port()));
     let text = std::fs::read_to_string(&path).expect("it was written");

@@ -1,4 +1,5 @@
-//! A whole deploy as people write it, on three hosts of a real server: git, virtualenv, pip, files of root, a service.
+//! A complete deploy with three hosts on a real server: git, virtualenv, pip, files of root, and a
+//! service.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,15 +12,15 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{carry_out, client_of, words};
 
-/// Moves a host to the newest deployable tag and restarts what its new settings concern.
+/// Moves a host to the newest deployable tag. Restarts the service if its settings changed.
 #[task(rolling = 1)]
 async fn deploy(
     c: Connection,
-    /// Where the code comes from.
+    /// The URL of the repository.
     origin: String,
-    /// A folder of root's.
+    /// A directory of root.
     etc: String,
-    /// What CI tags meanwhile.
+    /// A tag that CI creates during the run.
     meanwhile: Option<String>,
 ) -> Result {
     let shop = cd("~/shop").venv("~/shop env");
@@ -45,14 +46,14 @@ async fn deploy(
     Ok(())
 }
 
-/// Runs git here.
+/// Runs git on this machine.
 fn git(folder: &Path, arguments: &[&str]) {
     let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];
     let status = Program::new("git").arg("-C").arg(folder).args(name).args(arguments).status().expect("git is there");
     assert!(status.success(), "git {arguments:?}");
 }
 
-/// Makes a repository with two tagged builds, each with its settings, and a package that they need.
+/// Makes a repository with two tagged builds, their settings, and a required Python package.
 fn repository(folder: &Path) {
     const WHEEL: &str = "import zipfile; z = zipfile.ZipFile('wheels/greeting-1.0-py3-none-any.whl', 'w'); \
         d = 'greeting-1.0.dist-info/'; z.writestr('greeting.py', 'HELLO = \"hello\"\\n'); \
@@ -84,7 +85,7 @@ async fn a_site_is_moved_to_one_tag_on_all_hosts_and_a_second_time_nothing_chang
     let origin = sshd.scratch().join("origin");
     fs::create_dir(&origin)?;
     repository(&origin);
-    // As the users of the hosts see it: git trusts only what is theirs, unless it is told.
+    // Git trusts only directories of the current user, unless configured otherwise.
     let trusted = "git config --global --replace-all safe.directory '*' && rm -rf shop 'shop env'";
 
     let hosts: Vec<String> = accounts.iter().map(|account| format!("{}@host", account.name())).collect();

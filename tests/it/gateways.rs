@@ -1,4 +1,4 @@
-//! Hosts behind other hosts.
+//! Hosts behind gateways.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use fabrs_testing::{Sshd, wait_until};
 
 use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
 
-/// A gateway that lets in the server's key and forwards only to `to`.
+/// Returns a gateway that accepts the server's key and forwards only to `to`.
 fn gateway(server: &Sshd, to: SocketAddr) -> Sshd {
     Sshd::builder().authorize(server.identity_key()).option("PermitOpen", to.to_string()).start()
 }
@@ -24,7 +24,7 @@ async fn several_gateways_are_passed_in_their_order() -> Result<()> {
     let config = also_known("a", &first) + &also_known("b", &second) + "Host host\n    ProxyJump a,b\n";
     let client = client_of(&server, &config).build();
     let host = client.connect("host")?;
-    // Each lets only the next be reached, so another order would not arrive.
+    // Each gateway can reach only the next server, so another order would fail.
     assert_eq!(host.run("id -un").line().await?, server.user());
     assert_eq!([&first, &second, &server].map(Sshd::connections), [1, 1, 1]);
     client.close().await;
@@ -192,7 +192,8 @@ async fn a_gateway_that_breaks_loses_its_hosts_and_is_reached_again() -> Result<
         jump.known_hosts().display()
     );
     let host = client_of(&server, &config).build().connect("host")?;
-    // One that reads and writes all the time, and would hang where either way waits for the other.
+    // The command reads and writes all the time. It would hang if one direction waited for the
+    // other.
     let running = host.run("cat /dev/zero").stdin(vec![0; 50 << 20]).spawn()?;
     wait_until("it runs", LIMIT, || server.open_sessions() == 1);
     proxy.cut_now(Cut::Reset);

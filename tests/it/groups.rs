@@ -1,4 +1,4 @@
-//! Several hosts as one: every host has an outcome of its own, in the order in which they were named.
+//! Groups of hosts: every host has an outcome, in the order of the group.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,7 +72,7 @@ async fn all_hosts_are_at_work_at_once_and_each_has_its_value() -> Result {
         let barrier = Arc::clone(&barrier);
         async move {
             host.run("true").await?;
-            // Nobody passes before all are here.
+            // No host passes the barrier before all hosts have reached it.
             barrier.wait().await;
             Ok::<_, TaskError>(host.host().map(|host| format!("value of {}", host.name())))
         }
@@ -109,7 +109,7 @@ async fn commands_on_real_hosts_wait_for_each_other_and_so_run_at_once() -> Resu
     Ok(())
 }
 
-/// Returns the largest number of hosts that were at work at the same time, and the commands in their order.
+/// Returns the maximum number of concurrent hosts, and the commands in their order.
 async fn at_work(settings: Settings, change: impl FnOnce(Group) -> Group) -> (usize, Vec<String>) {
     let fake = Fake::new().on("true", FakeAnswer::code(0));
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -241,7 +241,7 @@ async fn every_way_to_end_has_its_word_and_hides_no_other() -> Result {
     Ok(())
 }
 
-/// Waits until so many commands have ended.
+/// Waits until this many commands have ended.
 async fn seen_ending(seen: &CaptureSink, count: usize) {
     while seen.of_kind("command_ended").len() < count {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Hosts that prove themselves by a certificate, judged as `ssh` judges them.
+//! Host certificates, with the same verdicts as `ssh`.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::answers::Answers;
 use crate::record::Record;
 use crate::support::{block, capture, client_of, refused, told};
 
-/// An authority, in a directory of its own.
+/// A certificate authority with its directory.
 struct Authority {
     key: Key,
     _dir: tempfile::TempDir,
@@ -22,12 +22,13 @@ impl Authority {
         Self { key: Key::generate(dir.path().join("authority"), kind, ""), _dir: dir }
     }
 
-    /// A server with a certificate of this authority, made as arguments of `ssh-keygen` say.
+    /// Returns a server with a certificate of this authority. `ssh-keygen` signs with these
+    /// arguments.
     fn server(&self, arguments: &[&str]) -> Sshd {
         Sshd::builder().host_ca(&self.key).host_certificate_args(arguments.iter().copied()).start()
     }
 
-    /// The line that trusts it for these hosts.
+    /// Returns the line that trusts the authority for these hosts.
     fn trusted_for(&self, hosts: &str) -> String {
         format!("@cert-authority {hosts} {}\n", self.key.public())
     }
@@ -35,7 +36,8 @@ impl Authority {
 
 const GOOD: [&str; 3] = ["-h", "-n", "127.0.0.1"];
 
-/// Returns the refusal of a server whose certificate is made by these arguments, where only its authority is trusted.
+/// Returns the error for a server with a certificate made by these arguments, and the known hosts
+/// file. Only the authority is trusted.
 async fn refusal(arguments: &[&str]) -> (Error, Record) {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(arguments);
@@ -86,7 +88,7 @@ async fn an_authority_counts_only_for_the_hosts_of_its_line() -> Result<()> {
         let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
         assert!(block(&error).contains("key is not known"), "{error:?}");
     }
-    // Lines that leave the name with its port out still count by the name alone.
+    // A line may exclude the name with its port. The name without the port still matches.
     Record::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).as_ssh(&sshd).await
 }
 
@@ -156,7 +158,7 @@ async fn a_certificate_with_a_critical_option_is_refused_with_its_name() {
     assert!(block(&error).contains("unknown critical options: `only-on-mondays`"), "{error:?}");
 }
 
-/// As `ssh` since 10.3; before, such a certificate was good for every host.
+/// Like `ssh` since 10.3. Older versions accepted such a certificate for every host.
 #[tokio::test]
 async fn a_certificate_without_names_is_refused() {
     let authority = Authority::new(KeyType::Ed25519);
@@ -166,7 +168,7 @@ async fn a_certificate_without_names_is_refused() {
     assert!(block(&error).contains("but it names no host"), "{error:?}");
 }
 
-/// As `ssh` since 10.3.
+/// Like `ssh` since 10.3.
 #[tokio::test]
 async fn names_in_a_certificate_may_have_wildcards() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);

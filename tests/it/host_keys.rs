@@ -1,4 +1,5 @@
-//! Whether the key a server shows is the one on record, and what is done where there is none: as `ssh` would.
+//! Verification of plain host keys, with the same verdicts as `ssh`: known, unknown, changed and
+//! revoked keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -145,7 +146,7 @@ async fn of_several_keys_the_server_shows_the_one_on_record() -> Result<()> {
     Ok(())
 }
 
-/// As for `ssh`: a server whose recorded key has vanished is no new server.
+/// Like `ssh`: a server without its recorded key is not a new server.
 #[tokio::test]
 async fn a_server_that_has_only_a_key_of_another_kind_is_refused() -> Result<()> {
     let (sshd, other) = (Sshd::builder().host_keys([KeyType::Ecdsa]).start(), Sshd::start());

@@ -1,4 +1,4 @@
-//! What a command reads, and what is made of what it prints while it runs.
+//! The stdin of commands, and the handling of their output during the run.
 
 use std::fs;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::support::{LIMIT, block, capture, client_of, connect, refused, soon};
 
-/// Yields some bytes and then fails.
+/// A reader that yields a few bytes and then fails.
 struct Broken(bool);
 
 impl AsyncRead for Broken {
@@ -24,7 +24,7 @@ impl AsyncRead for Broken {
     }
 }
 
-/// Where everything about input is tried: a server, this machine, and under sudo.
+/// Runs a check on a server and on this machine.
 async fn everywhere(check: impl AsyncFn(&str, Connection) -> Result) -> Result {
     let sshd = Sshd::start();
     check("run", connect(&sshd)).await?;
@@ -42,7 +42,7 @@ async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
         let reader = host.run("sha256sum").stdin_reader(std::io::Cursor::new(content.clone())).line().await?;
         assert_eq!(sum, reader, "{place}");
         assert_eq!(host.run("wc -c").stdin_file(file.path()).line().await?.trim(), (3 << 20).to_string(), "{place}");
-        // One that does not read it ends all the same.
+        // A command that does not read its stdin still ends.
         soon(host.run("true").stdin_file("/dev/zero")).await?;
         let secret = host.env("TOKEN", Secret::new("a secret")).run("printf %s \"$TOKEN\"; wc -c").hide(Hide::Both);
         assert_eq!(secret.stdin_file(file.path()).line().await?, format!("a secret{}", 3 << 20), "{place}");
@@ -108,12 +108,13 @@ async fn a_spawned_command_is_written_to_and_signalled() -> Result {
         let mark = marker();
         let line = ShellLine::raw(format!("trap 'echo asked; exit 0' USR1; sleep {mark} & wait"));
         let child = host.run(line).warn().spawn()?;
-        // The shell has the mark in its line too, and before it sleeps it may not listen yet.
+        // The shell's command line contains the mark too, and before the sleep its trap may not be
+        // set yet.
         let sleeps = move || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
         tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
         child.signal(Signal::new("USR1"))?;
         let output = soon(child).await?;
-        // The whole group gets it, as from a keyboard.
+        // The whole process group receives the signal, as from a keyboard.
         assert!(output.stdout()?.contains("asked"), "{place}: {output:?}");
         let error = refused(host.run("cat").stdin_open().await, ErrorKind::Usage);
         assert!(block(&error).contains("`.spawn()?`"), "{place}: {error:?}");

@@ -1,4 +1,4 @@
-//! Locks on hosts: one run at a time, and no change of a run that has lost its lock.
+//! Locks on hosts: only one run at a time, and no change by a run that has lost its lock.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use fabrs_testing::{Capability, Sshd};
 
 use crate::support::{capture, carry_out, client_of, connect, refused, settings, soon, ssh_config, told, words};
 
-/// A server with a folder for locks that its login may write to.
+/// A server with a lock directory that is writable for the login.
 struct Lab {
     sshd: Sshd,
     folder: PathBuf,
@@ -34,7 +34,7 @@ impl Lab {
         host.lock("deploy").dir(name, self.folder.display().to_string()).purpose("move the shop")
     }
 
-    /// Gives the lock to another run, as far as the host knows.
+    /// Replaces the holder in the lock file by another run.
     fn give_away(&self) {
         let holder = r#"{"by":{"user":"bob","machine":"ci"},"since":"2026-11-03T14:02:11Z","what":"x","token":"0"}"#;
         fs::write(self.folder.join("deploy.lock"), holder).expect("root may write everywhere");
@@ -67,7 +67,7 @@ async fn a_dropped_lock_is_released() -> Result {
     let lab = Lab::start(Sshd::start());
     let (one, other) = (lab.client(), lab.client());
     drop(lab.locking(&one.connect("host")?).await?);
-    // Closing waits for the release.
+    // `close` waits for the release.
     one.close().await;
     lab.locking(&other.connect("host")?).await?.release().await;
     other.close().await;
@@ -139,7 +139,7 @@ async fn a_host_that_frees_the_lock_ends_the_work_under_it() -> Result {
     let host = client.connect("host")?;
     let mut lock = lab.locking(&host).await?;
     let file = lab.folder.join("deploy.lock").display().to_string();
-    // The shell that holds it has the locked file open.
+    // The shell that holds the lock has the lock file open.
     let kill = cmd!(
         "for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {file} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true"
     );
@@ -173,7 +173,7 @@ async fn the_settings_of_commands_do_not_reach_the_lock_and_closing_ends_it() ->
     let (one, other) = (lab.client(), lab.client());
     let host = one.connect("host")?.cd("/nonexistent").env("HOME", "/nonexistent").prefix("echo noise");
     let _lock = lab.locking(&host).await?;
-    // Not dropped: the end of the run ends it.
+    // The lock is not dropped. The end of the run releases the lock.
     soon(one.close()).await;
     lab.locking(&other.connect("host")?).await?.release().await;
     other.close().await;
@@ -225,7 +225,7 @@ async fn a_manual_lock_stays_until_it_is_unlocked() -> Result {
 
 #[task(lock = "fabrs-test-of-tasks")]
 async fn locked_task() -> Result {
-    // It needs the same lock, which this run has.
+    // The inner task needs the same lock, already held by this run.
     inner_task::call().await?;
     let holder = probe("cat ~/.fabrs/locks/fabrs-test-of-tasks.lock").line().await?;
     ensure!(holder.contains(r#""what":"task locked-task""#), "the holder is {holder}");

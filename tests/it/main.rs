@@ -1,7 +1,8 @@
-//! What the core promises, by topic, against the scripted host, this machine and real OpenSSH servers.
+//! Integration tests of the library, by topic: with the scripted host, with this machine, and with
+//! real OpenSSH servers.
 //!
-//! Nothing is ignored and nothing looks at a clock: what has to happen is waited for, within a limit that only ends a
-//! broken test. Where OpenSSH is missing, the tests fail and say what to install.
+//! No test is ignored and no test measures time. Tests wait for events, within a limit that only
+//! ends a broken test. Without OpenSSH the tests fail and name the packages to install.
 
 mod again;
 mod ambient;

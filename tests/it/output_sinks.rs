@@ -1,4 +1,5 @@
-//! What a person or a program sees of a run on several hosts, from the hosts' bytes to the streams of this process.
+//! Output of a run on several hosts, from the bytes of the hosts to stdout and stderr of this
+//! process.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -15,10 +16,10 @@ use serde_json::Value;
 
 use crate::support::{carry_out, client_of, scripted, soon};
 
-/// How many lines each host prints.
+/// The number of lines printed by each host.
 const LINES: usize = 400;
 
-/// One of the streams of this process, kept.
+/// A captured output stream of this process.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -31,7 +32,7 @@ impl Kept {
 
 impl Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A terminal takes what it likes.
+        // A terminal may accept only a part of the bytes.
         let taken = bytes.len().min(1000);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..taken]);
         Ok(taken)
@@ -42,7 +43,7 @@ impl Write for Kept {
     }
 }
 
-/// What a sink prints.
+/// A sink with its captured output.
 struct Screen {
     sink: Arc<dyn Sink>,
     stdout: Kept,
@@ -60,14 +61,14 @@ impl Screen {
         Self::of(|spool| PlainSink::new(spool, Prefix::Host, Style::Plain))
     }
 
-    /// Returns what was printed to stdout and to stderr, when all of it is.
+    /// Waits for all output. Returns the text on stdout and on stderr.
     fn texts(&self) -> (String, String) {
         self.sink.finish();
         (self.stdout.text(), self.stderr.text())
     }
 }
 
-/// Returns the numbers of the lines that a host printed, in their order.
+/// Returns the numbers of the lines printed by a host, in order.
 #[track_caller]
 fn numbers(shown: &str, host: &str) -> Vec<usize> {
     let start = format!("[{host}] {host} prints €uro line ");
@@ -88,7 +89,7 @@ async fn lines_of_many_hosts_come_whole_each_with_its_host() -> Result {
             let _infallible = writeln!(text, "{name} prints €uro line {n}");
             text
         });
-        // In pieces of 1 to 7 bytes, on both streams at once.
+        // The probe writes pieces of 1 to 7 bytes to both streams at once.
         host.run(cmd!("{probe} chunks {text} & {probe} chunks {text} >&2; wait"))
     });
     soon(print).await.all_ok()?;
@@ -103,7 +104,7 @@ async fn lines_of_many_hosts_come_whole_each_with_its_host() -> Result {
     Ok(())
 }
 
-/// Prints, and fails on one host.
+/// Prints on two hosts, and fails on one of them.
 #[task]
 async fn prints() -> Result {
     run("print").await?;

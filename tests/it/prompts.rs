@@ -1,4 +1,4 @@
-//! Questions of tasks to a person, and answers to what commands ask.
+//! Prompts of tasks, and responders for the prompts of commands.
 
 use fabrs::Client;
 use fabrs::config::{Confirmation, Mode, PromptPolicy, Settings};
@@ -8,7 +8,7 @@ use fabrs_testing::Sshd;
 use crate::answers::Answers;
 use crate::support::{block, capture, connect, refused, soon, told};
 
-/// Asks by a script of answers, and returns the answer with what was asked.
+/// Runs `ask` with scripted answers. Returns the answer and the prompts.
 async fn asked<T>(answers: &[&str], ask: impl AsyncFnOnce() -> fabrs::Result<T>) -> (fabrs::Result<T>, Vec<String>) {
     let script = Answers::new(answers.iter().copied());
     let client = Client::builder().prompter(script.clone()).build();
@@ -109,7 +109,7 @@ async fn an_invalid_default_is_a_usage_error_and_not_asked_again() -> Result {
     Ok(())
 }
 
-/// What a shell script asks twice, over a pipe and on a terminal, here and on a server.
+/// A shell script with two prompts, for a pipe and a pty, on this machine and on a server.
 const ASKS: &str = "printf 'are you su'; printf 're? '; read a; printf 'really sure? '; read b; echo; echo $a-$b";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,7 +137,7 @@ async fn an_answer_that_is_refused_is_an_error_and_not_given_for_ever() -> Resul
     Ok(())
 }
 
-/// Somebody who thinks.
+/// A prompter that never answers.
 #[derive(Debug)]
 struct Thinks;
 
@@ -188,7 +188,7 @@ async fn answers_that_a_command_does_not_read_are_an_error_and_never_dropped() -
     let sshd = Sshd::start();
     let host = connect(&sshd);
     let answer = || Responder::new("more?", format!("{}\n", "x".repeat(4095)));
-    // It reads all 3,000 answers, 12 MiB, after the last question.
+    // The command reads all 3,000 answers, 12 MiB in total, after the last prompt.
     let line = "i=0; while [ $i -lt 3000 ]; do echo 'more?'; i=$((i+1)); done; head -n 3000 | wc -c";
     assert_eq!(soon(host.run(line).hide(Hide::Both).watch(answer())).await?.stdout()?.lines().last(), Some("12288000"));
     let unread = "i=0; while [ $i -lt 6000 ]; do echo 'more?'; i=$((i+1)); done; exec sleep 600";

@@ -1,4 +1,4 @@
-//! Hosts that a command of this machine leads to: `ProxyCommand`.
+//! Connections through a local command: `ProxyCommand`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,20 @@ use crate::support::{
     LIMIT, also_known, block, capture, client_of, refused, settings, soon, ssh_config, told as texts_of,
 };
 
-/// A script that stands in for `nc`, starts something else besides, and can be found among the processes of this machine.
+/// A script in the place of `nc`. The script starts a second process, and a mark identifies its
+/// processes.
 struct Relay {
     path: PathBuf,
     mark: String,
 }
 
 impl Relay {
-    /// Makes one that carries a connection to the address and port it is given.
+    /// Makes a relay that connects to the address and port in its arguments.
     fn to_host(sshd: &Sshd) -> Self {
         Self::that(sshd, "exec 3<>\"/dev/tcp/$1/$2\"\nnap 3>&- &\ncat <&3 &\nexec cat >&3")
     }
 
-    /// Makes one that does this; `nap` is something that stays.
+    /// Makes a relay with this script. The function `nap` starts a process that stays.
     fn that(sshd: &Sshd, script: &str) -> Self {
         let mark = marker();
         let path = sshd.dir().join(format!("relay-{mark}"));
@@ -39,7 +40,7 @@ impl Relay {
         format!("bash '{}' %h %p", self.path.display())
     }
 
-    /// Returns the lines of the config by which a host is reached so.
+    /// Returns the config lines that connect to a host through the relay.
     fn leads_to(&self, host: &str) -> String {
         format!("Host {host}\n    ProxyCommand {}\n", self.command())
     }
@@ -54,12 +55,12 @@ impl Relay {
     }
 }
 
-/// Returns a client that may run programs, as `fab` does.
+/// Returns a client that may run local programs, like `fab`.
 fn may_run(sshd: &Sshd, first: &str) -> ClientBuilder {
     client_of(sshd, first).allow_local_programs()
 }
 
-/// Connects to `host` by this command, and returns why that failed.
+/// Connects to `host` through this command. Returns the error.
 async fn failure(sshd: &Sshd, command: &str) -> Error {
     let client = may_run(sshd, &format!("Host host\n    ProxyCommand {command}\n")).build();
     let host = client.connect("host").expect("the config is a good one");
@@ -107,7 +108,7 @@ async fn much_passes_both_ways_at_once() -> Result<()> {
     Ok(())
 }
 
-/// `ssh` has no fabrs.toml, but this is the user and the port that it would speak of.
+/// `ssh` has no fabrs.toml. These are the user and port that `ssh` would pass to the command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_is_told_the_user_and_port_of_the_connection_wherever_they_come_from() -> Result<()> {
     let server = Sshd::start();
@@ -173,7 +174,7 @@ async fn a_command_that_ends_at_once_or_does_not_exist_is_told_with_its_status()
     assert_eq!(server.connections(), 0);
 }
 
-/// As a server does where more log in at once than its `MaxStartups`.
+/// A server closes the connection early while more logins than its `MaxStartups` are in progress.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_up_before_its_greeting_is_tried_again() -> Result<()> {
     let server = Sshd::start();
@@ -328,7 +329,8 @@ async fn a_gateway_may_be_reached_by_a_command() -> Result<()> {
     let server = Sshd::builder().aliases(["web1", "web2"]).start();
     let [a, b] = [(); 2].map(|()| Sshd::builder().authorize(server.identity_key()).start());
     let relay = Relay::to_host(&server);
-    // The second of a chain is reached through the first, whatever is said of it, as by `ssh -J`.
+    // As with `ssh -J`, the second gateway of a chain is reached through the first, despite its own
+    // `ProxyCommand`.
     let ways = relay.leads_to("a") + "Host b\n    ProxyCommand false\nHost web1 web2\n    ProxyJump a,b\n";
     let client = may_run(&server, &(also_known("a", &a) + &also_known("b", &b) + &ways)).build();
     for name in ["web1", "web2"] {

@@ -1,4 +1,4 @@
-//! Who is asked while a host is reached, how often, and when nobody is.
+//! Prompts during a connection attempt: their number, and the cases without a prompt.
 
 use fabrs::prelude::*;
 use fabrs::{Error, Group, Result, Secret};
@@ -9,7 +9,7 @@ use crate::support::{block, client_of, refused};
 
 const NAMES: [&str; 3] = ["web1", "web2", "web3"];
 
-/// A record of host keys that is empty, and a person who is asked about new ones.
+/// Returns config lines with an empty known hosts file, and a prompt for each new host key.
 fn unknown(sshd: &Sshd) -> String {
     format!("UserKnownHostsFile {}\nStrictHostKeyChecking ask\n", sshd.dir().join("recorded").display())
 }
@@ -76,7 +76,7 @@ async fn batch_mode_asks_for_no_password() -> Result<()> {
     Ok(())
 }
 
-/// As for ssh: whoever stands in between would only have to wait for it.
+/// Like ssh: otherwise a man in the middle would receive the password.
 #[tokio::test]
 async fn no_password_is_sent_where_the_key_has_changed_though_checking_is_off() -> Result<()> {
     if !Capability::Password.is_available() {

@@ -1,4 +1,4 @@
-//! A file of known hosts of the test's own, and the lines of config that name it.
+//! A private known hosts file for a test, with its config lines.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use fabrs_testing::Sshd;
 
 use crate::support::client_of;
 
-/// The file, and what is done with a key that is not in it.
+/// A known hosts file, and the value of `StrictHostKeyChecking`.
 pub(crate) struct Record {
     pub(crate) file: PathBuf,
     pub(crate) strict: &'static str,
@@ -19,7 +19,7 @@ impl Record {
         Self { file: sshd.dir().join("recorded"), strict }
     }
 
-    /// A record that holds `text`, in which `{host}` stands for the server's name.
+    /// Makes a file with this text. `{host}` stands for the server's name.
     pub(crate) fn of(sshd: &Sshd, strict: &'static str, text: &str) -> Self {
         let record = Self::empty(sshd, strict);
         let text = text.replace("{host}", &format!("[127.0.0.1]:{}", sshd.port()));
@@ -39,12 +39,13 @@ impl Record {
         fs::read_to_string(&self.file).unwrap_or_default()
     }
 
-    /// Connects, and tells what came of it.
+    /// Connects with this file.
     pub(crate) async fn connect(&self, sshd: &Sshd) -> Result<()> {
         client_of(sshd, &self.lines()).build().connect("host")?.connect().await
     }
 
-    /// Connects, and asserts that `ssh` comes to the same with the same record, and leaves as many keys in it.
+    /// Connects, and asserts that `ssh` reaches the same verdict with the same file, and records as
+    /// many keys.
     pub(crate) async fn as_ssh(&self, sshd: &Sshd) -> Result<()> {
         let before = self.text();
         let mut ssh = sshd.ssh();

@@ -1,4 +1,4 @@
-//! Where host keys are looked for, and where a new one is written down.
+//! Known hosts files: the files searched for a host key, and the file that receives a new host key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use fabrs_testing::Sshd;
 
 use crate::support::{also_known, block, capture, client_of, refused};
 
-/// A file that holds the server's key.
+/// Makes a file with the server's key.
 fn holding(sshd: &Sshd, name: &str) -> PathBuf {
     let path = sshd.dir().join(name);
     fs::copy(sshd.known_hosts(), &path).expect("the directory is ours");

@@ -1,4 +1,4 @@
-//! The same record, given to `ssh` and to us: the same verdict, and as many keys afterwards.
+//! Known hosts files, read by `ssh` and by fabrs: the same verdict, and equally many recorded keys.
 
 use std::fs;
 use std::process::Command;
@@ -9,8 +9,9 @@ use fabrs_testing::{KeyType, Sshd};
 use crate::record::Record;
 use crate::support::{capture, client_of, told};
 
-/// Holds what comes of each record against `ssh`. `{key}` stands for the server's key, `{other}` for one of its kind that
-/// it has not, `{ecdsa}` for one of another kind. `ask` is no case of its own: where nobody can be asked it is `yes`.
+/// Compares the verdict on each file with the verdict of `ssh`. `{key}` stands for the server's
+/// key, `{other}` for another key of the same type, and `{ecdsa}` for a key of another type. `ask`
+/// is not a separate case: without a prompt, `ask` behaves like `yes`.
 async fn hold_against_ssh(records: &[&str], stricts: &[&'static str]) {
     let (sshd, other) = (Sshd::start(), Sshd::builder().host_keys([KeyType::Ed25519, KeyType::Ecdsa]).start());
     let keys =
@@ -18,7 +19,7 @@ async fn hold_against_ssh(records: &[&str], stricts: &[&'static str]) {
     for record in records {
         let text = keys.iter().fold((*record).to_owned(), |text, (name, key)| text.replace(name, &key.public()));
         for &strict in stricts {
-            // What came of it was compared already; here it does not matter.
+            // The comparison is complete. The verdict itself does not matter here.
             drop(Record::of(&sshd, strict, &text).as_ssh(&sshd).await);
         }
     }
@@ -93,7 +94,7 @@ async fn markers() {
     hold_against_ssh(&records, &["yes", "accept-new"]).await;
 }
 
-/// With `no`, `ssh` only warns of a revoked key; here it is refused whatever is set.
+/// With `no`, `ssh` only warns about a revoked key. fabrs refuses the key with every setting.
 #[tokio::test]
 async fn a_revoked_key() -> Result<()> {
     let sshd = Sshd::start();
@@ -123,7 +124,7 @@ async fn names_that_ssh_keygen_has_hashed() -> Result<()> {
 async fn what_we_record_ssh_knows_and_what_ssh_records_we_know() -> Result<()> {
     let sshd = Sshd::start();
     for hash in ["no", "yes"] {
-        // Also where the last line has no end.
+        // The last line of the file has no line end.
         let ours = Record::of(&sshd, "accept-new", "# no end");
         let config = format!("HashKnownHosts {hash}\n{}", ours.lines());
         client_of(&sshd, &config).build().connect("host")?.run("true").await?;

@@ -1,4 +1,4 @@
-//! A secret that a command was given is in nothing that is shown, whoever prints it.
+//! Redaction: a secret given to a command is absent from all shown output, whoever prints it.
 
 use fabrs::config::{Mode, Settings};
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! What the topics share: clients that know a server, and the ways to one.
+//! Shared helpers: clients, ssh configs, captured events and expected errors.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use fabrs::{Call, Client, ClientBuilder, Connection, Error, ErrorKind, Executor,
 use fabrs_testing::Sshd;
 use fabrs_testing::faults::Proxy;
 
-/// How long something may take that a broken test would wait for in vain.
+/// The time limit for an expected event. Only a broken test reaches the limit.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// Writes a file for `ssh -F` that reaches the server under its aliases; `first` stands before the harness's lines, and
-/// so wins over them.
+/// Writes a file for `ssh -F` that resolves the server's aliases. The lines in `first` precede the
+/// lines of the harness, and so take precedence.
 pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let harness = std::fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
@@ -25,29 +25,29 @@ pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
     path
 }
 
-/// Returns the settings of a run that knows only this config and asks nobody.
+/// Returns settings with only this config, and without prompts.
 pub(crate) fn settings(ssh_config: &Path) -> Settings {
     Settings::default().ssh_config(SshConfigSource::File(ssh_config.to_owned())).prompts(PromptPolicy::Refuse)
 }
 
-/// Returns a client that reaches the server under its aliases; `first` as for [`ssh_config`].
+/// Returns a client that resolves the server's aliases. `first` is as for [`ssh_config`].
 pub(crate) fn client_of(sshd: &Sshd, first: &str) -> ClientBuilder {
     Client::builder().settings(settings(&ssh_config(sshd, first)))
 }
 
-/// Returns a connection to the server's first alias, not opened yet.
+/// Returns a connection to the server's first alias. The connection opens on first use.
 pub(crate) fn connect(sshd: &Sshd) -> Connection {
     client_of(sshd, "").build().connect(sshd.alias()).expect("an alias is a host")
 }
 
-/// Lines that lead to the server through a proxy.
+/// Returns config lines that connect to the server through a proxy.
 pub(crate) fn through(proxy: &Proxy, sshd: &Sshd) -> String {
     format!("Host *\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n", proxy.port(), sshd.port())
 }
 
-/// Lines that make a server known under a name of its own, so that it can be a gateway.
+/// Returns config lines that give a server an alias, to use the server as a gateway.
 ///
-/// It must let in the key of the server whose config these lines are put before.
+/// The server must accept the key of the server whose config follows these lines.
 pub(crate) fn also_known(name: &str, sshd: &Sshd) -> String {
     format!(
         "Host {name}\n    HostName 127.0.0.1\n    Port {}\n    UserKnownHostsFile {}\n",
@@ -56,13 +56,13 @@ pub(crate) fn also_known(name: &str, sshd: &Sshd) -> String {
     )
 }
 
-/// A sink that keeps all, and the same as a client takes it.
+/// Returns a capturing sink, and the same sink as a trait object.
 pub(crate) fn capture() -> (Arc<CaptureSink>, Arc<dyn Sink>) {
     let capture = Arc::new(CaptureSink::default());
     (Arc::clone(&capture), capture)
 }
 
-/// Returns the error that was expected, after checking its kind.
+/// Returns the expected error, after a check of its kind.
 #[track_caller]
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) -> Error {
     let error = match result {
@@ -73,34 +73,34 @@ pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) ->
     error
 }
 
-/// Returns the error as a person is shown it.
+/// Returns an error as users see it.
 pub(crate) fn block(error: &Error) -> String {
     error.block().to_string()
 }
 
-/// Returns a client of scripted hosts whose tasks run on `hosts`, as if they were typed.
+/// Returns a client of scripted hosts. Tasks run on `hosts`, as with `-H`.
 pub(crate) fn scripted(fake: &Fake, hosts: &str) -> ClientBuilder {
     let typed = parse_host_args(&[hosts]).expect("these are hosts");
     Client::builder().dial(fake.clone()).inventory(Inventory::default().with_hosts(typed))
 }
 
-/// Runs calls one after the other, and returns what came of them.
+/// Runs calls in sequence. Returns the report.
 pub(crate) async fn carry_out(client: &Client, calls: impl IntoIterator<Item = Call>) -> Report {
     let plan = Plan::new(calls.into_iter().collect(), client).expect("this can be planned");
     soon(Executor::new(client.clone()).run(&plan)).await
 }
 
-/// Awaits what has to happen.
+/// Awaits a future within the time limit.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(LIMIT, future).await.expect("waited in vain")
 }
 
-/// Returns what came of each host, as `web1: ok`.
+/// Returns the outcome of each host, as `web1: ok`.
 pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
     outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.word().as_str())).collect()
 }
 
-/// Returns one text of each event of a kind, in order.
+/// Returns one text field of each event of a kind, in order.
 pub(crate) fn told(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
     capture.of_kind(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }

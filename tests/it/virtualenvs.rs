@@ -1,4 +1,4 @@
-//! `v_run`: the whole line inside the virtualenv, and nothing else of it.
+//! `v_run`: the whole line runs inside the virtualenv, and other commands do not.
 
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
@@ -51,7 +51,7 @@ async fn one_that_is_missing_or_was_not_named_says_what_to_do() -> Result {
     let error = refused(host.venv("/no/such env").v_run("pip list").await, ErrorKind::Exit);
     let shown = block(&error);
     assert!(shown.contains("hint: create the virtualenv with `python3 -m venv '/no/such env'`"), "{shown}");
-    // As after an upgrade of the system's.
+    // After a system upgrade, the Python of a virtualenv may be missing.
     let venv = sshd.scratch().join("old").display().to_string();
     host.run(cmd!("mkdir -p {venv}/bin && ln -s /no/such/python {venv}/bin/python")).await?;
     let error = refused(host.venv(&venv).v_run("pip list").await, ErrorKind::Exit);
@@ -87,14 +87,15 @@ async fn one_that_uv_has_made_is_one() -> Result {
     host.run(cmd!("{uv} venv -q --offline --python /usr/bin/python3 {venv}")).await?;
     let inside = host.venv(&venv);
     assert_eq!(inside.v_run("python -c 'import sys; print(sys.prefix)'").line().await?, venv);
-    // It looks for the virtualenv by itself, and has no other way to find this one.
+    // `uv` finds a virtualenv only by its environment variable.
     let found = inside.v_run(cmd!("{uv} pip list --offline -v 2>&1")).await?;
     assert!(found.stdout()?.contains(&venv), "{}", found.stdout()?);
     host.close().await;
     Ok(())
 }
 
-/// A stand-in: a folder with what conda leaves in an environment, around the system's Python.
+/// The environment is simulated: a directory with the files of a conda environment, and the Python
+/// of the system.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_conda_has_made_is_entered_as_conda_would() -> Result {
     let sshd = Sshd::start();

@@ -1,4 +1,5 @@
-//! Which way leads to a host, what of a run holds for the gateways on it, and what is told where it is closed.
+//! Routes to a host: the precedence of gateways and proxy commands, settings that skip the
+//! gateways, and gateway errors.
 
 use fabrs::config::{Gateway, Layered, Settings};
 use fabrs::prelude::*;
@@ -8,12 +9,12 @@ use fabrs_testing::{Account, Capability, Sshd, wait_until};
 
 use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
 
-/// A gateway that lets in the server's key.
+/// Returns a gateway that accepts the server's key.
 fn gateway(server: &Sshd) -> Sshd {
     Sshd::builder().authorize(server.identity_key()).start()
 }
 
-/// The choice of a gateway that was typed.
+/// Returns a gateway as a command line argument.
 fn by(host: &str) -> Layered<Gateway> {
     Layered::argument(host.parse().expect("this is a host"))
 }
@@ -51,7 +52,7 @@ async fn a_gateway_that_was_typed_wins_over_all_that_ssh_config_says() -> Result
     Ok(())
 }
 
-/// As `ssh -p 2222 -J jump host`: the port is the host's.
+/// Like `ssh -p 2222 -J jump host`: the port belongs to the host.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_port_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
     let server = Sshd::start();

@@ -1,4 +1,5 @@
-//! Two hundred commands, of all kinds, ended in all ways: none is left, and no channel is lost.
+//! Two hundred commands of all kinds, stopped by all methods: no process remains and no channel is
+//! lost.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use super::lines::{Kind, Lab};
 use crate::support::{LIMIT, refused};
 
-/// Returns `n` commands, the kinds that need no account of their own in turn.
+/// Returns `n` commands that need no special account, all kinds in turn.
 fn plain(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
     let kinds = [Kind::Single, Kind::Pipeline, Kind::Background];
     kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
@@ -36,7 +37,8 @@ async fn two_hundred(max_sessions: usize) -> Result<()> {
     let lab = Lab::of(server.start(), |builder| builder);
     let host = lab.host();
 
-    // Where there is one session the others queue, and their time runs from their own start.
+    // With a single session the other commands queue. Each timeout counts from the start of its
+    // command.
     let limit = Duration::from_millis(100);
     let timed = commands(68, &host, &lab.mark).into_iter().map(|command| command.timeout(limit));
     for result in join_all(timed).await {
@@ -57,7 +59,8 @@ async fn two_hundred(max_sessions: usize) -> Result<()> {
     }
     lab.wait_until_nothing_is_left();
 
-    // On the very connection that carried them: its session is shared by what another run does with it.
+    // The next commands use the same connection: another run shares the session with the stopped
+    // run.
     wait_until("every session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
     assert_eq!(lab.sshd.connections(), 1);
     lab.client.close().await;
@@ -76,7 +79,7 @@ async fn commands_leave_nothing_under_ten_sessions() -> Result<()> {
     two_hundred(10).await
 }
 
-/// Ten channels that were lost would leave none for the eleventh command.
+/// Ten lost channels would leave no channel for the eleventh command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropped_commands_give_their_channels_back() -> Result<()> {
     let lab = Lab::new(10);

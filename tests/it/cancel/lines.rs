@@ -1,4 +1,4 @@
-//! Commands of every kind, and the ways to end one.
+//! Commands of every kind, and the methods to stop a command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use fabrs_testing::{Sshd, marker, processes_matching, wait_until};
 
 use crate::support::{LIMIT, capture, client_of, refused};
 
-/// What a command is made of.
+/// The kind of a command.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Single,
     Pipeline,
-    /// A background child, and a leader that waits for it.
+    /// A background child, and a leader that waits for the child.
     Background,
     OnAPty,
     UnderSudo,
     PipelineUnderSudo,
-    /// Nobody in it heeds TERM.
+    /// All processes of the command ignore SIGTERM.
     Stubborn,
 }
 
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// Makes the command, not started yet.
+    /// Makes the command without starting it.
     pub(super) fn command(self, host: &Connection, mark: &str) -> Command {
         let command = host.run(self.line(mark));
         match self {
@@ -47,7 +47,7 @@ impl Kind {
     }
 }
 
-/// How a command is ended.
+/// The method by which a command is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Way {
     Timeout,
@@ -55,7 +55,7 @@ pub(super) enum Way {
     Drop,
 }
 
-/// A server, its client, and what the client was told.
+/// A server, its client, and the events of the client.
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
@@ -78,7 +78,7 @@ impl Lab {
         self.client.connect(self.sshd.alias()).expect("an alias is a host")
     }
 
-    /// A host of a client that knows nothing of what became of the first.
+    /// Returns a host of another client, without any state of the stopped run.
     pub(super) fn host_of_another_run(&self) -> Connection {
         client_of(&self.sshd, "").build().connect(self.sshd.alias()).expect("an alias is a host")
     }
@@ -89,7 +89,8 @@ impl Lab {
         });
     }
 
-    /// Waits until no process of the server's sessions is left, and nothing anywhere that bears the mark.
+    /// Waits until no process of the server's sessions remains, and no process anywhere contains
+    /// the mark.
     pub(super) fn wait_until_nothing_is_left(&self) {
         wait_until("nothing of it is left", LIMIT, || {
             processes_matching(&self.mark).is_empty() && self.sshd.session_processes().is_empty()
@@ -101,7 +102,7 @@ impl Lab {
     }
 }
 
-/// Ends a command that runs, and returns what it told to whoever awaited it.
+/// Stops a running command, and checks the result that its awaiter receives.
 pub(super) async fn end(way: Way, client: &Client, command: Command, runs: impl FnOnce()) -> Result<()> {
     match way {
         Way::Timeout => {

@@ -1,4 +1,5 @@
-//! Every kind of command, ended in every way, under the fewest and the usual number of sessions, and on this machine.
+//! Every kind of command, stopped by every method, with one session, with ten sessions, and on this
+//! machine.
 
 use fabrs::prelude::*;
 use fabrs::{Error, Result};
@@ -8,7 +9,8 @@ use futures::future::try_join_all;
 use super::lines::{Kind, Lab, Way, end};
 use crate::support::{LIMIT, capture, refused};
 
-/// Ends one command; then ten more run at once on what must be free again, and the server has no session left.
+/// Stops one command. Then ten commands run at once on the freed channels, and the server closes
+/// every session.
 async fn ended_on_the_server(kind: Kind, way: Way, max_sessions: usize) -> Result<()> {
     if matches!(kind, Kind::OnAPty) && !Capability::Terminal.is_available() {
         return Ok(());
@@ -18,7 +20,7 @@ async fn ended_on_the_server(kind: Kind, way: Way, max_sessions: usize) -> Resul
     end(way, &lab.client, kind.command(&host, &lab.mark), || lab.wait_until_it_runs()).await?;
     lab.wait_until_nothing_is_left();
 
-    // A run that was stopped starts nothing any more.
+    // A stopped run starts no further command, so another run takes over.
     let host = if matches!(way, Way::CtrlC) { lab.host_of_another_run() } else { host };
     try_join_all((0..10).map(|_| host.run("true"))).await?;
     wait_until("every session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
@@ -109,7 +111,8 @@ async fn other_shells_end_their_children_too() -> Result<()> {
     Ok(())
 }
 
-/// The server knows a command by its leader: when that has ended, sshd takes no signal for it any more.
+/// sshd identifies a command by its leader. After the end of the leader, sshd rejects signals for
+/// the command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_can_not_end_is_named() -> Result<()> {
     for leader in ["exit 0", "wait"] {
@@ -122,14 +125,14 @@ async fn what_the_server_can_not_end_is_named() -> Result<()> {
         let named = lab.told.of_kind("unconfirmed_stop");
         assert_eq!(named.len(), 1, "{named:?}");
         assert_eq!((&named[0]["host"], &named[0]["command"]), (&"host".into(), &line.as_str().into()));
-        // Neither its channel nor its session is kept for it.
+        // The command occupies neither a channel nor a session any longer.
         wait_until("its session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
         try_join_all((0..10).map(|_| host.run("true"))).await?;
     }
     Ok(())
 }
 
-/// On this machine the group outlives its leader, and so does our hold on it.
+/// On this machine the process group, and so the ability to signal the group, outlives its leader.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_this_machine_a_child_whose_leader_has_ended_is_gone_too() -> Result<()> {
     let client = Client::builder().build();

@@ -1,7 +1,9 @@
-//! Cancel means cancel: what a timeout, Ctrl-C or a dropped future ends is counted on the server.
+//! Cancellation: after a timeout, Ctrl-C or a dropped future, the remaining processes are counted
+//! on the server.
 //!
-//! sshd makes each command the leader of a process group and sends a signal request to all of it. What is told to end
-//! must be gone, whatever it was made of; what the server would not end is named.
+//! sshd makes each command the leader of a process group and delivers signal requests to the whole
+//! group. All processes of a stopped command must end. The client reports commands that the server
+//! could not stop.
 
 mod hundred;
 mod lines;

@@ -1,4 +1,4 @@
-//! What is dropped before its command has begun leaves nothing either.
+//! Commands dropped before their start leave no process, channel or connection behind.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn a_command_dropped_while_connecting_does_not_take_the_others_along() -> 
     Ok(())
 }
 
-/// Drops a command whose channel the server has been asked for and has not given yet.
+/// Drops a command after the request for its channel, before the server confirms the channel.
 async fn dropped_while_its_channel_opens(max_sessions: usize, ahead: bool) -> Result<()> {
     let sshd = Sshd::builder().max_sessions(max_sessions).start();
     let proxy = Proxy::to(sshd.addr());
@@ -55,7 +55,8 @@ async fn dropped_while_its_channel_opens(max_sessions: usize, ahead: bool) -> Re
         wait_until("the channel was asked for", LIMIT, || proxy.traffic(Direction::ToServer).segments > before);
         drop(spawned);
         proxy.resume();
-        // At once: the place of the dropped one must not be given away before the server has it back.
+        // The next command starts at once: the slot of the dropped command must stay reserved until
+        // the server has closed the channel.
         host.run("true").await?;
     }
     try_join_all((0..10).map(|_| host.run("true"))).await?;
@@ -85,7 +86,8 @@ async fn a_channel_nobody_waits_for_is_closed_under_ten_sessions_with_one_ahead(
     dropped_while_its_channel_opens(10, true).await
 }
 
-/// The way from the server's answer to the command is short; a thousand drops find it.
+/// The race between the server's confirmation and the drop has a short window. Three hundred drops
+/// at different times hit it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_dropped_at_any_moment_of_their_start_leave_nothing() -> Result<()> {
     for ahead in [false, true] {

@@ -1,4 +1,4 @@
-//! A login as root, for which sshd takes no signals: what is on its way ends all the same.
+//! Root logins. sshd delivers no signals to commands of root, yet stopped commands end.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn a_command_of_root_ends_when_its_connection_is_gone() -> fabrs::Result<(
     Ok(())
 }
 
-/// What a command of root reads, so that no watcher can read in its place.
+/// The stdin of a root command. With an input, no watcher can read in its place.
 #[derive(Debug, Clone, Copy)]
 enum Input {
     Bytes,
@@ -170,7 +170,7 @@ async fn what_cannot_be_reached_over_another_channel_is_named() -> fabrs::Result
     refused(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
     assert_eq!(lab.told.of_kind("unconfirmed_stop").len(), 1);
     host.close().await;
-    // It is told, and so it is there: the test has to end it.
+    // The process is reported as running, so the test has to kill it.
     for process in processes_matching(&lab.mark) {
         std::process::Command::new("kill").arg(process.pid.to_string()).status().expect("`kill` is everywhere");
     }

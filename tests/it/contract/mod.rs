@@ -1,7 +1,9 @@
-//! The same promises, whatever a command runs on: each test names its transport and its promise.
+//! The transport contract: the same promises on every transport. The test path names the transport
+//! and the promise.
 //!
-//! The scripted host takes part only where the promise is about what *we* make of a command's bytes and end. What a
-//! shell, a directory or a process does, a script would only repeat to us, so it is left out there.
+//! The scripted host takes part only if fabrs itself keeps the promise, by its handling of output
+//! and exit status. Promises of a shell, a directory or a process are left out, because a script
+//! would only repeat them.
 
 mod places;
 mod promises;
@@ -23,7 +25,7 @@ macro_rules! kept_by {
     };
 }
 
-/// Makes the tests of promises that every transport keeps on which commands really run.
+/// Makes the tests of the promises kept by every transport that runs real commands.
 macro_rules! kept_by_all_that_run {
     ($($promise:ident)*) => {
         kept_by!(local: $($promise)*);

@@ -1,4 +1,4 @@
-//! Where the promises are tried.
+//! Hosts on the transports of the contract.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,25 +13,25 @@ use tempfile::TempDir;
 use super::promises::{EURO, EUROS, LINES};
 use crate::support::{also_known, capture, client_of};
 
-/// One host, and what a promise may use of it.
+/// One host, with the resources that a promise may use.
 pub(super) struct Place {
     pub(super) host: Connection,
-    /// What its client was told.
+    /// The events of the host's client.
     pub(super) told: Arc<CaptureSink>,
-    /// The path of the probe, as the host knows it.
+    /// The path of the probe program on the host.
     pub(super) probe: String,
-    /// A directory that the host and this test can write to.
+    /// A directory that both the host and this test can write to.
     pub(super) scratch: PathBuf,
     _servers: Vec<Sshd>,
     _dir: Option<TempDir>,
 }
 
-/// A real server.
+/// Returns a real server.
 pub(super) fn sshd() -> Place {
     on_server(Sshd::start(), "", Vec::new())
 }
 
-/// A real server that is reached through another.
+/// Returns a real server behind a gateway.
 pub(super) fn behind_a_gateway() -> Place {
     let server = Sshd::start();
     let gateway = Sshd::builder().authorize(server.identity_key()).start();
@@ -39,7 +39,7 @@ pub(super) fn behind_a_gateway() -> Place {
     on_server(server, &way, vec![gateway])
 }
 
-/// This machine.
+/// Returns this machine.
 pub(super) fn local() -> Place {
     let (told, sink) = capture();
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -63,7 +63,7 @@ fn on_server(server: Sshd, way: &str, mut others: Vec<Sshd>) -> Place {
     Place { host, told, probe, scratch, _servers: others, _dir: None }
 }
 
-/// A scripted host, which answers as a real one was seen to.
+/// Returns a scripted host. Its answers were recorded from a real host.
 pub(super) fn fake() -> Place {
     let exit = |code| FakeAnswer::code(code);
     let lines = (1..=LINES).fold(String::new(), |mut text, n| {

@@ -1,4 +1,4 @@
-//! What holds for a command, wherever it runs.
+//! The promises of a command, on every transport.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::places::Place;
 use crate::support::refused;
 
-/// As many lines as make more than the capture keeps.
+/// A number of lines that exceeds the limit of the capture.
 pub(super) const LINES: usize = 150_000;
-/// Three bytes in UTF-8.
+/// A character of three bytes in UTF-8.
 pub(super) const EURO: &str = "€";
-/// How many of them are sent in pieces.
+/// The number of such characters, sent in pieces.
 pub(super) const EUROS: usize = 3_000;
 
 pub(super) async fn stdout_and_stderr_stay_separate(at: &Place) -> Result<()> {
@@ -140,7 +140,7 @@ pub(super) async fn connections_to_one_host_have_equal_hosts(at: &Place) -> Resu
 }
 
 pub(super) async fn stdin_arrives_whole_and_ends(at: &Place) -> Result<()> {
-    // More than a window, and no text: every byte, and in this order.
+    // More than a channel window, and not text: every byte must arrive in order.
     let bytes: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
     let output = at.host.run("cat").stdin(bytes.clone()).hide(Hide::Both).capture_all().await?;
     assert!(output.stdout_bytes()? == bytes);

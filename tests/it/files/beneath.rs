@@ -1,4 +1,5 @@
-//! `get` writes beneath its target: no symlink there leads a file out, whenever a host has planted it.
+//! Downloads stay beneath their target: no symlink leads a file out, at whatever time the symlink
+//! was planted.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,7 +13,7 @@ use super::trees::which;
 use super::{Lab, mode, text, walk};
 use crate::support::{LIMIT, block, soon};
 
-/// Returns a host on which this program waits at a gate the first time that it runs.
+/// Returns a host on which this program waits at a gate during its first run.
 fn gated(program: &str) -> (Lab, Breakpoint) {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -22,7 +23,8 @@ fn gated(program: &str) -> (Lab, Breakpoint) {
     (Lab { programs: Some(place), ..Lab::of(Sshd::builder().option("SetEnv", path).start()) }, gate)
 }
 
-/// Writes files to the directory `x` of a host; a name with `->` is a symlink, one with a final `/` a directory.
+/// Writes entries to the directory `x` of a host. A name with `->` is a symlink. A name with a
+/// final `/` is a directory.
 fn tree(lab: &Lab, names: &[&str]) {
     for name in names {
         let (name, link) = name.split_once(" -> ").map_or((*name, None), |(name, link)| (name, Some(link)));
@@ -36,7 +38,7 @@ fn tree(lab: &Lab, names: &[&str]) {
     }
 }
 
-/// Runs `meanwhile` as soon as the `get` waits at the gate, and returns the error of the `get`.
+/// Runs `meanwhile` as soon as the `get` waits at the gate. Returns the error of the `get`.
 async fn refused_at(
     gate: Breakpoint,
     get: impl Future<Output = Result<Changes, fabrs::Error>>,
@@ -60,7 +62,8 @@ fn assert_refused(text: &str, path: &str, link: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_symlink_from_one_host_does_not_redirect_a_file_of_another() -> Result {
-    // The first comes as a stream. The other comes alone, after its directory is made.
+    // The first case arrives as a stream. In the second case a single file arrives, after its
+    // directory is made.
     for (program, names) in [("tar", &["sub/authorized_keys", "sub/b"][..]), ("wc", &["sub/authorized_keys"])] {
         let outside = tempfile::tempdir()?;
         let one = Lab::new();
@@ -94,9 +97,9 @@ async fn symlinks_directories_and_comparisons_stay_beneath_the_target() -> Resul
         (&["link -> nowhere", "sub/same", "sub/b"], "x/sub/"),
     ] {
         let outside = tempfile::tempdir()?;
-        // Of the size and the content that the host has.
+        // The file has the same size and content as the host's file.
         fs::write(outside.path().join("same"), "evil")?;
-        // Symlinks are read after the listing.
+        // The client reads symlinks after the listing.
         let (lab, gate) = gated("readlink");
         tree(&lab, names);
         let get = lab.host.get(lab.there("x").display().to_string(), format!("{}/", lab.here.path().display()));
@@ -194,7 +197,7 @@ async fn files_get_the_modes_of_the_host_that_the_umask_allows() -> Result {
         for (name, expected) in [("tree/open", 0o666), ("tree/run", 0o777), ("tree/own", 0o604), ("run", 0o777)] {
             assert_eq!(mode(&to(name)), expected & allowed, "{name}");
         }
-        // A mode that the task asks for is exact.
+        // A mode requested by the task is applied exactly.
         soon(lab.host.get(folder(), to("asked").display().to_string()).mode(0o666)).await?;
         soon(lab.host.get(format!("{}/run", folder()), to("asked for").display().to_string()).mode(0o777)).await?;
         assert_eq!((mode(&to("asked/run")), mode(&to("asked for"))), (0o666, 0o777));

@@ -1,4 +1,4 @@
-//! What is the same whichever way files go: by the host's shell, or by SFTP where it gives none.
+//! Promises that both file backends keep: the shell backend and the SFTP backend.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use fabrs_testing::{Capability, QuotaDir, SmallDisk};
 use super::{Lab, mode, text, walk};
 use crate::support::{block, refused, soon};
 
-/// Makes a test of each promise by one way.
+/// Makes a test of each promise with one backend.
 macro_rules! kept {
     ($way:ident = $lab:expr; $($promise:ident)*) => {
         mod $way {
@@ -51,7 +51,7 @@ async fn bytes_and_large_and_empty_files_are_put_as_they_are(lab: Lab) -> Result
 
 async fn large_and_empty_and_odd_files_are_got_as_they_are(lab: Lab) -> Result {
     let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
-    // With what the script says of itself in it.
+    // The content contains the markers of the transfer script.
     let odd = b"\0\xff\n\r\nfabrs-here\nfabrs-same".to_vec();
     for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", odd)] {
         fs::write(lab.there(name), &content)?;
@@ -72,7 +72,7 @@ async fn a_disk_that_is_full_is_told_and_the_old_file_stays(lab: Lab) -> Result 
     let shown = no_room(&lab, &small).await?;
     let is_the_cause = |line: &str| line.starts_with("  caused by: ") && line.ends_with("No space left on device");
     assert!(shown.lines().any(is_the_cause), "{shown}");
-    // What still has a folder of it open would keep it.
+    // An open directory on the disk would prevent the unmount.
     lab.host.close().await;
     drop(disk);
     Ok(())
@@ -85,18 +85,18 @@ async fn a_quota_that_is_used_up_is_told_and_the_old_file_stays(lab: Lab) -> Res
     let place = super::open_folder(&lab.sshd);
     let Some(disk) = QuotaDir::mount(&place) else { return Ok(()) };
     let shown = no_room(&lab, disk.path()).await?;
-    // SFTP has no number for it.
+    // SFTP has no error code for an exceeded quota.
     assert!(shown.contains("quota exceeded") || shown.contains("caused by: the SFTP server"), "{shown}");
     lab.host.close().await;
     drop(disk);
     Ok(())
 }
 
-/// Puts more into a folder than there is room for; returns the error's block.
+/// Puts more bytes than a directory has room for. Returns the error text.
 async fn no_room(lab: &Lab, folder: &Path) -> fabrs::Result<String> {
     let target = folder.join("x");
     lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
-    // In parts, and in one piece.
+    // The first size is sent in parts, the second in one piece.
     let mut shown = String::new();
     for size in [12 << 20, 4 << 20] {
         let new = vec![b'n'; size];

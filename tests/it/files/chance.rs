@@ -1,4 +1,5 @@
-//! Trees by chance: what is put and got again is the same, whichever way it goes, and a sync does what `rsync` does.
+//! Random trees: a round trip keeps the tree with every backend, and a sync with `delete` has the
+//! result of `rsync`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,7 +16,7 @@ use super::Lab;
 use super::trees::lab_with;
 use crate::support::{settings, soon};
 
-/// Returns all below a folder: kind, mode, time and content of each.
+/// Returns all entries below a directory, with their kind, mode, time and content.
 pub(super) fn entries(root: &Path) -> Vec<(PathBuf, String)> {
     fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).expect("it can be read").flatten() {
@@ -39,7 +40,7 @@ pub(super) fn entries(root: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Numbers by chance, always the same.
+/// A random number generator with a fixed seed.
 struct Chance(u64);
 
 impl Chance {
@@ -48,7 +49,7 @@ impl Chance {
         (self.0 >> 33) % limit
     }
 
-    /// Does something to a tree.
+    /// Applies a random change to a tree.
     fn edit(&mut self, root: &Path) -> std::io::Result<()> {
         let names = ["a", "b", "c", "d e", "é"];
         let mut path = root.to_owned();
@@ -77,7 +78,7 @@ impl Chance {
     }
 }
 
-/// Returns a name by chance: any but what no file may have; only UTF-8 where that `is_asked_for`.
+/// Returns a random valid file name. The name is valid UTF-8 if `is_utf8`.
 fn name(chance: &mut Chance, is_utf8: bool) -> Vec<u8> {
     const ALL: &[&[u8]] = &[
         b"a",
@@ -109,7 +110,7 @@ fn name(chance: &mut Chance, is_utf8: bool) -> Vec<u8> {
     name
 }
 
-/// Makes a tree by chance.
+/// Makes a random tree.
 fn grow(chance: &mut Chance, folder: &Path, depth: u64, is_utf8: bool) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     for _ in 0..chance.below(8) {
@@ -123,7 +124,7 @@ fn grow(chance: &mut Chance, folder: &Path, depth: u64, is_utf8: bool) -> std::i
             kind => {
                 const SIZES: [u64; 6] = [1, 600, 5_000, 70_000, 300_000, 10 << 20];
                 let most = SIZES[usize::try_from(kind % 6).unwrap_or_default()];
-                // Few are large.
+                // Only a few files are large.
                 let size = if most > 1 << 20 && chance.below(4) > 0 { 0 } else { chance.below(most) };
                 let seed = chance.below(251);
                 let content: Vec<u8> = (0..size).map(|at| ((at * 7 + seed) % 251) as u8).collect();
@@ -136,7 +137,8 @@ fn grow(chance: &mut Chance, folder: &Path, depth: u64, is_utf8: bool) -> std::i
     Ok(())
 }
 
-/// Returns what a tree is without its times, and without the modes of its folders: those of new ones are the host's.
+/// Returns the entries of a tree without times, and without the modes of directories: the host
+/// chooses the modes of new directories.
 fn shape(root: &Path) -> Vec<(PathBuf, String)> {
     let without_time = |what: String| match what.split_once(' ') {
         Some(("folder", _)) => "folder".to_owned(),
@@ -146,7 +148,7 @@ fn shape(root: &Path) -> Vec<(PathBuf, String)> {
     entries(root).into_iter().map(|(path, what)| (path, without_time(what))).collect()
 }
 
-/// Puts trees to a folder that the host calls `there`, and gets them again.
+/// Uploads random trees to the directory `there` of the host, and downloads them again.
 async fn go_and_come(host: &Connection, there: &str, is_utf8: bool) -> Result {
     let here = tempfile::tempdir()?;
     let mut chance = Chance(there.len() as u64 + 3);
@@ -162,7 +164,7 @@ async fn go_and_come(host: &Connection, there: &str, is_utf8: bool) -> Result {
     Ok(())
 }
 
-/// Makes a test of each kind of host.
+/// Makes a round-trip test for each kind of host.
 macro_rules! on_hosts {
     ($($name:ident = $lab:expr;)*) => {
         $(
@@ -200,9 +202,9 @@ async fn trees_by_chance_come_back_from_dropbear() -> Result {
     Ok(())
 }
 
-/// Makes a folder that a server may show as the whole of a host, with one in it that everybody may write to.
+/// Makes a directory for a chroot, with a subdirectory that is writable by all users.
 pub(super) fn root_of_a_part() -> std::io::Result<TempDir> {
-    // All folders above it have to be root's alone.
+    // sshd requires that root alone can write to all directories above a chroot.
     let root = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/run")?;
     fs::create_dir(root.path().join("open"))?;
     fs::set_permissions(root.path().join("open"), fs::Permissions::from_mode(0o777))?;
@@ -255,7 +257,7 @@ async fn a_sync_that_deletes_leaves_what_rsync_leaves() -> Result {
         for _ in 0..10 {
             chance.edit(&tree)?;
         }
-        // On the other side the same has happened to both.
+        // The same changes were made to both targets.
         let mut other = Chance(round);
         let mut same = Chance(round);
         for _ in 0..6 {
@@ -272,7 +274,8 @@ async fn a_sync_that_deletes_leaves_what_rsync_leaves() -> Result {
     Ok(())
 }
 
-/// Gives all below a folder to the login, as far as that has to be.
+/// Gives all entries below a directory to the login, except symlinks and entries that the login
+/// already owns.
 fn give(folder: &Path, login: (u32, u32)) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)?.flatten() {
         let (path, meta) = (entry.path(), entry.metadata()?);

@@ -1,4 +1,4 @@
-//! What a file that is put changes is told before it is written, and read for that alone.
+//! Diffs: the change of an uploaded file is shown before the file is written.
 
 use std::fs;
 
@@ -12,13 +12,13 @@ use super::Lab;
 use super::without_a_shell::kinds;
 use crate::support::{capture, refused, settings, ssh_config, told};
 
-/// A client that tells differences, in a dry run.
+/// Returns a dry-run client that shows diffs.
 pub(super) fn planning(sshd: &Sshd) -> ClientBuilder {
     let settings = settings(&ssh_config(sshd, "")).mode(Mode::DryRun).diff(DiffMode::Readable);
     Client::builder().settings(settings)
 }
 
-/// The same, and makes what it tells.
+/// Returns a client that shows diffs and makes the changes.
 fn comparing(sshd: &Sshd) -> ClientBuilder {
     Client::builder().settings(settings(&ssh_config(sshd, "")).diff(DiffMode::Readable))
 }
@@ -37,7 +37,8 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
         let (new, old) = (lab.file("shop.conf", "workers = 4\nport = 80\n"), lab.there("shop.conf"));
         fs::write(&old, "workers = 2\nport = 80\n")?;
         fs::write(lab.there("same"), "same\n")?;
-        // The file itself, its folder in both ways to name it, one that is new, and one that is not changed.
+        // The cases are the file itself, its directory with and without a slash, a new file, and an
+        // unchanged file.
         let folder = lab.there("").display().to_string();
         host.put(&new, old.to_str().unwrap_or_default()).mode(0o604).await?;
         host.put(&new, &folder).await?;
@@ -70,7 +71,7 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
     Ok(())
 }
 
-/// Puts files on a host that tells their differences, and returns those.
+/// Puts files on a host with diffs enabled. Returns the diffs.
 async fn differences(lab: &Lab, put: impl AsyncFn(&Connection) -> Result<()>) -> Result<Vec<Value>> {
     let (seen, sink) = capture();
     let client = planning(&lab.sshd).sink(sink).build();
@@ -193,7 +194,7 @@ async fn what_cannot_be_read_yet_or_at_all_keeps_no_put_from_its_way() -> Result
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    // In a plan the folder is still to come.
+    // In the plan the directory does not exist yet.
     let lab = Lab::of(Sshd::builder().users([Account::Plain]).start());
     let (seen, sink) = capture();
     let client = planning(&lab.sshd).sink(sink).build();
@@ -205,7 +206,8 @@ async fn what_cannot_be_read_yet_or_at_all_keeps_no_put_from_its_way() -> Result
     assert_eq!(seen.of_kind("planned").len(), 2);
     assert!(seen.of_kind("diff")[0]["diff"]["unread"].is_string(), "{:?}", seen.of_kind("diff"));
 
-    // A file that may not be read, in a folder in which it may be replaced; and something that is no file.
+    // The first file is unreadable but replaceable, in a writable directory. The second is not a
+    // regular file.
     let open = lab.open_folder();
     let there = open.join("of root");
     fs::write(&there, "old\n")?;

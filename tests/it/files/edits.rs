@@ -1,4 +1,5 @@
-//! Files that are looked at, read and edited where they are: once and not twice, by a shell and by SFTP.
+//! Remote edits: files are inspected, read and edited in place and only once, by the shell and the
+//! SFTP backend.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -96,7 +97,7 @@ async fn each_edit_is_made_once_and_keeps_the_mode() -> Result {
                 host.ensure_line(&at, "user = web").matching("^user").await?.any()?,
                 host.ensure_line(&at, "first").before("^port").await?.any()?,
             ];
-            // The fifth has replaced what the first has appended.
+            // The fifth edit replaced the line that the first edit had appended.
             let expected = if round == 0 { [true; 6] } else { [true, false, false, false, false, false] };
             assert_eq!(changed, expected, "round {round}");
             if round == 0 {

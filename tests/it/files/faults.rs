@@ -1,4 +1,4 @@
-//! A transfer that is cut, stopped or has no room leaves the old file and no other.
+//! Interrupted transfers: a cut, a stop or a full disk leaves the old file and no temporary file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use crate::support::{LIMIT, block, capture, client_of, refused, soon, through};
 async fn wherever_a_put_is_cut_the_target_is_the_old_file_or_the_new_one() -> Result {
     let old = vec![b'o'; 100_000];
     let new: Vec<u8> = (0..=250u8).cycle().take(3 << 20).collect();
-    // Within the login, at the beginning, in the middle and near the end of the content.
+    // The cuts are within the login, and at the beginning, in the middle and near the end of the
+    // content.
     for after in [2_000, 6_000, 200_000, 1_500_000, 3_000_000, 3_140_000] {
         let sshd = Sshd::start();
         let proxy = Proxy::to(sshd.addr()).cut_after(Direction::ToServer, after, Cut::Reset);
@@ -50,7 +51,7 @@ async fn a_get_that_has_no_room_here_ends_at_once_and_leaves_the_old_file() -> R
     let Some(_disk) = SmallDisk::mount(small.path()) else { return Ok(()) };
     let here = small.path().join("x");
     fs::write(&here, "old")?;
-    // More than could come while anybody waits for this test.
+    // The content is larger than any transfer within the time limit of the test.
     fs::File::create(lab.there("x"))?.set_len(1 << 40)?;
     let got = lab.host.get(lab.there("x").display().to_string(), here.display().to_string());
     let error = refused(soon(got).await, ErrorKind::Local);
@@ -66,7 +67,7 @@ async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_not
     let target = lab.there("x");
     let large = vec![b'n'; 512 << 20];
     let scratch = lab.sshd.scratch();
-    // Looked at before the put is dropped, which is when the other branch has ended.
+    // The check runs before the put is dropped: the drop follows the end of the other branch.
     let began = tokio::task::spawn_blocking(move || {
         wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
         let content = walk(&scratch).remove(0);
@@ -87,7 +88,7 @@ async fn puts_that_are_given_up_since_another_failed_leave_nothing_behind() -> R
         lab.file(&format!("tree/{name}"), name);
     }
     lab.file("tree/wrong", "wrong");
-    // Each is given up at another time.
+    // Each round abandons the other puts at another time.
     for round in 0..12 {
         let target = lab.there(&round.to_string()).display().to_string();
         let put = lab.host.put(lab.here.path().join("tree"), target).validate("! grep -q wrong %s");
@@ -98,7 +99,7 @@ async fn puts_that_are_given_up_since_another_failed_leave_nothing_behind() -> R
     Ok(())
 }
 
-/// Returns all that is below a folder, folders too.
+/// Returns all entries below a directory, including directories.
 fn walk_all(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| [walk_all(&path), vec![path]].concat()).collect()

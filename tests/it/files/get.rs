@@ -1,4 +1,4 @@
-//! `get`: where files land here, and that a failure changes nothing.
+//! Downloads by the shell backend: the targets of files, and unchanged local files after a failure.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -149,7 +149,7 @@ async fn nothing_is_written_through_a_symlink_that_a_host_has_sent_before() -> R
         let error = refused(get().await, ErrorKind::Local);
         assert!(block(&error).contains("in` is a symlink"), "{}", block(&error));
         assert_eq!(walk(secret.path()), Vec::<std::path::PathBuf>::new());
-        // What the user has made one of is the user's to say.
+        // A symlink made by the user is followed.
         let own = lab.here.path().join("own");
         symlink(lab.file("elsewhere/x", "").parent().expect("it is below"), &own)?;
         lab.host.get(there.join("in").display().to_string(), format!("{}/", own.display())).await?;

@@ -1,4 +1,4 @@
-//! Hosts whose shell answers in bad faith: each transfer ends with an error that names the host and the limit.
+//! Hosts with a hostile shell: each transfer ends with an error that names the host and the limit.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use futures::future::join_all;
 use super::Lab;
 use crate::support::{block, refused, settings, soon, ssh_config};
 
-/// Returns a server that answers in this way, and the folder of its program.
+/// Returns a server with this hostile behaviour, and the directory of its program.
 fn lab(way: &str) -> (Lab, tempfile::TempDir) {
     let (folder, program) = probe::hostile_shell();
     let command = format!("{} {way}", program.display());
@@ -40,7 +40,7 @@ async fn a_get_of_a_file_without_an_end_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_of_a_directory_without_an_end_is_an_error() {
-    // A busy machine notices a flood before it has read the listing.
+    // A busy machine detects a flood before it has read the listing.
     let listing: &[&str] = &["the listing of the host is larger than 32 MiB", "24 MiB from the host wait to be read"];
     let cases: [(_, &[&str]); 8] = [
         ("tree", listing),

@@ -1,4 +1,4 @@
-//! Large files, which go in parts over as many channels as a server gives.
+//! Large files: parts are sent over as many channels as the server allows.
 
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -12,7 +12,7 @@ use super::without_a_shell::files_only;
 use super::{Lab, mode, open_folder, walk};
 use crate::support::{LIMIT, capture, client_of, soon, through};
 
-/// Returns bytes of which no part is like another; the last block is none of a whole size.
+/// Returns bytes without repetition. The size is not a multiple of the block size.
 fn large() -> Vec<u8> {
     (0..(20 << 20) / 8 + 77_u64).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
 }

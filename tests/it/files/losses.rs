@@ -1,4 +1,4 @@
-//! What a file that takes the place of another can't have of it, and says so: its other names, its ACL.
+//! Metadata warnings: a replaced file cannot keep its hard links, and sometimes not its ACL.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::trees::lab_with;
 use super::{Lab, mode, text};
 use crate::support::{capture, client_of, told};
 
-/// Puts a file over another, and returns what was warned of.
+/// Puts a file over another file. Returns the warnings.
 async fn warnings_of_put(lab: &Lab, source: impl Into<Source>, target: &Path) -> fabrs::Result<Vec<String>> {
     let (seen, sink) = capture();
     let client = client_of(&lab.sshd, "").sink(sink).build();
@@ -84,7 +84,7 @@ async fn an_acl_is_kept_where_the_host_can_and_else_told_as_lost() -> Result {
         assert_eq!((text(&path).as_str(), mode(&path)), ("new", bits));
         if is_able {
             assert_eq!((acl_of(&path), warnings), (before, Vec::new()));
-            // Nor does one come of the folder to a file that had none.
+            // A file without an ACL does not inherit the default ACL of its directory.
             let plain = path.with_file_name("plain");
             fs::write(&plain, "old")?;
             let before = acl_of(&plain);

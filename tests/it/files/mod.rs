@@ -1,4 +1,4 @@
-//! Files to and from hosts: whole or not at all, only where they differ, as whom they should be.
+//! File transfers: atomic, idempotent, and with the requested owners and modes.
 
 mod beneath;
 mod both_ways;
@@ -30,12 +30,13 @@ use tempfile::TempDir;
 
 use crate::support::connect;
 
-/// A real server, a directory there and one here, and what its client was told.
+/// A real server, with a directory on the server and a local directory.
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) host: Connection,
     pub(super) here: TempDir,
-    /// The only programs that the server has, where they are not all of this machine's.
+    /// The directory with all programs of the server, unless the server has the programs of this
+    /// machine.
     pub(super) programs: Option<PathBuf>,
 }
 
@@ -54,12 +55,12 @@ impl Lab {
         self.sshd.scratch().join(name)
     }
 
-    /// Makes a folder on the server in which everybody may replace everything, and returns its path.
+    /// Makes a directory on the server in which all users may replace all files. Returns its path.
     pub(super) fn open_folder(&self) -> PathBuf {
         open_folder(&self.sshd)
     }
 
-    /// Writes a file here and returns its path.
+    /// Writes a local file and returns its path.
     pub(super) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.here.path().join(name);
         fs::create_dir_all(path.parent().expect("it is below")).expect("the directory is ours");
@@ -67,7 +68,7 @@ impl Lab {
         path
     }
 
-    /// Asserts that no temporary file is left, here and there.
+    /// Asserts that no temporary file remains, on the server and on this machine.
     pub(super) fn assert_nothing_is_left(&self) {
         for folder in [self.sshd.scratch(), self.here.path().to_owned()] {
             let left: Vec<_> =
@@ -84,7 +85,7 @@ pub(super) fn open_folder(sshd: &Sshd) -> PathBuf {
     folder
 }
 
-/// Returns all files and symlinks below a folder.
+/// Returns all files and symlinks below a directory.
 pub(super) fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,4 +1,5 @@
-//! Where trees go: folders that give their group away, mounts, symlinks, what may not be written to, and what was left there.
+//! Targets of trees: setgid directories, mounts, symlinks, read-only directories, and leftovers of
+//! killed transfers.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -11,7 +12,7 @@ use super::trees::lab_with;
 use super::{Lab, mode, text, walk};
 use crate::support::{block, refused, soon};
 
-/// A group that the login is not in.
+/// A group without the login as a member.
 const OTHERS: u32 = 65534;
 
 fn writable(folder: &Path, mode: u32) {
@@ -23,7 +24,7 @@ fn gid(path: impl AsRef<Path>) -> u32 {
     fs::symlink_metadata(path).expect("it is there").gid()
 }
 
-/// Returns hosts of all kinds that lay a tree down in their own way.
+/// Returns hosts for each implementation of tree uploads.
 fn labs() -> Vec<Lab> {
     vec![
         Lab::new(),
@@ -128,7 +129,7 @@ async fn a_sync_replaces_a_symlink_and_not_what_it_leads_to() -> Result {
     }
     assert_eq!((text(lab.there("secret")).as_str(), walk(&lab.there("folder")).len()), ("secret", 0));
     assert!(!soon(sync()).await?.any()?);
-    // The time of a large file comes too, and is no change of it.
+    // A sync also sets the time of a large file. The time alone is not reported as a change.
     let time = std::time::UNIX_EPOCH + secs(1_000_000_000);
     fs::File::open(lab.here.path().join("tree/large"))?.set_modified(time)?;
     assert!(!soon(sync()).await?.any()?);
@@ -200,7 +201,7 @@ async fn what_a_killed_transfer_left_is_removed_a_day_later_and_what_is_on_its_w
             lab.host.run(cmd!("mkdir -m 700 {path} && echo half >{path}/f")).await?;
         }
         fs::create_dir(folder.join(".fabrs.3123456789abcdef"))?;
-        // What has such a name by chance is the user's.
+        // A user may have files with similar names. They must stay.
         for name in [".fabrs.d", ".fabrs.0123456789abcdeX"] {
             let path = folder.join(name).display().to_string();
             lab.host.run(cmd!("mkdir {path}")).await?;
@@ -240,7 +241,8 @@ async fn what_a_killed_transfer_left_is_removed_a_day_later_and_what_is_on_its_w
     Ok(())
 }
 
-/// Returns a host that root logs in to, on which a folder is swapped for a symlink to another while a tree is on its way.
+/// Returns a host with a root login. `swaps` runs during the upload of a tree, in the place of
+/// `tar`.
 fn lab_of_root(swaps: &str) -> Lab {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     let tar = format!("#!/bin/sh\n{swaps}\nexec {} \"$@\"\n", super::trees::which("tar").display());
@@ -260,7 +262,7 @@ async fn root_writes_and_removes_nothing_behind_a_folder_that_its_owner_has_swap
         fs::write(outside.path().join(name), "outside")?;
     }
     let before = mode(outside.path());
-    // The client's own first use of it, to see whether it is there, swaps nothing.
+    // The client runs the program once to detect it. That first run swaps nothing.
     let swap = format!("[ -d ../in ] && mv ../in ../away && ln -s {} ../in", outside.path().display());
     let lab = lab_of_root(&swap);
     let target = lab.there("tree");

@@ -1,4 +1,5 @@
-//! `put`: where files land, with which mode, and what is sent at all.
+//! Uploads by the shell backend: the targets of files, their modes, and the files that are sent at
+//! all.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -142,7 +143,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
     let folder = refused(put(lab.there("folder/is a folder").display().to_string()).await, ErrorKind::File);
     assert!(block(&folder).contains("is a folder"), "{folder:?}");
 
-    // The server's user may not write there.
+    // The login may not write to this directory.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
     if fabrs_testing::Capability::Accounts.is_available() {
         let denied = refused(put(target.display().to_string()).await, ErrorKind::File);

@@ -1,4 +1,4 @@
-//! How many round trips a transfer takes, on a connection that is open.
+//! The number of round trips of a transfer, on an open connection.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,11 +11,11 @@ use fabrs_testing::faults::Proxy;
 
 use crate::support::{client_of, through};
 
-/// How often each is done.
+/// The number of measured transfers.
 const TIMES: usize = 5;
 
-/// Asserts how many round trips it takes: how often the client spoke after the server had. Of a few counts the least is it,
-/// since a busy machine can only add to them.
+/// Asserts the number of round trips: how often the client sends after the server has sent. The
+/// smallest of several counts is used, because a busy machine can only add round trips.
 async fn case(
     name: &str,
     expected: usize,
@@ -25,7 +25,7 @@ async fn case(
     let here = tempfile::tempdir().expect("a temporary directory");
     let mut least = usize::MAX;
     for count in 0..5 {
-        // The delay keeps what belongs to one flight together, on a busy machine a longer one.
+        // The delay keeps the packets of one flight together. A busy machine needs a longer delay.
         let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30 << count));
         let there = sshd.scratch().join(count.to_string());
         fs::create_dir(&there).expect("the directory is ours");
@@ -36,7 +36,8 @@ async fn case(
         for number in 0..TIMES {
             transfer(&host, here.path(), &there, number).await?;
         }
-        // Where the machine stands still for longer than the delay, two flights look like one: that was no measurement.
+        // If the machine stalls for longer than the delay, two flights look like one. Such a count
+        // is discarded.
         let turns = proxy.round_trips() - before;
         if turns >= expected * TIMES {
             least = least.min(turns);
@@ -57,7 +58,8 @@ fn path(folder: &Path, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_takes_one_where_nothing_changes_and_three_where_something_does() -> Result {
     case("the same", 1, async |host, _, there, _| host.append(path(there, "x"), "known").await.map(drop)).await?;
-    // It is read, and sshd takes no input before a program runs: what is written comes a round trip after its command.
+    // The file is read first. sshd accepts no input before a program runs, so the content follows
+    // its command a round trip later.
     let other = async |host: &Connection, _: &Path, there: &Path, number| {
         host.append(path(there, "x"), format!("line {number}")).await.map(drop)
     };

@@ -1,4 +1,4 @@
-//! `rsync` over the connection that there is.
+//! `rsync` over the existing connection.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Files as another user: into folders of root, with a password, keeping the owner.
+//! File transfers as another user: directories of root, passwords, and preserved owners.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,4 +1,5 @@
-//! A folder of a host becomes the equal of one here: what differs is sent, what is not here goes, what is protected stays.
+//! Syncs: a remote directory becomes equal to a local one. Differing files are sent, surplus files
+//! are removed, protected files stay.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -50,7 +51,7 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
         fs::create_dir_all(target.join(name).parent().expect("it is below"))?;
         fs::write(target.join(name), "there")?;
     }
-    // They were not made by who logs in there.
+    // The directories belong to another user than the login.
     for folder in ["old", "old/deep"] {
         fs::set_permissions(target.join(folder), fs::Permissions::from_mode(0o777))?;
     }
@@ -117,7 +118,7 @@ async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Resu
     soon(sync()).await?;
     assert!(!target.exists());
     fs::create_dir_all(target.join("old/er"))?;
-    // A sync into a folder that the login can't write to has no plan.
+    // A sync into a directory without write permission has no plan.
     fs::set_permissions(&target, fs::Permissions::from_mode(0o777))?;
     fs::create_dir_all(target.join("was a folder/with"))?;
     fs::write(target.join("longer"), "short")?;

@@ -1,4 +1,5 @@
-//! Trees and servers that break off in the middle: each file is the old one or the new one, and nothing else is left.
+//! Interrupted tree uploads: each file is the old one or the new one, and no temporary file
+//! remains.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use super::trees::{lab_with, which};
 use super::{Lab, open_folder, text, walk};
 use crate::support::{LIMIT, block, client_of, refused, soon, through};
 
-/// Writes a tree here, and one of the same names that is the login's there.
+/// Writes a local tree of new files, and a remote tree of old files under the same names.
 async fn old_and_new(lab: &Lab, target: &Path) -> Result {
     for n in 0..40 {
         let name = format!("tree/{}/{n}", n % 4);
@@ -25,7 +26,7 @@ async fn old_and_new(lab: &Lab, target: &Path) -> Result {
     Ok(())
 }
 
-/// Asserts that each file is whole, and returns how many are new ones.
+/// Asserts that each file is complete. Returns the number of new files.
 fn new_ones(target: &Path) -> usize {
     let is_new = |path: &Path| {
         let content = text(path);
@@ -63,7 +64,7 @@ async fn a_host_that_ends_a_tree_between_its_moves_says_how_far_it_came_and_leav
     let lab = lab_with(&["tar", "sha256sum"], false);
     let target = lab.open_folder().join("tree");
     old_and_new(&lab, &target).await?;
-    // The third move, and with it the script, is ended.
+    // The third rename ends the script.
     let place = lab.programs.clone().expect("it has a folder of its own for them");
     let count = lab.there("count");
     fs::write(&count, "")?;
@@ -100,7 +101,7 @@ async fn a_server_that_is_killed_leaves_the_old_file_and_no_other() -> Result {
     let is_there = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || walk(&scratch).len() > 1));
     let killed = async {
         is_there.await.expect("it begins");
-        // What it has started learns of it by its input, which ends.
+        // sshd's child processes notice the end of sshd by the end of their input.
         let started = lab.sshd.session_processes();
         lab.sshd.processes().iter().filter(|process| !started.contains(process)).for_each(Process::kill);
     };
@@ -166,7 +167,8 @@ async fn what_has_made_room_for_something_that_does_not_come_is_where_it_was() -
         soon(lab.host.put(lab.here.path().join("tree"), target.display().to_string())).await?;
         fs::remove_dir_all(lab.here.path().join("tree/data"))?;
         lab.file("tree/data", "a file now");
-        // The script is ended when the first of the two has made room: by the second move, or as that begins.
+        // The script is ended after the first of two renames: by the second rename, or at its
+        // start.
         let place = lab.programs.clone().expect("it has a folder of its own for them");
         let (name, wrapped) = if programs.contains(&"perl") {
             let module = lab.there("Ends.pm");

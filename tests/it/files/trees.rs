@@ -1,4 +1,4 @@
-//! Folders with all that is in them, on hosts that have this program and lack that.
+//! Directory trees, on hosts with different sets of programs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,10 +17,10 @@ const NEEDED: [&str; 24] = [
     "sh", "awk", "cat", "chmod", "chown", "cmp", "cut", "false", "find", "head", "id", "ln", "ls", "mkdir", "mktemp",
     "mv", "readlink", "rm", "sleep", "stat", "tr", "true", "wc", "xargs",
 ];
-/// Programs that make trees quick.
+/// Programs that speed up tree transfers.
 const QUICK: [&str; 3] = ["tar", "sha256sum", "perl"];
 
-/// Returns a host that has no other programs than these; those of busybox where it `is_small`.
+/// Returns a host with these programs only. The programs are those of busybox if `is_small`.
 pub(super) fn lab_with(programs: &[&str], is_small: bool) -> Lab {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -34,7 +34,7 @@ pub(super) fn lab_with(programs: &[&str], is_small: bool) -> Lab {
     }
 }
 
-/// Returns a host whose program for checksums is wrong whenever it can be.
+/// Returns a host with a defective checksum program.
 fn lab_with_broken_memory() -> Lab {
     let lab = lab_with(&["tar", "perl", "dd", "grep"], false);
     let place = lab.programs.clone().expect("it has a folder of its own for them");
@@ -88,7 +88,7 @@ kept! {
     ]
 }
 
-/// Writes a tree with what a tree may have in it.
+/// Writes a tree with every kind of entry.
 fn odd_tree(lab: &Lab) -> PathBuf {
     for name in ["a", "b c", "quo'te", "dollar$x", "-rf", "*", "deep/er/x", ".hidden/.x", "line\nend", "back\\slash"] {
         lab.file(&format!("tree/{name}"), name);
@@ -102,7 +102,7 @@ fn odd_tree(lab: &Lab) -> PathBuf {
     tree
 }
 
-/// Returns all below a folder: what it is, and what is in it.
+/// Returns all entries below a directory, with their kind and content.
 fn entries(root: &Path) -> Vec<(PathBuf, String)> {
     fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).expect("it can be read").flatten() {
@@ -128,7 +128,7 @@ async fn all_of_a_tree_arrives_and_nothing_of_it_twice(lab: Lab) -> Result {
     let (tree, target) = (odd_tree(&lab), lab.there("tree"));
     let changes = soon(lab.host.put(&tree, target.display().to_string())).await?;
     assert_eq!(entries(&target), entries(&tree));
-    // Files, symlinks, and the folder that has nothing in it.
+    // The count covers files, symlinks and the empty directory.
     assert_eq!(changes.changed()?.len(), 17, "{changes:?}");
     let again = soon(lab.host.put(&tree, target.display().to_string())).await?;
     assert_eq!((again.changed()?, again.files()?.len()), (vec![], 16));
@@ -215,7 +215,7 @@ async fn what_stands_in_the_way_is_named_and_nothing_is_put(lab: Lab) -> Result 
 async fn a_tree_of_which_a_file_can_not_be_read_leaves_all_as_it_was(lab: Lab) -> Result {
     let target = lab.there("tree");
     lab.file("tree/a", "a");
-    // Nobody can, not even root.
+    // Even root cannot read this file.
     let tree = lab.here.path().join("tree");
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -260,7 +260,7 @@ async fn what_can_not_be_got_leaves_the_old_files_here(lab: Lab) -> Result {
     }
     fs::set_permissions(there.join("private"), fs::Permissions::from_mode(0o000))?;
     if fs::metadata(&there)?.uid() != 0 {
-        // It can be read by who runs the test, who is the server's user too.
+        // The test's user is also the server's user, and can read the file.
         return Ok(());
     }
     let copy = lab.here.path().join("copy");
@@ -293,7 +293,7 @@ async fn names_that_are_no_utf8_arrive_as_they_are() -> Result {
     Ok(())
 }
 
-/// Puts all that there is to verify: a small file, a large one, a tree.
+/// Uploads with verification: a small file, a large file and a tree.
 async fn put_verified(lab: &Lab) -> Vec<Result<Changes>> {
     lab.file("tree/a", "new");
     lab.file("tree/b", "new");
@@ -314,7 +314,7 @@ async fn what_is_verified_is_read_back_before_it_takes_its_place() -> Result {
             assert!(put?.any()?);
         }
         assert_eq!((text(lab.there("small")), text(lab.there("tree/b"))), ("new".into(), "new".into()));
-        // Nothing with a content is in the stream.
+        // The stream of this upload contains no file content.
         fs::create_dir(lab.here.path().join("tree/only"))?;
         let again = lab.host.put(lab.here.path().join("tree"), lab.there("tree").display().to_string()).verify();
         assert_eq!(soon(again).await?.changed()?.len(), 1);
@@ -426,7 +426,7 @@ async fn a_tree_of_another_user_s_is_put_by_sudo_and_keeps_its_owners() -> Resul
     assert_eq!((owner("kept")?, owner("new")?, owner("same")?, owner("in/x")?), ((65534, 1), (0, 0), (0, 1), (0, 0)));
     assert_eq!(text(there.path().join("kept")), "kept");
     let changes = soon(put().owner("nobody").group("daemon")).await?;
-    // Of those that are there only one belongs to others.
+    // Of the existing files, only one belongs to another owner.
     assert_eq!(changes.changed()?.len(), 3, "{changes:?}");
     assert!(["kept", "new", "same", "in/x"].iter().all(|name| owner(name).is_ok_and(|owner| owner == (65534, 1))));
     assert!(!soon(put().owner("nobody").group("daemon")).await?.any()?);
@@ -440,7 +440,7 @@ async fn a_tree_of_another_user_s_is_put_by_sudo_and_keeps_its_owners() -> Resul
 async fn a_log_that_grows_keeps_no_tree_from_coming_as_one_and_one_that_shrinks_comes_as_it_is() -> Result {
     for (said, commands) in [("file changed as we read it", 2), ("File shrank by 3 bytes; padding with zeros", 4)] {
         let lab = lab_with(&["sha256sum", "sed"], false);
-        // What GNU tar does then.
+        // GNU tar prints this message and exits with status 1.
         let tar = format!("#!/bin/sh\n{} \"$@\"\necho 'tar: x: {said}' >&2\nexit 1\n", which("tar").display());
         let place = lab.programs.clone().expect("it has a folder of its own for them").join("tar");
         fs::write(&place, tar)?;

@@ -1,4 +1,4 @@
-//! Keys that an agent holds.
+//! Logins with keys held by an agent.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use super::ssh_agent::Agent;
 use crate::answers::Answers;
 use crate::support::{block, client_of, refused};
 
-/// A server that lets in a key of ours and whose own identity is not at hand.
+/// Returns a server that accepts this key. The server's own identity file is removed.
 fn server_for(key: &Key) -> Sshd {
     let sshd = Sshd::builder().authorize(key).start();
     fs::remove_file(sshd.identity()).expect("the directory is ours");
@@ -54,7 +54,7 @@ async fn a_public_key_names_the_one_that_the_agent_is_to_use() -> Result<()> {
     let sshd = server_for(&key);
     let agent = Agent::holding(&[&key], &sshd);
     fs::remove_file(key.path()).expect("the directory is ours");
-    // As `ssh` has it: the file itself, or the one beside it with `.pub`.
+    // Like `ssh`: the file itself, or the file with the suffix `.pub`.
     for named in [key.public_path(), key.path().to_owned()] {
         let config = format!("IdentityFile {}\n{}", named.display(), agent.line());
         client_of(&sshd, &config).build().connect("host")?.run("true").await?;

@@ -1,4 +1,4 @@
-//! Certificates to log in with: named, beside a key, and held by an agent.
+//! Logins with user certificates: named in the config, beside a key, and held by an agent.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use super::ssh_agent::Agent;
 use crate::answers::Answers;
 use crate::support::{block, client_of, refused, settings, ssh_config};
 
-/// A server that lets in whoever an authority vouches for, and nobody else: its own identity is not at hand.
+/// A server that accepts only certificates of an authority. The server's own identity file is
+/// removed.
 struct Place {
     sshd: Sshd,
     authority: Key,
@@ -41,7 +42,7 @@ impl Place {
         Key::generate(self.dir.path().join(format!("key_{kind:?}")), kind, "")
     }
 
-    /// Certifies a key for the server's user, and moves the certificate away from beside it.
+    /// Certifies a key for the server's user, and moves the certificate away from the key.
     fn certify_elsewhere(&self, key: &Key) -> PathBuf {
         let elsewhere = self.dir.path().join("certificate");
         fs::rename(self.certify(key), &elsewhere).expect("the directory is ours");
@@ -57,7 +58,7 @@ impl Place {
         client_of(&self.sshd, config).build()
     }
 
-    /// Logs in, and asserts that it was by a certificate.
+    /// Logs in, and asserts that the login used a certificate.
     async fn log_in(&self, config: &str) -> Result<()> {
         self.client(config).connect("host")?.run("true").await?;
         let log = self.sshd.log();
@@ -125,7 +126,7 @@ async fn a_certificate_that_the_agent_holds_logs_in() -> Result<()> {
         let place = Place::new();
         let key = place.key(kind);
         place.certify(&key);
-        // `ssh-add` takes the certificate beside a key along.
+        // `ssh-add` also loads the certificate beside a key.
         let agent = Agent::holding(&[&key], &place.sshd);
         place.log_in(&format!("IdentitiesOnly no\n{}", agent.line())).await?;
     }
@@ -140,7 +141,7 @@ async fn a_certificate_of_the_agent_that_no_file_names_is_not_offered_where_only
     let agent = Agent::holding(&[&key], &place.sshd);
     let error = refused(place.client(&agent.line()).connect("host")?.run("true").await, ErrorKind::Auth);
     assert!(!block(&error).contains("of the agent"), "{error:?}");
-    // A file that names it is enough; the private half is where it is.
+    // A file that names the certificate is enough. The agent holds the private key.
     fs::remove_file(key.path()).expect("the directory is ours");
     place.log_in(&format!("CertificateFile {}\n{}", certificate.display(), agent.line())).await
 }
@@ -232,7 +233,7 @@ async fn a_certificate_that_can_not_be_used_is_named_and_hides_nothing() -> Resu
     place.log_in(&format!("{config}{}CertificateFile {}\n", identity(&key), good.display())).await
 }
 
-/// A server that hangs up after two tries shows in which order they were.
+/// A server that closes the connection after two attempts reveals their order.
 #[tokio::test]
 async fn a_named_certificate_goes_first_and_one_beside_a_key_before_it_each_once() -> Result<()> {
     let (authority, dir) = authority(KeyType::Ed25519);

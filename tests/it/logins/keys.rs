@@ -1,4 +1,4 @@
-//! Key files, open and locked.
+//! Logins with key files, plain and encrypted.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use fabrs_testing::{Key, KeyType, Sshd};
 use crate::answers::Answers;
 use crate::support::{block, client_of, connect, refused, settings, ssh_config};
 
-/// Lines of config that name keys.
+/// Returns config lines that name keys.
 fn named(keys: &[Key]) -> String {
     let lines: Vec<String> = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
     lines.concat()
@@ -136,7 +136,7 @@ async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()>
     typed.identities = vec![sshd.identity().to_owned()];
     Client::builder().settings(typed.clone()).build().connect("host")?.run("true").await?;
 
-    // Two tries are enough for the wrong key and the right one only when the wrong one is tried once.
+    // Two attempts suffice for the wrong key and the right key only if the wrong key is tried once.
     typed.identities = vec![others[0].path().to_owned(), others[0].path().to_owned(), sshd.identity().to_owned()];
     Client::builder().settings(typed).build().connect("host")?.run("true").await?;
     Ok(())

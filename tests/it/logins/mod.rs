@@ -1,4 +1,4 @@
-//! Who is let in, with what, in which order; and what is said where nobody is.
+//! Logins: authentication methods, their order, and the errors of failed logins.
 
 mod agent;
 mod certificates;

@@ -1,4 +1,4 @@
-//! Passwords: given or asked for, and never shown.
+//! Logins with passwords: configured or prompted, and never shown.
 
 use fabrs::prelude::*;
 use fabrs::{Client, Result, Secret};

@@ -1,4 +1,4 @@
-//! Which of several names for a user, a port and an address wins.
+//! Precedence of users, ports and addresses from several sources.
 
 use fabrs::config::{Layered, Settings};
 use fabrs::prelude::*;
@@ -8,7 +8,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{client_of, refused, settings, ssh_config};
 
-/// Returns who is logged in as.
+/// Returns the remote user of a login.
 async fn user(settings: Settings, host: &str) -> Result<String> {
     Client::builder().settings(settings).build().connect(host)?.run("id -un").line().await
 }

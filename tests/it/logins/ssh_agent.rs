@@ -1,4 +1,4 @@
-//! A real `ssh-agent`, which ends with the test.
+//! A real `ssh-agent` that ends with the test.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use fabrs_testing::{Key, Sshd, wait_until};
 
 use crate::support::LIMIT;
 
-/// Its process and its socket.
+/// The process and the socket of an agent.
 pub(super) struct Agent {
     child: Child,
     socket: PathBuf,

@@ -1,4 +1,5 @@
-//! Tasks that other tasks call: on the caller's host if they declare it, and on all of their hosts by `.all()`.
+//! Tasks called by other tasks: on the caller's host if they declare that host, and on all of their
+//! hosts with `.all()`.
 
 use fabrs::config::{Config, Inventory, Mode, OnUnreachable, Order, Settings, parse_host_args};
 use fabrs::event::CaptureSink;
@@ -19,7 +20,7 @@ fn named() -> Fake {
         .fold(Fake::new(), |fake, host| fake.on(&format!("{host}: name"), FakeAnswer::stdout(format!("{host}\n"))))
 }
 
-/// A client in an environment with roles; `typed` are the hosts of `-H`.
+/// Returns a client in an environment with roles. `typed` holds the hosts of `-H`.
 fn client(fake: &Fake, typed: &[&str], settings: Settings) -> Result<(Client, std::sync::Arc<CaptureSink>)> {
     let (seen, sink) = capture();
     let inventory = Inventory::new(&Config::parse(FILE, "fabrs.toml".as_ref())?, Some("live"))?;
@@ -28,7 +29,7 @@ fn client(fake: &Fake, typed: &[&str], settings: Settings) -> Result<(Client, st
     Ok((builder.sink(sink).build(), seen))
 }
 
-/// Runs a task with the hosts of `-H`, and returns its report and the commands.
+/// Runs a task with the hosts of `-H`. Returns its report and the commands.
 async fn ran(call: Call, typed: &[&str]) -> Result<(Report, Vec<String>)> {
     let fake = named();
     let (client, _) = client(&fake, typed, Settings::default())?;
@@ -71,7 +72,7 @@ async fn name_here() -> Result<String> {
     Ok(local("name").line().await?)
 }
 
-/// Calls a task of its role through one without hosts.
+/// Calls a task with a role through a task without hosts.
 #[task]
 async fn web_through_another() -> Result<String> {
     name_of_web::call().await

@@ -1,4 +1,5 @@
-//! Tasks as values: bound arguments, tasks that call tasks, plain functions, and what all tasks together may be.
+//! Tasks as values: bound arguments, calls between tasks, plain functions, and the rules for a
+//! registry.
 
 use fabrs::prelude::*;
 use fabrs::task::RawArgs;
@@ -8,10 +9,10 @@ use fabrs::{ErrorKind, Registry};
 use super::lines;
 use crate::support::{carry_out, refused, scripted, soon};
 
-/// Reads how many releases there are.
+/// Counts the releases in a directory.
 #[task]
 async fn releases(
-    /// Where they are.
+    /// The directory of the releases.
     directory: String,
 ) -> Result<usize> {
     Ok(run(cmd!("ls {directory}")).await?.lines()?.len())

@@ -1,4 +1,4 @@
-//! What the executor makes of a plan: order, failures, what is told in time, and the exit code.
+//! The executor of a plan: order, failures, timely events, and the exit code.
 
 use std::sync::LazyLock;
 
@@ -57,7 +57,7 @@ async fn meets_the_others() -> Result {
     Ok(())
 }
 
-/// Returns the tasks' beginnings and ends, as they were told.
+/// Returns the starts and ends of tasks, from the captured events.
 fn history(seen: &CaptureSink) -> Vec<String> {
     let told = seen.events();
     let text = |value: &Value| value.as_str().unwrap_or("here").to_owned();
@@ -177,7 +177,7 @@ async fn serial_takes_one_host_after_the_other_and_parallel_all_at_once() {
     let client = scripted(&fake, "c,a,b").settings(settings).sink(sink).build();
     assert!(carry_out(&client, [first::call()]).await.is_ok());
     assert_eq!(history(&seen), ["c begins", "c ok", "a begins", "a ok", "b begins", "b ok"]);
-    // This one ends only where nobody waits for another to end.
+    // The task ends only if all hosts run at the same time.
     assert!(carry_out(&scripted(&fake, "c,a,b").build(), [meets_the_others::call()]).await.is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Runs: the plan as a value, what the executor makes of it, and what tasks share or ask of each other.
+//! Runs: plans as values, the executor, values shared by tasks, and calls between tasks.
 
 mod callees;
 mod calls;
@@ -14,7 +14,7 @@ use fabrs::{ClientBuilder, Report};
 
 use crate::support::{scripted, words};
 
-/// The first of three tasks in a row.
+/// The first of three tasks in sequence.
 #[task]
 async fn first() -> Result {
     run("first").await?;
@@ -33,7 +33,7 @@ async fn third() -> Result {
     Ok(())
 }
 
-/// Returns hosts on which every task goes well.
+/// Returns hosts on which every task succeeds.
 fn willing() -> Fake {
     ["first", "second", "third"].iter().fold(Fake::new(), |fake, line| fake.on(line, FakeAnswer::code(0)))
 }
@@ -42,12 +42,12 @@ fn in_a_row() -> [Call; 3] {
     [first::call(), second::call(), third::call()]
 }
 
-/// Returns a client whose hosts go on after a failure of others.
+/// Returns a client that continues after a failed host.
 fn going_on(fake: &Fake, hosts: &str) -> ClientBuilder {
     scripted(fake, hosts).settings(Settings::default().on_failure(OnFailure::Continue))
 }
 
-/// Returns what came of each task, one line a task.
+/// Returns the outcomes of each task, one line per task.
 fn lines(report: &Report) -> Vec<String> {
     let line = |outcomes| words(outcomes).join(", ");
     report.stages().iter().map(|stage| format!("{}: {}", stage.task.name, line(&stage.outcomes))).collect()

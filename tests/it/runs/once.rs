@@ -1,4 +1,4 @@
-//! What is settled once for all hosts of a run, and changes that are no commands.
+//! `once` and `effect`: values computed once for all hosts of a run, and changes without a command.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,7 +121,7 @@ async fn once_within_once_is_an_error_and_waits_for_nothing() -> Result {
     };
     let itself = refused(soon(one.enter(nested("a", "a"))).await, ErrorKind::Usage);
     assert!(itself.to_string().contains("`once(\"a\", ..)` is called within `once(\"a\", ..)`"), "{itself}");
-    // Two hosts that would wait for each other.
+    // Without the error, two hosts would wait for each other.
     let both = async { futures::join!(one.enter(nested("x", "y")), two.enter(nested("y", "x"))) };
     let (first, second) = soon(both).await;
     refused(first, ErrorKind::Usage);

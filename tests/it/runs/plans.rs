@@ -1,4 +1,4 @@
-//! A plan is a value: it says what will run where, and everything is checked before anything runs.
+//! Plans: the tasks and their hosts as a value, checked before any command runs.
 
 use fabrs::config::{Config, Inventory, Order, Settings, parse_host_args};
 use fabrs::plan::Hosts;

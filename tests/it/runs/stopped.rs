@@ -1,4 +1,4 @@
-//! A run that is stopped: who is on the way is cancelled, who is not does not begin, and other runs go on.
+//! Stopped runs: running hosts are cancelled, waiting hosts do not start, and other runs continue.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -35,7 +35,7 @@ fn is_a_plain_function() {
     DONE.store(true, Ordering::SeqCst);
 }
 
-/// Runs calls, and stops the run as soon as it is time.
+/// Runs calls, and stops the run when the condition is met.
 async fn stopped(client: &Client, calls: impl IntoIterator<Item = Call>, when: impl Fn() -> bool) -> Report {
     let stop = async {
         while !when() {
@@ -119,7 +119,7 @@ async fn a_plain_function_is_waited_for() {
     let run = stopped(&client, [is_a_plain_function::call()], || !seen.of_kind("task_started").is_empty());
     let another_run = async {
         soon(client.stop().wait_above(StopLevel::None)).await;
-        // What began to be stopped later has been given up before.
+        // The run stopped last has already abandoned its task.
         let (seen, sink) = capture();
         let client = scripted(&Fake::new(), "a").sink(sink).build();
         let report = stopped(&client, [never_ends::call()], || !seen.of_kind("task_started").is_empty()).await;

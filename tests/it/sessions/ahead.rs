@@ -1,4 +1,5 @@
-//! A channel opened ahead makes the next command cost one round trip; without, it costs two.
+//! Prefetched channels: with a prefetched channel a command takes one round trip, and otherwise
+//! two.
 
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use fabrs_testing::faults::Proxy;
 
 use crate::support::{client_of, through};
 
-/// How many commands are counted.
+/// The number of counted commands.
 const COMMANDS: usize = 10;
 
-/// Returns how often the client spoke after the server had, over ten commands that follow a first.
+/// Returns the number of round trips of ten commands, after a first command.
 async fn turns(ahead: bool, max_sessions: usize) -> Result<usize> {
     let sshd = Sshd::builder().max_sessions(max_sessions).start();
-    // The delay keeps what belongs to one flight together.
+    // The delay keeps the packets of one flight together.
     let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
     let host = client_of(&sshd, &through(&proxy, &sshd)).prefetch_channel(ahead).build().connect("host")?;
     host.run("true").await?;
@@ -25,7 +26,7 @@ async fn turns(ahead: bool, max_sessions: usize) -> Result<usize> {
     Ok(proxy.round_trips() - before)
 }
 
-/// Returns the least of a few counts: a busy machine can only add to them.
+/// Returns the smallest of several counts. A busy machine can only add round trips.
 async fn fewest_turns(ahead: bool, max_sessions: usize) -> Result<usize> {
     let mut least = usize::MAX;
     for _ in 0..3 {
@@ -59,7 +60,7 @@ async fn of_a_sequence_the_first_command_costs_two_and_each_further_one_costs_on
         least = least.min(proxy.round_trips() - before);
         host.close().await;
     }
-    // The last is the CLOSE of the last channel, for which nobody waits.
+    // The last round trip is the CLOSE of the last channel. No command waits for it.
     assert!(least <= 2 + COMMANDS + 1, "{least} for {COMMANDS} commands after a first");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A connection that breaks is never a success, and never confused with what the command said itself.
+//! Lost connections: never a success, and distinct from a failed command.
 
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
@@ -21,7 +21,7 @@ async fn a_connection_cut_in_the_middle_is_lost_and_never_a_success() -> Result<
         let output = error.output().expect("something had arrived");
         assert!(output.stdout()?.starts_with("begun\n"), "{how:?}");
         refused(output.status(), ErrorKind::Channel);
-        // It opens again, and warn changes nothing about a lost connection.
+        // The next command connects again. `warn` does not apply to a lost connection.
         host.run("true").await?;
         assert_eq!(proxy.accepted(), 2);
     }
@@ -51,7 +51,8 @@ async fn a_lost_host_is_lost_and_not_failed() -> Result<()> {
     Ok(())
 }
 
-/// sshd tells the status when the leader ends, and closes the channel when the last has let go of its ends.
+/// sshd sends the status when the leader ends, and closes the channel when the last process has
+/// closed its output.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_status_that_arrived_stays_though_the_connection_is_cut_before_the_close() -> Result<()> {
     let sshd = Sshd::start();
@@ -63,13 +64,13 @@ async fn a_status_that_arrived_stays_though_the_connection_is_cut_before_the_clo
     wait_until("sshd has waited for the leader", LIMIT, || {
         Process::find(leader).is_none() && !std::path::Path::new(&format!("/proc/{leader}")).exists()
     });
-    // What comes back after it says that the status is here too.
+    // sshd answers in order: the response to this command follows the status.
     host.run("true").await?;
     proxy.cut_now(Cut::Reset);
     let error = refused(running.await, ErrorKind::Exit);
     let output = error.output().expect("it ended by itself");
     assert_eq!((output.status()?.shell_code(), output.tail(1)?.as_ref()), (3, "said"));
-    // The one in the background may have said more, and nobody knows.
+    // The background process may have written more output, so the output is not complete.
     refused(output.stdout(), ErrorKind::Truncated);
     Ok(())
 }
@@ -138,7 +139,7 @@ async fn an_idle_connection_that_the_server_ended_is_opened_anew() -> Result<()>
     let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
     host.run("true").await?;
     proxy.cut_now(Cut::Fin);
-    // Once it was noticed; before that, a command is told that its connection was lost.
+    // Until the client has detected the close, a command fails with a lost connection.
     let again = async {
         loop {
             match host.run("true").await {

@@ -1,4 +1,4 @@
-//! Many commands on one connection: who waits, who does not, and what becomes of them when it breaks.
+//! Many commands on one connection: session limits, independent streams, and lost connections.
 
 mod ahead;
 mod broken;

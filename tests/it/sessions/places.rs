@@ -1,4 +1,4 @@
-//! `MaxSessions`: what a server allows is found out, and nobody is refused for it.
+//! `MaxSessions`: the client detects the server's limit, and commands wait for a free session.
 
 use fabrs::Result;
 use fabrs::prelude::*;
@@ -8,7 +8,8 @@ use futures::future::try_join_all;
 
 use crate::support::{LIMIT, block, client_of, connect, refused, through};
 
-/// Commands one after the other, then side by side, for each number of sessions a server may allow.
+/// Runs commands in sequence and then concurrently, for each number of sessions that a server may
+/// allow.
 async fn all_succeed(ahead: bool) -> Result<()> {
     for max_sessions in [1, 2, 3, 10] {
         let sshd = Sshd::builder().max_sessions(max_sessions).start();
@@ -40,7 +41,8 @@ async fn commands_queue_for_the_sessions_there_are_with_one_opened_ahead() -> Re
 async fn as_many_run_at_once_as_the_server_takes_however_often_they_end() -> Result<()> {
     let sshd = Sshd::start();
     let host = connect(&sshd);
-    // Each end of one and begin of the next is a chance to be refused too soon, and to learn a limit that is none.
+    // Each end of a command and start of another may be refused too early, and may lead to a wrong
+    // limit.
     try_join_all((0..100).map(|_| host.run("true"))).await?;
     let mark = marker();
     let running = (0..10).map(|_| host.run(cmd!("sleep {mark}")).spawn()).collect::<Result<Vec<_>>>()?;
@@ -58,7 +60,7 @@ async fn all_connections_to_a_host_share_one_link() -> Result<()> {
     let proxy = Proxy::to(sshd.addr());
     let client = client_of(&sshd, &through(&proxy, &sshd)).build();
     let (one, other) = (client.connect("host")?, client.connect("host")?.cd("/"));
-    // Also when both connect at the same moment.
+    // The connection is shared even if both connect at the same time.
     try_join_all([one.run("true"), other.run("true"), one.run("true")]).await?;
     assert_eq!(proxy.accepted(), 1);
     client.close().await;
@@ -109,7 +111,7 @@ async fn on_a_pty_the_end_of_stdin_is_read_at_once_too() -> Result<()> {
     }
     let sshd = Sshd::start();
     assert_eq!(connect(&sshd).run("cat; echo done").pty().timeout(secs(10)).line().await?, "done");
-    // The terminal echoes what is typed before the count is printed.
+    // The terminal echoes the input before the count is printed.
     let output = connect(&sshd).run("wc -c").pty().stdin("four").timeout(secs(10)).await?;
     assert_eq!(output.stdout()?.trim(), "four4");
     Ok(())

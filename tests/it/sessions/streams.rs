@@ -1,4 +1,5 @@
-//! What flows over one channel neither stalls another nor hangs when its reader goes.
+//! Flow control: a flooded or unread channel does not stall other channels, and does not block the
+//! end of its command.
 
 use fabrs::Result;
 use fabrs::prelude::*;
@@ -7,7 +8,7 @@ use futures::future::try_join_all;
 
 use crate::support::{LIMIT, connect};
 
-/// A hundred mebibytes, made once for all that write them.
+/// Returns a hundred mebibytes of input.
 fn much() -> Vec<u8> {
     vec![b'x'; 100 << 20]
 }

@@ -1,4 +1,5 @@
-//! Lists of algorithms: the same ones are agreed on as by `ssh`, and a list without a common one is refused.
+//! Algorithm lists: fabrs negotiates the same algorithms as `ssh`, and fails without a common
+//! algorithm.
 
 use fabrs::{ErrorKind, Result};
 use fabrs_testing::{KeyType, Sshd};
@@ -6,14 +7,15 @@ use fabrs_testing::{KeyType, Sshd};
 use super::{as_ssh, connect_with, refusal};
 use crate::support::{block, refused};
 
-/// Returns the lines that a server logs about the algorithms of its connections, without their time.
+/// Returns the server's log lines about negotiated algorithms, without timestamps.
 fn agreed(sshd: &Sshd) -> Vec<String> {
     let log = sshd.log();
     let lines = log.lines().filter_map(|line| line.split_once("debug1: kex: ")).map(|(_, line)| line);
     lines.map(|line| line.replace(" [preauth]", "")).collect()
 }
 
-/// Asserts that both agree on the same algorithms with a server, which then has this word in its log.
+/// Asserts that fabrs and `ssh` negotiate the same algorithms with a server, and that the server
+/// logs this word.
 async fn same(sshd: &Sshd, lines: &str, word: &str) {
     let before = agreed(sshd).len();
     as_ssh(sshd, lines).await.unwrap_or_else(|error| panic!("with {lines}: {}", block(&error)));
@@ -48,7 +50,7 @@ async fn algorithm_lists_select_the_same_algorithms_as_ssh() {
 
 #[tokio::test]
 async fn every_key_exchange_of_ssh_but_two_connects() -> Result<()> {
-    // `sntrup761x25519-sha512` and its old name are not in our SSH library.
+    // Our SSH library does not support `sntrup761x25519-sha512` and its former name.
     for kex in [
         "curve25519-sha256",
         "curve25519-sha256@libssh.org",
@@ -93,7 +95,7 @@ async fn keys_sign_only_by_accepted_algorithms() -> Result<()> {
     let sshd = Sshd::builder().identity_type(KeyType::Rsa).option("LogLevel", "DEBUG").start();
     refusal(&sshd, "PubkeyAcceptedAlgorithms ssh-ed25519\n", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms rsa-sha2-256\n").await?;
-    // This server announces SHA-512 all the same.
+    // This server announces SHA-512 although it rejects such signatures.
     let sshd = Sshd::builder().identity_type(KeyType::Rsa).option("PubkeyAcceptedAlgorithms", "rsa-sha2-256").start();
     refusal(&sshd, "", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms -rsa-sha2-512\n").await?;

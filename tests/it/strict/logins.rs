@@ -1,4 +1,4 @@
-//! Logins: key files that others can read, the order of methods, and how often a password is asked for.
+//! Logins: key files readable by others, the order of methods, and the number of password prompts.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,7 +29,7 @@ async fn a_private_key_that_others_can_read_is_not_used() -> Result<()> {
     as_ssh(&sshd, "").await
 }
 
-/// Protects a key by a passphrase, in a format of PEM.
+/// Encrypts a key with a passphrase, in a PEM format.
 fn in_pem(key: &Key, format: &str, passphrase: &str) {
     let mut keygen = Command::new("ssh-keygen");
     keygen.args(["-q", "-p", "-m", format, "-P", "", "-N", passphrase, "-f"]).arg(key.path());
@@ -73,7 +73,7 @@ async fn an_unsupported_pem_cipher_is_an_error_with_a_fix() {
     );
 }
 
-/// A server that wants these methods, one after the other.
+/// Returns a server that requires these methods, in this order.
 fn wants(methods: &str) -> Option<Sshd> {
     let can = Capability::Password.is_available();
     can.then(|| Sshd::builder().password_login().option("AuthenticationMethods", methods).start())
@@ -118,7 +118,7 @@ async fn preferred_methods_come_first_and_others_are_left_out() -> Result<()> {
     let named: Vec<String> = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
     let named = named.concat();
     let password = || Secret::new(sshd.password().to_owned());
-    // Four wrong keys are more than the server allows.
+    // Four wrong keys exceed the attempts allowed by the server.
     refused(client_of(&sshd, &named).password(password()).build().connect("host")?.connect().await, ErrorKind::Auth);
     let preferred = format!("PreferredAuthentications nonsense,password\n{named}");
     client_of(&sshd, &preferred).password(password()).build().connect("host")?.connect().await?;

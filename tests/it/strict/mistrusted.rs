@@ -1,4 +1,5 @@
-//! A host whose key has changed, where checking is off: it is used, as by `ssh`, and gets no secret.
+//! Hosts with a changed key and disabled checking: like `ssh`, fabrs uses the host, but sends no
+//! secret.
 
 use fabrs::prelude::*;
 use fabrs::{Client, Group, Result, Secret};
@@ -7,7 +8,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 use crate::record::Record;
 use crate::support::{block, client_of, refused};
 
-/// A client of a host with another key on record, and no checking.
+/// Returns a client without host key checking, with another key on record for the host.
 fn client(sshd: &Sshd, other: &Sshd) -> Client {
     let record = Record::of(sshd, "no", &format!("{{host}} {}\n", other.host_keys()[0].public()));
     client_of(sshd, &record.lines()).sudo_password(Secret::new(Sshd::account_password())).build()
@@ -39,7 +40,7 @@ async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()
     nothing_was_sent(host.put(&secret, "ran").await);
     assert_eq!(host.probe("test ! -e ran && echo absent").line().await?, "absent");
     host.put(b"no secret".as_slice(), "ran").await?;
-    // In a task, commands have run before: the host was reached all the same.
+    // The check also applies inside a task, after earlier commands on the same connection.
     let outcomes = Group::of(&client(&sshd, &other), ["host"])?
         .each(|host| async move {
             host.run("true").await?;
@@ -48,7 +49,7 @@ async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()
         .await;
     let error = block(&refused(outcomes.all_ok(), ErrorKind::HostKey));
     assert!(error.contains("was not sent") && !error.contains("could not be reached again"), "{error}");
-    // Another host has its own key.
+    // Another host has its own key and is trusted.
     let trusted = client_of(&sshd, "").build().connect("host")?;
     trusted.env("TOKEN", &secret).run("true").await?;
     Ok(())

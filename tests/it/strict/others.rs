@@ -1,4 +1,5 @@
-//! Misspelt and unsupported keywords, tokens, `Match exec` and jump hosts, beside `ssh`.
+//! Config keywords compared with `ssh`: misspelt and unsupported keywords, tokens, `Match exec` and
+//! jump hosts.
 
 use std::fs;
 
@@ -107,7 +108,7 @@ async fn a_command_of_match_exec_runs_once_for_all_hosts() -> Result<()> {
 async fn a_jump_host_on_another_port_of_the_same_address_is_passed_through() -> Result<()> {
     let inner = Sshd::start();
     let gateway = Sshd::builder().authorize(inner.identity_key()).start();
-    // The gateway is known by its address and port, and has no name of its own.
+    // The gateway has no alias. It is identified by its address and port.
     let lines = format!(
         "Host host\n    ProxyJump 127.0.0.1:{}\nHost 127.0.0.1\n    UserKnownHostsFile {}\n    IdentityFile {}\nHost *\n",
         gateway.port(),

@@ -13,7 +13,7 @@ use crate::support::block;
 
 const KINDS: [KeyType; 3] = [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa];
 
-/// Makes a key revocation list, from the public keys in a file or a specification.
+/// Makes a key revocation list, from a file with public keys or a specification.
 fn krl(sshd: &Sshd, name: &str, arguments: &[&str], content: &Path) -> PathBuf {
     let path = sshd.dir().join(name);
     let mut keygen = Command::new("ssh-keygen");
@@ -28,7 +28,8 @@ fn file(sshd: &Sshd, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// Asserts that both refuse the host by this list, whatever checking is set, and returns our text.
+/// Asserts that fabrs and `ssh` refuse the host because of this list, with every checking mode.
+/// Returns the error text.
 async fn revoked(sshd: &Sshd, record: &Record, list: &Path) -> String {
     let mut text = String::new();
     for strict in ["yes", "accept-new", "no"] {
@@ -39,7 +40,7 @@ async fn revoked(sshd: &Sshd, record: &Record, list: &Path) -> String {
     text
 }
 
-/// Asserts that both accept the host with this list.
+/// Asserts that fabrs and `ssh` accept the host with this list.
 async fn accepted(sshd: &Sshd, record: &Record, list: &Path) -> Result<()> {
     as_ssh(sshd, &format!("{}RevokedHostKeys {}\n", record.lines(), list.display())).await
 }

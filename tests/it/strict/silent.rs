@@ -1,4 +1,5 @@
-//! Servers and agents that say nothing in the middle of a login: the connect timeout ends the wait, and names the side.
+//! Stalled logins: the connect timeout ends the wait for a silent server or agent, and the error
+//! names the silent side.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +13,7 @@ use fabrs_testing::Sshd;
 
 use crate::support::{LIMIT, block, refused, settings, ssh_config};
 
-/// The limit for each answer. A busy machine may take a second for a key exchange.
+/// The time limit of each answer. On a busy machine a key exchange may take a second.
 const ANSWER: Duration = Duration::from_secs(5);
 
 fn client(sshd: &Sshd, lines: &str) -> Client {
@@ -21,7 +22,7 @@ fn client(sshd: &Sshd, lines: &str) -> Client {
     Client::builder().settings(settings).build()
 }
 
-/// Connects, well before the test gives up, and returns the reason of the refusal.
+/// Connects within the limit of the test. Returns the error text of the refusal.
 async fn reason(client: &Client) -> Result<String> {
     let connected = client.connect("host")?;
     let result = tokio::time::timeout(LIMIT, connected.connect()).await.expect("the timeout has no effect");
@@ -32,7 +33,7 @@ async fn reason(client: &Client) -> Result<String> {
 async fn an_agent_that_says_nothing_is_named() -> Result<()> {
     let sshd = Sshd::start();
     let socket = sshd.dir().join("mute");
-    // The system accepts for it.
+    // The kernel accepts connections to the socket.
     let _mute = UnixListener::bind(&socket).expect("the directory is ours");
     let text = reason(&client(&sshd, &format!("IdentityAgent {}\n", socket.display()))).await?;
     assert!(text.contains("the agent did not answer within 5s"), "{text}");
@@ -40,7 +41,7 @@ async fn an_agent_that_says_nothing_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Forwards connections to `server`, and drops client data after `after` bytes.
+/// Forwards connections to `server`. Client data beyond `after` bytes is dropped.
 fn stalling(server: std::net::SocketAddr, after: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
     let port = listener.local_addr().expect("it is bound").port();
@@ -73,7 +74,8 @@ async fn a_server_that_stalls_after_the_key_exchange_is_named() -> Result<()> {
         |port: u16| format!("Host host\n    Port {port}\n    HostKeyAlias [127.0.0.1]:{}\nHost *\n", sshd.port());
     client(&sshd, &lines(proxy.port())).connect("host")?.connect().await?;
     let whole = usize::try_from(proxy.traffic(fabrs_testing::faults::Direction::ToServer).bytes).expect("it is small");
-    // Half of the login: the key exchange takes more than two thirds of all bytes that a client sends.
+    // This limit is within the login: the key exchange takes more than two thirds of the client's
+    // bytes.
     let port = stalling(sshd.addr(), whole * 9 / 10);
     let text = reason(&client(&sshd, &lines(port))).await?;
     assert!(text.contains("the server did not answer within 5s"), "{text}");

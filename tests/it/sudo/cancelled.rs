@@ -1,4 +1,5 @@
-//! What runs under sudo is gone when it is told to end: counted as root, grandchildren too.
+//! Cancellation under sudo: no process remains, including grandchildren. The processes are counted
+//! as root.
 
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
@@ -8,10 +9,10 @@ use fabrs_testing::{Account, marker, processes_matching, wait_until};
 use super::Lab;
 use crate::support::{LIMIT, refused};
 
-/// Where sudo lets one in without a question, after the password, and with a terminal of its own.
+/// Accounts without a password, with a password, and with a separate terminal (`use_pty`).
 const ACCOUNTS: [Account; 3] = [Account::SudoNopasswd, Account::Sudo, Account::SudoPty];
 
-/// Every shape of a command that sleeps; the mark is how its processes are found.
+/// Returns commands of every shape. The mark identifies their processes.
 fn shapes(host: &Connection, mark: &str) -> Vec<(&'static str, Command)> {
     let line = |text: String| ShellLine::raw(text);
     vec![

@@ -1,4 +1,4 @@
-//! Doas in the place of sudo: the same promises, as far as it can keep them, and an error where it can't.
+//! doas in the place of sudo: the same promises where doas supports them, and an error otherwise.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use fabrs_testing::{Account, Capability, Sshd, marker, probe, processes_matching
 use super::{Lab, password};
 use crate::support::{LIMIT, block, capture, client_of, refused, soon};
 
-/// Starts a server with one account that may do something under doas, unless this machine has none.
+/// Starts a server with an account for doas. Returns `None` if this machine has no doas.
 fn lab(account: Account) -> Option<Lab> {
     if !Capability::Doas.is_available() {
         return None;
@@ -161,7 +161,7 @@ async fn nothing_under_doas_outlives_its_timeout() -> Result {
         wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
     }
     assert!(lab.told.of_kind("unconfirmed_stop").is_empty(), "{:?}", lab.told.of_kind("unconfirmed_stop"));
-    // Doas itself ends this one, and takes two seconds for it.
+    // In this case doas itself stops the command, which takes two seconds.
     let mark = marker();
     refused(host.sudo(cmd!("sleep {mark}")).timeout(secs(1)).await, ErrorKind::Timeout);
     wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
@@ -169,7 +169,8 @@ async fn nothing_under_doas_outlives_its_timeout() -> Result {
     Ok(())
 }
 
-/// A doas that leaves its place to the command, as that of OpenBSD does; it gives no rights, which nobody here looks at.
+/// A doas that replaces itself by the command, like the doas of OpenBSD. It grants no rights, which
+/// this test does not need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_doas_does_not_stay_nothing_else_is_ended_in_its_place() -> Result {
     use std::os::unix::fs::PermissionsExt;

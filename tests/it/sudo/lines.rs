@@ -1,4 +1,4 @@
-//! What runs under sudo runs whole, as whom it should, where it should, with what it should read.
+//! Lines under sudo: user, directory, environment, stdin and exit status of the whole line.
 
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Sshd, marker, probe, processes_matching, wait_until};
@@ -6,7 +6,7 @@ use fabrs_testing::{Account, Sshd, marker, probe, processes_matching, wait_until
 use super::Lab;
 use crate::support::{LIMIT, soon};
 
-/// Where sudo lets one in without a question, after the password, and with a terminal of its own.
+/// Accounts without a password, with a password, and with a separate terminal (`use_pty`).
 const ACCOUNTS: [Account; 3] = [Account::SudoNopasswd, Account::Sudo, Account::SudoPty];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +68,7 @@ async fn streams_and_statuses_are_the_command_s_own() -> Result {
         let host = lab.host();
         let output = host.sudo("echo out; echo err >&2; exit 17").warn().await?;
         assert_eq!((output.stdout()?.as_ref(), output.status()?.shell_code()), ("out\n", 17));
-        // With a terminal of its own sudo merges the two, whatever is asked of it.
+        // With `use_pty` sudo always merges the two streams.
         if account != Account::SudoPty {
             assert_eq!(output.stderr()?, "err\n");
         }
@@ -159,7 +159,7 @@ async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -
     let host = lab.host();
     let gid = host.run("getent group daemon | cut -d: -f3").line().await?;
     assert_eq!(host.sudo("id -g").group(&gid).await?.line()?, gid);
-    // sshd sets this one, and sudo takes it away.
+    // sshd sets this variable, and sudo removes it.
     let line = "echo \"[$SSH_CONNECTION]\"";
     assert_eq!(host.sudo(line).await?.line()?, "[]");
     assert_ne!(host.sudo(line).keep_env().await?.line()?, "[]");
@@ -209,7 +209,7 @@ async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() ->
         soon(running).await?;
         wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
 
-        // It does not end by that, and has to be ended afterwards.
+        // SIGINT does not end this command, so the drop must stop it.
         let mark = marker();
         let deaf = host.sudo(cmd!("trap '' INT; sleep {mark}; true")).spawn()?;
         sleeps(&mark).await?;

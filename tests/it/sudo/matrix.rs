@@ -1,5 +1,5 @@
-//! Every account that sudo treats differently, with everything that is done under sudo: what came of it, what was left, and
-//! that no password was anywhere.
+//! The sudo matrix: every kind of account with every operation under sudo. Each cell checks the
+//! result, remaining processes and leaked passwords.
 
 use std::fs;
 use std::path::Path;
@@ -14,22 +14,22 @@ use fabrs_testing::{Account, marker, processes_matching, wait_until};
 use super::{Lab, password};
 use crate::support::LIMIT;
 
-/// What is expected of all that an account does.
+/// The expected result of the operations of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Done,
-    /// Only the one command that a rule names.
+    /// Only the command named by a sudoers rule is allowed.
     Rule,
-    /// Refused, in these words.
+    /// sudo refuses, with this text.
     Refused(&'static str),
 }
 
-/// How the password is come by.
+/// The origin of the sudo password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Given {
     Right,
     Wrong,
-    /// None, and sudo has been given it a moment ago.
+    /// No password: a valid ticket of sudo exists.
     Ticket,
 }
 
@@ -49,8 +49,9 @@ const ACCOUNTS: [(Account, Given, Expected); 10] = [
 const TOKEN: &str = "a token of the matrix";
 const WRONG: &str = "not the password";
 
-/// Looks for passwords in the arguments and the environment of every process, and for the token in the arguments, until it is
-/// asked what it has seen. In the environment of root's own command the token has to be.
+/// A watcher thread. Until it is stopped, it searches the arguments and environment of every
+/// process for passwords, and the arguments for the token. The environment of root's command
+/// contains the token by design.
 struct Watch {
     over: Arc<AtomicBool>,
     seen: Option<JoinHandle<Vec<String>>>,
@@ -97,7 +98,7 @@ fn lab(account: Account, given: Given) -> Option<Lab> {
     }
 }
 
-/// Checks what came of one way to use sudo.
+/// Checks the result of one operation.
 #[track_caller]
 fn check<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
     match (expected, result) {
@@ -115,7 +116,7 @@ fn check<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
     }
 }
 
-/// Does all that can be done under sudo, with `folder` to write to.
+/// Runs every operation under sudo, with `folder` as a writable directory.
 async fn everything(host: &Connection, folder: &Path, expected: Expected, account: Account) {
     let rule = host.sudo("/usr/bin/id -un").await.and_then(|output| output.line());
     match expected {

@@ -1,4 +1,5 @@
-//! Commands under sudo, against real sudo on a real OpenSSH server. Where accounts can't be made, it says so.
+//! Commands under real sudo on a real OpenSSH server. On a machine without spare accounts, the
+//! tests report themselves as skipped.
 
 mod cancelled;
 mod doas;
@@ -16,7 +17,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{capture, client_of};
 
-/// A server with one account that may do something under sudo, and a client of it.
+/// A server with a sudo account, its client, and the events of the client.
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
@@ -24,7 +25,7 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Starts it, unless this machine has no accounts to spare.
+    /// Starts the server. Returns `None` if this machine cannot create accounts.
     pub(super) fn of(account: Account, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<Self> {
         if !Capability::Sudo.is_available() {
             return None;
@@ -35,12 +36,12 @@ impl Lab {
         Some(Self { sshd, client, told })
     }
 
-    /// Starts it with a client that knows the password.
+    /// Starts the server, with a client that has the sudo password.
     pub(super) fn with_password(account: Account) -> Option<Self> {
         Self::of(account, |builder| builder.sudo_password(password()))
     }
 
-    /// The same, on a server that takes so many sessions at once.
+    /// Like `with_password`, on a server with this session limit.
     pub(super) fn with_sessions(account: Account, max_sessions: usize) -> Option<Self> {
         if !Capability::Sudo.is_available() {
             return None;
@@ -55,7 +56,7 @@ impl Lab {
         self.client.connect(self.sshd.alias()).expect("an alias is a host")
     }
 
-    /// Returns everything that was told, as one text.
+    /// Returns all events as one text.
     pub(super) fn everything_told(&self) -> String {
         self.told.events().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }

@@ -1,4 +1,4 @@
-//! Passwords for sudo: where they come from, how often they are asked for, and that they stay secret.
+//! sudo passwords: their sources, the number of prompts, and their secrecy.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -83,7 +83,7 @@ async fn a_ticket_that_is_still_good_needs_no_password() -> Result {
     Ok(())
 }
 
-/// Runs a command under sudo with the settings, and returns what was told.
+/// Runs a command under sudo with these settings. Returns the server with the events of the run.
 async fn with(settings_of: impl FnOnce(Settings) -> Settings) -> Result<Option<Lab>> {
     let Some(lab) = Lab::of(Account::Sudo, |builder: ClientBuilder| builder) else { return Ok(None) };
     let (told, sink) = capture();
@@ -137,7 +137,7 @@ async fn a_given_password_that_is_wrong_is_tried_once_and_an_error() -> Result {
     Ok(())
 }
 
-/// A person who takes the time until somebody lets them answer.
+/// A prompter that answers only after a permit.
 #[derive(Debug, Clone)]
 struct Slow {
     answers: Answers,
@@ -196,7 +196,7 @@ async fn a_slip_of_a_finger_is_tried_on_one_host_and_the_next_answer_is_for_all(
     Ok(())
 }
 
-/// What sudo would take for a password is never what a command was to read.
+/// sudo must never read the stdin of a command as a password.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_command_is_to_read_is_never_taken_for_the_password() -> Result {
     let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
@@ -211,7 +211,8 @@ async fn a_password_is_in_no_argument_environment_output_event_or_debug_form() -
     for account in [Account::Sudo, Account::SudoLimitedPasswd] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let (host, secret) = (lab.host(), password());
-        // Everything that root sees of all processes, sudo's among them, while the command runs.
+        // Root can see the arguments and environment of all processes, including sudo, while the
+        // command runs.
         let look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'";
         let command = if account == Account::Sudo { host.sudo(look) } else { host.sudo("/usr/bin/id -un") };
         let shown = format!("{command:?}");
@@ -283,7 +284,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
                 None
             }) as Box<dyn FnOnce() -> Option<std::fs::File> + Send>
         }),
-        // To open it for writing takes as long as nobody reads it.
+        // A FIFO opens for writing only when a reader has opened it.
         (PasswordSource::File(pipe.clone()), Box::new(move || std::fs::OpenOptions::new().write(true).open(pipe).ok())),
     ];
     for (from, is_read) in is_looked_for {

@@ -1,4 +1,4 @@
-//! That sudo does not run a command is an error of its own, which says why and what to do.
+//! sudo refusals: a separate error kind with the reason and a hint.
 
 use fabrs::event::Stream;
 use fabrs::prelude::*;
@@ -9,7 +9,7 @@ use fabrs_testing::Account;
 use super::Lab;
 use crate::support::{block, refused};
 
-/// Returns why sudo did not run either form of a command: plain words, and a line for a shell.
+/// Returns the refusals of both forms of a command: plain words, and a line for a shell.
 async fn refusals(host: &Connection) -> Vec<(SudoRefusal, Error)> {
     let mut all = Vec::new();
     for command in [host.sudo("whoami"), host.sudo("whoami; true")] {
@@ -34,7 +34,7 @@ async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Resu
         assert_eq!(error.exit_code().code(), 1);
         assert!(error.location().is_some_and(|at| at.file().ends_with("refusals.rs")), "{error:?}");
     }
-    // Nothing of sudo's own words is shown as if it were the command's.
+    // sudo's messages are not shown as output of the command.
     assert_eq!(lab.told.of_kind("output_lines"), [serde_json::Value::Null; 0]);
     Ok(())
 }

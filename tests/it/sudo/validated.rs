@@ -1,4 +1,4 @@
-//! A task that declares sudo has it tried on all its hosts before the run begins.
+//! Validation of sudo: for a task that declares sudo, all hosts are checked before the run starts.
 
 use fabrs::config::{Inventory, Mode, OnFailure, Settings, parse_host_args};
 use fabrs::prelude::*;
@@ -10,7 +10,7 @@ use super::{Lab, password};
 use crate::answers::Answers;
 use crate::support::{block, capture, carry_out, client_of, refused, scripted, settings, ssh_config, told, words};
 
-/// What goes before, and has nothing to do with sudo.
+/// A task without sudo that runs before the sudo task.
 #[task]
 async fn builds(c: Connection) -> Result {
     c.run("echo built").await?;
@@ -23,7 +23,8 @@ async fn installs(c: Connection) -> Result {
     Ok(())
 }
 
-/// Returns a server where `web1` may use sudo with a password and `web2` logs in as one who may not.
+/// Returns a server on which `web1` may use sudo with a password, and the login of `web2` may not
+/// use sudo.
 fn server() -> Option<Sshd> {
     let users = [Account::Sudo, Account::Plain];
     Capability::Sudo.is_available().then(|| Sshd::builder().users(users).aliases(["web1", "web2"]).start())

@@ -1,4 +1,4 @@
-//! A transfer by SFTP that is cut, stopped or has no room leaves the old file.
+//! Interrupted transfers by SFTP: a cut, a stop or a full disk leaves the old file.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -27,7 +27,8 @@ async fn wherever_a_put_is_cut_the_target_is_the_old_file() -> Result {
         assert!(result.is_err(), "cut after {after} bytes");
         wait_until("the host has noticed", LIMIT, || sshd.connections() == 0);
         assert!(fs::read(&target)? == old, "cut after {after} bytes");
-        // There is nobody to remove it: but nobody else can read it, and it is under its own name.
+        // Without a shell nothing can remove the temporary file. It is private, and has its own
+        // name.
         let left: Vec<_> = walk(&sshd.scratch()).into_iter().filter(|path| *path != target).collect();
         for path in &left {
             assert!(path.to_string_lossy().contains("/.fabrs.") && mode(path) == 0o600, "{}", path.display());
@@ -92,7 +93,7 @@ async fn a_run_that_is_stopped_cleans_up_behind_a_put() -> Result {
 async fn what_a_cut_transfer_left_is_removed_a_day_later_and_what_is_on_its_way_stays() -> Result {
     let lab = lab();
     let path = |name: &str| lab.there(name).display().to_string();
-    // Made by the login, to whom what it left belongs.
+    // The login makes the files, so the leftovers belong to the login.
     let (old, new) = (".fabrs.0123456789abcdef", ".fabrs.fedcba9876543210");
     let (foreign, like) = (".fabrs.0000000000000000", ".fabrs.notes");
     for name in [old, new, like] {

@@ -1,4 +1,4 @@
-//! `get` by SFTP: where files land here, and that a failure changes nothing.
+//! Downloads by SFTP: the targets of files, and unchanged local files after a failure.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -38,7 +38,7 @@ async fn a_login_that_takes_no_signals_is_not_waited_for() -> Result {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    // A command of root's is started beside a watcher, whose input does not end.
+    // A command of root is started with a watcher. The input of the watcher does not end.
     let lab = Lab::of(program_only().users([Account::Root]).start());
     fs::write(lab.there("x"), "x")?;
     let here = lab.here.path().join("x");

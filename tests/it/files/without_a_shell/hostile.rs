@@ -1,4 +1,4 @@
-//! SFTP servers that answer in bad faith: each transfer ends with an error.
+//! Hostile SFTP servers: each transfer ends with an error.
 
 use fabrs::prelude::*;
 use fabrs_testing::{Sshd, probe};
@@ -6,7 +6,7 @@ use fabrs_testing::{Sshd, probe};
 use super::super::Lab;
 use crate::support::{block, refused, soon};
 
-/// Returns a server that answers in this way, and the folder of its program.
+/// Returns a server with this hostile behaviour, and the directory of its program.
 fn lab(way: &str) -> (Lab, tempfile::TempDir) {
     let (folder, program) = probe::hostile_sftp();
     let command = format!("{} {way}", program.display());

@@ -1,4 +1,5 @@
-//! Which logins have SFTP alone, what is said where there is not even that, and that it is found out once.
+//! Logins with SFTP only: detection, errors for logins without SFTP, and a single detection per
+//! client.
 
 use std::fs;
 
@@ -55,7 +56,7 @@ async fn sudo_needs_a_shell_and_says_so() -> Result {
         let lab = Lab::of(server.start());
         let target = lab.there("x").display().to_string();
         let here = lab.here.path().join("x").display().to_string();
-        // Once while it is not known yet, and once when it is.
+        // The first round is before the detection of the missing shell, the second after it.
         for _ in 0..2 {
             let put = refused(soon(lab.host.put(b"x".to_vec(), target.clone()).sudo()).await, ErrorKind::File);
             let why = "caused by: the host gives no shell, and sudo needs one";
@@ -74,7 +75,7 @@ async fn a_login_that_has_neither_says_what_its_shell_said() -> Result {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    // A program for SFTP is started by the login's shell.
+    // The login's shell starts an external SFTP program.
     let program = Sshd::builder().users([Account::NoShell]).option("Subsystem", format!("sftp {}", sftp_server()));
     let none = Sshd::builder().users([Account::NoShell]).option("Subsystem", "sftp /bin/false");
     let forced = Sshd::builder().option("ForceCommand", "echo no; exit 3");

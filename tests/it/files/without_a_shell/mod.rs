@@ -1,4 +1,4 @@
-//! Files to and from hosts that give no shell: the same promises, kept by SFTP.
+//! File transfers on hosts without a shell: SFTP keeps the same promises.
 
 mod faults;
 mod get;
@@ -12,17 +12,18 @@ use fabrs_testing::{Account, Capability, Sshd, SshdBuilder};
 
 use super::Lab;
 
-/// Returns a server that gives nobody a shell, whatever is asked of it.
+/// Returns a server that starts its internal SFTP server for every request.
 pub(super) fn files_only() -> SshdBuilder {
     Sshd::builder().option("ForceCommand", "internal-sftp")
 }
 
-/// Returns a server that starts OpenSSH's program for SFTP, whatever is asked of it: that waits for requests.
+/// Returns a server that starts OpenSSH's SFTP program for every request. The program waits for
+/// SFTP packets.
 fn program_only() -> SshdBuilder {
     Sshd::builder().option("ForceCommand", sftp_server())
 }
 
-/// Returns the ways in which a host has files and no shell.
+/// Returns the kinds of hosts with files and without a shell.
 pub(super) fn kinds() -> Vec<(&'static str, SshdBuilder)> {
     let mut kinds = vec![("internal-sftp", files_only()), ("sftp-server", program_only())];
     if Capability::Accounts.is_available() {
@@ -35,7 +36,7 @@ pub(super) fn lab() -> Lab {
     Lab::of(files_only().start())
 }
 
-/// Returns OpenSSH's program for SFTP, which is part of its server.
+/// Returns the path of OpenSSH's SFTP program, a part of the OpenSSH server.
 fn sftp_server() -> &'static str {
     let places = ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server"];
     places.into_iter().find(|place| Path::new(place).exists()).expect("`sftp-server` comes with sshd")

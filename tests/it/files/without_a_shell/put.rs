@@ -1,4 +1,4 @@
-//! `put` by SFTP: where files land, with which mode, and what is sent at all.
+//! Uploads by SFTP: the targets of files, their modes, and the files that are sent at all.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -116,7 +116,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
     let below = refused(put(target.join("x").display().to_string()).await, ErrorKind::File);
     assert!(block(&below).contains("there is no folder"), "{below:?}");
 
-    // The server's user may not write there.
+    // The login may not write to this directory.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
     if Capability::Accounts.is_available() {
         let denied = refused(put(target.display().to_string()).await, ErrorKind::File);
