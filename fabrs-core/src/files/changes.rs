@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 
-use super::place::Place;
-use super::transfer_report::Written;
+use super::transfer_context::TransferContext;
+use super::transfer_report::FileOutcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
@@ -15,7 +15,7 @@ use crate::output::PlanEnd;
 #[derive(Debug, Clone)]
 pub struct Changes {
     host: Host,
-    what: String,
+    operation: String,
     made_at: &'static Location<'static>,
     state: State,
     plan: PlanEnd,
@@ -25,12 +25,12 @@ pub struct Changes {
 #[derive(Debug, Clone)]
 pub(super) enum State {
     /// They were made, or in a dry run would be.
-    Known(Made),
+    Known(ChangedPaths),
     /// A dry run could not compare, for this reason.
     Unknown(Error),
 }
 
-impl<T: Into<Made>> From<T> for State {
+impl<T: Into<ChangedPaths>> From<T> for State {
     fn from(made: T) -> Self {
         Self::Known(made.into())
     }
@@ -38,21 +38,21 @@ impl<T: Into<Made>> From<T> for State {
 
 /// What was made of files.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Made {
-    pub(super) files: Vec<Written>,
+pub(super) struct ChangedPaths {
+    pub(super) files: Vec<FileOutcome>,
     pub(super) removed: Vec<String>,
 }
 
-impl From<Vec<Written>> for Made {
-    fn from(files: Vec<Written>) -> Self {
+impl From<Vec<FileOutcome>> for ChangedPaths {
+    fn from(files: Vec<FileOutcome>) -> Self {
         Self { files, removed: Vec::new() }
     }
 }
 
 impl Changes {
-    pub(super) fn new(place: &Place, host: Host, what: String, state: impl Into<State>) -> Self {
-        let (made_at, plan) = (place.location, place.connection.plan().clone());
-        Self { host, what, made_at, state: state.into(), plan }
+    pub(super) fn new(context: &TransferContext, host: Host, operation: String, state: impl Into<State>) -> Self {
+        let (made_at, plan) = (context.location, context.connection.plan().clone());
+        Self { host, operation, made_at, state: state.into(), plan }
     }
 
     /// Tells whether anything was written or removed; in a dry run, whether it would be.
@@ -97,14 +97,14 @@ impl Changes {
         Ok(self.known(Location::caller())?.removed.iter().map(String::as_str).collect())
     }
 
-    fn known(&self, looked_at: &'static Location<'static>) -> Result<&Made> {
+    fn known(&self, looked_at: &'static Location<'static>) -> Result<&ChangedPaths> {
         match &self.state {
             State::Known(made) => Ok(made),
             State::Unknown(why) => {
-                let (what, made) = (&self.what, self.made_at);
+                let (operation, made) = (&self.operation, self.made_at);
                 let unknown = || {
                     let text = format!(
-                        "the changes made at {}:{} are unknown, and are needed here: {what}",
+                        "the changes made at {}:{} are unknown, and are needed here: {operation}",
                         made.file(),
                         made.line()
                     );

@@ -9,15 +9,15 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Work of which `S` says everything, until it has begun.
 pub(super) enum Deferred<S, T> {
-    Made(Box<S>),
-    Begun(BoxFuture<'static, Result<T>>),
+    Described(Box<S>),
+    Running(BoxFuture<'static, Result<T>>),
     Done,
 }
 
 impl<S, T> Deferred<S, T> {
     /// Changes what is to be done; after its beginning there is nothing to change any more.
-    pub(super) fn changed(mut self, change: impl FnOnce(&mut S)) -> Self {
-        if let Self::Made(spec) = &mut self {
+    pub(super) fn configure(mut self, change: impl FnOnce(&mut S)) -> Self {
+        if let Self::Described(spec) = &mut self {
             change(spec);
         }
         self
@@ -26,16 +26,16 @@ impl<S, T> Deferred<S, T> {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        begin: impl FnOnce(Box<S>) -> BoxFuture<'static, Result<T>>,
+        start: impl FnOnce(Box<S>) -> BoxFuture<'static, Result<T>>,
     ) -> Poll<Result<T>> {
-        if let Self::Made(_) = self
-            && let Self::Made(spec) = std::mem::replace(self, Self::Done)
+        if let Self::Described(_) = self
+            && let Self::Described(spec) = std::mem::replace(self, Self::Done)
         {
-            *self = Self::Begun(begin(spec));
+            *self = Self::Running(start(spec));
         }
         let result = match self {
-            Self::Begun(future) => ready!(future.as_mut().poll(cx)),
-            Self::Made(_) | Self::Done => {
+            Self::Running(future) => ready!(future.as_mut().poll(cx)),
+            Self::Described(_) | Self::Done => {
                 Err(Error::new(ErrorKind::Usage, "a transfer was awaited after it had ended"))
             }
         };
@@ -45,8 +45,8 @@ impl<S, T> Deferred<S, T> {
 }
 
 /// Makes a builder around [`Deferred`] the future of what comes of it.
-macro_rules! awaited {
-    ($builder:ty => $output:ty, by $begin:path $(, of $name:ident $(: $bound:path)?)?) => {
+macro_rules! impl_future {
+    ($builder:ty => $output:ty, $start:path $(, $name:ident $(: $bound:path)?)?) => {
         impl $(<$name: $($bound +)? Send + 'static>)? Future for $builder {
             type Output = $crate::error::Result<$output>;
 
@@ -54,19 +54,19 @@ macro_rules! awaited {
                 mut self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<Self::Output> {
-                self.0.poll(cx, |spec| futures::future::FutureExt::boxed($begin(std::sync::Arc::from(spec))))
+                self.0.poll(cx, |spec| futures::future::FutureExt::boxed($start(std::sync::Arc::from(spec))))
             }
         }
     };
 }
 
-pub(super) use awaited;
+pub(super) use impl_future;
 
 impl<S: fmt::Debug, T> fmt::Debug for Deferred<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Made(spec) => spec.fmt(f),
-            Self::Begun(_) => f.write_str("on its way"),
+            Self::Described(spec) => spec.fmt(f),
+            Self::Running(_) => f.write_str("running"),
             Self::Done => f.write_str("done"),
         }
     }

@@ -6,7 +6,7 @@ use crate::blocking::on_own_thread;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The number of files that one transfer sends at a time.
-pub(super) const AT_ONCE: usize = 4;
+pub(super) const PARALLEL_FILES: usize = 4;
 /// Runs blocking disk work on a thread for it.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
@@ -16,7 +16,9 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 }
 
 /// Runs work that reads files and waits for the network, on a thread of its own.
-pub(super) async fn sending<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn on_transfer_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for a transfer").caused_by(source);
     on_own_thread("fabrs-transfer", work).await.map_err(failed)?
 }

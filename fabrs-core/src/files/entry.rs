@@ -26,9 +26,9 @@ pub(super) enum EntryKind {
 
 /// What is at a path: itself, and what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Found {
-    pub(super) itself: Option<Stat>,
-    pub(super) behind: Option<Stat>,
+pub(super) struct PathStat {
+    pub(super) lstat: Option<Stat>,
+    pub(super) stat: Option<Stat>,
 }
 
 /// What kind of file something is.

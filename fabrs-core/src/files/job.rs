@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::blob::Blob;
+use super::checksum::Checksum;
+use super::content::Content;
+use super::file_fingerprint::FileFingerprint;
 use super::patterns::Patterns;
-use super::place::Place;
 use super::shared::SharedFiles;
-use super::stamp::Stamp;
-use super::sum::Sum;
+use super::transfer_context::TransferContext;
 use super::validation::with_argument;
-use super::walk::{Content, Item};
+use super::walk::{Item, ItemKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
 
@@ -28,7 +28,7 @@ pub(super) struct Attributes {
 
 /// Options for writing a file on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Landing {
+pub(super) struct WriteOptions {
     /// Whether the file is read back and its SHA-256 compared.
     pub(super) verifies: bool,
     /// Whether the file is flushed to disk before the rename.
@@ -37,14 +37,14 @@ pub(super) struct Landing {
     pub(super) in_place: bool,
     /// Whether the file replaces a symlink itself, and not the target of the link.
     pub(super) over_links: bool,
-    pub(super) replaces: Replaces,
+    pub(super) replaces: ReplacePolicy,
     /// The shell line that validates the file; `%s` is the path.
     pub(super) validation: Option<ShellLine>,
     /// The suffix of the backup.
     pub(super) backup: Option<String>,
 }
 
-impl Landing {
+impl WriteOptions {
     /// Checks the options.
     ///
     /// # Errors
@@ -65,18 +65,18 @@ impl Landing {
 
     /// Returns whether checksums of the new and the old file are sent with the content.
     pub(super) fn expects_sums(&self) -> bool {
-        self.verifies || matches!(self.replaces, Replaces::This(_))
+        self.verifies || matches!(self.replaces, ReplacePolicy::Matching(_))
     }
 
     /// Returns whether each file needs a step of its own.
     pub(super) fn is_singular(&self) -> bool {
-        self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != Replaces::Anything
+        self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != ReplacePolicy::Anything
     }
 }
 
 /// The target that a file may replace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Replaces {
+pub(super) enum ReplacePolicy {
     #[default]
     Anything,
     /// No target: the file is new.
@@ -84,7 +84,7 @@ pub(super) enum Replaces {
     /// No target, or a symlink.
     Link,
     /// A file with this checksum, from which the new content was made.
-    This(Sum),
+    Matching(Checksum),
 }
 
 /// One entry to put on a host.
@@ -92,27 +92,27 @@ pub(super) enum Replaces {
 pub(super) struct Job {
     pub(super) item: Item,
     /// The size and time of a file when it was read.
-    pub(super) stamp: Option<Stamp>,
+    pub(super) fingerprint: Option<FileFingerprint>,
     /// The path, or the directory that receives the entry under its own name.
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
-    pub(super) landing: Arc<Landing>,
+    pub(super) write_options: Arc<WriteOptions>,
     /// The description, for another job than a `put`.
     pub(super) called: Option<Arc<str>>,
 }
 
 /// The minimum size in bytes of a large file. Large files are sent alone, and in parts if the host can.
-pub(super) const LARGE: u64 = 8 << 20;
+pub(super) const LARGE_FILE_SIZE: u64 = 8 << 20;
 
 /// The mode of a new directory.
-pub(super) const NEW_FOLDER: u32 = 0o755;
+pub(super) const NEW_DIRECTORY_MODE: u32 = 0o755;
 
 /// One file of a job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
     pub(super) job: &'a Job,
-    pub(super) content: &'a Blob,
-    pub(super) stamp: &'a Stamp,
+    pub(super) content: &'a Content,
+    pub(super) fingerprint: &'a FileFingerprint,
 }
 
 /// All entries below one directory of a host.
@@ -122,24 +122,24 @@ pub(super) struct Tree {
     pub(super) root: String,
     pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
-    pub(super) landing: Arc<Landing>,
-    pub(super) manner: Manner,
+    pub(super) write_options: Arc<WriteOptions>,
+    pub(super) mode: TreeMode,
     /// The description.
-    pub(super) what: String,
+    pub(super) operation: String,
 }
 
 /// The way to write a tree.
 #[derive(Debug)]
-pub(super) enum Manner {
+pub(super) enum TreeMode {
     /// Added to the existing files. Symlinks are followed.
     Put,
     /// Made equal to the local tree.
-    Sync(Rules),
+    Sync(SyncRules),
 }
 
 /// The rules of a `sync`.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct SyncRules {
     /// Whether files without a local counterpart are removed.
     pub(super) deletes: bool,
     /// The patterns of files to keep.
@@ -153,7 +153,7 @@ pub(super) struct Rules {
 /// # Errors
 ///
 /// The first error of `job`.
-pub(super) fn all_of(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Result<Vec<Job>> {
+pub(super) fn create_jobs(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Result<Vec<Job>> {
     // A tree can have many thousands of jobs: allocate no spare capacity.
     let mut jobs = Vec::with_capacity(items.len());
     for item in items {
@@ -164,11 +164,11 @@ pub(super) fn all_of(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Res
 
 impl FileJob<'_> {
     /// Returns the content of a large file, shared with other hosts of the run.
-    pub(super) fn shared(self, place: &Place) -> Option<Blob> {
-        let run = place.connection.state()?;
+    pub(super) fn shared(self, context: &TransferContext) -> Option<Content> {
+        let run = context.connection.state()?;
         match self.content {
-            Blob::Path(path) if self.stamp.size >= LARGE => {
-                Some(Blob::Shared(run.extension::<SharedFiles>().get(path, self.stamp)))
+            Content::Path(path) if self.fingerprint.size >= LARGE_FILE_SIZE => {
+                Some(Content::Shared(run.extension::<SharedFiles>().get(path, self.fingerprint)))
             }
             _ => None,
         }
@@ -177,7 +177,7 @@ impl FileJob<'_> {
     /// Returns the mode of a new file: `0755` if the local file is executable, `0600` for a secret, else `0644`.
     pub(super) fn new_mode(self) -> u32 {
         const RUN: u32 = 0o111;
-        match (self.content.secret(), self.stamp.mode) {
+        match (self.content.secret(), self.fingerprint.mode) {
             (Some(_), _) => 0o600,
             (None, Some(mode)) if mode & RUN != 0 => 0o755,
             (None, _) => 0o644,
@@ -223,30 +223,30 @@ impl Attributes {
         ];
         let details: Vec<_> = details.into_iter().chain(of_these).flatten().collect();
         let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
-        let by = if elevated { " by sudo" } else { "" };
-        format!("put {source} -> {target}{details}{by}")
+        let suffix = if elevated { " by sudo" } else { "" };
+        format!("put {source} -> {target}{details}{suffix}")
     }
 }
 
 impl Job {
     /// Returns the description.
-    pub(super) fn what(&self, place: &Place) -> String {
+    pub(super) fn operation(&self, context: &TransferContext) -> String {
         if let Some(called) = &self.called {
             return called.to_string();
         }
-        self.attributes.described(&self.item.shown(), &self.shown(), [], place.elevated)
+        self.attributes.described(&self.item.shown(), &self.shown(), [], context.elevated)
     }
 
     /// Returns the job of a file, or `None` for another entry.
     pub(super) fn as_file(&self) -> Option<FileJob<'_>> {
-        match (&self.item.content, &self.stamp) {
-            (Content::File(content), Some(stamp)) => Some(FileJob { job: self, content, stamp }),
+        match (&self.item.content, &self.fingerprint) {
+            (ItemKind::File(content), Some(fingerprint)) => Some(FileJob { job: self, content, fingerprint }),
             _ => None,
         }
     }
 
     pub(super) fn is_folder(&self) -> bool {
-        matches!(self.item.content, Content::Folder)
+        matches!(self.item.content, ItemKind::Folder)
     }
 
     /// Returns the path for messages.
@@ -269,7 +269,7 @@ impl Tree {
 
     /// Returns whether files without a local counterpart are removed.
     pub(super) fn removes(&self) -> bool {
-        matches!(&self.manner, Manner::Sync(rules) if rules.deletes)
+        matches!(&self.mode, TreeMode::Sync(rules) if rules.deletes)
     }
 
     /// Returns whether a directory has no entry.

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode, openat, renameat, symlinkat, unlinkat};
 
 use super::local_path::{LocalPath, open_regular};
-use super::on_its_way;
+use super::temp_name;
 use crate::error::Result;
 
 /// The size in bytes of the pieces of two files that are compared.
@@ -76,7 +76,7 @@ impl LocalFile {
     /// # Errors
     ///
     /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be moved.
-    pub(super) fn place(self) -> Result<bool> {
+    pub(super) fn persist(self) -> Result<bool> {
         // A host without a program for checksums sends equal files too.
         if self.is_there().unwrap_or(false) {
             return Ok(false);
@@ -133,7 +133,7 @@ impl TemporaryName {
     /// Opens the directory and creates something in it.
     fn create<T>(path: &LocalPath, create: impl FnOnce(&OwnedFd, &str) -> io::Result<T>) -> Result<(Self, T)> {
         let failed = |source| path.failed("write", source);
-        let temporary = on_its_way::name()?;
+        let temporary = temp_name::random()?;
         let (folder, target) = path.make_parent().map_err(failed)?;
         // Removed also if the creation fails half way.
         let name = Self { folder, temporary, target: target.to_owned(), exists: true };

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use super::sum::{Sum, Summing};
+use super::checksum::{Checksum, ChecksumBuilder};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A path of this machine: a root that the user names, and a part below the root that a host influences.
@@ -116,8 +116,8 @@ impl LocalPath {
     /// # Errors
     ///
     /// As [`open_file`](Self::open_file).
-    pub(super) fn sum(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> io::Result<Sum> {
-        Summing::of_reader(&mut self.open_file()?, buffer, is_wanted)
+    pub(super) fn sum(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> io::Result<Checksum> {
+        ChecksumBuilder::of_reader(&mut self.open_file()?, buffer, is_wanted)
     }
 
     /// Returns the content of the symlink at the path, or `None` without one.

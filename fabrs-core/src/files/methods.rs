@@ -3,11 +3,11 @@
 use std::panic::Location;
 use std::path::PathBuf;
 
-use super::get::Get;
-use super::put::Put;
-use super::rsync::Rsync;
+use super::get::GetRequest;
+use super::put::PutRequest;
+use super::rsync::RsyncRequest;
 use super::source::Source;
-use super::sync::Sync;
+use super::sync::SyncRequest;
 use crate::connection::Connection;
 
 impl Connection {
@@ -28,7 +28,7 @@ impl Connection {
     /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept; a single file also its ACL,
     /// where the host has `setfacl`, and else a warning says that it is lost. Other names of it (hard links) keep the old
     /// content, which a warning says too. What is new has `0o644`, or
-    /// `0o755` where it can be run here, unless [`preserve_mode`](Put::preserve_mode) or a mode is said. A content that is there
+    /// `0o755` where it can be run here, unless [`preserve_mode`](PutRequest::preserve_mode) or a mode is said. A content that is there
     /// already is not sent; [`Changes`](crate::files::Changes) says which were written. What differs in a folder comes as one stream
     /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
     /// parts, over up to six sessions of the connection: of a sparse one only what is in it, and of one that has changed
@@ -43,8 +43,8 @@ impl Connection {
     /// When awaited: [`File`](crate::ErrorKind::File) where the host can't take it, with its reason;
     /// [`Local`](crate::ErrorKind::Local) where it can't be read here; and as any command.
     #[track_caller]
-    pub fn put(&self, source: impl Into<Source>, target: impl Into<String>) -> Put {
-        Put::new(self.clone(), source.into(), target.into(), Location::caller())
+    pub fn put(&self, source: impl Into<Source>, target: impl Into<String>) -> PutRequest {
+        PutRequest::new(self.clone(), source.into(), target.into(), Location::caller())
     }
 
     /// Writes a content to a file: a [`put`](Self::put) of it, for what is text and no path.
@@ -61,7 +61,7 @@ impl Connection {
     ///
     /// As [`put`](Self::put).
     #[track_caller]
-    pub fn write(&self, path: impl Into<String>, content: impl AsRef<[u8]>) -> Put {
+    pub fn write(&self, path: impl Into<String>, content: impl AsRef<[u8]>) -> PutRequest {
         self.put(content.as_ref().to_vec(), path)
     }
 
@@ -78,7 +78,7 @@ impl Connection {
     /// a host could have sent it. A symlink at the path of a file is replaced.
     ///
     /// Each file is written atomically: after a failure, the old file is unchanged. A new file has its mode on the
-    /// host, without the bits that the umask removes. [`mode`](Get::mode) sets an exact mode. Equal files are
+    /// host, without the bits that the umask removes. [`mode`](GetRequest::mode) sets an exact mode. Equal files are
     /// not sent. If the host has no shell, SFTP sends them for comparison, and the local file is not touched. A dry run
     /// compares, and writes nothing.
     ///
@@ -95,16 +95,16 @@ impl Connection {
     /// When awaited: [`File`](crate::ErrorKind::File) where the host can't give it, with its reason;
     /// [`Local`](crate::ErrorKind::Local) where it can't be written here; and as any command.
     #[track_caller]
-    pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> Get {
-        Get::new(self.clone(), path.into(), to.into(), Location::caller())
+    pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> GetRequest {
+        GetRequest::new(self.clone(), path.into(), to.into(), Location::caller())
     }
 
     /// Makes a folder of the host the equal of one here: its files, folders and symlinks, with their modes and the times of
     /// their last change.
     ///
     /// All that is in the folder there is listed once. A file is sent where its size is another; where only the time is, the
-    /// contents are compared, and where neither is, it counts as the same ([`checksum`](Sync::checksum) compares
-    /// those too). What is not here stays, unless [`delete`](Sync::delete) is said. All that differs comes as one
+    /// contents are compared, and where neither is, it counts as the same ([`checksum`](SyncRequest::checksum) compares
+    /// those too). What is not here stays, unless [`delete`](SyncRequest::delete) is said. All that differs comes as one
     /// stream and is put into its places when all of it has arrived. A symlink of the host in the place of a file or a
     /// folder is replaced, and not followed. A file of which only the time was another gets that, and counts as unchanged.
     ///
@@ -116,8 +116,8 @@ impl Connection {
     /// When awaited, as [`put`](Self::put). [`Usage`](crate::ErrorKind::Usage) where all of the host, or of the home, would
     /// be removed, or all of a folder since nothing is here.
     #[track_caller]
-    pub fn sync(&self, from: impl Into<PathBuf>, to: impl Into<String>) -> Sync {
-        Sync::new(self.clone(), from.into(), to.into(), Location::caller())
+    pub fn sync(&self, from: impl Into<PathBuf>, to: impl Into<String>) -> SyncRequest {
+        SyncRequest::new(self.clone(), from.into(), to.into(), Location::caller())
     }
 
     /// Runs `rsync` between this machine and the host, over the connection that there is: its gateways, its login and its sudo.
@@ -126,7 +126,7 @@ impl Connection {
     ///
     /// `here` and `there` are what they are to rsync: `site/` is what is in the folder, `site` the folder itself; a
     /// relative `there` is taken from the connection's directory, and that from the login's home. It runs with
-    /// `--archive`; [`option`](Rsync::option) gives it more.
+    /// `--archive`; [`option`](RsyncRequest::option) gives it more.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::Fake};
@@ -141,7 +141,7 @@ impl Connection {
     ///
     /// When awaited: [`File`](crate::ErrorKind::File) where it fails, with what it said; and as any command.
     #[track_caller]
-    pub fn rsync(&self, here: impl Into<String>, there: impl Into<String>) -> Rsync {
-        Rsync::new(self.clone(), here.into(), there.into(), Location::caller())
+    pub fn rsync(&self, here: impl Into<String>, there: impl Into<String>) -> RsyncRequest {
+        RsyncRequest::new(self.clone(), here.into(), there.into(), Location::caller())
     }
 }

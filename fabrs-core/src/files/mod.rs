@@ -5,33 +5,31 @@
 //! SFTP takes more round trips, and reads files of equal size to compare them.
 
 mod ambient;
-mod arrival;
 mod backend;
-mod backend_choice;
 mod backend_error;
-mod blob;
+mod backend_selector;
 mod changes;
+mod channel_buffer;
+mod checksum;
+mod content;
 mod deferred;
-mod difference;
+mod diff;
 mod disk_work;
 mod edit;
 mod entry;
 mod file_error;
-mod gauge;
+mod file_fingerprint;
 mod get;
-mod home;
-mod incoming;
+mod incoming_file;
 mod job;
-mod known;
 mod local_file;
 mod local_path;
+mod local_targets;
 mod methods;
-mod on_its_way;
 mod parts;
 mod patterns;
-mod place;
-mod places;
 mod planning;
+mod progress_counter;
 mod put;
 mod read_once;
 mod rsync;
@@ -39,12 +37,14 @@ mod script;
 mod sftp;
 mod shared;
 mod source;
-mod stamp;
-mod sum;
 mod sync;
+mod temp_name;
 #[cfg(feature = "template")]
 mod template;
+mod template_vars;
 mod temporary;
+mod tilde;
+mod transfer_context;
 mod transfer_report;
 mod tree;
 mod tree_download;
@@ -54,14 +54,17 @@ mod walk;
 
 pub use ambient::{get, put, sync};
 pub use changes::Changes;
-pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read, Remove, Replace, Uncomment};
+pub use edit::{
+    AppendLines, CommentLines, CreateRequest, EditRequest, EnsureLine, IntoLines, ReadRequest, RemoveRequest,
+    ReplaceMatches, StatRequest, TextEdit, UncommentLines,
+};
 pub use entry::{FileKind, Stat};
-pub use get::Get;
-pub use put::Put;
+pub use get::GetRequest;
+pub use put::PutRequest;
 #[doc(hidden)]
 pub use read_once::ReadOnce;
-pub use rsync::Rsync;
+pub use rsync::RsyncRequest;
 pub use source::Source;
-pub use sync::Sync;
+pub use sync::SyncRequest;
 #[cfg(feature = "template")]
 pub use template::Template;

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::blob::Blob;
+use super::content::Content;
 use super::disk_work::blocking;
 use crate::error::Result;
 
@@ -21,11 +21,11 @@ use crate::error::Result;
 ///
 /// Time of an upload with six channels, as a ratio to one (medians of five pairs on loopback, 2026-12-01): by scripts 0.54
 /// (64 MiB at 20 ms) and 1.00 (256 MiB at 0 ms), by SFTP 0.83 and 0.79.
-const CARRIERS: usize = 6;
+const MAX_CHANNELS: usize = 6;
 /// The block that all parts begin at.
 pub(super) const BLOCK: u64 = 1 << 20;
 /// The longest part: each is acknowledged, for which its channel waits a round trip.
-const LONGEST: u64 = 32 * BLOCK;
+const MAX_PART_SIZE: u64 = 32 * BLOCK;
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,123 +34,123 @@ pub(super) struct Part {
     pub(super) length: u64,
 }
 
-/// The parts of a file that are still to be carried, or are on their way.
+/// The parts of a file that are still to be transferred, or are on their way.
 #[derive(Debug)]
 pub(super) struct Parts {
-    left: Mutex<Left>,
+    queue: Mutex<Queue>,
     /// Told when a part has arrived, or has come back.
-    news: Notify,
-    /// Raised when no more are to be carried.
-    over: CancellationToken,
+    changed: Notify,
+    /// Raised when no more are to be transferred.
+    done: CancellationToken,
 }
 
 #[derive(Debug)]
-struct Left {
+struct Queue {
     waiting: VecDeque<Part>,
-    on_their_way: usize,
+    in_progress: usize,
 }
 
 impl Parts {
     /// Divides a file, without the blocks that are `kept`, into about as many parts for each channel.
     pub(super) fn of(size: u64, kept: &[bool]) -> Self {
-        let left = Mutex::new(Left { waiting: divided(size, kept), on_their_way: 0 });
-        Self { left, news: Notify::new(), over: CancellationToken::new() }
+        let queue = Mutex::new(Queue { waiting: divide(size, kept), in_progress: 0 });
+        Self { queue, changed: Notify::new(), done: CancellationToken::new() }
     }
 
     /// Returns how many bytes they are.
     pub(super) fn size(&self) -> u64 {
-        self.left().waiting.iter().map(|part| part.length).sum()
+        self.queue().waiting.iter().map(|part| part.length).sum()
     }
 
-    /// Has all be carried by the `first` channel, which goes on until all have arrived, and by others beside it, each of which
+    /// Has all be transferred by the `first` channel, which goes on until all have arrived, and by others beside it, each of which
     /// `help` opens.
-    pub(super) async fn carry<E, H: Future<Output = ()>>(
+    pub(super) async fn transfer<E, H: Future<Output = ()>>(
         &self,
         first: impl Future<Output = Result<(), E>>,
         help: impl Fn() -> H,
     ) -> Result<(), E> {
-        let count = CARRIERS.min(self.counts().0);
+        let count = MAX_CHANNELS.min(self.counts().0);
         let helpers = (1..count).map(|_| async {
             tokio::select! {
                 // One that has not begun when all is done is not needed any more.
-                () = self.over.cancelled() => {}
+                () = self.done.cancelled() => {}
                 () = help() => {}
             }
         });
         let mut helpers: FuturesUnordered<_> = helpers.collect();
         let mut first = std::pin::pin!(first);
-        let carried = loop {
+        let transferred = loop {
             tokio::select! {
-                carried = &mut first => break carried,
+                transferred = &mut first => break transferred,
                 Some(()) = helpers.next() => {}
             }
         };
-        self.over.cancel();
+        self.done.cancel();
         while helpers.next().await.is_some() {}
-        carried
+        transferred
     }
 
     /// Takes the next part to carry it.
-    pub(super) fn take(&self) -> Option<Taken<'_>> {
-        let mut left = self.left();
-        let part = left.waiting.pop_front()?;
-        left.on_their_way += 1;
-        Some(Taken { parts: self, part, has_arrived: false })
+    pub(super) fn take(&self) -> Option<PartGuard<'_>> {
+        let mut queue = self.queue();
+        let part = queue.waiting.pop_front()?;
+        queue.in_progress += 1;
+        Some(PartGuard { parts: self, part, is_complete: false })
     }
 
     /// Takes the next part, waiting for one that may come back; nothing when all have arrived.
-    pub(super) async fn take_until_all_arrived(&self) -> Option<Taken<'_>> {
+    pub(super) async fn take_until_complete(&self) -> Option<PartGuard<'_>> {
         loop {
-            let news = self.news.notified();
+            let changed = self.changed.notified();
             if let Some(taken) = self.take() {
                 return Some(taken);
             }
             match self.counts() {
                 (0, 0) => return None,
-                (0, _) => news.await,
+                (0, _) => changed.await,
                 _ => {}
             }
         }
     }
 
-    fn left(&self) -> MutexGuard<'_, Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how many wait, and how many are on their way.
     fn counts(&self) -> (usize, usize) {
-        let left = self.left();
-        (left.waiting.len(), left.on_their_way)
+        let queue = self.queue();
+        (queue.waiting.len(), queue.in_progress)
     }
 }
 
 /// A part on its way; dropped, it waits for another channel unless it has arrived.
-pub(super) struct Taken<'a> {
+pub(super) struct PartGuard<'a> {
     parts: &'a Parts,
     pub(super) part: Part,
-    has_arrived: bool,
+    is_complete: bool,
 }
 
-impl Taken<'_> {
-    pub(super) fn arrived(mut self) {
-        self.has_arrived = true;
+impl PartGuard<'_> {
+    pub(super) fn complete(mut self) {
+        self.is_complete = true;
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for PartGuard<'_> {
     fn drop(&mut self) {
-        let mut left = self.parts.left();
-        left.on_their_way -= 1;
-        if !self.has_arrived {
-            left.waiting.push_back(self.part);
+        let mut queue = self.parts.queue();
+        queue.in_progress -= 1;
+        if !self.is_complete {
+            queue.waiting.push_back(self.part);
         }
-        drop(left);
-        self.parts.news.notify_one();
+        drop(queue);
+        self.parts.changed.notify_one();
     }
 }
 
 /// Returns of each block of a content whether nothing is in it, as of a sparse file.
-pub(super) async fn holes(content: &Blob) -> Result<Vec<bool>> {
+pub(super) async fn holes(content: &Content) -> Result<Vec<bool>> {
     let content = content.clone();
     blocking(move || match content.file()? {
         // A file system that knows of no holes has none.
@@ -178,14 +178,14 @@ fn holes_of(file: &File, size: u64) -> Result<Vec<bool>, Errno> {
     Ok(holes)
 }
 
-fn divided(size: u64, kept: &[bool]) -> VecDeque<Part> {
+fn divide(size: u64, kept: &[bool]) -> VecDeque<Part> {
     let is_kept = |start: u64| {
         let number = usize::try_from(start / BLOCK).unwrap_or(usize::MAX);
         kept.get(number).copied().unwrap_or(false)
     };
     let blocks = (0..size).step_by(usize::try_from(BLOCK).unwrap_or(usize::MAX)).filter(|start| !is_kept(*start));
     let left = blocks.clone().count() as u64 * BLOCK;
-    let each = (left / CARRIERS as u64).next_multiple_of(BLOCK).clamp(BLOCK, LONGEST);
+    let each = (left / MAX_CHANNELS as u64).next_multiple_of(BLOCK).clamp(BLOCK, MAX_PART_SIZE);
     let mut parts: VecDeque<Part> = VecDeque::new();
     for start in blocks {
         let length = BLOCK.min(size - start);
@@ -204,7 +204,7 @@ mod tests {
     #[track_caller]
     fn case(size: u64, kept: &[u64], expected: &[(u64, u64)]) {
         let kept: Vec<_> = (0..size.div_ceil(BLOCK)).map(|number| kept.contains(&number)).collect();
-        let parts: Vec<_> = divided(size, &kept).into_iter().map(|part| (part.start, part.length)).collect();
+        let parts: Vec<_> = divide(size, &kept).into_iter().map(|part| (part.start, part.length)).collect();
         assert_eq!(parts, expected);
     }
 
@@ -226,19 +226,19 @@ mod tests {
         file.as_file().set_len(6 * BLOCK).expect("it is ours");
         file.as_file().write_all_at(b"x", 2 * BLOCK + 5).expect("it is ours");
         file.as_file().write_all_at(&vec![b'x'; 8192], 4 * BLOCK - 4096).expect("it is ours");
-        let found = holes(&Blob::Path(file.path().to_owned())).await.expect("it can be read");
+        let found = holes(&Content::Path(file.path().to_owned())).await.expect("it can be read");
         assert_eq!(found, [true, true, false, false, false, true]);
-        assert!(holes(&Blob::Bytes(vec![0; 10].into())).await.expect("it is in memory").is_empty());
+        assert!(holes(&Content::Bytes(vec![0; 10].into())).await.expect("it is in memory").is_empty());
     }
 
     #[tokio::test]
     async fn what_a_channel_could_not_carry_another_does() {
         let parts = Parts::of(3 * BLOCK, &[]);
-        let carried = Mutex::new(Vec::new());
+        let transferred = Mutex::new(Vec::new());
         let first = async {
-            while let Some(taken) = parts.take_until_all_arrived().await {
-                carried.lock().expect("nobody panics").push(taken.part.start / BLOCK);
-                taken.arrived();
+            while let Some(taken) = parts.take_until_complete().await {
+                transferred.lock().expect("nobody panics").push(taken.part.start / BLOCK);
+                taken.complete();
                 // Let the others take theirs.
                 tokio::task::yield_now().await;
             }
@@ -249,9 +249,9 @@ mod tests {
             tokio::task::yield_now().await;
             drop(taken);
         };
-        assert_eq!(parts.carry(first, help).await, Ok(()));
-        let mut carried = carried.into_inner().expect("nobody panics");
-        carried.sort_unstable();
-        assert_eq!(carried, [0, 1, 2]);
+        assert_eq!(parts.transfer(first, help).await, Ok(()));
+        let mut transferred = transferred.into_inner().expect("nobody panics");
+        transferred.sort_unstable();
+        assert_eq!(transferred, [0, 1, 2]);
     }
 }

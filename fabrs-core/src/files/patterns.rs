@@ -12,8 +12,8 @@ pub(super) struct Patterns(GlobSet);
 
 impl Patterns {
     /// Reads patterns; `what` they are for is in the error of what is none.
-    pub(super) fn new<'a>(patterns: impl IntoIterator<Item = &'a String>, what: &str) -> Result<Self> {
-        let bad = |source| Error::new(ErrorKind::Usage, format!("what is {what} is no pattern")).caused_by(source);
+    pub(super) fn new<'a>(patterns: impl IntoIterator<Item = &'a String>, operation: &str) -> Result<Self> {
+        let bad = |source| Error::new(ErrorKind::Usage, format!("what is {operation} is no pattern")).caused_by(source);
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
             // As for rsync and git, a leading `/` is the folder itself.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::changes::{Made, State};
-use super::place::Place;
+use super::changes::{ChangedPaths, State};
+use super::transfer_context::TransferContext;
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,8 +17,8 @@ use crate::transport::EffectMode;
 struct Unreached(Mutex<HashMap<Host, Error>>);
 
 /// Tells whether the changes of a place are planned, and not made.
-pub(super) fn is_planned(place: &Place) -> bool {
-    place.connection.effect_mode() == EffectMode::Plan
+pub(super) fn is_planned(context: &TransferContext) -> bool {
+    context.connection.effect_mode() == EffectMode::Plan
 }
 
 /// The side that a transfer changes.
@@ -27,33 +27,31 @@ pub(super) enum Side {
     /// The host.
     Host,
     /// This machine.
-    Here,
+    Local,
 }
 
 impl Side {
     /// Tells whether a plan goes on after a failed comparison, since an earlier step of it may mend the cause.
-    fn tolerates(self, place: &Place, error: &Error) -> bool {
+    fn tolerates(self, context: &TransferContext, error: &Error) -> bool {
         match (error.kind(), self) {
-            (ErrorKind::Local, _) => has_local_plan(place),
+            (ErrorKind::Local, _) => has_local_plan(context),
             (ErrorKind::File | ErrorKind::Sudo, Self::Host) => true,
             // A file to get is there, or a planned command of the host makes it.
-            (ErrorKind::File | ErrorKind::Sudo, Self::Here) => place.connection.planned() > 0,
+            (ErrorKind::File | ErrorKind::Sudo, Self::Local) => context.connection.planned() > 0,
             _ => false,
         }
     }
 
     /// Reports a change of this side as planned.
-    fn report(self, place: &Place, host: &Host, what: &str) {
+    fn report(self, context: &TransferContext, host: &Host, operation: &str) {
         match self {
-            Self::Host => place.connection.plan_change(what),
+            Self::Host => context.connection.plan_change(operation),
             // A planned file of this machine may be the source of a later transfer.
-            Self::Here => match here(place) {
-                Some(here) => here.plan_for(host, what),
-                None => place.connection.sink().event(&Event::Planned {
-                    host: Some(host),
-                    operation: what,
-                    is_command: false,
-                }),
+            Self::Local => match here(context) {
+                Some(here) => here.plan_for(host, operation),
+                None => {
+                    context.connection.sink().event(&Event::Planned { host: Some(host), operation, is_command: false })
+                }
             },
         }
     }
@@ -68,50 +66,50 @@ impl Side {
 ///
 /// All other errors of `compare`.
 pub(super) async fn plan(
-    place: &Place,
+    context: &TransferContext,
     side: Side,
-    what: &str,
-    compare: impl Future<Output = Result<Made>>,
+    operation: &str,
+    compare: impl Future<Output = Result<ChangedPaths>>,
 ) -> Result<State> {
-    let host = place.connection.host().cloned().unwrap_or_else(Host::local);
-    let compared = match unreached(place, &host) {
+    let host = context.connection.host().cloned().unwrap_or_else(Host::local);
+    let compared = match unreached(context, &host) {
         Some(error) => Err(error),
         None => {
-            if place.connection.diff_mode() != DiffMode::Off {
-                mark_outdated(place, &host, what);
+            if context.connection.diff_mode() != DiffMode::Off {
+                mark_outdated(context, &host, operation);
             }
             compare.await
         }
     };
     let error = match compared {
         Ok(made) => {
-            report(place, side, &host, what, &made);
+            report(context, side, &host, operation, &made);
             return Ok(State::Known(made));
         }
         Err(error) => error,
     };
     match error.kind() {
-        ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth => note_unreached(place, &host, &error),
-        _ if side.tolerates(place, &error) => {
+        ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth => note_unreached(context, &host, &error),
+        _ if side.tolerates(context, &error) => {
             let why = std::error::Error::source(&error).map_or_else(|| error.message().to_owned(), ToString::to_string);
-            place.warn(&format!("{what} is planned, but could not be compared: {why}"));
+            context.warn(&format!("{operation} is planned, but could not be compared: {why}"));
         }
         _ => return Err(error),
     }
-    side.report(place, &host, what);
+    side.report(context, &host, operation);
     Ok(State::Unknown(error))
 }
 
 /// Reports the changes that a transfer would make, or that it would make none.
-fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
+fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, made: &ChangedPaths) {
     let files = made.files.len();
     let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
     let removed = made.removed.len();
     if changed == 0 && removed == 0 {
-        if place.connection.diff_mode() == DiffMode::Off {
-            mark_outdated(place, host, what);
+        if context.connection.diff_mode() == DiffMode::Off {
+            mark_outdated(context, host, operation);
         }
-        place.connection.sink().event(&Event::Transferred { host, operation: what, changed, files, removed });
+        context.connection.sink().event(&Event::Transferred { host, operation, changed, files, removed });
         return;
     }
     let files = if files > 1 { format!(": {changed} of {files} files") } else { String::new() };
@@ -120,39 +118,39 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
         1 if made.files.is_empty() => String::new(),
         removed => format!(", {removed} removed"),
     };
-    side.report(place, host, &format!("{what}{files}{removed}"));
+    side.report(context, host, &format!("{operation}{files}{removed}"));
 }
 
 /// Marks a comparison that a change may alter that was planned before it.
-fn mark_outdated(place: &Place, host: &Host, what: &str) {
-    let planned = place.connection.planned();
+fn mark_outdated(context: &TransferContext, host: &Host, operation: &str) {
+    let planned = context.connection.planned();
     if planned > 0 {
-        place.connection.sink().event(&Event::StaleRead { host, command: what, planned_changes: planned });
+        context.connection.sink().event(&Event::StaleRead { host, command: operation, planned_changes: planned });
     }
 }
 
-fn unreached(place: &Place, host: &Host) -> Option<Error> {
-    let unreached = place.connection.state()?.extension::<Unreached>();
+fn unreached(context: &TransferContext, host: &Host) -> Option<Error> {
+    let unreached = context.connection.state()?.extension::<Unreached>();
     let known = unreached.0.lock().unwrap_or_else(PoisonError::into_inner);
     known.get(host).cloned()
 }
 
-fn note_unreached(place: &Place, host: &Host, error: &Error) {
-    let Some(run) = place.connection.state() else { return };
+fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
+    let Some(run) = context.connection.state() else { return };
     let unreached = run.extension::<Unreached>();
     let is_new =
         unreached.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), error.clone()).is_none();
     if is_new {
-        place.warn(&format!("transfers are planned whole, without a comparison: {}", error.message()));
+        context.warn(&format!("transfers are planned whole, without a comparison: {}", error.message()));
     }
 }
 
 /// Tells whether a change of this machine was planned.
-fn has_local_plan(place: &Place) -> bool {
-    here(place).is_some_and(|here| here.planned() > 0)
+fn has_local_plan(context: &TransferContext) -> bool {
+    here(context).is_some_and(|here| here.planned() > 0)
 }
 
 /// Returns the connection to this machine.
-fn here(place: &Place) -> Option<Connection> {
-    Connection::in_run(place.connection.state()?, Host::local()).ok()
+fn here(context: &TransferContext) -> Option<Connection> {
+    Connection::in_run(context.connection.state()?, Host::local()).ok()
 }

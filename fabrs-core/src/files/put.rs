@@ -1,4 +1,4 @@
-//! [`Put`]: files on their way to a host.
+//! [`PutRequest`]: files on their way to a host.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,20 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::backend::Backend;
-use super::backend_choice::Way;
+use super::backend_selector::BackendSelector;
+use super::changes::ChangedPaths;
 use super::changes::Changes;
-use super::changes::Made;
-use super::deferred::{Deferred, awaited};
+use super::deferred::{Deferred, impl_future};
 use super::disk_work::blocking;
 use super::file_error::has_no_folder;
-use super::job::{Attributes, Job, Landing, Manner, Tree, all_of, check_mode};
-use super::known::Known;
-use super::place::Place;
+use super::job::{Attributes, Job, Tree, TreeMode, WriteOptions, check_mode, create_jobs};
 use super::planning::Side;
 use super::source::Source;
-use super::transfer_report::{Written, tell};
-use super::walk::{Content, Item, Selection};
-use super::{difference, planning, tree};
+use super::template_vars::TemplateVars;
+use super::transfer_context::TransferContext;
+use super::transfer_report::{FileOutcome, emit_transferred};
+use super::walk::{Item, ItemKind, Selection};
+use super::{diff, planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,14 +38,14 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended and leaves the old file and no other.
 #[must_use = "nothing is put until it is awaited"]
 #[derive(Debug)]
-pub struct Put(Deferred<Spec, Changes>);
+pub struct PutRequest(Deferred<Spec, Changes>);
 
 struct Spec {
-    place: Place,
+    context: TransferContext,
     source: Source,
     target: String,
     attributes: Attributes,
-    landing: Arc<Landing>,
+    write_options: Arc<WriteOptions>,
     preserves_mode: bool,
     selection: Selection,
 }
@@ -56,7 +56,7 @@ impl fmt::Debug for Spec {
     }
 }
 
-impl Put {
+impl PutRequest {
     pub(super) fn new(
         connection: Connection,
         source: Source,
@@ -66,50 +66,50 @@ impl Put {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let has_secret = source.secrets().next().is_some();
-        let place = Place { has_secret, ..Place::of_transfer(connection, location) };
-        Self(Deferred::Made(Box::new(Spec {
-            place,
+        let context = TransferContext { has_secret, ..TransferContext::of_transfer(connection, location) };
+        Self(Deferred::Described(Box::new(Spec {
+            context,
             source,
             target,
             attributes: Attributes::default(),
-            landing: Arc::default(),
+            write_options: Arc::default(),
             preserves_mode: false,
             selection: Selection::default(),
         })))
     }
 
-    /// Gives the files this mode: `0o644`. Backend default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
+    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
     /// where it can be run here; of a secret `0o600`.
     pub fn mode(self, mode: u32) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
+        Self(self.0.configure(|spec| spec.attributes.mode = Some(mode)))
     }
 
     /// Gives each file the mode that it has here.
     pub fn preserve_mode(self) -> Self {
-        Self(self.0.changed(|spec| spec.preserves_mode = true))
+        Self(self.0.configure(|spec| spec.preserves_mode = true))
     }
 
     /// Gives the files to this user, by name or number: for who may do that.
     pub fn owner(self, user: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
+        Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
     /// Gives the files to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
+        Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
     /// Reads each file back on the host and compares its SHA-256, before it takes its place.
     ///
     /// That a connection changes nothing is what SSH is for; this finds what a disk or a memory does.
     pub fn verify(self) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).verifies = true))
     }
 
     /// Has each file be on the host's disk before it takes its place: so it is there, old or new, also when the host loses its
     /// power (`fsync(2)`).
     pub fn fsync(self) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).flushes = true))
     }
 
     /// Writes into the file that is there, rather than putting another into its place: it stays the same file to its hard
@@ -117,7 +117,7 @@ impl Put {
     ///
     /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
     pub fn in_place(self) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).in_place = true))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).in_place = true))
     }
 
     /// Validates each file on the host before it replaces the old one: `.validate("visudo -cf %s")`.
@@ -128,66 +128,66 @@ impl Put {
     /// A line without `%s`, or with `%s` within quotes, is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).validation = Some(line)))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).validation = Some(line)))
     }
 
     /// Keeps a copy of each file that is replaced, under its name and this: `.backup(".bak")`.
     pub fn backup(self, suffix: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).backup = Some(suffix.into())))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).backup = Some(suffix.into())))
     }
 
     /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
     ///
     /// `put("src", "app").exclude("*.pyc").exclude("tests/data/**")`
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+        Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
     }
 
     /// Leaves out what the `.gitignore` and `.ignore` files say that are in the source and above it.
     pub fn ignore_files(self) -> Self {
-        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+        Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
     }
 
     /// Writes them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
-        Self(self.0.changed(|spec| spec.place.elevated = true))
+        Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
-awaited!(Put => Changes, by put);
+impl_future!(PutRequest => Changes, put);
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
-    let (_, run) = spec.place.connection.host_and_run(spec.place.location)?;
+    let (_, run) = spec.context.connection.host_and_run(spec.context.location)?;
     spec.source.secrets().for_each(|secret| run.add_secret(secret));
-    tree::connect_meanwhile(&spec.place.connection, run);
+    tree::connect_meanwhile(&spec.context.connection, run);
     let described = Arc::clone(&spec);
-    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error));
-    let connection = &spec.place.connection;
-    let host = connection.host_and_run(spec.place.location)?.0;
-    let what = format!("put {:?} -> {}", spec.source, spec.target);
-    if planning::is_planned(&spec.place) {
-        let words = spec.in_words();
+    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.context.error(error));
+    let connection = &spec.context.connection;
+    let host = connection.host_and_run(spec.context.location)?.0;
+    let operation = format!("put {:?} -> {}", spec.source, spec.target);
+    if planning::is_planned(&spec.context) {
+        let words = spec.describe();
         let compared = async {
             let jobs = jobs?;
             if connection.diff_mode() != DiffMode::Off {
-                difference::tell(&spec.place, &what, &jobs).await?;
+                diff::report(&spec.context, &operation, &jobs).await?;
             }
-            let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+            let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
             let work = Work::new(&spec, jobs);
-            way.go(|by| work.plan_by(&spec.place, by)).await
+            selector.run(|backend| work.plan_by(&spec.context, backend)).await
         };
-        let state = planning::plan(&spec.place, Side::Host, &words, compared).await?;
-        return Ok(Changes::new(&spec.place, host.clone(), what, state));
+        let state = planning::plan(&spec.context, Side::Host, &words, compared).await?;
+        return Ok(Changes::new(&spec.context, host.clone(), operation, state));
     }
     let jobs = jobs?;
     if connection.diff_mode() != DiffMode::Off {
-        difference::tell(&spec.place, &what, &jobs).await?;
+        diff::report(&spec.context, &operation, &jobs).await?;
     }
-    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+    let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
     let work = Work::new(&spec, jobs);
-    let files = way.go(|by| work.put_by(&spec.place, by)).await?;
-    tell(connection, host, &what, &files, 0);
-    Ok(Changes::new(&spec.place, host.clone(), what, files))
+    let files = selector.run(|backend| work.put_by(&spec.context, backend)).await?;
+    emit_transferred(connection, host, &operation, &files, 0);
+    Ok(Changes::new(&spec.context, host.clone(), operation, files))
 }
 
 /// What there is to put.
@@ -204,40 +204,41 @@ impl Work {
             (Some(only), true) if only.item.below.is_none() => Self::File(Box::new(only)),
             (last, _) => {
                 jobs.extend(last);
-                let what = format!("put {:?} -> {}", spec.source, spec.target);
+                let operation = format!("put {:?} -> {}", spec.source, spec.target);
                 let attributes = spec.attributes.clone();
                 Self::Tree(Arc::new(Tree {
                     root: spec.root(),
                     jobs,
                     attributes,
-                    landing: spec.landing.clone(),
-                    manner: Manner::Put,
-                    what,
+                    write_options: spec.write_options.clone(),
+                    mode: TreeMode::Put,
+                    operation,
                 }))
             }
         }
     }
 
-    async fn plan_by(&self, place: &Place, by: Backend) -> Result<Made, BackendError> {
+    async fn plan_by(&self, context: &TransferContext, backend: Backend) -> Result<ChangedPaths, BackendError> {
         match self {
-            Self::File(job) => match by.plan(place, job).await {
+            Self::File(job) => match backend.plan(context, job).await {
                 Err(BackendError::Failed(error)) if has_no_folder(&error) => {
-                    if place.connection.planned() == 0 {
+                    if context.connection.planned() == 0 {
                         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                        place.warn(&format!("{}: {why}, and no change planned before makes it", job.what(place)));
+                        context
+                            .warn(&format!("{}: {why}, and no change planned before makes it", job.operation(context)));
                     }
                     Ok(vec![(job.shown(), true)].into())
                 }
                 planned => Ok(vec![planned?].into()),
             },
-            Self::Tree(tree) => tree::plan(place, tree, by).await,
+            Self::Tree(tree) => tree::plan(context, tree, backend).await,
         }
     }
 
-    async fn put_by(&self, place: &Place, by: Backend) -> Result<Vec<Written>, BackendError> {
+    async fn put_by(&self, context: &TransferContext, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
         match self {
-            Self::File(job) => Ok(vec![by.put(place, job).await?]),
-            Self::Tree(tree) => Ok(tree::put(place, tree, by).await?.files),
+            Self::File(job) => Ok(vec![backend.put(context, job).await?]),
+            Self::Tree(tree) => Ok(tree::put(context, tree, backend).await?.files),
         }
     }
 }
@@ -253,26 +254,26 @@ impl Spec {
 
     /// Looks at all that is to be put, on a blocking thread.
     fn jobs(&self) -> Result<Vec<Job>> {
-        self.landing.check()?;
+        self.write_options.check()?;
         check_mode(self.attributes.mode)?;
-        let items = self.selection.items(&self.source, &self.known()?)?;
-        all_of(items, |item| self.job(item))
+        let items = self.selection.items(&self.source, &self.template_vars()?)?;
+        create_jobs(items, |item| self.job(item))
     }
 
     /// Returns what a template may know of its host.
-    fn known(&self) -> Result<Known> {
-        let connection = &self.place.connection;
+    fn template_vars(&self) -> Result<TemplateVars> {
+        let connection = &self.context.connection;
         let vars: BTreeMap<String, serde_json::Value> = connection.vars()?;
         let host = connection.host().map(|host| host.label().to_string()).unwrap_or_default();
         let of_file = vars.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        Ok(Known::new([("host", host.into())].into_iter().chain(of_file)))
+        Ok(TemplateVars::new([("host", host.into())].into_iter().chain(of_file)))
     }
 
     /// Returns what has to be done with one entry.
     fn job(&self, item: Item) -> Result<Job> {
-        let stamp = match &item.content {
-            Content::File(content) => Some(content.stamp()?),
-            Content::Folder | Content::Link(_) => None,
+        let fingerprint = match &item.content {
+            ItemKind::File(content) => Some(content.fingerprint()?),
+            ItemKind::Folder | ItemKind::Link(_) => None,
         };
         let target: OsString = match &item.below {
             Some(below) => Path::new(&self.root()).join(below).into(),
@@ -283,19 +284,19 @@ impl Spec {
             return Err(error.hint("name the file"));
         }
         let mut attributes = self.attributes.clone();
-        if stamp.is_none() {
+        if fingerprint.is_none() {
             // What is said of files is not said of folders, which could not be looked into any more.
             attributes.mode = None;
         }
         if self.preserves_mode {
-            attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
+            attributes.mode = fingerprint.as_ref().and_then(|fingerprint| fingerprint.mode).or(attributes.mode);
         }
-        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
+        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })
     }
 
     /// Says in words what is done with all files.
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
-        self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.place.elevated)
+        self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.context.elevated)
     }
 }

@@ -9,7 +9,7 @@ use super::temporary;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much is read at a time.
-const PIECE: usize = 256 << 10;
+const CHUNK_SIZE: usize = 256 << 10;
 
 /// What a reader gives, or has given: it is read once and kept in an unlinked temporary file.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ enum State {
     Unread(Box<dyn Read + Send>),
     Read(Arc<File>, u64),
     /// It could not be read or kept, which can't be tried again.
-    DialogError(Error),
+    Failed(Error),
 }
 
 impl ReadOnce {
@@ -33,7 +33,7 @@ impl ReadOnce {
         let kept = match &mut *state {
             State::Unread(reader) => keep(reader),
             State::Read(file, size) => return Ok((Arc::clone(file), *size)),
-            State::DialogError(error) => return Err(error.clone()),
+            State::Failed(error) => return Err(error.clone()),
         };
         match kept {
             Ok((file, size)) => {
@@ -42,7 +42,7 @@ impl ReadOnce {
                 Ok((file, size))
             }
             Err(error) => {
-                *state = State::DialogError(error.clone());
+                *state = State::Failed(error.clone());
                 Err(error)
             }
         }
@@ -52,7 +52,7 @@ impl ReadOnce {
 /// Copies all that a reader gives to a temporary file, and returns its size.
 fn keep(reader: &mut dyn Read) -> Result<(File, u64)> {
     let mut file = temporary::file()?;
-    let (mut size, mut buffer) = (0, vec![0; PIECE]);
+    let (mut size, mut buffer) = (0, vec![0; CHUNK_SIZE]);
     loop {
         // Not by `io::copy`, which does not tell which of the two has failed.
         let count = match reader.read(&mut buffer) {

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::stamp::Stamp;
-use super::sum::Sum;
+use super::checksum::Checksum;
+use super::file_fingerprint::FileFingerprint;
 use crate::error::Result;
 
 /// The large files that are being uploaded in a run.
@@ -16,20 +16,20 @@ pub(super) struct SharedFiles(Mutex<HashMap<PathBuf, Vec<Weak<SharedFile>>>>);
 /// A file with one size and modification time, for all hosts that receive it.
 pub(super) struct SharedFile {
     path: PathBuf,
-    stamp: Stamp,
-    sum: tokio::sync::Mutex<Option<Sum>>,
+    fingerprint: FileFingerprint,
+    sum: tokio::sync::Mutex<Option<Checksum>>,
 }
 
 impl SharedFiles {
     /// Returns the shared file of a path.
-    pub(super) fn get(&self, path: &Path, stamp: &Stamp) -> Arc<SharedFile> {
+    pub(super) fn get(&self, path: &Path, fingerprint: &FileFingerprint) -> Arc<SharedFile> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let same_path = files.entry(path.to_owned()).or_default();
         same_path.retain(|file| file.strong_count() > 0);
-        let known = same_path.iter().filter_map(Weak::upgrade).find(|file| file.stamp == *stamp);
+        let known = same_path.iter().filter_map(Weak::upgrade).find(|file| file.fingerprint == *fingerprint);
         known.unwrap_or_else(|| {
-            let (path, stamp) = (path.to_owned(), stamp.clone());
-            let file = Arc::new(SharedFile { path, stamp, sum: tokio::sync::Mutex::default() });
+            let (path, fingerprint) = (path.to_owned(), fingerprint.clone());
+            let file = Arc::new(SharedFile { path, fingerprint, sum: tokio::sync::Mutex::default() });
             same_path.push(Arc::downgrade(&file));
             file
         })
@@ -42,7 +42,10 @@ impl SharedFile {
     }
 
     /// Returns the checksum. The first caller computes it by `compute`, and others wait.
-    pub(super) async fn sum_by<F: Future<Output = Result<Sum>>>(&self, compute: impl FnOnce() -> F) -> Result<Sum> {
+    pub(super) async fn sum_by<F: Future<Output = Result<Checksum>>>(
+        &self,
+        compute: impl FnOnce() -> F,
+    ) -> Result<Checksum> {
         let mut sum = self.sum.lock().await;
         if let Some(sum) = &*sum {
             return Ok(*sum);
@@ -66,13 +69,13 @@ mod tests {
     async fn the_checksum_of_a_file_is_computed_once_until_the_file_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        let stamp = || Stamp::of(&std::fs::metadata(&path).unwrap());
+        let fingerprint = || FileFingerprint::of(&std::fs::metadata(&path).unwrap());
         std::fs::write(&path, "old").unwrap();
         let shared = SharedFiles::default();
-        let (one, other) = (shared.get(&path, &stamp()), shared.get(&path, &stamp()));
-        let sum = one.sum_by(|| async { Ok(Sum::of(b"old")) }).await.unwrap();
-        assert_eq!(other.sum_by(|| async { Ok(Sum::of(b"another")) }).await.unwrap(), sum);
+        let (one, other) = (shared.get(&path, &fingerprint()), shared.get(&path, &fingerprint()));
+        let sum = one.sum_by(|| async { Ok(Checksum::of(b"old")) }).await.unwrap();
+        assert_eq!(other.sum_by(|| async { Ok(Checksum::of(b"another")) }).await.unwrap(), sum);
         std::fs::write(&path, "newer").unwrap();
-        assert!(!Arc::ptr_eq(&one, &shared.get(&path, &stamp())));
+        assert!(!Arc::ptr_eq(&one, &shared.get(&path, &fingerprint())));
     }
 }

@@ -1,4 +1,4 @@
-//! [`Sync`]: a tree of a host that becomes the equal of one here.
+//! [`SyncRequest`]: a tree of a host that becomes the equal of one here.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -6,19 +6,19 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backend_choice::Way;
+use super::backend_selector::BackendSelector;
 use super::changes::Changes;
-use super::deferred::{Deferred, awaited};
+use super::deferred::{Deferred, impl_future};
 use super::disk_work::blocking;
-use super::home::at_home;
-use super::job::{Attributes, Job, Landing, Manner, Rules, Tree, all_of};
-use super::known::Known;
+use super::job::{Attributes, Job, SyncRules, Tree, TreeMode, WriteOptions, create_jobs};
 use super::patterns::Patterns;
-use super::place::Place;
 use super::planning::Side;
 use super::source::Source;
-use super::transfer_report::tell;
-use super::walk::{Content, Item, Selection};
+use super::template_vars::TemplateVars;
+use super::tilde::expand_tilde;
+use super::transfer_context::TransferContext;
+use super::transfer_report::emit_transferred;
+use super::walk::{Item, ItemKind, Selection};
 use super::{planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
@@ -35,37 +35,37 @@ use crate::transport::Effect;
 /// Dropped, what has started is ended; each file is the old one or the new one, and no other is left.
 #[must_use = "nothing is made equal until it is awaited"]
 #[derive(Debug)]
-pub struct Sync(Deferred<Spec, Changes>);
+pub struct SyncRequest(Deferred<Spec, Changes>);
 
 struct Spec {
-    place: Place,
+    context: TransferContext,
     from: PathBuf,
     to: String,
     selection: Selection,
     protects: Vec<String>,
     attributes: Attributes,
-    landing: Arc<Landing>,
+    write_options: Arc<WriteOptions>,
     deletes: bool,
     by_checksum: bool,
 }
 
 impl fmt::Debug for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.in_words())
+        f.write_str(&self.describe())
     }
 }
 
-impl Sync {
+impl SyncRequest {
     pub(super) fn new(connection: Connection, from: PathBuf, to: String, location: &'static Location<'static>) -> Self {
-        let place = Place::of_transfer(connection, location);
-        Self(Deferred::Made(Box::new(Spec {
-            place,
+        let context = TransferContext::of_transfer(connection, location);
+        Self(Deferred::Described(Box::new(Spec {
+            context,
             from,
             to,
             selection: Selection::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
-            landing: Arc::new(Landing { over_links: true, ..Landing::default() }),
+            write_options: Arc::new(WriteOptions { over_links: true, ..WriteOptions::default() }),
             deletes: false,
             by_checksum: false,
         })))
@@ -73,7 +73,7 @@ impl Sync {
 
     /// Removes on the host what is not here, but what is [protected](Self::protect) or [excluded](Self::exclude).
     pub fn delete(self) -> Self {
-        Self(self.0.changed(|spec| spec.deletes = true))
+        Self(self.0.configure(|spec| spec.deletes = true))
     }
 
     /// Keeps [`delete`](Self::delete) from removing what matches this pattern, and all that is in it: by its name, or, with a
@@ -81,110 +81,110 @@ impl Sync {
     ///
     /// `sync("site", "/srv/site").delete().protect("uploads")`
     pub fn protect(self, pattern: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.protects.push(pattern.into())))
+        Self(self.0.configure(|spec| spec.protects.push(pattern.into())))
     }
 
     /// Leaves out, here and there, what matches this pattern: it is neither put nor removed.
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+        Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
     }
 
     /// Leaves out what the `.gitignore` and `.ignore` files say that are in the folder and above it; with
     /// [`delete`](Self::delete) it is removed there.
     pub fn ignore_files(self) -> Self {
-        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+        Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
     }
 
     /// Compares the contents of all files of the same size, also where the time of their last change is the same.
     pub fn checksum(self) -> Self {
-        Self(self.0.changed(|spec| spec.by_checksum = true))
+        Self(self.0.configure(|spec| spec.by_checksum = true))
     }
 
     /// Reads each file that was sent back on the host and compares its SHA-256, before any takes its place.
     pub fn verify(self) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).verifies = true))
     }
 
     /// Has all files be on the host's disk before they take their places (`sync(1)`).
     pub fn fsync(self) -> Self {
-        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).flushes = true))
     }
 
     /// Gives all of it to this user, by name or number: for who may do that.
     pub fn owner(self, user: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
+        Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
     /// Gives all of it to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
+        Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
     /// Writes as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
-        Self(self.0.changed(|spec| spec.place.elevated = true))
+        Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
-awaited!(Sync => Changes, by sync);
+impl_future!(SyncRequest => Changes, sync);
 
 async fn sync(spec: Arc<Spec>) -> Result<Changes> {
-    let connection = &spec.place.connection;
-    let (host, run) = connection.host_and_run(spec.place.location)?;
+    let connection = &spec.context.connection;
+    let (host, run) = connection.host_and_run(spec.context.location)?;
     tree::connect_meanwhile(connection, run);
     let described = Arc::clone(&spec);
-    let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error));
-    let what = spec.in_words();
-    if planning::is_planned(&spec.place) {
+    let tree = blocking(move || described.tree()).await.map_err(|error| spec.context.error(error));
+    let operation = spec.describe();
+    if planning::is_planned(&spec.context) {
         let compared = async {
             let tree = Arc::new(tree?);
-            itemize(&spec, &tree, &what).await?;
-            let (place, wanted) = (&spec.place, &tree);
-            let way = Way { place, effect: Effect::Reads, what: &what };
-            way.go(|by| tree::plan(place, wanted, by)).await
+            itemize(&spec, &tree, &operation).await?;
+            let (context, wanted) = (&spec.context, &tree);
+            let selector = BackendSelector { context, effect: Effect::Reads, operation: &operation };
+            selector.run(|backend| tree::plan(context, wanted, backend)).await
         };
-        let state = planning::plan(&spec.place, Side::Host, &what, compared).await?;
-        return Ok(Changes::new(&spec.place, host.clone(), what, state));
+        let state = planning::plan(&spec.context, Side::Host, &operation, compared).await?;
+        return Ok(Changes::new(&spec.context, host.clone(), operation, state));
     }
     let tree = Arc::new(tree?);
-    itemize(&spec, &tree, &what).await?;
-    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-    let made = way.go(|by| tree::put(&spec.place, &tree, by)).await?;
-    tell(connection, host, &what, &made.files, made.removed.len());
-    Ok(Changes::new(&spec.place, host.clone(), what, made))
+    itemize(&spec, &tree, &operation).await?;
+    let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
+    let made = selector.run(|backend| tree::put(&spec.context, &tree, backend)).await?;
+    emit_transferred(connection, host, &operation, &made.files, made.removed.len());
+    Ok(Changes::new(&spec.context, host.clone(), operation, made))
 }
 
 /// Shows each entry that differs, where that was asked for.
-async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
-    let connection = &spec.place.connection;
+async fn itemize(spec: &Spec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
+    let connection = &spec.context.connection;
     if connection.diff_mode() == DiffMode::Off {
         return Ok(());
     }
-    let host = connection.host_and_run(spec.place.location)?.0;
-    let way = Way { place: &spec.place, effect: Effect::Reads, what };
-    let place = &spec.place;
-    let entries = way.go(|by| async move { by.itemize(place, tree).await }).await?;
-    let difference = FileDiff::Entries(entries);
-    connection.sink().event(&Event::Diff { host, operation: what, path: &spec.to, diff: &difference });
+    let host = connection.host_and_run(spec.context.location)?.0;
+    let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation };
+    let context = &spec.context;
+    let entries = selector.run(|backend| async move { backend.itemize(context, tree).await }).await?;
+    let diff = FileDiff::Entries(entries);
+    connection.sink().event(&Event::Diff { host, operation, path: &spec.to, diff: &diff });
     Ok(())
 }
 
 impl Spec {
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         let with = if self.deletes { " (and remove what is not there)" } else { "" };
-        let by = self.place.by();
-        format!("sync {} -> {}{with}{by}", self.from.display(), self.to)
+        let suffix = self.context.sudo_suffix();
+        format!("sync {} -> {}{with}{suffix}", self.from.display(), self.to)
     }
 
     /// Looks at all that is to be there, on a blocking thread.
     fn tree(&self) -> Result<Tree> {
-        let from = at_home(&self.from);
+        let from = expand_tilde(&self.from);
         if !from.is_dir() {
             let error = Error::new(ErrorKind::Local, format!("`{}` is no folder of this machine", self.from.display()));
             return Err(if from.exists() { error.hint("a file is put by `put`") } else { error });
         }
         let root = self.root()?;
-        let items = self.selection.items(&Source::Path(from.clone()), &Known::default())?;
+        let items = self.selection.items(&Source::Path(from.clone()), &TemplateVars::default())?;
         if self.deletes && items.is_empty() {
             let text =
                 format!("nothing is in `{}`, so that all in `{}` would be removed", self.from.display(), self.to);
@@ -193,15 +193,15 @@ impl Spec {
             );
         }
         let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
-        let jobs = all_of(items, |item| self.job(&from, &root, item))?;
-        let manner = Manner::Sync(Rules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
+        let jobs = create_jobs(items, |item| self.job(&from, &root, item))?;
+        let mode = TreeMode::Sync(SyncRules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
         Ok(Tree {
             root,
             jobs,
             attributes: self.attributes.clone(),
-            landing: self.landing.clone(),
-            manner,
-            what: self.in_words(),
+            write_options: self.write_options.clone(),
+            mode,
+            operation: self.describe(),
         })
     }
 
@@ -212,7 +212,7 @@ impl Spec {
             "" => ".",
             root => root,
         };
-        let is_home = ["~", "."].contains(&root) && self.place.connection.directory().is_none();
+        let is_home = ["~", "."].contains(&root) && self.context.connection.directory().is_none();
         if self.deletes && (root == "/" || is_home) {
             let text = format!("`{}` is no folder in which all that is not here could be removed", self.to);
             return Err(Error::new(ErrorKind::Usage, text).hint("name a folder of its own"));
@@ -222,18 +222,18 @@ impl Spec {
 
     fn job(&self, from: &Path, root: &str, item: Item) -> Result<Job> {
         let below = item.below.clone().unwrap_or_default();
-        let (stamp, mode) = match &item.content {
-            Content::File(content) => {
-                let stamp = content.stamp()?;
-                let mode = stamp.mode;
-                (Some(stamp), mode)
+        let (fingerprint, mode) = match &item.content {
+            ItemKind::File(content) => {
+                let fingerprint = content.fingerprint()?;
+                let mode = fingerprint.mode;
+                (Some(fingerprint), mode)
             }
-            Content::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
-            Content::Link(_) => (None, None),
+            ItemKind::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
+            ItemKind::Link(_) => (None, None),
         };
-        let modified = stamp.as_ref().and_then(super::stamp::Stamp::modified);
+        let modified = fingerprint.as_ref().and_then(super::file_fingerprint::FileFingerprint::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
         let target = Path::new(root).join(below).into();
-        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
+        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::home::at_home;
-use super::known::Known;
+use super::template_vars::TemplateVars;
+use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::REDACTED;
 
@@ -62,7 +62,7 @@ impl Template {
     }
 
     /// Fills it in, on a blocking thread.
-    pub(super) fn filled(&self, known: &Known) -> Result<String> {
+    pub(super) fn filled(&self, vars: &TemplateVars) -> Result<String> {
         let failed = || Error::new(ErrorKind::Local, format!("could not fill in {self}"));
         // Serialized, a secret is this text: the file would have it in its place.
         if let Some((name, _)) = self.values.iter().find(|(_, value)| value.to_string().contains(REDACTED)) {
@@ -78,14 +78,14 @@ impl Template {
         let (folder, name, text) = match &self.text {
             Text::Given(text) => (PathBuf::from("."), GIVEN.to_owned(), text.clone()),
             Text::File(path) => {
-                let path = at_home(path);
+                let path = expand_tilde(path);
                 let text = std::fs::read_to_string(&path).map_err(|source| failed().caused_by(source))?;
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
                 (folder, path.display().to_string(), text)
             }
         };
         environment.set_loader(minijinja::path_loader(folder));
-        let values: BTreeMap<_, _> = known
+        let values: BTreeMap<_, _> = vars
             .values()
             .map(|(name, value)| (name, Value::from_serialize(value)))
             .chain(self.values.iter().map(|(name, value)| (name.as_str(), value.clone())))
@@ -104,8 +104,8 @@ impl Template {
             if unknown.is_empty() {
                 return error;
             }
-            let known: Vec<_> = values.keys().copied().collect();
-            error.hint(format!("it does not know `{}`; it knows `{}`", unknown.join("`, `"), known.join("`, `")))
+            let vars: Vec<_> = values.keys().copied().collect();
+            error.hint(format!("it does not know `{}`; it knows `{}`", unknown.join("`, `"), vars.join("`, `")))
         })
     }
 }
@@ -140,19 +140,19 @@ mod tests {
         let secret = crate::secret::Secret::new("hunter2-hunter2");
         for value in [serde_json::json!(secret), serde_json::json!({ "password": [secret] })] {
             let error =
-                Template::text("x={{ token }}").set("token", value).filled(&known()).expect_err("it has a secret");
+                Template::text("x={{ token }}").set("token", value).filled(&vars()).expect_err("it has a secret");
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains("`token` of a template has a `Secret`"), "{error}");
         }
     }
 
-    fn known() -> Known {
-        Known::new([("host", "web1".into()), ("app", serde_json::json!({ "name": "shop" }))])
+    fn vars() -> TemplateVars {
+        TemplateVars::new([("host", "web1".into()), ("app", serde_json::json!({ "name": "shop" }))])
     }
 
     #[track_caller]
     fn case(text: &str, expected: &str) {
-        let filled = Template::text(text).set("port", 80).set("names", ["a", "<b>"]).filled(&known());
+        let filled = Template::text(text).set("port", 80).set("names", ["a", "<b>"]).filled(&vars());
         assert_eq!(filled.map_err(|error| error.to_string()).as_deref(), Ok(expected));
     }
 
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_given_is_more_than_what_is_known() {
-        let filled = Template::text("{{ host }}").set("host", "other").filled(&known());
+        let filled = Template::text("{{ host }}").set("host", "other").filled(&vars());
         assert_eq!(filled.unwrap(), "other");
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.j2");
         std::fs::write(&path, "a\n{{ nobody }}\n").unwrap();
-        let error = Template::file(&path).filled(&known()).unwrap_err();
+        let error = Template::file(&path).filled(&vars()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("undefined value") && cause.contains("x.j2:2"), "{cause}");
         let hint = "hint: it does not know `nobody`; it knows `app`, `host`";
@@ -187,6 +187,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.j2"), "{% include 'part.j2' %}!").unwrap();
         std::fs::write(folder.path().join("part.j2"), "{{ host }}").unwrap();
-        assert_eq!(Template::file(folder.path().join("x.j2")).filled(&known()).unwrap(), "web1!");
+        assert_eq!(Template::file(folder.path().join("x.j2")).filled(&vars()).unwrap(), "web1!");
     }
 }

@@ -6,11 +6,11 @@ use futures::future::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::backend::Backend;
-use super::changes::Made;
-use super::disk_work::AT_ONCE;
+use super::changes::ChangedPaths;
+use super::disk_work::PARALLEL_FILES;
 use super::job::{Job, Tree};
-use super::place::Place;
-use super::transfer_report::Written;
+use super::transfer_context::TransferContext;
+use super::transfer_report::FileOutcome;
 use crate::connection::Connection;
 use crate::files::backend_error::BackendError;
 use crate::files::tree_result::TreeResult;
@@ -29,24 +29,32 @@ pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
 }
 
 /// Puts a tree, and returns what was made of it.
-pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: Backend) -> Result<Made, BackendError> {
-    let done = by.put_tree(place, tree).await?;
+pub(super) async fn put(
+    context: &TransferContext,
+    tree: &Arc<Tree>,
+    backend: Backend,
+) -> Result<ChangedPaths, BackendError> {
+    let done = backend.put_tree(context, tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
-    let written = put_each(place, tree, &by, left).await?;
-    Ok(made(tree, done, written))
+    let written = put_each(context, tree, &backend, left).await?;
+    Ok(collect_changes(tree, done, written))
 }
 
 /// Returns the changes that putting a tree would make.
-pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: Backend) -> Result<Made, BackendError> {
-    let done = by.plan_tree(place, tree).await?;
+pub(super) async fn plan(
+    context: &TransferContext,
+    tree: &Arc<Tree>,
+    backend: Backend,
+) -> Result<ChangedPaths, BackendError> {
+    let done = backend.plan_tree(context, tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
-    let each: Vec<_> = left.map(|job| by.plan(place, job).boxed()).collect();
-    let written = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
-    Ok(made(tree, done, written))
+    let each: Vec<_> = left.map(|job| backend.plan(context, job).boxed()).collect();
+    let written = futures::stream::iter(each).buffered(PARALLEL_FILES).try_collect().await?;
+    Ok(collect_changes(tree, done, written))
 }
 
 /// Returns the changes of a tree: those made at once, and those of the entries that were written one by one.
-fn made(tree: &Tree, done: TreeResult, written: Vec<Written>) -> Made {
+fn collect_changes(tree: &Tree, done: TreeResult, written: Vec<FileOutcome>) -> ChangedPaths {
     let mut written = written.into_iter();
     let all = tree.jobs.iter().zip(done.entries).filter_map(|(job, done)| match done {
         Some(done) => Some((job.shown(), done)),
@@ -56,28 +64,28 @@ fn made(tree: &Tree, done: TreeResult, written: Vec<Written>) -> Made {
     let is_told = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
     let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_told(job, *done));
     let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
-    Made { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
+    ChangedPaths { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
 }
 
 /// Puts entries one by one, some at a time: the folders first.
 async fn put_each<'a>(
-    place: &Place,
+    context: &TransferContext,
     tree: &Tree,
-    by: &Backend,
+    backend: &Backend,
     jobs: impl Iterator<Item = &'a Job>,
-) -> Result<Vec<Written>, BackendError> {
+) -> Result<Vec<FileOutcome>, BackendError> {
     let jobs: Vec<_> = jobs.collect();
-    by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
+    backend.make_folders(context, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];
     // They come in the order of their names, and so does what is in a folder after it.
-    for (job, place_of) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
-        *place_of = Some(by.put(place, job).await?);
+    for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
+        *slot = Some(backend.put(context, job).await?);
     }
     let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
     let each: Vec<_> = others
-        .map(|(job, place_of)| async { by.put(place, job).await.map(|put| *place_of = Some(put)) }.boxed())
+        .map(|(job, slot)| async { backend.put(context, job).await.map(|put| *slot = Some(put)) }.boxed())
         .collect();
-    let put = futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+    let put = futures::stream::iter(each).buffer_unordered(PARALLEL_FILES).try_collect::<()>().await;
     let written: Vec<_> = written.into_iter().flatten().collect();
     let landed = written.iter().filter(|(_, is_changed)| *is_changed).count();
     put.map(|()| written).map_err(|undone| undone.in_part(landed))

@@ -7,17 +7,17 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
-use super::blob::{Blob, Made};
-use super::home::at_home;
-use super::known::Known;
+use super::content::{Content, Generated};
 use super::patterns::Patterns;
 use super::source::Source;
+use super::template_vars::TemplateVars;
+use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One entry to put, and below which name.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
-    pub(super) content: Content,
+    pub(super) content: ItemKind,
     /// Its path below the target, where several or a folder are put.
     pub(super) below: Option<PathBuf>,
 }
@@ -26,8 +26,8 @@ impl Item {
     /// Returns its own name, for a target that is a folder; none of bytes, and of what has its place below the target.
     pub(super) fn name(&self) -> OsString {
         match (&self.below, &self.content) {
-            (None, Content::File(Blob::Path(path))) => own_name(path),
-            (None, Content::File(Blob::Made(name, _))) => template_name(name),
+            (None, ItemKind::File(Content::Path(path))) => own_name(path),
+            (None, ItemKind::File(Content::Generated(name, _))) => template_name(name),
             _ => OsString::new(),
         }
     }
@@ -35,7 +35,7 @@ impl Item {
     /// Returns what it is called in messages.
     pub(super) fn shown(&self) -> String {
         match (&self.content, &self.below) {
-            (Content::File(source), _) => format!("{source:?}"),
+            (ItemKind::File(source), _) => format!("{source:?}"),
             (_, Some(below)) => below.display().to_string(),
             (_, None) => String::new(),
         }
@@ -44,9 +44,9 @@ impl Item {
 
 /// What an entry is.
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub(super) enum ItemKind {
     /// A regular file of this machine, or bytes.
-    File(Blob),
+    File(Content),
     Folder,
     /// A symlink, and what is in it.
     Link(PathBuf),
@@ -63,11 +63,11 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Returns all that a source means, each place once; reads folders, so it belongs on a blocking thread.
-    pub(super) fn items(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
-        let items = self.all(source, known)?;
+    pub(super) fn items(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
+        let items = self.all(source, vars)?;
         let mut places = HashMap::new();
         let twice = items.iter().find(|item| {
-            let is_folder = matches!(item.content, Content::Folder);
+            let is_folder = matches!(item.content, ItemKind::Folder);
             places.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
         });
         if let Some(item) = twice {
@@ -77,25 +77,28 @@ impl Selection {
         Ok(items)
     }
 
-    fn all(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
+    fn all(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
         let path = match source {
-            Source::Bytes(bytes) => return Ok(vec![alone(Blob::Bytes(bytes.clone()))]),
-            Source::Secret(secret) => return Ok(vec![alone(Blob::Secret(secret.clone()))]),
+            Source::Bytes(bytes) => return Ok(vec![alone(Content::Bytes(bytes.clone()))]),
+            Source::Secret(secret) => return Ok(vec![alone(Content::Secret(secret.clone()))]),
             Source::Reader(reader) => {
                 let (file, size) = reader.file()?;
-                return Ok(vec![alone(Blob::Made(reader.to_string().into(), Made::File(file, size)))]);
+                return Ok(vec![alone(Content::Generated(reader.to_string().into(), Generated::File(file, size)))]);
             }
             #[cfg(feature = "template")]
             Source::Template(template) => {
-                let filled = template.filled(known)?;
-                return Ok(vec![alone(Blob::Made(template.to_string().into(), Made::Bytes(filled.into())))]);
+                let filled = template.filled(vars)?;
+                return Ok(vec![alone(Content::Generated(
+                    template.to_string().into(),
+                    Generated::Bytes(filled.into()),
+                ))]);
             }
             Source::Several(sources) => {
                 let each =
-                    sources.iter().map(|source| self.one_of_several(source, known)).collect::<Result<Vec<_>>>()?;
+                    sources.iter().map(|source| self.one_of_several(source, vars)).collect::<Result<Vec<_>>>()?;
                 return Ok(each.into_iter().flatten().collect());
             }
-            Source::Path(path) => at_home(path),
+            Source::Path(path) => expand_tilde(path),
         };
         if path.is_dir() {
             return self.folder(&path, Path::new(""));
@@ -107,10 +110,10 @@ impl Selection {
     }
 
     /// Returns what one of several sources means: as with `cp`, each under its own name.
-    fn one_of_several(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
-        let mut items = self.all(source, known)?;
+    fn one_of_several(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
+        let mut items = self.all(source, vars)?;
         let name = match source {
-            Source::Path(path) if at_home(path).is_dir() => own_name(&at_home(path)),
+            Source::Path(path) if expand_tilde(path).is_dir() => own_name(&expand_tilde(path)),
             _ => OsString::new(),
         };
         for item in &mut items {
@@ -177,11 +180,11 @@ impl Selection {
             let kind = entry.file_type();
             let path = entry.into_path();
             let content = match kind {
-                Some(kind) if kind.is_dir() => Content::Folder,
-                Some(kind) if kind.is_symlink() => Content::Link(std::fs::read_link(&path).map_err(|source| {
+                Some(kind) if kind.is_dir() => ItemKind::Folder,
+                Some(kind) if kind.is_symlink() => ItemKind::Link(std::fs::read_link(&path).map_err(|source| {
                     Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source)
                 })?),
-                Some(kind) if kind.is_file() => Content::File(Blob::Path(path.clone())),
+                Some(kind) if kind.is_file() => ItemKind::File(Content::Path(path.clone())),
                 _ => return Err(no_file(&path)),
             };
             items.push(Item { content, below: Some(name.join(below)) });
@@ -230,7 +233,7 @@ fn file(path: PathBuf) -> Result<Item> {
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
         Ok(meta) if !meta.is_file() => Err(no_file(&path)),
-        Ok(_) => Ok(alone(Blob::Path(path))),
+        Ok(_) => Ok(alone(Content::Path(path))),
     }
 }
 
@@ -238,12 +241,12 @@ fn no_file(path: &Path) -> Error {
     Error::new(ErrorKind::Local, format!("`{}` is no file that can be put", path.display()))
 }
 
-fn alone(content: Blob) -> Item {
-    Item { content: Content::File(content), below: None }
+fn alone(content: Content) -> Item {
+    Item { content: ItemKind::File(content), below: None }
 }
 
 fn folder_at(below: PathBuf) -> Item {
-    Item { content: Content::Folder, below: Some(below) }
+    Item { content: ItemKind::Folder, below: Some(below) }
 }
 
 /// Returns the last name of a path; of `.` and `..` the name of the folder that they are.

@@ -2,18 +2,18 @@
 
 use regex::bytes::Regex;
 
-use super::text::{self, Spot};
+use super::text::{self, LinePosition};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A change of a text.
-pub trait Change: sealed::Change + Send + Sync + 'static {}
+pub trait TextEdit: sealed::TextEdit + Send + Sync + 'static {}
 
 pub(super) mod sealed {
     use crate::error::Result;
 
-    pub trait Change {
+    pub trait TextEdit {
         /// Says in words what it is, and of which file.
-        fn in_words(&self, path: &str) -> String;
+        fn describe(&self, path: &str) -> String;
         /// Returns the new content; of no file at all an error, where there has to be one.
         fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>>;
     }
@@ -21,46 +21,46 @@ pub(super) mod sealed {
 
 /// Lines that are to be in a file.
 #[derive(Debug)]
-pub struct Append(pub(super) Vec<String>);
+pub struct AppendLines(pub(super) Vec<String>);
 
 /// What matches, and what comes into its place.
 #[derive(Debug)]
-pub struct Replace {
+pub struct ReplaceMatches {
     pub(super) pattern: String,
     pub(super) with: String,
 }
 
 /// Lines that are to be comments.
 #[derive(Debug)]
-pub struct Comment {
+pub struct CommentLines {
     pub(super) pattern: String,
     pub(super) sign: String,
 }
 
 /// Lines that are to be none any more.
 #[derive(Debug)]
-pub struct Uncomment {
+pub struct UncommentLines {
     pub(super) pattern: String,
     pub(super) sign: String,
 }
 
 /// A line that is to be in a file, in the place of another or at its spot.
 #[derive(Debug)]
-pub struct Line {
+pub struct EnsureLine {
     pub(super) text: String,
-    pub(super) instead_of: Option<String>,
+    pub(super) matching: Option<String>,
     pub(super) after: Option<String>,
     pub(super) before: Option<String>,
 }
 
-impl Change for Append {}
-impl Change for Replace {}
-impl Change for Comment {}
-impl Change for Uncomment {}
-impl Change for Line {}
+impl TextEdit for AppendLines {}
+impl TextEdit for ReplaceMatches {}
+impl TextEdit for CommentLines {}
+impl TextEdit for UncommentLines {}
+impl TextEdit for EnsureLine {}
 
-impl sealed::Change for Append {
-    fn in_words(&self, path: &str) -> String {
+impl sealed::TextEdit for AppendLines {
+    fn describe(&self, path: &str) -> String {
         match self.0.as_slice() {
             [line] => format!("append `{line}` to {path}"),
             lines => format!("append {} lines to {path}", lines.len()),
@@ -72,8 +72,8 @@ impl sealed::Change for Append {
     }
 }
 
-impl sealed::Change for Replace {
-    fn in_words(&self, path: &str) -> String {
+impl sealed::TextEdit for ReplaceMatches {
+    fn describe(&self, path: &str) -> String {
         format!("replace `{}` by `{}` in {path}", self.pattern, self.with)
     }
 
@@ -87,8 +87,8 @@ impl sealed::Change for Replace {
     }
 }
 
-impl sealed::Change for Comment {
-    fn in_words(&self, path: &str) -> String {
+impl sealed::TextEdit for CommentLines {
+    fn describe(&self, path: &str) -> String {
         format!("comment `{}` in {path}", self.pattern)
     }
 
@@ -97,8 +97,8 @@ impl sealed::Change for Comment {
     }
 }
 
-impl sealed::Change for Uncomment {
-    fn in_words(&self, path: &str) -> String {
+impl sealed::TextEdit for UncommentLines {
+    fn describe(&self, path: &str) -> String {
         format!("uncomment `{}` in {path}", self.pattern)
     }
 
@@ -107,8 +107,8 @@ impl sealed::Change for Uncomment {
     }
 }
 
-impl sealed::Change for Line {
-    fn in_words(&self, path: &str) -> String {
+impl sealed::TextEdit for EnsureLine {
+    fn describe(&self, path: &str) -> String {
         format!("ensure the line `{}` in {path}", self.text)
     }
 
@@ -117,13 +117,13 @@ impl sealed::Change for Line {
             let error = Error::new(ErrorKind::Usage, format!("`{}` is more than a line", self.text));
             return Err(error.hint("`.append(path, lines)` takes several"));
         }
-        let instead_of = self.instead_of.as_deref().map(pattern).transpose()?;
-        let spot = match (&self.after, &self.before) {
-            (Some(after), _) => Spot::After(pattern(after)?),
-            (None, Some(before)) => Spot::Before(pattern(before)?),
-            (None, None) => Spot::End,
+        let matching = self.matching.as_deref().map(pattern).transpose()?;
+        let position = match (&self.after, &self.before) {
+            (Some(after), _) => LinePosition::After(pattern(after)?),
+            (None, Some(before)) => LinePosition::Before(pattern(before)?),
+            (None, None) => LinePosition::End,
         };
-        Ok(text::ensure_line(old.unwrap_or_default(), &self.text, instead_of.as_ref(), &spot))
+        Ok(text::ensure_line(old.unwrap_or_default(), &self.text, matching.as_ref(), &position))
     }
 }
 

@@ -3,17 +3,17 @@
 //! An edit reads the file, has [`text`] say what becomes of it, and puts that as every file is put: whole or not at all,
 //! and not where it is there already. Between the two nobody else may have changed it.
 
-mod change;
+mod create;
 mod kinds;
-mod look;
-mod make;
 mod read;
 mod remove;
+mod request;
+mod stat;
 mod text;
 
-pub use change::Edit;
-pub use kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment};
-pub use look::Look;
-pub use make::Make;
-pub use read::Read;
-pub use remove::Remove;
+pub use create::CreateRequest;
+pub use kinds::{AppendLines, CommentLines, EnsureLine, IntoLines, ReplaceMatches, TextEdit, UncommentLines};
+pub use read::ReadRequest;
+pub use remove::RemoveRequest;
+pub use request::EditRequest;
+pub use stat::StatRequest;

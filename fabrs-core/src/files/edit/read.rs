@@ -1,4 +1,4 @@
-//! [`Read`]: the content of a file of a host, in memory.
+//! [`ReadRequest`]: the content of a file of a host, in memory.
 
 use std::fmt;
 use std::panic::Location;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use super::text;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::arrival::Arrival;
 use crate::files::backend::Backend;
-use crate::files::backend_choice::Way;
 use crate::files::backend_error::BackendError;
-use crate::files::deferred::{Deferred, awaited};
-use crate::files::place::Place;
+use crate::files::backend_selector::BackendSelector;
+use crate::files::deferred::{Deferred, impl_future};
+use crate::files::incoming_file::IncomingFile;
+use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
 /// How large a file may be that is read into memory.
-const MOST: u64 = 64 << 20;
+const MAX_READ_SIZE: u64 = 64 << 20;
 
 /// The content of a file on its way: a builder, and the future of it. It is read in a dry run too.
 ///
@@ -26,10 +26,10 @@ const MOST: u64 = 64 << 20;
 /// Dropped, it is ended; it changes nothing.
 #[must_use = "nothing is read until it is awaited"]
 #[derive(Debug)]
-pub struct Read<T>(Deferred<Spec<T>, T>);
+pub struct ReadRequest<T>(Deferred<Spec<T>, T>);
 
 struct Spec<T> {
-    place: Place,
+    context: TransferContext,
     path: String,
     answer: Box<dyn Fn(Vec<u8>) -> Result<T> + Send + Sync>,
 }
@@ -40,36 +40,41 @@ impl<T> fmt::Debug for Spec<T> {
     }
 }
 
-impl<T: Send + 'static> Read<T> {
+impl<T: Send + 'static> ReadRequest<T> {
     /// Reads as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
-        Self(self.0.changed(|spec| spec.place.elevated = true))
+        Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
-awaited!(Read<T> => T, by read, of T);
+impl_future!(ReadRequest<T> => T, read, T);
 
 async fn read<T>(spec: Arc<Spec<T>>) -> Result<T> {
-    let what = format!("read {}", spec.path);
-    let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-    let read = way.go(|by| content(&spec.place, &spec.path, by, &what)).await?;
-    (spec.answer)(read.content).map_err(|error| spec.place.error(error))
+    let operation = format!("read {}", spec.path);
+    let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
+    let read = selector.run(|backend| content(&spec.context, &spec.path, backend, &operation)).await?;
+    (spec.answer)(read.content).map_err(|error| spec.context.error(error))
 }
 
 /// What is in a file.
-pub(super) struct Contents {
+pub(super) struct FileContent {
     pub(super) content: Vec<u8>,
     /// Whether everybody on the host may read it.
     pub(super) is_public: bool,
 }
 
 /// Reads a file into memory.
-pub(super) async fn content(place: &Place, path: &str, by: Backend, what: &str) -> Result<Contents, BackendError> {
-    let arrival = Arrival::in_memory(MOST);
-    by.get(place, Path::new(path), None, &arrival, what).await?;
-    let is_public = !arrival.is_private();
-    let content = arrival.into_bytes().map_err(|error| place.could_not(what).caused_by(error))?;
-    Ok(Contents { content, is_public })
+pub(super) async fn content(
+    context: &TransferContext,
+    path: &str,
+    backend: Backend,
+    operation: &str,
+) -> Result<FileContent, BackendError> {
+    let incoming_file = IncomingFile::in_memory(MAX_READ_SIZE);
+    backend.get(context, Path::new(path), None, &incoming_file, operation).await?;
+    let is_public = !incoming_file.is_private();
+    let content = incoming_file.into_bytes().map_err(|error| context.could_not(operation).caused_by(error))?;
+    Ok(FileContent { content, is_public })
 }
 
 impl Connection {
@@ -80,7 +85,7 @@ impl Connection {
     /// When awaited: [`File`](crate::ErrorKind::File) where it can't be read, with the reason, or is no UTF-8
     /// ([`read_bytes`](Self::read_bytes) reads what is none); and as any command.
     #[track_caller]
-    pub fn read(&self, path: impl Into<String>) -> Read<String> {
+    pub fn read(&self, path: impl Into<String>) -> ReadRequest<String> {
         let path = path.into();
         let shown = path.clone();
         self.reading(path, Location::caller(), move |bytes| {
@@ -95,7 +100,7 @@ impl Connection {
     ///
     /// As [`read`](Self::read).
     #[track_caller]
-    pub fn read_bytes(&self, path: impl Into<String>) -> Read<Vec<u8>> {
+    pub fn read_bytes(&self, path: impl Into<String>) -> ReadRequest<Vec<u8>> {
         self.reading(path.into(), Location::caller(), Ok)
     }
 
@@ -105,9 +110,9 @@ impl Connection {
     ///
     /// As [`read`](Self::read).
     #[track_caller]
-    pub fn contains(&self, path: impl Into<String>, what: impl Into<String>) -> Read<bool> {
-        let what = what.into();
-        self.reading(path.into(), Location::caller(), move |bytes| Ok(text::contains(&bytes, &what)))
+    pub fn contains(&self, path: impl Into<String>, operation: impl Into<String>) -> ReadRequest<bool> {
+        let operation = operation.into();
+        self.reading(path.into(), Location::caller(), move |bytes| Ok(text::contains(&bytes, &operation)))
     }
 
     fn reading<T>(
@@ -115,8 +120,8 @@ impl Connection {
         path: String,
         location: &'static Location<'static>,
         answer: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
-    ) -> Read<T> {
-        let place = Place::of(self.clone(), location);
-        Read(Deferred::Made(Box::new(Spec { place, path, answer: Box::new(answer) })))
+    ) -> ReadRequest<T> {
+        let context = TransferContext::of(self.clone(), location);
+        ReadRequest(Deferred::Described(Box::new(Spec { context, path, answer: Box::new(answer) })))
     }
 }

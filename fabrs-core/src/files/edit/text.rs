@@ -68,8 +68,8 @@ pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
 }
 
 /// Tells whether a text is part of another.
-pub(super) fn contains(text: &[u8], what: &str) -> bool {
-    memmem::find(text, what.as_bytes()).is_some()
+pub(super) fn contains(text: &[u8], operation: &str) -> bool {
+    memmem::find(text, operation.as_bytes()).is_some()
 }
 
 /// Puts `with` in the place of all that matches; `$1` in it is what the first group has matched.
@@ -122,21 +122,21 @@ pub(super) fn uncomment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
 
 /// Where a line goes that is not there yet.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Spot {
+pub(super) enum LinePosition {
     #[default]
     End,
     After(Regex),
     Before(Regex),
 }
 
-/// Sees to it that a line is there: in the place of the last one that matches `instead_of`, or else at its spot.
-pub(super) fn ensure_line(old: &[u8], line: &str, instead_of: Option<&Regex>, spot: &Spot) -> Vec<u8> {
+/// Sees to it that a line is there: in the place of the last one that matches `matching`, or else at its spot.
+pub(super) fn ensure_line(old: &[u8], line: &str, matching: Option<&Regex>, position: &LinePosition) -> Vec<u8> {
     let lines = Lines::of(old);
     let last = |pattern: &Regex| lines.each.iter().rposition(|line| pattern.is_match(split_end(line).0));
     if lines.contains(line) {
         return old.to_vec();
     }
-    if let Some(at) = instead_of.and_then(last) {
+    if let Some(at) = matching.and_then(last) {
         let mut n = 0;
         return lines.map(|_| {
             n += 1;
@@ -144,10 +144,10 @@ pub(super) fn ensure_line(old: &[u8], line: &str, instead_of: Option<&Regex>, sp
         });
     }
     let end = lines.each.len();
-    let at = match spot {
-        Spot::End => end,
-        Spot::After(pattern) => last(pattern).map_or(end, |at| at + 1),
-        Spot::Before(pattern) => last(pattern).unwrap_or(end),
+    let at = match position {
+        LinePosition::End => end,
+        LinePosition::After(pattern) => last(pattern).map_or(end, |at| at + 1),
+        LinePosition::Before(pattern) => last(pattern).unwrap_or(end),
     };
     lines.with(at, line)
 }
@@ -221,15 +221,15 @@ mod tests {
     fn a_line_takes_the_place_of_the_last_that_matches_or_goes_where_it_belongs() {
         let text = b"a=1\nb=2\na=3\n";
         let of_a = pattern("^a=");
-        case(ensure_line(text, "a=4", Some(&of_a), &Spot::End), "a=1\nb=2\na=4\n");
-        case(ensure_line(text, "a=1", Some(&of_a), &Spot::End), "a=1\nb=2\na=3\n");
-        case(ensure_line(text, "c=5", Some(&pattern("^c=")), &Spot::End), "a=1\nb=2\na=3\nc=5\n");
-        case(ensure_line(text, "c=5", None, &Spot::After(pattern("^b="))), "a=1\nb=2\nc=5\na=3\n");
-        case(ensure_line(text, "c=5", None, &Spot::Before(of_a.clone())), "a=1\nb=2\nc=5\na=3\n");
-        case(ensure_line(text, "c=5", None, &Spot::After(pattern("none"))), "a=1\nb=2\na=3\nc=5\n");
-        case(ensure_line(b"x", "y", None, &Spot::End), "x\ny\n");
-        case(ensure_line(b"a=1", "a=2", Some(&of_a), &Spot::End), "a=2");
-        case(ensure_line(b"a=1\r\nb=2\n", "c", None, &Spot::Before(pattern("^b"))), "a=1\r\nc\r\nb=2\n");
+        case(ensure_line(text, "a=4", Some(&of_a), &LinePosition::End), "a=1\nb=2\na=4\n");
+        case(ensure_line(text, "a=1", Some(&of_a), &LinePosition::End), "a=1\nb=2\na=3\n");
+        case(ensure_line(text, "c=5", Some(&pattern("^c=")), &LinePosition::End), "a=1\nb=2\na=3\nc=5\n");
+        case(ensure_line(text, "c=5", None, &LinePosition::After(pattern("^b="))), "a=1\nb=2\nc=5\na=3\n");
+        case(ensure_line(text, "c=5", None, &LinePosition::Before(of_a.clone())), "a=1\nb=2\nc=5\na=3\n");
+        case(ensure_line(text, "c=5", None, &LinePosition::After(pattern("none"))), "a=1\nb=2\na=3\nc=5\n");
+        case(ensure_line(b"x", "y", None, &LinePosition::End), "x\ny\n");
+        case(ensure_line(b"a=1", "a=2", Some(&of_a), &LinePosition::End), "a=2");
+        case(ensure_line(b"a=1\r\nb=2\n", "c", None, &LinePosition::Before(pattern("^b"))), "a=1\r\nc\r\nb=2\n");
     }
 
     proptest::proptest! {
@@ -242,8 +242,8 @@ mod tests {
             };
             once(&|text| append(text, std::slice::from_ref(&line)));
             once(&|text| comment(text, &of_a, "#"));
-            once(&|text| ensure_line(text, &line, Some(&of_a), &Spot::End));
-            once(&|text| ensure_line(text, &line, None, &Spot::Before(of_a.clone())));
+            once(&|text| ensure_line(text, &line, Some(&of_a), &LinePosition::End));
+            once(&|text| ensure_line(text, &line, None, &LinePosition::Before(of_a.clone())));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! [`Rsync`]: the program of that name on both sides, over the connection that there is.
+//! [`RsyncRequest`]: the program of that name on both sides, over the connection that there is.
 //!
 //! The program on this machine is started with a shell script in the place of `ssh`, which hands on what it would say to the
-//! other side (`bridge`); that is started as every command is, so that gateways, sudo and the login are those of the connection.
+//! other side (`remote_shell`); that is started as every command is, so that gateways, sudo and the login are those of the connection.
 
-mod bridge;
-mod stash;
+mod output_spool;
+mod remote_shell;
 
 use std::fmt;
 use std::panic::Location;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::changes::Changes;
-use super::changes::{Made, State};
-use super::deferred::{Deferred, awaited};
+use super::changes::{ChangedPaths, State};
+use super::deferred::{Deferred, impl_future};
 use super::disk_work::blocking;
-use super::place::Place;
-use super::transfer_report::tell;
+use super::transfer_context::TransferContext;
+use super::transfer_report::emit_transferred;
 use super::{planning, temporary};
 use crate::connection::Connection;
 use crate::connection::Hide;
@@ -24,8 +24,8 @@ use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
 use crate::shell::ShellLine;
 use crate::transport::Effect;
-use bridge::{Bridge, Ends};
-use stash::Stash;
+use output_spool::OutputSpool;
+use remote_shell::{PipeEnds, RemoteShell};
 
 /// A run of `rsync`: a builder, and the future of what it [`Changes`].
 ///
@@ -36,10 +36,10 @@ use stash::Stash;
 /// Dropped, both sides are ended, as when `rsync` is interrupted.
 #[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
-pub struct Rsync(Deferred<Spec, Changes>);
+pub struct RsyncRequest(Deferred<Spec, Changes>);
 
 struct Spec {
-    place: Place,
+    context: TransferContext,
     here: String,
     there: String,
     is_download: bool,
@@ -48,24 +48,24 @@ struct Spec {
 
 impl fmt::Debug for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.in_words())
+        f.write_str(&self.describe())
     }
 }
 
-impl Rsync {
+impl RsyncRequest {
     pub(in crate::files) fn new(
         connection: Connection,
         here: String,
         there: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let place = Place::of_transfer(connection, location);
-        Self(Deferred::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
+        let context = TransferContext::of_transfer(connection, location);
+        Self(Deferred::Described(Box::new(Spec { context, here, there, is_download: false, options: Vec::new() })))
     }
 
     /// Has files come from the host, rather than go there.
     pub fn download(self) -> Self {
-        Self(self.0.changed(|spec| spec.is_download = true))
+        Self(self.0.configure(|spec| spec.is_download = true))
     }
 
     /// Removes on the side that is written to what is not on the other (`--delete`).
@@ -80,100 +80,101 @@ impl Rsync {
 
     /// Gives it one more option: `--compress`, `--bwlimit=1000`. It has `--archive` always.
     pub fn option(self, option: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.options.push(option.into())))
+        Self(self.0.configure(|spec| spec.options.push(option.into())))
     }
 
     /// Runs the side of the host as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
-        Self(self.0.changed(|spec| spec.place.elevated = true))
+        Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
-awaited!(Rsync => Changes, by rsync);
+impl_future!(RsyncRequest => Changes, rsync);
 
 async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
-    let (place, connection) = (&spec.place, &spec.place.connection);
-    let host = connection.host_and_run(place.location)?.0;
-    let what = spec.in_words();
-    if planning::is_planned(place) {
+    let (context, connection) = (&spec.context, &spec.context.connection);
+    let host = connection.host_and_run(context.location)?.0;
+    let operation = spec.describe();
+    if planning::is_planned(context) {
         // rsync itself knows the difference, and both sides need the program: it is planned whole.
-        connection.plan_change(&what);
+        connection.plan_change(&operation);
         let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
-        return Ok(Changes::new(place, host.clone(), what, State::Unknown(why)));
+        return Ok(Changes::new(context, host.clone(), operation, State::Unknown(why)));
     }
-    let made = spec.run(&what).await?;
-    tell(connection, host, &what, &made.files, made.removed.len());
-    Ok(Changes::new(place, host.clone(), what, made))
+    let made = spec.run(&operation).await?;
+    emit_transferred(connection, host, &operation, &made.files, made.removed.len());
+    Ok(Changes::new(context, host.clone(), operation, made))
 }
 
 impl Spec {
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         let (from, to) = if self.is_download { (&self.there, &self.here) } else { (&self.here, &self.there) };
         let program = [&["rsync".to_owned()], self.options.as_slice()].concat().join(" ");
-        let by = self.place.by();
-        format!("{program} {from} -> {to}{by}")
+        let suffix = self.context.sudo_suffix();
+        format!("{program} {from} -> {to}{suffix}")
     }
 
-    async fn run(&self, what: &str) -> Result<Made> {
+    async fn run(&self, operation: &str) -> Result<ChangedPaths> {
         let made = blocking(|| {
-            let made = Bridge::new()?;
-            Ok((made, Stash::new(temporary::file()?)))
+            let made = RemoteShell::new()?;
+            Ok((made, OutputSpool::new(temporary::file()?)))
         });
-        let ((bridge, ends), stash) = made.await.map_err(|error| self.place.error(error))?;
-        let here = self.place.connection.to_this_machine();
-        let here = here.run(self.line(&bridge)?).hide(Hide::Both).capture_all().warn();
+        let ((remote_shell, ends), output_spool) = made.await.map_err(|error| self.context.error(error))?;
+        let here = self.context.connection.to_this_machine();
+        let here = here.run(self.line(&remote_shell)?).hide(Hide::Both).capture_all().warn();
         let mut here = std::pin::pin!(here.into_future());
-        let has_begun = AtomicBool::new(false);
+        let has_started = AtomicBool::new(false);
         let there = async {
-            let Ends { line, said, hears } = ends;
+            let PipeEnds { line, said, hears } = ends;
             let line = line.said().await?;
-            has_begun.store(true, Ordering::Relaxed);
-            let connection = self.place.connection.for_internal_script().without_shell();
-            let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
-            let command = command.named(what).hide(Hide::Both).stdin_reader(said).with_watcher(stash.clone()).warn();
-            let command = if self.place.elevated { command.sudo() } else { command };
-            let (output, ()) = tokio::join!(command.into_future(), stash.drain_to(hears));
+            has_started.store(true, Ordering::Relaxed);
+            let connection = self.context.connection.for_internal_script().without_shell();
+            let command = connection.command(ShellLine::raw(line), Effect::Changes, self.context.location).posix();
+            let command =
+                command.named(operation).hide(Hide::Both).stdin_reader(said).with_watcher(output_spool.clone()).warn();
+            let command = if self.context.elevated { command.sudo() } else { command };
+            let (output, ()) = tokio::join!(command.into_future(), output_spool.drain_to(hears));
             output
         };
         let mut there = std::pin::pin!(there);
         let (here, there) = tokio::select! {
             here = &mut here => {
-                let there = if has_begun.load(Ordering::Relaxed) { Some(there.await) } else { None };
+                let there = if has_started.load(Ordering::Relaxed) { Some(there.await) } else { None };
                 (here, there)
             }
             there = &mut there => (here.await, Some(there)),
         };
-        let there = there.transpose().map_err(|error| self.place.error(error))?;
+        let there = there.transpose().map_err(|error| self.context.error(error))?;
         let here = here?;
         // What only the side of the host has found fault with, this one does not know.
         let is_well = |output: &Output| Ok::<_, Error>(output.status()?.success());
         if is_well(&here)? && there.as_ref().map_or(Ok(true), is_well)? {
             return Ok(self.made(&here.stdout()?));
         }
-        Err(self.failed(what, &here, there.as_ref()))
+        Err(self.failed(operation, &here, there.as_ref()))
     }
 
     /// Returns the line for this machine.
-    fn line(&self, bridge: &Bridge) -> Result<ShellLine> {
+    fn line(&self, remote_shell: &RemoteShell) -> Result<ShellLine> {
         let there = format!("host:{}", self.there);
         // What stands in the place of `ssh` can't write to what takes no more at times.
         let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
         words.extend(self.options.iter().map(String::as_str));
-        let shell = bridge.shell();
+        let shell = remote_shell.shell();
         words.extend(["-e", &shell, "--"]);
         words.extend(if self.is_download { [there.as_str(), &self.here] } else { [&self.here, there.as_str()] });
         let line = shlex::try_join(words).map_err(|source| {
-            self.place
-                .error(Error::new(ErrorKind::Usage, format!("`{}` can't be sent", self.in_words())).caused_by(source))
+            self.context
+                .error(Error::new(ErrorKind::Usage, format!("`{}` can't be sent", self.describe())).caused_by(source))
         })?;
         Ok(ShellLine::raw(format!("LC_ALL=C exec {line}")))
     }
 
     /// Reads what `--itemize-changes` has said.
-    fn made(&self, told: &str) -> Made {
+    fn made(&self, told: &str) -> ChangedPaths {
         let root = if self.is_download { &self.here } else { &self.there };
         let placed = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
-        let mut made = Made::default();
+        let mut made = ChangedPaths::default();
         for line in told.lines() {
             match line.split_once(' ') {
                 Some(("*deleting", name)) => made.removed.push(placed(name.trim_start())),
@@ -188,14 +189,14 @@ impl Spec {
     }
 
     /// Makes the error of a run that failed: the first that either side said of it is the cause.
-    fn failed(&self, what: &str, here: &Output, there: Option<&Output>) -> Error {
+    fn failed(&self, operation: &str, here: &Output, there: Option<&Output>) -> Error {
         let said = |output: &Output| {
             let told = output.record.redactor.bytes(&output.record.stderr.bytes);
             let text = String::from_utf8_lossy(&told).into_owned();
             text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
         };
         let has_no_program = |output: &Output| output.status().is_ok_and(|status| *status == NOT_FOUND);
-        let error = self.place.could_not(what);
+        let error = self.context.could_not(operation);
         match there {
             Some(there) if has_no_program(there) => {
                 error.caused_by(CauseText("the host has no `rsync`".to_owned())).hint("`sync` needs none")

@@ -3,26 +3,26 @@
 use std::io::Read;
 
 use crate::error::Result;
-use crate::files::blob::Blob;
+use crate::files::checksum::{Checksum, ChecksumBuilder, Sha256};
+use crate::files::content::Content;
 use crate::files::disk_work::blocking_while;
 use crate::files::parts::BLOCK;
-use crate::files::sum::{Sha256, Sum, Summing};
 
 /// What of a content is in the file that it replaces, block by block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Blocks {
     /// Of each block of the content whether the same is at its place there.
     pub(super) kept: Vec<bool>,
-    pub(super) sum: Sum,
+    pub(super) sum: Checksum,
 }
 
 /// Compares a content with the SHA-256 of the blocks that are `there`.
-pub(super) async fn compare(content: &Blob, there: Vec<Vec<u8>>) -> Result<Blocks> {
+pub(super) async fn compare(content: &Content, there: Vec<Vec<u8>>) -> Result<Blocks> {
     let content = content.clone();
     blocking_while(move |is_wanted| {
         let mut reader = content.reader()?;
         let mut block = Vec::new();
-        let (mut kept, mut whole) = (Vec::new(), Summing::new());
+        let (mut kept, mut whole) = (Vec::new(), ChecksumBuilder::new());
         while is_wanted() {
             block.clear();
             let read = (&mut reader).take(BLOCK).read_to_end(&mut block);
@@ -31,7 +31,7 @@ pub(super) async fn compare(content: &Blob, there: Vec<Vec<u8>>) -> Result<Block
             }
             whole.update(&block);
             let known = there.get(kept.len());
-            kept.push(known.and_then(|known| Sha256::of_digits(known)) == Some(Sum::of(&block).sha256));
+            kept.push(known.and_then(|known| Sha256::of_digits(known)) == Some(Checksum::of(&block).sha256));
         }
         Ok(Blocks { kept, sum: whole.finish() })
     })
@@ -51,8 +51,8 @@ mod tests {
             let lengths = (0..letters.len()).rev().map(|left| if left == 0 { 5 } else { 1 << 20 });
             letters.chars().zip(lengths).map(|(letter, length)| block(letter, length)).collect::<Vec<_>>()
         };
-        let sums = content(there).iter().map(|block| Sum::of(block).sha256.to_string().into_bytes()).collect();
-        compare(&Blob::Bytes(Bytes::from(content(here).concat())), sums).await.unwrap()
+        let sums = content(there).iter().map(|block| Checksum::of(block).sha256.to_string().into_bytes()).collect();
+        compare(&Content::Bytes(Bytes::from(content(here).concat())), sums).await.unwrap()
     }
 
     #[tokio::test]

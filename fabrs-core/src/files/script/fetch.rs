@@ -7,13 +7,13 @@ use super::text::CONTENT;
 use crate::connection::Watcher;
 use crate::error::{Error, Result};
 use crate::event::Stream;
-use crate::files::arrival::Arrival;
+use crate::files::incoming_file::IncomingFile;
 use crate::transport::Answer;
 
 /// Looks for the content in the output of the script, and hands it to its arrival.
 #[derive(Debug)]
 pub(super) struct Fetch {
-    arrival: Arrival,
+    incoming_file: IncomingFile,
     /// What came before the content.
     head: Vec<u8>,
     /// The number of bytes before the content.
@@ -22,8 +22,8 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub(super) fn new(arrival: &Arrival) -> Self {
-        Self { arrival: arrival.clone(), head: Vec::new(), noise: 0, failure: None }
+    pub(super) fn new(incoming_file: &IncomingFile) -> Self {
+        Self { incoming_file: incoming_file.clone(), head: Vec::new(), noise: 0, failure: None }
     }
 
     /// Looks for the line that says what comes, behind what a login may print; returns what is behind it.
@@ -50,14 +50,14 @@ impl Fetch {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.arrival.has_begun() {
-            return self.arrival.write(bytes);
+        if self.incoming_file.has_started() {
+            return self.incoming_file.write(bytes);
         }
         let Some((line, rest)) = self.find_head(bytes).map_err(Excess::into_error)? else { return Ok(()) };
         let (mode, size) = line.split_once(' ').unwrap_or_default();
         let size = size.trim().parse().map_err(|_| Excess::Head.into_error())?;
-        self.arrival.begin(u32::from_str_radix(mode, 8).ok(), size)?;
-        self.arrival.write(&rest)
+        self.incoming_file.begin(u32::from_str_radix(mode, 8).ok(), size)?;
+        self.incoming_file.write(&rest)
     }
 }
 
@@ -70,7 +70,7 @@ impl Watcher for Fetch {
             && let Err(error) = self.take(bytes)
         {
             self.failure = Some(error);
-            self.arrival.give_up();
+            self.incoming_file.discard();
             answer.stop();
         }
     }

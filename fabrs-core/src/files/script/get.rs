@@ -10,43 +10,43 @@ use super::script_run::KEPT;
 use super::script_run::Script;
 use super::text;
 use crate::connection::{result_of, with_marked_result};
-use crate::files::arrival::Arrival;
 use crate::files::backend_error::BackendError;
-use crate::files::place::Place;
-use crate::files::sum::Sum;
+use crate::files::checksum::Checksum;
+use crate::files::incoming_file::IncomingFile;
+use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
 /// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
 pub(in super::super) async fn get(
-    place: &Place,
+    context: &TransferContext,
     path: &Path,
-    known: Option<&Sum>,
-    arrival: &Arrival,
-    what: &str,
+    known: Option<&Checksum>,
+    incoming_file: &IncomingFile,
+    operation: &str,
 ) -> Result<bool, BackendError> {
-    let script = Script { place, effect: Effect::Reads, what };
+    let script = Script { context, effect: Effect::Reads, operation };
     let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
-    let output = script.run(command.with_watcher(Fetch::new(arrival)).capture_tail(KEPT)).await;
-    let output = output.inspect_err(|_| arrival.give_up())?;
-    Ok(arrival.has_begun() || output.tail(1)?.trim_end() != text::SAME.trim_end())
+    let output = script.run(command.with_watcher(Fetch::new(incoming_file)).capture_tail(KEPT)).await;
+    let output = output.inspect_err(|_| incoming_file.discard())?;
+    Ok(incoming_file.has_started() || output.tail(1)?.trim_end() != text::SAME.trim_end())
 }
 
 /// Returns what a pattern means, each with whether it is a folder.
 pub(in super::super) async fn matches(
-    place: &Place,
+    context: &TransferContext,
     pattern: &str,
-    what: &str,
+    operation: &str,
 ) -> Result<Vec<(PathBuf, bool)>, BackendError> {
     let listing = format!("list {pattern}");
-    let script = Script { place, effect: Effect::Reads, what: &listing };
+    let script = Script { context, effect: Effect::Reads, operation: &listing };
     let line = text::matches(pattern).map(|line| with_marked_result(&line));
     let command = script.command(line, pattern)?.capture_all();
-    let output = Script { what, ..script }.run(command).await?;
+    let output = Script { operation, ..script }.run(command).await?;
     let listed = output.stdout_bytes()?;
     let mut records = result_of(listed).split(|byte| *byte == 0);
     let (mut matches, mut allowed) = (Vec::new(), Allowance::listing());
     while let (Some(kind), Some(path)) = (records.next(), records.next()) {
-        allowed.admit(path).map_err(|excess| excess.explain(place.could_not(what)))?;
+        allowed.admit(path).map_err(|excess| excess.explain(context.could_not(operation)))?;
         matches.push((PathBuf::from(OsStr::from_bytes(path)), kind == b"d"));
     }
     Ok(matches)

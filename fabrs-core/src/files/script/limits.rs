@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::connection::Watcher;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
-use crate::files::incoming::Overflow;
+use crate::files::channel_buffer::Overflow;
 use crate::transport::Answer;
 
 /// The maximum length of one record, in bytes: longer than a path and its metadata.

@@ -41,13 +41,13 @@ impl Script<'_> {
         match (output, told) {
             (Err(BackendError::NoShell(error)), _) => Err(BackendError::NoShell(error)),
             // That the host found it too short says less than why.
-            (_, Err(DialogError::Failed(error))) => Err(self.place.error(error).into()),
+            (_, Err(DialogError::Failed(error))) => Err(self.context.error(error).into()),
             (_, Err(DialogError::InTheWay(why))) => {
-                Err(self.place.could_not(self.what).caused_by(CauseText(why)).into())
+                Err(self.context.could_not(self.operation).caused_by(CauseText(why)).into())
             }
-            (_, Err(DialogError::Excess(excess))) => Err(excess.explain(self.place.could_not(self.what)).into()),
+            (_, Err(DialogError::Excess(excess))) => Err(excess.explain(self.context.could_not(self.operation)).into()),
             (Err(undone), _) => Err(undone),
-            (Ok(_), Err(DialogError::Over)) => Err(self.place.could_not(self.what).into()),
+            (Ok(_), Err(DialogError::Over)) => Err(self.context.could_not(self.operation).into()),
             (Ok(_), Ok(told)) => Ok(told),
         }
     }

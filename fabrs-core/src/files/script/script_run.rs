@@ -10,7 +10,7 @@ use crate::connection::{Command, Hide};
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::files::backend_error::BackendError;
-use crate::files::place::Place;
+use crate::files::transfer_context::TransferContext;
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::{Effect, ProgramRejected};
@@ -20,10 +20,10 @@ pub(super) const KEPT: usize = 4096;
 
 /// One script for one host.
 pub(super) struct Script<'a> {
-    pub(super) place: &'a Place,
+    pub(super) context: &'a TransferContext,
     pub(super) effect: Effect,
     /// The description.
-    pub(super) what: &'a str,
+    pub(super) operation: &'a str,
 }
 
 impl Script<'_> {
@@ -35,17 +35,17 @@ impl Script<'_> {
     /// Creates the command of a script whose output is read by a watcher with limits of its own.
     pub(super) fn command_with_content(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         let line = line.map_err(|source| {
-            self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
+            self.context.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
         })?;
-        let connection = self.place.connection.for_internal_script();
+        let connection = self.context.connection.for_internal_script();
         // With `CDPATH`, `cd` may enter another directory and print its path.
         let line = format!("unset CDPATH\n{line}");
-        let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
-        let command = command.posix().named(self.what).hide(Hide::Both);
-        let command = if self.place.is_check { command.internal_check() } else { command };
-        let command = if self.place.has_secret { command.with_secret_input() } else { command };
+        let command = connection.command(ShellLine::raw(line), self.effect, self.context.location);
+        let command = command.posix().named(self.operation).hide(Hide::Both);
+        let command = if self.context.is_check { command.internal_check() } else { command };
+        let command = if self.context.has_secret { command.with_secret_input() } else { command };
         let command = command.with_watcher(MessageLimit::of(Stream::Stderr));
-        Ok(if self.place.elevated { command.sudo() } else { command })
+        Ok(if self.context.elevated { command.sudo() } else { command })
     }
 
     /// Creates the command of a script with a dialogue, and the dialogue.
@@ -65,7 +65,7 @@ impl Script<'_> {
                 Err(BackendError::Failed(self.failed(&error)))
             }
             Err(error) if ProgramRejected::caused(&error) => Err(BackendError::NoShell(
-                self.place.could_not(self.what).caused_by(CauseText(error.message().to_owned())),
+                self.context.could_not(self.operation).caused_by(CauseText(error.message().to_owned())),
             )),
             Err(error) => Err(BackendError::NoShell(self.no_shell(error.output()))),
         }
@@ -81,13 +81,13 @@ impl Script<'_> {
             last(output, &output.record.stderr.bytes).or_else(|| last(output, &output.record.stdout.bytes))
         });
         let said = said.unwrap_or_else(|| "the host gives no shell".to_owned());
-        self.place.could_not(self.what).caused_by(CauseText(said))
+        self.context.could_not(self.operation).caused_by(CauseText(said))
     }
 
     /// Creates the error of a failed script. The cause is the last message of the script or its tools.
     fn failed(&self, error: &Error) -> Error {
         if let Some(excess) = Excess::of(error) {
-            return excess.explain(self.place.could_not(self.what));
+            return excess.explain(self.context.could_not(self.operation));
         }
         let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output()) else {
             return error.clone().without_output();
@@ -104,8 +104,8 @@ impl Script<'_> {
             ("", Ok(status)) => format!("the host's shell ended with {status}"),
             (said, _) => said.to_owned(),
         };
-        let made = self.place.could_not(self.what);
-        let made = if said.ends_with("Permission denied") && !self.place.elevated {
+        let made = self.context.could_not(self.operation);
+        let made = if said.ends_with("Permission denied") && !self.context.elevated {
             made.hint("`.sudo()` does it as root")
         } else if said.starts_with(crate::files::file_error::NO_FOLDER) {
             made.hint("`.ensure_dir(path)` makes it")
@@ -122,10 +122,10 @@ fn without_line(said: &str) -> &str {
     let is_shell = |name: &str| name.rsplit('/').next().is_some_and(|name| name.ends_with("sh"));
     let Some((_, rest)) = said.split_once(": ").filter(|(name, _)| is_shell(name)) else { return said };
     let rest = rest.strip_prefix("eval: ").unwrap_or(rest);
-    let (line, what) = rest.split_once(": ").unwrap_or_default();
+    let (line, message) = rest.split_once(": ").unwrap_or_default();
     let number = line.strip_prefix("line ").unwrap_or(line);
     let is_line = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    if is_line { what.strip_prefix("eval: ").unwrap_or(what) } else { said }
+    if is_line { message.strip_prefix("eval: ").unwrap_or(message) } else { said }
 }
 
 /// Returns true if a command may have failed for lack of a shell.

@@ -15,8 +15,8 @@ use super::limits::{Allowance, Excess, MAX_RECORD, MAX_UNREAD};
 use crate::connection::Watcher;
 use crate::error::Error;
 use crate::event::Stream;
-use crate::files::gauge::Gauge;
-use crate::files::incoming::{Heard, Incoming};
+use crate::files::channel_buffer::{ChannelBuffer, ChannelReader};
+use crate::files::progress_counter::ProgressCounter;
 use crate::transport::{Answer, STDIN_PREAMBLE};
 
 /// The maximum number of pieces that wait for the network.
@@ -29,19 +29,19 @@ pub(super) const END: &str = "fabrs-end";
 pub(super) struct Talk {
     /// `None` after the last request.
     say: Option<mpsc::Sender<Bytes>>,
-    hear: BufReader<Heard>,
+    hear: BufReader<ChannelReader>,
 }
 
 /// Passes the output of a script to the dialogue.
 #[derive(Debug)]
-pub(super) struct Ear(Incoming);
+pub(super) struct Ear(ChannelBuffer);
 
 impl Talk {
     /// Creates the dialogue, the receiver of the output, and the stream of the input.
     pub(super) fn new() -> (Self, Ear, mpsc::Receiver<Bytes>) {
         let (say, said) = mpsc::channel(WAITING);
-        let incoming = Incoming::new(MAX_UNREAD);
-        (Self { say: Some(say), hear: BufReader::new(Heard(incoming.clone())) }, Ear(incoming), said)
+        let incoming = ChannelBuffer::new(MAX_UNREAD);
+        (Self { say: Some(say), hear: BufReader::new(ChannelReader(incoming.clone())) }, Ear(incoming), said)
     }
 
     /// Sends the first line. A program in place of a shell ends at this line.
@@ -128,8 +128,8 @@ impl Talk {
 
     /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge. All
     /// earlier requests must have been answered.
-    pub(super) fn divert(&self, file: File, limit: u64, gauge: Arc<Gauge>) {
-        self.hear.get_ref().0.divert(file, limit, gauge);
+    pub(super) fn divert(&self, file: File, limit: u64, progress: Arc<ProgressCounter>) {
+        self.hear.get_ref().0.divert(file, limit, progress);
     }
 
     /// Waits for the end of the output to the file.

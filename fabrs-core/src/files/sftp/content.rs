@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::fault::Fault;
 use super::session::Session;
-use crate::files::sum::{Sum, Summing};
+use crate::files::checksum::{Checksum, ChecksumBuilder};
 
 /// How much one request carries: what every server has to take.
 const CHUNK: usize = 32 << 10;
@@ -82,9 +82,9 @@ pub(super) async fn open(session: &Session, path: &str) -> Result<String, Fault>
 }
 
 /// Tells whether a file has this content, by reading it.
-pub(super) async fn is(session: &Session, path: &str, sum: &Sum) -> Result<bool, Fault> {
+pub(super) async fn is(session: &Session, path: &str, sum: &Checksum) -> Result<bool, Fault> {
     let handle = open(session, path).await?;
-    let mut here = Summing::new();
+    let mut here = ChecksumBuilder::new();
     let read = read(session, &handle, sum.size).try_for_each(|chunk| {
         here.update(&chunk);
         std::future::ready(Ok(()))

@@ -4,7 +4,7 @@ use russh_sftp::protocol::{Status, StatusCode};
 
 use crate::error::{CauseText, Error};
 use crate::files::file_error::NO_FOLDER;
-use crate::files::place::Place;
+use crate::files::transfer_context::TransferContext;
 
 /// Why a request came to nothing.
 #[derive(Debug)]
@@ -53,9 +53,9 @@ impl Fault {
     }
 
     /// Makes the error of something that could not be done.
-    pub(super) fn into_error(self, place: &Place, what: &str) -> Error {
+    pub(super) fn into_error(self, context: &TransferContext, operation: &str) -> Error {
         let said = match self {
-            Self::Failed(error) => return place.error(error),
+            Self::Failed(error) => return context.error(error),
             Self::Message(said) => said,
             // The words of the scripts' tools, for the same failures.
             Self::Refused(status) => match status.status_code {
@@ -66,7 +66,7 @@ impl Fault {
                 _ => status.error_message,
             },
         };
-        place.could_not(what).caused_by(CauseText(said))
+        context.could_not(operation).caused_by(CauseText(said))
     }
 }
 

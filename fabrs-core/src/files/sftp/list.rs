@@ -24,8 +24,8 @@ const AS_IN_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// Returns what a pattern means, each with whether it is a folder.
-pub(in super::super) async fn matches(session: &Session, path: &str, what: &str) -> Result<Vec<(PathBuf, bool)>> {
-    try_matches(session, path).await.map_err(|fault| fault.into_error(&session.place, what))
+pub(in super::super) async fn matches(session: &Session, path: &str, operation: &str) -> Result<Vec<(PathBuf, bool)>> {
+    try_matches(session, path).await.map_err(|fault| fault.into_error(&session.context, operation))
 }
 
 async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool)>, Fault> {
@@ -45,7 +45,7 @@ async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool
 }
 
 /// Returns all that is in a folder and in those below it.
-pub(in super::super) async fn entries(session: &Session, folder: &Path, what: &str) -> Result<Vec<Entry>> {
+pub(in super::super) async fn entries(session: &Session, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
         match session.stat(&session.path(&shown)).await? {
@@ -54,7 +54,7 @@ pub(in super::super) async fn entries(session: &Session, folder: &Path, what: &s
             None => Err(Fault::said(format!("{NO_FILE}{shown}"))),
         }
     };
-    entries.await.map_err(|fault| fault.into_error(&session.place, what))
+    entries.await.map_err(|fault| fault.into_error(&session.context, operation))
 }
 
 /// Returns the paths that match a pattern, name by name.
@@ -192,7 +192,7 @@ async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<File
 fn name_of(session: &Session, folder: &str, name: String) -> Result<String, Fault> {
     if name.contains(char::REPLACEMENT_CHARACTER) {
         let text = format!("a file in `{folder}` has a name that is not UTF-8");
-        return Err(session.place.error(Error::new(ErrorKind::File, text)).into());
+        return Err(session.context.error(Error::new(ErrorKind::File, text)).into());
     }
     Ok(name)
 }

@@ -6,16 +6,16 @@ use super::fault::Fault;
 use super::session::Session;
 use super::target::{MODE, kind_of};
 use crate::error::Result;
-use crate::files::entry::{Found, Stat};
+use crate::files::entry::{PathStat, Stat};
 
 /// Looks what is at a path: itself, and what it leads to.
-pub(in super::super) async fn look(session: &Session, path: &str, what: &str) -> Result<Found> {
+pub(in super::super) async fn look(session: &Session, path: &str, operation: &str) -> Result<PathStat> {
     let looked = async {
         let path = session.path(&session.expanded(path).await?);
-        let (itself, behind) = tokio::join!(session.lstat(&path), session.stat(&path));
-        Ok::<_, Fault>(Found { itself: itself?.as_ref().map(stat), behind: behind?.as_ref().map(stat) })
+        let (lstat, followed) = tokio::join!(session.lstat(&path), session.stat(&path));
+        Ok::<_, Fault>(PathStat { lstat: lstat?.as_ref().map(stat), stat: followed?.as_ref().map(stat) })
     };
-    looked.await.map_err(|fault| fault.into_error(&session.place, what))
+    looked.await.map_err(|fault| fault.into_error(&session.context, operation))
 }
 
 fn stat(attributes: &FileAttributes) -> Stat {

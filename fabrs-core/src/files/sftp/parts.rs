@@ -9,10 +9,10 @@ use super::content::{self, WAITING};
 use super::fault::Fault;
 use super::path::parent;
 use super::session::Session;
-use crate::files::disk_work::sending;
-use crate::files::gauge::Gauge;
+use crate::files::disk_work::on_transfer_thread;
 use crate::files::job::FileJob;
-use crate::files::parts::{Part, Parts, Taken, holes};
+use crate::files::parts::{Part, PartGuard, Parts, holes};
+use crate::files::progress_counter::ProgressCounter;
 use crate::transport::Effect;
 
 /// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was
@@ -24,18 +24,18 @@ pub(super) async fn carry(
     handle: &str,
     path: &str,
     file: FileJob<'_>,
-    gauge: &Arc<Gauge>,
+    progress: &Arc<ProgressCounter>,
 ) -> Result<(), Fault> {
     let holes = holes(file.content).await?;
     if holes.contains(&true) {
-        let size = FileAttributes { size: Some(file.stamp.size), ..FileAttributes::empty() };
+        let size = FileAttributes { size: Some(file.fingerprint.size), ..FileAttributes::empty() };
         session.ask(session.raw().fsetstat(handle, size)).await?;
     }
-    let parts = Parts::of(file.stamp.size, &holes);
+    let parts = Parts::of(file.fingerprint.size, &holes);
     let first = async {
-        while let Some(taken) = parts.take_until_all_arrived().await {
-            write_one(taken.part, session, handle, file, gauge).await?;
-            taken.arrived();
+        while let Some(taken) = parts.take_until_complete().await {
+            write_one(taken.part, session, handle, file, progress).await?;
+            taken.complete();
         }
         Ok::<_, Fault>(())
     };
@@ -43,11 +43,11 @@ pub(super) async fn carry(
     let help = || async {
         if is_safe {
             // Where there is no room for it, others do what it would have done.
-            let _left_to_others = help(session, path, file, &parts, gauge).await;
+            let _left_to_others = help(session, path, file, &parts, progress).await;
         }
     };
-    parts.carry(first, help).await?;
-    Ok(file.content.expect_unchanged(file.stamp).await?)
+    parts.transfer(first, help).await?;
+    Ok(file.content.expect_unchanged(file.fingerprint).await?)
 }
 
 async fn help(
@@ -55,19 +55,19 @@ async fn help(
     path: &str,
     file: FileJob<'_>,
     parts: &Parts,
-    gauge: &Arc<Gauge>,
+    progress: &Arc<ProgressCounter>,
 ) -> Result<(), Fault> {
-    let what = format!("{} (a part)", file.job.what(&session.place));
-    let session = Session::open(&session.place, Effect::Changes, &what).await?;
+    let operation = format!("{} (a part)", file.job.operation(&session.context));
+    let session = Session::open(&session.context, Effect::Changes, &operation).await?;
     let opened = session.ask(session.raw().open(path, OpenFlags::WRITE, FileAttributes::empty())).await?;
     let mut written = Vec::new();
     while let Some(taken) = parts.take() {
-        write_one(taken.part, &session, &opened.handle, file, gauge).await?;
+        write_one(taken.part, &session, &opened.handle, file, progress).await?;
         written.push(taken);
     }
     // Some servers find only here that there is no room.
     session.ask(session.raw().close(opened.handle)).await?;
-    written.into_iter().for_each(Taken::arrived);
+    written.into_iter().for_each(PartGuard::complete);
     Ok(())
 }
 
@@ -88,13 +88,13 @@ async fn write_one(
     session: &Session,
     handle: &str,
     file: FileJob<'_>,
-    gauge: &Arc<Gauge>,
+    progress: &Arc<ProgressCounter>,
 ) -> Result<(), Fault> {
     let Part { start, length } = part;
-    let (to, pieces) = mpsc::channel(WAITING);
-    let (content, gauge) = (file.content.clone(), Arc::clone(gauge));
-    let sent = sending(move || content.send_part(start, length, &to, &gauge));
-    let (written, sent) = tokio::join!(content::write(session, handle, start, pieces), sent);
+    let (to, chunks) = mpsc::channel(WAITING);
+    let (content, progress) = (file.content.clone(), Arc::clone(progress));
+    let sent = on_transfer_thread(move || content.send_part(start, length, &to, &progress));
+    let (written, sent) = tokio::join!(content::write(session, handle, start, chunks), sent);
     // That it is too short says less than why.
     if written? != length {
         sent?;

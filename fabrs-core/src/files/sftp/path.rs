@@ -48,7 +48,7 @@ pub(super) fn parent(path: &str) -> &str {
 impl Session {
     /// Returns a path of the user's for the server.
     pub(super) fn path(&self, path: &str) -> String {
-        sent(self.place.connection.directory(), path)
+        sent(self.context.connection.directory(), path)
     }
 
     /// Returns a path of the user's with the home in the place of `~`, as a shell shows it.

@@ -11,24 +11,24 @@ use crate::error::Result;
 use crate::files::entry::FileKind;
 use crate::files::file_error::IS_NO_FOLDER;
 use crate::files::job::{FileJob, Job};
-use crate::files::transfer_report::Written;
-use crate::files::walk::Content;
+use crate::files::transfer_report::FileOutcome;
+use crate::files::walk::ItemKind;
 
 /// Returns the path of an entry, with whether a put would write it.
-pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<Written> {
+pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<FileOutcome> {
     let plan = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
             (_, Some(file)) => plan_file(session, file, target).await,
-            (Content::Link(to), _) => plan_link(session, job, target, to).await,
+            (ItemKind::Link(to), _) => plan_link(session, job, target, to).await,
             _ => plan_folder(session, job, target).await,
         }
     };
-    plan.await.map_err(|fault| fault.into_error(&session.place, &format!("compare {}", job.shown())))
+    plan.await.map_err(|fault| fault.into_error(&session.context, &format!("compare {}", job.shown())))
 }
 
-async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
-    let FileJob { job, content, stamp } = file;
+async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, Fault> {
+    let FileJob { job, content, fingerprint } = file;
     let ids = Ids::of(&job.attributes)?;
     let target = match session.target(target, text(&job.item.name())?).await {
         // The folders of a tree are made with it.
@@ -41,7 +41,7 @@ async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> R
         check_write(session, job, &target)?;
         return Ok((target.shown, true));
     };
-    let is_alike = old.size == Some(stamp.size) && kind_of(old) == FileKind::File;
+    let is_alike = old.size == Some(fingerprint.size) && kind_of(old) == FileKind::File;
     if !is_alike || !is_same(session, &target.path, content).await? {
         check_write(session, job, &target)?;
         return Ok((target.shown, true));
@@ -50,7 +50,7 @@ async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> R
     Ok((target.shown, !(has_mode && ids.are_those_of(old))))
 }
 
-async fn plan_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
+async fn plan_folder(session: &Session, job: &Job, target: &str) -> Result<FileOutcome, Fault> {
     let ids = Ids::of(&job.attributes)?;
     let shown = session.expanded(target).await?;
     let Some(there) = session.stat(&session.path(&shown)).await? else { return Ok((shown, true)) };

@@ -17,29 +17,29 @@ use super::sweep::sweep;
 use super::target::{MODE, Target, kind_of};
 use super::temporary::Temporary;
 use crate::error::Result;
-use crate::files::blob::Blob;
-use crate::files::disk_work::sending;
+use crate::files::content::Content;
+use crate::files::disk_work::on_transfer_thread;
 use crate::files::entry::FileKind;
 use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
-use crate::files::gauge::Gauge;
-use crate::files::job::{Attributes, FileJob, Job, LARGE, NEW_FOLDER, Replaces, Tree};
-use crate::files::transfer_report::Written;
-use crate::files::walk::Content;
+use crate::files::job::{Attributes, FileJob, Job, LARGE_FILE_SIZE, NEW_DIRECTORY_MODE, ReplacePolicy, Tree};
+use crate::files::progress_counter::ProgressCounter;
+use crate::files::transfer_report::FileOutcome;
+use crate::files::walk::ItemKind;
 
 /// The maximum number of concurrent lookups of targets.
 const LOOKS_AT_ONCE: usize = 64;
 
 /// Uploads one entry, and returns its path and a flag for a change.
-pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<Written> {
+pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<FileOutcome> {
     let put = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
             (_, Some(file)) => put_file(session, file, target).await,
-            (Content::Link(to), _) => put_link(session, job, target, to).await,
+            (ItemKind::Link(to), _) => put_link(session, job, target, to).await,
             _ => put_folder(session, job, target).await,
         }
     };
-    put.await.map_err(|fault| fault.into_error(&session.place, &job.what(&session.place)))
+    put.await.map_err(|fault| fault.into_error(&session.context, &job.operation(&session.context)))
 }
 
 /// Checks all targets of a tree before the upload, so that an obstacle leaves the tree unchanged.
@@ -47,7 +47,7 @@ pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> 
     let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
     while let Some(looked) = looks.next().await {
-        looked.map_err(|fault| fault.into_error(&session.place, &tree.what))?;
+        looked.map_err(|fault| fault.into_error(&session.context, &tree.operation))?;
     }
     Ok(())
 }
@@ -68,22 +68,22 @@ async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
 }
 
 /// Creates directories with their parents.
-pub(in super::super) async fn folders(session: &Session, folders: &[String], what: &str) -> Result<()> {
+pub(in super::super) async fn folders(session: &Session, folders: &[String], operation: &str) -> Result<()> {
     for folder in folders {
         let made = make_folder(session, folder).await;
-        made.map_err(|fault| fault.into_error(&session.place, what))?;
+        made.map_err(|fault| fault.into_error(&session.context, operation))?;
     }
     Ok(())
 }
 
-async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
-    let shared = file.shared(&session.place);
+async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, Fault> {
+    let shared = file.shared(&session.context);
     let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
-    let FileJob { job, content, stamp } = file;
+    let FileJob { job, content, fingerprint } = file;
     let ids = Ids::of(&job.attributes)?;
     let target = session.target(target, text(&job.item.name())?).await?;
     if let Some(old) = &target.old
-        && old.size == Some(stamp.size)
+        && old.size == Some(fingerprint.size)
         && kind_of(old) == FileKind::File
         && is_same(session, &target.path, content).await?
     {
@@ -98,7 +98,7 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     match filled {
         Ok(()) => temporary.land(&target.path).await?,
         Err(fault) => {
-            let fault = explained(session, fault, &target, stamp.size).await;
+            let fault = explained(session, fault, &target, fingerprint.size).await;
             temporary.discard().await;
             return Err(fault);
         }
@@ -111,7 +111,7 @@ pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Resu
     if target.old.is_some() && !session.replaces {
         return Err(Fault::said("the SFTP server can't replace a file in one step"));
     }
-    if job.landing.in_place || job.landing.validation.is_some() || job.landing.backup.is_some() {
+    if job.write_options.in_place || job.write_options.validation.is_some() || job.write_options.backup.is_some() {
         let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
         return Err(Fault::said(text));
     }
@@ -119,18 +119,18 @@ pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Resu
 }
 
 /// Returns true for an entry that may be replaced.
-async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) -> Result<bool, Fault> {
+async fn may_replace(session: &Session, target: &Target, replaces: &ReplacePolicy) -> Result<bool, Fault> {
     match (&target.old, replaces) {
-        (_, Replaces::Anything | Replaces::Link) | (None, Replaces::Nothing) => Ok(true),
-        (Some(old), Replaces::This(before)) => {
+        (_, ReplacePolicy::Anything | ReplacePolicy::Link) | (None, ReplacePolicy::Nothing) => Ok(true),
+        (Some(old), ReplacePolicy::Matching(before)) => {
             Ok(old.size == Some(before.size) && content::is(session, &target.path, before).await?)
         }
-        (Some(_), Replaces::Nothing) | (None, Replaces::This(_)) => Ok(false),
+        (Some(_), ReplacePolicy::Nothing) | (None, ReplacePolicy::Matching(_)) => Ok(false),
     }
 }
 
 /// Returns true for an equal content. An unreadable file counts as different.
-pub(super) async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
+pub(super) async fn is_same(session: &Session, path: &str, content: &Content) -> Result<bool, Fault> {
     match content::is(session, path, &content.sum().await?).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,
@@ -165,28 +165,28 @@ async fn fill(
     target: &Target,
     ids: Ids,
 ) -> Result<(), Fault> {
-    let gauge = Gauge::new(&session.place, &file.job.what(&session.place), file.stamp.size);
+    let progress = ProgressCounter::new(&session.context, &file.job.operation(&session.context), file.fingerprint.size);
     let handle = temporary.handle();
-    if file.stamp.size < LARGE {
-        write(session, handle, file, &gauge).await?;
+    if file.fingerprint.size < LARGE_FILE_SIZE {
+        write(session, handle, file, &progress).await?;
     } else {
-        parts::carry(session, handle, temporary.path(), file, &gauge).await?;
+        parts::carry(session, handle, temporary.path(), file, &progress).await?;
     }
     let there = session.ask(session.raw().fstat(handle)).await?.attrs;
-    if there.size.is_some_and(|size| size != file.stamp.size) {
+    if there.size.is_some_and(|size| size != file.fingerprint.size) {
         return Err(Fault::said("not all of it arrived"));
     }
-    let landing = &file.job.landing;
-    if landing.flushes {
+    let write_options = &file.job.write_options;
+    if write_options.flushes {
         if !session.flushes {
             return Err(Fault::said("the SFTP server can't say when a file is on its disk"));
         }
         session.ask(session.raw().fsync(handle)).await?;
     }
-    if landing.verifies && !is_same(session, temporary.path(), file.content).await? {
+    if write_options.verifies && !is_same(session, temporary.path(), file.content).await? {
         return Err(Fault::said("what has arrived is not what was sent"));
     }
-    if !may_replace(session, target, &landing.replaces).await? {
+    if !may_replace(session, target, &write_options.replaces).await? {
         return Err(Fault::said(format!("{}{CHANGED_MEANWHILE}", target.shown)));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
@@ -199,15 +199,20 @@ async fn fill(
 }
 
 /// Writes the content in one piece.
-async fn write(session: &Session, handle: &str, file: FileJob<'_>, gauge: &Arc<Gauge>) -> Result<(), Fault> {
-    let (sender, pieces) = mpsc::channel(WAITING);
-    let (source, stamp, gauge) = (file.content.clone(), file.stamp.clone(), Arc::clone(gauge));
-    let sent = sending(move || source.send(&stamp, &sender, &gauge));
-    let (written, sent) = tokio::join!(content::write(session, handle, 0, pieces), sent);
+async fn write(
+    session: &Session,
+    handle: &str,
+    file: FileJob<'_>,
+    progress: &Arc<ProgressCounter>,
+) -> Result<(), Fault> {
+    let (sender, chunks) = mpsc::channel(WAITING);
+    let (source, fingerprint, progress) = (file.content.clone(), file.fingerprint.clone(), Arc::clone(progress));
+    let sent = on_transfer_thread(move || source.send(&fingerprint, &sender, &progress));
+    let (written, sent) = tokio::join!(content::write(session, handle, 0, chunks), sent);
     let written = written?;
     // The write error has more information than a short file.
     sent?;
-    if written == file.stamp.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
+    if written == file.fingerprint.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
 }
 
 /// Sets the owner of a new file: the requested one, or that of the replaced file if the login may set it.
@@ -241,7 +246,7 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
 }
 
 /// Creates a symlink, and replaces an existing one atomically.
-async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<FileOutcome, Fault> {
     let (target, is_written) = plan_link(session, job, target, to).await?;
     if is_written {
         let path = session.path(&target);
@@ -251,7 +256,7 @@ async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) ->
 }
 
 /// Returns the path of a symlink and a flag for a pending change, or the reason against an upload.
-pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<FileOutcome, Fault> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
     let there = session.lstat(&path).await?.map(|there| kind_of(&there));
@@ -263,7 +268,7 @@ pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &P
                 return Ok((target, false));
             }
         }
-        Some(_) if job.landing.replaces == Replaces::Link => {
+        Some(_) if job.write_options.replaces == ReplacePolicy::Link => {
             return Err(Fault::said(format!("{target}{IS_NO_LINK}")));
         }
         Some(_) if !session.replaces => {
@@ -278,7 +283,7 @@ pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &P
 }
 
 /// Creates a directory with its attributes.
-async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
+async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<FileOutcome, Fault> {
     let ids = Ids::of(&job.attributes)?;
     let is_new = make_folder(session, target).await?;
     let path = session.path(&session.expanded(target).await?);
@@ -307,7 +312,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     }
     let is_new = !missing.is_empty();
     for path in missing.into_iter().rev() {
-        let attributes = FileAttributes { permissions: Some(NEW_FOLDER), ..FileAttributes::empty() };
+        let attributes = FileAttributes { permissions: Some(NEW_DIRECTORY_MODE), ..FileAttributes::empty() };
         let made = session.ask(session.raw().mkdir(path, attributes)).await;
         if let Err(fault) = made
             // Another process may have created it.

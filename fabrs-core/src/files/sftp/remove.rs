@@ -10,10 +10,15 @@ use crate::files::entry::{EntryKind, FileKind};
 use crate::files::file_error::IS_A_FOLDER;
 
 /// Removes what is at a path, and tells whether anything was.
-pub(in super::super) async fn remove(session: &Session, path: &str, is_recursive: bool, what: &str) -> Result<bool> {
+pub(in super::super) async fn remove(
+    session: &Session,
+    path: &str,
+    is_recursive: bool,
+    operation: &str,
+) -> Result<bool> {
     try_remove(session, path.trim_end_matches('/'), is_recursive)
         .await
-        .map_err(|fault| fault.into_error(&session.place, what))
+        .map_err(|fault| fault.into_error(&session.context, operation))
 }
 
 async fn try_remove(session: &Session, path: &str, is_recursive: bool) -> Result<bool, Fault> {

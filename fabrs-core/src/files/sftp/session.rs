@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::stream::{Channel, Receiver};
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::files::incoming::Incoming;
-use crate::files::place::Place;
+use crate::files::channel_buffer::ChannelBuffer;
+use crate::files::transfer_context::TransferContext;
 use crate::output::Signal;
 use crate::state::RunState;
 use crate::transport::{
@@ -36,9 +36,9 @@ const END_WAIT: Duration = Duration::from_secs(5);
 /// A session with a host's SFTP server.
 pub(in super::super) struct Session {
     raw: RawSftpSession,
-    pub(super) place: Place,
+    pub(super) context: TransferContext,
     run: RunState,
-    incoming: Incoming,
+    incoming: ChannelBuffer,
     /// Kept so that the server is not ended before its input is.
     running: Option<RunningCommand>,
     /// Whether a rename can replace.
@@ -57,26 +57,30 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::File`] where the host gives no SFTP, and as any command.
-    pub(in super::super) async fn open(place: &Place, effect: Effect, what: &str) -> Result<Arc<Self>> {
-        let (host, run) = place.connection.host_and_run(place.location)?;
-        let Some(transport) = place.connection.transport() else {
+    pub(in super::super) async fn open(
+        context: &TransferContext,
+        effect: Effect,
+        operation: &str,
+    ) -> Result<Arc<Self>> {
+        let (host, run) = context.connection.host_and_run(context.location)?;
+        let Some(transport) = context.connection.transport() else {
             return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
         };
-        let shown: Arc<str> = place.connection.redactor().text(&format!("{what} by SFTP")).into();
-        let sink = place.connection.sink();
+        let shown: Arc<str> = context.connection.redactor().text(&format!("{operation} by SFTP")).into();
+        let sink = context.connection.sink();
         let echo = run.defaults().echo;
         let number = run.next_number();
         sink.event(&Event::CommandStarted { id: number, host, command: &shown, is_echoed: echo });
-        let Channel { stream, pieces, incoming } = Channel::new();
-        let (program, stdin) = (Program::Subsystem("sftp"), StdinSource::Pieces(pieces));
+        let Channel { stream, chunks, incoming } = Channel::new();
+        let (program, stdin) = (Program::Subsystem("sftp"), StdinSource::Pieces(chunks));
         let last_signal = Signal::new("KILL");
         let (heard, called) = (incoming.clone(), Arc::clone(&shown));
         let receiver = Receiver { incoming: heard, number, host: host.clone(), shown: called, sink };
         let running = transport.start(Request {
             host: host.clone(),
-            invocation: Invocation { program, shown, pty: None, stdin, has_secret: place.has_secret, last_signal },
+            invocation: Invocation { program, shown, pty: None, stdin, has_secret: context.has_secret, last_signal },
             effect,
-            is_check: place.is_check,
+            is_check: context.is_check,
             // Who has a limit, or is stopped, still has to clean up by this session.
             timeout: None,
             stop: StopSignal::default(),
@@ -89,7 +93,7 @@ impl Session {
         let raw = RawSftpSession::new_with_config(stream, config);
         let session = Self {
             raw,
-            place: place.clone(),
+            context: context.clone(),
             run: run.clone(),
             incoming,
             running: Some(running),
@@ -98,20 +102,20 @@ impl Session {
             flushes: false,
             folders: Mutex::default(),
         };
-        session.begin(what).await
+        session.begin(operation).await
     }
 
     /// Says hello to the server, and takes down what it can do beyond the draft.
-    async fn begin(mut self, what: &str) -> Result<Arc<Self>> {
+    async fn begin(mut self, operation: &str) -> Result<Arc<Self>> {
         match self.ask(self.raw.init()).await {
             Ok(version) => {
                 self.replaces = version.extensions.contains_key(POSIX_RENAME);
                 self.flushes = version.extensions.contains_key(FSYNC);
                 self.tells_room = version.extensions.contains_key(STATVFS);
-                self.place.connection.used.store(true, Ordering::Relaxed);
+                self.context.connection.used.store(true, Ordering::Relaxed);
                 Ok(Arc::new(self))
             }
-            Err(fault) => Err(fault.into_error(&self.place, what)),
+            Err(fault) => Err(fault.into_error(&self.context, operation)),
         }
     }
 
@@ -163,7 +167,7 @@ impl Session {
     async fn ended(&self) -> Error {
         // Its input ends, and so should it.
         let _is_closed = self.raw.close_session();
-        let host = self.place.connection.host();
+        let host = self.context.connection.host();
         let outcome = timeout(END_WAIT, self.incoming.ended()).await.ok().flatten();
         let error = match outcome {
             Some(CommandOutcome::Failed(error)) if ProgramRejected::caused(&error) => {
@@ -196,7 +200,7 @@ fn words(words: &[&str]) -> Vec<u8> {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Session").field("place", &self.context).finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
 use crate::event::{Event, Sink, Stream};
-use crate::files::incoming::{Heard, Incoming};
+use crate::files::channel_buffer::{ChannelBuffer, ChannelReader};
 use crate::host::Host;
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
@@ -26,23 +26,23 @@ pub(super) struct Channel {
     /// The end of the protocol client.
     pub(super) stream: ChannelStream,
     /// The end of the transport: it sends bytes from here.
-    pub(super) pieces: mpsc::Receiver<Bytes>,
+    pub(super) chunks: mpsc::Receiver<Bytes>,
     /// Receives the bytes that the transport reads.
-    pub(super) incoming: Incoming,
+    pub(super) incoming: ChannelBuffer,
 }
 
 impl Channel {
     pub(super) fn new() -> Self {
-        let (sender, pieces) = mpsc::channel(WAITING);
-        let incoming = Incoming::new(MAX_UNREAD);
-        let stream = ChannelStream { heard: Heard(incoming.clone()), outgoing: PollSender::new(sender) };
-        Self { stream, pieces, incoming }
+        let (sender, chunks) = mpsc::channel(WAITING);
+        let incoming = ChannelBuffer::new(MAX_UNREAD);
+        let stream = ChannelStream { heard: ChannelReader(incoming.clone()), outgoing: PollSender::new(sender) };
+        Self { stream, chunks, incoming }
     }
 }
 
 /// The channel for a protocol client. Dropping it ends the input.
 pub(super) struct ChannelStream {
-    heard: Heard,
+    heard: ChannelReader,
     outgoing: PollSender<Bytes>,
 }
 
@@ -78,7 +78,7 @@ impl AsyncWrite for ChannelStream {
 
 /// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a command.
 pub(super) struct Receiver {
-    pub(super) incoming: Incoming,
+    pub(super) incoming: ChannelBuffer,
     pub(super) number: u64,
     pub(super) host: Host,
     pub(super) shown: Arc<str>,
@@ -129,8 +129,8 @@ mod tests {
             stream.read_to_end(&mut all).await.map(|_| all)
         };
         let comes = async {
-            for piece in [&b"one "[..], b"two ", b"three"] {
-                assert!(incoming.push(piece));
+            for chunk in [&b"one "[..], b"two ", b"three"] {
+                assert!(incoming.push(chunk));
                 tokio::task::yield_now().await;
             }
             incoming.end(Some(CommandOutcome::Exited(ExitStatus::Code(0))));
@@ -141,10 +141,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_comes_to_the_transport_and_then_the_end() {
-        let Channel { mut stream, mut pieces, .. } = Channel::new();
+        let Channel { mut stream, mut chunks, .. } = Channel::new();
         stream.write_all(b"packet").await.expect("somebody reads");
         stream.shutdown().await.expect("it can be ended");
-        assert_eq!(pieces.recv().await.as_deref(), Some(&b"packet"[..]));
-        assert_eq!(pieces.recv().await, None);
+        assert_eq!(chunks.recv().await.as_deref(), Some(&b"packet"[..]));
+        assert_eq!(chunks.recv().await, None);
     }
 }

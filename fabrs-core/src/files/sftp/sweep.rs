@@ -7,7 +7,7 @@ use super::path::join;
 use super::session::Session;
 use super::target::kind_of;
 use crate::files::entry::FileKind;
-use crate::files::on_its_way;
+use crate::files::temp_name;
 
 /// The age after which a temporary file counts as abandoned, in seconds.
 const OLD: u32 = 24 * 60 * 60;
@@ -38,7 +38,7 @@ async fn try_sweep(session: &Session, folder: &str, handle: &str) -> Result<(), 
         }
         seen += names.files.len();
         let files = names.files.into_iter();
-        left.extend(files.filter(|file| on_its_way::is_name(&file.filename) && is_left(&file.attrs, &new)));
+        left.extend(files.filter(|file| temp_name::is_temp_name(&file.filename) && is_left(&file.attrs, &new)));
     }
     session.ask(session.raw().close(listing)).await?;
     let removals = left.into_iter().map(|file| session.ask(session.raw().remove(join(folder, &file.filename))));

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::path::join;
 use super::session::Session;
 use crate::error::Result;
-use crate::files::on_its_way;
+use crate::files::temp_name;
 use crate::transport::StopLevel;
 
 /// Until it is finished nobody else may read it.
@@ -30,7 +30,7 @@ pub(super) struct Temporary {
 impl Temporary {
     /// Makes one in a folder.
     pub(super) async fn create(session: &Arc<Session>, folder: &str) -> Result<Self, Fault> {
-        let path = join(folder, &on_its_way::name()?);
+        let path = join(folder, &temp_name::random()?);
         // Whether it was made is not known while the answer is on its way.
         let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
         let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
@@ -47,7 +47,7 @@ impl Temporary {
 
     /// Makes a symlink in a folder.
     pub(super) async fn link(session: &Arc<Session>, folder: &str, to: &str) -> Result<Self, Fault> {
-        let path = join(folder, &on_its_way::name()?);
+        let path = join(folder, &temp_name::random()?);
         let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
         // OpenSSH's server takes them the other way round than the draft says, and others have followed it.
         if let Err(fault) = session.ask(session.raw().symlink(to, made.path.as_str())).await {
@@ -74,11 +74,11 @@ impl Temporary {
     }
 
     /// Puts it into its place, where it replaces what is there in one step.
-    pub(super) async fn land(mut self, place: &str) -> Result<(), Fault> {
+    pub(super) async fn land(mut self, context: &str) -> Result<(), Fault> {
         let renamed = if self.session.replaces {
-            self.session.replace(&self.path, place).await
+            self.session.replace(&self.path, context).await
         } else {
-            self.session.ask(self.session.raw().rename(self.path.as_str(), place)).await.map(drop)
+            self.session.ask(self.session.raw().rename(self.path.as_str(), context)).await.map(drop)
         };
         match renamed {
             Ok(()) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::put::HEAR;
 use super::shell_text::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
-use crate::files::job::{Attributes, FileJob, Job, Replaces};
+use crate::files::job::{Attributes, FileJob, Job, ReplacePolicy};
 use crate::shell::ShellLineError;
 
 /// Prints that the entry would change, or that it is the same, and ends.
@@ -19,8 +19,8 @@ same() { printf 'fabrs-same %s\\0' \"$t\"; exit 0; }
 ///
 /// It asks as the script of `put` does. A secret comes on its standard input, since no sum of it may be in the script.
 pub(in super::super) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
-    let (job, size) = (file.job, file.stamp.size);
-    let follow = if job.landing.over_links {
+    let (job, size) = (file.job, file.fingerprint.size);
+    let follow = if job.write_options.over_links {
         "[ ! -L \"$t\" ] || differs\n".to_owned()
     } else {
         "if [ -L \"$t\" ]; then l=$(readlink -f -- \"$t\" && echo x) || fail \"the symlink $t leads nowhere\"; t=${l%?x}; fi\n"
@@ -69,8 +69,8 @@ pub(in super::super) fn plan_folder(target: &OsStr, attributes: &Attributes) -> 
 
 /// Returns the script that looks whether a symlink is there that leads to `to`. It fails where a put would.
 pub(in super::super) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
-    let unless_other = match job.landing.replaces {
-        Replaces::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
+    let unless_other = match job.write_options.replaces {
+        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
         _ => format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n"),
     };
     Ok(format!(

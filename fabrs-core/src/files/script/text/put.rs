@@ -8,7 +8,7 @@ use super::shell_text::{
     touch_time, word,
 };
 use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
-use crate::files::job::{Attributes, FileJob, Job, LARGE, Replaces};
+use crate::files::job::{Attributes, FileJob, Job, LARGE_FILE_SIZE, ReplacePolicy};
 use crate::files::script::talk::END;
 use crate::files::validation::with_argument;
 use crate::shell::{ShellLineError, quote, quote_path};
@@ -70,15 +70,15 @@ const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 { pr
 /// the checksum of a secret, from which other users could guess the secret: the content is compared after its arrival. For an
 /// edit, the checksums of the new and the old content are sent with the content.
 pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
-    let (job, size) = (file.job, file.stamp.size);
+    let (job, size) = (file.job, file.fingerprint.size);
     let change = change(&job.attributes, "\"$o\"")?;
-    let verify = match job.landing.verifies {
+    let verify = match job.write_options.verifies {
         true => VERIFY.to_owned(),
         // Kept blocks may have changed since their checksums were computed.
-        false if file.stamp.size >= LARGE => format!("if [ -n \"$keep\" ]; then {VERIFY}fi\n"),
+        false if file.fingerprint.size >= LARGE_FILE_SIZE => format!("if [ -n \"$keep\" ]; then {VERIFY}fi\n"),
         false => String::new(),
     };
-    let flush = if job.landing.flushes { FLUSH } else { "" };
+    let flush = if job.write_options.flushes { FLUSH } else { "" };
     Ok(format!(
         "{FAIL}{SUM}{SWEEP}{SHUT}{STATE}{HEAR}printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
@@ -98,7 +98,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          printf '{DONE}%s\\0' \"$t\"",
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
-        follow = if job.landing.over_links {
+        follow = if job.write_options.over_links {
             format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"")
         } else {
             format!(
@@ -108,7 +108,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
         },
         compare = compare(file, known),
         // For an upload in place, the directory of the file need not be writable.
-        beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
+        beside = if job.write_options.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
         arrive = arrive(file),
         unless_changed = unless_changed(file),
         validate = validate(file)?,
@@ -119,7 +119,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
 
 /// Ends the script if the target has the content already.
 fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
-    let has_the_size = format!("[ -n \"$old\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.stamp.size);
+    let has_the_size = format!("[ -n \"$old\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.fingerprint.size);
     match (file.content.secret(), known) {
         (Some(_), _) => String::new(),
         (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
@@ -128,7 +128,7 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
                 "if {has_the_size}; then h=$(sum <\"$o\")\n\
                  if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; hear; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
             );
-            if file.stamp.size < LARGE || file.job.landing.replaces != Replaces::Anything {
+            if file.fingerprint.size < LARGE_FILE_SIZE || file.job.write_options.replaces != ReplacePolicy::Anything {
                 return by_sum;
             }
             // One checksum detects an equal file. A different file may have equal blocks.
@@ -142,10 +142,10 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
 
 /// Receives the content, as a whole or in parts, and its checksum.
 fn arrive(file: FileJob<'_>) -> String {
-    let landing = &file.job.landing;
-    let expects = if landing.expects_sums() { "read -r v u; " } else { "" };
+    let write_options = &file.job.write_options;
+    let expects = if write_options.expects_sums() { "read -r v u; " } else { "" };
     let whole = format!("printf '{SEND}\\0'; hear; {expects}cat >f || exit 1");
-    if file.stamp.size < LARGE || file.content.secret().is_some() {
+    if file.fingerprint.size < LARGE_FILE_SIZE || file.content.secret().is_some() {
         return format!("{whole}\n");
     }
     format!(
@@ -153,16 +153,16 @@ fn arrive(file: FileJob<'_>) -> String {
          then if [ -n \"$keep\" ]; then cp -- \"$o\" f 2>/dev/null || cat <\"$o\" >f || exit 1; fi\n\
          dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1\n\
          printf '{SEND_PARTS}%s\\0' \"$w\"; hear; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
-        size = file.stamp.size,
+        size = file.fingerprint.size,
     )
 }
 
 /// Fails if the target is not the file from which the content was made.
 fn unless_changed(file: FileJob<'_>) -> String {
-    match &file.job.landing.replaces {
-        Replaces::Anything | Replaces::Link => String::new(),
-        Replaces::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
-        Replaces::This(sum) => format!(
+    match &file.job.write_options.replaces {
+        ReplacePolicy::Anything | ReplacePolicy::Link => String::new(),
+        ReplacePolicy::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
+        ReplacePolicy::Matching(sum) => format!(
             "[ -f \"$o\" ] && [ \"$(wc -c <\"$o\")\" -eq {} ] && c=$(sum <\"$o\") && \
              {{ [ -z \"$c\" ] || [ \"$c\" = \"$u\" ]; }} || fail \"$t{CHANGED_MEANWHILE}\"\n",
             sum.size
@@ -172,7 +172,7 @@ fn unless_changed(file: FileJob<'_>) -> String {
 
 /// Fails if the validation line of the user fails, with the last line of its output.
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
-    let Some(line) = &file.job.landing.validation else { return Ok(String::new()) };
+    let Some(line) = &file.job.write_options.validation else { return Ok(String::new()) };
     let shown = quote(line.as_str())?;
     // The job was checked: the line has a path, outside of quotes.
     let line = with_argument(line.check()?).unwrap_or_else(|_| "false".to_owned());
@@ -186,7 +186,7 @@ fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
 
 /// Writes a backup of the old file, atomically.
 fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
-    let Some(suffix) = &file.job.landing.backup else { return Ok(String::new()) };
+    let Some(suffix) = &file.job.write_options.backup else { return Ok(String::new()) };
     let suffix = quote(suffix)?;
     Ok(format!(
         "if [ -f \"$o\" ]; then b=${{o##*/}}{suffix}; cp -p -- \"$o\" \"./$b\" && mv -f -- \"./$b\" \"$d/\" || exit 1; fi\n"
@@ -196,7 +196,7 @@ fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
 /// Moves the new file to its target, with the requested attributes or those of the old file.
 fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let attributes = &file.job.attributes;
-    if file.job.landing.in_place {
+    if file.job.write_options.in_place {
         return Ok(format!("cat f >\"$o\" || exit 1\n{change}"));
     }
     let owner = match owner_words(attributes)? {
@@ -213,9 +213,9 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
         ),
     };
     let time = touch(attributes, "f");
-    let flush = if file.job.landing.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" };
+    let flush = if file.job.write_options.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" };
     // Into the directory: `mv` would follow a symlink to another directory.
-    let land = if file.job.landing.over_links {
+    let land = if file.job.write_options.over_links {
         "b=${o##*/}; [ \"$b\" = f ] || mv -f -- f \"./$b\" && mv -f -- \"./$b\" .. || exit 1\n"
     } else {
         "mv -f -- f \"$o\" || exit 1\n"
@@ -260,8 +260,8 @@ pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
 /// Returns the script that creates a symlink, or replaces one atomically.
 pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String, ShellLineError> {
     let (target, attributes) = (job.target.as_os_str(), &job.attributes);
-    let unless_other = match job.landing.replaces {
-        Replaces::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
+    let unless_other = match job.write_options.replaces {
+        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
         _ => String::new(),
     };
     let owner = owner_words(attributes)?;

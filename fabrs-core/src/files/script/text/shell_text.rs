@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::files::checksum::Checksum;
 use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::job::Attributes;
-use crate::files::sum::Sum;
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
@@ -59,7 +59,7 @@ pub(in crate::files::script) fn folders(folders: &[String]) -> Result<String, Sh
 }
 
 /// Returns the script that prints a file, unless it has this content.
-pub(in crate::files::script) fn get(path: &Path, known: Option<&Sum>) -> Result<String, ShellLineError> {
+pub(in crate::files::script) fn get(path: &Path, known: Option<&Checksum>) -> Result<String, ShellLineError> {
     let same = match known {
         Some(sum) => format!(
             "if [ \"$s\" -eq {} ] && [ \"$(sum <\"$f\")\" = {} ]; then printf '{SAME}\\n'; exit 0; fi\n",

@@ -17,28 +17,28 @@ use super::plan::is_odd;
 use super::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::backend_error::BackendError;
-use crate::files::blob::PIECE;
+use crate::files::checksum::Sha256;
+use crate::files::content::CHUNK_SIZE;
 use crate::files::disk_work::{blocking, blocking_while};
 use crate::files::entry::{Entry, EntryKind};
-use crate::files::gauge::Gauge;
-use crate::files::job::LARGE;
+use crate::files::job::LARGE_FILE_SIZE;
 use crate::files::local_file::{LocalFile, NewMode};
 use crate::files::local_path::LocalPath;
-use crate::files::place::Place;
+use crate::files::progress_counter::ProgressCounter;
 use crate::files::script::dialog_error::DialogError;
 use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
 use crate::files::script::script_run::Script;
 use crate::files::script::talk::{END, Talk};
-use crate::files::sum::Sha256;
 use crate::files::temporary;
-use crate::files::tree_download::{Arrivals, PlaceOf};
+use crate::files::transfer_context::TransferContext;
+use crate::files::tree_download::{DownloadMode, LocalPathOf};
 use crate::transport::Effect;
 
 /// A stream consists of these: each file has one for its name.
 const BLOCK: u64 = 512;
 
 /// An entry of the host with what is to know of it.
-struct Found {
+struct RemoteEntry {
     entry: Entry,
     /// Its place here.
     to: LocalPath,
@@ -47,25 +47,25 @@ struct Found {
 
 /// Lists all that is in a folder, and gets its files as far as they go by one stream.
 pub(in crate::files) async fn get_tree(
-    place: &Place,
+    context: &TransferContext,
     folder: &Path,
-    place_of: PlaceOf<'_>,
-    arrivals: Arrivals,
-    what: &str,
+    local_path_of: LocalPathOf<'_>,
+    download_mode: DownloadMode,
+    operation: &str,
 ) -> Result<Vec<(Entry, LocalPath)>, BackendError> {
-    let script = Script { place, effect: Effect::Reads, what };
+    let script = Script { context, effect: Effect::Reads, operation };
     let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
-    let found = script.run_with(command, converse(talk, place, place_of, arrivals, what)).await?;
+    let found = script.run_with(command, converse(talk, context, local_path_of, download_mode, operation)).await?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
 
 async fn converse(
     mut talk: Talk,
-    place: &Place,
-    place_of: PlaceOf<'_>,
-    arrivals: Arrivals,
-    what: &str,
-) -> Result<Vec<Found>, DialogError> {
+    context: &TransferContext,
+    local_path_of: LocalPathOf<'_>,
+    download_mode: DownloadMode,
+    operation: &str,
+) -> Result<Vec<RemoteEntry>, DialogError> {
     talk.begin().await?;
     talk.noise().await?;
     let mut found = Vec::new();
@@ -85,12 +85,12 @@ async fn converse(
             _ => continue,
         };
         let entry = Entry { below, kind, done: None };
-        if let Some(to) = place_of(&entry)? {
-            found.push(Found { entry, to, status });
+        if let Some(to) = local_path_of(&entry)? {
+            found.push(RemoteEntry { entry, to, status });
         }
     }
     found.sort_by(|one, other| one.entry.below.cmp(&other.entry.below));
-    let is_link = |found: &&Found| matches!(found.entry.kind, EntryKind::Link(_));
+    let is_link = |found: &&RemoteEntry| matches!(found.entry.kind, EntryKind::Link(_));
     let links = talk.ask(text::LINKS, found.iter().filter(is_link).map(|found| found.entry.below.as_path())).await?;
     let mut links = listing::links(&links);
     for found in &mut found {
@@ -101,32 +101,32 @@ async fn converse(
         }
     }
     compare(&mut talk, &mut found).await?;
-    let mode = match arrivals {
-        Arrivals::Written(mode) => mode,
-        Arrivals::Compared => {
+    let mode = match download_mode {
+        DownloadMode::Write(mode) => mode,
+        DownloadMode::Compare => {
             for found in found.iter_mut().filter(|found| is_for_stream(found)) {
                 found.entry.done = Some(true);
             }
             return Ok(found);
         }
     };
-    let in_stream = |found: &Found| BLOCK + found.status.size.next_multiple_of(BLOCK);
+    let in_stream = |found: &RemoteEntry| BLOCK + found.status.size.next_multiple_of(BLOCK);
     let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
-    stream(talk, &mut found, mode, max_stream(size), Gauge::new(place, what, size)).await?;
+    stream(talk, &mut found, mode, max_stream(size), ProgressCounter::new(context, operation, size)).await?;
     Ok(found)
 }
 
 /// Tells of an entry whether it may come in a stream.
-fn is_for_stream(found: &Found) -> bool {
+fn is_for_stream(found: &RemoteEntry) -> bool {
     found.entry.kind == EntryKind::File
         && found.entry.done.is_none()
-        && found.status.size < LARGE
+        && found.status.size < LARGE_FILE_SIZE
         && !is_odd(&found.entry.below)
 }
 
 /// Finds out which files are here already.
-async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), DialogError> {
-    let has_its_size = |found: &Found| {
+async fn compare(talk: &mut Talk, found: &mut [RemoteEntry]) -> Result<(), DialogError> {
+    let has_its_size = |found: &RemoteEntry| {
         found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
     };
     let alike: Vec<_> =
@@ -149,7 +149,7 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), DialogError
 
 /// Returns the checksums of local files, without those that can't be read.
 fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<(usize, Sha256)> {
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; CHUNK_SIZE];
     let wanted = files.iter().take_while(|_| is_wanted());
     wanted.filter_map(|(n, file)| Some((*n, file.sum(&mut buffer, is_wanted).ok()?.sha256))).collect()
 }
@@ -157,10 +157,10 @@ fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<
 /// Gets the files that differ, where the host can give them as a stream.
 async fn stream(
     mut talk: Talk,
-    found: &mut [Found],
+    found: &mut [RemoteEntry],
     mode: Option<u32>,
     limit: u64,
-    gauge: Arc<Gauge>,
+    progress: Arc<ProgressCounter>,
 ) -> Result<(), DialogError> {
     let wanted: HashMap<OsString, (usize, LocalPath, NewMode)> = found
         .iter()
@@ -183,7 +183,7 @@ async fn stream(
     let not_kept = move |source| temporary::unwritable_in(&directory, source);
     let is_made = not_kept.clone();
     let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
-    talk.divert(spool.try_clone().map_err(&not_kept)?, limit, gauge);
+    talk.divert(spool.try_clone().map_err(&not_kept)?, limit, progress);
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     talk.request(text::GIVE, asked).await?;
     talk.diverted().await.map_err(&not_kept)?;
@@ -226,7 +226,7 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
         {
             let mut file = LocalFile::create(to, *mode)?;
             file.write_all_of(&mut entry)?;
-            done.push((*n, file.place()?));
+            done.push((*n, file.persist()?));
         }
         // What is left of the entry is not a part of the next headers.
         std::io::copy(&mut entry, &mut std::io::sink()).map_err(unreadable)?;

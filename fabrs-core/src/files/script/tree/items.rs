@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::listing::Status;
 use super::plan::{Fate, Survey};
 use crate::files::job::{Job, Tree};
-use crate::files::walk::Content;
+use crate::files::walk::ItemKind;
 
 /// Returns the lines, in the order of the entries; what is removed is last.
 pub(super) fn lines(survey: &Survey, tree: &Tree, fates: &[Fate], removals: &[PathBuf]) -> Vec<String> {
@@ -27,9 +27,9 @@ pub(super) fn lines(survey: &Survey, tree: &Tree, fates: &[Fate], removals: &[Pa
 
 fn line(job: &Job, below: &Path, there: Option<&Status>, fate: &Fate) -> Option<String> {
     let (kind, end) = match &job.item.content {
-        Content::Folder => ("cd", "/".to_owned()),
-        Content::Link(to) => ("cL", format!(" -> {}", to.display())),
-        Content::File(_) => ("<f", String::new()),
+        ItemKind::Folder => ("cd", "/".to_owned()),
+        ItemKind::Link(to) => ("cL", format!(" -> {}", to.display())),
+        ItemKind::File(_) => ("<f", String::new()),
     };
     let signs = match (fate, there) {
         (Fate::Same, _) => return None,
@@ -47,7 +47,7 @@ fn line(job: &Job, below: &Path, there: Option<&Status>, fate: &Fate) -> Option<
 
 /// Says what is another of a file that takes the place of one.
 fn replaced(job: &Job, there: &Status, mode: Option<u32>) -> String {
-    let is_larger = job.stamp.as_ref().is_some_and(|stamp| stamp.size != there.size);
+    let is_larger = job.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.size != there.size);
     let is_later = job.attributes.modified.is_some_and(|modified| modified != there.modified);
     let has_mode = mode.is_some_and(|mode| there.is_file() && mode != there.mode());
     let is_told = is_larger || is_later || has_mode;

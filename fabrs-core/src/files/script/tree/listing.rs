@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::files::checksum::Sha256;
 use crate::files::entry::FileKind;
 use crate::files::script::talk;
-use crate::files::sum::Sha256;
 
 /// What is at a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]

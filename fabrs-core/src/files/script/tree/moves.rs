@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::lines::{Lines, Reach};
 use super::plan::{Altered, Fate, SET_GROUP, Sent, Survey};
 use super::text::STAGE;
-use crate::files::job::{Job, Manner, NEW_FOLDER, Tree};
+use crate::files::job::{Job, NEW_DIRECTORY_MODE, Tree, TreeMode};
 use crate::files::script::text::touch_time;
 
 /// The bits without which nothing comes into a folder or goes.
@@ -95,7 +95,7 @@ impl Moves {
     /// none of that.
     fn open(&mut self, survey: &Survey, tree: &Tree) {
         const WRITTEN: u32 = 0o300;
-        if survey.me().0 == 0 || matches!(tree.manner, Manner::Put) {
+        if survey.me().0 == 0 || matches!(tree.mode, TreeMode::Put) {
             return;
         }
         let above = |path: &PathBuf| path.parent().unwrap_or(Path::new("")).to_owned();
@@ -140,7 +140,7 @@ impl Moves {
         let gets_owner = owner.is_some() || job.attributes.gives_owner();
         if job.is_folder() {
             // Where it can't be written to it could not be moved.
-            if *mode != NEW_FOLDER {
+            if *mode != NEW_DIRECTORY_MODE {
                 // Not every program leaves the bit where none is said.
                 let mode = &if gets_group { mode | SET_GROUP } else { *mode };
                 self.folder_modes.entry(*mode).or_default().push(below.to_owned());

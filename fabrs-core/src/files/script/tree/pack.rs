@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use super::plan::{Fate, Sent};
 use super::text::{AFTERWARDS, CLOSE, LAST, MOVES, STAGE, SUMS_FILE};
 use crate::error::{Error, Result};
-use crate::files::gauge::Gauge;
+use crate::files::checksum::{Checksum, ChecksumBuilder};
 use crate::files::job::{FileJob, Tree};
-use crate::files::sum::{Sum, Summing};
-use crate::files::walk::Content;
+use crate::files::progress_counter::ProgressCounter;
+use crate::files::walk::ItemKind;
 
 /// How much goes to the network at a time.
-const PIECE: usize = 128 << 10;
+const CHUNK_SIZE: usize = 128 << 10;
 
 /// All that goes into a stream.
 pub(super) struct Cargo {
@@ -30,12 +30,12 @@ pub(super) struct Cargo {
     pub(super) folders: BTreeSet<PathBuf>,
     /// What is done when all has come, when all is in its place, and at the end whatever has come.
     pub(super) scripts: [Vec<u8>; 3],
-    pub(super) gauge: Arc<Gauge>,
+    pub(super) progress: Arc<ProgressCounter>,
 }
 
 /// Sends all of it, on a blocking thread. That nobody takes it any more is for the other side to tell.
 pub(super) fn send(cargo: &Cargo, to: mpsc::Sender<Bytes>) -> Result<()> {
-    let buffer = BytesMut::with_capacity(PIECE);
+    let buffer = BytesMut::with_capacity(CHUNK_SIZE);
     let mut stream = Builder::new(Pieces { to, buffer });
     let sent = pack(&mut stream, cargo);
     match sent {
@@ -58,7 +58,7 @@ impl From<io::Error> for Unsent {
 }
 
 fn pack(stream: &mut Builder<Pieces>, cargo: &Cargo) -> std::result::Result<(), Unsent> {
-    let Cargo { tree, fates, folders, scripts, gauge } = cargo;
+    let Cargo { tree, fates, folders, scripts, progress } = cargo;
     for (name, script) in [MOVES, AFTERWARDS, CLOSE].into_iter().zip(scripts) {
         stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, &script[..])?;
     }
@@ -70,12 +70,12 @@ fn pack(stream: &mut Builder<Pieces>, cargo: &Cargo) -> std::result::Result<(), 
     for (job, fate) in tree.jobs.iter().zip(&**fates) {
         let (Fate::Send(Sent { mode, .. }), Some(below)) = (fate, &job.item.below) else { continue };
         let path = Path::new(STAGE).join(below);
-        if let Content::Link(to) = &job.item.content {
+        if let ItemKind::Link(to) = &job.item.content {
             stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
         } else if let Some(file) = job.as_file() {
-            let summing = tree.landing.verifies.then(Summing::new);
-            let mut content = Exact::open(file, summing, gauge).map_err(Unsent::Here)?;
-            let mut header = header(EntryType::Regular, *mode, file.stamp.size);
+            let summing = tree.write_options.verifies.then(ChecksumBuilder::new);
+            let mut content = Exact::open(file, summing, progress).map_err(Unsent::Here)?;
+            let mut header = header(EntryType::Regular, *mode, file.fingerprint.size);
             if let Some(modified) = job.attributes.modified.and_then(|modified| u64::try_from(modified).ok()) {
                 header.set_mtime(modified);
             }
@@ -113,24 +113,24 @@ struct Exact<'a> {
     content: Box<dyn Read + 'a>,
     left: u64,
     failure: Option<io::Error>,
-    summing: Option<Summing>,
-    gauge: &'a Gauge,
+    summing: Option<ChecksumBuilder>,
+    progress: &'a ProgressCounter,
 }
 
 impl<'a> Exact<'a> {
-    fn open(file: FileJob<'a>, summing: Option<Summing>, gauge: &'a Gauge) -> Result<Self> {
-        let left = file.stamp.size;
-        Ok(Self { file, content: file.content.reader()?, left, failure: None, summing, gauge })
+    fn open(file: FileJob<'a>, summing: Option<ChecksumBuilder>, progress: &'a ProgressCounter) -> Result<Self> {
+        let left = file.fingerprint.size;
+        Ok(Self { file, content: file.content.reader()?, left, failure: None, summing, progress })
     }
 
     /// Fails unless all of it was read and is in the stream, and it is what it was; returns its sum, where that is wanted.
-    fn check(self, appended: io::Result<()>) -> std::result::Result<Option<Sum>, Unsent> {
+    fn check(self, appended: io::Result<()>) -> std::result::Result<Option<Checksum>, Unsent> {
         if let Some(source) = self.failure {
             return Err(Unsent::Here(self.file.content.unreadable(source)));
         }
         appended?;
-        if self.left == 0 && self.file.content.stamp().map_err(Unsent::Here)? == *self.file.stamp {
-            Ok(self.summing.map(Summing::finish))
+        if self.left == 0 && self.file.content.fingerprint().map_err(Unsent::Here)? == *self.file.fingerprint {
+            Ok(self.summing.map(ChecksumBuilder::finish))
         } else {
             Err(Unsent::Here(self.file.content.changed()))
         }
@@ -144,7 +144,7 @@ impl Read for Exact<'_> {
         match read {
             Ok(read) => {
                 self.left -= read as u64;
-                self.gauge.add(read);
+                self.progress.add(read);
                 if let Some(summing) = &mut self.summing {
                     summing.update(buffer.get(..read).unwrap_or_default());
                 }
@@ -169,17 +169,17 @@ struct Pieces {
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.put_slice(bytes);
-        if self.buffer.len() >= PIECE {
+        if self.buffer.len() >= CHUNK_SIZE {
             self.flush()?;
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let piece = self.buffer.split().freeze();
-        if piece.is_empty() {
+        let chunk = self.buffer.split().freeze();
+        if chunk.is_empty() {
             return Ok(());
         }
-        self.to.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.to.blocking_send(chunk).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

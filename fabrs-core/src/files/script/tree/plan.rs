@@ -7,11 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::lines::Reach;
 use super::listing::{Status, Sums};
+use crate::files::checksum::Sha256;
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
-use crate::files::job::{Job, LARGE, Manner, NEW_FOLDER, Tree};
+use crate::files::job::{Job, LARGE_FILE_SIZE, NEW_DIRECTORY_MODE, Tree, TreeMode};
 use crate::files::script::dialog_error::DialogError;
-use crate::files::sum::Sha256;
-use crate::files::walk::Content;
+use crate::files::walk::ItemKind;
 
 /// The bit that gives new files the group of their folder.
 pub(super) const SET_GROUP: u32 = 0o2000;
@@ -106,12 +106,12 @@ impl Survey {
         self.statuses.get(below.as_os_str())
     }
 
-    pub(super) fn new(manner: &Manner, me: (u32, u32), takes_stream: bool, statuses: Vec<(OsString, Status)>) -> Self {
+    pub(super) fn new(mode: &TreeMode, me: (u32, u32), takes_stream: bool, statuses: Vec<(OsString, Status)>) -> Self {
         // Where names are told apart by line ends a name can pretend to be another, which must not lead out of the root.
         let is_below = |path: &OsString| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         let statuses = statuses.into_iter().filter(|(path, _)| is_below(path)).collect();
         let mut survey = Self { statuses, me, takes_stream, ..Self::default() };
-        survey.find_detours(manner);
+        survey.find_detours(mode);
         survey
     }
 
@@ -131,14 +131,14 @@ impl Survey {
 
     /// Finds the places that are not reached through folders alone, all of one file system: only there a rename from
     /// beside the root is one step, and what is made there is as if it had been made in its folder.
-    fn find_detours(&mut self, manner: &Manner) {
+    fn find_detours(&mut self, mode: &TreeMode) {
         let Some(root) = self.at(Path::new("")).cloned() else { return };
         let gives = |there: &Status| there.mode() & SET_GROUP != 0;
         let is_detour = |there: &Status| {
             // What is made beside the root gets the group of that.
             let gives_another_group = gives(there) && !(gives(&root) && there.owner.1 == root.owner.1);
             // Of equal trees none is reached through a symlink.
-            let is_followed = there.is_link() && matches!(manner, Manner::Put);
+            let is_followed = there.is_link() && matches!(mode, TreeMode::Put);
             is_followed || there.is_folder() && (there.device != root.device || gives_another_group)
         };
         let detours = self.statuses.iter().filter(|(_, there)| is_detour(there)).map(|(path, _)| path.clone());
@@ -189,10 +189,10 @@ impl Survey {
     pub(super) fn alike<'a>(&self, tree: &'a Tree) -> impl Iterator<Item = (usize, &'a Path)> {
         tree.jobs.iter().enumerate().filter_map(|(n, job)| {
             let (below, file) = (job.item.below.as_deref()?, job.as_file()?);
-            let there = self.at(below).filter(|there| there.is_file() && there.size == file.stamp.size)?;
-            let is_known = match &tree.manner {
-                Manner::Put => false,
-                Manner::Sync(rules) => !rules.by_checksum && file.stamp.modified() == Some(there.modified),
+            let there = self.at(below).filter(|there| there.is_file() && there.size == file.fingerprint.size)?;
+            let is_known = match &tree.mode {
+                TreeMode::Put => false,
+                TreeMode::Sync(rules) => !rules.by_checksum && file.fingerprint.modified() == Some(there.modified),
             };
             (!is_known && !self.is_alone(job, below)).then_some((n, below))
         })
@@ -207,7 +207,7 @@ impl Survey {
 
     /// Returns the symlinks that are there where one is to be.
     pub(super) fn links_there<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = &'a Path> {
-        tree.jobs.iter().filter(|job| matches!(job.item.content, Content::Link(_))).filter_map(|job| {
+        tree.jobs.iter().filter(|job| matches!(job.item.content, ItemKind::Link(_))).filter_map(|job| {
             let below = job.item.below.as_deref()?;
             self.at(below).filter(|there| there.is_link()).map(|_| below)
         })
@@ -216,9 +216,13 @@ impl Survey {
     /// Tells whether an entry is put by itself, whatever is there.
     pub(super) fn is_alone(&self, job: &Job, below: &Path) -> bool {
         let by_content = match (&job.item.content, job.as_file()) {
-            (_, Some(file)) => file.stamp.size >= LARGE || file.content.secret().is_some() || job.landing.is_singular(),
+            (_, Some(file)) => {
+                file.fingerprint.size >= LARGE_FILE_SIZE
+                    || file.content.secret().is_some()
+                    || job.write_options.is_singular()
+            }
             // The stream would say it in another way.
-            (Content::Link(to), _) => to.components().collect::<PathBuf>().as_os_str() != to.as_os_str(),
+            (ItemKind::Link(to), _) => to.components().collect::<PathBuf>().as_os_str() != to.as_os_str(),
             _ => false,
         };
         is_odd(below) || by_content || !self.is_plain(below)
@@ -227,9 +231,9 @@ impl Survey {
     /// Decides on all entries; `here` has the checksums of the files that are alike, by their place among the jobs.
     pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, Sha256>) -> Result<Vec<Fate>, DialogError> {
         let each = tree.jobs.iter().enumerate();
-        match &tree.manner {
-            Manner::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n).copied())).collect(),
-            Manner::Sync(rules) => {
+        match &tree.mode {
+            TreeMode::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n).copied())).collect(),
+            TreeMode::Sync(rules) => {
                 each.map(|(n, job)| self.fate_in_sync(tree, rules, job, here.get(&n).copied())).collect()
             }
         }
@@ -240,22 +244,24 @@ impl Survey {
         let in_the_way = |why: &str| DialogError::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
         match (&job.item.content, there) {
-            (Content::Folder, None) if !self.is_alone(job, below) => Ok(Fate::Send(self.made(job, below, NEW_FOLDER))),
-            (Content::Folder, None) => Ok(Fate::Alone),
-            (Content::Folder, Some(there)) if there.is_folder() => Ok(Fate::Same),
+            (ItemKind::Folder, None) if !self.is_alone(job, below) => {
+                Ok(Fate::Send(self.made(job, below, NEW_DIRECTORY_MODE)))
+            }
+            (ItemKind::Folder, None) => Ok(Fate::Alone),
+            (ItemKind::Folder, Some(there)) if there.is_folder() => Ok(Fate::Same),
             // Whether it leads to one is to be seen.
-            (Content::Folder, Some(there)) if there.is_link() => Ok(Fate::Alone),
-            (Content::Folder, Some(_)) => Err(in_the_way(IS_NO_FOLDER)),
+            (ItemKind::Folder, Some(there)) if there.is_link() => Ok(Fate::Alone),
+            (ItemKind::Folder, Some(_)) => Err(in_the_way(IS_NO_FOLDER)),
             (_, Some(there)) if there.is_folder() => Err(in_the_way(IS_A_FOLDER)),
             _ if self.is_alone(job, below) => Ok(Fate::Alone),
-            (Content::Link(to), there) => Ok(self.fate_of_link(job, below, to, there)),
-            (Content::File(_), None) => {
+            (ItemKind::Link(to), there) => Ok(self.fate_of_link(job, below, to, there)),
+            (ItemKind::File(_), None) => {
                 let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode())).unwrap_or(LINK);
                 Ok(Fate::Send(self.made(job, below, mode)))
             }
             // What a symlink leads to is replaced, and not the symlink.
-            (Content::File(_), Some(there)) if !there.is_file() => Ok(Fate::Alone),
-            (Content::File(_), Some(there)) => Ok(match (here, self.sums.of(below)) {
+            (ItemKind::File(_), Some(there)) if !there.is_file() => Ok(Fate::Alone),
+            (ItemKind::File(_), Some(there)) => Ok(match (here, self.sums.of(below)) {
                 (Some(here), Some(sum)) if here == sum => self.altered(job, below, there),
                 // It can't be compared there: when it has come, it can.
                 (Some(_), None) => Fate::Alone,
@@ -309,14 +315,14 @@ pub(super) fn new_folders(survey: &Survey, tree: &Tree, fates: &[Fate]) -> BTree
     let mut folders = BTreeSet::new();
     for (job, fate) in tree.jobs.iter().zip(fates) {
         let (Some(below), Fate::Send(_) | Fate::Alone) = (job.item.below.as_deref(), fate) else { continue };
-        let is_folder = matches!(job.item.content, Content::Folder);
+        let is_folder = matches!(job.item.content, ItemKind::Folder);
         // One that is made by itself is told by that.
         let is_above = !is_folder || *fate == Fate::Alone;
         for folder in below.ancestors().skip(usize::from(is_above)) {
-            let is_new = match (survey.at(folder), &tree.manner) {
+            let is_new = match (survey.at(folder), &tree.mode) {
                 (None, _) => survey.is_plain(folder),
-                (Some(there), Manner::Sync(_)) => !there.is_folder(),
-                (Some(_), Manner::Put) => false,
+                (Some(there), TreeMode::Sync(_)) => !there.is_folder(),
+                (Some(_), TreeMode::Put) => false,
             };
             if is_new && !folder.as_os_str().is_empty() {
                 folders.insert(folder.to_owned());

@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 
 use super::listing::Status;
 use super::plan::{Altered, Fate, LINK, Sent, Survey};
+use crate::files::checksum::Sha256;
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
-use crate::files::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
-use crate::files::on_its_way;
+use crate::files::job::{Job, NEW_DIRECTORY_MODE, SyncRules, Tree, TreeMode};
 use crate::files::script::dialog_error::DialogError;
-use crate::files::sum::Sha256;
-use crate::files::walk::Content;
+use crate::files::temp_name;
+use crate::files::walk::ItemKind;
 
 impl Survey {
     pub(super) fn fate_in_sync(
         &self,
         tree: &Tree,
-        rules: &Rules,
+        rules: &SyncRules,
         job: &Job,
         here: Option<Sha256>,
     ) -> Result<Fate, DialogError> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let there = self.at(below);
         let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode()));
-        let mode = mode.unwrap_or(if job.is_folder() { NEW_FOLDER } else { LINK });
+        let mode = mode.unwrap_or(if job.is_folder() { NEW_DIRECTORY_MODE } else { LINK });
         let Some(there) = there else {
             let is_alone = self.is_alone(job, below);
             return Ok(if is_alone { Fate::Alone } else { Fate::Send(self.made(job, below, mode)) });
@@ -41,12 +41,19 @@ impl Survey {
     }
 
     /// Decides on a file or a symlink where one of both is.
-    fn fate_of_same_kind(&self, rules: &Rules, job: &Job, below: &Path, there: &Status, here: Option<Sha256>) -> Fate {
+    fn fate_of_same_kind(
+        &self,
+        rules: &SyncRules,
+        job: &Job,
+        below: &Path,
+        there: &Status,
+        here: Option<Sha256>,
+    ) -> Fate {
         match (&job.item.content, job.as_file()) {
-            (Content::Link(to), _) if self.links.get(below.as_os_str()) == Some(to) => {
+            (ItemKind::Link(to), _) if self.links.get(below.as_os_str()) == Some(to) => {
                 self.changed(job, below, there, Altered::default())
             }
-            (_, Some(file)) if there.is_file() && there.size == file.stamp.size => {
+            (_, Some(file)) if there.is_file() && there.size == file.fingerprint.size => {
                 let modified = job.attributes.modified.filter(|modified| *modified != there.modified);
                 let is_same = match (here, self.sums.of(below)) {
                     (Some(here), Some(sum)) => here == sum,
@@ -72,7 +79,7 @@ impl Survey {
     /// Returns what has to go: what is there and not here, without what is kept, and what goes with that which is replaced; of
     /// a folder that goes as a whole only that.
     pub(super) fn removals(&self, tree: &Tree, fates: &[Fate]) -> Vec<PathBuf> {
-        let Manner::Sync(rules) = &tree.manner else { return Vec::new() };
+        let TreeMode::Sync(rules) = &tree.mode else { return Vec::new() };
         if !rules.deletes {
             return Vec::new();
         }
@@ -101,7 +108,7 @@ impl Survey {
     }
 
     /// Tells whether anything in a folder is kept.
-    fn keeps_any(&self, rules: &Rules, folder: &Path) -> bool {
+    fn keeps_any(&self, rules: &SyncRules, folder: &Path) -> bool {
         self.there().any(|path| path.starts_with(folder) && is_kept(rules, path))
     }
 }
@@ -113,8 +120,8 @@ fn replaced<'a>(tree: &'a Tree, fates: &'a [Fate]) -> impl Iterator<Item = &'a P
     replaced.filter_map(|(job, _)| job.item.below.as_deref())
 }
 
-fn is_kept(rules: &Rules, path: &Path) -> bool {
+fn is_kept(rules: &SyncRules, path: &Path) -> bool {
     // That belongs to other transfers.
-    let is_on_its_way = |name: &OsStr| name.to_str().is_some_and(on_its_way::is_name);
+    let is_on_its_way = |name: &OsStr| name.to_str().is_some_and(temp_name::is_temp_name);
     rules.kept.cover(path) || path.iter().any(is_on_its_way)
 }

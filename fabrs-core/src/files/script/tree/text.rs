@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
-use crate::files::job::{Manner, Tree};
+use crate::files::job::{Tree, TreeMode};
 use crate::files::script::talk::END;
 use crate::files::script::text::{FAIL, REMOVE, SHUT, SWEEP, belongs, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
@@ -163,9 +163,9 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         },
         spare = if tree.removes() { SPARE } else { "" },
         // Times are those of the host, unless they are part of what is to be equal; owners are set where they can be.
-        options = match tree.manner {
-            Manner::Put => "pmo",
-            Manner::Sync(_) => "po",
+        options = match tree.mode {
+            TreeMode::Put => "pmo",
+            TreeMode::Sync(_) => "po",
         },
         make = match effect {
             Effect::Changes => "mkdir -p -- \"$t\"".to_owned(),
@@ -174,8 +174,8 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         },
         root = quote_path(&tree.root)?,
         foreign = quote(&foreign)?,
-        verify = if tree.landing.verifies { VERIFY } else { "" },
-        flush = if tree.landing.flushes { "sync -f . 2>/dev/null || sync || exit 1\n" } else { "" },
+        verify = if tree.write_options.verifies { VERIFY } else { "" },
+        flush = if tree.write_options.flushes { "sync -f . 2>/dev/null || sync || exit 1\n" } else { "" },
         // The only way to detect an unknown user or group.
         check = if belongs.is_empty() { String::new() } else { format!("find / -prune{belongs} || exit 1\n") },
     ))

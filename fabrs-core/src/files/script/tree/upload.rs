@@ -13,18 +13,18 @@ use super::text::{self, Asked};
 use crate::connection::Command;
 use crate::error::Result;
 use crate::files::backend_error::BackendError;
-use crate::files::blob::{Blob, PIECE};
-use crate::files::disk_work::{blocking_while, sending};
-use crate::files::gauge::Gauge;
-use crate::files::job::{Manner, Tree};
-use crate::files::place::Place;
+use crate::files::checksum::Sha256;
+use crate::files::content::{CHUNK_SIZE, Content};
+use crate::files::disk_work::{blocking_while, on_transfer_thread};
+use crate::files::job::{Tree, TreeMode};
+use crate::files::progress_counter::ProgressCounter;
 use crate::files::script::dialog_error::{DialogError, Over};
 use crate::files::script::limits::Allowance;
 use crate::files::script::losses;
 use crate::files::script::script_run::Script;
 use crate::files::script::talk::{self, Talk};
 use crate::files::script::text::shell_text::owner_words;
-use crate::files::sum::Sha256;
+use crate::files::transfer_context::TransferContext;
 use crate::files::tree_result::TreeResult;
 use crate::transport::{Effect, random_token};
 
@@ -32,27 +32,36 @@ use crate::transport::{Effect, random_token};
 const NO_STREAM: &str = "the host has no `tar`, or the folder can not be written to";
 
 /// Uploads the entries of a tree that fit into one stream.
-pub(in crate::files) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
+pub(in crate::files) async fn put_tree(
+    context: &TransferContext,
+    tree: &Arc<Tree>,
+) -> Result<TreeResult, BackendError> {
     let mut landed = 0;
-    let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
-    let put = script.run_with(command, put(talk, place, tree, to_ask, &mut landed)).await;
+    let Opened { script, command, talk, to_ask } = open(context, tree, Effect::Changes)?;
+    let put = script.run_with(command, put(talk, context, tree, to_ask, &mut landed)).await;
     put.map_err(|undone| undone.in_part(landed))
 }
 
 /// Returns the changes of an upload, one line for each entry, in the format of `rsync --itemize-changes`.
-pub(in crate::files) async fn itemize(place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, BackendError> {
-    let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
+pub(in crate::files) async fn itemize(
+    context: &TransferContext,
+    tree: &Arc<Tree>,
+) -> Result<Vec<String>, BackendError> {
+    let Opened { script, command, talk, to_ask } = open(context, tree, Effect::Reads)?;
     script.run_with(command, look(talk, tree, to_ask)).await
 }
 
 /// Returns the entries that an upload would write, and the paths that it would remove. Entries with an upload of their own are
 /// not compared.
-pub(in crate::files) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
-    let Opened { script, command, mut talk, to_ask } = open(place, tree, Effect::Reads)?;
+pub(in crate::files) async fn plan_tree(
+    context: &TransferContext,
+    tree: &Arc<Tree>,
+) -> Result<TreeResult, BackendError> {
+    let Opened { script, command, mut talk, to_ask } = open(context, tree, Effect::Reads)?;
     let planned = async {
         let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(TreeResult::nothing(tree)) };
         let fates = survey.fates(tree, &here)?;
-        if survey.has_root() && !survey.takes_stream() && matches!(tree.manner, Manner::Sync(_)) {
+        if survey.has_root() && !survey.takes_stream() && matches!(tree.mode, TreeMode::Sync(_)) {
             return Err(DialogError::InTheWay(NO_STREAM.to_owned()));
         }
         let removed = [survey.replaced_folders(tree, &fates), survey.removals(tree, &fates)].concat();
@@ -71,11 +80,11 @@ struct Opened<'a> {
     to_ask: Vec<&'a Path>,
 }
 
-fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'a>> {
-    let script = Script { place, effect, what: &tree.what };
-    let (asked, to_ask) = match &tree.manner {
-        Manner::Sync(_) => (Asked::All, Vec::new()),
-        Manner::Put => {
+fn open<'a>(context: &'a TransferContext, tree: &'a Tree, effect: Effect) -> Result<Opened<'a>> {
+    let script = Script { context, effect, operation: &tree.operation };
+    let (asked, to_ask) = match &tree.mode {
+        TreeMode::Sync(_) => (Asked::All, Vec::new()),
+        TreeMode::Put => {
             let places = places(tree);
             match text::words(places.iter().copied()) {
                 Some(words) => (Asked::Paths(words), Vec::new()),
@@ -97,17 +106,17 @@ async fn look(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>) -> Result<Ve
 
 async fn put(
     mut talk: Talk,
-    place: &Place,
+    context: &TransferContext,
     tree: &Arc<Tree>,
     to_ask: Vec<&Path>,
     landed: &mut usize,
 ) -> Result<TreeResult, DialogError> {
     let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(TreeResult::nothing(tree)) };
     let fates: Arc<[Fate]> = survey.fates(tree, &here)?.into();
-    let fates = match (survey.takes_stream(), &tree.manner) {
+    let fates = match (survey.takes_stream(), &tree.mode) {
         (true, _) => fates,
-        (false, Manner::Put) => fates.iter().map(Fate::without_stream).collect(),
-        (false, Manner::Sync(_)) => return Err(DialogError::InTheWay(NO_STREAM.to_owned())),
+        (false, TreeMode::Put) => fates.iter().map(Fate::without_stream).collect(),
+        (false, TreeMode::Sync(_)) => return Err(DialogError::InTheWay(NO_STREAM.to_owned())),
     };
     let folders = new_folders(&survey, tree, &fates);
     let removed = survey.removals(tree, &fates);
@@ -117,15 +126,15 @@ async fn put(
         let folders = folders.into_iter().filter(|folder| !moves.makes(folder)).collect();
         let scripts = [moves.script(owner.as_deref()), moves.last(), moves.close()];
         let sent = tree.jobs.iter().zip(&*fates).filter(|(_, fate)| matches!(fate, Fate::Send(_)));
-        let size = sent.filter_map(|(job, _)| Some(job.stamp.as_ref()?.size)).sum();
-        let gauge = Gauge::new(place, &tree.what, size);
-        let cargo = Cargo { tree: Arc::clone(tree), fates: Arc::clone(&fates), folders, scripts, gauge };
+        let size = sent.filter_map(|(job, _)| Some(job.fingerprint.as_ref()?.size)).sum();
+        let progress = ProgressCounter::new(context, &tree.operation, size);
+        let cargo = Cargo { tree: Arc::clone(tree), fates: Arc::clone(&fates), folders, scripts, progress };
         send(talk, cargo, landed).await?;
         if let Some((first, others)) = survey.parted(tree, &fates).split_first() {
             let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-            let otherwise = if matches!(tree.manner, Manner::Put) { losses::OTHERWISE } else { "" };
+            let otherwise = if matches!(tree.mode, TreeMode::Put) { losses::OTHERWISE } else { "" };
             let names = losses::names(&format!("`{}/{}`{more}", tree.root, first.display()));
-            place.warn(&format!("{names}{otherwise}"));
+            context.warn(&format!("{names}{otherwise}"));
         }
     }
     let entries = fates.iter().map(Fate::is_written).collect();
@@ -155,7 +164,7 @@ async fn survey(
     let Some((me, takes_stream)) = able_as(&able) else { return Ok(None) };
     let mut statuses = Statuses::default();
     talk.each_record(allowed, |record| statuses.take(record)).await?;
-    let mut survey = Survey::new(&tree.manner, me, takes_stream, statuses.0);
+    let mut survey = Survey::new(&tree.mode, me, takes_stream, statuses.0);
     if !survey.has_root() {
         return Ok(None);
     }
@@ -208,10 +217,10 @@ fn able_as(record: &[u8]) -> Option<((u32, u32), bool)> {
 
 /// Computes the checksums of contents. Stops when `is_wanted` returns false.
 fn sums_here<'a>(
-    contents: impl Iterator<Item = (usize, &'a Blob)>,
+    contents: impl Iterator<Item = (usize, &'a Content)>,
     is_wanted: &dyn Fn() -> bool,
 ) -> Result<HashMap<usize, Sha256>> {
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; CHUNK_SIZE];
     let wanted = contents.take_while(|_| is_wanted());
     wanted.map(|(n, content)| Ok((n, content.sum_by(&mut buffer, is_wanted)?.sha256))).collect()
 }
@@ -219,7 +228,7 @@ fn sums_here<'a>(
 async fn send(mut talk: Talk, cargo: Cargo, landed: &mut usize) -> Result<(), DialogError> {
     talk.say(text::TAKE.into()).await?;
     let to = talk.hush().ok_or(Over)?;
-    let sent = sending(move || pack::send(&cargo, to)).await;
+    let sent = on_transfer_thread(move || pack::send(&cargo, to)).await;
     let told = talk.record().await;
     if let Ok(told) = &told {
         let said = String::from_utf8_lossy(told);

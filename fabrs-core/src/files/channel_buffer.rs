@@ -11,12 +11,12 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::gauge::Gauge;
+use super::progress_counter::ProgressCounter;
 use crate::transport::CommandOutcome;
 
 /// Output that waits for its reader, and the end of the channel.
 #[derive(Debug, Clone)]
-pub(super) struct Incoming {
+pub(super) struct ChannelBuffer {
     /// The maximum number of bytes that wait to be read. A host answers only what it is asked.
     max_waiting: usize,
     state: Arc<Mutex<State>>,
@@ -26,7 +26,7 @@ pub(super) struct Incoming {
 
 #[derive(Debug, Default)]
 struct State {
-    pieces: VecDeque<Bytes>,
+    chunks: VecDeque<Bytes>,
     size: usize,
     outcome: Option<CommandOutcome>,
     reader: Option<Waker>,
@@ -34,7 +34,7 @@ struct State {
     file: Option<Diverted>,
     failure: Option<io::Error>,
     overflow: Option<Overflow>,
-    gauge: Option<Arc<Gauge>>,
+    progress: Option<Arc<ProgressCounter>>,
     /// The reader was dropped. Further output is counted and not kept.
     is_abandoned: bool,
 }
@@ -56,7 +56,7 @@ pub(super) enum Overflow {
     File,
 }
 
-impl Incoming {
+impl ChannelBuffer {
     pub(super) fn new(max_waiting: usize) -> Self {
         Self { max_waiting, state: Arc::default(), over: CancellationToken::new() }
     }
@@ -76,8 +76,8 @@ impl Incoming {
             *left = less;
             // A short write blocks the task, as in the spool of a slow terminal: the page cache takes the data.
             let written = file.write_all(bytes);
-            if let Some(gauge) = &state.gauge {
-                gauge.add(bytes.len());
+            if let Some(progress) = &state.progress {
+                progress.add(bytes.len());
             }
             state.failure = written.err();
             return state.failure.is_none();
@@ -90,21 +90,21 @@ impl Incoming {
         if state.is_abandoned {
             return true;
         }
-        state.pieces.push_back(Bytes::copy_from_slice(bytes));
+        state.chunks.push_back(Bytes::copy_from_slice(bytes));
         state.reader.take().into_iter().for_each(Waker::wake);
         true
     }
 
     /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge.
-    pub(super) fn divert(&self, file: File, limit: u64, gauge: Arc<Gauge>) {
+    pub(super) fn divert(&self, file: File, limit: u64, progress: Arc<ProgressCounter>) {
         let mut state = self.state();
-        (state.file, state.gauge) = (Some(Diverted { file, left: limit }), Some(gauge));
+        (state.file, state.progress) = (Some(Diverted { file, left: limit }), Some(progress));
     }
 
     /// Returns the error of the file, if a write has failed.
     pub(super) fn diverted(&self) -> Option<io::Error> {
         let mut state = self.state();
-        state.gauge = None;
+        state.progress = None;
         state.failure.take()
     }
 
@@ -130,34 +130,34 @@ impl Incoming {
 
 /// The reader of the output.
 #[derive(Debug)]
-pub(super) struct Heard(pub(super) Incoming);
+pub(super) struct ChannelReader(pub(super) ChannelBuffer);
 
-impl AsyncRead for Heard {
+impl AsyncRead for ChannelReader {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state();
-        let Some(piece) = state.pieces.front_mut() else {
+        let Some(chunk) = state.chunks.front_mut() else {
             if self.0.over.is_cancelled() {
                 return Poll::Ready(Ok(()));
             }
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         };
-        let count = piece.len().min(buffer.remaining());
-        buffer.put_slice(piece.get(..count).unwrap_or_default());
-        piece.advance(count);
-        if piece.is_empty() {
-            state.pieces.pop_front();
+        let count = chunk.len().min(buffer.remaining());
+        buffer.put_slice(chunk.get(..count).unwrap_or_default());
+        chunk.advance(count);
+        if chunk.is_empty() {
+            state.chunks.pop_front();
         }
         state.size -= count;
         Poll::Ready(Ok(()))
     }
 }
 
-impl Drop for Heard {
+impl Drop for ChannelReader {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.is_abandoned = true;
-        state.pieces = VecDeque::new();
+        state.chunks = VecDeque::new();
     }
 }
 
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_flood_that_nobody_asked_for_is_not_kept() {
-        let incoming = Incoming::new(32 << 20);
-        let piece = vec![0; 1 << 20];
-        let kept = (0..64).take_while(|_| incoming.push(&piece)).count();
+        let incoming = ChannelBuffer::new(32 << 20);
+        let chunk = vec![0; 1 << 20];
+        let kept = (0..64).take_while(|_| incoming.push(&chunk)).count();
         assert_eq!((kept, incoming.overflow()), (32, Some(Overflow::Unread)));
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 /// What templates may know without being told.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
-pub(super) struct Known(BTreeMap<String, serde_json::Value>);
+pub(super) struct TemplateVars(BTreeMap<String, serde_json::Value>);
 
-impl Known {
+impl TemplateVars {
     pub(super) fn new<'a>(values: impl IntoIterator<Item = (&'a str, serde_json::Value)>) -> Self {
         Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }

@@ -7,15 +7,15 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use similar::TextDiff;
 
-use super::arrival::Arrival;
 use super::backend::Backend;
-use super::backend_choice::Way;
-use super::disk_work::{AT_ONCE, blocking};
+use super::backend_selector::BackendSelector;
+use super::checksum::Checksum;
+use super::disk_work::{PARALLEL_FILES, blocking};
 use super::file_error::said;
 use super::file_error::{IS_A_FOLDER, is_missing};
+use super::incoming_file::IncomingFile;
 use super::job::{FileJob, Job};
-use super::place::Place;
-use super::sum::Sum;
+use super::transfer_context::TransferContext;
 use crate::config::DiffMode;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Event, FileDiff};
@@ -24,30 +24,30 @@ use crate::host::Host;
 use crate::transport::Effect;
 
 /// The largest file that is compared line by line: who reads more of it than this?
-const LARGEST: u64 = 1 << 20;
+const MAX_DIFF_SIZE: u64 = 1 << 20;
 /// How long lines are compared before the difference may be longer than it has to be.
-const LONGEST: Duration = Duration::from_secs(2);
+const MAX_DIFF_TIME: Duration = Duration::from_secs(2);
 
 /// Tells of each file what putting it would change; it is read for that, and nothing else is done.
-pub(super) async fn tell(place: &Place, what: &str, jobs: &[Job]) -> Result<()> {
-    let way = Way { place, effect: Effect::Reads, what };
-    way.go(|by| tell_each(place, jobs, by)).await
+pub(super) async fn report(context: &TransferContext, operation: &str, jobs: &[Job]) -> Result<()> {
+    let selector = BackendSelector { context, effect: Effect::Reads, operation };
+    selector.run(|backend| report_each(context, jobs, backend)).await
 }
 
-async fn tell_each(place: &Place, jobs: &[Job], by: Backend) -> Result<(), BackendError> {
+async fn report_each(context: &TransferContext, jobs: &[Job], backend: Backend) -> Result<(), BackendError> {
     let here = Host::local();
-    let host = place.connection.host().unwrap_or(&here);
+    let host = context.connection.host().unwrap_or(&here);
     let files: Vec<_> = jobs.iter().filter_map(Job::as_file).collect();
-    let each: Vec<_> = files.iter().map(|file| of_one(place, *file, &by).boxed()).collect();
-    let mut each = stream::iter(each).buffered(AT_ONCE);
+    let each: Vec<_> = files.iter().map(|file| diff_of_file(context, *file, &backend).boxed()).collect();
+    let mut each = stream::iter(each).buffered(PARALLEL_FILES);
     for file in files {
         let Some(compared) = each.next().await else { break };
-        let (path, difference) = compared?;
-        place.connection.sink().event(&Event::Diff {
+        let (path, diff) = compared?;
+        context.connection.sink().event(&Event::Diff {
             host,
-            operation: &file.job.what(place),
+            operation: &file.job.operation(context),
             path: &path,
-            diff: &difference,
+            diff: &diff,
         });
     }
     Ok(())
@@ -62,11 +62,15 @@ enum Old {
     Same,
     Large,
     Private,
-    Unread(String),
+    Unreadable(String),
     Content(Vec<u8>),
 }
 
-async fn of_one(place: &Place, file: FileJob<'_>, by: &Backend) -> Result<(String, FileDiff), BackendError> {
+async fn diff_of_file(
+    context: &TransferContext,
+    file: FileJob<'_>,
+    backend: &Backend,
+) -> Result<(String, FileDiff), BackendError> {
     let name = file.job.item.name();
     let (Some(target), Some(name)) = (file.job.target.to_str(), name.to_str()) else {
         return Ok((file.job.shown(), FileDiff::Unread(NOT_UTF8.to_owned())));
@@ -75,30 +79,30 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &Backend) -> Result<(Strin
     if file.content.secret().is_some() {
         return Ok((target.to_owned(), FileDiff::Secret));
     }
-    let sum = file.content.sum().await.map_err(|error| place.error(error))?;
+    let sum = file.content.sum().await.map_err(|error| context.error(error))?;
     let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
     let path = if target.ends_with('/') { in_folder() } else { target.to_owned() };
-    let (path, old) = match read(place, &sum, by, &path).await? {
-        Old::Unread(why) if why.ends_with(IS_A_FOLDER) && path == target && !name.is_empty() => {
+    let (path, old) = match read_old(context, &sum, backend, &path).await? {
+        Old::Unreadable(why) if why.ends_with(IS_A_FOLDER) && path == target && !name.is_empty() => {
             let path = in_folder();
-            let old = read(place, &sum, by, &path).await?;
+            let old = read_old(context, &sum, backend, &path).await?;
             (path, old)
         }
         old => (path, old),
     };
-    let difference = match old {
+    let diff = match old {
         Old::Same => FileDiff::None,
         Old::Large => FileDiff::Large,
         Old::Private => FileDiff::Private,
-        Old::Unread(why) => FileDiff::Unread(why),
-        Old::Nothing | Old::Content(_) if sum.size > LARGEST => FileDiff::Large,
-        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diff_mode() != DiffMode::All => {
+        Old::Unreadable(why) => FileDiff::Unread(why),
+        Old::Nothing | Old::Content(_) if sum.size > MAX_DIFF_SIZE => FileDiff::Large,
+        Old::Nothing | Old::Content(_) if is_to_be_private(file) && context.connection.diff_mode() != DiffMode::All => {
             FileDiff::Private
         }
-        Old::Nothing => lines(file, &path, None).await?,
-        Old::Content(old) => lines(file, &path, Some(old)).await?,
+        Old::Nothing => diff_of_new_content(file, &path, None).await?,
+        Old::Content(old) => diff_of_new_content(file, &path, Some(old)).await?,
     };
-    Ok((path, difference))
+    Ok((path, diff))
 }
 
 /// Tells whether not everybody may read what it is to become.
@@ -107,40 +111,47 @@ fn is_to_be_private(file: FileJob<'_>) -> bool {
     file.job.attributes.mode.is_some_and(|mode| mode & READ_BY_OTHERS == 0)
 }
 
-async fn read(place: &Place, sum: &Sum, by: &Backend, path: &str) -> Result<Old, BackendError> {
-    let arrival = Arrival::in_memory(LARGEST);
-    let what = format!("read {path} for the difference");
-    match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
-        Ok(true) if arrival.is_private() && place.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
-        Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
+async fn read_old(
+    context: &TransferContext,
+    sum: &Checksum,
+    backend: &Backend,
+    path: &str,
+) -> Result<Old, BackendError> {
+    let incoming_file = IncomingFile::in_memory(MAX_DIFF_SIZE);
+    let operation = format!("read {path} for the difference");
+    match backend.get(context, Path::new(path), Some(sum), &incoming_file, &operation).await {
+        Ok(true) if incoming_file.is_private() && context.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
+        Ok(true) => Ok(Old::Content(
+            incoming_file.into_bytes().map_err(|error| context.could_not(&operation).caused_by(error))?,
+        )),
         Ok(false) => Ok(Old::Same),
-        Err(BackendError::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
+        Err(BackendError::Failed(_)) if incoming_file.is_too_large() => Ok(Old::Large),
         Err(BackendError::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
         // To write it may be allowed all the same, and in a plan its folder or its user may be still to come.
         Err(BackendError::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
-            Ok(Old::Unread(said(&error).unwrap_or_else(|| error.message().to_owned())))
+            Ok(Old::Unreadable(said(&error).unwrap_or_else(|| error.message().to_owned())))
         }
         Err(undone) => Err(undone),
     }
 }
 
 /// Compares an old content that is known with a new one.
-pub(super) fn between(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> FileDiff {
+pub(super) fn of_contents(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> FileDiff {
     let size = old.map_or(0, <[u8]>::len).max(new.len()) as u64;
     match old {
         Some(old) if old == new => FileDiff::None,
-        _ if size > LARGEST => FileDiff::Large,
+        _ if size > MAX_DIFF_SIZE => FileDiff::Large,
         _ if !is_shown => FileDiff::Private,
         old => unified(old, new, path, shown),
     }
 }
 
-async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<FileDiff> {
+async fn diff_of_new_content(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<FileDiff> {
     let (content, shown, path) = (file.content.clone(), file.job.item.shown(), path.to_owned());
     blocking(move || {
         let mut new = Vec::new();
-        content.each_piece(|piece| {
-            new.extend_from_slice(&piece);
+        content.for_each_chunk(|chunk| {
+            new.extend_from_slice(&chunk);
             true
         })?;
         Ok(unified(old.as_deref(), &new, &path, &shown))
@@ -154,7 +165,7 @@ fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> FileDiff 
         return FileDiff::Binary;
     }
     let was = if old.is_some() { path } else { "/dev/null" };
-    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old.unwrap_or_default(), new);
+    let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(old.unwrap_or_default(), new);
     let mut text = Vec::new();
     // Behind a tab is where `diff` tells more of a file.
     let written = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_writer(&mut text);

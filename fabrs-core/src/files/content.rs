@@ -10,24 +10,24 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::checksum::{Checksum, ChecksumBuilder};
 use super::disk_work::{blocking, blocking_while};
-use super::gauge::Gauge;
+use super::file_fingerprint::FileFingerprint;
+use super::progress_counter::ProgressCounter;
 use super::shared::SharedFile;
 use super::source::in_bytes;
-use super::stamp::Stamp;
-use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// How much of a file is read at a time.
-pub(super) const PIECE: usize = 256 << 10;
+pub(super) const CHUNK_SIZE: usize = 256 << 10;
 
 /// How much of a part is read at a time: several are on their way at once.
-const PART_PIECE: usize = 32 << 10;
+const PART_CHUNK_SIZE: usize = 32 << 10;
 
 /// What goes into one file of a host.
 #[derive(Clone)]
-pub(super) enum Blob {
+pub(super) enum Content {
     /// The content of a file.
     Path(PathBuf),
     /// The content of a large file, which may go to other hosts too.
@@ -37,19 +37,19 @@ pub(super) enum Blob {
     /// This content, which nobody else may read.
     Secret(Secret),
     /// What came from elsewhere, with a name for it.
-    Made(Arc<str>, Made),
+    Generated(Arc<str>, Generated),
 }
 
 /// A content that came from elsewhere.
 #[derive(Clone)]
-pub(super) enum Made {
+pub(super) enum Generated {
     #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
     Bytes(Bytes),
     /// So many bytes in a file without a name.
     File(Arc<File>, u64),
 }
 
-impl fmt::Debug for Blob {
+impl fmt::Debug for Content {
     /// Shows how much content it is and not what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,52 +57,54 @@ impl fmt::Debug for Blob {
             Self::Shared(file) => file.fmt(f),
             Self::Bytes(bytes) => f.write_str(&in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
-            Self::Made(name, _) => f.write_str(name),
+            Self::Generated(name, _) => f.write_str(name),
         }
     }
 }
 
-impl Blob {
+impl Content {
     /// Looks at the content, of which nothing is read.
-    pub(super) fn stamp(&self) -> Result<Stamp> {
+    pub(super) fn fingerprint(&self) -> Result<FileFingerprint> {
         let path = match self {
             Self::Path(path) => Some(path.as_path()),
             Self::Shared(file) => Some(file.path()),
-            Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => None,
+            Self::Bytes(_) | Self::Secret(_) | Self::Generated(..) => None,
         };
         match (self, path) {
             (_, Some(path)) => {
                 let meta = std::fs::metadata(path).map_err(|source| self.unreadable(source))?;
-                Ok(Stamp::of(&meta))
+                Ok(FileFingerprint::of(&meta))
             }
-            (Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)), _) => Ok(Stamp::of_size(bytes.len() as u64)),
-            (Self::Secret(secret), _) => Ok(Stamp::of_size(secret.expose().len() as u64)),
-            (Self::Made(_, Made::File(_, size)), _) => Ok(Stamp::of_size(*size)),
+            (Self::Bytes(bytes) | Self::Generated(_, Generated::Bytes(bytes)), _) => {
+                Ok(FileFingerprint::of_size(bytes.len() as u64))
+            }
+            (Self::Secret(secret), _) => Ok(FileFingerprint::of_size(secret.expose().len() as u64)),
+            (Self::Generated(_, Generated::File(_, size)), _) => Ok(FileFingerprint::of_size(*size)),
             // They have a path.
-            (Self::Path(_) | Self::Shared(_), None) => Ok(Stamp::of_size(0)),
+            (Self::Path(_) | Self::Shared(_), None) => Ok(FileFingerprint::of_size(0)),
         }
     }
 
     /// Reads the content once and sums it up, on a thread that may wait for it.
-    pub(super) async fn sum(&self) -> Result<Sum> {
+    pub(super) async fn sum(&self) -> Result<Checksum> {
         if let Self::Shared(file) = self {
             let path = file.path().to_owned();
             return file.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
         }
         let content = self.clone();
-        blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
+        blocking_while(move |is_wanted| content.sum_by(&mut vec![0; CHUNK_SIZE], is_wanted)).await
     }
 
     /// Sums the content up as long as that `is_wanted`; as much of it is read at a time as goes into the `buffer`.
-    pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Sum> {
-        Summing::of_reader(&mut *self.reader()?, buffer, is_wanted).map_err(|source| self.unreadable(source))
+    pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Checksum> {
+        ChecksumBuilder::of_reader(&mut *self.reader()?, buffer, is_wanted).map_err(|source| self.unreadable(source))
     }
 
     /// Returns the secret that it is.
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Secret(secret) => Some(secret),
-            Self::Path(_) | Self::Shared(_) | Self::Bytes(_) | Self::Made(..) => None,
+            Self::Path(_) | Self::Shared(_) | Self::Bytes(_) | Self::Generated(..) => None,
         }
     }
 
@@ -111,20 +113,25 @@ impl Blob {
     ///
     /// The last piece of what is to be sent is held back until the content is known to be what `before` says: of a file that has changed since, the
     /// host gets too little, and leaves the old one.
-    pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
+    pub(super) fn send(
+        &self,
+        before: &FileFingerprint,
+        to: &mpsc::Sender<Bytes>,
+        progress: &ProgressCounter,
+    ) -> Result<()> {
         let mut last: Option<Bytes> = None;
         let mut size = 0;
         let mut is_wanted = true;
-        self.each_piece(|piece| {
-            size += piece.len() as u64;
+        self.for_each_chunk(|chunk| {
+            size += chunk.len() as u64;
             if size > before.size {
                 return false;
             }
-            is_wanted = last.replace(piece).is_none_or(|before| {
+            is_wanted = last.replace(chunk).is_none_or(|before| {
                 let length = before.len();
                 let is_taken = to.blocking_send(before).is_ok();
                 if is_taken {
-                    gauge.add(length);
+                    progress.add(length);
                 }
                 is_taken
             });
@@ -133,35 +140,41 @@ impl Blob {
         if !is_wanted {
             return Ok(());
         }
-        if size != before.size || self.stamp()? != *before {
+        if size != before.size || self.fingerprint()? != *before {
             return Err(self.changed());
         }
         if let Some(last) = last {
             let length = last.len();
             // That nobody takes it is for the other side to tell.
             if to.blocking_send(last).is_ok() {
-                gauge.add(length);
+                progress.add(length);
             }
         }
         Ok(())
     }
 
     /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
-    pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
+    pub(super) fn send_part(
+        &self,
+        start: u64,
+        length: u64,
+        to: &mpsc::Sender<Bytes>,
+        progress: &ProgressCounter,
+    ) -> Result<()> {
         let mut content = self.part(start)?.take(length);
         let mut left = length;
         while left > 0 {
-            let mut piece = BytesMut::zeroed(PART_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX)));
-            let read = content.read(&mut piece).map_err(|source| self.unreadable(source))?;
+            let mut chunk = BytesMut::zeroed(PART_CHUNK_SIZE.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let read = content.read(&mut chunk).map_err(|source| self.unreadable(source))?;
             if read == 0 {
                 return Err(self.changed());
             }
-            piece.truncate(read);
+            chunk.truncate(read);
             left -= read as u64;
-            if to.blocking_send(piece.freeze()).is_err() {
+            if to.blocking_send(chunk.freeze()).is_err() {
                 break;
             }
-            gauge.add(read);
+            progress.add(read);
         }
         Ok(())
     }
@@ -172,14 +185,14 @@ impl Blob {
         match self {
             Self::Path(path) => self.opened_at(path, start),
             Self::Shared(file) => self.opened_at(file.path(), start),
-            Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
+            Self::Bytes(bytes) | Self::Generated(_, Generated::Bytes(bytes)) => {
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }
             Self::Secret(secret) => {
                 let bytes = secret.expose().as_bytes();
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }
-            Self::Made(_, Made::File(file, _)) => Ok(Box::new(At { file, at: start })),
+            Self::Generated(_, Generated::File(file, _)) => Ok(Box::new(At { file, at: start })),
         }
     }
 
@@ -190,9 +203,9 @@ impl Blob {
     }
 
     /// Fails where the content is not what it was.
-    pub(super) async fn expect_unchanged(&self, before: &Stamp) -> Result<()> {
+    pub(super) async fn expect_unchanged(&self, before: &FileFingerprint) -> Result<()> {
         let (content, before) = (self.clone(), before.clone());
-        blocking(move || if content.stamp()? == before { Ok(()) } else { Err(content.changed()) }).await
+        blocking(move || if content.fingerprint()? == before { Ok(()) } else { Err(content.changed()) }).await
     }
 
     /// Makes the error of a content that is not what it was.
@@ -210,7 +223,7 @@ impl Blob {
         let path = match self {
             Self::Path(path) => path.as_path(),
             Self::Shared(file) => file.path(),
-            Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => return Ok(None),
+            Self::Bytes(_) | Self::Secret(_) | Self::Generated(..) => return Ok(None),
         };
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         opened.map(|(size, file)| Some((file, size))).map_err(|source| self.unreadable(source))
@@ -222,10 +235,10 @@ impl Blob {
     }
 
     /// Gives out the content piece by piece while it is taken, on a blocking thread.
-    pub(super) fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
+    pub(super) fn for_each_chunk(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
         let mut content = self.reader()?;
         loop {
-            let mut buffer = BytesMut::zeroed(PIECE);
+            let mut buffer = BytesMut::zeroed(CHUNK_SIZE);
             let read = content.read(&mut buffer).map_err(|source| self.unreadable(source))?;
             buffer.truncate(read);
             if read == 0 || !take(buffer.freeze()) {
@@ -257,25 +270,25 @@ mod tests {
     fn sent(change: impl FnOnce(&Path)) -> (Vec<u8>, Result<()>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        std::fs::write(&path, vec![b'x'; 2 * PIECE]).unwrap();
-        let source = Blob::Path(path.clone());
-        let before = source.stamp().unwrap();
+        std::fs::write(&path, vec![b'x'; 2 * CHUNK_SIZE]).unwrap();
+        let source = Content::Path(path.clone());
+        let before = source.fingerprint().unwrap();
         change(&path);
-        let (to, mut pieces) = mpsc::channel(16);
-        let result = source.send(&before, &to, &Gauge::silent());
+        let (to, mut chunks) = mpsc::channel(16);
+        let result = source.send(&before, &to, &ProgressCounter::silent());
         drop(to);
-        let came = std::iter::from_fn(|| pieces.try_recv().ok()).flatten().collect();
+        let came = std::iter::from_fn(|| chunks.try_recv().ok()).flatten().collect();
         (came, result)
     }
 
     #[test]
     fn of_a_file_that_is_not_what_it_was_the_host_gets_too_little() {
         let (came, result) = sent(|_| {});
-        assert!(came.len() == 2 * PIECE && result.is_ok());
-        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE]).unwrap());
-        assert!(came.len() < 2 * PIECE && result.is_err(), "another content");
-        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE + 1]).unwrap());
-        assert!(came.len() < 2 * PIECE && result.is_err(), "a longer one");
+        assert!(came.len() == 2 * CHUNK_SIZE && result.is_ok());
+        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE]).unwrap());
+        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "another content");
+        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE + 1]).unwrap());
+        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "a longer one");
         let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
         assert!(came.is_empty() && result.is_err(), "a shorter one");
         let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());
@@ -284,10 +297,10 @@ mod tests {
 
     #[test]
     fn a_part_that_is_not_there_any_more_is_an_error() {
-        let (to, mut pieces) = mpsc::channel(16);
-        let source = Blob::Bytes(Bytes::from_static(b"0123456789"));
-        source.send_part(3, 4, &to, &Gauge::silent()).unwrap();
-        assert_eq!(pieces.try_recv().unwrap(), &b"3456"[..]);
-        assert!(source.send_part(8, 4, &to, &Gauge::silent()).is_err());
+        let (to, mut chunks) = mpsc::channel(16);
+        let source = Content::Bytes(Bytes::from_static(b"0123456789"));
+        source.send_part(3, 4, &to, &ProgressCounter::silent()).unwrap();
+        assert_eq!(chunks.try_recv().unwrap(), &b"3456"[..]);
+        assert!(source.send_part(8, 4, &to, &ProgressCounter::silent()).is_err());
     }
 }

@@ -8,7 +8,7 @@ use crate::event::Event;
 
 /// The connection of a transfer, its rights and its source location.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct TransferContext {
     pub(super) connection: Connection,
     /// Whether the transfer runs under sudo.
     pub(super) elevated: bool,
@@ -19,7 +19,7 @@ pub(super) struct Place {
     pub(super) has_secret: bool,
 }
 
-impl Place {
+impl TransferContext {
     /// Creates the place of a call in the user's code, with the rights of the login.
     pub(super) fn of(connection: Connection, location: &'static Location<'static>) -> Self {
         Self { connection, elevated: false, location, is_check: false, has_secret: false }
@@ -31,7 +31,7 @@ impl Place {
     }
 
     /// Returns the suffix of a description: ` by sudo`, or nothing.
-    pub(super) fn by(&self) -> &'static str {
+    pub(super) fn sudo_suffix(&self) -> &'static str {
         if self.elevated { " by sudo" } else { "" }
     }
 
@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// Creates the error of a failed file operation.
-    pub(super) fn could_not(&self, what: &str) -> Error {
-        self.error(Error::new(ErrorKind::File, format!("could not {what}")))
+    pub(super) fn could_not(&self, operation: &str) -> Error {
+        self.error(Error::new(ErrorKind::File, format!("could not {operation}")))
     }
 }

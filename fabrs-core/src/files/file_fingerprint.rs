@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 /// How a content was when it was looked at: another size, another time, another file is another content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileFingerprint {
     pub(super) size: u64,
     /// Of a file: which it is, and when it was changed, in seconds and nanoseconds.
     file: Option<(u64, i64, i64)>,
@@ -13,7 +13,7 @@ pub(super) struct Stamp {
     pub(super) mode: Option<u32>,
 }
 
-impl Stamp {
+impl FileFingerprint {
     /// Returns that of a file.
     pub(super) fn of(meta: &Metadata) -> Self {
         let file = Some((meta.ino(), meta.mtime(), meta.mtime_nsec()));

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::place::Place;
 use super::sftp::Session;
+use super::transfer_context::TransferContext;
 use crate::connection::format_seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::files::backend_error::BackendError;
@@ -15,33 +15,33 @@ use crate::transport::{Effect, StopLevel};
 
 /// The hosts of a run that give no shell: the second file does not try again.
 #[derive(Debug, Default)]
-struct Shells {
-    none: Mutex<HashSet<Host>>,
+struct HostsWithoutShell {
+    hosts: Mutex<HashSet<Host>>,
 }
 
-impl Shells {
-    fn none(&self) -> MutexGuard<'_, HashSet<Host>> {
-        self.none.lock().unwrap_or_else(PoisonError::into_inner)
+impl HostsWithoutShell {
+    fn hosts(&self) -> MutexGuard<'_, HashSet<Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A transfer that goes one way or the other.
-pub(super) struct Way<'a> {
-    pub(super) place: &'a Place,
+pub(super) struct BackendSelector<'a> {
+    pub(super) context: &'a TransferContext,
     pub(super) effect: Effect,
     /// Says in words what is done.
-    pub(super) what: &'a str,
+    pub(super) operation: &'a str,
 }
 
-impl Way<'_> {
+impl BackendSelector<'_> {
     /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
-    pub(super) async fn go<T, F>(&self, work: impl Fn(Backend) -> F) -> Result<T>
+    pub(super) async fn run<T, F>(&self, work: impl Fn(Backend) -> F) -> Result<T>
     where
         F: Future<Output = Result<T, BackendError>>,
     {
-        let (host, run) = self.place.connection.host_and_run(self.place.location)?;
-        let shells = run.extension::<Shells>();
-        let is_known = shells.none().contains(host);
+        let (host, run) = self.context.connection.host_and_run(self.context.location)?;
+        let without_shell = run.extension::<HostsWithoutShell>();
+        let is_known = without_shell.hosts().contains(host);
         let no_shell = if is_known {
             None
         } else {
@@ -51,38 +51,38 @@ impl Way<'_> {
                 Ok(done) => return Ok(done),
             }
         };
-        if self.place.elevated {
-            let error = self.place.could_not(self.what).caused_by(CauseText(NO_SUDO.to_owned()));
+        if self.context.elevated {
+            let error = self.context.could_not(self.operation).caused_by(CauseText(NO_SUDO.to_owned()));
             return Err(error);
         }
-        let by_sftp = async {
-            let session = match (Session::open(self.place, self.effect, self.what).await, no_shell) {
+        let over_sftp = async {
+            let session = match (Session::open(self.context, self.effect, self.operation).await, no_shell) {
                 (Ok(session), _) => session,
                 // It has neither: what its other answer was says why.
-                (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NEITHER)),
+                (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NO_BACKEND)),
                 (Err(error), _) => return Err(error),
             };
-            shells.none().insert(host.clone());
+            without_shell.hosts().insert(host.clone());
             work(Backend::Sftp(session)).await.map_err(|undone| match undone {
                 BackendError::NoShell(error) | BackendError::Failed(error) => error,
             })
         };
-        self.unless_stopped(by_sftp).await
+        self.until_stopped(over_sftp).await
     }
 
     /// Does work that is not one command, until the run is stopped or as long as a command may run: what stops it stops
     /// here, and not in its session, by which it still has to clean up.
-    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let (_, run) = self.place.connection.host_and_run(self.place.location)?;
+    async fn until_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (_, run) = self.context.connection.host_and_run(self.context.location)?;
         let limit = run.defaults().timeout;
         tokio::select! {
             biased;
             _ = run.stop().wait_above(StopLevel::None) => {
-                Err(self.place.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.what))))
+                Err(self.context.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.operation))))
             }
             limit = expired(limit) => {
-                let text = format!("`{}` ran longer than {} and was ended", self.what, format_seconds(limit));
-                Err(self.place.error(Error::new(ErrorKind::Timeout, text)))
+                let text = format!("`{}` ran longer than {} and was ended", self.operation, format_seconds(limit));
+                Err(self.context.error(Error::new(ErrorKind::Timeout, text)))
             }
             result = work => result,
         }
@@ -92,7 +92,7 @@ impl Way<'_> {
 /// Why there is no other way under sudo.
 const NO_SUDO: &str = "the host gives no shell, and sudo needs one";
 /// What there is to know of a host that offers neither way.
-const NEITHER: &str = "the host gives this login neither a shell nor SFTP";
+const NO_BACKEND: &str = "the host gives this login neither a shell nor SFTP";
 
 /// Tells whether it is the server that gives no SFTP, and not the way to it that was lost or stopped.
 fn is_about_sftp(error: &Error) -> bool {

@@ -15,11 +15,11 @@ use crate::files::temporary;
 use crate::transport::Answer;
 
 /// How much is handed on at a time.
-const PIECE: usize = 64 << 10;
+const CHUNK_SIZE: usize = 64 << 10;
 
 /// What has come and was not taken yet.
 #[derive(Debug, Clone)]
-pub(super) struct Stash(Arc<Shared>);
+pub(super) struct OutputSpool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -37,7 +37,7 @@ struct State {
     failure: Option<Error>,
 }
 
-impl Stash {
+impl OutputSpool {
     pub(super) fn new(file: File) -> Self {
         Self(Arc::new(Shared { file, state: Mutex::default(), news: Notify::new() }))
     }
@@ -48,33 +48,33 @@ impl Stash {
 
     /// Hands all that comes on, to its end, or until nobody takes it.
     pub(super) async fn drain_to(&self, mut to: Sender) {
-        let mut piece = vec![0; PIECE];
+        let mut chunk = vec![0; CHUNK_SIZE];
         loop {
             let news = self.0.news.notified();
-            match self.take(&mut piece) {
+            match self.take(&mut chunk) {
                 Some(0) => news.await,
-                Some(count) if to.write_all(piece.get(..count).unwrap_or_default()).await.is_ok() => {}
+                Some(count) if to.write_all(chunk.get(..count).unwrap_or_default()).await.is_ok() => {}
                 _ => return,
             }
         }
     }
 
     /// Takes what waits; none at the end.
-    fn take(&self, piece: &mut [u8]) -> Option<usize> {
+    fn take(&self, chunk: &mut [u8]) -> Option<usize> {
         let mut state = self.state();
-        let waiting = usize::try_from(state.written - state.taken).unwrap_or(usize::MAX).min(piece.len());
+        let waiting = usize::try_from(state.written - state.taken).unwrap_or(usize::MAX).min(chunk.len());
         if waiting == 0 {
             (state.written, state.taken) = (0, 0);
             return (!state.is_over).then_some(0);
         }
         // What was written is in the system's memory, or at least on a disk.
-        self.0.file.read_exact_at(piece.get_mut(..waiting)?, state.taken).ok()?;
+        self.0.file.read_exact_at(chunk.get_mut(..waiting)?, state.taken).ok()?;
         state.taken += waiting as u64;
         Some(waiting)
     }
 }
 
-impl Watcher for Stash {
+impl Watcher for OutputSpool {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stderr {
             return;

@@ -24,13 +24,13 @@ kill $! 2>/dev/null
 
 /// A folder of our own with the pipes and the script.
 #[derive(Debug)]
-pub(super) struct Bridge(TempDir);
+pub(super) struct RemoteShell(TempDir);
 
 /// Our ends of the pipes.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct PipeEnds {
     /// What is to be run.
-    pub(super) line: Line,
+    pub(super) line: RemoteCommand,
     /// What it says to the other side; it ends when that does.
     pub(super) said: Receiver,
     /// Where it hears the other side.
@@ -39,11 +39,11 @@ pub(super) struct Ends {
 
 /// The line that is to be run on the host, when it comes.
 #[derive(Debug)]
-pub(super) struct Line(BufReader<Receiver>);
+pub(super) struct RemoteCommand(BufReader<Receiver>);
 
-impl Bridge {
+impl RemoteShell {
     /// Makes the pipes; it belongs on a blocking thread.
-    pub(super) fn new() -> Result<(Self, Ends)> {
+    pub(super) fn new() -> Result<(Self, PipeEnds)> {
         let folder = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(temporary::unwritable)?;
         for name in ["in", "out", "line"] {
             let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
@@ -60,7 +60,7 @@ impl Bridge {
         let line = both().open_receiver(folder.path().join("line")).map_err(failed)?;
         let said = OpenOptions::new().open_receiver(folder.path().join("out")).map_err(failed)?;
         let hears = both().open_sender(folder.path().join("in")).map_err(failed)?;
-        Ok((Self(folder), Ends { line: Line(BufReader::new(line)), said, hears }))
+        Ok((Self(folder), PipeEnds { line: RemoteCommand(BufReader::new(line)), said, hears }))
     }
 
     /// Returns the words that start it, for a program that would start `ssh`.
@@ -69,7 +69,7 @@ impl Bridge {
     }
 }
 
-impl Line {
+impl RemoteCommand {
     /// Waits for it: its words are quoted for a shell by who says them.
     pub(super) async fn said(mut self) -> Result<String> {
         let mut words = Vec::new();

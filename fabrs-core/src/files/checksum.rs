@@ -8,7 +8,7 @@ use ring::digest::{Context, SHA256};
 
 /// The size and the SHA-256 of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(super) struct Checksum {
     pub(super) size: u64,
     pub(super) sha256: Sha256,
 }
@@ -35,10 +35,10 @@ impl fmt::Display for Sha256 {
     }
 }
 
-impl Sum {
+impl Checksum {
     /// Sums bytes up.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut sum = Summing::new();
+        let mut sum = ChecksumBuilder::new();
         sum.update(bytes);
         sum.finish()
     }
@@ -46,12 +46,12 @@ impl Sum {
 
 /// A content that is being summed up.
 #[derive(Clone)]
-pub(super) struct Summing {
+pub(super) struct ChecksumBuilder {
     size: u64,
     digest: Context,
 }
 
-impl Summing {
+impl ChecksumBuilder {
     pub(super) fn new() -> Self {
         Self { size: 0, digest: Context::new(&SHA256) }
     }
@@ -66,7 +66,7 @@ impl Summing {
         content: &mut dyn Read,
         buffer: &mut [u8],
         is_wanted: &dyn Fn() -> bool,
-    ) -> io::Result<Sum> {
+    ) -> io::Result<Checksum> {
         let mut sum = Self::new();
         loop {
             match content.read(buffer)? {
@@ -82,9 +82,9 @@ impl Summing {
         self.digest.update(bytes);
     }
 
-    pub(super) fn finish(self) -> Sum {
+    pub(super) fn finish(self) -> Checksum {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.digest.finish().as_ref());
-        Sum { size: self.size, sha256: Sha256(sha256) }
+        Checksum { size: self.size, sha256: Sha256(sha256) }
     }
 }

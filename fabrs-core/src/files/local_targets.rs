@@ -8,42 +8,42 @@ use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 
-use super::home::at_home;
 use super::local_path::LocalPath;
+use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 /// Where files of several hosts go when nothing is said.
-pub(super) const EVERYWHERE: &str = "{host}/{path}";
+pub(super) const DEFAULT_TARGET: &str = "{host}/{path}";
 
 /// The places on this machine of what is got from one host.
 #[derive(Debug)]
-pub(super) struct Places<'a> {
+pub(super) struct LocalTargets<'a> {
     host: Option<&'a Host>,
     /// Where it goes, with fields in braces.
     to: &'a str,
-    given: Mutex<Given>,
+    used: Mutex<UsedPaths>,
 }
 
-/// The paths that were given out.
+/// The paths that were used out.
 #[derive(Debug, Default)]
-struct Given {
-    places: HashSet<PathBuf>,
+struct UsedPaths {
+    paths: HashSet<PathBuf>,
     /// Directories without a symlink.
     folders: HashSet<PathBuf>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> LocalTargets<'a> {
     pub(super) fn new(host: Option<&'a Host>, to: &'a str) -> Self {
-        Self { host, to, given: Mutex::default() }
+        Self { host, to, used: Mutex::default() }
     }
 
     /// Fails where something else than a field is in braces.
     pub(super) fn check(&self) -> Result<()> {
         let fields = Regex::new(r"\{([a-z_]+)\}")
             .map_err(|source| Error::new(ErrorKind::Internal, "the pattern of fields is none").caused_by(source))?;
-        let is_none = |field: &str| !["{host}", "{path}", "{dirname}", "{basename}"].contains(&field);
-        match fields.find_iter(self.to).map(|found| found.as_str()).find(|field| is_none(field)) {
+        let is_unknown = |field: &str| !["{host}", "{path}", "{dirname}", "{basename}"].contains(&field);
+        match fields.find_iter(self.to).map(|found| found.as_str()).find(|field| is_unknown(field)) {
             Some(field) => {
                 let text = format!("`{field}` in `{}` stands for nothing", self.to);
                 Err(Error::new(ErrorKind::Usage, text)
@@ -64,16 +64,16 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the place of the one file that was asked for.
-    pub(super) fn of_file(&self, name: &OsStr) -> Result<LocalPath> {
-        let place = self.local(Path::new(name), None)?;
-        place.check()?;
-        Ok(place)
+    pub(super) fn for_file(&self, name: &OsStr) -> Result<LocalPath> {
+        let target = self.local(Path::new(name), None)?;
+        target.check()?;
+        Ok(target)
     }
 
     /// Returns the place of one of several files.
-    pub(super) fn of_match(&self, path: &Path) -> Result<LocalPath> {
+    pub(super) fn for_match(&self, path: &Path) -> Result<LocalPath> {
         let name = Path::new(base_name(path));
-        self.give(path, name, name)
+        self.reserve(path, name, name)
     }
 
     /// Tells whether folders of the host are folders here too.
@@ -86,28 +86,28 @@ impl<'a> Places<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::File`] for a name of the host that leads out of the target.
-    pub(super) fn of_entry(&self, folder: &Path, below: &Path) -> Result<LocalPath> {
+    pub(super) fn for_entry(&self, folder: &Path, below: &Path) -> Result<LocalPath> {
         let named = match base_name(folder).as_bytes() {
             b"" | b"." | b".." | b"~" => below.to_owned(),
             name => Path::new(OsStr::from_bytes(name)).join(below),
         };
-        self.give(&folder.join(below), &named, below)
+        self.reserve(&folder.join(below), &named, below)
     }
 
     /// Returns the local path of an entry. A second entry with the same path is an error, and so is a symlink in the
     /// path. Each write checks for symlinks again.
-    fn give(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
-        let place = self.local(named, Some(below))?;
-        let whole = place.path();
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+    fn reserve(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
+        let target = self.local(named, Some(below))?;
+        let whole = target.path();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = whole.parent()
-            && !given.folders.contains(folder)
+            && !used.folders.contains(folder)
         {
-            place.check()?;
-            given.folders.insert(folder.to_owned());
+            target.check()?;
+            used.folders.insert(folder.to_owned());
         }
-        if given.places.insert(whole.clone()) {
-            return Ok(place);
+        if used.paths.insert(whole.clone()) {
+            return Ok(target);
         }
         let text = format!("`{}` and another file would both be written to `{}`", path.display(), whole.display());
         Err(Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart"))
@@ -120,13 +120,13 @@ impl<'a> Places<'a> {
     fn local(&self, path: &Path, below: Option<&Path>) -> Result<LocalPath> {
         let (root, filled) = match self.filled(path) {
             Some(filled) => filled,
-            None => (at_home(Path::new(self.to)), PathBuf::new()),
+            None => (expand_tilde(Path::new(self.to)), PathBuf::new()),
         };
-        let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
+        let has_name_field = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
         // A repeated `get` of a folder writes to the same paths. A single file goes into an existing folder.
         let is_folder = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
         let (root, below) = match below {
-            _ if has_a_place => (root, filled),
+            _ if has_name_field => (root, filled),
             Some(below) if !is_folder => (root, filled.join(below)),
             None if !is_folder && filled.as_os_str().is_empty() => {
                 let name = root.file_name().map(PathBuf::from).unwrap_or_default();
@@ -167,7 +167,7 @@ impl<'a> Places<'a> {
             }
         }
         filled.push(rest);
-        Some((at_home(Path::new(root)), PathBuf::from(filled)))
+        Some((expand_tilde(Path::new(root)), PathBuf::from(filled)))
     }
 }
 
@@ -187,8 +187,8 @@ mod tests {
     /// Returns the root of an entry, and its path.
     fn entry(to: &str, folder: &str, below: &str) -> Option<(PathBuf, PathBuf)> {
         let host = "web1".parse().unwrap();
-        let place = Places::new(Some(&host), to).of_entry(Path::new(folder), Path::new(below)).ok()?;
-        Some((place.root().to_owned(), place.path()))
+        let target = LocalTargets::new(Some(&host), to).for_entry(Path::new(folder), Path::new(below)).ok()?;
+        Some((target.root().to_owned(), target.path()))
     }
 
     #[test]

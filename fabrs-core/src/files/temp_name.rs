@@ -9,12 +9,12 @@ const PREFIX: &str = ".fabrs.";
 const WORD: usize = 16;
 
 /// Makes a name.
-pub(super) fn name() -> Result<String> {
+pub(super) fn random() -> Result<String> {
     Ok(format!("{PREFIX}{}", random_token()?))
 }
 
 /// Tells whether a name is one.
-pub(super) fn is_name(name: &str) -> bool {
+pub(super) fn is_temp_name(name: &str) -> bool {
     let word = name.strip_prefix(PREFIX).unwrap_or_default();
     word.len() == WORD && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -24,11 +24,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_known_again_and_no_other_is() {
-        assert!(is_name(&name().expect("there is chance")));
+    fn only_random_names_are_temporary_names() {
+        assert!(is_temp_name(&random().expect("there is chance")));
         for other in [".fabrs.", ".fabrs.0123456789abcde", ".fabrs.0123456789abcdef.x", ".fabrs.0123456789ABCDEF", "x"]
         {
-            assert!(!is_name(other), "{other}");
+            assert!(!is_temp_name(other), "{other}");
         }
     }
 }

@@ -1,0 +1,177 @@
+//! A file that arrives: received down beside its destination, and put there when all of it has come; or in memory, to be looked at.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::local_file::{LocalFile, NewMode};
+use super::local_path::LocalPath;
+use super::progress_counter::ProgressCounter;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The mode of a file whose mode the host does not report.
+const UNKNOWN_MODE: u32 = 0o644;
+
+/// One file on its way to its place on this machine.
+#[derive(Debug, Clone)]
+pub(super) struct IncomingFile(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    destination: Destination,
+    /// The mode that it has on the host.
+    mode: Option<u32>,
+    received: Option<Received>,
+    expected_bytes: u64,
+    received_bytes: u64,
+    make_progress: Option<MakeProgress>,
+    progress: Option<Arc<ProgressCounter>>,
+}
+
+/// Makes the gauge of a content when its size is known.
+struct MakeProgress(Box<dyn FnOnce(u64) -> Arc<ProgressCounter> + Send>);
+
+impl fmt::Debug for MakeProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MakeProgress")
+    }
+}
+
+/// Where it is to come.
+#[derive(Debug)]
+enum Destination {
+    File { path: LocalPath, mode: Option<u32> },
+    Memory { limit: u64 },
+}
+
+/// What has come of it.
+#[derive(Debug)]
+enum Received {
+    File(LocalFile),
+    Bytes(Vec<u8>),
+}
+
+impl IncomingFile {
+    /// Prepares for a file; nothing is made until it comes.
+    pub(super) fn new(path: LocalPath, mode: Option<u32>) -> Self {
+        Self::at(Destination::File { path, mode })
+    }
+
+    /// Has it be told how far it has come, by what that `gauge` makes of its size.
+    pub(super) fn with_progress(self, progress: impl FnOnce(u64) -> Arc<ProgressCounter> + Send + 'static) -> Self {
+        self.state().make_progress = Some(MakeProgress(Box::new(progress)));
+        self
+    }
+
+    /// Prepares for a content of at most `limit` bytes; of a larger one nothing is received.
+    pub(super) fn in_memory(limit: u64) -> Self {
+        Self::at(Destination::Memory { limit })
+    }
+
+    fn at(destination: Destination) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            destination,
+            mode: None,
+            received: None,
+            expected_bytes: 0,
+            received_bytes: 0,
+            make_progress: None,
+            progress: None,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for as much as is expected: a file beside its destination, with the `mode` that it has on the host.
+    pub(super) fn begin(&self, mode: Option<u32>, size: u64) -> Result<()> {
+        let mut state = self.state();
+        (state.mode, state.expected_bytes) = (mode, size);
+        state.progress = state.make_progress.take().map(|make| make.0(size));
+        state.received = Some(match &state.destination {
+            Destination::File { path, mode: given } => {
+                let of_host = NewMode::OfHost(mode.unwrap_or(UNKNOWN_MODE));
+                Received::File(LocalFile::create(path, given.map_or(of_host, NewMode::Exact))?)
+            }
+            Destination::Memory { limit } if size <= *limit => Received::Bytes(Vec::new()),
+            Destination::Memory { limit } => {
+                return Err(Error::new(ErrorKind::File, format!("{size} bytes are more than {limit}")));
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes a piece of the content down; what comes after a failure is nothing to it.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
+        let mut state = self.state();
+        state.received_bytes += bytes.len() as u64;
+        if let Some(progress) = &state.progress {
+            progress.add(bytes.len());
+        }
+        if state.received.is_some() && state.received_bytes > state.expected_bytes {
+            return Err(Error::new(ErrorKind::File, "more has come than was announced"));
+        }
+        match &mut state.received {
+            Some(Received::File(file)) => file.write(bytes),
+            Some(Received::Bytes(received)) => {
+                received.extend_from_slice(bytes);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Tells whether the content has begun to come.
+    pub(super) fn has_started(&self) -> bool {
+        self.state().received.is_some()
+    }
+
+    /// Tells whether not everybody on the host may read it, as far as that said so.
+    pub(super) fn is_private(&self) -> bool {
+        const READ_BY_OTHERS: u32 = 0o004;
+        self.state().mode.is_none_or(|mode| mode & READ_BY_OTHERS == 0)
+    }
+
+    /// Tells whether there was more of it than may be received.
+    pub(super) fn is_too_large(&self) -> bool {
+        let state = self.state();
+        matches!(state.destination, Destination::Memory { limit } if state.expected_bytes > limit)
+    }
+
+    /// Removes what has come so far.
+    pub(super) fn discard(&self) {
+        self.state().received = None;
+    }
+
+    /// Puts the file into its destination, if all of it has come; tells whether it was not there before.
+    pub(super) fn persist(&self) -> Result<bool> {
+        match self.state().whole()? {
+            Received::File(file) => file.persist(),
+            Received::Bytes(_) => Ok(true),
+        }
+    }
+
+    /// Returns the content, if it came into memory and is whole.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        match self.state().whole()? {
+            Received::Bytes(bytes) => Ok(bytes),
+            Received::File(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+impl State {
+    /// Gives out what has come, unless some is missing.
+    fn whole(&mut self) -> Result<Received> {
+        self.progress = None;
+        let (received_bytes, expected_bytes) = (self.received_bytes, self.expected_bytes);
+        let Some(received) = self.received.take() else {
+            return Err(Error::new(ErrorKind::File, "nothing of it has come"));
+        };
+        if received_bytes == expected_bytes {
+            Ok(received)
+        } else {
+            Err(Error::new(ErrorKind::File, format!("{received_bytes} of {expected_bytes} bytes have come")))
+        }
+    }
+}
