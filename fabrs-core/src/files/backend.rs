@@ -1,4 +1,4 @@
-//! Files of a host, read and written by the one way or the other.
+//! [`Backend`]: reads and writes files of a host by shell scripts or by SFTP.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::error::{CauseText, Result};
 use crate::files::backend_error::BackendError;
 use crate::files::tree_result::TreeResult;
 
-/// The way by which files come.
+/// The backend of a transfer.
 #[derive(Debug)]
 pub(super) enum Backend {
     Script,
@@ -25,7 +25,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// Returns what a pattern means, each with whether it is a folder.
+    /// Lists the matches of a pattern. The flag is true for a directory.
     pub(super) async fn matches(
         &self,
         context: &TransferContext,
@@ -38,7 +38,8 @@ impl Backend {
         }
     }
 
-    /// Returns all that is in a folder, each with its place here, and gets its files as far as that can be done at once.
+    /// Lists a directory, with the local path of each entry. The shell backend also downloads the
+    /// files, in one stream. Other files need a [`get`](Self::get).
     pub(super) async fn get_folder(
         &self,
         context: &TransferContext,
@@ -57,7 +58,8 @@ impl Backend {
         }
     }
 
-    /// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
+    /// Downloads one file, unless the local checksum `known` is equal. Returns true if the file was
+    /// received.
     pub(super) async fn get(
         &self,
         context: &TransferContext,
@@ -72,7 +74,7 @@ impl Backend {
         }
     }
 
-    /// Tells whether a file of the host differs from the content that is `known` here; nothing is written.
+    /// Returns whether a file of the host differs from the local checksum `known`. Writes nothing.
     pub(super) async fn is_new(
         &self,
         context: &TransferContext,
@@ -84,7 +86,7 @@ impl Backend {
             Self::Script => {
                 let incoming_file = IncomingFile::in_memory(0);
                 match script::get(context, path, known, &incoming_file, operation).await {
-                    // The host has compared, and begun to send it.
+                    // The host sends the file only after a comparison.
                     Err(BackendError::Failed(_)) if incoming_file.is_too_large() => Ok(true),
                     result => result,
                 }
@@ -93,7 +95,7 @@ impl Backend {
         }
     }
 
-    /// Looks what is at a path.
+    /// Returns the metadata of a path.
     pub(super) async fn look(
         &self,
         context: &TransferContext,
@@ -106,7 +108,7 @@ impl Backend {
         }
     }
 
-    /// Makes folders, with all above them.
+    /// Creates directories, with their parents.
     pub(super) async fn make_folders(
         &self,
         context: &TransferContext,
@@ -119,7 +121,7 @@ impl Backend {
         }
     }
 
-    /// Removes what is at a path, and tells whether anything was.
+    /// Removes a path. Returns true if the path existed.
     pub(super) async fn remove(
         &self,
         context: &TransferContext,
@@ -133,7 +135,7 @@ impl Backend {
         }
     }
 
-    /// Puts one entry, and returns its path with whether it was written.
+    /// Uploads one entry. Returns its path, and true if the entry was written.
     pub(super) async fn put(&self, context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
         match self {
             Self::Script => script::put(context, job).await,
@@ -141,7 +143,7 @@ impl Backend {
         }
     }
 
-    /// Returns the path of an entry, with whether a put would write it.
+    /// Compares one entry. Returns its path, and true if an upload would write the entry.
     pub(super) async fn plan(&self, context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
         match self {
             Self::Script => script::plan(context, job).await,
@@ -149,7 +151,7 @@ impl Backend {
         }
     }
 
-    /// Returns the entries of a tree that a put would write, as far as one comparison of all tells.
+    /// Compares a tree. The result is `None` for each entry that needs a comparison of its own.
     pub(super) async fn plan_tree(
         &self,
         context: &TransferContext,
@@ -162,7 +164,7 @@ impl Backend {
         }
     }
 
-    /// Puts a tree as far as that can be done at once.
+    /// Uploads a tree. The result is `None` for each entry that needs an upload of its own.
     pub(super) async fn put_tree(
         &self,
         context: &TransferContext,
@@ -179,7 +181,7 @@ impl Backend {
         }
     }
 
-    /// Says what putting a tree would do, a line for each entry.
+    /// Lists the changes of a tree, with one itemized line for each entry.
     pub(super) async fn itemize(
         &self,
         context: &TransferContext,
@@ -192,7 +194,7 @@ impl Backend {
     }
 }
 
-/// Says that nothing is made equal by SFTP.
+/// Creates the error of a `sync` with a host without a shell.
 fn needs_a_shell(context: &TransferContext, tree: &Tree) -> BackendError {
     let why = CauseText("the host gives no shell, and a sync needs one".to_owned());
     context.could_not(&tree.operation).caused_by(why).into()

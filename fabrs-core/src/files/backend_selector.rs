@@ -1,4 +1,4 @@
-//! Which way files go: by scripts where the host gives a shell, by SFTP where it gives none.
+//! Backend selection: shell scripts, or SFTP for hosts without a shell.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::files::backend_error::BackendError;
 use crate::host::Host;
 use crate::transport::{Effect, StopLevel};
 
-/// The hosts of a run that give no shell: the second file does not try again.
+/// The hosts of a run without a shell. Later transfers skip the attempt with a script.
 #[derive(Debug, Default)]
 struct HostsWithoutShell {
     hosts: Mutex<HashSet<Host>>,
@@ -25,16 +25,17 @@ impl HostsWithoutShell {
     }
 }
 
-/// A transfer that goes one way or the other.
+/// A transfer by the shell backend, with a fallback to SFTP.
 pub(super) struct BackendSelector<'a> {
     pub(super) context: &'a TransferContext,
     pub(super) effect: Effect,
-    /// Says in words what is done.
+    /// The description of the transfer, for messages.
     pub(super) operation: &'a str,
 }
 
 impl BackendSelector<'_> {
-    /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
+    /// Runs `work` with the shell backend. If the host has no shell, runs `work` with SFTP. A
+    /// transfer under sudo has no fallback.
     pub(super) async fn run<T, F>(&self, work: impl Fn(Backend) -> F) -> Result<T>
     where
         F: Future<Output = Result<T, BackendError>>,
@@ -58,7 +59,7 @@ impl BackendSelector<'_> {
         let over_sftp = async {
             let session = match (Session::open(self.context, self.effect, self.operation).await, no_shell) {
                 (Ok(session), _) => session,
-                // It has neither: what its other answer was says why.
+                // The host has neither backend. The error of the shell has the reason.
                 (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NO_BACKEND)),
                 (Err(error), _) => return Err(error),
             };
@@ -70,8 +71,8 @@ impl BackendSelector<'_> {
         self.until_stopped(over_sftp).await
     }
 
-    /// Does work that is not one command, until the run is stopped or as long as a command may run: what stops it stops
-    /// here, and not in its session, by which it still has to clean up.
+    /// Runs work of several requests until the run is stopped, or until the timeout of commands.
+    /// Only the work is cancelled: the clean-up needs the session.
     async fn until_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let (_, run) = self.context.connection.host_and_run(self.context.location)?;
         let limit = run.defaults().timeout;
@@ -89,12 +90,12 @@ impl BackendSelector<'_> {
     }
 }
 
-/// Why there is no other way under sudo.
+/// The cause of the error for a transfer under sudo.
 const NO_SUDO: &str = "the host gives no shell, and sudo needs one";
-/// What there is to know of a host that offers neither way.
+/// The hint for a host with neither backend.
 const NO_BACKEND: &str = "the host gives this login neither a shell nor SFTP";
 
-/// Tells whether it is the server that gives no SFTP, and not the way to it that was lost or stopped.
+/// Returns whether the server rejects SFTP. A lost connection has another kind.
 fn is_about_sftp(error: &Error) -> bool {
     error.kind() == ErrorKind::File
 }

@@ -1,4 +1,4 @@
-//! What a transfer changed.
+//! [`Changes`]: the files written and removed by a transfer.
 
 use std::panic::Location;
 
@@ -8,10 +8,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
 
-/// The changes of a transfer: the files that were written, and those that were unchanged.
+/// The changes of a transfer: the files that were written, and the files that were equal.
 ///
-/// In a dry run these are the changes that the transfer would make. They are unknown if the host could not be reached, or a
-/// file could not be compared: then each question is an error that ends the plan.
+/// In a dry run, these are the changes that the transfer would make. The changes are unknown if the
+/// host could not be reached, or if a file could not be compared. Each query of unknown changes is
+/// an error that ends the plan.
 #[derive(Debug, Clone)]
 pub struct Changes {
     host: Host,
@@ -21,12 +22,12 @@ pub struct Changes {
     plan: PlanEnd,
 }
 
-/// What is known of the changes.
+/// The knowledge about the changes.
 #[derive(Debug, Clone)]
 pub(super) enum State {
-    /// They were made, or in a dry run would be.
+    /// The changes. A dry run has not made them.
     Known(ChangedPaths),
-    /// A dry run could not compare, for this reason.
+    /// A failed comparison of a dry run, with the reason.
     Unknown(Error),
 }
 
@@ -36,7 +37,7 @@ impl<T: Into<ChangedPaths>> From<T> for State {
     }
 }
 
-/// What was made of files.
+/// The paths of a transfer: files with a flag for a write, and removed paths.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChangedPaths {
     pub(super) files: Vec<FileOutcome>,
@@ -55,43 +56,87 @@ impl Changes {
         Self { host, operation, made_at, state: state.into(), plan }
     }
 
-    /// Tells whether anything was written or removed; in a dry run, whether it would be.
+    /// Returns whether a file was written or removed. In a dry run, returns whether a file would
+    /// be.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// if host.write("app.env", "PORT=80\n").await?.any()? {
+    ///     host.run("echo restart").await?;
+    /// }
+    /// assert!(!host.write("app.env", "PORT=80\n").await?.any()?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
+    /// [`ErrorKind::NotRun`] in a dry run with a failed comparison.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
         let made = self.known(Location::caller())?;
         Ok(made.files.iter().any(|(_, changed)| *changed) || !made.removed.is_empty())
     }
 
-    /// Returns the files that were written, by the path they have on the side they were written to.
+    /// Returns the written files, by their paths on the receiving side.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// assert_eq!(host.write("app.env", "PORT=80\n").await?.changed()?.len(), 1);
+    /// assert!(host.write("app.env", "PORT=80\n").await?.changed()?.is_empty());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
+    /// As [`any`](Self::any).
     #[track_caller]
     pub fn changed(&self) -> Result<Vec<&str>> {
         let files = &self.known(Location::caller())?.files;
         Ok(files.iter().filter(|(_, changed)| *changed).map(|(path, _)| path.as_str()).collect())
     }
 
-    /// Returns all files, by the path they have on the side they were to be written to.
+    /// Returns all files, written or equal, by their paths on the receiving side.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("app.env", "PORT=80\n").await?;
+    /// assert_eq!(host.write("app.env", "PORT=80\n").await?.files()?.len(), 1);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
+    /// As [`any`](Self::any).
     #[track_caller]
     pub fn files(&self) -> Result<Vec<&str>> {
         Ok(self.known(Location::caller())?.files.iter().map(|(path, _)| path.as_str()).collect())
     }
 
-    /// Returns what a [`sync`](super::Connection::sync) removed on the host: of a folder that went as a whole only itself.
+    /// Returns the removed paths of the host. A removed directory has one path, without its
+    /// entries.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("old.conf", "").await?;
+    /// assert_eq!(host.remove("old.conf").await?.removed()?, ["old.conf"]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
+    /// As [`any`](Self::any).
     #[track_caller]
     pub fn removed(&self) -> Result<Vec<&str>> {
         Ok(self.known(Location::caller())?.removed.iter().map(String::as_str).collect())

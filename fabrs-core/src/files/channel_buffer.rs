@@ -1,4 +1,4 @@
-//! The output of a channel, between the task that empties the channel and the reader.
+//! [`ChannelBuffer`]: the output of a channel, between the channel task and the reader.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::progress_counter::ProgressCounter;
 use crate::transport::CommandOutcome;
 
-/// Output that waits for its reader, and the end of the channel.
+/// The unread output of a channel, and the end of the channel.
 #[derive(Debug, Clone)]
 pub(super) struct ChannelBuffer {
-    /// The maximum number of bytes that wait to be read. A host answers only what it is asked.
+    /// The maximum number of unread bytes. A host sends only requested data.
     max_waiting: usize,
     state: Arc<Mutex<State>>,
     /// Cancelled at the end of the channel.
@@ -30,7 +30,7 @@ struct State {
     size: usize,
     outcome: Option<CommandOutcome>,
     reader: Option<Waker>,
-    /// The file that receives the output, in place of the pieces.
+    /// The file that receives the output in the place of the reader.
     file: Option<Diverted>,
     failure: Option<io::Error>,
     overflow: Option<Overflow>,
@@ -47,12 +47,12 @@ struct Diverted {
     left: u64,
 }
 
-/// The reason for which output was refused.
+/// The reason for rejected output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overflow {
-    /// Too much waits to be read.
+    /// The unread output would exceed its limit.
     Unread,
-    /// The file would be larger than its limit.
+    /// The file would exceed its limit.
     File,
 }
 
@@ -74,7 +74,7 @@ impl ChannelBuffer {
                 return false;
             };
             *left = less;
-            // A short write blocks the task, as in the spool of a slow terminal: the page cache takes the data.
+            // A write blocks the task only briefly: the page cache receives the data.
             let written = file.write_all(bytes);
             if let Some(progress) = &state.progress {
                 progress.add(bytes.len());
@@ -95,7 +95,7 @@ impl ChannelBuffer {
         true
     }
 
-    /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge.
+    /// Writes all further output to a file, up to a `limit` in bytes, and counts the bytes.
     pub(super) fn divert(&self, file: File, limit: u64, progress: Arc<ProgressCounter>) {
         let mut state = self.state();
         (state.file, state.progress) = (Some(Diverted { file, left: limit }), Some(progress));
@@ -108,7 +108,7 @@ impl ChannelBuffer {
         state.failure.take()
     }
 
-    /// Returns the reason for refused output.
+    /// Returns the reason for rejected output.
     pub(super) fn overflow(&self) -> Option<Overflow> {
         self.state().overflow
     }
@@ -128,7 +128,7 @@ impl ChannelBuffer {
     }
 }
 
-/// The reader of the output.
+/// The reader of a [`ChannelBuffer`].
 #[derive(Debug)]
 pub(super) struct ChannelReader(pub(super) ChannelBuffer);
 

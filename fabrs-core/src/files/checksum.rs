@@ -1,4 +1,4 @@
-//! The size and the SHA-256 of contents.
+//! [`Checksum`]: the size and SHA-256 of a content.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -6,22 +6,22 @@ use std::io::{self, Read};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::digest::{Context, SHA256};
 
-/// The size and the SHA-256 of a content.
+/// The size and SHA-256 of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Checksum {
     pub(super) size: u64,
     pub(super) sha256: Sha256,
 }
 
-/// A SHA-256, shown in hexadecimal as programs print it.
+/// A SHA-256, displayed as lower-case hexadecimal digits like the output of `sha256sum`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sha256([u8; 32]);
 
 impl Sha256 {
-    /// How many digits one is.
+    /// The number of hexadecimal digits.
     pub(super) const DIGITS: usize = 64;
 
-    /// Reads one.
+    /// Parses hexadecimal digits.
     pub(super) fn of_digits(digits: &[u8]) -> Option<Self> {
         let mut sum = [0; 32];
         let read = (digits.len() == Self::DIGITS).then(|| HEXLOWER_PERMISSIVE.decode_mut(digits, &mut sum))?;
@@ -36,7 +36,7 @@ impl fmt::Display for Sha256 {
 }
 
 impl Checksum {
-    /// Sums bytes up.
+    /// Returns the checksum of bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut sum = ChecksumBuilder::new();
         sum.update(bytes);
@@ -44,7 +44,7 @@ impl Checksum {
     }
 }
 
-/// A content that is being summed up.
+/// An incremental computation of a [`Checksum`].
 #[derive(Clone)]
 pub(super) struct ChecksumBuilder {
     size: u64,
@@ -56,12 +56,12 @@ impl ChecksumBuilder {
         Self { size: 0, digest: Context::new(&SHA256) }
     }
 
-    /// Reads a content to its end in pieces of the size of `buffer`, and returns its checksum. Reading stops when
-    /// `is_wanted` returns false: the checksum is then that of a part.
+    /// Reads a content to its end, in reads of the size of `buffer`, and returns the checksum. If
+    /// `is_wanted` returns false, reading stops, and the checksum covers only a part.
     ///
     /// # Errors
     ///
-    /// Those of the reader.
+    /// The errors of the reader.
     pub(super) fn of_reader(
         content: &mut dyn Read,
         buffer: &mut [u8],

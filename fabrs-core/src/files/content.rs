@@ -1,4 +1,4 @@
-//! A content: a file of this machine, or what is in memory. It is looked at, summed up and sent.
+//! [`Content`]: the content of an uploaded file, from a local file or from memory.
 
 use std::fmt;
 use std::fs::File;
@@ -19,38 +19,38 @@ use super::source::in_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
-/// How much of a file is read at a time.
+/// The size in bytes of one read of a file.
 pub(super) const CHUNK_SIZE: usize = 256 << 10;
 
-/// How much of a part is read at a time: several are on their way at once.
+/// The size in bytes of one read of a part. It is small, because several parts are read at once.
 const PART_CHUNK_SIZE: usize = 32 << 10;
 
-/// What goes into one file of a host.
+/// The content of one uploaded file.
 #[derive(Clone)]
 pub(super) enum Content {
-    /// The content of a file.
+    /// A local file.
     Path(PathBuf),
-    /// The content of a large file, which may go to other hosts too.
+    /// A large local file, shared with the uploads to other hosts.
     Shared(Arc<SharedFile>),
-    /// This content.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// This content, which nobody else may read.
+    /// A secret. Only the owner may read the file.
     Secret(Secret),
-    /// What came from elsewhere, with a name for it.
+    /// Generated content, with a name for messages.
     Generated(Arc<str>, Generated),
 }
 
-/// A content that came from elsewhere.
+/// Generated content: a rendered template, or the copy of a reader.
 #[derive(Clone)]
 pub(super) enum Generated {
     #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
     Bytes(Bytes),
-    /// So many bytes in a file without a name.
+    /// An unnamed file, with its size in bytes.
     File(Arc<File>, u64),
 }
 
 impl fmt::Debug for Content {
-    /// Shows how much content it is and not what.
+    /// Shows the size of content in memory, and not the content itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
@@ -63,7 +63,7 @@ impl fmt::Debug for Content {
 }
 
 impl Content {
-    /// Looks at the content, of which nothing is read.
+    /// Returns the fingerprint, without a read of the content.
     pub(super) fn fingerprint(&self) -> Result<FileFingerprint> {
         let path = match self {
             Self::Path(path) => Some(path.as_path()),
@@ -80,12 +80,12 @@ impl Content {
             }
             (Self::Secret(secret), _) => Ok(FileFingerprint::of_size(secret.expose().len() as u64)),
             (Self::Generated(_, Generated::File(_, size)), _) => Ok(FileFingerprint::of_size(*size)),
-            // They have a path.
+            // Unreachable: both variants have a path.
             (Self::Path(_) | Self::Shared(_), None) => Ok(FileFingerprint::of_size(0)),
         }
     }
 
-    /// Reads the content once and sums it up, on a thread that may wait for it.
+    /// Computes the checksum on a blocking thread. A shared file is read once.
     pub(super) async fn sum(&self) -> Result<Checksum> {
         if let Self::Shared(file) = self {
             let path = file.path().to_owned();
@@ -95,12 +95,13 @@ impl Content {
         blocking_while(move |is_wanted| content.sum_by(&mut vec![0; CHUNK_SIZE], is_wanted)).await
     }
 
-    /// Sums the content up as long as that `is_wanted`; as much of it is read at a time as goes into the `buffer`.
+    /// Computes the checksum, in reads of the size of `buffer`. Reading stops when `is_wanted`
+    /// returns false.
     pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Checksum> {
         ChecksumBuilder::of_reader(&mut *self.reader()?, buffer, is_wanted).map_err(|source| self.unreadable(source))
     }
 
-    /// Returns the secret that it is.
+    /// Returns the secret, or `None` for other content.
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Secret(secret) => Some(secret),
@@ -108,11 +109,11 @@ impl Content {
         }
     }
 
-    /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
-    /// the other side to tell.
+    /// Sends the content in chunks, as fast as the receiver accepts them. This blocks. A closed
+    /// receiver ends the send without an error: the receiver reports the reason.
     ///
-    /// The last piece of what is to be sent is held back until the content is known to be what `before` says: of a file that has changed since, the
-    /// host gets too little, and leaves the old one.
+    /// The last chunk is sent only if the fingerprint is still `before`. If the file has changed,
+    /// the host receives an incomplete content, and keeps the old file.
     pub(super) fn send(
         &self,
         before: &FileFingerprint,
@@ -145,7 +146,7 @@ impl Content {
         }
         if let Some(last) = last {
             let length = last.len();
-            // That nobody takes it is for the other side to tell.
+            // The receiver reports why it is closed.
             if to.blocking_send(last).is_ok() {
                 progress.add(length);
             }
@@ -153,7 +154,7 @@ impl Content {
         Ok(())
     }
 
-    /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
+    /// Sends a part of the content in chunks. See [`send`](Self::send).
     pub(super) fn send_part(
         &self,
         start: u64,
@@ -179,7 +180,7 @@ impl Content {
         Ok(())
     }
 
-    /// Opens the content at an offset.
+    /// Opens the content at an offset in bytes.
     fn part(&self, start: u64) -> Result<Box<dyn Read + '_>> {
         let behind = |bytes: &'_ [u8]| usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
         match self {
@@ -202,23 +203,23 @@ impl Content {
         Ok(Box::new(file))
     }
 
-    /// Fails where the content is not what it was.
+    /// Checks that the fingerprint is still `before`.
     pub(super) async fn expect_unchanged(&self, before: &FileFingerprint) -> Result<()> {
         let (content, before) = (self.clone(), before.clone());
         blocking(move || if content.fingerprint()? == before { Ok(()) } else { Err(content.changed()) }).await
     }
 
-    /// Makes the error of a content that is not what it was.
+    /// Creates the error of a file that has changed during the transfer.
     pub(super) fn changed(&self) -> Error {
         Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))
     }
 
-    /// Makes the error of a content that could not be read.
+    /// Creates the error of a file that can't be read.
     pub(super) fn unreadable(&self, source: std::io::Error) -> Error {
         Error::new(ErrorKind::Local, format!("could not read `{self:?}`")).caused_by(source)
     }
 
-    /// Opens the file that it is, and returns how large that is.
+    /// Opens the local file, and returns its size in bytes. Returns `None` for content in memory.
     pub(super) fn file(&self) -> Result<Option<(File, u64)>> {
         let path = match self {
             Self::Path(path) => path.as_path(),
@@ -229,12 +230,12 @@ impl Content {
         opened.map(|(size, file)| Some((file, size))).map_err(|source| self.unreadable(source))
     }
 
-    /// Opens the content.
+    /// Opens the content at the start.
     pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
         self.part(0)
     }
 
-    /// Gives out the content piece by piece while it is taken, on a blocking thread.
+    /// Calls `take` with each chunk until `take` returns false. This blocks.
     pub(super) fn for_each_chunk(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
         let mut content = self.reader()?;
         loop {
@@ -248,7 +249,7 @@ impl Content {
     }
 }
 
-/// A file that others read too, each at a place of its own.
+/// A reader with its own position in a shared file.
 struct At<'a> {
     file: &'a File,
     at: u64,
@@ -266,7 +267,7 @@ impl Read for At<'_> {
 mod tests {
     use super::*;
 
-    /// Sends what a file has, after `change` has done something to it; returns what came, and how it went.
+    /// Sends a file after `change`. Returns the received bytes, and the result of the send.
     fn sent(change: impl FnOnce(&Path)) -> (Vec<u8>, Result<()>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");

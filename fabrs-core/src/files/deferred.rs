@@ -1,4 +1,4 @@
-//! Work that is described first and begins when it is awaited.
+//! [`Deferred`]: an operation that is configured first, and starts when it is awaited.
 
 use std::fmt;
 use std::task::{Context, Poll, ready};
@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Work of which `S` says everything, until it has begun.
+/// An operation with the configuration `S`, before, during and after its run.
 pub(super) enum Deferred<S, T> {
     Described(Box<S>),
     Running(BoxFuture<'static, Result<T>>),
@@ -15,7 +15,7 @@ pub(super) enum Deferred<S, T> {
 }
 
 impl<S, T> Deferred<S, T> {
-    /// Changes what is to be done; after its beginning there is nothing to change any more.
+    /// Changes the configuration. A started operation is unchanged.
     pub(super) fn configure(mut self, change: impl FnOnce(&mut S)) -> Self {
         if let Self::Described(spec) = &mut self {
             change(spec);
@@ -44,7 +44,7 @@ impl<S, T> Deferred<S, T> {
     }
 }
 
-/// Makes a builder around [`Deferred`] the future of what comes of it.
+/// Implements `Future` for a builder with a [`Deferred`] as its field.
 macro_rules! impl_future {
     ($builder:ty => $output:ty, $start:path $(, $name:ident $(: $bound:path)?)?) => {
         impl $(<$name: $($bound +)? Send + 'static>)? Future for $builder {

@@ -1,4 +1,4 @@
-//! What a file that is put changes, told before it is written.
+//! Diffs of uploaded files, shown before the write.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use crate::files::backend_error::BackendError;
 use crate::host::Host;
 use crate::transport::Effect;
 
-/// The largest file that is compared line by line: who reads more of it than this?
+/// The maximum size in bytes of a file with a line diff. Larger diffs are not readable.
 const MAX_DIFF_SIZE: u64 = 1 << 20;
-/// How long lines are compared before the difference may be longer than it has to be.
+/// The maximum time for a minimal diff. After that, the diff may be longer than necessary.
 const MAX_DIFF_TIME: Duration = Duration::from_secs(2);
 
-/// Tells of each file what putting it would change; it is read for that, and nothing else is done.
+/// Emits the diff of each file. Reads the old files, and changes nothing.
 pub(super) async fn report(context: &TransferContext, operation: &str, jobs: &[Job]) -> Result<()> {
     let selector = BackendSelector { context, effect: Effect::Reads, operation };
     selector.run(|backend| report_each(context, jobs, backend)).await
@@ -53,10 +53,10 @@ async fn report_each(context: &TransferContext, jobs: &[Job], backend: Backend) 
     Ok(())
 }
 
-/// Why no difference is told of what has such a name.
+/// The reason for a missing diff of a file name that is not UTF-8.
 const NOT_UTF8: &str = "its name is not UTF-8";
 
-/// What is on the host where a file is to go.
+/// The old file on the host.
 enum Old {
     Nothing,
     Same,
@@ -75,7 +75,7 @@ async fn diff_of_file(
     let (Some(target), Some(name)) = (file.job.target.to_str(), name.to_str()) else {
         return Ok((file.job.shown(), FileDiff::Unread(NOT_UTF8.to_owned())));
     };
-    // Neither of a secret nor of its checksum anything may be told.
+    // Neither the content of a secret nor its checksum may be shown.
     if file.content.secret().is_some() {
         return Ok((target.to_owned(), FileDiff::Secret));
     }
@@ -105,7 +105,7 @@ async fn diff_of_file(
     Ok((path, diff))
 }
 
-/// Tells whether not everybody may read what it is to become.
+/// Returns whether the new mode denies access to other users.
 fn is_to_be_private(file: FileJob<'_>) -> bool {
     const READ_BY_OTHERS: u32 = 0o004;
     file.job.attributes.mode.is_some_and(|mode| mode & READ_BY_OTHERS == 0)
@@ -127,7 +127,8 @@ async fn read_old(
         Ok(false) => Ok(Old::Same),
         Err(BackendError::Failed(_)) if incoming_file.is_too_large() => Ok(Old::Large),
         Err(BackendError::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
-        // To write it may be allowed all the same, and in a plan its folder or its user may be still to come.
+        // The upload may succeed all the same. In a plan, an earlier step may create the directory
+        // or the user.
         Err(BackendError::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
             Ok(Old::Unreadable(said(&error).unwrap_or_else(|| error.message().to_owned())))
         }
@@ -135,7 +136,7 @@ async fn read_old(
     }
 }
 
-/// Compares an old content that is known with a new one.
+/// Returns the diff of two contents in memory.
 pub(super) fn of_contents(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> FileDiff {
     let size = old.map_or(0, <[u8]>::len).max(new.len()) as u64;
     match old {
@@ -159,7 +160,7 @@ async fn diff_of_new_content(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>
     .await
 }
 
-/// Compares an old content with a new one, as `diff -u` does; of no old one every line is new.
+/// Returns the diff in the format of `diff -u`. Without an old file, all lines are new.
 fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> FileDiff {
     if memchr::memchr(0, new).or_else(|| memchr::memchr(0, old?)).is_some() {
         return FileDiff::Binary;
@@ -167,7 +168,7 @@ fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> FileDiff 
     let was = if old.is_some() { path } else { "/dev/null" };
     let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(old.unwrap_or_default(), new);
     let mut text = Vec::new();
-    // Behind a tab is where `diff` tells more of a file.
+    // `diff` prints details of a file after a tab.
     let written = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_writer(&mut text);
     match written {
         Ok(()) => FileDiff::Lines(String::from_utf8_lossy(&text).into_owned()),

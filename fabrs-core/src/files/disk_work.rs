@@ -1,13 +1,13 @@
-//! Runs blocking disk work outside the async runtime.
+//! Blocking file access, outside of the async runtime.
 
 use std::sync::Arc;
 
 use crate::blocking::on_own_thread;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The number of files that one transfer sends at a time.
+/// The number of files that one transfer sends or receives at once.
 pub(super) const PARALLEL_FILES: usize = 4;
-/// Runs blocking disk work on a thread for it.
+/// Runs blocking file access on a thread of the blocking pool.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
@@ -15,7 +15,8 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
     }
 }
 
-/// Runs work that reads files and waits for the network, on a thread of its own.
+/// Runs work that reads files and waits for the network, on a separate thread. A slow network would
+/// occupy the blocking pool.
 pub(super) async fn on_transfer_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -23,7 +24,7 @@ pub(super) async fn on_transfer_thread<T: Send + 'static>(
     on_own_thread("fabrs-transfer", work).await.map_err(failed)?
 }
 
-/// Runs blocking disk work. The work can check whether its result is still awaited.
+/// Runs blocking file access. The callback of `work` returns false after the future is dropped.
 pub(super) async fn blocking_while<T: Send + 'static>(
     work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -1,52 +1,52 @@
-//! What is in a folder of a host, and at a path.
+//! Directory entries and metadata of a host: [`Entry`], [`FileKind`] and [`Stat`].
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// One entry of a folder on a host.
+/// An entry of a directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its path below the folder.
+    /// The path below the directory.
     pub(super) below: PathBuf,
     pub(super) kind: EntryKind,
-    /// Whether it was written here; nothing where it is still to be got.
+    /// Whether the local file was written, or `None` if the file is still to be downloaded.
     pub(super) done: Option<bool>,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EntryKind {
     File,
     Folder,
-    /// A symlink, and what is in it.
+    /// A symlink, with its target.
     Link(PathBuf),
-    /// A device, a pipe, a socket: it has no content that could be got.
+    /// A device, a pipe or a socket. These have no content to download.
     Other,
 }
 
-/// What is at a path: itself, and what it leads to.
+/// The metadata of a path: of the path itself, and of the target of a symlink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct PathStat {
     pub(super) lstat: Option<Stat>,
     pub(super) stat: Option<Stat>,
 }
 
-/// What kind of file something is.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
     /// A regular file.
     File,
-    /// A folder.
+    /// A directory.
     Folder,
     /// A symlink.
     Symlink,
-    /// A device, a pipe, a socket.
+    /// A device, a pipe or a socket.
     Other,
 }
 
 impl FileKind {
-    /// Returns that which the upper bits of a mode say (`sys/stat.h`).
+    /// Returns the kind in the upper bits of a mode (`sys/stat.h`).
     pub(super) fn of_mode(mode: u32) -> Self {
         match mode & 0o170_000 {
             0o100_000 => Self::File,
@@ -57,7 +57,7 @@ impl FileKind {
     }
 }
 
-/// What is to know of a file, without its content.
+/// The metadata of a file, as of `stat(2)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     pub(super) kind: FileKind,
@@ -68,32 +68,32 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Returns what kind of file it is.
+    /// Returns the kind of the file.
     pub fn kind(&self) -> FileKind {
         self.kind
     }
 
-    /// Returns its mode, without its kind: `0o644`.
+    /// Returns the permission bits, such as `0o644`, without the kind.
     pub fn mode(&self) -> u32 {
         self.mode
     }
 
-    /// Returns the number of the user whom it belongs to.
+    /// Returns the numeric user ID of the owner.
     pub fn uid(&self) -> u32 {
         self.owner.0
     }
 
-    /// Returns the number of its group.
+    /// Returns the numeric group ID.
     pub fn gid(&self) -> u32 {
         self.owner.1
     }
 
-    /// Returns its size in bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Returns when it was changed last, by the host's clock and in whole seconds.
+    /// Returns the modification time, by the clock of the host, in whole seconds.
     pub fn modified(&self) -> SystemTime {
         let seconds = Duration::from_secs(self.modified.unsigned_abs());
         if self.modified < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds }

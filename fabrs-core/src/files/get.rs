@@ -1,4 +1,4 @@
-//! [`GetRequest`]: files on their way from a host.
+//! [`GetRequest`]: a download of files from a host.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -36,13 +36,15 @@ use crate::files::tree_download::DownloadMode;
 use crate::host::Host;
 use crate::transport::Effect;
 
-/// Files on their way from a host: a builder, and the future of what it [`Changes`] on this machine.
+/// A download of files from a host: a builder that can be awaited. The output is [`Changes`] on
+/// this machine.
 ///
-/// Each file lands whole or not at all, and is not sent where its content is here already. See [`Connection::get`].
+/// Each file is written atomically, and equal files are not sent. See [`Connection::get`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended; the old file stays, and no other is left.
+/// Dropping the future ends the download. Each local file is the complete old file or the complete
+/// new file, and no temporary file is left.
 #[must_use = "nothing is fetched until it is awaited"]
 #[derive(Debug)]
 pub struct GetRequest(Deferred<Spec, Changes>);
@@ -67,13 +69,34 @@ impl GetRequest {
         Self(Deferred::Described(Box::new(Spec { context, path, to, mode: None })))
     }
 
-    /// Sets the exact mode of the files, such as `0o600`. The default is the mode on the host, without the bits that
-    /// the umask removes.
+    /// Sets the exact mode of the files, such as `0o600`. The default is the mode on the host,
+    /// without the bits that the umask removes.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # use std::os::unix::fs::PermissionsExt;
+    /// host.write("shop.conf", "port = 80\n").await?;
+    /// let copy = dir.path().join("copy");
+    /// host.get("shop.conf", copy.to_str().unwrap()).mode(0o600).await?;
+    /// assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    /// # Ok(()) }
+    /// ```
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.configure(|spec| spec.mode = Some(mode)))
     }
 
-    /// Reads them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Reads the files as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let download = web.get("/var/log/auth.log", "logs/").sudo();
+    /// assert_eq!(format!("{download:?}"), "logs/ <- /var/log/auth.log");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -112,7 +135,7 @@ async fn get_by(spec: &Spec, backend: Backend) -> Result<Vec<FileOutcome>, Backe
     if !matches!(base_name(path).as_bytes(), b"" | b"." | b"..") && !spec.path.ends_with('/') {
         let to = targets.for_file(base_name(path)).map_err(|error| spec.context.error(error))?;
         match spec.get_file(backend, path, to).await {
-            // It was not known before it was asked for.
+            // The backend reports a directory only after the request.
             Err(BackendError::Failed(error)) if is_a_folder(&error) => {}
             result => return Ok(vec![result?]),
         }
@@ -125,11 +148,11 @@ fn shown(path: &LocalPath) -> String {
     path.path().display().to_string()
 }
 
-/// From which host each file of this machine has come last in a run.
+/// For each local path, the host of the last download in this run.
 #[derive(Debug, Default)]
 struct LastHosts(Mutex<HashMap<String, Host>>);
 
-/// Says so where a file has replaced that of another host.
+/// Emits a warning for each file that replaces the file of another host.
 fn warn_about_replaced_files(context: &TransferContext, host: &Host, files: &[FileOutcome]) {
     let Some(run) = context.connection.state() else { return };
     let last_hosts = run.extension::<LastHosts>();
@@ -144,7 +167,7 @@ fn warn_about_replaced_files(context: &TransferContext, host: &Host, files: &[Fi
 }
 
 impl Spec {
-    /// Gets all that the path means as a pattern.
+    /// Downloads all matches of a pattern.
     async fn get_matches(
         &self,
         backend: &Backend,
@@ -162,7 +185,7 @@ impl Spec {
         Ok(written)
     }
 
-    /// Gets all that is in a folder.
+    /// Downloads the content of a directory.
     async fn get_folder(
         &self,
         backend: &Backend,
@@ -188,7 +211,7 @@ impl Spec {
                 (_, Some(done)) => written.push((shown(&to), done)),
                 (EntryKind::File, None) => left.push((folder.join(entry.below), to)),
                 (EntryKind::Folder, None) => {
-                    // One that has something in it is nothing to tell of.
+                    // Only empty directories are listed: a file implies its directories.
                     if self.make_folder(&to).await? && !full.contains(&to.path()) {
                         written.push((shown(&to), true));
                     }
@@ -206,19 +229,19 @@ impl Spec {
         Ok(written)
     }
 
-    /// Tells whether files are compared only, in a dry run.
+    /// Returns whether this is a dry run: files are compared, and not written.
     fn is_planned(&self) -> bool {
         planning::is_planned(&self.context)
     }
 
-    /// Makes a folder here, and returns whether it is new. A dry run only looks.
+    /// Creates a local directory. Returns true if the directory is new. A dry run only checks.
     async fn make_folder(&self, to: &LocalPath) -> Result<bool> {
         let (to, is_planned) = (to.clone(), self.is_planned());
         let made = blocking(move || if is_planned { Ok(!to.is_folder()?) } else { to.make_folder() });
         made.await.map_err(|error| self.context.error(error))
     }
 
-    /// Writes a symlink here, and returns whether it is new. A dry run only looks.
+    /// Writes a local symlink. Returns true if the symlink is new. A dry run only checks.
     async fn write_link(&self, content: PathBuf, to: &LocalPath) -> Result<bool> {
         let (to, is_planned) = (to.clone(), self.is_planned());
         let written = blocking(move || {
@@ -231,7 +254,7 @@ impl Spec {
         written.await.map_err(|error| self.context.error(error))
     }
 
-    /// Gets one file, and returns its path here with whether it was written.
+    /// Downloads one file. Returns the local path, and true if the file was written.
     fn get_file<'a>(
         &'a self,
         backend: &'a Backend,
@@ -243,7 +266,7 @@ impl Spec {
             let name = shown(&to);
             let operation = format!("get {name} <- {}{suffix}", path.display());
             let here = to.clone();
-            // A file that can't be read is as good as none: it is replaced.
+            // A local file that can't be read is replaced, like a missing file.
             let known = blocking_while(move |is_wanted| Ok(here.sum(&mut vec![0; CHUNK_SIZE], is_wanted).ok())).await?;
             if self.is_planned() {
                 let is_new = backend.is_new(&self.context, path, known.as_ref(), &operation).await?;

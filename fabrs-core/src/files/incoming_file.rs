@@ -1,4 +1,4 @@
-//! A file that arrives: received down beside its destination, and put there when all of it has come; or in memory, to be looked at.
+//! [`IncomingFile`]: a file during its download, on disk under a temporary name or in memory.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// The mode of a file whose mode the host does not report.
 const UNKNOWN_MODE: u32 = 0o644;
 
-/// One file on its way to its place on this machine.
+/// A file during its download.
 #[derive(Debug, Clone)]
 pub(super) struct IncomingFile(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     destination: Destination,
-    /// The mode that it has on the host.
+    /// The mode on the host, if the host reports a mode.
     mode: Option<u32>,
     received: Option<Received>,
     expected_bytes: u64,
@@ -27,7 +27,7 @@ struct State {
     progress: Option<Arc<ProgressCounter>>,
 }
 
-/// Makes the gauge of a content when its size is known.
+/// A function that creates the progress counter for a size in bytes.
 struct MakeProgress(Box<dyn FnOnce(u64) -> Arc<ProgressCounter> + Send>);
 
 impl fmt::Debug for MakeProgress {
@@ -36,14 +36,14 @@ impl fmt::Debug for MakeProgress {
     }
 }
 
-/// Where it is to come.
+/// The destination of the content.
 #[derive(Debug)]
 enum Destination {
     File { path: LocalPath, mode: Option<u32> },
     Memory { limit: u64 },
 }
 
-/// What has come of it.
+/// The received content.
 #[derive(Debug)]
 enum Received {
     File(LocalFile),
@@ -51,18 +51,18 @@ enum Received {
 }
 
 impl IncomingFile {
-    /// Prepares for a file; nothing is made until it comes.
+    /// Creates a download to a local file. No file is created before [`begin`](Self::begin).
     pub(super) fn new(path: LocalPath, mode: Option<u32>) -> Self {
         Self::at(Destination::File { path, mode })
     }
 
-    /// Has it be told how far it has come, by what that `gauge` makes of its size.
+    /// Sets the progress counter, created by `progress` for the size in bytes.
     pub(super) fn with_progress(self, progress: impl FnOnce(u64) -> Arc<ProgressCounter> + Send + 'static) -> Self {
         self.state().make_progress = Some(MakeProgress(Box::new(progress)));
         self
     }
 
-    /// Prepares for a content of at most `limit` bytes; of a larger one nothing is received.
+    /// Creates a download into memory. A content of more than `limit` bytes is an error.
     pub(super) fn in_memory(limit: u64) -> Self {
         Self::at(Destination::Memory { limit })
     }
@@ -83,7 +83,8 @@ impl IncomingFile {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for as much as is expected: a file beside its destination, with the `mode` that it has on the host.
+    /// Starts the content, with the `mode` on the host and the `size` in bytes. Creates the
+    /// temporary file.
     pub(super) fn begin(&self, mode: Option<u32>, size: u64) -> Result<()> {
         let mut state = self.state();
         (state.mode, state.expected_bytes) = (mode, size);
@@ -101,7 +102,7 @@ impl IncomingFile {
         Ok(())
     }
 
-    /// Takes a piece of the content down; what comes after a failure is nothing to it.
+    /// Appends received bytes. After a failure, bytes are counted and discarded.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         state.received_bytes += bytes.len() as u64;
@@ -121,29 +122,29 @@ impl IncomingFile {
         }
     }
 
-    /// Tells whether the content has begun to come.
+    /// Returns whether the content has started.
     pub(super) fn has_started(&self) -> bool {
         self.state().received.is_some()
     }
 
-    /// Tells whether not everybody on the host may read it, as far as that said so.
+    /// Returns whether the mode denies access to other users. An unknown mode counts as private.
     pub(super) fn is_private(&self) -> bool {
         const READ_BY_OTHERS: u32 = 0o004;
         self.state().mode.is_none_or(|mode| mode & READ_BY_OTHERS == 0)
     }
 
-    /// Tells whether there was more of it than may be received.
+    /// Returns whether the content is larger than the limit.
     pub(super) fn is_too_large(&self) -> bool {
         let state = self.state();
         matches!(state.destination, Destination::Memory { limit } if state.expected_bytes > limit)
     }
 
-    /// Removes what has come so far.
+    /// Removes the received content.
     pub(super) fn discard(&self) {
         self.state().received = None;
     }
 
-    /// Puts the file into its destination, if all of it has come; tells whether it was not there before.
+    /// Renames the complete file to its target. Returns true if the target has changed.
     pub(super) fn persist(&self) -> Result<bool> {
         match self.state().whole()? {
             Received::File(file) => file.persist(),
@@ -151,7 +152,7 @@ impl IncomingFile {
         }
     }
 
-    /// Returns the content, if it came into memory and is whole.
+    /// Returns the complete content of a download into memory.
     pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
         match self.state().whole()? {
             Received::Bytes(bytes) => Ok(bytes),
@@ -161,7 +162,7 @@ impl IncomingFile {
 }
 
 impl State {
-    /// Gives out what has come, unless some is missing.
+    /// Returns the received content, or an error for an incomplete content.
     fn whole(&mut self) -> Result<Received> {
         self.progress = None;
         let (received_bytes, expected_bytes) = (self.received_bytes, self.expected_bytes);

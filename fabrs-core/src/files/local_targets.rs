@@ -1,4 +1,4 @@
-//! Where what is got goes on this machine.
+//! [`LocalTargets`]: the local paths of downloaded files.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -13,23 +13,23 @@ use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// Where files of several hosts go when nothing is said.
+/// The default target: one directory for each host.
 pub(super) const DEFAULT_TARGET: &str = "{host}/{path}";
 
-/// The places on this machine of what is got from one host.
+/// The local paths of the files of one host.
 #[derive(Debug)]
 pub(super) struct LocalTargets<'a> {
     host: Option<&'a Host>,
-    /// Where it goes, with fields in braces.
+    /// The target, with fields in braces.
     to: &'a str,
     used: Mutex<UsedPaths>,
 }
 
-/// The paths that were used out.
+/// The paths in use.
 #[derive(Debug, Default)]
 struct UsedPaths {
     paths: HashSet<PathBuf>,
-    /// Directories without a symlink.
+    /// Directories without a symlink in their paths.
     folders: HashSet<PathBuf>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> LocalTargets<'a> {
         Self { host, to, used: Mutex::default() }
     }
 
-    /// Fails where something else than a field is in braces.
+    /// Checks that all fields in braces are known.
     pub(super) fn check(&self) -> Result<()> {
         let fields = Regex::new(r"\{([a-z_]+)\}")
             .map_err(|source| Error::new(ErrorKind::Internal, "the pattern of fields is none").caused_by(source))?;
@@ -53,7 +53,7 @@ impl<'a> LocalTargets<'a> {
         }
     }
 
-    /// Returns the target with the name of the host in it.
+    /// Returns the target with the name of the host filled in.
     pub(super) fn shown(&self) -> String {
         self.to.replace("{host}", &self.host_name())
     }
@@ -63,29 +63,29 @@ impl<'a> LocalTargets<'a> {
         host.replace(['[', ']'], "").replace(':', "-")
     }
 
-    /// Returns the place of the one file that was asked for.
+    /// Returns the path of a single file.
     pub(super) fn for_file(&self, name: &OsStr) -> Result<LocalPath> {
         let target = self.local(Path::new(name), None)?;
         target.check()?;
         Ok(target)
     }
 
-    /// Returns the place of one of several files.
+    /// Returns the path of a match of a pattern.
     pub(super) fn for_match(&self, path: &Path) -> Result<LocalPath> {
         let name = Path::new(base_name(path));
         self.reserve(path, name, name)
     }
 
-    /// Tells whether folders of the host are folders here too.
+    /// Returns whether directories of the host become local directories.
     pub(super) fn keep_folders(&self) -> bool {
         !self.to.contains("{basename}") || ["{path}", "{dirname}"].iter().any(|field| self.to.contains(field))
     }
 
-    /// Returns the place of an entry `below` a `folder` of the host.
+    /// Returns the path of an entry `below` a `folder` of the host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] for a name of the host that leads out of the target.
+    /// [`ErrorKind::File`] for an entry whose path leaves the target.
     pub(super) fn for_entry(&self, folder: &Path, below: &Path) -> Result<LocalPath> {
         let named = match base_name(folder).as_bytes() {
             b"" | b"." | b".." | b"~" => below.to_owned(),
@@ -94,8 +94,8 @@ impl<'a> LocalTargets<'a> {
         self.reserve(&folder.join(below), &named, below)
     }
 
-    /// Returns the local path of an entry. A second entry with the same path is an error, and so is a symlink in the
-    /// path. Each write checks for symlinks again.
+    /// Returns the local path of an entry. A second entry with the same path is an error, and so is
+    /// a symlink in the path. Each write checks for symlinks again.
     fn reserve(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
         let target = self.local(named, Some(below))?;
         let whole = target.path();
@@ -113,17 +113,19 @@ impl<'a> LocalTargets<'a> {
         Err(Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart"))
     }
 
-    /// Returns the local path of the file at `path` below the source. `below` is the path of the file in a folder, if
-    /// `get` writes several files.
+    /// Returns the local path of the file at `path` below the source. `below` is the path of the
+    /// file in a directory, if `get` writes several files.
     ///
-    /// The root is the part of the target before its first field. A host can choose the value of a field.
+    /// The root is the part of the target before its first field. A host can choose the value of a
+    /// field.
     fn local(&self, path: &Path, below: Option<&Path>) -> Result<LocalPath> {
         let (root, filled) = match self.filled(path) {
             Some(filled) => filled,
             None => (expand_tilde(Path::new(self.to)), PathBuf::new()),
         };
         let has_name_field = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
-        // A repeated `get` of a folder writes to the same paths. A single file goes into an existing folder.
+        // A repeated `get` of a directory writes to the same paths. Only a single file is written
+        // into an existing directory.
         let is_folder = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
         let (root, below) = match below {
             _ if has_name_field => (root, filled),
@@ -139,8 +141,8 @@ impl<'a> LocalTargets<'a> {
         LocalPath::new(root.clone(), &below).ok_or_else(|| Error::new(ErrorKind::File, text()))
     }
 
-    /// Returns the target with its fields filled in, in two parts: the folder before the first field, and the rest.
-    /// Returns `None` for a target without a field.
+    /// Fills in the fields of the target. Returns the directory before the first field, and the
+    /// rest of the path. Returns `None` for a target without a field.
     fn filled(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
         let host = self.host_name();
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -156,12 +158,12 @@ impl<'a> LocalTargets<'a> {
         let typed = self.to.get(..first)?.rfind('/').map_or(0, |at| at + 1);
         let (root, mut rest) = self.to.split_at(typed);
         let mut filled = OsString::new();
-        // Field after field, so that what a host is called is not read as a field.
+        // Fields are filled in one after the other: a host name may contain a field.
         while let Some((at, field, value)) = next(rest) {
             filled.push(rest.get(..at).unwrap_or_default());
             filled.push(value);
             rest = rest.get(at + field.len()..).unwrap_or_default();
-            // What is in no folder is in none here either, and not in the root.
+            // An empty field must not lead to the file system root.
             if value.is_empty() {
                 rest = rest.strip_prefix('/').unwrap_or(rest);
             }
@@ -171,7 +173,7 @@ impl<'a> LocalTargets<'a> {
     }
 }
 
-/// Returns the last name of a path.
+/// Returns the last component of a path, also for a path that ends with `/`.
 pub(super) fn base_name(path: &Path) -> &OsStr {
     let path = path.as_os_str().as_bytes();
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
@@ -184,7 +186,7 @@ pub(super) fn base_name(path: &Path) -> &OsStr {
 mod tests {
     use super::*;
 
-    /// Returns the root of an entry, and its path.
+    /// Returns the root and the path of an entry.
     fn entry(to: &str, folder: &str, below: &str) -> Option<(PathBuf, PathBuf)> {
         let host = "web1".parse().unwrap();
         let target = LocalTargets::new(Some(&host), to).for_entry(Path::new(folder), Path::new(below)).ok()?;

@@ -1,8 +1,9 @@
-//! File transfers: atomic, and only of files that differ.
+//! File transfers and edits: atomic, and limited to files that differ.
 //!
-//! A transfer has one of two backends (`way`). Scripts (`script`) need a POSIX shell on the host. They take one command for a
-//! file or a tree, compare checksums on the host and work under sudo. SFTP (`sftp`) is the backend for hosts without a shell.
-//! SFTP takes more round trips, and reads files of equal size to compare them.
+//! A transfer uses one of two backends (`backend`). The shell backend (`script`) needs a POSIX
+//! shell on the host. A script is one command for a file or a tree, compares checksums on the host,
+//! and works under sudo. The SFTP backend (`sftp`) serves hosts without a shell. SFTP needs more
+//! round trips, and reads files of equal size to compare them.
 
 mod ambient;
 mod backend;

@@ -1,7 +1,8 @@
-//! A large file in parts, over several channels at once: a server lets each have only so much on its way in a round trip.
+//! Large files in parts, over several channels at once: a server limits the data in flight of each
+//! channel.
 //!
-//! There may be fewer channels than are wanted, down to the one that has made the file, where a server has no room for more;
-//! and what one of them could not carry another does.
+//! If the server rejects more channels, fewer channels send the parts, at least the channel of the
+//! transfer itself. A part of a failed channel is sent by another channel.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,30 +18,32 @@ use super::content::Content;
 use super::disk_work::blocking;
 use crate::error::Result;
 
-/// How many channels carry parts of one file.
+/// The maximum number of channels for the parts of one file.
 ///
-/// Time of an upload with six channels, as a ratio to one (medians of five pairs on loopback, 2026-12-01): by scripts 0.54
-/// (64 MiB at 20 ms) and 1.00 (256 MiB at 0 ms), by SFTP 0.83 and 0.79.
+/// Time of an upload with six channels, as a ratio to one (medians of five pairs on loopback,
+/// 2026-12-01): by scripts 0.54 (64 MiB at 20 ms) and 1.00 (256 MiB at 0 ms), by SFTP 0.83 and
+/// 0.79.
 const MAX_CHANNELS: usize = 6;
-/// The block that all parts begin at.
+/// The block size in bytes. Each part starts at a multiple of the block size.
 pub(super) const BLOCK: u64 = 1 << 20;
-/// The longest part: each is acknowledged, for which its channel waits a round trip.
+/// The maximum size in bytes of a part. The channel waits one round trip for the acknowledgement of
+/// each part.
 const MAX_PART_SIZE: u64 = 32 * BLOCK;
 
-/// A part of a file.
+/// A part of a file, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) start: u64,
     pub(super) length: u64,
 }
 
-/// The parts of a file that are still to be transferred, or are on their way.
+/// The unsent parts of a file.
 #[derive(Debug)]
 pub(super) struct Parts {
     queue: Mutex<Queue>,
-    /// Told when a part has arrived, or has come back.
+    /// Notified when a part is complete, or is returned to the queue.
     changed: Notify,
-    /// Raised when no more are to be transferred.
+    /// Cancelled at the end of the transfer.
     done: CancellationToken,
 }
 
@@ -51,19 +54,19 @@ struct Queue {
 }
 
 impl Parts {
-    /// Divides a file, without the blocks that are `kept`, into about as many parts for each channel.
+    /// Divides a file into parts of similar size, without the blocks marked in `kept`.
     pub(super) fn of(size: u64, kept: &[bool]) -> Self {
         let queue = Mutex::new(Queue { waiting: divide(size, kept), in_progress: 0 });
         Self { queue, changed: Notify::new(), done: CancellationToken::new() }
     }
 
-    /// Returns how many bytes they are.
+    /// Returns the number of bytes of all queued parts.
     pub(super) fn size(&self) -> u64 {
         self.queue().waiting.iter().map(|part| part.length).sum()
     }
 
-    /// Has all be transferred by the `first` channel, which goes on until all have arrived, and by others beside it, each of which
-    /// `help` opens.
+    /// Sends all parts by the `first` channel and by additional channels, opened by `help`. `first`
+    /// must run until all parts are complete.
     pub(super) async fn transfer<E, H: Future<Output = ()>>(
         &self,
         first: impl Future<Output = Result<(), E>>,
@@ -72,7 +75,7 @@ impl Parts {
         let count = MAX_CHANNELS.min(self.counts().0);
         let helpers = (1..count).map(|_| async {
             tokio::select! {
-                // One that has not begun when all is done is not needed any more.
+                // Drops additional channels that are not open yet.
                 () = self.done.cancelled() => {}
                 () = help() => {}
             }
@@ -90,7 +93,7 @@ impl Parts {
         transferred
     }
 
-    /// Takes the next part to carry it.
+    /// Returns the next queued part.
     pub(super) fn take(&self) -> Option<PartGuard<'_>> {
         let mut queue = self.queue();
         let part = queue.waiting.pop_front()?;
@@ -98,7 +101,8 @@ impl Parts {
         Some(PartGuard { parts: self, part, is_complete: false })
     }
 
-    /// Takes the next part, waiting for one that may come back; nothing when all have arrived.
+    /// Waits for the next part, including parts returned by other channels. Returns `None` if all
+    /// parts are complete.
     pub(super) async fn take_until_complete(&self) -> Option<PartGuard<'_>> {
         loop {
             let changed = self.changed.notified();
@@ -117,14 +121,14 @@ impl Parts {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how many wait, and how many are on their way.
+    /// Returns the numbers of queued parts and of parts in transfer.
     fn counts(&self) -> (usize, usize) {
         let queue = self.queue();
         (queue.waiting.len(), queue.in_progress)
     }
 }
 
-/// A part on its way; dropped, it waits for another channel unless it has arrived.
+/// A part in transfer. An incomplete part returns to the queue on drop.
 pub(super) struct PartGuard<'a> {
     parts: &'a Parts,
     pub(super) part: Part,
@@ -149,11 +153,11 @@ impl Drop for PartGuard<'_> {
     }
 }
 
-/// Returns of each block of a content whether nothing is in it, as of a sparse file.
+/// Returns true for each block of a sparse file that is a hole.
 pub(super) async fn holes(content: &Content) -> Result<Vec<bool>> {
     let content = content.clone();
     blocking(move || match content.file()? {
-        // A file system that knows of no holes has none.
+        // On a file system without `SEEK_HOLE`, all blocks are data.
         Some((file, size)) => Ok(holes_of(&file, size).unwrap_or_default()),
         None => Ok(Vec::new()),
     })
@@ -166,7 +170,7 @@ fn holes_of(file: &File, size: u64) -> Result<Vec<bool>, Errno> {
     while at < size {
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
-            // There is only a hole behind it.
+            // The rest of the file is a hole.
             Err(Errno::NXIO) => break,
             Err(errno) => return Err(errno),
         };
@@ -239,7 +243,7 @@ mod tests {
             while let Some(taken) = parts.take_until_complete().await {
                 transferred.lock().expect("nobody panics").push(taken.part.start / BLOCK);
                 taken.complete();
-                // Let the others take theirs.
+                // Yield, so that other channels get a part.
                 tokio::task::yield_now().await;
             }
             Ok::<_, ()>(())

@@ -1,4 +1,4 @@
-//! Transfers in a dry run: the change is compared and reported, and not made.
+//! Transfers in a dry run: compares and reports the changes without a write.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,11 +12,11 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::transport::EffectMode;
 
-/// The hosts of a dry run that could not be reached, with the reason: each is tried once.
+/// The unreachable hosts of a dry run, with the reason. A dry run tries each host once.
 #[derive(Debug, Default)]
 struct Unreached(Mutex<HashMap<Host, Error>>);
 
-/// Tells whether the changes of a place are planned, and not made.
+/// Returns whether transfers are planned, and not made.
 pub(super) fn is_planned(context: &TransferContext) -> bool {
     context.connection.effect_mode() == EffectMode::Plan
 }
@@ -31,12 +31,13 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// Tells whether a plan goes on after a failed comparison, since an earlier step of it may mend the cause.
+    /// Returns whether a plan continues after a failed comparison. An earlier step of the plan may
+    /// remove the cause.
     fn tolerates(self, context: &TransferContext, error: &Error) -> bool {
         match (error.kind(), self) {
             (ErrorKind::Local, _) => has_local_plan(context),
             (ErrorKind::File | ErrorKind::Sudo, Self::Host) => true,
-            // A file to get is there, or a planned command of the host makes it.
+            // A missing file may be created by a planned command of the host.
             (ErrorKind::File | ErrorKind::Sudo, Self::Local) => context.connection.planned() > 0,
             _ => false,
         }
@@ -46,7 +47,7 @@ impl Side {
     fn report(self, context: &TransferContext, host: &Host, operation: &str) {
         match self {
             Self::Host => context.connection.plan_change(operation),
-            // A planned file of this machine may be the source of a later transfer.
+            // A planned local file may be the source of a later transfer.
             Self::Local => match here(context) {
                 Some(here) => here.plan_for(host, operation),
                 None => {
@@ -57,10 +58,11 @@ impl Side {
     }
 }
 
-/// Plans a transfer: `compare` returns the changes that it would make, and `what` describes it.
+/// Plans a transfer. `compare` returns the changes, and `operation` is the description.
 ///
-/// If the host can't be reached, or a file can't be compared, the transfer is planned whole, with a warning, and its changes
-/// are unknown. So it is if a file is missing that an earlier step of the plan may make.
+/// If the host can't be reached, or a file can't be compared, the whole transfer is planned, with a
+/// warning, and the changes are unknown. The same applies to a missing file that an earlier step of
+/// the plan may create.
 ///
 /// # Errors
 ///
@@ -100,7 +102,7 @@ pub(super) async fn plan(
     Ok(State::Unknown(error))
 }
 
-/// Reports the changes that a transfer would make, or that it would make none.
+/// Reports the changes of a transfer, or reports that nothing would change.
 fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, made: &ChangedPaths) {
     let files = made.files.len();
     let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
@@ -121,7 +123,7 @@ fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, m
     side.report(context, host, &format!("{operation}{files}{removed}"));
 }
 
-/// Marks a comparison that a change may alter that was planned before it.
+/// Emits a mark for a comparison whose result an earlier planned change may alter.
 fn mark_outdated(context: &TransferContext, host: &Host, operation: &str) {
     let planned = context.connection.planned();
     if planned > 0 {
@@ -145,7 +147,7 @@ fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
     }
 }
 
-/// Tells whether a change of this machine was planned.
+/// Returns whether the plan has a change of this machine.
 fn has_local_plan(context: &TransferContext) -> bool {
     here(context).is_some_and(|here| here.planned() > 0)
 }

@@ -1,4 +1,4 @@
-//! How far a content has come, last_event while it is on its way.
+//! [`ProgressCounter`]: counts transferred bytes and emits progress events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,12 @@ use super::transfer_context::TransferContext;
 use crate::event::{Event, Sink};
 use crate::host::Host;
 
-/// What takes less time is last_event at its end alone.
+/// The delay of the first event. A shorter transfer emits no event.
 const FIRST_EVENT_DELAY: Duration = Duration::from_millis(500);
-/// How often more is last_event.
+/// The minimum time between two events.
 const EVENT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How far one content has come; dropped, it is on its way no more.
+/// The progress of one file. Dropping the counter emits the last event.
 #[derive(Debug)]
 pub(super) struct ProgressCounter {
     number: u64,
@@ -25,19 +25,19 @@ pub(super) struct ProgressCounter {
     state: Mutex<State>,
 }
 
-/// How many transfers of a client have started.
+/// The number of transfers of a client, for the IDs of events.
 #[derive(Debug, Default)]
 struct TransferCount(AtomicU64);
 
 #[derive(Debug, Default)]
 struct State {
     done: u64,
-    /// When it was last_event last, since it began.
+    /// The time of the last event, since the start.
     last_event: Option<Duration>,
 }
 
 impl ProgressCounter {
-    /// Begins with nothing of `total` bytes.
+    /// Creates a counter for `total` bytes.
     pub(super) fn new(context: &TransferContext, operation: &str, total: u64) -> Arc<Self> {
         let run = context.connection.state();
         Arc::new(Self {
@@ -51,7 +51,7 @@ impl ProgressCounter {
         })
     }
 
-    /// Returns one that tells nobody.
+    /// Creates a counter without a receiver of its events.
     #[cfg(test)]
     pub(super) fn silent() -> Arc<Self> {
         let (sink, host) = (Arc::new(crate::event::NoSink), Host::local());
@@ -66,7 +66,7 @@ impl ProgressCounter {
         })
     }
 
-    /// Notes that more has come.
+    /// Adds transferred bytes.
     pub(super) fn add(&self, bytes: usize) {
         let elapsed = self.started.elapsed();
         let done = {

@@ -1,4 +1,4 @@
-//! [`PutRequest`]: files on their way to a host.
+//! [`PutRequest`]: an upload of files to a host.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,13 +29,14 @@ use crate::files::backend_error::BackendError;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
-/// Files on their way to a host: a builder, and the future of what it [`Changes`].
+/// An upload of files to a host: a builder that can be awaited. The output is [`Changes`].
 ///
-/// Each file lands whole or not at all, and is not sent where its content is there already. See [`Connection::put`].
+/// Each file is written atomically, and equal files are not sent. See [`Connection::put`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended and leaves the old file and no other.
+/// Dropping the future ends the upload. Each target is the complete old file or the complete new
+/// file, and no temporary file is left.
 #[must_use = "nothing is put until it is awaited"]
 #[derive(Debug)]
 pub struct PutRequest(Deferred<Spec, Changes>);
@@ -63,7 +64,7 @@ impl PutRequest {
         target: String,
         location: &'static Location<'static>,
     ) -> Self {
-        // Nothing said is the directory of the connection, or the home.
+        // An empty target is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let has_secret = source.secrets().next().is_some();
         let context = TransferContext { has_secret, ..TransferContext::of_transfer(connection, location) };
@@ -78,77 +79,212 @@ impl PutRequest {
         })))
     }
 
-    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
-    /// where it can be run here; of a secret `0o600`.
+    /// Sets the mode of the files, such as `0o644`.
+    ///
+    /// By default, a replaced file keeps its mode. A new file has `0644`, or `0755` if the local
+    /// file is executable, or `0600` for a secret.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.put(b"exit 0\n", "deploy.sh").mode(0o750).await?;
+    /// assert_eq!(host.stat("deploy.sh").await?.unwrap().mode(), 0o750);
+    /// # Ok(()) }
+    /// ```
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.configure(|spec| spec.attributes.mode = Some(mode)))
     }
 
-    /// Gives each file the mode that it has here.
+    /// Gives each file the mode of the local file.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # use std::os::unix::fs::PermissionsExt;
+    /// # let source = dir.path().join("source");
+    /// # std::fs::write(&source, "x").unwrap();
+    /// # std::fs::set_permissions(&source, PermissionsExt::from_mode(0o640)).unwrap();
+    /// host.put(&source, "target").preserve_mode().await?;
+    /// assert_eq!(host.stat("target").await?.unwrap().mode(), 0o640);
+    /// # Ok(()) }
+    /// ```
     pub fn preserve_mode(self) -> Self {
         Self(self.0.configure(|spec| spec.preserves_mode = true))
     }
 
-    /// Gives the files to this user, by name or number: for who may do that.
+    /// Sets the owner of the files, by name or number. Most hosts allow this for root only.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.put("conf/app.env", "/etc/app.env").owner("app").sudo();
+    /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
-    /// Gives the files to this group, by name or number.
+    /// Sets the group of the files, by name or number.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.put("conf/app.env", "/etc/app.env").group("www-data").sudo();
+    /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
-    /// Reads each file back on the host and compares its SHA-256, before it takes its place.
+    /// Reads each file back on the host, and compares its SHA-256 before the rename.
     ///
-    /// That a connection changes nothing is what SSH is for; this finds what a disk or a memory does.
+    /// SSH already protects the content on the network. This option detects faults of disks and
+    /// memory.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// assert!(host.put(b"PORT=80\n", "app.env").verify().await?.any()?);
+    /// # Ok(()) }
+    /// ```
     pub fn verify(self) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).verifies = true))
     }
 
-    /// Has each file be on the host's disk before it takes its place: so it is there, old or new, also when the host loses its
-    /// power (`fsync(2)`).
+    /// Flushes each file to the disk of the host before the rename (`fsync(2)`). After a power
+    /// failure, the target is the old file or the new file.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// assert!(host.put(b"PORT=80\n", "app.env").fsync().await?.any()?);
+    /// # Ok(()) }
+    /// ```
     pub fn fsync(self) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).flushes = true))
     }
 
-    /// Writes into the file that is there, rather than putting another into its place: it stays the same file to its hard
-    /// links, its ACL and whoever has mounted it, and its folder need not be writable.
+    /// Overwrites the existing file, and does not rename a new file to the target. Hard links, ACLs
+    /// and bind mounts of the file stay valid, and the directory need not be writable.
     ///
-    /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
+    /// Not atomic: concurrent readers may see a partial file, and a crash may leave one.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.put(b"old", "app.env").await?;
+    /// # std::fs::hard_link(dir.path().join("app.env"), dir.path().join("link")).unwrap();
+    /// host.put(b"new", "app.env").in_place().await?;
+    /// assert_eq!(host.read("link").await?, "new");
+    /// # Ok(()) }
+    /// ```
     pub fn in_place(self) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).in_place = true))
     }
 
-    /// Validates each file on the host before it replaces the old one: `.validate("visudo -cf %s")`.
+    /// Validates each file on the host before the file replaces the old one.
     ///
-    /// `%s` is the path of the new file, in another folder and under its own name. The path is an argument of the shell, so it
-    /// needs no quotes. If the line fails, the old file stays, and the error has the last line of the output.
+    /// `%s` is the path of the new file, in a temporary directory and under its own name. The path
+    /// is passed as an argument of the shell, so `%s` needs no quotes. If the line fails, the old
+    /// file stays, and the error has the last line of the output.
     ///
-    /// A line without `%s`, or with `%s` within quotes, is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    /// A line without `%s`, or with `%s` within quotes, is an
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.put(b"echo ok\n", "deploy.sh").await?;
+    /// let broken = host.put(b"if\n", "deploy.sh").validate("sh -n %s").await;
+    /// assert!(broken.is_err());
+    /// assert_eq!(host.read("deploy.sh").await?, "echo ok\n");
+    /// # Ok(()) }
+    /// ```
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).validation = Some(line)))
     }
 
-    /// Keeps a copy of each file that is replaced, under its name and this: `.backup(".bak")`.
+    /// Keeps a copy of each replaced file, under the name of the file with this suffix.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.put(b"old", "app.env").await?;
+    /// host.put(b"new", "app.env").backup(".bak").await?;
+    /// assert_eq!(host.read("app.env.bak").await?, "old");
+    /// # Ok(()) }
+    /// ```
     pub fn backup(self, suffix: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).backup = Some(suffix.into())))
     }
 
-    /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
+    /// Excludes files by a glob pattern. A pattern with a `/` matches the path below the source.
+    /// Another pattern matches the file name.
     ///
-    /// `put("src", "app").exclude("*.pyc").exclude("tests/data/**")`
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let src = dir.path().join("src");
+    /// # std::fs::create_dir(&src).unwrap();
+    /// # std::fs::write(src.join("app.py"), "").unwrap();
+    /// # std::fs::write(src.join("app.pyc"), "").unwrap();
+    /// let changes = host.put(src, "app").exclude("*.pyc").exclude("tests/data/**").await?;
+    /// assert_eq!(changes.files()?, ["app/app.py"]);
+    /// # Ok(()) }
+    /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
     }
 
-    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the source and above it.
+    /// Excludes files as listed in `.gitignore` and `.ignore`, in the source and in the directories
+    /// above the source.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let src = dir.path().join("src");
+    /// # std::fs::create_dir(&src).unwrap();
+    /// # std::fs::write(src.join("app.py"), "").unwrap();
+    /// # std::fs::write(src.join("app.log"), "").unwrap();
+    /// # std::fs::write(src.join(".gitignore"), "*.log\n.gitignore\n").unwrap();
+    /// let changes = host.put(src, "app").ignore_files().await?;
+    /// assert_eq!(changes.files()?, ["app/app.py"]);
+    /// # Ok(()) }
+    /// ```
     pub fn ignore_files(self) -> Self {
         Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
     }
 
-    /// Writes them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Writes the files as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.put("conf/motd", "/etc/motd").sudo();
+    /// assert_eq!(format!("{upload:?}"), "conf/motd -> /etc/motd");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -190,11 +326,11 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(&spec.context, host.clone(), operation, files))
 }
 
-/// What there is to put.
+/// The jobs of an upload.
 enum Work {
-    /// One file, to a place of its own or into a folder.
+    /// One file. The target is the path of the file, or a directory for the file.
     File(Box<Job>),
-    /// All that goes below a folder.
+    /// All entries below one directory.
     Tree(Arc<Tree>),
 }
 
@@ -244,7 +380,7 @@ impl Work {
 }
 
 impl Spec {
-    /// Returns the folder that is given to the target.
+    /// Returns the directory on the host, without a trailing `/`.
     fn root(&self) -> String {
         match self.target.trim_end_matches('/') {
             "" => "/".to_owned(),
@@ -252,7 +388,7 @@ impl Spec {
         }
     }
 
-    /// Looks at all that is to be put, on a blocking thread.
+    /// Lists the local files and creates the jobs. This blocks.
     fn jobs(&self) -> Result<Vec<Job>> {
         self.write_options.check()?;
         check_mode(self.attributes.mode)?;
@@ -260,7 +396,7 @@ impl Spec {
         create_jobs(items, |item| self.job(item))
     }
 
-    /// Returns what a template may know of its host.
+    /// Returns the variables of the host for templates.
     fn template_vars(&self) -> Result<TemplateVars> {
         let connection = &self.context.connection;
         let vars: BTreeMap<String, serde_json::Value> = connection.vars()?;
@@ -269,7 +405,7 @@ impl Spec {
         Ok(TemplateVars::new([("host", host.into())].into_iter().chain(of_file)))
     }
 
-    /// Returns what has to be done with one entry.
+    /// Creates the job of one entry.
     fn job(&self, item: Item) -> Result<Job> {
         let fingerprint = match &item.content {
             ItemKind::File(content) => Some(content.fingerprint()?),
@@ -285,7 +421,8 @@ impl Spec {
         }
         let mut attributes = self.attributes.clone();
         if fingerprint.is_none() {
-            // What is said of files is not said of folders, which could not be looked into any more.
+            // A mode for files is not for directories: without its `x` bits, a directory can't be
+            // entered.
             attributes.mode = None;
         }
         if self.preserves_mode {
@@ -294,7 +431,7 @@ impl Spec {
         Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })
     }
 
-    /// Says in words what is done with all files.
+    /// Returns the description of the whole upload.
     fn describe(&self) -> String {
         let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
         self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.context.elevated)

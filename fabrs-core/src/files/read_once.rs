@@ -1,4 +1,4 @@
-//! What a reader gives: read once, and kept so that several hosts get it.
+//! [`ReadOnce`]: the content of a reader, read once and kept in a file for several hosts.
 
 use std::fmt;
 use std::fs::File;
@@ -8,17 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::temporary;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How much is read at a time.
+/// The size in bytes of one read.
 const CHUNK_SIZE: usize = 256 << 10;
 
-/// What a reader gives, or has given: it is read once and kept in an unlinked temporary file.
+/// The content of a reader, read at most once and kept in an unlinked temporary file.
 #[derive(Clone)]
 pub struct ReadOnce(Arc<Mutex<State>>);
 
 enum State {
     Unread(Box<dyn Read + Send>),
     Read(Arc<File>, u64),
-    /// It could not be read or kept, which can't be tried again.
+    /// The content could not be read or kept. A reader can't be read again.
     Failed(Error),
 }
 
@@ -27,7 +27,8 @@ impl ReadOnce {
         Self(Arc::new(Mutex::new(State::Unread(Box::new(reader)))))
     }
 
-    /// Returns the file in which all of it is, and its size; who comes meanwhile waits. It belongs on a blocking thread.
+    /// Returns the file with the content, and the size in bytes. The first call reads the content,
+    /// and concurrent calls wait. This blocks.
     pub(super) fn file(&self) -> Result<(Arc<File>, u64)> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = match &mut *state {
@@ -49,12 +50,12 @@ impl ReadOnce {
     }
 }
 
-/// Copies all that a reader gives to a temporary file, and returns its size.
+/// Copies the content of a reader to a temporary file. Returns the file and its size in bytes.
 fn keep(reader: &mut dyn Read) -> Result<(File, u64)> {
     let mut file = temporary::file()?;
     let (mut size, mut buffer) = (0, vec![0; CHUNK_SIZE]);
     loop {
-        // Not by `io::copy`, which does not tell which of the two has failed.
+        // `io::copy` does not distinguish an error of the reader from an error of the file.
         let count = match reader.read(&mut buffer) {
             Ok(0) => return Ok((file, size)),
             Ok(count) => count,

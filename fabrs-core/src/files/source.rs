@@ -1,4 +1,4 @@
-//! What is put on a host, as its user says it.
+//! [`Source`]: the source of an upload.
 
 use std::fmt;
 use std::io::Read;
@@ -11,32 +11,40 @@ use super::read_once::ReadOnce;
 use super::template::Template;
 use crate::secret::Secret;
 
-/// What is put on a host: a file, a folder or a pattern (`conf/*.conf`) of this machine, bytes, what a reader gives, or what
-/// becomes of a template.
+/// The source of an upload: a local path or glob pattern, bytes, a secret, a reader, a template, or
+/// a list of sources.
 ///
-/// A text is a path; bytes are content.
+/// A string is a path. Bytes are content.
+///
+/// ```
+/// use fabrs_core::files::Source;
+///
+/// assert_eq!(format!("{:?}", Source::from("conf/*.conf")), "conf/*.conf");
+/// assert_eq!(format!("{:?}", Source::from(b"PORT=80\n")), "8 bytes");
+/// assert_eq!(format!("{:?}", Source::from(["app.py", "conf"])), "app.py, conf");
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Source {
-    /// A file, a folder with all in it, or a pattern with `*`, `?`, `[...]`, `{a,b}` and `**`. A leading `~/` is the home
-    /// of who runs this program.
+    /// A local file, a directory with its content, or a pattern with `*`, `?`, `[...]`, `{a,b}` and
+    /// `**`. A leading `~/` is the home of the local user.
     Path(PathBuf),
-    /// This content.
+    /// Content in memory.
     Bytes(Bytes),
-    /// This content, which nobody else may read: a new file of it has the mode `0o600`.
+    /// Content that only the owner may read. A new file has the mode `0o600`.
     Secret(Secret),
-    /// What a reader gives: [`Source::reader`].
+    /// The content of a reader. See [`Source::reader`].
     #[doc(hidden)]
     Reader(ReadOnce),
-    /// What becomes of a template for the host that it is put on.
+    /// A template, rendered for each host.
     #[cfg(feature = "template")]
     Template(Template),
-    /// Several of these: each under its own name in the target, which is a folder.
+    /// Several sources. The target is a directory, and each source has its own name in the target.
     Several(Vec<Self>),
 }
 
 impl fmt::Debug for Source {
-    /// Shows how much content it is and not what.
+    /// Shows the size of content in memory, and not the content itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
@@ -78,7 +86,7 @@ impl From<Template> for Source {
 }
 
 impl<T: Into<Self>, const N: usize> From<[T; N]> for Source {
-    /// Takes several: `["app.py", "wsgi.py"]`.
+    /// Creates a source from a list: `["app.py", "wsgi.py"]`.
     fn from(sources: [T; N]) -> Self {
         Self::Several(sources.into_iter().map(Into::into).collect())
     }
@@ -91,22 +99,36 @@ impl From<Vec<PathBuf>> for Source {
 }
 
 impl<const N: usize> From<&'static [u8; N]> for Source {
-    /// Takes a literal: `b"PORT=80\n"`.
+    /// Creates a source from a byte string literal: `b"PORT=80\n"`.
     fn from(bytes: &'static [u8; N]) -> Self {
         Self::Bytes(Bytes::from_static(bytes))
     }
 }
 
 impl Source {
-    /// Takes what a reader gives: a pipe, an archive that is unpacked on the way, what is made as it is read.
+    /// Creates a source from a reader, such as a pipe or a decompressor.
     ///
-    /// It is read once, when it is put, into an unlinked temporary file, since a host is asked first whether it has it
-    /// already; several hosts get it from there.
+    /// The upload reads the reader once, into an unlinked temporary file, because the host compares
+    /// checksums before the content is sent. Several hosts receive the content from the temporary
+    /// file.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// use fabrs_core::files::Source;
+    ///
+    /// let reader = std::io::Cursor::new("generated\n");
+    /// host.put(Source::reader(reader), "report").await?;
+    /// assert_eq!(host.read("report").await?, "generated\n");
+    /// # Ok(()) }
+    /// ```
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
         Self::Reader(ReadOnce::new(reader))
     }
 
-    /// Returns all secrets in it.
+    /// Returns all secrets of the source, including those of a list.
     pub(super) fn secrets(&self) -> Box<dyn Iterator<Item = &Secret> + '_> {
         match self {
             Self::Several(sources) => Box::new(sources.iter().flat_map(Self::secrets)),
@@ -116,7 +138,7 @@ impl Source {
     }
 }
 
-/// Says how much a content in memory is.
+/// Returns a size in bytes for messages.
 pub(super) fn in_bytes(count: usize) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }

@@ -1,4 +1,4 @@
-//! [`SyncRequest`]: a tree of a host that becomes the equal of one here.
+//! [`SyncRequest`]: makes a directory of a host equal to a local directory.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -26,13 +26,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, FileDiff};
 use crate::transport::Effect;
 
-/// A tree of a host that is to become the equal of one here: a builder, and the future of what it [`Changes`].
+/// A synchronization of a directory of a host with a local directory: a builder that can be
+/// awaited. The output is [`Changes`].
 ///
 /// See [`Connection::sync`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended; each file is the old one or the new one, and no other is left.
+/// Dropping the future ends the transfer. Each target is the complete old file or the complete new
+/// file, and no temporary file is left.
 #[must_use = "nothing is made equal until it is awaited"]
 #[derive(Debug)]
 pub struct SyncRequest(Deferred<Spec, Changes>);
@@ -71,56 +73,177 @@ impl SyncRequest {
         })))
     }
 
-    /// Removes on the host what is not here, but what is [protected](Self::protect) or [excluded](Self::exclude).
+    /// Removes files of the host without a local counterpart, except [protected](Self::protect) and
+    /// [excluded](Self::exclude) files.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "").unwrap();
+    /// # host.ensure_dir("www").await?;
+    /// # host.write("www/old.html", "").await?;
+    /// let changes = host.sync(site, "www").delete().await?;
+    /// assert_eq!(changes.removed()?, ["www/old.html"]);
+    /// # Ok(()) }
+    /// ```
     pub fn delete(self) -> Self {
         Self(self.0.configure(|spec| spec.deletes = true))
     }
 
-    /// Keeps [`delete`](Self::delete) from removing what matches this pattern, and all that is in it: by its name, or, with a
-    /// `/` in the pattern, by its path below the folder.
+    /// Protects files of the host from [`delete`](Self::delete), and all files below a matching
+    /// directory. A pattern with a `/` matches the path below the directory. Another pattern
+    /// matches the file name.
     ///
-    /// `sync("site", "/srv/site").delete().protect("uploads")`
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "").unwrap();
+    /// # host.ensure_dir("www/uploads").await?;
+    /// # host.write("www/uploads/photo.jpg", "").await?;
+    /// let changes = host.sync(site, "www").delete().protect("uploads").await?;
+    /// assert!(changes.removed()?.is_empty());
+    /// assert!(host.exists("www/uploads/photo.jpg").await?);
+    /// # Ok(()) }
+    /// ```
     pub fn protect(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.protects.push(pattern.into())))
     }
 
-    /// Leaves out, here and there, what matches this pattern: it is neither put nor removed.
+    /// Excludes matching files on both sides: they are neither sent nor removed.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "").unwrap();
+    /// # std::fs::write(site.join("notes.txt"), "").unwrap();
+    /// let changes = host.sync(site, "www").exclude("*.txt").await?;
+    /// assert_eq!(changes.files()?, ["www/index.html"]);
+    /// # Ok(()) }
+    /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
     }
 
-    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the folder and above it; with
-    /// [`delete`](Self::delete) it is removed there.
+    /// Excludes local files as listed in `.gitignore` and `.ignore`, in the directory and in the
+    /// directories above. With [`delete`](Self::delete), these files are removed on the host.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "").unwrap();
+    /// # std::fs::write(site.join("debug.log"), "").unwrap();
+    /// # std::fs::write(site.join(".ignore"), "*.log\n.ignore\n").unwrap();
+    /// let changes = host.sync(site, "www").ignore_files().await?;
+    /// assert_eq!(changes.files()?, ["www/index.html"]);
+    /// # Ok(()) }
+    /// ```
     pub fn ignore_files(self) -> Self {
         Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
     }
 
-    /// Compares the contents of all files of the same size, also where the time of their last change is the same.
+    /// Compares the contents of all files of equal size, also if the modification times are equal.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "new").unwrap();
+    /// host.sync(&site, "www").await?;
+    /// assert!(!host.sync(&site, "www").checksum().await?.any()?);
+    /// # Ok(()) }
+    /// ```
     pub fn checksum(self) -> Self {
         Self(self.0.configure(|spec| spec.by_checksum = true))
     }
 
-    /// Reads each file that was sent back on the host and compares its SHA-256, before any takes its place.
+    /// Reads each sent file back on the host, and compares its SHA-256 before any file is renamed.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "new").unwrap();
+    /// assert!(host.sync(site, "www").verify().await?.any()?);
+    /// # Ok(()) }
+    /// ```
     pub fn verify(self) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).verifies = true))
     }
 
-    /// Has all files be on the host's disk before they take their places (`sync(1)`).
+    /// Flushes all files to the disk of the host before the renames (`sync(1)`).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # let site = dir.path().join("site");
+    /// # std::fs::create_dir(&site).unwrap();
+    /// # std::fs::write(site.join("index.html"), "new").unwrap();
+    /// assert!(host.sync(site, "www").fsync().await?.any()?);
+    /// # Ok(()) }
+    /// ```
     pub fn fsync(self) -> Self {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).flushes = true))
     }
 
-    /// Gives all of it to this user, by name or number: for who may do that.
+    /// Sets the owner of all entries, by name or number. Most hosts allow this for root only.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let sync = web.sync("site", "/srv/site").owner("app").sudo();
+    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
-    /// Gives all of it to this group, by name or number.
+    /// Sets the group of all entries, by name or number.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let sync = web.sync("site", "/srv/site").group("www-data").sudo();
+    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
-    /// Writes as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Writes as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let sync = web.sync("site", "/srv/site").sudo();
+    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -154,7 +277,7 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(&spec.context, host.clone(), operation, made))
 }
 
-/// Shows each entry that differs, where that was asked for.
+/// Emits the itemized list of changed entries, if diffs are requested.
 async fn itemize(spec: &Spec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
     let connection = &spec.context.connection;
     if connection.diff_mode() == DiffMode::Off {
@@ -176,7 +299,7 @@ impl Spec {
         format!("sync {} -> {}{with}{suffix}", self.from.display(), self.to)
     }
 
-    /// Looks at all that is to be there, on a blocking thread.
+    /// Lists the local directory and creates the jobs. This blocks.
     fn tree(&self) -> Result<Tree> {
         let from = expand_tilde(&self.from);
         if !from.is_dir() {
@@ -205,7 +328,8 @@ impl Spec {
         })
     }
 
-    /// Returns the folder on the host, which is not one of which everything else is a part.
+    /// Returns the directory on the host, without a trailing `/`. With `delete`, the file system
+    /// root and the home are errors.
     fn root(&self) -> Result<String> {
         let root = match self.to.trim_end_matches('/') {
             "" if self.to.starts_with('/') => "/",

@@ -1,19 +1,19 @@
-//! The names of what is on its way on a host, until it is in its place.
+//! Names of temporary files on a host.
 
 use crate::error::Result;
 use crate::transport::random_token;
 
-/// Begins each.
+/// The prefix of all temporary names.
 const PREFIX: &str = ".fabrs.";
-/// How long the word behind it is, which nobody knows beforehand.
+/// The length of the random token after the prefix.
 const WORD: usize = 16;
 
-/// Makes a name.
+/// Returns a random temporary name. A user of the host can't predict the name.
 pub(super) fn random() -> Result<String> {
     Ok(format!("{PREFIX}{}", random_token()?))
 }
 
-/// Tells whether a name is one.
+/// Returns whether a name is a temporary name.
 pub(super) fn is_temp_name(name: &str) -> bool {
     let word = name.strip_prefix(PREFIX).unwrap_or_default();
     word.len() == WORD && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -1,4 +1,4 @@
-//! [`Template`]: a file of this machine with places that are filled in for a host.
+//! [`Template`]: a Jinja template that is rendered for each host.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -12,21 +12,27 @@ use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::REDACTED;
 
-/// A template in the language of Jinja, by [minijinja](https://docs.rs/minijinja): a source that is filled in for each host
-/// that it is put on.
+/// A Jinja template, rendered by [minijinja](https://docs.rs/minijinja) for each host of an upload.
 ///
-/// It knows what [`set`](Self::set) gives it, the `vars` that `fabrs.toml` has for the host, and the host's name as `host`. A name
-/// that it does not know is an error and not nothing. `{% include %}`, `{% extends %}` and `{% import %}` find what is in its folder.
-/// Nothing is escaped; the last line end stays.
+/// The variables are those of [`set`](Self::set), the `vars` of the host in `fabrs.toml`, and
+/// `host`, the name of the host. An unknown variable is an error. `{% include %}`, `{% extends %}`
+/// and `{% import %}` read files in the directory of the template. Values are not escaped, and the
+/// last newline is kept.
 ///
 /// ```
-/// use fabrs_core::{Client, Template, transport::Fake};
+/// # use fabrs_core::Client;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+/// use fabrs_core::Template;
 ///
-/// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
-/// let conf = Template::file("conf/shop.conf.j2").set("port", 8000).set("domains", ["shop.example.com"]);
-/// let put = web.put(conf, "/etc/nginx/conf.d/shop.conf").sudo().validate("nginx -t -c %s").backup(".bak");
-/// # drop(put);
-/// # Ok::<(), fabrs_core::Error>(())
+/// let conf = Template::text("listen {{ port }};\nserver_name {{ names | join(' ') }};\n")
+///     .set("port", 8000)
+///     .set("names", ["shop.example.com", "www.example.com"]);
+/// host.put(conf, "shop.conf").await?;
+/// let expected = "listen 8000;\nserver_name shop.example.com www.example.com;\n";
+/// assert_eq!(host.read("shop.conf").await?, expected);
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Template {
@@ -40,31 +46,59 @@ enum Text {
     Given(String),
 }
 
-/// What a template is called that has no file.
+/// The name of a template without a file, for messages.
 const GIVEN: &str = "a template";
 
 impl Template {
-    /// Takes a file of this machine; a leading `~/` is the home of who runs this program.
+    /// Creates a template from a local file. A leading `~/` is the home of the local user.
+    ///
+    /// An upload of `conf/shop.conf.j2` to a directory has the name `shop.conf`.
+    ///
+    /// ```
+    /// # use fabrs_core::Template;
+    /// assert_eq!(Template::file("conf/shop.conf.j2").to_string(), "conf/shop.conf.j2");
+    /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { text: Text::File(path.into()), values: BTreeMap::new() }
     }
 
-    /// Takes a text.
+    /// Creates a template from a string.
+    ///
+    /// ```
+    /// # use fabrs_core::Template;
+    /// assert_eq!(Template::text("host = {{ host }}").to_string(), "a template");
+    /// ```
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: Text::Given(text.into()), values: BTreeMap::new() }
     }
 
-    /// Gives a name in it this value, whatever else it would be: anything that serde can write, except a
-    /// [`Secret`](crate::Secret), which is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    /// Sets a variable to any value that `serde` can serialize. The value takes precedence over the
+    /// variables of the host.
+    ///
+    /// A [`Secret`](crate::Secret) is an [`ErrorKind::Usage`](crate::ErrorKind::Usage), reported by
+    /// the upload.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// # use fabrs_core::Template;
+    /// let conf = Template::text("{{ host }}").set("host", "www.example.com");
+    /// host.put(conf, "name").await?;
+    /// assert_eq!(host.read("name").await?, "www.example.com");
+    /// # Ok(()) }
+    /// ```
     pub fn set(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.values.insert(name.into(), Value::from_serialize(value));
         self
     }
 
-    /// Fills it in, on a blocking thread.
+    /// Renders the template. This blocks.
     pub(super) fn filled(&self, vars: &TemplateVars) -> Result<String> {
         let failed = || Error::new(ErrorKind::Local, format!("could not fill in {self}"));
-        // Serialized, a secret is this text: the file would have it in its place.
+        // A secret is serialized as this text. The file would have the text in the place of the
+        // secret.
         if let Some((name, _)) = self.values.iter().find(|(_, value)| value.to_string().contains(REDACTED)) {
             let text = format!("`{name}` of {self} has a `Secret`, which a template can't write");
             let error = Error::new(ErrorKind::Usage, text);
@@ -110,7 +144,7 @@ impl Template {
     }
 }
 
-/// Returns the name of what something is a part of: `app` of `app.user`.
+/// Returns the first part of a dotted name: `app` of `app.user`.
 fn of_what(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
@@ -125,7 +159,7 @@ impl fmt::Display for Template {
 }
 
 impl fmt::Debug for Template {
-    /// Shows no values, which may be nobody else's.
+    /// Shows no values: a value may be confidential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Template").field("text", &self.to_string()).finish_non_exhaustive()
     }

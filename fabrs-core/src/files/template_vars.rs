@@ -1,8 +1,8 @@
-//! What templates may know without being told.
+//! [`TemplateVars`]: the variables of a host for templates.
 
 use std::collections::BTreeMap;
 
-/// What templates may know without being told.
+/// The variables of a host for templates, without those of `Template::set`.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
 pub(super) struct TemplateVars(BTreeMap<String, serde_json::Value>);
@@ -12,7 +12,7 @@ impl TemplateVars {
         Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Returns the values by their names.
+    /// Returns the names and values.
     #[cfg(feature = "template")]
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, &serde_json::Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))

@@ -1,8 +1,8 @@
-//! The home of who runs this program.
+//! Expansion of `~` in local paths.
 
 use std::path::{Path, PathBuf};
 
-/// Puts the home of who runs this program in the place of a leading `~`.
+/// Replaces a leading `~` by the home of the local user. Without a home, the path is unchanged.
 pub(super) fn expand_tilde(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), crate::config::ProcessEnv::from_env().home) {
         (Ok(rest), Some(home)) => home.join(rest),

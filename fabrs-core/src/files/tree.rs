@@ -1,4 +1,4 @@
-//! A tree on its way to a host: as far as it goes at once, and the rest one by one.
+//! Uploads of trees: the backend uploads most entries at once, and other entries follow one by one.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::files::tree_result::TreeResult;
 use crate::state::RunState;
 use crate::transport::StopLevel;
 
-/// Connects while the local files are read; the transfer itself reports a failure.
+/// Connects while the local files are read. The transfer itself reports a failure.
 pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
     let (connection, stop) = (connection.clone(), run.stop().clone());
     run.tasks().spawn(async move {
@@ -28,7 +28,7 @@ pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
     });
 }
 
-/// Puts a tree, and returns what was made of it.
+/// Uploads a tree. Returns the changed paths.
 pub(super) async fn put(
     context: &TransferContext,
     tree: &Arc<Tree>,
@@ -40,7 +40,7 @@ pub(super) async fn put(
     Ok(collect_changes(tree, done, written))
 }
 
-/// Returns the changes that putting a tree would make.
+/// Compares a tree. Returns the paths that an upload would change.
 pub(super) async fn plan(
     context: &TransferContext,
     tree: &Arc<Tree>,
@@ -53,21 +53,21 @@ pub(super) async fn plan(
     Ok(collect_changes(tree, done, written))
 }
 
-/// Returns the changes of a tree: those made at once, and those of the entries that were written one by one.
+/// Merges the changes of the tree upload with the changes of the separate uploads.
 fn collect_changes(tree: &Tree, done: TreeResult, written: Vec<FileOutcome>) -> ChangedPaths {
     let mut written = written.into_iter();
     let all = tree.jobs.iter().zip(done.entries).filter_map(|(job, done)| match done {
         Some(done) => Some((job.shown(), done)),
         None => written.next(),
     });
-    // A folder that is there as it was is nothing to tell of, and one with a file in it neither.
+    // Only new and empty directories are listed: a file implies its directories.
     let is_told = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
     let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_told(job, *done));
     let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
     ChangedPaths { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
 }
 
-/// Puts entries one by one, some at a time: the folders first.
+/// Uploads entries separately, several at a time, after their directories.
 async fn put_each<'a>(
     context: &TransferContext,
     tree: &Tree,
@@ -77,7 +77,7 @@ async fn put_each<'a>(
     let jobs: Vec<_> = jobs.collect();
     backend.make_folders(context, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];
-    // They come in the order of their names, and so does what is in a folder after it.
+    // The jobs are sorted by path: a directory precedes its entries.
     for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
         *slot = Some(backend.put(context, job).await?);
     }

@@ -1,4 +1,4 @@
-//! The files, folders and symlinks of this machine that a source means.
+//! Walks a local source and lists its files, directories and symlinks.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,16 +14,17 @@ use super::template_vars::TemplateVars;
 use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 
-/// One entry to put, and below which name.
+/// An entry of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) content: ItemKind,
-    /// Its path below the target, where several or a folder are put.
+    /// The path below the target, or `None` for a single file.
     pub(super) below: Option<PathBuf>,
 }
 
 impl Item {
-    /// Returns its own name, for a target that is a folder; none of bytes, and of what has its place below the target.
+    /// Returns the file name for a target that is a directory. The name is empty for bytes, and for
+    /// an entry with a path below the target.
     pub(super) fn name(&self) -> OsString {
         match (&self.below, &self.content) {
             (None, ItemKind::File(Content::Path(path))) => own_name(path),
@@ -32,7 +33,7 @@ impl Item {
         }
     }
 
-    /// Returns what it is called in messages.
+    /// Returns the entry for messages.
     pub(super) fn shown(&self) -> String {
         match (&self.content, &self.below) {
             (ItemKind::File(source), _) => format!("{source:?}"),
@@ -42,27 +43,27 @@ impl Item {
     }
 }
 
-/// What an entry is.
+/// The kind of an entry, with its content.
 #[derive(Debug, Clone)]
 pub(super) enum ItemKind {
-    /// A regular file of this machine, or bytes.
+    /// A local regular file, or generated content.
     File(Content),
     Folder,
-    /// A symlink, and what is in it.
+    /// A symlink, with its target.
     Link(PathBuf),
 }
 
-/// Which entries of a folder are meant.
+/// The filter for the entries of a directory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
-    /// Patterns of what is left out.
+    /// The patterns of excluded files.
     pub(super) excludes: Vec<String>,
-    /// Whether what `.gitignore` and `.ignore` name is left out too.
+    /// Whether files listed in `.gitignore` and `.ignore` are excluded.
     pub(super) honours_ignore_files: bool,
 }
 
 impl Selection {
-    /// Returns all that a source means, each place once; reads folders, so it belongs on a blocking thread.
+    /// Lists the entries of a source. Two entries with the same path are an error. This blocks.
     pub(super) fn items(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
         let items = self.all(source, vars)?;
         let mut places = HashMap::new();
@@ -109,7 +110,7 @@ impl Selection {
         self.matches(&path)
     }
 
-    /// Returns what one of several sources means: as with `cp`, each under its own name.
+    /// Lists the entries of one source of a list. As with `cp`, each source keeps its own name.
     fn one_of_several(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
         let mut items = self.all(source, vars)?;
         let name = match source {
@@ -132,7 +133,8 @@ impl Selection {
         Ok(items)
     }
 
-    /// Returns what a pattern means: each by its path below the folder that has no sign of a pattern in its name.
+    /// Lists the matches of a pattern. The path of a match starts after the last directory without
+    /// a wildcard.
     fn matches(&self, path: &Path) -> Result<Vec<Item>> {
         let shown = path.display().to_string();
         let none = || Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
@@ -142,7 +144,7 @@ impl Selection {
         let pattern = below.to_string_lossy().into_owned();
         let matcher = matcher(&pattern).map_err(|source| none().caused_by(source))?;
         let mut walk = self.walk(if root.as_os_str().is_empty() { Path::new(".") } else { &root })?;
-        // As in a shell, a star does not mean what is hidden.
+        // As in a shell, `*` does not match hidden files.
         walk.hidden(!pattern.split('/').any(|part| part.starts_with('.')));
         if !pattern.contains("**") {
             walk.max_depth(Some(below.components().count()));
@@ -152,7 +154,7 @@ impl Selection {
         for entry in walk.build() {
             let entry = entry.map_err(unreadable)?;
             let below = below_root(&entry, &root);
-            // What is in a folder that matches has come with it.
+            // The entries below a matching directory are already listed.
             let has_come = found.as_ref().is_some_and(|found| below.starts_with(found));
             if has_come || below.as_os_str().is_empty() || !matcher.is_match(&below) {
                 continue;
@@ -168,7 +170,7 @@ impl Selection {
         if items.is_empty() { Err(none()) } else { Ok(items) }
     }
 
-    /// Returns all that is in a folder, below `name`; a symlink is itself, and not what it leads to.
+    /// Lists the entries of a directory, with paths below `name`. Symlinks are not followed.
     fn folder(&self, root: &Path, name: &Path) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for entry in self.walk(root)?.build() {
@@ -196,7 +198,7 @@ impl Selection {
         let mut walk = WalkBuilder::new(root);
         walk.standard_filters(false).follow_links(false).sort_by_file_name(Ord::cmp);
         if self.honours_ignore_files {
-            // Also outside of a repository: a folder that was unpacked means what it says.
+            // Ignore files also apply outside of a repository, such as in an unpacked archive.
             walk.ignore(true).git_ignore(true).parents(true).require_git(false);
         }
         if !self.excludes.is_empty() {
@@ -211,7 +213,7 @@ fn matcher(pattern: &str) -> std::result::Result<GlobMatcher, globset::Error> {
     Ok(GlobBuilder::new(pattern).literal_separator(true).build()?.compile_matcher())
 }
 
-/// Tells whether a path has a sign of a pattern in it.
+/// Returns whether a path has a wildcard.
 fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }
@@ -222,7 +224,7 @@ fn below_root(entry: &DirEntry, root: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
 }
 
-/// Returns a file that is put alone.
+/// Returns the entry of a single file.
 fn file(path: PathBuf) -> Result<Item> {
     let shown = path.display().to_string();
     match path.metadata() {
@@ -249,13 +251,14 @@ fn folder_at(below: PathBuf) -> Item {
     Item { content: ItemKind::Folder, below: Some(below) }
 }
 
-/// Returns the last name of a path; of `.` and `..` the name of the folder that they are.
+/// Returns the last name of a path. For `.` and `..`, returns the real name of the directory.
 fn own_name(path: &Path) -> OsString {
     let name = path.file_name().map(OsString::from);
     name.or_else(|| path.canonicalize().ok()?.file_name().map(OsString::from)).unwrap_or_default()
 }
 
-/// Returns the name of what becomes of a template's file: `shop.conf` of `conf/shop.conf.j2`; none of what has no such name.
+/// Returns the file name of a rendered template: `shop.conf` for `conf/shop.conf.j2`. The name is
+/// empty for a template without such an extension.
 fn template_name(shown: &str) -> OsString {
     let name = Path::new(shown).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = [".j2", ".jinja2", ".jinja"].iter().find_map(|end| name.strip_suffix(end));

@@ -1,4 +1,4 @@
-//! [`CreateRequest`]: a folder or a symlink that is to be there.
+//! [`CreateRequest`]: creates a directory or a symlink on a host.
 
 use std::fmt;
 use std::panic::Location;
@@ -20,11 +20,13 @@ use crate::files::transfer_report::emit_transferred;
 use crate::files::walk::{Item, ItemKind};
 use crate::transport::Effect;
 
-/// A folder or a symlink that is to be there: a builder, and the future of what it [`Changes`].
+/// The creation of a directory or a symlink: a builder that can be awaited. The output is
+/// [`Changes`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended; what is not made by then is not there.
+/// Dropping the future ends the creation. A symlink is the old one or the new one. Of several
+/// directories, some may be created.
 #[must_use = "nothing is made until it is awaited"]
 #[derive(Debug)]
 pub struct CreateRequest(Deferred<Spec, Changes>);
@@ -48,22 +50,57 @@ impl CreateRequest {
         Self(Deferred::Described(Box::new(Spec { context, path, content, attributes: Attributes::default() })))
     }
 
-    /// Gives a folder this mode, also one that is there. By default a new one has `0o755`; a symlink has none of its own.
+    /// Sets the mode of a directory, also of an existing one. The default for a new directory is
+    /// `0755`. A symlink has no mode.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.ensure_dir("private").mode(0o700).await?;
+    /// assert_eq!(host.stat("private").await?.unwrap().mode(), 0o700);
+    /// # Ok(()) }
+    /// ```
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.configure(|spec| spec.attributes.mode = Some(mode)))
     }
 
-    /// Gives it to this user, by name or number: for who may do that.
+    /// Sets the owner, by name or number. Most hosts allow this for root only.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let create = web.ensure_dir("/srv/shop").owner("shop").sudo();
+    /// assert_eq!(format!("{create:?}"), "make the folder /srv/shop by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
-    /// Gives it to this group, by name or number.
+    /// Sets the group, by name or number.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let create = web.ensure_dir("/srv/shop").group("www-data").sudo();
+    /// assert_eq!(format!("{create:?}"), "make the folder /srv/shop by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
-    /// Makes it as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Creates the entry as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let create = web.symlink("/opt/java-21", "/opt/java").sudo();
+    /// assert_eq!(format!("{create:?}"), "link /opt/java -> /opt/java-21 by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -94,7 +131,7 @@ impl Spec {
     fn job(&self, operation: &str) -> Job {
         let item = Item { content: self.content.clone(), below: Some(PathBuf::from(&self.path)) };
         let (target, attributes) = (self.path.clone().into(), self.attributes.clone());
-        // What is no symlink may be something that nobody has elsewhere.
+        // Only a symlink is replaced. Another file may have no second copy.
         let write_options = Arc::new(WriteOptions { replaces: ReplacePolicy::Link, ..WriteOptions::default() });
         Job { item, fingerprint: None, target, attributes, write_options, called: Some(operation.into()) }
     }
@@ -109,22 +146,52 @@ impl Spec {
 }
 
 impl Connection {
-    /// Sees to it that a folder is there, with all above it.
+    /// Ensures that a directory exists, with its parent directories (`mkdir -p`).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// assert!(host.ensure_dir("a/b").await?.any()?);
+    /// assert!(!host.ensure_dir("a/b").await?.any()?, "the directory exists");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where something else is there, or it can't be made; as any command.
+    /// When awaited:
+    ///
+    /// - [`File`](crate::ErrorKind::File) if another file has the path, or the directory can't be
+    ///   created.
+    /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn ensure_dir(&self, path: impl Into<String>) -> CreateRequest {
         CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Folder)
     }
 
-    /// Sees to it that a symlink at `path` leads to `to`, which need not be there: one that is there is replaced in one step,
-    /// so that who follows it comes to the old place or to the new one.
+    /// Ensures that a symlink at `path` points to `to` (`ln -sfn`). The target `to` need not exist.
+    ///
+    /// An existing symlink is replaced atomically: readers follow the old symlink or the new one.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.ensure_dir("releases/2").await?;
+    /// host.symlink("releases/2", "current").await?;
+    /// assert!(host.is_dir("current").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where something else than a symlink is there, or it can't be made; as any command.
+    /// When awaited:
+    ///
+    /// - [`File`](crate::ErrorKind::File) if another file has the path, or the symlink can't be
+    ///   created.
+    /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn symlink(&self, to: impl Into<PathBuf>, path: impl Into<String>) -> CreateRequest {
         CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Link(to.into()))

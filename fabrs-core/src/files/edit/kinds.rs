@@ -1,50 +1,51 @@
-//! What an edit makes of a text: each kind says it in words, and does it.
+//! The kinds of text edits: append, replace, comment, uncomment, and ensure a line.
 
 use regex::bytes::Regex;
 
 use super::text::{self, LinePosition};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A change of a text.
+/// A text edit of a file: the kind of an [`EditRequest`](super::EditRequest).
 pub trait TextEdit: sealed::TextEdit + Send + Sync + 'static {}
 
 pub(super) mod sealed {
     use crate::error::Result;
 
     pub trait TextEdit {
-        /// Says in words what it is, and of which file.
+        /// Returns the description of the edit, with the path of the file.
         fn describe(&self, path: &str) -> String;
-        /// Returns the new content; of no file at all an error, where there has to be one.
+        /// Returns the new content. `old` is `None` if the file does not exist, an error for edits
+        /// of existing lines.
         fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>>;
     }
 }
 
-/// Lines that are to be in a file.
+/// Appends missing lines to a file. See [`Connection::append`](crate::Connection::append).
 #[derive(Debug)]
 pub struct AppendLines(pub(super) Vec<String>);
 
-/// What matches, and what comes into its place.
+/// Replaces the matches of a pattern. See [`Connection::replace`](crate::Connection::replace).
 #[derive(Debug)]
 pub struct ReplaceMatches {
     pub(super) pattern: String,
     pub(super) with: String,
 }
 
-/// Lines that are to be comments.
+/// Comments out matching lines. See [`Connection::comment`](crate::Connection::comment).
 #[derive(Debug)]
 pub struct CommentLines {
     pub(super) pattern: String,
-    pub(super) sign: String,
+    pub(super) marker: String,
 }
 
-/// Lines that are to be none any more.
+/// Uncomments matching lines. See [`Connection::uncomment`](crate::Connection::uncomment).
 #[derive(Debug)]
 pub struct UncommentLines {
     pub(super) pattern: String,
-    pub(super) sign: String,
+    pub(super) marker: String,
 }
 
-/// A line that is to be in a file, in the place of another or at its spot.
+/// Ensures that a file has a line. See [`Connection::ensure_line`](crate::Connection::ensure_line).
 #[derive(Debug)]
 pub struct EnsureLine {
     pub(super) text: String,
@@ -93,7 +94,7 @@ impl sealed::TextEdit for CommentLines {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::comment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
+        Ok(text::comment(of_a_file(old)?, &pattern(&self.pattern)?, &self.marker))
     }
 }
 
@@ -103,7 +104,7 @@ impl sealed::TextEdit for UncommentLines {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::uncomment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
+        Ok(text::uncomment(of_a_file(old)?, &pattern(&self.pattern)?, &self.marker))
     }
 }
 
@@ -135,9 +136,9 @@ fn of_a_file(old: Option<&[u8]>) -> Result<&[u8]> {
     old.ok_or_else(|| Error::new(ErrorKind::File, "there is no such file"))
 }
 
-/// One line, or several.
+/// A conversion into lines of text: one string with several lines, or a list of lines.
 pub trait IntoLines {
-    /// Returns them.
+    /// Returns the lines, without line ends.
     fn into_lines(self) -> Vec<String>;
 }
 

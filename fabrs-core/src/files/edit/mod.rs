@@ -1,7 +1,8 @@
-//! Files that are looked at, read and edited where they are.
+//! Requests for single paths of a host: metadata, read, edit, create and remove.
 //!
-//! An edit reads the file, has [`text`] say what becomes of it, and puts that as every file is put: whole or not at all,
-//! and not where it is there already. Between the two nobody else may have changed it.
+//! An edit reads the file, computes the new content ([`text`]), and uploads the content as `put`
+//! does: atomically, and only if the content differs. If the file has changed between the read and
+//! the write, the edit is an error.
 
 mod create;
 mod kinds;

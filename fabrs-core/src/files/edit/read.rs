@@ -1,4 +1,4 @@
-//! [`ReadRequest`]: the content of a file of a host, in memory.
+//! [`ReadRequest`]: reads a file of a host into memory.
 
 use std::fmt;
 use std::panic::Location;
@@ -16,14 +16,14 @@ use crate::files::incoming_file::IncomingFile;
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// How large a file may be that is read into memory.
+/// The maximum size in bytes of a file that is read into memory.
 const MAX_READ_SIZE: u64 = 64 << 20;
 
-/// The content of a file on its way: a builder, and the future of it. It is read in a dry run too.
+/// The read of a file into memory: a builder that can be awaited. It runs in a dry run too.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it is ended; it changes nothing.
+/// Dropping the future ends the read. A read changes nothing.
 #[must_use = "nothing is read until it is awaited"]
 #[derive(Debug)]
 pub struct ReadRequest<T>(Deferred<Spec<T>, T>);
@@ -41,7 +41,15 @@ impl<T> fmt::Debug for Spec<T> {
 }
 
 impl<T: Send + 'static> ReadRequest<T> {
-    /// Reads as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Reads as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let shadow = web.read("/etc/shadow").sudo();
+    /// assert_eq!(format!("{shadow:?}"), "read /etc/shadow");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -56,10 +64,10 @@ async fn read<T>(spec: Arc<Spec<T>>) -> Result<T> {
     (spec.answer)(read.content).map_err(|error| spec.context.error(error))
 }
 
-/// What is in a file.
+/// The content of a file, with its visibility.
 pub(super) struct FileContent {
     pub(super) content: Vec<u8>,
-    /// Whether everybody on the host may read it.
+    /// Whether all users of the host may read the file.
     pub(super) is_public: bool,
 }
 
@@ -78,12 +86,25 @@ pub(super) async fn content(
 }
 
 impl Connection {
-    /// Reads a file of the host, of at most 64 MiB.
+    /// Reads a text file of the host, of at most 64 MiB.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("motd", "hello\n").await?;
+    /// assert_eq!(host.read("motd").await?, "hello\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where it can't be read, with the reason, or is no UTF-8
-    /// ([`read_bytes`](Self::read_bytes) reads what is none); and as any command.
+    /// When awaited:
+    ///
+    /// - [`File`](crate::ErrorKind::File) if the file can't be read, with the reason, or is not
+    ///   UTF-8. [`read_bytes`](Self::read_bytes) reads any content.
+    /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn read(&self, path: impl Into<String>) -> ReadRequest<String> {
         let path = path.into();
@@ -94,21 +115,41 @@ impl Connection {
         })
     }
 
-    /// Reads a file of the host, whatever is in it.
+    /// Reads a file of the host as bytes, of at most 64 MiB.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("blob", [0xff, 0x00]).await?;
+    /// assert_eq!(host.read_bytes("blob").await?, [0xff, 0x00]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read), without the check for UTF-8.
     #[track_caller]
     pub fn read_bytes(&self, path: impl Into<String>) -> ReadRequest<Vec<u8>> {
         self.reading(path.into(), Location::caller(), Ok)
     }
 
-    /// Looks whether a text is part of a file, whatever signs are in it.
+    /// Returns whether a file contains a text. The text is no pattern: all characters are literal.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("hosts", "127.0.0.1 localhost\n").await?;
+    /// assert!(host.contains("hosts", "localhost").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// As [`read_bytes`](Self::read_bytes).
     #[track_caller]
     pub fn contains(&self, path: impl Into<String>, operation: impl Into<String>) -> ReadRequest<bool> {
         let operation = operation.into();

@@ -1,4 +1,4 @@
-//! [`RemoveRequest`]: what is to be there no more.
+//! [`RemoveRequest`]: removes a file or a directory of a host.
 
 use std::fmt;
 use std::panic::Location;
@@ -18,11 +18,11 @@ use crate::files::transfer_context::TransferContext;
 use crate::files::transfer_report::emit_transferred;
 use crate::transport::Effect;
 
-/// What is to be there no more: a builder, and the future of what it [`Changes`].
+/// The removal of a file or a directory: a builder that can be awaited. The output is [`Changes`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended; what was removed by then is gone.
+/// Dropping the future ends the removal. Of a directory, some entries may be removed.
 #[must_use = "nothing is removed until it is awaited"]
 #[derive(Debug)]
 pub struct RemoveRequest(Deferred<Spec, Changes>);
@@ -45,18 +45,37 @@ impl RemoveRequest {
         Self(Deferred::Described(Box::new(Spec { context, path, is_recursive: false })))
     }
 
-    /// Removes a folder too, with all that is in it.
+    /// Removes a directory with all entries (`rm -r`). By default, a directory is an error.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.ensure_dir("old/cache").await?;
+    /// assert!(host.remove("old").await.is_err());
+    /// assert_eq!(host.remove("old").recursive().await?.removed()?, ["old"]);
+    /// # Ok(()) }
+    /// ```
     pub fn recursive(self) -> Self {
         Self(self.0.configure(|spec| spec.is_recursive = true))
     }
 
-    /// Removes it as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Removes as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let remove = web.remove("/etc/nginx/sites-enabled/default").sudo();
+    /// assert_eq!(format!("{remove:?}"), "remove /etc/nginx/sites-enabled/default by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
-/// The hint for a folder that is in the way.
+/// The hint for a directory without `.recursive()`.
 const RECURSIVE: &str = "`.recursive()` removes it with all in it";
 
 impl_future!(RemoveRequest => Changes, remove);
@@ -106,7 +125,7 @@ impl Spec {
         format!("remove {}{all}{suffix}", self.path)
     }
 
-    /// Fails where the path is none of something in a folder: an empty variable was put into it, or it leads upwards.
+    /// Checks that the path ends with a name. `/` and `..` may result from an empty variable.
     fn check(&self) -> Result<()> {
         let last = self.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         if ["", ".", "..", "~"].contains(&last) {
@@ -118,13 +137,31 @@ impl Spec {
 }
 
 impl Connection {
-    /// Sees to it that nothing is at a path: a file or a symlink is removed, and what that leads to stays. A folder is, with
-    /// all in it, where that is said: [`recursive`](RemoveRequest::recursive). [`Changes::removed`] says whether it was there.
+    /// Ensures that no file exists at a path. Returns in [`Changes::removed`] whether a file was
+    /// removed.
+    ///
+    /// A symlink is removed, and its target stays. A directory needs
+    /// [`recursive`](RemoveRequest::recursive).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("old.conf", "").await?;
+    /// assert_eq!(host.remove("old.conf").await?.removed()?, ["old.conf"]);
+    /// assert!(!host.remove("old.conf").await?.any()?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where a folder is there, or it can't be removed;
-    /// [`Usage`](crate::ErrorKind::Usage) where the path ends with no name, as `/` and `..`; as any command.
+    /// When awaited:
+    ///
+    /// - [`File`](crate::ErrorKind::File) for a directory, or if the file can't be removed.
+    /// - [`Usage`](crate::ErrorKind::Usage) if the path does not end with a name, such as `/` or
+    ///   `..`.
+    /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn remove(&self, path: impl Into<String>) -> RemoveRequest {
         RemoveRequest::new(self.clone(), path.into(), Location::caller())

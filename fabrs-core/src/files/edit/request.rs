@@ -1,4 +1,4 @@
-//! [`EditRequest`]: a change of a file where it is.
+//! [`EditRequest`]: edits a text file of a host.
 
 use std::fmt;
 use std::panic::Location;
@@ -30,15 +30,16 @@ use crate::files::{diff, planning};
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
-/// A change of a file where it is: a builder, and the future of what it [`Changes`].
+/// An edit of a text file: a builder that can be awaited. The output is [`Changes`].
 ///
-/// The file lands whole or not at all and is not written where nothing of it would be another. What it was when it was
-/// read is what is replaced: where another has changed it meanwhile, that is an error. A dry run reads the file, and plans the
-/// change.
+/// The file is written atomically, and only if the content changes. If another process changes the
+/// file between the read and the write, the edit is an error. A dry run reads the file, and plans
+/// the change.
 ///
 /// # Cancel safety
 ///
-/// Dropped, what has started is ended and leaves the old file and no other.
+/// Dropping the future ends the edit. The file has the complete old content or the complete new
+/// content, and no temporary file is left.
 #[must_use = "nothing is edited until it is awaited"]
 #[derive(Debug)]
 pub struct EditRequest<C: TextEdit>(Deferred<Spec<C>, Changes>);
@@ -62,50 +63,135 @@ impl<C: TextEdit> EditRequest<C> {
         Self(Deferred::Described(Box::new(Spec { context, path, change, write_options: WriteOptions::default() })))
     }
 
-    /// Has a line find nothing wrong with the file before it takes its place; `%s` in it is the file: as of
-    /// [`put`](crate::files::PutRequest::validate).
+    /// Validates the new file before it replaces the old one. `%s` in `line` is the path. See
+    /// [`PutRequest::validate`](crate::files::PutRequest::validate).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("deploy.sh", "echo ok\n").await?;
+    /// assert!(host.append("deploy.sh", "if").validate("sh -n %s").await.is_err());
+    /// assert_eq!(host.read("deploy.sh").await?, "echo ok\n");
+    /// # Ok(()) }
+    /// ```
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.configure(|spec| spec.write_options.validation = Some(line)))
     }
 
-    /// Keeps a copy of the file as it was, under its name and this: `.backup(".bak")`.
+    /// Keeps a copy of the old file, under the name of the file with this suffix.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("hosts", "127.0.0.1 localhost\n").await?;
+    /// host.append("hosts", "10.0.0.5 db").backup(".bak").await?;
+    /// assert_eq!(host.read("hosts.bak").await?, "127.0.0.1 localhost\n");
+    /// # Ok(()) }
+    /// ```
     pub fn backup(self, suffix: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.write_options.backup = Some(suffix.into())))
     }
 
-    /// Edits as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Edits as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let edit = web.append("/etc/hosts", "10.0.0.5 db").sudo();
+    /// assert_eq!(format!("{edit:?}"), "edit /etc/hosts");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
 }
 
 impl EditRequest<CommentLines> {
-    /// Says by what a comment begins: `;`. By default it is `#`.
-    pub fn sign(self, sign: impl Into<String>) -> Self {
-        Self(self.0.configure(|spec| spec.change.sign = sign.into()))
+    /// Sets the comment marker, such as `;`. The default is `#`.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("php.ini", "expose_php = On\n").await?;
+    /// host.comment("php.ini", "^expose_php").marker(";").await?;
+    /// assert_eq!(host.read("php.ini").await?, "; expose_php = On\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn marker(self, marker: impl Into<String>) -> Self {
+        Self(self.0.configure(|spec| spec.change.marker = marker.into()))
     }
 }
 
 impl EditRequest<UncommentLines> {
-    /// Says by what a comment begins: `;`. By default it is `#`.
-    pub fn sign(self, sign: impl Into<String>) -> Self {
-        Self(self.0.configure(|spec| spec.change.sign = sign.into()))
+    /// Sets the comment marker, such as `;`. The default is `#`.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("php.ini", "; expose_php = On\n").await?;
+    /// host.uncomment("php.ini", "^expose_php").marker(";").await?;
+    /// assert_eq!(host.read("php.ini").await?, "expose_php = On\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn marker(self, marker: impl Into<String>) -> Self {
+        Self(self.0.configure(|spec| spec.change.marker = marker.into()))
     }
 }
 
 impl EditRequest<EnsureLine> {
-    /// Puts the line in the place of the last one that this pattern matches, where there is one.
+    /// Replaces the last line that matches this pattern, if there is one.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("app.env", "PORT=80\nDEBUG=0\n").await?;
+    /// host.ensure_line("app.env", "PORT=8000").matching("^PORT=").await?;
+    /// assert_eq!(host.read("app.env").await?, "PORT=8000\nDEBUG=0\n");
+    /// # Ok(()) }
+    /// ```
     pub fn matching(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.change.matching = Some(pattern.into())))
     }
 
-    /// Puts it behind the last line that this pattern matches, rather than at the end.
+    /// Inserts the line after the last line that matches this pattern. The default is the end.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("app.ini", "[app]\n[log]\n").await?;
+    /// host.ensure_line("app.ini", "port = 80").after(r"^\[app\]").await?;
+    /// assert_eq!(host.read("app.ini").await?, "[app]\nport = 80\n[log]\n");
+    /// # Ok(()) }
+    /// ```
     pub fn after(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.change.after = Some(pattern.into())))
     }
 
-    /// Puts it before the last line that this pattern matches, rather than at the end.
+    /// Inserts the line before the last line that matches this pattern. The default is the end.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("app.ini", "[app]\n[log]\n").await?;
+    /// host.ensure_line("app.ini", "port = 80").before(r"^\[log\]").await?;
+    /// assert_eq!(host.read("app.ini").await?, "[app]\nport = 80\n[log]\n");
+    /// # Ok(()) }
+    /// ```
     pub fn before(self, pattern: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.change.before = Some(pattern.into())))
     }
@@ -118,7 +204,7 @@ async fn edit<C: TextEdit>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let host = connection.host_and_run(context.location)?.0;
     let suffix = context.sudo_suffix();
     let operation = format!("{}{suffix}", spec.change.describe(&spec.path));
-    // What is wrong with it is said before anything is read.
+    // Invalid options and patterns are errors before any access to the host.
     spec.write_options.check().and_then(|()| spec.change.apply(Some(b""))).map_err(|error| context.error(error))?;
     let compare = async {
         let reading = BackendSelector { context, effect: Effect::Reads, operation: &operation };
@@ -154,7 +240,7 @@ async fn edit<C: TextEdit>(spec: Arc<Spec<C>>) -> Result<Changes> {
     Ok(Changes::new(context, host.clone(), operation, files))
 }
 
-/// Returns what is in a file; nothing where there is none.
+/// Reads the old content, or returns `None` if the file does not exist.
 async fn old_content(
     context: &TransferContext,
     path: &str,
@@ -168,7 +254,7 @@ async fn old_content(
     }
 }
 
-/// Returns what has to be put, and in the place of what.
+/// Creates the upload job of the new content. The job expects the old content on the host.
 fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, write_options: &WriteOptions, operation: &str) -> Result<Job> {
     let content = Content::Bytes(Bytes::from(new));
     let fingerprint = Some(content.fingerprint()?);
@@ -180,23 +266,48 @@ fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, write_options: &WriteOption
 }
 
 impl Connection {
-    /// Adds lines at the end of a file, each unless it is there already; a file that is not there is made.
+    /// Appends lines to a file, except lines that the file already has. A missing file is created.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("hosts", "127.0.0.1 localhost\n").await?;
+    /// host.append("hosts", ["127.0.0.1 localhost", "10.0.0.5 db"]).await?;
+    /// assert_eq!(host.read("hosts").await?, "127.0.0.1 localhost\n10.0.0.5 db\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited, as [`put`](Self::put) of a file.
+    /// As [`put`](Self::put) of a file.
     #[track_caller]
     pub fn append(&self, path: impl Into<String>, lines: impl IntoLines) -> EditRequest<AppendLines> {
         EditRequest::new(self.clone(), path.into(), Location::caller(), AppendLines(lines.into_lines()))
     }
 
-    /// Puts a text in the place of all that a pattern matches in a file: a regular expression of the `regex` crate, of which
-    /// `(?m)` lets `^` and `$` stand for the ends of lines. `$1` in the text is what the first group has matched, `${1}` where a
-    /// letter or a digit follows, `$name` what the group of that name has; `$$` is a dollar.
+    /// Replaces all matches of a regular expression in a file.
+    ///
+    /// The pattern is an expression of the `regex` crate. With `(?m)`, `^` and `$` match at line
+    /// ends. In `with`, `$1` is the first group, `$name` a named group, and `$$` a dollar marker.
+    /// `${1}` is required before a letter, a digit or `_`.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("app.conf", "port = 80\n").await?;
+    /// host.replace("app.conf", r"(?m)^port = (\d+)$", "port = ${1}00").await?;
+    /// assert_eq!(host.read("app.conf").await?, "port = 8000\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`Usage`](crate::ErrorKind::Usage) where the pattern is none, or has no such group; as [`put`](Self::put) of a file.
+    /// - [`Usage`](crate::ErrorKind::Usage) for an invalid pattern or an unknown group.
+    /// - The errors of [`put`](Self::put) of a file. A missing file is an error.
     #[track_caller]
     pub fn replace(
         &self,
@@ -208,34 +319,72 @@ impl Connection {
         EditRequest::new(self.clone(), path.into(), Location::caller(), change)
     }
 
-    /// Makes comments of the lines of a file in which a pattern matches: the sign comes behind their indentation.
+    /// Comments out the lines of a file that match a pattern. The marker is added after the
+    /// indentation.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("sshd_config", "PermitRootLogin yes\nPort 22\n").await?;
+    /// host.comment("sshd_config", "^PermitRootLogin").await?;
+    /// assert_eq!(host.read("sshd_config").await?, "# PermitRootLogin yes\nPort 22\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`replace`](Self::replace).
     #[track_caller]
     pub fn comment(&self, path: impl Into<String>, pattern: impl Into<String>) -> EditRequest<CommentLines> {
-        let change = CommentLines { pattern: pattern.into(), sign: "#".to_owned() };
+        let change = CommentLines { pattern: pattern.into(), marker: "#".to_owned() };
         EditRequest::new(self.clone(), path.into(), Location::caller(), change)
     }
 
-    /// Takes the sign of a comment away from the lines of a file in the rest of which a pattern matches.
+    /// Removes the comment marker from lines of a file. The pattern must match the line without the
+    /// marker.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("sshd_config", "# Port 22\n# comment\n").await?;
+    /// host.uncomment("sshd_config", "^Port").await?;
+    /// assert_eq!(host.read("sshd_config").await?, "Port 22\n# comment\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`replace`](Self::replace).
     #[track_caller]
     pub fn uncomment(&self, path: impl Into<String>, pattern: impl Into<String>) -> EditRequest<UncommentLines> {
-        let change = UncommentLines { pattern: pattern.into(), sign: "#".to_owned() };
+        let change = UncommentLines { pattern: pattern.into(), marker: "#".to_owned() };
         EditRequest::new(self.clone(), path.into(), Location::caller(), change)
     }
 
-    /// Sees to it that a line is in a file: in the place of another ([`matching`](EditRequest::matching)), behind or before one, or
-    /// else at its end. A file that is not there is made.
+    /// Ensures that a file has a line. A missing file is created.
+    ///
+    /// The line replaces another line ([`matching`](EditRequest::matching)), or is inserted
+    /// [`after`](EditRequest::after) or [`before`](EditRequest::before) a line. By default, a
+    /// missing line is appended.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// assert!(host.ensure_line("app.env", "PORT=80").await?.any()?);
+    /// assert!(!host.ensure_line("app.env", "PORT=80").await?.any()?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`replace`](Self::replace).
+    /// As [`put`](Self::put) of a file, and [`Usage`](crate::ErrorKind::Usage) for an invalid
+    /// pattern.
     #[track_caller]
     pub fn ensure_line(&self, path: impl Into<String>, line: impl Into<String>) -> EditRequest<EnsureLine> {
         let change = EnsureLine { text: line.into(), matching: None, after: None, before: None };

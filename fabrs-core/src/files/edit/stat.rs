@@ -1,4 +1,4 @@
-//! [`StatRequest`]: what is at a path of a host.
+//! [`StatRequest`]: a query for the metadata of a path of a host.
 
 use std::fmt;
 use std::panic::Location;
@@ -12,11 +12,11 @@ use crate::files::entry::{FileKind, PathStat, Stat};
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// A look at a path of a host: a builder, and the future of what is there. It is done in a dry run too.
+/// A query for the metadata of a path: a builder that can be awaited. It runs in a dry run too.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it is ended; it changes nothing.
+/// Dropping the future ends the query. A query changes nothing.
 #[must_use = "nothing is looked at until it is awaited"]
 #[derive(Debug)]
 pub struct StatRequest<T>(Deferred<Spec<T>, T>);
@@ -44,7 +44,15 @@ impl<T: Send + 'static> StatRequest<T> {
         Self(Deferred::Described(Box::new(Spec { context, path, answer })))
     }
 
-    /// Looks as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Runs the query as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let query = web.exists("/root/.ssh/authorized_keys").sudo();
+    /// assert_eq!(format!("{query:?}"), "look at /root/.ssh/authorized_keys");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -60,17 +68,41 @@ async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
 }
 
 impl Connection {
-    /// Looks whether there is something at a path; a symlink that leads nowhere is nothing.
+    /// Returns whether a path exists. A dangling symlink does not exist.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("motd", "hello\n").await?;
+    /// assert!(host.exists("motd").await?);
+    /// assert!(!host.exists("missing").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where it can't be known, and as any command.
+    /// When awaited:
+    ///
+    /// - [`File`](crate::ErrorKind::File) if the host can't access the path.
+    /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn exists(&self, path: impl Into<String>) -> StatRequest<bool> {
         StatRequest::new(self.clone(), path.into(), Location::caller(), |found| found.stat.is_some())
     }
 
-    /// Looks whether there is a folder at a path, or a symlink to one.
+    /// Returns whether a path is a directory, or a symlink to a directory.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.ensure_dir("conf").await?;
+    /// assert!(host.is_dir("conf").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -82,7 +114,17 @@ impl Connection {
         })
     }
 
-    /// Looks whether there is a symlink at a path, wherever it leads.
+    /// Returns whether a path is a symlink, dangling or not.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.symlink("releases/1", "current").await?;
+    /// assert!(host.is_link("current").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -94,7 +136,18 @@ impl Connection {
         })
     }
 
-    /// Looks what is to know of a file, or of what a symlink leads to; nothing where nothing is there.
+    /// Returns the metadata of a path, or `None` if the path does not exist. Symlinks are followed.
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("motd", "hello\n").await?;
+    /// assert_eq!(host.stat("motd").await?.unwrap().size(), 6);
+    /// assert!(host.stat("missing").await?.is_none());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
-//! What becomes of a text: lines that are to be there, words that are to be others. Nothing here knows of a host.
+//! Pure functions that edit text: append, replace, comment, uncomment, and ensure a line.
 
 use memchr::memmem;
 use regex::bytes::Regex;
 
-/// Lines of a text, each with its end.
+/// The lines of a text, each with its line end.
 struct Lines<'a> {
     each: Vec<&'a [u8]>,
-    /// How a line ends that comes to them.
+    /// The line end of added lines.
     end: &'static [u8],
 }
 
@@ -20,7 +20,7 @@ impl<'a> Lines<'a> {
         self.each.iter().any(|each| split_end(each).0 == line.as_bytes())
     }
 
-    /// Returns the text with a line in it; what is before that has an end now.
+    /// Returns the text with `line` inserted. The line before receives a missing line end.
     fn with(&self, at: usize, line: &str) -> Vec<u8> {
         let (before, behind) = self.each.split_at(at.min(self.each.len()));
         let mut text = before.concat();
@@ -33,7 +33,8 @@ impl<'a> Lines<'a> {
         text
     }
 
-    /// Returns the text with each line as `change` has it, and ends as they were.
+    /// Returns the text with each line replaced by `change`, or kept for `None`. Line ends are
+    /// kept.
     fn map(&self, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
         let mut text = Vec::new();
         for each in &self.each {
@@ -48,13 +49,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Splits a line from its end.
+/// Splits a line from its line end.
 fn split_end(line: &[u8]) -> (&[u8], &[u8]) {
     let text = line.strip_suffix(b"\n").map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text));
     line.split_at(text.len())
 }
 
-/// Adds at the end what of these lines is not there yet, in their order.
+/// Appends the missing lines, in their order.
 pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
     let mut text = old.to_vec();
     for line in lines {
@@ -67,17 +68,18 @@ pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
     text
 }
 
-/// Tells whether a text is part of another.
+/// Returns whether the text contains `what`.
 pub(super) fn contains(text: &[u8], operation: &str) -> bool {
     memmem::find(text, operation.as_bytes()).is_some()
 }
 
-/// Puts `with` in the place of all that matches; `$1` in it is what the first group has matched.
+/// Replaces all matches by `with`. `$1` in `with` is the match of the first group.
 pub(super) fn replace(old: &[u8], pattern: &Regex, with: &str) -> Vec<u8> {
     pattern.replace_all(old, with.as_bytes()).into_owned()
 }
 
-/// Returns a group that a replacement names and its pattern has not, of which the crate would make nothing.
+/// Returns the first group that `with` names and `pattern` lacks. The `regex` crate replaces such a
+/// group by an empty text.
 pub(super) fn unknown_group<'w>(pattern: &Regex, with: &'w str) -> Option<&'w str> {
     let is_known = |name: &str| match name.parse::<usize>() {
         Ok(number) => number < pattern.captures_len(),
@@ -101,26 +103,27 @@ pub(super) fn unknown_group<'w>(pattern: &Regex, with: &'w str) -> Option<&'w st
     None
 }
 
-/// Puts a sign in front of the lines in which something matches, behind their indentation, unless one is there.
-pub(super) fn comment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
+/// Comments out the matching lines: adds the marker after the indentation, unless a marker is
+/// there.
+pub(super) fn comment(old: &[u8], pattern: &Regex, marker: &str) -> Vec<u8> {
     Lines::of(old).map(|line| {
         let (indentation, rest) = indented(line);
-        let is_to_be = pattern.is_match(line) && !rest.starts_with(sign.as_bytes());
-        is_to_be.then(|| [indentation, sign.as_bytes(), b" ", rest].concat())
+        let is_to_be = pattern.is_match(line) && !rest.starts_with(marker.as_bytes());
+        is_to_be.then(|| [indentation, marker.as_bytes(), b" ", rest].concat())
     })
 }
 
-/// Takes the sign, and a blank behind it, away from lines in the rest of which something matches.
-pub(super) fn uncomment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
+/// Removes the marker, and one space after it, from lines whose rest matches the pattern.
+pub(super) fn uncomment(old: &[u8], pattern: &Regex, marker: &str) -> Vec<u8> {
     Lines::of(old).map(|line| {
         let (indentation, rest) = indented(line);
-        let rest = rest.strip_prefix(sign.as_bytes())?;
+        let rest = rest.strip_prefix(marker.as_bytes())?;
         let line = [indentation, rest.strip_prefix(b" ").unwrap_or(rest)].concat();
         pattern.is_match(&line).then_some(line)
     })
 }
 
-/// Where a line goes that is not there yet.
+/// The position of a new line.
 #[derive(Debug, Clone, Default)]
 pub(super) enum LinePosition {
     #[default]
@@ -129,7 +132,8 @@ pub(super) enum LinePosition {
     Before(Regex),
 }
 
-/// Sees to it that a line is there: in the place of the last one that matches `matching`, or else at its spot.
+/// Ensures that the text has `line`: replaces the last line that matches `matching`, or inserts the
+/// line at `position`.
 pub(super) fn ensure_line(old: &[u8], line: &str, matching: Option<&Regex>, position: &LinePosition) -> Vec<u8> {
     let lines = Lines::of(old);
     let last = |pattern: &Regex| lines.each.iter().rposition(|line| pattern.is_match(split_end(line).0));

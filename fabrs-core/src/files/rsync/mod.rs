@@ -1,7 +1,8 @@
-//! [`RsyncRequest`]: the program of that name on both sides, over the connection that there is.
+//! [`RsyncRequest`]: runs the `rsync` program on both sides, over an existing connection.
 //!
-//! The program on this machine is started with a shell script in the place of `ssh`, which hands on what it would say to the
-//! other side (`remote_shell`); that is started as every command is, so that gateways, sudo and the login are those of the connection.
+//! The local `rsync` starts a shell script in the place of `ssh` ([`remote_shell`]). The script
+//! passes on the remote command and the streams. The remote command runs as any command of the
+//! connection, so that gateways, sudo and the login apply.
 
 mod output_spool;
 mod remote_shell;
@@ -27,13 +28,13 @@ use crate::transport::Effect;
 use output_spool::OutputSpool;
 use remote_shell::{PipeEnds, RemoteShell};
 
-/// A run of `rsync`: a builder, and the future of what it [`Changes`].
+/// A run of `rsync`: a builder that can be awaited. The output is [`Changes`].
 ///
 /// See [`Connection::rsync`].
 ///
 /// # Cancel safety
 ///
-/// Dropped, both sides are ended, as when `rsync` is interrupted.
+/// Dropping the future ends both sides, as an interrupt of `rsync` does.
 #[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
 pub struct RsyncRequest(Deferred<Spec, Changes>);
@@ -63,27 +64,69 @@ impl RsyncRequest {
         Self(Deferred::Described(Box::new(Spec { context, here, there, is_download: false, options: Vec::new() })))
     }
 
-    /// Has files come from the host, rather than go there.
+    /// Downloads from the host. The default is an upload.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let download = web.rsync("logs/", "/var/log/shop/").download();
+    /// assert_eq!(format!("{download:?}"), "rsync /var/log/shop/ -> logs/");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn download(self) -> Self {
         Self(self.0.configure(|spec| spec.is_download = true))
     }
 
-    /// Removes on the side that is written to what is not on the other (`--delete`).
+    /// Removes files of the target without a counterpart in the source (`--delete`).
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.rsync("site/", "/srv/site").delete();
+    /// assert_eq!(format!("{upload:?}"), "rsync --delete site/ -> /srv/site");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn delete(self) -> Self {
         self.option("--delete")
     }
 
-    /// Leaves out what matches this pattern of rsync's (`--exclude`).
+    /// Excludes files by a pattern of `rsync` (`--exclude`).
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.rsync("site/", "/srv/site").exclude("*.pyc");
+    /// assert_eq!(format!("{upload:?}"), "rsync --exclude=*.pyc site/ -> /srv/site");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
         self.option(format!("--exclude={}", pattern.into()))
     }
 
-    /// Gives it one more option: `--compress`, `--bwlimit=1000`. It has `--archive` always.
+    /// Adds an option of `rsync`, such as `--compress` or `--bwlimit=1000`. `--archive` is always
+    /// set.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.rsync("site/", "/srv/site").option("--compress");
+    /// assert_eq!(format!("{upload:?}"), "rsync --compress site/ -> /srv/site");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn option(self, option: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.options.push(option.into())))
     }
 
-    /// Runs the side of the host as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    /// Runs the remote `rsync` as root, or as the [`sudo_user`](Connection::sudo_user) of the
+    /// connection.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let upload = web.rsync("site/", "/srv/site").sudo();
+    /// assert_eq!(format!("{upload:?}"), "rsync site/ -> /srv/site by sudo");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }
@@ -96,7 +139,7 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
     let host = connection.host_and_run(context.location)?.0;
     let operation = spec.describe();
     if planning::is_planned(context) {
-        // rsync itself knows the difference, and both sides need the program: it is planned whole.
+        // A comparison would need `rsync` on both sides. A dry run plans the whole command.
         connection.plan_change(&operation);
         let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
         return Ok(Changes::new(context, host.clone(), operation, State::Unknown(why)));
@@ -146,7 +189,7 @@ impl Spec {
         };
         let there = there.transpose().map_err(|error| self.context.error(error))?;
         let here = here?;
-        // What only the side of the host has found fault with, this one does not know.
+        // An error of the remote side may be missing in the exit status of the local side.
         let is_well = |output: &Output| Ok::<_, Error>(output.status()?.success());
         if is_well(&here)? && there.as_ref().map_or(Ok(true), is_well)? {
             return Ok(self.made(&here.stdout()?));
@@ -154,10 +197,11 @@ impl Spec {
         Err(self.failed(operation, &here, there.as_ref()))
     }
 
-    /// Returns the line for this machine.
+    /// Returns the local command line.
     fn line(&self, remote_shell: &RemoteShell) -> Result<ShellLine> {
         let there = format!("host:{}", self.there);
-        // What stands in the place of `ssh` can't write to what takes no more at times.
+        // The script in the place of `ssh` fails if a pipe does not block (`EAGAIN`), hence
+        // `--blocking-io`.
         let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
         words.extend(self.options.iter().map(String::as_str));
         let shell = remote_shell.shell();
@@ -170,7 +214,7 @@ impl Spec {
         Ok(ShellLine::raw(format!("LC_ALL=C exec {line}")))
     }
 
-    /// Reads what `--itemize-changes` has said.
+    /// Parses the output of `--out-format=%i %n`.
     fn made(&self, told: &str) -> ChangedPaths {
         let root = if self.is_download { &self.here } else { &self.there };
         let placed = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
@@ -178,7 +222,7 @@ impl Spec {
         for line in told.lines() {
             match line.split_once(' ') {
                 Some(("*deleting", name)) => made.removed.push(placed(name.trim_start())),
-                // A folder that is there is nothing to tell of, and its root neither.
+                // Unchanged directories and the root are not listed.
                 Some((signs, name)) if is_itemized(signs) && !signs.starts_with(".d") && name != "./" => {
                     made.files.push((placed(name), true));
                 }
@@ -188,7 +232,8 @@ impl Spec {
         made
     }
 
-    /// Makes the error of a run that failed: the first that either side said of it is the cause.
+    /// Creates the error of a failed run. The cause is the first line of error output, of the host
+    /// if the host has printed one.
     fn failed(&self, operation: &str, here: &Output, there: Option<&Output>) -> Error {
         let said = |output: &Output| {
             let told = output.record.redactor.bytes(&output.record.stderr.bytes);
@@ -212,10 +257,10 @@ impl Spec {
     }
 }
 
-/// Tells what is said of a file from what else is told: an update, its kind, and nine attributes.
+/// Returns whether a word is an itemized change: an update type, a file type and nine attributes.
 fn is_itemized(signs: &str) -> bool {
     signs.len() == 11 && signs.starts_with(['<', '>', 'c', 'h', '.'])
 }
 
-/// The status of a shell that does not find a program.
+/// The exit status of a shell for a missing program.
 const NOT_FOUND: ExitStatus = ExitStatus::Code(127);

@@ -1,4 +1,5 @@
-//! What comes from the host faster than a program of this machine takes it: in a file without a name, however much it is.
+//! [`OutputSpool`]: output of the host on its path to a slower local program, kept in an unnamed
+//! file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,10 +15,10 @@ use crate::event::Stream;
 use crate::files::temporary;
 use crate::transport::Answer;
 
-/// How much is handed on at a time.
+/// The size in bytes of one write.
 const CHUNK_SIZE: usize = 64 << 10;
 
-/// What has come and was not taken yet.
+/// The output that the local program has not read yet. The size has no limit.
 #[derive(Debug, Clone)]
 pub(super) struct OutputSpool(Arc<Shared>);
 
@@ -30,7 +31,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Up to where it was written, and taken; both begin again where nothing waits.
+    /// The end of the written bytes and of the read bytes. Both restart at 0 when all is read.
     written: u64,
     taken: u64,
     is_over: bool,
@@ -46,7 +47,8 @@ impl OutputSpool {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands all that comes on, to its end, or until nobody takes it.
+    /// Writes all output to the pipe, until the end of the output or until the reader closes the
+    /// pipe.
     pub(super) async fn drain_to(&self, mut to: Sender) {
         let mut chunk = vec![0; CHUNK_SIZE];
         loop {
@@ -59,7 +61,7 @@ impl OutputSpool {
         }
     }
 
-    /// Takes what waits; none at the end.
+    /// Reads waiting output. Returns 0 if there is none yet, and `None` at the end.
     fn take(&self, chunk: &mut [u8]) -> Option<usize> {
         let mut state = self.state();
         let waiting = usize::try_from(state.written - state.taken).unwrap_or(usize::MAX).min(chunk.len());
@@ -67,7 +69,7 @@ impl OutputSpool {
             (state.written, state.taken) = (0, 0);
             return (!state.is_over).then_some(0);
         }
-        // What was written is in the system's memory, or at least on a disk.
+        // Blocking is short: the bytes are in the page cache, or on a local disk.
         self.0.file.read_exact_at(chunk.get_mut(..waiting)?, state.taken).ok()?;
         state.taken += waiting as u64;
         Some(waiting)

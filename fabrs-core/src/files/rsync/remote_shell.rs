@@ -1,4 +1,5 @@
-//! What stands in the place of `ssh` for a program of this machine: a script that hands its streams over by named pipes.
+//! [`RemoteShell`]: a script in the place of `ssh`. The script passes its streams on by named
+//! pipes.
 
 use std::fs;
 
@@ -10,8 +11,9 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::temporary;
 
-/// Says what is to be run there, each word with a NUL behind it and an empty one last; then hands its input and its output
-/// over, until the other side has ended. Our ends of the pipes are open before it runs, so that it waits for none of them.
+/// Writes the remote command, each word with a NUL byte and an empty word at the end. Then passes
+/// on stdin and stdout until the remote side ends. The other ends of the pipes are open before the
+/// script runs, so that no open blocks.
 const SCRIPT: &str = "\
 d=${0%/*}; shift
 exec 3<\"$d/in\" 4>\"$d/out\" 5<&0
@@ -22,27 +24,27 @@ cat <&3
 kill $! 2>/dev/null
 ";
 
-/// A folder of our own with the pipes and the script.
+/// A temporary directory with the pipes and the script.
 #[derive(Debug)]
 pub(super) struct RemoteShell(TempDir);
 
-/// Our ends of the pipes.
+/// The ends of the pipes on the side of fabrs.
 #[derive(Debug)]
 pub(super) struct PipeEnds {
-    /// What is to be run.
+    /// The remote command.
     pub(super) line: RemoteCommand,
-    /// What it says to the other side; it ends when that does.
+    /// The output of the local `rsync`. It ends with the local `rsync`.
     pub(super) said: Receiver,
-    /// Where it hears the other side.
+    /// The input of the local `rsync`.
     pub(super) hears: Sender,
 }
 
-/// The line that is to be run on the host, when it comes.
+/// The pipe with the remote command.
 #[derive(Debug)]
 pub(super) struct RemoteCommand(BufReader<Receiver>);
 
 impl RemoteShell {
-    /// Makes the pipes; it belongs on a blocking thread.
+    /// Creates the pipes and the script. This blocks.
     pub(super) fn new() -> Result<(Self, PipeEnds)> {
         let folder = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(temporary::unwritable)?;
         for name in ["in", "out", "line"] {
@@ -51,7 +53,8 @@ impl RemoteShell {
                 .map_err(|errno| temporary::unwritable(errno.into()))?;
         }
         fs::write(folder.path().join("ssh"), SCRIPT).map_err(temporary::unwritable)?;
-        // Both ways, since nobody else has opened it yet: it would end at once, or could not be opened.
+        // Opened for reading and writing: without a second end, a reader would see the end of the
+        // pipe at once, and an open for writing would fail.
         let both = || {
             let mut options = OpenOptions::new();
             options.read_write(true);
@@ -63,14 +66,14 @@ impl RemoteShell {
         Ok((Self(folder), PipeEnds { line: RemoteCommand(BufReader::new(line)), said, hears }))
     }
 
-    /// Returns the words that start it, for a program that would start `ssh`.
+    /// Returns the value for `rsync -e`.
     pub(super) fn shell(&self) -> String {
         format!("sh '{}'", self.0.path().join("ssh").display())
     }
 }
 
 impl RemoteCommand {
-    /// Waits for it: its words are quoted for a shell by who says them.
+    /// Waits for the remote command. `rsync` has quoted its words for a shell.
     pub(super) async fn said(mut self) -> Result<String> {
         let mut words = Vec::new();
         loop {
