@@ -74,7 +74,7 @@ impl Backend {
         }
     }
 
-    /// Returns whether a file of the host differs from the local checksum `known`. Writes nothing.
+    /// Returns true if a file of the host differs from the local checksum `known`. Writes nothing.
     pub(super) async fn is_new(
         &self,
         context: &TransferContext,

@@ -1,18 +1,18 @@
-//! [`BackendError`]: why a backend did not finish a transfer.
+//! [`BackendError`]: the reason for an unfinished transfer.
 
 use crate::error::Error;
 
-/// The reason why a backend did not finish a transfer.
+/// The reason for an unfinished transfer.
 #[derive(Debug)]
 pub(super) enum BackendError {
-    /// The host has no shell. The error has the output of the other program.
+    /// The host has no POSIX shell. The error has the output of the program in its place.
     NoShell(Error),
-    /// The script failed.
+    /// The transfer failed.
     Failed(Error),
 }
 
 impl BackendError {
-    /// Adds the number of files of a tree that were written before the failure.
+    /// Adds a hint with the number of files of a tree that were written before the failure.
     pub(super) fn in_part(self, landed: usize) -> Self {
         let count = match landed {
             0 => return self,

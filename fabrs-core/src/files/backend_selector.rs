@@ -95,7 +95,7 @@ const NO_SUDO: &str = "the host gives no shell, and sudo needs one";
 /// The hint for a host with neither backend.
 const NO_BACKEND: &str = "the host gives this login neither a shell nor SFTP";
 
-/// Returns whether the server rejects SFTP. A lost connection has another kind.
+/// Returns true if the server rejects SFTP. A lost connection has another kind.
 fn is_about_sftp(error: &Error) -> bool {
     error.kind() == ErrorKind::File
 }

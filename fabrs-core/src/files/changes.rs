@@ -56,7 +56,7 @@ impl Changes {
         Self { host, operation, made_at, state: state.into(), plan }
     }
 
-    /// Returns whether a file was written or removed. In a dry run, returns whether a file would
+    /// Returns true if a file was written or removed. In a dry run, returns whether a file would
     /// be.
     ///
     /// ```

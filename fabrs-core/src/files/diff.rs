@@ -105,7 +105,7 @@ async fn diff_of_file(
     Ok((path, diff))
 }
 
-/// Returns whether the new mode denies access to other users.
+/// Returns true if the new mode denies access to other users.
 fn is_to_be_private(file: FileJob<'_>) -> bool {
     const READ_BY_OTHERS: u32 = 0o004;
     file.job.attributes.mode.is_some_and(|mode| mode & READ_BY_OTHERS == 0)

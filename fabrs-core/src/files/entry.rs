@@ -9,7 +9,7 @@ pub(super) struct Entry {
     /// The path below the directory.
     pub(super) below: PathBuf,
     pub(super) kind: EntryKind,
-    /// Whether the local file was written, or `None` if the file is still to be downloaded.
+    /// True if the local file was written, or `None` if the file is still to be downloaded.
     pub(super) done: Option<bool>,
 }
 

@@ -229,7 +229,7 @@ impl Spec {
         Ok(written)
     }
 
-    /// Returns whether this is a dry run: files are compared, and not written.
+    /// Returns true if this is a dry run: files are compared, and not written.
     fn is_planned(&self) -> bool {
         planning::is_planned(&self.context)
     }

@@ -122,18 +122,18 @@ impl IncomingFile {
         }
     }
 
-    /// Returns whether the content has started.
+    /// Returns true if the content has started.
     pub(super) fn has_started(&self) -> bool {
         self.state().received.is_some()
     }
 
-    /// Returns whether the mode denies access to other users. An unknown mode counts as private.
+    /// Returns true if the mode denies access to other users. An unknown mode counts as private.
     pub(super) fn is_private(&self) -> bool {
         const READ_BY_OTHERS: u32 = 0o004;
         self.state().mode.is_none_or(|mode| mode & READ_BY_OTHERS == 0)
     }
 
-    /// Returns whether the content is larger than the limit.
+    /// Returns true if the content is larger than the limit.
     pub(super) fn is_too_large(&self) -> bool {
         let state = self.state();
         matches!(state.destination, Destination::Memory { limit } if state.expected_bytes > limit)

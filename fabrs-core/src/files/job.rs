@@ -1,4 +1,4 @@
-//! Jobs: the entries of a transfer, for both backends.
+//! Upload jobs, shared by both backends: [`Job`] for one entry, [`Tree`] for a directory.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,31 +16,31 @@ use super::walk::{Item, ItemKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
 
-/// The mode, owner and time of a file on the host.
+/// The mode, owner, group and modification time of a file on the host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attributes {
     pub(super) mode: Option<u32>,
     pub(super) owner: Option<Arc<str>>,
     pub(super) group: Option<Arc<str>>,
-    /// The modification time in seconds since 1970, if the transfer keeps it.
+    /// The modification time in seconds since 1970, or `None` to leave the time of the write.
     pub(super) modified: Option<i64>,
 }
 
-/// Options for writing a file on the host.
+/// The options of a write on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct WriteOptions {
-    /// Whether the file is read back and its SHA-256 compared.
+    /// True if the file is read back and its SHA-256 is compared.
     pub(super) verifies: bool,
-    /// Whether the file is flushed to disk before the rename.
+    /// True if the file is flushed to disk before the rename.
     pub(super) flushes: bool,
-    /// Whether the existing file is overwritten, with no rename.
+    /// True if the existing file is overwritten, with no rename.
     pub(super) in_place: bool,
-    /// Whether the file replaces a symlink itself, and not the target of the link.
+    /// True if the file replaces a symlink itself. Otherwise the symlink is followed.
     pub(super) over_links: bool,
     pub(super) replaces: ReplacePolicy,
-    /// The shell line that validates the file; `%s` is the path.
+    /// The shell line for the validation, with `%s` for the path.
     pub(super) validation: Option<ShellLine>,
-    /// The suffix of the backup.
+    /// The suffix of the backup copy.
     pub(super) backup: Option<String>,
 }
 
@@ -63,51 +63,52 @@ impl WriteOptions {
         Ok(())
     }
 
-    /// Returns whether checksums of the new and the old file are sent with the content.
+    /// Returns true if the host needs checksums of the new or old content.
     pub(super) fn expects_sums(&self) -> bool {
         self.verifies || matches!(self.replaces, ReplacePolicy::Matching(_))
     }
 
-    /// Returns whether each file needs a step of its own.
+    /// Returns true if each file needs a separate upload.
     pub(super) fn is_singular(&self) -> bool {
         self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != ReplacePolicy::Anything
     }
 }
 
-/// The target that a file may replace.
+/// The files that a write may replace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum ReplacePolicy {
     #[default]
     Anything,
-    /// No target: the file is new.
+    /// No file: the target must not exist.
     Nothing,
-    /// No target, or a symlink.
+    /// No file, or a symlink.
     Link,
-    /// A file with this checksum, from which the new content was made.
+    /// A file with this checksum. The new content is derived from the old content.
     Matching(Checksum),
 }
 
-/// One entry to put on a host.
+/// The upload of one entry.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) item: Item,
-    /// The size and time of a file when it was read.
+    /// The fingerprint of the local file, or `None` for a directory or symlink.
     pub(super) fingerprint: Option<FileFingerprint>,
-    /// The path, or the directory that receives the entry under its own name.
+    /// The path on the host, or a directory for a file with its own name.
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
     pub(super) write_options: Arc<WriteOptions>,
-    /// The description, for another job than a `put`.
+    /// The description of the operation, if it is no `put`.
     pub(super) called: Option<Arc<str>>,
 }
 
-/// The minimum size in bytes of a large file. Large files are sent alone, and in parts if the host can.
+/// The minimum size in bytes of a large file. Large files are sent separately, and in parts if the
+/// host can.
 pub(super) const LARGE_FILE_SIZE: u64 = 8 << 20;
 
 /// The mode of a new directory.
 pub(super) const NEW_DIRECTORY_MODE: u32 = 0o755;
 
-/// One file of a job.
+/// The job of a file, with its content and fingerprint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
     pub(super) job: &'a Job,
@@ -115,7 +116,7 @@ pub(super) struct FileJob<'a> {
     pub(super) fingerprint: &'a FileFingerprint,
 }
 
-/// All entries below one directory of a host.
+/// The upload of all entries below one directory of a host.
 #[derive(Debug)]
 pub(super) struct Tree {
     /// The directory on the host.
@@ -124,37 +125,37 @@ pub(super) struct Tree {
     pub(super) attributes: Attributes,
     pub(super) write_options: Arc<WriteOptions>,
     pub(super) mode: TreeMode,
-    /// The description.
+    /// The description of the operation.
     pub(super) operation: String,
 }
 
-/// The way to write a tree.
+/// The mode of a tree upload.
 #[derive(Debug)]
 pub(super) enum TreeMode {
-    /// Added to the existing files. Symlinks are followed.
+    /// Adds the entries to the existing files. Symlinks are followed.
     Put,
-    /// Made equal to the local tree.
+    /// Makes the directory equal to the local directory.
     Sync(SyncRules),
 }
 
-/// The rules of a `sync`.
+/// The options of a `sync`.
 #[derive(Debug)]
 pub(super) struct SyncRules {
-    /// Whether files without a local counterpart are removed.
+    /// True if files without a local counterpart are removed.
     pub(super) deletes: bool,
-    /// The patterns of files to keep.
+    /// The patterns of protected files.
     pub(super) kept: Patterns,
-    /// Whether contents are compared although size and time are equal.
+    /// True if contents are compared even for equal size and time.
     pub(super) by_checksum: bool,
 }
 
-/// Creates the jobs of all items.
+/// Creates the jobs of all entries.
 ///
 /// # Errors
 ///
 /// The first error of `job`.
 pub(super) fn create_jobs(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Result<Vec<Job>> {
-    // A tree can have many thousands of jobs: allocate no spare capacity.
+    // A tree may have many thousands of jobs: this allocates no spare capacity.
     let mut jobs = Vec::with_capacity(items.len());
     for item in items {
         jobs.push(job(item)?);
@@ -163,7 +164,7 @@ pub(super) fn create_jobs(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -
 }
 
 impl FileJob<'_> {
-    /// Returns the content of a large file, shared with other hosts of the run.
+    /// Returns the content of a large file, shared with the uploads to other hosts of the run.
     pub(super) fn shared(self, context: &TransferContext) -> Option<Content> {
         let run = context.connection.state()?;
         match self.content {
@@ -174,7 +175,8 @@ impl FileJob<'_> {
         }
     }
 
-    /// Returns the mode of a new file: `0755` if the local file is executable, `0600` for a secret, else `0644`.
+    /// Returns the mode of a new file: `0600` for a secret, `0755` if the local file is executable,
+    /// and `0644` otherwise.
     pub(super) fn new_mode(self) -> u32 {
         const RUN: u32 = 0o111;
         match (self.content.secret(), self.fingerprint.mode) {
@@ -185,7 +187,7 @@ impl FileJob<'_> {
     }
 }
 
-/// Checks a mode. A common slip is an octal mode written as a decimal number.
+/// Checks a mode. A common mistake is a decimal number, such as `644`.
 ///
 /// # Errors
 ///
@@ -203,7 +205,7 @@ pub(super) fn check_mode(mode: Option<u32>) -> Result<()> {
 }
 
 impl Attributes {
-    /// Returns whether an owner or a group is set.
+    /// Returns true if an owner or a group is set.
     pub(super) fn gives_owner(&self) -> bool {
         self.owner.is_some() || self.group.is_some()
     }
@@ -229,7 +231,7 @@ impl Attributes {
 }
 
 impl Job {
-    /// Returns the description.
+    /// Returns the description of the operation.
     pub(super) fn operation(&self, context: &TransferContext) -> String {
         if let Some(called) = &self.called {
             return called.to_string();
@@ -261,18 +263,18 @@ impl Tree {
         let mut folders = BTreeSet::new();
         for job in jobs {
             let folder = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-            // A name that is not UTF-8 is created with its content, or reported there.
+            // A name that is not UTF-8 is created, or reported, by the upload of its entry.
             folders.extend(Path::new(&self.root).join(folder).to_str().map(str::to_owned));
         }
         folders.into_iter().collect()
     }
 
-    /// Returns whether files without a local counterpart are removed.
+    /// Returns true if files without a local counterpart are removed.
     pub(super) fn removes(&self) -> bool {
         matches!(&self.mode, TreeMode::Sync(rules) if rules.deletes)
     }
 
-    /// Returns whether a directory has no entry.
+    /// Returns true if a directory has no entry.
     pub(super) fn is_empty(&self, folder: &Job) -> bool {
         let Some(below) = &folder.item.below else { return false };
         !self.jobs.iter().any(|job| job.item.below.as_deref().and_then(Path::parent) == Some(below))

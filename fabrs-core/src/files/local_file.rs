@@ -1,4 +1,4 @@
-//! A file or a symlink that a `get` writes: under a temporary name first, then renamed.
+//! [`LocalFile`]: a downloaded file or symlink, written to a temporary name and renamed.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -13,19 +13,19 @@ use super::local_path::{LocalPath, open_regular};
 use super::temp_name;
 use crate::error::Result;
 
-/// The size in bytes of the pieces of two files that are compared.
+/// The size in bytes of one read for the comparison of two files.
 const COMPARED: usize = 64 << 10;
 
 /// The mode of a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NewMode {
-    /// The mode that the task asks for.
+    /// An exact mode, set by the task.
     Exact(u32),
-    /// The mode on the host, of which the umask removes bits.
+    /// The mode on the host. The umask removes bits.
     OfHost(u32),
 }
 
-/// A file under a temporary name. Dropped, the file is removed.
+/// A file with a temporary name. The file is removed on drop.
 #[derive(Debug)]
 pub(super) struct LocalFile {
     path: LocalPath,
@@ -34,7 +34,7 @@ pub(super) struct LocalFile {
 }
 
 impl LocalFile {
-    /// Creates an empty file in the directory of its target, and the directories that are missing.
+    /// Creates an empty file in the directory of the target. Creates missing directories.
     ///
     /// # Errors
     ///
@@ -57,12 +57,12 @@ impl LocalFile {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if they can't be written.
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the bytes can't be written.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|source| self.path.failed("write", source))
     }
 
-    /// Appends a content to its end.
+    /// Appends a content, read to its end.
     ///
     /// # Errors
     ///
@@ -71,13 +71,14 @@ impl LocalFile {
         io::copy(content, &mut self.file).map(drop).map_err(|source| self.path.failed("write", source))
     }
 
-    /// Moves the file to its target, unless a file with the same content is there. Returns whether the file was moved.
+    /// Renames the file to its target, unless the target has equal content. Returns true if the
+    /// file was renamed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be moved.
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be renamed.
     pub(super) fn persist(self) -> Result<bool> {
-        // A host without a program for checksums sends equal files too.
+        // A host without a checksum program sends equal files too.
         if self.is_there().unwrap_or(false) {
             return Ok(false);
         }
@@ -85,7 +86,7 @@ impl LocalFile {
         Ok(true)
     }
 
-    /// Returns whether the file at the target has the same content.
+    /// Returns true if the target has equal content.
     fn is_there(&self) -> io::Result<bool> {
         let there = open_regular(&self.name.folder, &self.name.target)?;
         let size = self.file.metadata()?.len();
@@ -108,7 +109,7 @@ impl LocalFile {
     }
 }
 
-/// Writes a symlink. Readers see the old file or the symlink.
+/// Writes a symlink atomically. Readers see the old file or the new symlink.
 ///
 /// # Errors
 ///
@@ -118,9 +119,10 @@ pub(super) fn write_link(path: &LocalPath, content: &Path) -> Result<()> {
     name.rename().map_err(|source| path.failed("write", source))
 }
 
-/// A temporary name in the opened directory of its target. Dropped, the name is removed.
+/// A temporary name in the open directory of the target. The name is removed on drop.
 ///
-/// The directory is opened once: a symlink in its place does not lead the rename elsewhere.
+/// The directory is opened once. If a symlink replaces the directory, the rename still affects the
+/// opened directory.
 #[derive(Debug)]
 struct TemporaryName {
     folder: OwnedFd,
@@ -130,18 +132,18 @@ struct TemporaryName {
 }
 
 impl TemporaryName {
-    /// Opens the directory and creates something in it.
+    /// Opens the directory, and creates a file or symlink in it.
     fn create<T>(path: &LocalPath, create: impl FnOnce(&OwnedFd, &str) -> io::Result<T>) -> Result<(Self, T)> {
         let failed = |source| path.failed("write", source);
         let temporary = temp_name::random()?;
         let (folder, target) = path.make_parent().map_err(failed)?;
-        // Removed also if the creation fails half way.
+        // Constructed before `create`, so that a partial creation is removed.
         let name = Self { folder, temporary, target: target.to_owned(), exists: true };
         let created = create(&name.folder, &name.temporary).map_err(failed)?;
         Ok((name, created))
     }
 
-    /// Renames to the target, and replaces the file there.
+    /// Renames the file to the target.
     fn rename(mut self) -> io::Result<()> {
         renameat(&self.folder, &self.temporary, &self.folder, &self.target)?;
         self.exists = false;
@@ -152,7 +154,7 @@ impl TemporaryName {
 impl Drop for TemporaryName {
     fn drop(&mut self) {
         if self.exists {
-            // An error has no receiver here.
+            // `drop` can't report an error.
             let _removed = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
         }
     }

@@ -79,7 +79,7 @@ impl LocalPath {
         }
     }
 
-    /// Returns whether the path is a directory.
+    /// Returns true if the path is a directory.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl LocalPath {
         }
     }
 
-    /// Makes the directory and those around it, and returns whether it is new.
+    /// Makes the directory and those around it, and returns true if it is new.
     ///
     /// # Errors
     ///
@@ -206,7 +206,7 @@ impl Opened {
     }
 }
 
-/// Returns whether an access has failed at a symlink.
+/// Returns true if an access has failed at a symlink.
 fn is_symlink(error: &io::Error) -> bool {
     matches!(error.get_ref(), Some(inner) if inner.is::<Symlink>())
 }

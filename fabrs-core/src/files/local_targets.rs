@@ -76,7 +76,7 @@ impl<'a> LocalTargets<'a> {
         self.reserve(path, name, name)
     }
 
-    /// Returns whether directories of the host become local directories.
+    /// Returns true if directories of the host become local directories.
     pub(super) fn keep_folders(&self) -> bool {
         !self.to.contains("{basename}") || ["{path}", "{dirname}"].iter().any(|field| self.to.contains(field))
     }

@@ -28,7 +28,7 @@ impl Patterns {
         self.0.is_match(path) || path.file_name().is_some_and(|name| self.0.is_match(name))
     }
 
-    /// Returns whether a path or one of its parent directories matches.
+    /// Returns true if a path or one of its parent directories matches.
     pub(super) fn cover(&self, path: &Path) -> bool {
         path.ancestors().any(|path| self.matches(path))
     }

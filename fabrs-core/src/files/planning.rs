@@ -16,7 +16,7 @@ use crate::transport::EffectMode;
 #[derive(Debug, Default)]
 struct Unreached(Mutex<HashMap<Host, Error>>);
 
-/// Returns whether transfers are planned, and not made.
+/// Returns true if transfers are planned, and not made.
 pub(super) fn is_planned(context: &TransferContext) -> bool {
     context.connection.effect_mode() == EffectMode::Plan
 }
@@ -31,7 +31,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// Returns whether a plan continues after a failed comparison. An earlier step of the plan may
+    /// Returns true if a plan continues after a failed comparison. An earlier step of the plan may
     /// remove the cause.
     fn tolerates(self, context: &TransferContext, error: &Error) -> bool {
         match (error.kind(), self) {
@@ -147,7 +147,7 @@ fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
     }
 }
 
-/// Returns whether the plan has a change of this machine.
+/// Returns true if the plan has a change of this machine.
 fn has_local_plan(context: &TransferContext) -> bool {
     here(context).is_some_and(|here| here.planned() > 0)
 }

@@ -1,4 +1,4 @@
-//! Large local files that go to several hosts: the checksum of each is computed once.
+//! [`SharedFiles`]: large local files for several hosts. Each checksum is computed once.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,11 +9,11 @@ use super::checksum::Checksum;
 use super::file_fingerprint::FileFingerprint;
 use crate::error::Result;
 
-/// The large files that are being uploaded in a run.
+/// The large files of the current uploads of a run.
 #[derive(Debug, Default)]
 pub(super) struct SharedFiles(Mutex<HashMap<PathBuf, Vec<Weak<SharedFile>>>>);
 
-/// A file with one size and modification time, for all hosts that receive it.
+/// A file with one fingerprint, for all hosts of an upload.
 pub(super) struct SharedFile {
     path: PathBuf,
     fingerprint: FileFingerprint,
@@ -21,7 +21,7 @@ pub(super) struct SharedFile {
 }
 
 impl SharedFiles {
-    /// Returns the shared file of a path.
+    /// Returns the shared file of a path and fingerprint.
     pub(super) fn get(&self, path: &Path, fingerprint: &FileFingerprint) -> Arc<SharedFile> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let same_path = files.entry(path.to_owned()).or_default();
@@ -41,7 +41,7 @@ impl SharedFile {
         &self.path
     }
 
-    /// Returns the checksum. The first caller computes it by `compute`, and others wait.
+    /// Returns the checksum. The first caller runs `compute`, and concurrent callers wait.
     pub(super) async fn sum_by<F: Future<Output = Result<Checksum>>>(
         &self,
         compute: impl FnOnce() -> F,

@@ -13,7 +13,7 @@ pub(super) fn random() -> Result<String> {
     Ok(format!("{PREFIX}{}", random_token()?))
 }
 
-/// Returns whether a name is a temporary name.
+/// Returns true if a name is a temporary name.
 pub(super) fn is_temp_name(name: &str) -> bool {
     let word = name.strip_prefix(PREFIX).unwrap_or_default();
     word.len() == WORD && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -1,4 +1,4 @@
-//! Errors of temporary files in `TMPDIR`: they name the directory, and a way out where it is full.
+//! Temporary files in `TMPDIR`, and errors with the name of the full directory.
 
 use std::fs::File;
 use std::io;
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes a temporary file without a name in `TMPDIR`.
+/// Creates an unnamed temporary file in `TMPDIR`.
 pub(super) fn file() -> Result<File> {
     tempfile::tempfile().map_err(unwritable)
 }
 
-/// Returns the error of a temporary file in `TMPDIR` that can't be made or written.
+/// Creates the error of a failed write in `TMPDIR`.
 pub(super) fn unwritable(source: io::Error) -> Error {
     unwritable_in(&std::env::temp_dir(), source).hint("set TMPDIR to an existing directory with enough free space")
 }
 
-/// Returns the error of a temporary file that can't be made or written in the directory of its target.
+/// Creates the error of a failed write of a temporary file in `directory`.
 pub(super) fn unwritable_in(directory: &Path, source: io::Error) -> Error {
     let text = format!("could not write a temporary file in `{}`", directory.display());
     Error::new(ErrorKind::Local, text).caused_by(source)

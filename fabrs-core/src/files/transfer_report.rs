@@ -1,13 +1,13 @@
-//! Reports of transfers: the files written and removed.
+//! Reports of transfers: the numbers of written and removed files.
 
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::host::Host;
 
-/// The path of a file, with whether it was written.
+/// The path of a file, and true if the file was written.
 pub(super) type FileOutcome = (String, bool);
 
-/// Emits the number of files written and removed.
+/// Emits an event with the numbers of written, equal and removed files.
 pub(super) fn emit_transferred(
     connection: &Connection,
     host: &Host,

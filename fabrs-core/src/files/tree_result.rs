@@ -1,20 +1,21 @@
-//! [`TreeResult`]: the entries that a transfer of a tree wrote and removed.
+//! [`TreeResult`]: the written and removed entries of a tree upload.
 
 use std::path::PathBuf;
 
 use super::job::Tree;
 
-/// The result of an upload of a tree.
+/// The result of a tree upload.
 #[derive(Debug)]
 pub(super) struct TreeResult {
-    /// For each entry, true if it was written. `None` for an entry that needs an upload of its own.
+    /// For each entry, true if the entry was written. `None` for an entry that needs a separate
+    /// upload.
     pub(super) entries: Vec<Option<bool>>,
     /// The removed paths, relative to the root.
     pub(super) removed: Vec<PathBuf>,
 }
 
 impl TreeResult {
-    /// Returns the result without any written entry.
+    /// Creates the result of an upload without any written entry.
     pub(super) fn nothing(tree: &Tree) -> Self {
         Self { entries: vec![None; tree.jobs.len()], removed: Vec::new() }
     }

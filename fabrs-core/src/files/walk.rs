@@ -58,7 +58,7 @@ pub(super) enum ItemKind {
 pub(super) struct Selection {
     /// The patterns of excluded files.
     pub(super) excludes: Vec<String>,
-    /// Whether files listed in `.gitignore` and `.ignore` are excluded.
+    /// True if files listed in `.gitignore` and `.ignore` are excluded.
     pub(super) honours_ignore_files: bool,
 }
 
@@ -213,7 +213,7 @@ fn matcher(pattern: &str) -> std::result::Result<GlobMatcher, globset::Error> {
     Ok(GlobBuilder::new(pattern).literal_separator(true).build()?.compile_matcher())
 }
 
-/// Returns whether a path has a wildcard.
+/// Returns true if a path has a wildcard.
 fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }

@@ -67,7 +67,7 @@ async fn read<T>(spec: Arc<Spec<T>>) -> Result<T> {
 /// The content of a file, with its visibility.
 pub(super) struct FileContent {
     pub(super) content: Vec<u8>,
-    /// Whether all users of the host may read the file.
+    /// True if all users of the host may read the file.
     pub(super) is_public: bool,
 }
 
@@ -135,7 +135,7 @@ impl Connection {
         self.reading(path.into(), Location::caller(), Ok)
     }
 
-    /// Returns whether a file contains a text. The text is no pattern: all characters are literal.
+    /// Returns true if a file contains a text. The text is no pattern: all characters are literal.
     ///
     /// ```
     /// # use fabrs_core::Client;

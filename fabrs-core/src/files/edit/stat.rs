@@ -68,7 +68,7 @@ async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
 }
 
 impl Connection {
-    /// Returns whether a path exists. A dangling symlink does not exist.
+    /// Returns true if a path exists. A dangling symlink does not exist.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -92,7 +92,7 @@ impl Connection {
         StatRequest::new(self.clone(), path.into(), Location::caller(), |found| found.stat.is_some())
     }
 
-    /// Returns whether a path is a directory, or a symlink to a directory.
+    /// Returns true if a path is a directory, or a symlink to a directory.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -114,7 +114,7 @@ impl Connection {
         })
     }
 
-    /// Returns whether a path is a symlink, dangling or not.
+    /// Returns true if a path is a symlink, dangling or not.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -68,7 +68,7 @@ pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
     text
 }
 
-/// Returns whether the text contains `what`.
+/// Returns true if the text contains `what`.
 pub(super) fn contains(text: &[u8], operation: &str) -> bool {
     memmem::find(text, operation.as_bytes()).is_some()
 }

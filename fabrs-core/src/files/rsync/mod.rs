@@ -257,7 +257,7 @@ impl Spec {
     }
 }
 
-/// Returns whether a word is an itemized change: an update type, a file type and nine attributes.
+/// Returns true if a word is an itemized change: an update type, a file type and nine attributes.
 fn is_itemized(signs: &str) -> bool {
     signs.len() == 11 && signs.starts_with(['<', '>', 'c', 'h', '.'])
 }
