@@ -313,7 +313,7 @@ fn a_download_of_a_missing_file_fails_as_in_the_real_run() {
         let planned = hosts.plan(&["-H", "web1", task, &hosts.scratch()], 1);
         let real = hosts.fab(&["live", "-H", "web1", task, &hosts.scratch()]).code(1).run();
         assert_eq!(errors(&planned), errors(&real));
-        assert!(real.stderr.contains("there is no file "), "{}", real.stderr);
+        assert!(real.stderr.contains("no such file: "), "{}", real.stderr);
     }
 }
 

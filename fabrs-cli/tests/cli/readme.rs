@@ -159,7 +159,7 @@ fn the_django_shop_is_planned_on_new_hosts() {
         ran.stderr
     };
     let setup = plan("setup");
-    for planned in ["would make the folder ", "would put conf/supervisord.conf.j2 -> ", "would run: "] {
+    for planned in ["would create the directory ", "would put conf/supervisord.conf.j2 -> ", "would run: "] {
         assert!(setup.contains(&format!("[web1] {planned}")), "{planned}: {setup}");
     }
 

@@ -196,6 +196,6 @@ impl Backend {
 
 /// Creates the error of a `sync` with a host without a shell.
 fn needs_a_shell(context: &TransferContext, tree: &Tree) -> BackendError {
-    let why = CauseText("the host gives no shell, and a sync needs one".to_owned());
+    let why = CauseText("sync needs a POSIX shell on the host".to_owned());
     context.could_not(&tree.operation).caused_by(why).into()
 }

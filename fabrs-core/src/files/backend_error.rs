@@ -16,12 +16,12 @@ impl BackendError {
     pub(super) fn in_part(self, landed: usize) -> Self {
         let count = match landed {
             0 => return self,
-            1 => "1 file is in its place".to_owned(),
-            _ => format!("{landed} files are in their places"),
+            1 => "1 file was written".to_owned(),
+            _ => format!("{landed} files were written"),
         };
         match self {
             Self::Failed(error) => {
-                Self::Failed(error.hint(format!("{count} already; the same again goes on with the others")))
+                Self::Failed(error.hint(format!("{count}: run the same transfer again for the rest")))
             }
             Self::NoShell(error) => Self::NoShell(error),
         }

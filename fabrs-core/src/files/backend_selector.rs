@@ -91,9 +91,9 @@ impl BackendSelector<'_> {
 }
 
 /// The cause of the error for a transfer under sudo.
-const NO_SUDO: &str = "the host gives no shell, and sudo needs one";
+const NO_SUDO: &str = "sudo needs a POSIX shell on the host";
 /// The hint for a host with neither backend.
-const NO_BACKEND: &str = "the host gives this login neither a shell nor SFTP";
+const NO_BACKEND: &str = "enable a POSIX shell or SFTP for this login on the host";
 
 /// Returns true if the server rejects SFTP. A lost connection has another kind.
 fn is_about_sftp(error: &Error) -> bool {

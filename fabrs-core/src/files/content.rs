@@ -211,7 +211,7 @@ impl Content {
 
     /// Creates the error of a file that has changed during the transfer.
     pub(super) fn changed(&self) -> Error {
-        Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))
+        Error::new(ErrorKind::Local, format!("`{self:?}` was changed during the upload"))
     }
 
     /// Creates the error of a file that can't be read.

@@ -54,7 +54,7 @@ async fn report_each(context: &TransferContext, jobs: &[Job], backend: Backend) 
 }
 
 /// The reason for a missing diff of a file name that is not UTF-8.
-const NOT_UTF8: &str = "its name is not UTF-8";
+const NOT_UTF8: &str = "the file name is not UTF-8";
 
 /// The old file on the host.
 enum Old {
@@ -118,7 +118,7 @@ async fn read_old(
     path: &str,
 ) -> Result<Old, BackendError> {
     let incoming_file = IncomingFile::in_memory(MAX_DIFF_SIZE);
-    let operation = format!("read {path} for the difference");
+    let operation = format!("read {path} for the diff");
     match backend.get(context, Path::new(path), Some(sum), &incoming_file, &operation).await {
         Ok(true) if incoming_file.is_private() && context.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(

@@ -20,7 +20,7 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 pub(super) async fn on_transfer_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for a transfer").caused_by(source);
+    let failed = |source| Error::new(ErrorKind::Local, "could not start a thread for a transfer").caused_by(source);
     on_own_thread("fabrs-transfer", work).await.map_err(failed)?
 }
 

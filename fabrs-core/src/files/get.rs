@@ -159,8 +159,7 @@ fn warn_about_replaced_files(context: &TransferContext, host: &Host, files: &[Fi
     let mut last_hosts = last_hosts.0.lock().unwrap_or_else(PoisonError::into_inner);
     for (path, is_new) in files {
         if let Some(other) = last_hosts.insert(path.clone(), host.clone()).filter(|other| *is_new && other != host) {
-            let text =
-                format!("`{path}` is now that of this host, and was that of {other}: `{{host}}` tells them apart");
+            let text = format!("`{path}` replaced the file of {other}: add `{{host}}` to the target");
             context.warn(&text);
         }
     }

@@ -96,7 +96,7 @@ impl IncomingFile {
             }
             Destination::Memory { limit } if size <= *limit => Received::Bytes(Vec::new()),
             Destination::Memory { limit } => {
-                return Err(Error::new(ErrorKind::File, format!("{size} bytes are more than {limit}")));
+                return Err(Error::new(ErrorKind::File, format!("{size} bytes exceed the limit of {limit} bytes")));
             }
         });
         Ok(())
@@ -110,7 +110,7 @@ impl IncomingFile {
             progress.add(bytes.len());
         }
         if state.received.is_some() && state.received_bytes > state.expected_bytes {
-            return Err(Error::new(ErrorKind::File, "more has come than was announced"));
+            return Err(Error::new(ErrorKind::File, "the file is longer than announced"));
         }
         match &mut state.received {
             Some(Received::File(file)) => file.write(bytes),
@@ -167,12 +167,12 @@ impl State {
         self.progress = None;
         let (received_bytes, expected_bytes) = (self.received_bytes, self.expected_bytes);
         let Some(received) = self.received.take() else {
-            return Err(Error::new(ErrorKind::File, "nothing of it has come"));
+            return Err(Error::new(ErrorKind::File, "the file is missing from the stream"));
         };
         if received_bytes == expected_bytes {
             Ok(received)
         } else {
-            Err(Error::new(ErrorKind::File, format!("{received_bytes} of {expected_bytes} bytes have come")))
+            Err(Error::new(ErrorKind::File, format!("received {received_bytes} of {expected_bytes} bytes")))
         }
     }
 }

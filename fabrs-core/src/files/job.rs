@@ -55,10 +55,7 @@ impl WriteOptions {
             with_argument(line.as_str())?;
         }
         if self.backup.as_deref().is_some_and(|suffix| suffix.is_empty() || suffix.contains('/')) {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "the name of a copy has to end with something, without a `/` in it",
-            ));
+            return Err(Error::new(ErrorKind::Usage, "the suffix of a backup must not be empty or contain `/`"));
         }
         Ok(())
     }
@@ -197,8 +194,8 @@ pub(super) fn check_mode(mode: Option<u32>) -> Result<()> {
     const SLIPS: [u32; 12] = [600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777];
     match mode {
         Some(mode) if SLIPS.contains(&mode) || mode > ALL => {
-            let error = Error::new(ErrorKind::Usage, format!("{mode} is no mode of a file: as octal it is {mode:#o}"));
-            Err(error.hint("modes are octal: `0o644`"))
+            let error = Error::new(ErrorKind::Usage, format!("invalid file mode {mode} ({mode:#o} in octal)"));
+            Err(error.hint("write the mode in octal: `0o644`"))
         }
         _ => Ok(()),
     }

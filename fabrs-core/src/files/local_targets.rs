@@ -40,14 +40,14 @@ impl<'a> LocalTargets<'a> {
 
     /// Checks that all fields in braces are known.
     pub(super) fn check(&self) -> Result<()> {
-        let fields = Regex::new(r"\{([a-z_]+)\}")
-            .map_err(|source| Error::new(ErrorKind::Internal, "the pattern of fields is none").caused_by(source))?;
+        let fields = Regex::new(r"\{([a-z_]+)\}").map_err(|source| {
+            Error::new(ErrorKind::Internal, "invalid regular expression of fields").caused_by(source)
+        })?;
         let is_unknown = |field: &str| !["{host}", "{path}", "{dirname}", "{basename}"].contains(&field);
         match fields.find_iter(self.to).map(|found| found.as_str()).find(|field| is_unknown(field)) {
             Some(field) => {
-                let text = format!("`{field}` in `{}` stands for nothing", self.to);
-                Err(Error::new(ErrorKind::Usage, text)
-                    .hint("there are `{host}`, `{path}`, `{dirname}` and `{basename}`"))
+                let text = format!("unknown field `{field}` in `{}`", self.to);
+                Err(Error::new(ErrorKind::Usage, text).hint("use `{host}`, `{path}`, `{dirname}` or `{basename}`"))
             }
             None => Ok(()),
         }
@@ -110,7 +110,7 @@ impl<'a> LocalTargets<'a> {
             return Ok(target);
         }
         let text = format!("`{}` and another file would both be written to `{}`", path.display(), whole.display());
-        Err(Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart"))
+        Err(Error::new(ErrorKind::Usage, text).hint("add `{path}` to the target"))
     }
 
     /// Returns the local path of the file at `path` below the source. `below` is the path of the

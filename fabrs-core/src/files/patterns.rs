@@ -14,7 +14,8 @@ pub(super) struct Patterns(GlobSet);
 impl Patterns {
     /// Parses patterns. `operation` is the use of the patterns, for errors.
     pub(super) fn new<'a>(patterns: impl IntoIterator<Item = &'a String>, operation: &str) -> Result<Self> {
-        let bad = |source| Error::new(ErrorKind::Usage, format!("what is {operation} is no pattern")).caused_by(source);
+        let bad =
+            |source| Error::new(ErrorKind::Usage, format!("invalid pattern for {operation} files")).caused_by(source);
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
             // As for rsync and git, a leading `/` means the directory itself.

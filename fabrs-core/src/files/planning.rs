@@ -143,7 +143,7 @@ fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
     let is_new =
         unreached.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), error.clone()).is_none();
     if is_new {
-        context.warn(&format!("transfers are planned whole, without a comparison: {}", error.message()));
+        context.warn(&format!("transfers are planned without a comparison: {}", error.message()));
     }
 }
 

@@ -37,7 +37,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the upload. Each target is the complete old file or the complete new
 /// file, and no temporary file is left.
-#[must_use = "nothing is put until it is awaited"]
+#[must_use = "nothing is uploaded until it is awaited"]
 #[derive(Debug)]
 pub struct PutRequest(Deferred<Spec, Changes>);
 
@@ -360,8 +360,7 @@ impl Work {
                 Err(BackendError::Failed(error)) if has_no_folder(&error) => {
                     if context.connection.planned() == 0 {
                         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                        context
-                            .warn(&format!("{}: {why}, and no change planned before makes it", job.operation(context)));
+                        context.warn(&format!("{}: {why}, and no planned change creates it", job.operation(context)));
                     }
                     Ok(vec![(job.shown(), true)].into())
                 }
@@ -416,8 +415,8 @@ impl Spec {
             None => self.target.clone().into(),
         };
         if item.below.is_none() && item.name().is_empty() && self.target.ends_with('/') {
-            let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{}`", self.target));
-            return Err(error.hint("name the file"));
+            let error = Error::new(ErrorKind::Usage, format!("missing file name in `{}`", self.target));
+            return Err(error.hint("add a file name to the target"));
         }
         let mut attributes = self.attributes.clone();
         if fingerprint.is_none() {

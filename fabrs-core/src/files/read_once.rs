@@ -60,7 +60,7 @@ fn keep(reader: &mut dyn Read) -> Result<(File, u64)> {
             Ok(0) => return Ok((file, size)),
             Ok(count) => count,
             Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(Error::new(ErrorKind::Local, "could not read a reader").caused_by(source)),
+            Err(source) => return Err(Error::new(ErrorKind::Local, "could not read the source").caused_by(source)),
         };
         file.write_all(buffer.get(..count).unwrap_or_default()).map_err(temporary::unwritable)?;
         size += count as u64;
@@ -69,7 +69,7 @@ fn keep(reader: &mut dyn Read) -> Result<(File, u64)> {
 
 impl fmt::Display for ReadOnce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what a reader gives")
+        f.write_str("a reader")
     }
 }
 

@@ -35,7 +35,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the transfer. Each target is the complete old file or the complete new
 /// file, and no temporary file is left.
-#[must_use = "nothing is made equal until it is awaited"]
+#[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
 pub struct SyncRequest(Deferred<Spec, Changes>);
 
@@ -294,7 +294,7 @@ async fn itemize(spec: &Spec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
 
 impl Spec {
     fn describe(&self) -> String {
-        let with = if self.deletes { " (and remove what is not there)" } else { "" };
+        let with = if self.deletes { " (with deletions)" } else { "" };
         let suffix = self.context.sudo_suffix();
         format!("sync {} -> {}{with}{suffix}", self.from.display(), self.to)
     }
@@ -303,16 +303,16 @@ impl Spec {
     fn tree(&self) -> Result<Tree> {
         let from = expand_tilde(&self.from);
         if !from.is_dir() {
-            let error = Error::new(ErrorKind::Local, format!("`{}` is no folder of this machine", self.from.display()));
-            return Err(if from.exists() { error.hint("a file is put by `put`") } else { error });
+            let error = Error::new(ErrorKind::Local, format!("`{}` is not a local directory", self.from.display()));
+            return Err(if from.exists() { error.hint("use `put` for a file") } else { error });
         }
         let root = self.root()?;
         let items = self.selection.items(&Source::Path(from.clone()), &TemplateVars::default())?;
         if self.deletes && items.is_empty() {
             let text =
-                format!("nothing is in `{}`, so that all in `{}` would be removed", self.from.display(), self.to);
+                format!("`{}` is empty, and `delete` would remove all files in `{}`", self.from.display(), self.to);
             return Err(
-                Error::new(ErrorKind::Usage, text).hint("remove it by a command of its own where that is meant")
+                Error::new(ErrorKind::Usage, text).hint("use `.remove(path).recursive()` to remove a directory")
             );
         }
         let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
@@ -338,8 +338,8 @@ impl Spec {
         };
         let is_home = ["~", "."].contains(&root) && self.context.connection.directory().is_none();
         if self.deletes && (root == "/" || is_home) {
-            let text = format!("`{}` is no folder in which all that is not here could be removed", self.to);
-            return Err(Error::new(ErrorKind::Usage, text).hint("name a folder of its own"));
+            let text = format!("refusing to delete files in `{}`", self.to);
+            return Err(Error::new(ErrorKind::Usage, text).hint("set the target to a subdirectory"));
         }
         Ok(root.to_owned())
     }

@@ -96,14 +96,15 @@ impl Template {
 
     /// Renders the template. This blocks.
     pub(super) fn filled(&self, vars: &TemplateVars) -> Result<String> {
-        let failed = || Error::new(ErrorKind::Local, format!("could not fill in {self}"));
+        let failed = || Error::new(ErrorKind::Local, format!("could not render {self}"));
         // A secret is serialized as this text. The file would have the text in the place of the
         // secret.
         if let Some((name, _)) = self.values.iter().find(|(_, value)| value.to_string().contains(REDACTED)) {
-            let text = format!("`{name}` of {self} has a `Secret`, which a template can't write");
+            let text = format!("variable `{name}` of {self} contains a `Secret`");
             let error = Error::new(ErrorKind::Usage, text);
-            return Err(error
-                .hint("put the secret alone (`put(&secret, target)`), or set `secret.expose()`, which a diff shows"));
+            return Err(error.hint(
+                "upload the secret itself (`put(&secret, target)`), or set `secret.expose()`, visible in diffs",
+            ));
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -139,7 +140,11 @@ impl Template {
                 return error;
             }
             let vars: Vec<_> = values.keys().copied().collect();
-            error.hint(format!("it does not know `{}`; it knows `{}`", unknown.join("`, `"), vars.join("`, `")))
+            error.hint(format!(
+                "set `{}` with `.set(name, value)`; known variables: `{}`",
+                unknown.join("`, `"),
+                vars.join("`, `")
+            ))
         })
     }
 }
@@ -176,7 +181,7 @@ mod tests {
             let error =
                 Template::text("x={{ token }}").set("token", value).filled(&vars()).expect_err("it has a secret");
             assert_eq!(error.kind(), ErrorKind::Usage);
-            assert!(error.to_string().contains("`token` of a template has a `Secret`"), "{error}");
+            assert!(error.to_string().contains("variable `token` of a template contains a `Secret`"), "{error}");
         }
     }
 
@@ -212,7 +217,7 @@ mod tests {
         let error = Template::file(&path).filled(&vars()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("undefined value") && cause.contains("x.j2:2"), "{cause}");
-        let hint = "hint: it does not know `nobody`; it knows `app`, `host`";
+        let hint = "hint: set `nobody` with `.set(name, value)`; known variables: `app`, `host`";
         assert!(error.block().to_string().ends_with(hint), "{}", error.block());
     }
 

@@ -75,7 +75,7 @@ async fn put_each<'a>(
     jobs: impl Iterator<Item = &'a Job>,
 ) -> Result<Vec<FileOutcome>, BackendError> {
     let jobs: Vec<_> = jobs.collect();
-    backend.make_folders(context, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
+    backend.make_folders(context, &tree.folders(&jobs), &format!("create the directory {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];
     // The jobs are sorted by path: a directory precedes its entries.
     for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {

@@ -29,7 +29,7 @@ pub(super) fn with_argument(line: &str) -> Result<String> {
         }
         if rest.starts_with(PATH) {
             let error = Error::new(ErrorKind::Usage, format!("`%s` is within quotes in `.validate({line:?})`"));
-            return Err(error.hint("`%s` is quoted by itself; for another shell: `sh -c 'grep -q ok \"$1\"' sh %s`"));
+            return Err(error.hint("write `%s` without quotes; for another shell: `sh -c 'grep -q ok \"$1\"' sh %s`"));
         }
         let length = if next == '\\' && quote != Some('\'') {
             1 + rest[1..].chars().next().map_or(0, char::len_utf8)
@@ -45,8 +45,8 @@ pub(super) fn with_argument(line: &str) -> Result<String> {
         rest = &rest[length..];
     }
     if !has_path {
-        let error = Error::new(ErrorKind::Usage, "a line that validates a file has no `%s` in it");
-        return Err(error.hint("`%s` is the file: `.validate(\"visudo -cf %s\")`"));
+        let error = Error::new(ErrorKind::Usage, "the validation line has no `%s`");
+        return Err(error.hint("add `%s` for the path of the file: `.validate(\"visudo -cf %s\")`"));
     }
     Ok(text)
 }
@@ -79,7 +79,7 @@ mod tests {
             assert!(error.to_string().contains("`%s` is within quotes"), "{error}");
         }
         let error = with_argument("true").expect_err("there is no path");
-        assert_eq!(error.to_string(), "a line that validates a file has no `%s` in it");
+        assert_eq!(error.to_string(), "the validation line has no `%s`");
     }
 
     proptest! {

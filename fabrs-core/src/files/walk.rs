@@ -72,7 +72,7 @@ impl Selection {
             places.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
         });
         if let Some(item) = twice {
-            let text = format!("`{}` and another file of {source:?} would have the same place", item.shown());
+            let text = format!("`{}` and another file of {source:?} have the same target", item.shown());
             return Err(Error::new(ErrorKind::Usage, text));
         }
         Ok(items)
@@ -121,8 +121,9 @@ impl Selection {
             item.below = match &item.below {
                 Some(below) => Some(Path::new(&name).join(below)),
                 None if item.name().is_empty() => {
-                    let text = format!("{source:?} of several sources have no name of their own");
-                    return Err(Error::new(ErrorKind::Usage, text).hint("put them alone, and name the file"));
+                    let text = format!("{source:?} in a list of sources has no file name");
+                    return Err(Error::new(ErrorKind::Usage, text)
+                        .hint("upload the source separately, with a file name in the target"));
                 }
                 None => Some(item.name().into()),
             };
@@ -137,7 +138,7 @@ impl Selection {
     /// a wildcard.
     fn matches(&self, path: &Path) -> Result<Vec<Item>> {
         let shown = path.display().to_string();
-        let none = || Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
+        let none = || Error::new(ErrorKind::Local, format!("no such local file: `{shown}`"));
         let is_wild = |part: &Component<'_>| is_pattern(&part.as_os_str().to_string_lossy());
         let root: PathBuf = path.components().take_while(|part| !is_wild(part)).collect();
         let below: PathBuf = path.components().skip_while(|part| !is_wild(part)).collect();
@@ -229,9 +230,9 @@ fn file(path: PathBuf) -> Result<Item> {
     let shown = path.display().to_string();
     match path.metadata() {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            let error = Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
+            let error = Error::new(ErrorKind::Local, format!("no such local file: `{shown}`"));
             let is_text = shown.contains(char::is_whitespace);
-            Err(if is_text { error.hint("a text itself is put by `.write(target, text)`") } else { error })
+            Err(if is_text { error.hint("use `.write(target, text)` to upload a text") } else { error })
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
         Ok(meta) if !meta.is_file() => Err(no_file(&path)),
@@ -240,7 +241,7 @@ fn file(path: PathBuf) -> Result<Item> {
 }
 
 fn no_file(path: &Path) -> Error {
-    Error::new(ErrorKind::Local, format!("`{}` is no file that can be put", path.display()))
+    Error::new(ErrorKind::Local, format!("`{}` is not a regular file", path.display()))
 }
 
 fn alone(content: Content) -> Item {
@@ -266,5 +267,5 @@ fn template_name(shown: &str) -> OsString {
 }
 
 fn unreadable(source: ignore::Error) -> Error {
-    Error::new(ErrorKind::Local, "could not read a folder").caused_by(source)
+    Error::new(ErrorKind::Local, "could not read a directory").caused_by(source)
 }

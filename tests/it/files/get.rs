@@ -69,7 +69,7 @@ async fn a_file_that_is_not_there_leaves_none_here_and_an_old_one_as_it_was() ->
     let here = lab.here.path().join("new/x");
     let get = |to: String| lab.host.get(lab.there("none").display().to_string(), to);
     let error = refused(get(here.display().to_string()).await, ErrorKind::File);
-    assert!(block(&error).contains("caused by: there is no file"), "{error:?}");
+    assert!(block(&error).contains("caused by: no such file:"), "{error:?}");
     assert!(!lab.here.path().join("new").exists(), "no folder either");
     let old = lab.file("old", "old");
     refused(get(old.display().to_string()).await, ErrorKind::File);

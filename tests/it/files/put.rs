@@ -86,7 +86,7 @@ async fn folders_and_patterns_arrive_with_all_that_is_in_them() -> Result {
     lab.host.put(pattern, lab.there("styles").display().to_string()).await?;
     assert_eq!(walk(&lab.there("styles")).len(), 2);
     let none = refused(lab.host.put(site.join("*.none"), "x").await, ErrorKind::Local);
-    assert!(none.to_string().contains("no file of this machine is"), "{none:?}");
+    assert!(none.to_string().contains("no such local file:"), "{none:?}");
     Ok(())
 }
 
@@ -110,9 +110,9 @@ async fn what_has_no_end_or_no_place_of_its_own_is_refused_before_anything_is_pu
     let files = [lab.file("a/app.conf", "a"), lab.file("b/app.conf", "b")];
     let target = lab.there("target").display().to_string();
     let twice = refused(lab.host.put(files, target.clone()).await, ErrorKind::Usage);
-    assert!(twice.to_string().contains("would have the same place"), "{twice:?}");
+    assert!(twice.to_string().contains("have the same target"), "{twice:?}");
     let device = refused(lab.host.put("/dev/zero", target).await, ErrorKind::Local);
-    assert!(device.to_string().contains("is no file that can be put"), "{device:?}");
+    assert!(device.to_string().contains("is not a regular file"), "{device:?}");
     assert!(!lab.there("target").exists());
     Ok(())
 }
@@ -134,14 +134,14 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
     let put = |target: String| lab.host.put(&file, target);
     let missing = refused(put(target.display().to_string()).await, ErrorKind::File);
     let shown = block(&missing);
-    assert!(shown.contains("caused by: there is no folder") && shown.contains("host: could not put"), "{shown}");
+    assert!(shown.contains("caused by: no such directory:") && shown.contains("host: could not put"), "{shown}");
 
     fs::create_dir(lab.there("folder"))?;
     fs::write(&target, "old")?;
-    fs::create_dir(lab.there("folder/is a folder"))?;
-    fs::create_dir(lab.there("folder/is a folder/x"))?;
-    let folder = refused(put(lab.there("folder/is a folder").display().to_string()).await, ErrorKind::File);
-    assert!(block(&folder).contains("is a folder"), "{folder:?}");
+    fs::create_dir(lab.there("folder/is a directory"))?;
+    fs::create_dir(lab.there("folder/is a directory/x"))?;
+    let folder = refused(put(lab.there("folder/is a directory").display().to_string()).await, ErrorKind::File);
+    assert!(block(&folder).contains("is a directory"), "{folder:?}");
 
     // The login may not write to this directory.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
@@ -170,8 +170,7 @@ async fn a_dry_run_knows_that_a_file_in_a_missing_folder_is_new_and_warns_unless
     let target = lab.there("missing/x").display().to_string();
     assert!(host.put(b"x", &target).await?.any()?);
     let warnings = told(&seen, "warning", "text");
-    let folder =
-        format!("there is no folder {}, and no change planned before makes it", lab.there("missing").display());
+    let folder = format!("no such directory: {}, and no planned change creates it", lab.there("missing").display());
     assert!(warnings.len() == 1 && warnings[0].contains(&folder), "{warnings:?}");
     assert!(host.put(b"y", &target).await?.any()?);
     assert_eq!(told(&seen, "warning", "text").len(), 1, "an earlier step may make it");
@@ -231,7 +230,7 @@ async fn a_template_is_filled_in_for_its_host_and_lands_as_every_file() -> Resul
         assert!(!host.put(template(), target.clone()).await?.any()?);
         let error = refused(host.put(Template::file(&path), target.clone()).await, ErrorKind::Local);
         let block = block(&error);
-        assert!(block.contains("could not fill in") && block.contains("site.conf.j2:2"), "{block}");
+        assert!(block.contains("could not render") && block.contains("site.conf.j2:2"), "{block}");
         assert_eq!(text(&target), "# host\nport = 8000\napp = shop\n");
     }
     Ok(())
@@ -272,6 +271,6 @@ async fn below_a_file_there_is_no_folder_to_put_into() -> Result {
     fs::write(lab.there("x"), "a file")?;
     let error =
         refused(soon(lab.host.put(b"y".to_vec(), lab.there("x/y").display().to_string())).await, ErrorKind::File);
-    assert!(block(&error).contains("x is no folder") && !block(&error).contains("ensure_dir"), "{error:?}");
+    assert!(block(&error).contains("x is not a directory") && !block(&error).contains("ensure_dir"), "{error:?}");
     Ok(())
 }

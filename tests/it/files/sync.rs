@@ -56,7 +56,7 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
         fs::set_permissions(target.join(folder), fs::Permissions::from_mode(0o777))?;
     }
     let refused_change = refused(soon(sync()).await, ErrorKind::File);
-    assert!(block(&refused_change).contains("becomes a file is a folder"), "{}", block(&refused_change));
+    assert!(block(&refused_change).contains("becomes a file is a directory"), "{}", block(&refused_change));
     assert_eq!(text(target.join("in/x")), "in/x", "nothing is put");
     let delete = || sync().delete().protect("/uploads").exclude("*.pyc");
     let changes = soon(delete()).await?;
@@ -171,7 +171,7 @@ async fn what_would_remove_everything_is_refused() -> Result {
     let nothing = lab.host.sync(lab.here.path().join("empty"), target.display().to_string()).delete();
     assert!(block(&refused(soon(nothing).await, ErrorKind::Usage)).contains("nothing is in"));
     let missing = refused(soon(lab.host.sync(lab.here.path().join("none"), "x")).await, ErrorKind::Local);
-    assert!(block(&missing).contains("is no folder of this machine"));
+    assert!(block(&missing).contains("is not a local directory"));
     assert_eq!(text(target.join("x")), "x");
     Ok(())
 }

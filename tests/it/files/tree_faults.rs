@@ -80,7 +80,7 @@ async fn a_host_that_ends_a_tree_between_its_moves_says_how_far_it_came_and_leav
     let error =
         refused(soon(lab.host.put(lab.here.path().join("tree"), target.display().to_string())).await, ErrorKind::File);
     assert_eq!(new_ones(&target), 20);
-    let hint = "hint: 20 files are in their places already; the same again goes on with the others";
+    let hint = "hint: 20 files were written: run the same transfer again for the rest";
     assert!(block(&error).contains(hint), "{}", block(&error));
     fs::remove_file(place.join("mv"))?;
     std::os::unix::fs::symlink(which("mv"), place.join("mv"))?;
@@ -150,7 +150,7 @@ async fn a_file_that_is_changed_while_it_is_read_is_not_put() -> Result {
         is_over.store(true, Ordering::Relaxed);
         writer.join().expect("it ends");
         let error = refused(put, ErrorKind::Local);
-        assert!(block(&error).contains("was changed while it was read"), "{}", block(&error));
+        assert!(block(&error).contains("was changed during the upload"), "{}", block(&error));
         assert_eq!(text(&target), "old");
         lab.assert_nothing_is_left();
     }

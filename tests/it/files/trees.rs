@@ -201,7 +201,7 @@ async fn what_stands_in_the_way_is_named_and_nothing_is_put(lab: Lab) -> Result 
     fs::create_dir_all(target.join("x"))?;
     let tree = lab.here.path().join("tree");
     let error = refused(soon(lab.host.put(&tree, target.display().to_string())).await, ErrorKind::File);
-    assert!(block(&error).contains(&format!("{} is a folder", target.join("x").display())), "{}", block(&error));
+    assert!(block(&error).contains(&format!("{} is a directory", target.join("x").display())), "{}", block(&error));
     fs::remove_dir(target.join("x"))?;
     fs::write(target.join("in"), "the way")?;
     lab.file("tree/in/x", "x");
@@ -379,7 +379,7 @@ async fn what_is_excluded_or_ignored_stays_here() -> Result {
     };
     assert_eq!(names("one"), [".gitignore", "app.py", "tests/t.py"]);
     let error = refused(put("two").exclude("[").await, ErrorKind::Usage);
-    assert!(block(&error).contains("is no pattern"), "{}", block(&error));
+    assert!(block(&error).contains("invalid pattern"), "{}", block(&error));
     Ok(())
 }
 
@@ -476,6 +476,6 @@ async fn a_file_and_a_folder_of_one_name_are_not_put_to_one_place() -> Result {
     let (file, folder) = (lab.file("a/x", "x"), lab.file("b/x/y", "y"));
     let sources = [file, folder.parent().expect("it is below").to_owned()];
     let error = refused(soon(lab.host.put(sources, lab.there("t").display().to_string())).await, ErrorKind::Usage);
-    assert!(block(&error).contains("would have the same place"), "{}", block(&error));
+    assert!(block(&error).contains("have the same target"), "{}", block(&error));
     Ok(())
 }

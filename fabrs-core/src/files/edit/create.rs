@@ -27,7 +27,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the creation. A symlink is the old one or the new one. Of several
 /// directories, some may be created.
-#[must_use = "nothing is made until it is awaited"]
+#[must_use = "nothing is created until it is awaited"]
 #[derive(Debug)]
 pub struct CreateRequest(Deferred<Spec, Changes>);
 
@@ -72,7 +72,7 @@ impl CreateRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let create = web.ensure_dir("/srv/shop").owner("shop").sudo();
-    /// assert_eq!(format!("{create:?}"), "make the folder /srv/shop by sudo");
+    /// assert_eq!(format!("{create:?}"), "create the directory /srv/shop by sudo");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
@@ -85,7 +85,7 @@ impl CreateRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let create = web.ensure_dir("/srv/shop").group("www-data").sudo();
-    /// assert_eq!(format!("{create:?}"), "make the folder /srv/shop by sudo");
+    /// assert_eq!(format!("{create:?}"), "create the directory /srv/shop by sudo");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
@@ -140,7 +140,7 @@ impl Spec {
         let suffix = self.context.sudo_suffix();
         match &self.content {
             ItemKind::Link(to) => format!("link {} -> {}{suffix}", self.path, to.display()),
-            _ => format!("make the folder {}{suffix}", self.path),
+            _ => format!("create the directory {}{suffix}", self.path),
         }
     }
 }

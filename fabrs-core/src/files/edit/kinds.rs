@@ -115,8 +115,8 @@ impl sealed::TextEdit for EnsureLine {
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
         if self.text.contains(['\n', '\r']) {
-            let error = Error::new(ErrorKind::Usage, format!("`{}` is more than a line", self.text));
-            return Err(error.hint("`.append(path, lines)` takes several"));
+            let error = Error::new(ErrorKind::Usage, format!("`{}` has more than one line", self.text));
+            return Err(error.hint("use `.append(path, lines)` for several lines"));
         }
         let matching = self.matching.as_deref().map(pattern).transpose()?;
         let position = match (&self.after, &self.before) {
@@ -129,11 +129,13 @@ impl sealed::TextEdit for EnsureLine {
 }
 
 fn pattern(text: &str) -> Result<Regex> {
-    Regex::new(text).map_err(|source| Error::new(ErrorKind::Usage, format!("`{text}` is no pattern")).caused_by(source))
+    Regex::new(text).map_err(|source| {
+        Error::new(ErrorKind::Usage, format!("invalid regular expression `{text}`")).caused_by(source)
+    })
 }
 
 fn of_a_file(old: Option<&[u8]>) -> Result<&[u8]> {
-    old.ok_or_else(|| Error::new(ErrorKind::File, "there is no such file"))
+    old.ok_or_else(|| Error::new(ErrorKind::File, "no such file"))
 }
 
 /// A conversion into lines of text: one string with several lines, or a list of lines.

@@ -111,7 +111,7 @@ impl Connection {
         let shown = path.clone();
         self.reading(path, Location::caller(), move |bytes| {
             String::from_utf8(bytes)
-                .map_err(|source| Error::new(ErrorKind::File, format!("`{shown}` is no text")).caused_by(source))
+                .map_err(|source| Error::new(ErrorKind::File, format!("`{shown}` is not UTF-8")).caused_by(source))
         })
     }
 
@@ -135,7 +135,7 @@ impl Connection {
         self.reading(path.into(), Location::caller(), Ok)
     }
 
-    /// Returns true if a file contains a text. The text is no pattern: all characters are literal.
+    /// Returns true if a file contains a text. All characters of the text are literal.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -76,7 +76,7 @@ impl RemoveRequest {
 }
 
 /// The hint for a directory without `.recursive()`.
-const RECURSIVE: &str = "`.recursive()` removes it with all in it";
+const RECURSIVE: &str = "use `.recursive()` to remove a directory";
 
 impl_future!(RemoveRequest => Changes, remove);
 
@@ -92,7 +92,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
     };
     if planning::is_planned(context) {
         let compared = async {
-            let looked = &format!("look at {}", spec.path);
+            let looked = &format!("stat {}", spec.path);
             let selector = BackendSelector { context, effect: Effect::Reads, operation: looked };
             let found = selector.run(|backend| async move { backend.look(context, &spec.path, looked).await }).await?;
             let is_folder = found.lstat.is_some_and(|stat| stat.kind() == FileKind::Folder);
@@ -120,7 +120,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
 
 impl Spec {
     fn describe(&self) -> String {
-        let all = if self.is_recursive { " with all in it" } else { "" };
+        let all = if self.is_recursive { " recursively" } else { "" };
         let suffix = self.context.sudo_suffix();
         format!("remove {}{all}{suffix}", self.path)
     }
@@ -129,7 +129,7 @@ impl Spec {
     fn check(&self) -> Result<()> {
         let last = self.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         if ["", ".", "..", "~"].contains(&last) {
-            let text = format!("`{}` is no name of something that could be removed", self.path);
+            let text = format!("refusing to remove `{}`", self.path);
             return Err(Error::new(ErrorKind::Usage, text));
         }
         Ok(())

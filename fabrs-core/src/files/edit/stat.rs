@@ -17,7 +17,7 @@ use crate::transport::Effect;
 /// # Cancel safety
 ///
 /// Dropping the future ends the query. A query changes nothing.
-#[must_use = "nothing is looked at until it is awaited"]
+#[must_use = "nothing is queried until it is awaited"]
 #[derive(Debug)]
 pub struct StatRequest<T>(Deferred<Spec<T>, T>);
 
@@ -29,7 +29,7 @@ struct Spec<T> {
 
 impl<T> fmt::Debug for Spec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "look at {}", self.path)
+        write!(f, "stat {}", self.path)
     }
 }
 
@@ -50,7 +50,7 @@ impl<T: Send + 'static> StatRequest<T> {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let query = web.exists("/root/.ssh/authorized_keys").sudo();
-    /// assert_eq!(format!("{query:?}"), "look at /root/.ssh/authorized_keys");
+    /// assert_eq!(format!("{query:?}"), "stat /root/.ssh/authorized_keys");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {
@@ -61,7 +61,7 @@ impl<T: Send + 'static> StatRequest<T> {
 impl_future!(StatRequest<T> => T, look, T);
 
 async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
-    let operation = format!("look at {}", spec.path);
+    let operation = format!("stat {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let (context, path, operation) = (&spec.context, &*spec.path, &*operation);
     selector.run(|backend| async move { backend.look(context, path, operation).await }).await.map(spec.answer)

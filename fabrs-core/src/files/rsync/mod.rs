@@ -244,14 +244,14 @@ impl Spec {
         let error = self.context.could_not(operation);
         match there {
             Some(there) if has_no_program(there) => {
-                error.caused_by(CauseText("the host has no `rsync`".to_owned())).hint("`sync` needs none")
+                error.caused_by(CauseText("the host has no `rsync`".to_owned())).hint("install `rsync`, or use `sync`")
             }
-            _ if has_no_program(here) => {
-                error.caused_by(CauseText("this machine has no `rsync`".to_owned())).hint("`sync` needs none")
-            }
+            _ if has_no_program(here) => error
+                .caused_by(CauseText("this machine has no `rsync`".to_owned()))
+                .hint("install `rsync`, or use `sync`"),
             there => {
                 let said = there.and_then(said).or_else(|| said(here));
-                error.caused_by(CauseText(said.unwrap_or_else(|| "it did not say why".to_owned())))
+                error.caused_by(CauseText(said.unwrap_or_else(|| "`rsync` printed no error".to_owned())))
             }
         }
     }

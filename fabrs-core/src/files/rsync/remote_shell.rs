@@ -89,5 +89,5 @@ impl RemoteCommand {
 }
 
 fn failed(source: std::io::Error) -> Error {
-    Error::new(ErrorKind::Local, "could not make a way for `rsync`").caused_by(source)
+    Error::new(ErrorKind::Local, "could not create the pipes for `rsync`").caused_by(source)
 }

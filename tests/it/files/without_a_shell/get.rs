@@ -76,7 +76,7 @@ async fn a_file_that_can_not_be_had_leaves_none_here_and_an_old_one_as_it_was() 
     let here = lab.here.path().join("new/x");
     let get = |name: &str, to: String| lab.host.get(lab.there(name).display().to_string(), to);
     let error = refused(get("none", here.display().to_string()).await, ErrorKind::File);
-    let no_file = format!("caused by: there is no file {}", lab.there("none").display());
+    let no_file = format!("caused by: no such file: {}", lab.there("none").display());
     assert!(block(&error).contains(&no_file), "{error:?}");
     assert!(!lab.here.path().join("new").exists(), "no folder either");
     let old = lab.file("old", "old");
@@ -90,7 +90,7 @@ async fn a_file_that_can_not_be_had_leaves_none_here_and_an_old_one_as_it_was() 
     let made = std::process::Command::new("mkfifo").arg(lab.there("pipe")).status()?;
     assert!(made.success());
     let pipe = refused(soon(get("pipe", old.display().to_string())).await, ErrorKind::File);
-    assert!(block(&pipe).contains("is no file that can be sent"), "{pipe:?}");
+    assert!(block(&pipe).contains("is not a regular file"), "{pipe:?}");
     assert_eq!(text(&old), "old");
     fs::create_dir(lab.there("empty"))?;
     assert_eq!(get("empty", here.display().to_string()).await?.files()?, [here.to_str().expect("UTF-8")]);

@@ -59,7 +59,7 @@ async fn sudo_needs_a_shell_and_says_so() -> Result {
         // The first round is before the detection of the missing shell, the second after it.
         for _ in 0..2 {
             let put = refused(soon(lab.host.put(b"x".to_vec(), target.clone()).sudo()).await, ErrorKind::File);
-            let why = "caused by: the host gives no shell, and sudo needs one";
+            let why = "caused by: sudo needs a POSIX shell on the host";
             assert!(block(&put).contains(why), "{kind}: {put:?}");
             let get = refused(soon(lab.host.get(target.clone(), here.clone()).sudo()).await, ErrorKind::File);
             assert!(block(&get).contains(why), "{kind}: {get:?}");
@@ -90,7 +90,7 @@ async fn a_login_that_has_neither_says_what_its_shell_said() -> Result {
         for error in [&get, &put] {
             let shown = block(error);
             assert!(shown.contains(words), "{shown}");
-            assert!(shown.contains("hint: the host gives this login neither a shell nor SFTP"), "{shown}");
+            assert!(shown.contains("hint: enable a POSIX shell or SFTP for this login on the host"), "{shown}");
         }
         assert_eq!(text(here), "old");
         assert_eq!(walk(&lab.sshd.scratch()).len(), 0);

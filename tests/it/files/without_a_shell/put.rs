@@ -105,16 +105,16 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
     let put = |target: String| lab.host.put(&file, target);
     let missing = refused(put(target.display().to_string()).await, ErrorKind::File);
     let shown = block(&missing);
-    let no_folder = format!("caused by: there is no folder {}", lab.there("folder").display());
+    let no_folder = format!("caused by: no such directory: {}", lab.there("folder").display());
     assert!(shown.contains(&no_folder) && shown.contains("host: could not put"), "{shown}");
 
     fs::create_dir(lab.there("folder"))?;
     fs::write(&target, "old")?;
-    fs::create_dir_all(lab.there("folder/is a folder/x"))?;
-    let folder = refused(put(lab.there("folder/is a folder").display().to_string()).await, ErrorKind::File);
+    fs::create_dir_all(lab.there("folder/is a directory/x"))?;
+    let folder = refused(put(lab.there("folder/is a directory").display().to_string()).await, ErrorKind::File);
     assert!(block(&folder).contains("x is a folder"), "{folder:?}");
     let below = refused(put(target.join("x").display().to_string()).await, ErrorKind::File);
-    assert!(block(&below).contains("there is no folder"), "{below:?}");
+    assert!(block(&below).contains("no such directory"), "{below:?}");
 
     // The login may not write to this directory.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;

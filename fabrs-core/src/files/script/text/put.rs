@@ -19,7 +19,7 @@ const NEWLINE: &str = "\n";
 /// strips line breaks at the end.
 const FIND: &str = "\
 case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
-[ -d \"$d\" ] || { [ ! -e \"$d\" ] || fail \"$d is no folder\"; fail \"there is no folder $d\"; }
+[ -d \"$d\" ] || { [ ! -e \"$d\" ] || fail \"$d is not a directory\"; fail \"no such directory: $d\"; }
 d=$(cd -- \"$d\" && pwd && echo x) || exit 1; d=${d%?x}; o=${d%/}/${t##*/}
 ";
 /// Enters a private temporary directory in `p`, beside the target, with the secret name `w`. It is removed at the end. The owner of

@@ -113,7 +113,7 @@ const RESTORE: &str = r#"restore() { [ ! -s r ] || xargs -0 sh -c 'while [ $# -g
 "#;
 /// Refuses a sync that removes files in `/` or in the home directory.
 const SPARE: &str = "\
-case $h in /|\"$(cd && pwd -P)\") fail \"$h is no folder in which all that is not here could be removed\" ;; esac
+case $h in /|\"$(cd && pwd -P)\") fail \"refusing to delete files in $h\" ;; esac
 ";
 /// Compares the received files with their checksums.
 const VERIFY: &str = "\
