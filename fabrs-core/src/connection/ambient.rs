@@ -41,8 +41,8 @@ pub fn probe(line: impl IntoShellLine) -> Command {
 /// entered connection.
 #[track_caller]
 pub fn local(line: impl IntoShellLine) -> Command {
-    let here = current().to_this_machine();
-    Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
+    let local = current().to_this_machine();
+    Command::new(local, line.into_shell_line(), Effect::Changes, Location::caller())
 }
 
 /// Returns the connection of the task in another directory, like [`Connection::cd`].

@@ -211,8 +211,8 @@ impl Command {
                 result = attempts => drop(sender.send(result)),
             }
         });
-        let gone = |_| Err(Error::new(ErrorKind::Internal, "internal error: the task of the command has ended"));
-        let attempts = async move { receiver.await.unwrap_or_else(gone) }.boxed();
+        let closed = |_| Err(Error::new(ErrorKind::Internal, "internal error: the task of the command has ended"));
+        let attempts = async move { receiver.await.unwrap_or_else(closed) }.boxed();
         self.state = CommandState::Running(Execution::Attempts(attempts));
     }
 

@@ -27,12 +27,17 @@ const CSH_ERRORS: [&str; 7] = [
 
 /// Returns the output of an ended command, or its error.
 #[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
-pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, end: Completion) -> Result<Output> {
+pub(super) fn finish(
+    spec: &CommandSpec,
+    shown: &Arc<str>,
+    captured: Captured,
+    completion: Completion,
+) -> Result<Output> {
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(Host::local);
-    let (outcome, lost_output) = match end.outcome {
-        CommandOutcome::Truncated(status, why) => {
-            (CommandOutcome::Exited(status), Some(Arc::new(why.at(spec.location)) as _))
+    let (outcome, lost_output) = match completion.outcome {
+        CommandOutcome::Truncated(status, error) => {
+            (CommandOutcome::Exited(status), Some(Arc::new(error.at(spec.location)) as _))
         }
         outcome => (outcome, None),
     };
@@ -46,7 +51,7 @@ pub(super) fn finish(spec: &CommandSpec, shown: &Arc<str>, captured: Captured, e
             host: host.clone(),
             command: Arc::clone(shown),
             location: spec.location,
-            elapsed: end.elapsed,
+            elapsed: completion.elapsed,
             result,
             stdout: captured.stdout.into_kept(),
             stderr: captured.stderr.into_kept(),

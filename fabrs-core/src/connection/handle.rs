@@ -272,16 +272,16 @@ impl Connection {
     }
 
     /// Reports a planned change of several commands.
-    pub(crate) fn plan_change(&self, what: &str) {
+    pub(crate) fn plan_change(&self, operation: &str) {
         if let Destination::Host { host, .. } = &self.destination {
-            self.plan_for(host, what);
+            self.plan_for(host, operation);
         }
     }
 
     /// Reports a planned change of this host under the name of another host, as for a download.
-    pub(crate) fn plan_for(&self, shown: &Host, what: &str) {
+    pub(crate) fn plan_for(&self, displayed_host: &Host, operation: &str) {
         if let Destination::Host { transport, .. } = &self.destination {
-            transport.plan_change(shown, what);
+            transport.plan_change(displayed_host, operation);
         }
     }
 

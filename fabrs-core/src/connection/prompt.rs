@@ -23,7 +23,7 @@ const MAX_TRIES: usize = 10;
 #[derive(Debug)]
 #[must_use = "a question is only asked when awaited"]
 pub struct Confirm {
-    here: Connection,
+    connection: Connection,
     question: String,
     default: Option<bool>,
     location: &'static Location<'static>,
@@ -33,7 +33,7 @@ pub struct Confirm {
 #[derive(Debug)]
 #[must_use = "a question is only asked when awaited"]
 pub struct Prompt {
-    here: Connection,
+    connection: Connection,
     question: String,
     default: Option<String>,
     location: &'static Location<'static>,
@@ -63,7 +63,7 @@ pub struct Prompt {
 /// [`ErrorKind::Prompt`] without a terminal and without a default.
 #[track_caller]
 pub fn confirm(question: impl Into<String>) -> Confirm {
-    Confirm { here: current(), question: question.into(), default: None, location: Location::caller() }
+    Confirm { connection: current(), question: question.into(), default: None, location: Location::caller() }
 }
 
 /// Asks for a text at the terminal.
@@ -87,7 +87,7 @@ pub fn confirm(question: impl Into<String>) -> Confirm {
 /// [`ErrorKind::Prompt`] without a terminal and without a default.
 #[track_caller]
 pub fn prompt(question: impl Into<String>) -> Prompt {
-    Prompt { here: current(), question: question.into(), default: None, location: Location::caller() }
+    Prompt { connection: current(), question: question.into(), default: None, location: Location::caller() }
 }
 
 impl Confirm {
@@ -102,16 +102,17 @@ impl Confirm {
     }
 
     async fn ask(self) -> Result<bool> {
-        let run = run_of(&self.here, self.location)?;
+        let run = run_of(&self.connection, self.location)?;
         let settings = run.settings();
         let is_approved = settings.confirmation != Confirmation::Prompt;
         let ignores_default = settings.mode == Mode::DryRun || run.prompter().is_available();
         if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
-            run.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
+            run.note(own_host(&self.connection), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);
         }
-        if run.dial().begin_effect(&format!("ask {}", prefixed(&self.here, &self.question)))? == EffectMode::Plan {
+        if run.dial().begin_effect(&format!("ask {}", prefixed(&self.connection, &self.question)))? == EffectMode::Plan
+        {
             return Ok(true);
         }
         if is_approved {
@@ -122,12 +123,12 @@ impl Confirm {
             Some(false) => "[y/N]",
             None => "[y/n]",
         };
-        let asked = with_host(&self.here, &self.question);
+        let asked = with_host(&self.connection, &self.question);
         let mut question = format!("{asked} {choice} ");
         for _ in 0..MAX_TRIES {
             let answer = run.prompter().line(&question).await;
-            let answer =
-                answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("answer yes with `-y`"))?;
+            let answer = answer
+                .map_err(|error| error.or_on(self.connection.host()).at(self.location).hint("answer yes with `-y`"))?;
             match (answer.trim().to_lowercase().as_str(), self.default) {
                 ("y" | "yes", _) => return Ok(true),
                 ("n" | "no", _) => return Ok(false),
@@ -160,7 +161,7 @@ impl Prompt {
     where
         T: FromStr<Err: Display>,
     {
-        self.ask(|text| text.parse().map_err(|why: T::Err| why.to_string())).await
+        self.ask(|text| text.parse().map_err(|error: T::Err| error.to_string())).await
     }
 
     /// Asks for a secret. The answer is neither shown while it is typed nor in any output.
@@ -172,15 +173,15 @@ impl Prompt {
     ///
     /// [`ErrorKind::Prompt`] without a terminal.
     pub async fn secret(self) -> Result<Secret> {
-        let run = run_of(&self.here, self.location)?;
-        let question = format!("{} ", with_host(&self.here, &self.question));
+        let run = run_of(&self.connection, self.location)?;
+        let question = format!("{} ", with_host(&self.connection, &self.question));
         for _ in 0..MAX_TRIES {
             let answer = run
                 .prompter()
                 .secret(&question)
                 .await
                 .map_err(|error| add_hint(error, run, "or read the secret from a file or a variable"))
-                .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
+                .map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
             if !answer.expose().is_empty() {
                 return Ok(answer);
             }
@@ -189,18 +190,18 @@ impl Prompt {
     }
 
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
-        let run = run_of(&self.here, self.location)?;
+        let run = run_of(&self.connection, self.location)?;
         if let Some(default) = self.default.as_ref().filter(|_| uses_default(run)) {
             let question = self.question.trim_end();
-            let value = read(default).map_err(|why| {
-                let text = format!("invalid default of the prompt \"{question}\": `{default}`: {why}");
+            let value = read(default).map_err(|error| {
+                let text = format!("invalid default of the prompt \"{question}\": `{default}`: {error}");
                 Error::new(ErrorKind::Usage, text).at(self.location)
             })?;
-            run.note(own_host(&self.here), format!("prompt \"{question}\": {default} (default)"));
+            run.note(own_host(&self.connection), format!("prompt \"{question}\": {default} (default)"));
             return Ok(value);
         }
         let shown = self.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
-        let asked = format!("{}{shown} ", with_host(&self.here, &self.question));
+        let asked = format!("{}{shown} ", with_host(&self.connection, &self.question));
         let mut question = asked.clone();
         for _ in 0..MAX_TRIES {
             let answer = run
@@ -208,7 +209,7 @@ impl Prompt {
                 .line(&question)
                 .await
                 .map_err(|error| add_hint(error, run, "or give the prompt a default: `.default(\"..\")`"))
-                .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
+                .map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
             let answer = match (answer.trim(), &self.default) {
                 ("", Some(default)) => default.as_str(),
                 ("", None) => continue,
@@ -216,7 +217,7 @@ impl Prompt {
             };
             match read(answer) {
                 Ok(value) => return Ok(value),
-                Err(why) => question = format!("`{answer}` is not valid: {why}. {asked}"),
+                Err(error) => question = format!("`{answer}` is not valid: {error}. {asked}"),
             }
         }
         Err(no_valid_answer(&self.question, self.location))
@@ -236,29 +237,29 @@ fn add_hint(error: Error, run: &RunState, or: &str) -> Error {
 }
 
 /// Adds the name of the host to a question for a single host.
-fn with_host(here: &Connection, question: &str) -> String {
+fn with_host(connection: &Connection, question: &str) -> String {
     // Without a terminal, the name of the host is already part of the error.
-    if here.state().is_some_and(|run| run.prompter().is_available()) {
-        prefixed(here, question)
+    if connection.state().is_some_and(|run| run.prompter().is_available()) {
+        prefixed(connection, question)
     } else {
         question.trim_end().to_owned()
     }
 }
 
-fn prefixed(here: &Connection, question: &str) -> String {
-    match own_host(here) {
+fn prefixed(connection: &Connection, question: &str) -> String {
+    match own_host(connection) {
         Some(host) => format!("{}: {}", host.label(), question.trim_end()),
         None => question.trim_end().to_owned(),
     }
 }
 
 /// Returns the host of a question for a single host.
-fn own_host(here: &Connection) -> Option<&Host> {
-    here.host().filter(|host| !host.is_local() && !is_for_all())
+fn own_host(connection: &Connection) -> Option<&Host> {
+    connection.host().filter(|host| !host.is_local() && !is_for_all())
 }
 
-fn run_of<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {
-    here.state().ok_or_else(|| Error::new(ErrorKind::Usage, "a question was asked outside a task").at(location))
+fn run_of<'a>(connection: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {
+    connection.state().ok_or_else(|| Error::new(ErrorKind::Usage, "a question was asked outside a task").at(location))
 }
 
 fn no_valid_answer(question: &str, location: &'static Location<'static>) -> Error {

@@ -150,17 +150,17 @@ impl Recorder {
     fn flush(&mut self) {
         let (number, host, sink) = (self.number, &self.host, self.screen.as_ref().unwrap_or(&self.sink));
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
-            let rest_of_stream = shown.redacted.finish(&self.redactor);
+            let redacted_rest = shown.redacted.finish(&self.redactor);
             if let Some(tee) = &mut self.tee {
-                tee.write(&rest_of_stream, host, &**sink);
+                tee.write(&redacted_rest, host, &**sink);
             }
             if !self.hide.shows(stream) {
                 continue;
             }
-            if self.granularity.bytes && !rest_of_stream.is_empty() {
-                sink.event(&Event::OutputBytes { id: number, host, stream, bytes: &rest_of_stream });
+            if self.granularity.bytes && !redacted_rest.is_empty() {
+                sink.event(&Event::OutputBytes { id: number, host, stream, bytes: &redacted_rest });
             }
-            let rest = [std::mem::take(&mut shown.lines.partial), rest_of_stream].concat();
+            let rest = [std::mem::take(&mut shown.lines.partial), redacted_rest].concat();
             if self.granularity.lines && !rest.is_empty() {
                 sink.event(&Event::OutputLines { id: number, host, stream, text: &rest });
             }

@@ -60,11 +60,11 @@ impl Spawned {
                 return Err(error.hint("call `.stdin_open()` before `.spawn()`"));
             };
             // The handle reports the reason: the command may have ended, or never have started.
-            let gone = |_| {
+            let closed = |_| {
                 let error = Error::new(ErrorKind::Usage, "the command no longer reads its stdin");
                 error.hint("await the handle for the result of the command")
             };
-            writer.send(bytes).await.map_err(gone)
+            writer.send(bytes).await.map_err(closed)
         }
     }
 

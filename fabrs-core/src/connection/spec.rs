@@ -104,8 +104,8 @@ impl CommandSpec {
     /// Returns the program that runs a composed line.
     pub(super) fn program(&self, line: Arc<str>) -> Program {
         // Lines for sudo and `disown` are scripts of fabrs.
-        let is_ours = self.detached || self.privilege != Privilege::Login;
-        self.connection.context.program(line, if is_ours { Language::Posix } else { self.language })
+        let is_internal = self.detached || self.privilege != Privilege::Login;
+        self.connection.context.program(line, if is_internal { Language::Posix } else { self.language })
     }
 
     /// Returns the host of the command.
@@ -132,15 +132,15 @@ impl CommandSpec {
     /// settings of the connection.
     pub(super) fn check_start(&self) -> Result<()> {
         self.connection.host_and_run(self.location)?;
-        let lost = self
+        let ignored_settings = self
             .host_context
             .as_ref()
             .map(|context| context.settings(self.privilege != Privilege::Login))
             .unwrap_or_default();
-        if lost.is_empty() {
+        if ignored_settings.is_empty() {
             return Ok(());
         }
-        let calls: Vec<String> = lost.iter().map(|method| format!("`.{method}(..)`")).collect();
+        let calls: Vec<String> = ignored_settings.iter().map(|method| format!("`.{method}(..)`")).collect();
         let text = format!("`{}` runs on this machine, without {} of the connection", self.line, calls.join(", "));
         let hint = "set the directory on the command: `local(\"make\").cd(\"src\")`";
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))

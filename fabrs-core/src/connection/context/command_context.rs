@@ -76,7 +76,7 @@ impl CommandContext {
     }
 
     pub(in crate::connection) fn env(&mut self, name: String, value: EnvValue) {
-        self.env.retain(|(known, _)| *known != name);
+        self.env.retain(|(existing, _)| *existing != name);
         self.env.push((name, value));
     }
 

@@ -79,25 +79,25 @@ impl SudoDialog {
     }
 
     /// Sets the callback for an accepted password.
-    pub(super) fn on_accepted(dialog: &SharedDialog, then: impl FnOnce() + Send + 'static) {
-        lock(dialog).on_accepted = Some(Box::new(then));
+    pub(super) fn on_accepted(dialog: &SharedDialog, callback: impl FnOnce() + Send + 'static) {
+        lock(dialog).on_accepted = Some(Box::new(callback));
     }
 
     /// Records that sudo has started the command. If sudo has prompted for a password, the password
     /// was accepted.
     pub(super) fn mark_accepted(dialog: &SharedDialog) {
-        let (then, asked) = {
+        let (callback, prompt_count) = {
             let mut dialog = lock(dialog);
             (dialog.on_accepted.take(), dialog.prompt_count)
         };
-        if let Some(then) = then.filter(|_| asked > 0) {
-            then();
+        if let Some(callback) = callback.filter(|_| prompt_count > 0) {
+            callback();
         }
     }
 
     pub(super) fn add_text(&mut self, bytes: &[u8]) {
-        let room = MAX_TEXT_LEN.saturating_sub(self.text.len()).min(bytes.len());
-        self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        let capacity = MAX_TEXT_LEN.saturating_sub(self.text.len()).min(bytes.len());
+        self.text.extend_from_slice(bytes.get(..capacity).unwrap_or_default());
     }
 
     /// Returns the refusal and the refused attempt. Returns `None` if sudo has run the command.
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn only_a_requested_password_counts_as_accepted() {
-        for asked in [0, 1] {
+        for prompt_count in [0, 1] {
             let dialog = Arc::new(Mutex::new(SudoDialog::new(SudoProgram::Sudo)));
             let is_accepted = Arc::new(AtomicBool::new(false));
             let flag = Arc::clone(&is_accepted);
             SudoDialog::on_accepted(&dialog, move || flag.store(true, Ordering::Relaxed));
-            lock(&dialog).prompt_count = asked;
+            lock(&dialog).prompt_count = prompt_count;
             SudoDialog::mark_accepted(&dialog);
-            assert_eq!(is_accepted.load(Ordering::Relaxed), asked == 1);
+            assert_eq!(is_accepted.load(Ordering::Relaxed), prompt_count == 1);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::transport::StdinSource;
 /// The stdin of a command, sent after sudo has started the command.
 #[derive(Debug, Clone, Default)]
 pub(in crate::connection::sudo) struct CommandInput {
-    pub(super) first: Bytes,
+    pub(super) prefix: Bytes,
     pub(super) rest: RemainingInput,
 }
 
@@ -28,12 +28,12 @@ pub(super) enum RemainingInput {
 
 impl From<StdinSource> for CommandInput {
     fn from(stdin: StdinSource) -> Self {
-        let (first, rest) = match stdin {
+        let (prefix, rest) = match stdin {
             StdinSource::Empty => (Bytes::new(), RemainingInput::End),
-            StdinSource::Bytes(first) => (first, RemainingInput::End),
-            StdinSource::Answers(first) => (first, RemainingInput::Answers),
+            StdinSource::Bytes(prefix) => (prefix, RemainingInput::End),
+            StdinSource::Answers(prefix) => (prefix, RemainingInput::Answers),
             StdinSource::Pieces(pieces) => (Bytes::new(), RemainingInput::Pieces(Arc::new(Mutex::new(Some(pieces))))),
         };
-        Self { first, rest }
+        Self { prefix, rest }
     }
 }

@@ -46,7 +46,7 @@ pub(in crate::connection::sudo) struct SudoListener {
     password: Option<Secret>,
     input: CommandInput,
     phase: Phase,
-    held: Vec<u8>,
+    pending: Vec<u8>,
     /// The number of bytes before the start of the command.
     bytes_before_start: usize,
     /// True if the command has written to the other stream.
@@ -74,7 +74,7 @@ impl SudoListener {
             password,
             input: CommandInput::default(),
             phase,
-            held: Vec::new(),
+            pending: Vec::new(),
             bytes_before_start: 0,
             has_other_output: false,
         };
@@ -102,8 +102,8 @@ impl SudoListener {
     /// Processes output before the start of the command.
     fn process_starting(&mut self, answer: &mut Answer) {
         loop {
-            let prompt = self.markers.prompt.find(&self.held);
-            let ready = self.markers.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
+            let prompt = self.markers.prompt.find(&self.pending);
+            let ready = self.markers.ready.as_ref().and_then(|ready| find(&self.pending, ready.as_bytes()));
             match (&prompt, ready) {
                 (_, Some(at)) if prompt.as_ref().is_none_or(|prompt| at < prompt.start) => {
                     let length = self.markers.ready.as_ref().map_or(0, String::len);
@@ -121,8 +121,8 @@ impl SudoListener {
             }
         }
         // PAM may prompt for more than the password: a code, or a new password after expiry.
-        let question = self.password.as_ref().and_then(|_| find_question(self.markers.program, &self.held));
-        let refusal = |question| match SudoRefusal::parse(self.markers.program, &self.held) {
+        let question = self.password.as_ref().and_then(|_| find_question(self.markers.program, &self.pending));
+        let refusal = |question| match SudoRefusal::parse(self.markers.program, &self.pending) {
             expired @ SudoRefusal::Expired(_) => expired,
             _ => SudoRefusal::Other(format!("an unknown prompt `{question}` was not answered")),
         };
@@ -132,20 +132,20 @@ impl SudoListener {
             || format!("it printed more than {} MiB before the start of the command", MAX_BYTES_BEFORE_START >> 20);
         let too_long = (self.bytes_before_start > MAX_BYTES_BEFORE_START).then(|| SudoRefusal::Other(text()));
         lock(&self.dialog).pending_question = too_long.or(question);
-        let excess = self.held.len().saturating_sub(MAX_TEXT_LEN);
-        self.held.drain(..excess);
+        let excess = self.pending.len().saturating_sub(MAX_TEXT_LEN);
+        self.pending.drain(..excess);
     }
 
     /// Answers the first prompt with the password, and never a second prompt. Returns `true` if an
     /// answer was sent.
     fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
-        let asked = {
+        let prompt_count = {
             let mut dialog = lock(&self.dialog);
             dialog.prompt_count += 1;
             dialog.prompt_count
         };
         match &self.password {
-            Some(password) if asked == 1 => {
+            Some(password) if prompt_count == 1 => {
                 answer.write_secret([password.expose().as_bytes(), b"\n"].concat());
                 // A command started by sudo itself reports no start, and has no stdin.
                 if self.markers.ready.is_none() {
@@ -164,13 +164,13 @@ impl SudoListener {
     fn process_undecided(&mut self, answer: &mut Answer) {
         let could_be_sudo = match (&self.password, &self.markers.prompt) {
             (Some(_), PasswordPrompt::Marker(marker)) => {
-                let again = [TRY_AGAIN, marker.as_bytes()].concat();
-                again.starts_with(&self.held) || self.held.starts_with(&again)
+                let second_prompt = [TRY_AGAIN, marker.as_bytes()].concat();
+                second_prompt.starts_with(&self.pending) || self.pending.starts_with(&second_prompt)
             }
-            _ => self.held.len() < MAX_TEXT_LEN && is_only_sudo_text(self.markers.program, &self.held),
+            _ => self.pending.len() < MAX_TEXT_LEN && is_only_sudo_text(self.markers.program, &self.pending),
         };
         if could_be_sudo {
-            if self.markers.prompt.find(&self.held).is_some() {
+            if self.markers.prompt.find(&self.pending).is_some() {
                 lock(&self.dialog).prompt_count += 1;
             }
             return;
@@ -178,8 +178,8 @@ impl SudoListener {
         // With insults, sudo prints another message for a wrong password. Only time, or the end,
         // verifies this password.
         self.phase = Phase::Running;
-        let held = std::mem::take(&mut self.held);
-        self.process_running(&held, answer);
+        let pending = std::mem::take(&mut self.pending);
+        self.process_running(&pending, answer);
     }
 
     /// Processes output of the command on the stream of sudo's messages.
@@ -196,19 +196,19 @@ impl SudoListener {
     }
 
     fn take_sudo_text(&mut self, mark: Range<usize>) {
-        let rest = self.held.split_off(mark.end);
-        self.held.truncate(mark.start);
-        lock(&self.dialog).add_text(&self.held);
-        self.held = rest;
+        let rest = self.pending.split_off(mark.end);
+        self.pending.truncate(mark.start);
+        lock(&self.dialog).add_text(&self.pending);
+        self.pending = rest;
     }
 
     fn start_command(&mut self, answer: &mut Answer) {
         self.phase = Phase::Running;
         lock(&self.dialog).pending_question = None;
         SudoDialog::mark_accepted(&self.dialog);
-        let CommandInput { first, rest } = std::mem::take(&mut self.input);
-        if !first.is_empty() {
-            answer.write(first);
+        let CommandInput { prefix, rest } = std::mem::take(&mut self.input);
+        if !prefix.is_empty() {
+            answer.write(prefix);
         }
         match rest {
             RemainingInput::End => answer.end(),
@@ -218,8 +218,8 @@ impl SudoListener {
                 None => answer.end(),
             },
         }
-        let held = std::mem::take(&mut self.held);
-        self.pass_on(self.stream, &held, answer);
+        let pending = std::mem::take(&mut self.pending);
+        self.pass_on(self.stream, &pending, answer);
     }
 
     /// Returns `true` if the command ended without having started, according to the output.
@@ -232,7 +232,8 @@ impl SudoListener {
             // Only an exit like sudo's, without other output, can mean that sudo refused the
             // command.
             (Phase::Undecided | Phase::Running, _) => {
-                let refusal = SudoRefusal::parse(self.markers.program, &[dialog.text.as_slice(), &self.held].concat());
+                let refusal =
+                    SudoRefusal::parse(self.markers.program, &[dialog.text.as_slice(), &self.pending].concat());
                 match (status, refusal) {
                     // To change an expired password, sudo writes to both streams.
                     (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
@@ -240,8 +241,8 @@ impl SudoListener {
                     // an ordinary failure of the command, as in any shell.
                     (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
                         let is_sudo_text = self.phase == Phase::Undecided
-                            && self.held.starts_with(message_prefix(self.markers.program).as_bytes())
-                            && !self.held.ends_with(b": command not found\n");
+                            && self.pending.starts_with(message_prefix(self.markers.program).as_bytes())
+                            && !self.pending.ends_with(b": command not found\n");
                         !self.has_other_output && (dialog.prompt_count > 1 || is_sudo_text)
                     }
                     (ExitStatus::Code(1), SudoRefusal::Missing) => false,
@@ -268,11 +269,11 @@ impl OutputReceiver for SudoListener {
         match self.phase {
             Phase::Starting => {
                 self.bytes_before_start = self.bytes_before_start.saturating_add(bytes.len());
-                self.held.extend_from_slice(bytes);
+                self.pending.extend_from_slice(bytes);
                 self.process_starting(answer);
             }
             Phase::Undecided => {
-                self.held.extend_from_slice(bytes);
+                self.pending.extend_from_slice(bytes);
                 self.process_undecided(answer);
             }
             Phase::Running => self.process_running(bytes, answer),
@@ -282,7 +283,7 @@ impl OutputReceiver for SudoListener {
     fn ended(&mut self, end: &Completion) {
         if self.was_refused(end) {
             let mut dialog = lock(&self.dialog);
-            dialog.add_text(&self.held);
+            dialog.add_text(&self.pending);
             let recorder = self.recorder.take();
             dialog.refused_attempt = Some(RefusedAttempt { recorder, end: end.clone() });
             return;
@@ -293,9 +294,9 @@ impl OutputReceiver for SudoListener {
         } else {
             lock(&self.dialog).on_accepted = None;
         }
-        let held = std::mem::take(&mut self.held);
+        let pending = std::mem::take(&mut self.pending);
         if self.phase == Phase::Undecided {
-            self.pass_on(self.stream, &held, &mut Answer::default());
+            self.pass_on(self.stream, &pending, &mut Answer::default());
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.ended(end);
