@@ -157,6 +157,10 @@ impl Prompt {
     ///
     /// - [`ErrorKind::Prompt`] without a terminal and without a default.
     /// - [`ErrorKind::Usage`] if the default is used and is not a valid `T`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the question.
     pub async fn parse<T>(self) -> Result<T>
     where
         T: FromStr<Err: Display>,
@@ -172,6 +176,10 @@ impl Prompt {
     /// # Errors
     ///
     /// [`ErrorKind::Prompt`] without a terminal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the question.
     pub async fn secret(self) -> Result<Secret> {
         let run = run_of(&self.connection, self.location)?;
         let question = format!("{} ", with_host(&self.connection, &self.question));

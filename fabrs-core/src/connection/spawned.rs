@@ -97,6 +97,10 @@ impl Spawned {
     /// # Errors
     ///
     /// As awaiting the [`Command`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the command.
     pub async fn wait(self) -> Result<Output> {
         self.await
     }
