@@ -249,7 +249,7 @@ impl Run {
         for (host, outcome) in &outcomes {
             // The location would be a line of this file, meaningless to the user.
             let error = outcome.error().map(|error| error.clone().without_location());
-            let (word, error) = (outcome.word(), error.as_ref());
+            let (word, error) = (outcome.kind(), error.as_ref());
             client.sink().event(&Event::ShellLineEnded { line: text, host, outcome: word, error });
             // The group has already printed a warning for a skipped host.
             if word != OutcomeKind::Skipped {
@@ -261,7 +261,7 @@ impl Run {
             reporter.print_block(&block);
         }
         if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
-            && outcomes.iter().all(|(_, outcome)| outcome.word() == OutcomeKind::Skipped)
+            && outcomes.iter().all(|(_, outcome)| outcome.kind() == OutcomeKind::Skipped)
         {
             // All hosts were skipped, so the shell line ran nowhere.
             result.codes.push(error.exit_code());
@@ -305,8 +305,8 @@ impl ShellLineResult {
 async fn run_tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, OutcomeKind)>) -> ExitCode {
     let report = Executor::new(client.clone()).run(plan).await;
     for stage in report.stages() {
-        let of_stage: Vec<_> = stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();
-        let (name, local) = (&stage.task.shown_name(), stage.here);
+        let of_stage: Vec<_> = stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.kind())).collect();
+        let (name, local) = (&stage.task.shown_name(), stage.is_local);
         client.sink().event(&Event::Summary { name, is_local: local, outcomes: &of_stage });
         outcomes.extend(of_stage);
     }

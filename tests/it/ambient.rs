@@ -130,7 +130,7 @@ async fn orchestrates() -> Result {
 async fn a_task_that_runs_here_has_this_machine_and_roles_but_no_host() -> Result {
     let report = carry_out(&in_environment(&named())?, [orchestrates::call()]).await;
     let [stage] = report.stages() else { panic!("one task was planned") };
-    assert!(stage.here && report.is_ok(), "{:?}", stage.outcomes);
+    assert!(stage.is_local && report.is_ok(), "{:?}", stage.outcomes);
     assert_eq!(words(&stage.outcomes), ["@local: ok"]);
     Ok(())
 }

@@ -97,7 +97,7 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
 
 /// Returns the outcome of each host, as `web1: ok`.
 pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
-    outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.word().as_str())).collect()
+    outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.kind().as_str())).collect()
 }
 
 /// Returns one text field of each event of a kind, in order.

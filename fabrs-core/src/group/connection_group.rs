@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::outcome::Outcome;
 use super::outcomes::Outcomes;
-use super::strategy::{Strategy, gone_again, spread};
+use super::strategy::{Strategy, lost_after_use, run_on_hosts};
 use crate::client::{Client, IntoHost};
 use crate::config::{OnFailure, OnUnreachable};
 use crate::connection::{Command, Connection};
@@ -121,7 +121,7 @@ impl Group {
         self.limit(1)
     }
 
-    /// Starts no further host after the first failure. Hosts already started run to their end.
+    /// Starts no further host after the first failure. StageHosts already started run to their end.
     ///
     /// ```
     /// # use fabrs_core::{Client, Group, Outcome, transport::{Fake, FakeAnswer}};
@@ -213,13 +213,14 @@ impl Group {
         let host = |connection: &Connection| connection.host().cloned().unwrap_or_else(Host::local);
         let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
         let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());
-        let outcomes = spread(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
+        let outcomes = run_on_hosts(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
             // Futures made by `body` before its first poll use the same connection.
             let future = connection.enter_sync(|| body(connection.clone()).into_future());
             async move {
                 let result = connection.enter(future).await;
-                result
-                    .map_err(|error| gone_again(error.into().into_error().or_on(connection.host()), &connection).into())
+                result.map_err(|error| {
+                    lost_after_use(error.into().into_error().or_on(connection.host()), &connection).into()
+                })
             }
         })
         .await;

@@ -12,4 +12,4 @@ pub use outcome::Outcome;
 pub use outcomes::{HostFailures, Outcomes};
 pub use strategy::Strategy;
 
-pub(crate) use strategy::{gone_again, spread};
+pub(crate) use strategy::{lost_after_use, run_on_hosts};

@@ -43,7 +43,7 @@ impl<T> Outcome<T> {
     }
 
     /// Returns the kind of the outcome, without its value or error.
-    pub fn word(&self) -> OutcomeKind {
+    pub fn kind(&self) -> OutcomeKind {
         match self {
             Self::Ok(_) => OutcomeKind::Ok,
             Self::Failed(_) => OutcomeKind::Failed,
@@ -63,7 +63,7 @@ impl<T> Outcome<T> {
 
     /// Returns whether later tasks leave out this host: true except for `Ok`, `Skipped` and
     /// `Incomplete`.
-    pub fn is_bad(&self) -> bool {
+    pub fn is_failure(&self) -> bool {
         !matches!(self, Self::Ok(_) | Self::Skipped(_) | Self::Incomplete(_))
     }
 

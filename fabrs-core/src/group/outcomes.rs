@@ -46,7 +46,7 @@ impl<T> Outcomes<T> {
 
     /// Returns the hosts with a failure. Skipped hosts are not included.
     pub fn failed(&self) -> impl Iterator<Item = (&Host, &Outcome<T>)> {
-        self.all.iter().filter(|(_, outcome)| outcome.is_bad()).map(|(host, outcome)| (host, outcome))
+        self.all.iter().filter(|(_, outcome)| outcome.is_failure()).map(|(host, outcome)| (host, outcome))
     }
 
     /// Returns the values of all hosts, or one error with all failures. Skipped hosts are left
@@ -76,7 +76,7 @@ impl<T> Outcomes<T> {
             succeeded: self.succeeded().map(|(host, _)| host.clone()).collect(),
             failed: self
                 .failed()
-                .map(|(host, outcome)| (host.clone(), outcome.word(), outcome.error().cloned()))
+                .map(|(host, outcome)| (host.clone(), outcome.kind(), outcome.error().cloned()))
                 .collect(),
         };
         let text = format!("{} of {} hosts failed", failures.failed.len(), self.len());

@@ -43,7 +43,7 @@ impl Strategy {
     ///
     /// This applies to an error about `host` itself. Work that needs another, unreachable host has
     /// failed.
-    pub(crate) fn judge<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
+    pub(crate) fn apply_to<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.on_unreachable) {
             (Outcome::Unreachable(error), OnUnreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
             (outcome, OnUnreachable::Skip | OnUnreachable::Fail) => outcome,
@@ -78,7 +78,7 @@ const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 ///
 /// After a stop of the run, no further host starts. Started bodies have [`RETURN_WAIT`] to return.
 /// Plain functions cannot be cancelled, so the run waits for them.
-pub(crate) async fn spread<T, Fut>(
+pub(crate) async fn run_on_hosts<T, Fut>(
     hosts: Vec<(Host, Result<Connection, Error>)>,
     strategy: Strategy,
     stop: StopSignal,
@@ -107,7 +107,7 @@ where
                     Ok(future) => future.await,
                     Err(error) => Err(error.into()),
                 };
-                (index, strategy.judge(&host, Outcome::of(result)))
+                (index, strategy.apply_to(&host, Outcome::of(result)))
             });
         }
         if running.is_empty() {
@@ -115,18 +115,18 @@ where
         }
         tokio::select! {
             Some((index, outcome)) = running.next() => {
-                failed |= outcome.is_bad();
+                failed |= outcome.is_failure();
                 if let Some(place) = outcomes.get_mut(index) {
                     *place = Some(outcome);
                 }
             }
             _ = stop.wait_above(StopLevel::None), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),
-            () = given_up(deadline, &stop) => break,
+            () = grace_expired(deadline, &stop) => break,
         }
     }
     drop(running);
     let all = names.into_iter().zip(outcomes).zip(started);
-    Outcomes::new(all.map(|((host, outcome), started)| settle(host, outcome, started)).collect())
+    Outcomes::new(all.map(|((host, outcome), started)| final_outcome(host, outcome, started)).collect())
 }
 
 fn mark(started: &mut [bool], index: usize) {
@@ -136,7 +136,7 @@ fn mark(started: &mut [bool], index: usize) {
 }
 
 /// Waits until the run no longer waits for started bodies. Pending without a deadline.
-async fn given_up(deadline: Option<Instant>, stop: &StopSignal) {
+async fn grace_expired(deadline: Option<Instant>, stop: &StopSignal) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
@@ -152,7 +152,7 @@ async fn given_up(deadline: Option<Instant>, stop: &StopSignal) {
 
 /// Returns the outcome of a host, or the outcome of a host without one: not started, or cancelled
 /// by the stop of the run.
-fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
+fn final_outcome<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
     let outcome = match (outcome, started) {
         (Some(outcome), _) => outcome,
         (None, false) => Outcome::NotStarted,
@@ -163,7 +163,7 @@ fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, O
 
 /// Turns the error of a host that became unreachable after commands had run there into a lost
 /// connection. Such a host is neither unchanged nor skipped.
-pub(crate) fn gone_again(error: Error, connection: &Connection) -> Error {
+pub(crate) fn lost_after_use(error: Error, connection: &Connection) -> Error {
     let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
         && !SecretWithheld::caused(&error);
     match connection.host() {

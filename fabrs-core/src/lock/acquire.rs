@@ -9,10 +9,10 @@ use futures::stream::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
-use super::held::{HostLock, Keeper, Lock};
+use super::held::{HeartbeatSender, HostLock, Lock};
 use super::holder::LockHolder;
 use super::request::{LockRequest, Wait};
-use super::script::{Answer, hold};
+use super::script::{LockAnswer, lock_script};
 use crate::client::Client;
 use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,29 +25,29 @@ const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Acquires a lock. A dry run reports the lock, and locks nothing.
-pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
-    let Some(client) = locking.hosts().first().and_then(Connection::client) else {
+pub(super) async fn acquire(request: LockRequest) -> Result<Lock> {
+    let Some(client) = request.hosts().first().and_then(Connection::client) else {
         return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
     };
-    for host in locking.hosts() {
-        locking.dir_on(host)?;
+    for host in request.hosts() {
+        request.dir_on(host)?;
     }
-    let what = format!("lock `{}` on {}", locking.name(), label(locking.hosts()));
+    let what = format!("lock `{}` on {}", request.name(), label(request.hosts()));
     if client.state().dial().begin_effect(&what)? == EffectMode::Plan {
         return Ok(Lock::planned());
     }
     let started = Instant::now();
-    let limit = match locking.waits() {
+    let limit = match request.waits() {
         Wait::No => Some(Duration::ZERO),
         Wait::Endless => None,
         Wait::AtMost(limit) => Some(limit),
     };
     let mut is_noted = false;
     loop {
-        let (holder, host) = match try_all(&locking, &client).await {
+        let (holder, host) = match try_all_hosts(&request, &client).await {
             Ok(lock) => return Ok(lock),
-            Err(Refused::Failed(error)) => return Err(error),
-            Err(Refused::Held(held)) => *held,
+            Err(AttemptError::Failed(error)) => return Err(error),
+            Err(AttemptError::Held(held)) => *held,
         };
         let by = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
         if limit.is_some_and(|limit| started.elapsed() >= limit) {
@@ -57,11 +57,11 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
                 }
                 _ => format!("locked by {by}"),
             };
-            let hint = match locking.waits() {
+            let hint = match request.waits() {
                 Wait::AtMost(_) => "allow more time: `.wait_at_most(..)`",
                 Wait::No | Wait::Endless => "wait for the lock: `--wait`, or `.wait(true)` in the task",
             };
-            return Err(on(&host, text).hint(hint));
+            return Err(host_error(&host, text).hint(hint));
         }
         if !is_noted {
             client.note(host.host(), format!("waiting for the lock held by {by}"));
@@ -77,7 +77,7 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
 }
 
 /// The reason for a failed attempt.
-enum Refused {
+enum AttemptError {
     /// Another run holds the lock on this host.
     Held(Box<(Option<LockHolder>, Connection)>),
     /// The attempt failed.
@@ -86,21 +86,21 @@ enum Refused {
 
 /// Tries all hosts: the first by name, then the others in parallel. After a failure, the acquired
 /// locks are released.
-async fn try_all(locking: &LockRequest, client: &Client) -> std::result::Result<Lock, Refused> {
-    let holder = LockHolder::new(locking.purpose_text()).map_err(Refused::Failed)?;
-    let mut ordered: Vec<&Connection> = locking.hosts().iter().collect();
+async fn try_all_hosts(request: &LockRequest, client: &Client) -> std::result::Result<Lock, AttemptError> {
+    let holder = LockHolder::new(request.purpose_text()).map_err(AttemptError::Failed)?;
+    let mut ordered: Vec<&Connection> = request.hosts().iter().collect();
     ordered.sort_by_key(|host| host.host().map(ToString::to_string));
     let (lost, losses) = mpsc::channel(ordered.len().max(1));
     let Some((first, others)) = ordered.split_first() else { return Ok(Lock::planned()) };
-    let try_on = |host| try_one(locking, client, host, &holder, lost.clone());
+    let try_on = |host| try_host(request, client, host, &holder, lost.clone());
     let mut locks = vec![try_on(*first).await?];
     let mut refused = None;
     for tried in join_all(others.iter().map(|host| try_on(host))).await {
         match tried {
             Ok(lock) => locks.push(lock),
             // An error is more important than another holder.
-            Err(error @ Refused::Failed(_)) => refused = Some(error),
-            Err(error @ Refused::Held(_)) => refused = refused.or(Some(error)),
+            Err(error @ AttemptError::Failed(_)) => refused = Some(error),
+            Err(error @ AttemptError::Held(_)) => refused = refused.or(Some(error)),
         }
     }
     let lock = Lock::new(locks, losses);
@@ -113,46 +113,47 @@ async fn try_all(locking: &LockRequest, client: &Client) -> std::result::Result<
     }
 }
 
-async fn try_one(
-    locking: &LockRequest,
+async fn try_host(
+    request: &LockRequest,
     client: &Client,
     host: &Connection,
     holder: &LockHolder,
     lost: mpsc::Sender<Error>,
-) -> std::result::Result<HostLock, Refused> {
-    let failed = Refused::Failed;
-    let folder = locking.dir_on(host).map_err(failed)?;
-    let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
+) -> std::result::Result<HostLock, AttemptError> {
+    let failed = AttemptError::Failed;
+    let folder = request.dir_on(host).map_err(failed)?;
+    let Some(place) = host.host() else { return Err(failed(host_error(host, "there is no host to lock".to_owned()))) };
     // A separate session, since the lock must survive the first Ctrl-C, and end with the run.
     // Without the settings of the caller's commands, which may change the meaning of `~`, or print.
     let aside = client.uncancellable().connect(place).map_err(failed)?;
-    let lease = locking.lease_limit();
-    let script = hold(&folder, locking.name(), holder, lease);
-    let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
+    let lease = request.lease_limit();
+    let script = lock_script(&folder, request.name(), holder, lease);
+    let script =
+        script.map_err(|source| failed(host_error(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
     let sent = boot_time();
-    let command = aside.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", locking.name()));
+    let command = aside.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", request.name()));
     let mut lines = command.timeout(MAX_HOLD).stdin_open().stream_lines().map_err(failed)?;
     let answer = match lines.next().await {
-        Some(line) => Answer::read(&line.map_err(failed)?),
-        None => Answer::Other,
+        Some(line) => LockAnswer::read(&line.map_err(failed)?),
+        None => LockAnswer::Other,
     };
     match answer {
-        Answer::Locked => {}
-        Answer::Held(holder) => return Err(Refused::Held(Box::new((holder, host.clone())))),
-        Answer::Manual(manual) => {
+        LockAnswer::Locked => {}
+        LockAnswer::Held(holder) => return Err(AttemptError::Held(Box::new((holder, host.clone())))),
+        LockAnswer::Manual(manual) => {
             return Err(failed(
-                on(host, manual.to_string())
-                    .hint(format!("remove the manual lock first: `rm {folder}/{}.locked` on the host", locking.name())),
+                host_error(host, manual.to_string())
+                    .hint(format!("remove the manual lock first: `rm {folder}/{}.locked` on the host", request.name())),
             ));
         }
-        Answer::NoFlock => {
-            let error = on(host, "the host has no `flock`, and can't be locked without it".to_owned());
+        LockAnswer::NoFlock => {
+            let error = host_error(host, "the host has no `flock`, and can't be locked without it".to_owned());
             return Err(failed(error.hint("install the package util-linux")));
         }
-        Answer::Other => {
-            return Err(failed(on(
+        LockAnswer::Other => {
+            return Err(failed(host_error(
                 host,
-                format!("could not lock `{}`: unexpected answer from the host", locking.name()),
+                format!("could not lock `{}`: unexpected answer from the host", request.name()),
             )));
         }
     }
@@ -160,17 +161,17 @@ async fn try_one(
     heartbeat.confirm(sent);
     let fence = Arc::new(Fence {
         host: place.clone(),
-        name: locking.name().to_owned(),
-        file: format!("{}/{}.lock", folder.trim_end_matches('/'), locking.name()),
+        name: request.name().to_owned(),
+        file: format!("{}/{}.lock", folder.trim_end_matches('/'), request.name()),
         token: holder.token.clone(),
         heartbeat,
         loss: watch::Sender::new(None),
     });
     let guard = client.state().fences().put(&fence);
-    Ok(Keeper { lines, fence, lease, lost }.start(client.state(), guard))
+    Ok(HeartbeatSender { lines, fence, lease, lost }.start(client.state(), guard))
 }
 
-fn on(host: &Connection, text: String) -> Error {
+fn host_error(host: &Connection, text: String) -> Error {
     Error::new(ErrorKind::Task, text).or_on(host.host())
 }
 

@@ -8,7 +8,7 @@ use futures::stream::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::script::{BYE, alive};
+use super::script::{UNLOCK_MESSAGE, heartbeat_message};
 use crate::connection::LineStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -27,7 +27,7 @@ pub struct Lock {
 /// The lock on one host.
 #[derive(Debug)]
 pub(super) struct HostLock {
-    work: watch::Sender<Work>,
+    work: watch::Sender<LockWork>,
     /// Dropping it releases the host.
     end: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<()>,
@@ -36,7 +36,7 @@ pub(super) struct HostLock {
 
 /// The work of a run on one host, as reported to the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Work {
+struct LockWork {
     phase: String,
     folder: String,
 }
@@ -49,7 +49,7 @@ pub struct LockHandle(Arc<[HostHandle]>);
 #[derive(Debug)]
 struct HostHandle {
     fence: Arc<Fence>,
-    work: watch::Sender<Work>,
+    work: watch::Sender<LockWork>,
 }
 
 impl LockHandle {
@@ -65,7 +65,7 @@ impl LockHandle {
     ///
     /// Linux only. Processes under sudo survive, and so do those in the `current` release.
     pub fn set_work_dir(&self, host: &Host, folder: &str) {
-        if let Some(host) = self.of(host) {
+        if let Some(host) = self.find(host) {
             change(&host.work, |work| folder.clone_into(&mut work.folder));
         }
     }
@@ -83,18 +83,18 @@ impl LockHandle {
     ///
     /// [`ErrorKind::Usage`] for a line that cannot be sent.
     pub fn atomic(&self, host: &Host, line: &ShellLine) -> Result<ShellLine> {
-        let Some(host) = self.of(host) else { return Ok(line.clone()) };
+        let Some(host) = self.find(host) else { return Ok(line.clone()) };
         host.fence.atomic(line.as_str()).map(ShellLine::raw).map_err(|source| {
             Error::new(ErrorKind::Usage, format!("`{line}` can't be sent")).on(&host.fence.host).caused_by(source)
         })
     }
 
-    fn of(&self, host: &Host) -> Option<&HostHandle> {
+    fn find(&self, host: &Host) -> Option<&HostHandle> {
         self.0.iter().find(|known| known.fence.host == *host)
     }
 }
 
-fn change(work: &watch::Sender<Work>, change: impl FnOnce(&mut Work)) {
+fn change(work: &watch::Sender<LockWork>, change: impl FnOnce(&mut LockWork)) {
     work.send_if_modified(|work| {
         let before = work.clone();
         change(work);
@@ -164,23 +164,23 @@ impl HostLock {
 }
 
 /// Waits until the run is over.
-async fn closed(closing: &mut watch::Receiver<bool>) {
+async fn run_closed(closing: &mut watch::Receiver<bool>) {
     // Without a sender the run has ended.
     let _closed = closing.wait_for(|is_closing| *is_closing).await.is_ok();
 }
 
 /// Sends the heartbeats of a lock to one host.
-pub(super) struct Keeper {
+pub(super) struct HeartbeatSender {
     pub(super) lines: LineStream,
     pub(super) fence: Arc<Fence>,
     pub(super) lease: Duration,
     pub(super) lost: mpsc::Sender<Error>,
 }
 
-impl Keeper {
+impl HeartbeatSender {
     /// Starts the heartbeats in a separate async task, since a long step must not lose the lock.
     pub(super) fn start(mut self, run: &RunState, fence: FenceGuard) -> HostLock {
-        let (work, mut changes) = watch::channel(Work::default());
+        let (work, mut changes) = watch::channel(LockWork::default());
         let (end, mut is_over) = oneshot::channel();
         let (done, ended) = oneshot::channel();
         let mut closing = run.fences().closing();
@@ -193,7 +193,7 @@ impl Keeper {
                     drop(self.lost.send(lost).await);
                 }
                 _ = &mut is_over => self.release().await,
-                () = closed(&mut closing) => self.release().await,
+                () = run_closed(&mut closing) => self.release().await,
             }
             // Without a receiver the lock was dropped.
             let _ = done.send(());
@@ -202,13 +202,13 @@ impl Keeper {
     }
 
     /// Sends heartbeats until one fails, and returns the reason.
-    async fn confirm(&mut self, changes: &mut watch::Receiver<Work>) -> &'static str {
+    async fn confirm(&mut self, changes: &mut watch::Receiver<LockWork>) -> &'static str {
         // Up to five heartbeats may be lost before the lease of the host ends.
         let interval = self.lease / 6;
         loop {
-            let Work { phase, folder } = changes.borrow_and_update().clone();
+            let LockWork { phase, folder } = changes.borrow_and_update().clone();
             let sent = boot_time();
-            if self.lines.write(alive(&phase, &folder)).await.is_err() {
+            if self.lines.write(heartbeat_message(&phase, &folder)).await.is_err() {
                 return "the connection was lost";
             }
             match timeout(self.lease, self.lines.next()).await {
@@ -232,7 +232,7 @@ impl Keeper {
     /// Releases the lock of the host, and waits for the end of its process.
     async fn release(&mut self) {
         // A host with a closed input has released the lock already.
-        let _gone = self.lines.write(format!("{BYE}\n")).await;
+        let _gone = self.lines.write(format!("{UNLOCK_MESSAGE}\n")).await;
         self.lines.end_input();
         let freed = async { while self.lines.next().await.is_some() {} };
         let _in_time = timeout(self.lease, freed).await;

@@ -64,7 +64,7 @@ impl LockRequest {
             // With `noclobber` the shell makes a file only if there is none.
             let line = format!(
                 "mkdir -p {folder} && cd {folder} && {{ (set -C; printf '%s\\n' {json} > {file}) 2> /dev/null || cat {file}; }}",
-                json = quote(json).map_err(unsendable)?
+                json = quote(json).map_err(invalid_name)?
             );
             let output = host.run(ShellLine::raw(line)).hide(Hide::Stdout).await?;
             let before = if output.was_run() { output.stdout()?.into_owned() } else { String::new() };
@@ -96,8 +96,8 @@ impl LockRequest {
 
     /// Returns the folder of the lock and the file of a manual one, as words of a shell line.
     fn manual_file(&self, host: &Connection) -> Result<(String, String)> {
-        let folder = quote_path(&self.dir_on(host)?).map_err(unsendable)?.into_owned();
-        let file = quote(&format!("{}.locked", self.name())).map_err(unsendable)?.into_owned();
+        let folder = quote_path(&self.dir_on(host)?).map_err(invalid_name)?.into_owned();
+        let file = quote(&format!("{}.locked", self.name())).map_err(invalid_name)?.into_owned();
         Ok((folder, file))
     }
 
@@ -106,6 +106,6 @@ impl LockRequest {
     }
 }
 
-fn unsendable(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn invalid_name(source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Usage, "the name of the lock can't be sent").caused_by(source)
 }

@@ -8,11 +8,11 @@ use super::manual::ManualLock;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// The message that releases a lock.
-pub(super) const BYE: &str = "bye";
+pub(super) const UNLOCK_MESSAGE: &str = "bye";
 
 /// The answer of a host to a request for a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum LockAnswer {
     /// The run has the lock.
     Locked,
     /// Another run has the lock. `None` if its holder is unreadable.
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     Other,
 }
 
-impl Answer {
+impl LockAnswer {
     pub(super) fn read(line: &str) -> Self {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
@@ -39,7 +39,7 @@ impl Answer {
 }
 
 /// Returns a heartbeat: the phase of the run, and its working directory.
-pub(super) fn alive(phase: &str, folder: &str) -> String {
+pub(super) fn heartbeat_message(phase: &str, folder: &str) -> String {
     let phase: String = phase.chars().map(|c| if c.is_whitespace() { '-' } else { c }).collect();
     format!("alive {} {}\n", if phase.is_empty() { "-" } else { &phase }, folder.replace('\n', " "))
 }
@@ -49,9 +49,9 @@ pub(super) fn alive(phase: &str, folder: &str) -> String {
 ///
 /// The script locks `NAME.lock.turn` while it tries `NAME.lock`, so that `NAME.lock` always has the
 /// text of its holder. `read` receives each message, since it takes no byte after the line. If the
-/// messages end without [`BYE`], the run has died. Before the lock is released, the script ends the
+/// messages end without [`UNLOCK_MESSAGE`], the run has died. Before the lock is released, the script ends the
 /// processes that the run left in its working directory, unless that directory is live.
-pub(super) fn hold(
+pub(super) fn lock_script(
     folder: &str,
     name: &str,
     holder: &LockHolder,
@@ -84,7 +84,7 @@ pub(super) fn hold(
         folder= phase=; trap '' PIPE
         while line=$(receive) && [ -n "$line" ]; do
             echo "$line" 2> /dev/null
-            if [ "$line" = {BYE} ]; then : > "$lock"; exit; fi
+            if [ "$line" = {UNLOCK_MESSAGE} ]; then : > "$lock"; exit; fi
             rest=${{line#* }}; folder=${{rest#* }}
             if [ "${{rest%% *}}" != "$phase" ]; then phase=${{rest%% *}}; echo "$phase" > "$lock.phase"; fi
         done
@@ -108,20 +108,22 @@ mod tests {
 
     #[test]
     fn an_answer_that_can_not_be_read_whole_is_still_that_answer() {
-        assert_eq!(Answer::read("locked"), Answer::Locked);
-        assert_eq!(Answer::read("held "), Answer::Held(None));
-        let Answer::Manual(manual) = Answer::read("manual by the night shift") else { panic!("it is a manual lock") };
+        assert_eq!(LockAnswer::read("locked"), LockAnswer::Locked);
+        assert_eq!(LockAnswer::read("held "), LockAnswer::Held(None));
+        let LockAnswer::Manual(manual) = LockAnswer::read("manual by the night shift") else {
+            panic!("it is a manual lock")
+        };
         assert_eq!(manual.reason, "by the night shift");
-        assert_eq!(Answer::read("motd: welcome"), Answer::Other);
+        assert_eq!(LockAnswer::read("motd: welcome"), LockAnswer::Other);
         let holder =
             r#"held {"by":{"user":"alice","machine":"laptop"},"since":"2026-11-03T14:02:11Z","what":"deploy"}"#;
-        let Answer::Held(Some(holder)) = Answer::read(holder) else { panic!("the holder can be read") };
+        let LockAnswer::Held(Some(holder)) = LockAnswer::read(holder) else { panic!("the holder can be read") };
         assert_eq!(holder.to_string(), "alice@laptop since 2026-11-03T14:02:11Z: deploy");
     }
 
     #[test]
     fn a_message_is_one_line_of_three_parts() {
-        assert_eq!(alive("", ""), "alive - \n");
-        assert_eq!(alive("take up", "/srv/a b\nc"), "alive take-up /srv/a b c\n");
+        assert_eq!(heartbeat_message("", ""), "alive - \n");
+        assert_eq!(heartbeat_message("take up", "/srv/a b\nc"), "alive take-up /srv/a b c\n");
     }
 }

@@ -19,18 +19,18 @@ pub struct Stage {
     /// The task with its arguments.
     pub call: Call,
     /// The hosts.
-    pub hosts: Hosts,
+    pub hosts: StageHosts,
     /// The number of hosts at a time, and the reaction to failures.
     pub strategy: Strategy,
 }
 
 /// The hosts of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hosts {
+pub enum StageHosts {
     /// None: a `local` task runs once, on this machine.
-    Here,
+    Local,
     /// These hosts, in this order.
-    Named(Vec<Host>),
+    Remote(Vec<Host>),
 }
 
 /// One call on one host.
@@ -66,8 +66,8 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         self.stages.iter().flat_map(|stage| {
             let hosts: Vec<Option<&Host>> = match &stage.hosts {
-                Hosts::Here => vec![None],
-                Hosts::Named(hosts) => hosts.iter().map(Some).collect(),
+                StageHosts::Local => vec![None],
+                StageHosts::Remote(hosts) => hosts.iter().map(Some).collect(),
             };
             hosts.into_iter().map(|host| Step { call: &stage.call, host })
         })
@@ -77,8 +77,8 @@ impl Plan {
 impl Stage {
     fn new(call: Call, client: &Client) -> Result<Self> {
         let hosts = match call.task().selection {
-            Selection::Local => Hosts::Here,
-            selection => Hosts::Named(client.inventory().hosts_for(selection)?),
+            Selection::Local => StageHosts::Local,
+            selection => StageHosts::Remote(client.inventory().hosts_for(selection)?),
         };
         let strategy = call.task().strategy(client.settings());
         Ok(Self { call, hosts, strategy })

@@ -8,16 +8,16 @@ use crate::transport::EffectMode;
 
 /// The result of an [`effect`]. In a dry run the effect is planned and has no value.
 #[derive(Debug, Clone)]
-pub struct Effected<T> {
+pub struct EffectResult<T> {
     name: String,
     location: &'static Location<'static>,
     value: Option<T>,
 }
 
-impl<T> Effected<T> {
+impl<T> EffectResult<T> {
     /// Returns the value of an executed effect. In a dry run the result is `None`, and the plan
     /// goes on, unlike with [`value`](Self::value).
-    pub fn made(self) -> Option<T> {
+    pub fn executed(self) -> Option<T> {
         self.value
     }
 
@@ -45,7 +45,7 @@ impl<T> Effected<T> {
 
 /// Serializes the value, or null for a planned effect: `once("mail", effect("mail", ..))` sends
 /// one mail a run.
-impl<T: serde::Serialize> serde::Serialize for Effected<T> {
+impl<T: serde::Serialize> serde::Serialize for EffectResult<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
     }
@@ -68,7 +68,7 @@ impl<T: serde::Serialize> serde::Serialize for Effected<T> {
 ///
 /// The error of `future`. [`ErrorKind::Usage`] outside a task.
 #[track_caller]
-pub fn effect<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<Effected<T>>> + use<T, E, F>
+pub fn effect<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<EffectResult<T>>> + use<T, E, F>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<TaskError>,
@@ -89,6 +89,6 @@ where
             EffectMode::Execute => Some(future.await.map_err(|error| error.into().into_error())?),
             EffectMode::Plan => None,
         };
-        Ok(Effected { name, location, value })
+        Ok(EffectResult { name, location, value })
     }
 }

@@ -10,13 +10,13 @@ use crate::client::Client;
 use crate::config::OnFailure;
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::group::{Outcome, Outcomes, spread};
+use crate::group::{Outcome, Outcomes, run_on_hosts};
 use crate::host::Host;
 use crate::lock::Lock;
-use crate::plan::{Hosts, Plan, Stage};
+use crate::plan::{Plan, Stage, StageHosts};
 use crate::transport::StopLevel;
 
-/// Hosts with their connections, or with the error of making the connection.
+/// StageHosts with their connections, or with the error of making the connection.
 type Connections = Vec<(Host, Result<Connection>)>;
 
 /// Skipped hosts.
@@ -55,10 +55,10 @@ impl Executor {
             // Before the first change. A run with a deferred approval checks sudo after it.
             if !is_tried && self.client.state().may_change() {
                 is_tried = true;
-                refused = super::rights::check(plan, &self.client).await;
+                refused = super::sudo_check::check_sudo(plan, &self.client).await;
                 dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotStarted)));
                 let stops = self.client.settings().on_failure == OnFailure::Stop;
-                ended |= stops && refused.values().any(Outcome::is_bad);
+                ended |= stops && refused.values().any(Outcome::is_failure);
             }
             // The failure belongs to the task that declares sudo, not to earlier tasks.
             if stage.call.task().sudo {
@@ -72,7 +72,7 @@ impl Executor {
             let mut done: Vec<(Host, Outcome<()>)> = match lock {
                 Ok(lock) => {
                     let body = |connection| task.spawn(connection);
-                    let done = spread(hosts, stage.strategy, stop, body).await;
+                    let done = run_on_hosts(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
                         // A cancelled body may still change its host, so the lock outlives it.
                         task.ended().await;
@@ -92,13 +92,13 @@ impl Executor {
             };
             done.append(&mut skipped);
             let done = Outcomes::new(done);
-            let outcomes = settle(stage, &task, done, &dropped);
+            let outcomes = all_outcomes(stage, &task, done, &dropped);
             // The next task has a plan of its own, so an incomplete plan does not drop the host.
             let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
             let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
-            dropped.extend(left.map(|(host, outcome)| (host.clone(), afterwards(outcome))));
+            dropped.extend(left.map(|(host, outcome)| (host.clone(), outcome_in_later_tasks(outcome))));
             ended |= outcomes.failed().next().is_some() && stage.strategy.on_failure == OnFailure::Stop;
-            reports.push(StageReport { task: stage.call.task(), here: stage.hosts == Hosts::Here, outcomes });
+            reports.push(StageReport { task: stage.call.task(), is_local: stage.hosts == StageHosts::Local, outcomes });
         }
         Report::new(reports)
     }
@@ -114,7 +114,7 @@ impl Executor {
                 Err(error) => error,
             };
             let Some(host) = error.host().cloned() else { return (Err(error), hosts, skipped) };
-            let outcome = stage.strategy.judge(&host, Outcome::of(Err(error.clone().into())));
+            let outcome = stage.strategy.apply_to(&host, Outcome::of(Err(error.clone().into())));
             if !matches!(outcome, Outcome::Skipped(_)) || !hosts.iter().any(|(known, _)| *known == host) {
                 return (Err(error), hosts, skipped);
             }
@@ -126,8 +126,10 @@ impl Executor {
     /// Returns the hosts of a stage with their connections, without the dropped hosts.
     fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
-            Hosts::Here => return vec![(Host::local(), Ok(Connection::for_local_task(self.client.state().clone())))],
-            Hosts::Named(hosts) => hosts,
+            StageHosts::Local => {
+                return vec![(Host::local(), Ok(Connection::for_local_task(self.client.state().clone())))];
+            }
+            StageHosts::Remote(hosts) => hosts,
         };
         let left = hosts.iter().filter(|host| !dropped.contains_key(host));
         left.map(|host| (host.clone(), self.client.connect(host))).collect()
@@ -135,10 +137,15 @@ impl Executor {
 }
 
 /// Returns the outcomes of all hosts of a stage, and reports the hosts that never started.
-fn settle(stage: &Stage, task: &HostTask, done: Outcomes<()>, dropped: &HashMap<Host, Outcome<()>>) -> Outcomes<()> {
+fn all_outcomes(
+    stage: &Stage,
+    task: &HostTask,
+    done: Outcomes<()>,
+    dropped: &HashMap<Host, Outcome<()>>,
+) -> Outcomes<()> {
     let hosts = match &stage.hosts {
-        Hosts::Here => vec![Host::local()],
-        Hosts::Named(hosts) => hosts.clone(),
+        StageHosts::Local => vec![Host::local()],
+        StageHosts::Remote(hosts) => hosts.clone(),
     };
     let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
     let all = hosts.into_iter().map(|host| {
@@ -150,7 +157,7 @@ fn settle(stage: &Stage, task: &HostTask, done: Outcomes<()>, dropped: &HashMap<
 }
 
 /// Returns the outcome of a dropped host in later tasks.
-fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
+fn outcome_in_later_tasks(outcome: &Outcome<()>) -> Outcome<()> {
     match outcome {
         Outcome::Skipped(error) => Outcome::Skipped(error.clone()),
         _ => Outcome::NotStarted,

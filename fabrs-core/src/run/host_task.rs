@@ -11,9 +11,9 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Result, TaskError};
 use crate::event::Event;
-use crate::group::{Outcome, Strategy, gone_again};
+use crate::group::{Outcome, Strategy, lost_after_use};
 use crate::host::Host;
-use crate::plan::{Hosts, Stage};
+use crate::plan::{Stage, StageHosts};
 use crate::task::{Call, catch_future};
 use crate::transport::StopLevel;
 
@@ -37,7 +37,7 @@ impl HostTask {
             call: stage.call.clone(),
             strategy: stage.strategy,
             client: client.clone(),
-            has_hosts: stage.hosts != Hosts::Here,
+            has_hosts: stage.hosts != StageHosts::Local,
             bodies: TaskTracker::new(),
             reported: Mutex::default(),
         }
@@ -88,11 +88,11 @@ impl HostTask {
         };
         // The error of `bail!` has no host.
         let result = result.map_err(|error| {
-            let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);
+            let error = lost_after_use(error.into_error().or_on(host.as_ref()), &fresh);
             error.redacted(self.client.state().redactor()).into()
         });
         let here = host.unwrap_or_else(Host::local);
-        let outcome = self.strategy.judge(&here, Outcome::of(result));
+        let outcome = self.strategy.apply_to(&here, Outcome::of(result));
         self.report_once(&here, &outcome, began.elapsed());
         match outcome.error() {
             Some(error) => Err(error.clone().into()),
@@ -108,7 +108,7 @@ impl HostTask {
         self.client.sink().event(&Event::TaskEnded {
             task: &self.call.task().shown_name(),
             host: self.has_hosts.then_some(host),
-            outcome: outcome.word(),
+            outcome: outcome.kind(),
             elapsed,
             error: outcome.error(),
         });

@@ -6,9 +6,9 @@ mod executor;
 mod host_task;
 mod once;
 mod report;
-mod rights;
+mod sudo_check;
 
-pub use effect::{Effected, effect};
+pub use effect::{EffectResult, effect};
 pub use env_var::env_var;
 pub use executor::Executor;
 pub use once::once;

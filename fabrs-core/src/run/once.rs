@@ -17,7 +17,7 @@ use crate::output::Output;
 
 tokio::task_local! {
     /// The name of the value that the running future computes.
-    static INSIDE: String;
+    static EVALUATING: String;
 }
 
 /// A value of any type.
@@ -26,13 +26,13 @@ type Value = Arc<dyn Any + Send + Sync>;
 /// The computed values of a run, by name. Errors are kept too, so that no host tries again after
 /// a failure. An error of an unreachable host is not kept.
 #[derive(Debug, Default)]
-struct Settled {
+struct OnceValues {
     values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
 }
 
 /// Removes the values of an earlier run with the same client.
 pub(super) fn begin(client: &Client) {
-    client.state().extension::<Settled>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    client.state().extension::<OnceValues>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// Runs `future` once for the whole run. The first host to call runs it, and all others get its
@@ -73,7 +73,7 @@ where
     let name = name.to_owned();
     async move {
         // A nested call could wait for itself, or two hosts for each other.
-        if let Ok(outer) = INSIDE.try_with(Clone::clone) {
+        if let Ok(outer) = EVALUATING.try_with(Clone::clone) {
             let text = format!("`once({name:?}, ..)` is called within `once({outer:?}, ..)`");
             let error = Error::new(ErrorKind::Usage, text).at(location);
             return Err(error.hint("evaluate the inner value before, and use its result"));
@@ -86,13 +86,13 @@ where
         if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
-        let settled = client.state().extension::<Settled>();
+        let once_values = client.state().extension::<OnceValues>();
         let cell = {
-            let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut values = once_values.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
         let evaluated = || {
-            let future = INSIDE.scope(name.clone(), for_all(future.into_future()));
+            let future = EVALUATING.scope(name.clone(), for_all(future.into_future()));
             // Boxed, since nested futures would store the large future several times.
             Box::pin(evaluate(&client, here.host(), &name, future))
         };
@@ -107,7 +107,7 @@ where
             let text = format!("`once({name:?}, ..)` stands for values of two types");
             return Err(Error::new(ErrorKind::Usage, text).at(location));
         };
-        Ok(shared_with(&here, value.clone()))
+        Ok(for_host(&here, value.clone()))
     }
 }
 
@@ -137,7 +137,7 @@ fn is_unreachable(kind: ErrorKind) -> bool {
 
 /// Returns the value for one host. The output of a planned command ends the plan of the host that
 /// reads it.
-fn shared_with<T: 'static>(here: &Connection, mut value: T) -> T {
+fn for_host<T: 'static>(here: &Connection, mut value: T) -> T {
     if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
         *output = output.planned_for(here.plan());
     }

@@ -17,7 +17,7 @@ pub struct StageReport {
     /// The task.
     pub task: &'static Task,
     /// Whether the task is `local`. Its only outcome then belongs to `@local`.
-    pub here: bool,
+    pub is_local: bool,
     /// The outcome of each host.
     pub outcomes: Outcomes<()>,
 }

@@ -74,7 +74,7 @@ impl RawArgs {
     /// [`ErrorKind::Usage`] if the value is not of type `T`.
     pub fn optional<T: FromArg>(&self, name: &str) -> Result<Option<T>> {
         let last = self.values.get(name).and_then(|values| values.last());
-        last.map(|text| self.read(name, text)).transpose()
+        last.map(|text| self.parse(name, text)).transpose()
     }
 
     /// Returns all values of a list parameter.
@@ -83,7 +83,7 @@ impl RawArgs {
     ///
     /// [`ErrorKind::Usage`] if a value is not of type `T`.
     pub fn list<T: FromArg>(&self, name: &str) -> Result<Vec<T>> {
-        self.values.get(name).into_iter().flatten().map(|text| self.read(name, text)).collect()
+        self.values.get(name).into_iter().flatten().map(|text| self.parse(name, text)).collect()
     }
 
     /// Returns the error for missing arguments.
@@ -94,7 +94,7 @@ impl RawArgs {
         Error::new(ErrorKind::Usage, text).hint(format!("see `fab --help {task}` for its arguments"))
     }
 
-    fn read<T: FromArg>(&self, name: &str, text: &str) -> Result<T> {
+    fn parse<T: FromArg>(&self, name: &str, text: &str) -> Result<T> {
         T::from_arg(text).map_err(|why| {
             let task = self.task.shown_name();
             let param = self.task.params.iter().find(|param| param.name == name);
@@ -106,7 +106,7 @@ impl RawArgs {
                 .unwrap_or(type_name);
             let flag = name.replace('_', "-");
             // For numbers, the range helps more than the message of the parser.
-            match number(inner) {
+            match number_range(inner) {
                 Some(what) => Error::new(ErrorKind::Usage, format!("`{task}`: `--{flag} {text}` is not {what}")),
                 None => {
                     let text = format!("`{task}`: `--{flag} {text}` is not a value of type `{inner}`");
@@ -118,7 +118,7 @@ impl RawArgs {
 }
 
 /// Describes the valid numbers of a type.
-fn number(type_name: &str) -> Option<&'static str> {
+fn number_range(type_name: &str) -> Option<&'static str> {
     Some(match type_name {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",

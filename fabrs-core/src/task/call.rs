@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::task_types::{Body, Call, Task};
+use super::task_types::{Call, Task, TaskBody};
 use crate::config::Selection;
 use crate::connection::{Connection, current};
 use crate::error::{Error, ErrorKind, TaskError};
@@ -15,14 +15,14 @@ use crate::group::{Group, Outcomes};
 use crate::lock::{self, Lock};
 
 impl<T: Send + 'static> Call<T> {
-    /// Binds arguments to a task. `shown` has the names and texts of the arguments. `body` returns
+    /// Binds arguments to a task. `arguments` has the names and texts of the arguments. `body` returns
     /// the future of the task for a connection.
     pub fn new(
         task: &'static Task,
-        shown: Vec<(&'static str, String)>,
+        arguments: Vec<(&'static str, String)>,
         body: impl Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { task, shown, body: Arc::new(body) }
+        Self { task, arguments, body: Arc::new(body) }
     }
 
     /// Returns the task.
@@ -32,7 +32,7 @@ impl<T: Send + 'static> Call<T> {
 
     /// Returns the arguments as texts, with the names of their parameters.
     pub fn arguments(&self) -> &[(&'static str, String)] {
-        &self.shown
+        &self.arguments
     }
 
     /// Runs the task on `connection`, even if the task declares other hosts.
@@ -46,7 +46,7 @@ impl<T: Send + 'static> Call<T> {
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
         let result = tokio::select! {
             // Without its lock, the run must stop its work: another run may have started.
-            lost = lost(&connection) => Err(lost.into()),
+            lost = lock_lost(&connection) => Err(lost.into()),
             result = connection.enter(future) => result,
         };
         if let Some(lock) = lock {
@@ -120,7 +120,7 @@ impl<T: Send + 'static> Call<T> {
     }
 
     /// Returns the connection on which an awaited call runs.
-    fn place(&self, here: &Connection) -> Result<Connection, Error> {
+    fn connection_for(&self, here: &Connection) -> Result<Connection, Error> {
         // Without a run, each command of the body returns its own error.
         let Some(run) = here.state() else { return Ok(here.clone()) };
         let (declared, name) = (self.task.selection, self.task.name);
@@ -153,16 +153,16 @@ impl<T: Send + 'static> Call<T> {
     /// Returns the call without the type of the task's value.
     pub fn erased(self) -> Call<()> {
         let body = self.body;
-        let erased: Body<()> = Arc::new(move |connection| {
+        let erased: TaskBody<()> = Arc::new(move |connection| {
             let future = body(connection);
             async move { future.await.map(drop) }.boxed()
         });
-        Call { task: self.task, shown: self.shown, body: erased }
+        Call { task: self.task, arguments: self.arguments, body: erased }
     }
 }
 
 /// Waits until the run loses a lock on the host of a connection.
-async fn lost(connection: &Connection) -> Error {
+async fn lock_lost(connection: &Connection) -> Error {
     match (connection.state(), connection.host()) {
         (Some(run), Some(host)) => run.fences().lost(host).await,
         _ => std::future::pending().await,
@@ -177,7 +177,7 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
     fn into_future(self) -> Self::IntoFuture {
         let (here, at) = (current(), Location::caller());
         async move {
-            let place = self.place(&here).map_err(|error| error.at(at))?;
+            let place = self.connection_for(&here).map_err(|error| error.at(at))?;
             self.on(&place).await
         }
         .boxed()
@@ -186,12 +186,15 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
 
 impl<T> Clone for Call<T> {
     fn clone(&self) -> Self {
-        Self { task: self.task, shown: self.shown.clone(), body: Arc::clone(&self.body) }
+        Self { task: self.task, arguments: self.arguments.clone(), body: Arc::clone(&self.body) }
     }
 }
 
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("task", &self.task.name).field("arguments", &self.shown).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("task", &self.task.name)
+            .field("arguments", &self.arguments)
+            .finish_non_exhaustive()
     }
 }

@@ -58,10 +58,10 @@ impl Registry {
         for (n, task) in self.tasks.iter().enumerate() {
             for other in self.tasks.iter().skip(n + 1) {
                 if task.is_named(other.name) || other.aliases.iter().any(|alias| task.is_named(alias)) {
-                    return Err(clash("two tasks have the name", task, other));
+                    return Err(conflict("two tasks have the name", task, other));
                 }
                 if task.default && other.default {
-                    return Err(clash("two tasks are the default, one of them", task, other));
+                    return Err(conflict("two tasks are the default, one of them", task, other));
                 }
             }
         }
@@ -75,7 +75,7 @@ impl Registry {
     }
 }
 
-fn clash(what: &str, one: &Task, other: &Task) -> Error {
+fn conflict(what: &str, one: &Task, other: &Task) -> Error {
     let text = format!("{what} `{}`: {}:{} and {}:{}", one.shown_name(), one.file, one.line, other.file, other.line);
     Error::new(ErrorKind::Usage, text).hint("rename one of them")
 }

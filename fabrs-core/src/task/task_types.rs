@@ -133,7 +133,7 @@ pub struct RawArgs {
     pub(super) values: HashMap<&'static str, Vec<String>>,
 }
 
-pub(super) type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
+pub(super) type TaskBody<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
 
 /// A task with its arguments bound. A call can be planned, shown, and run on any number of hosts.
 ///
@@ -145,6 +145,6 @@ pub(super) type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T,
 #[must_use = "a call does nothing until it is awaited or planned"]
 pub struct Call<T = ()> {
     pub(super) task: &'static Task,
-    pub(super) shown: Vec<(&'static str, String)>,
-    pub(super) body: Body<T>,
+    pub(super) arguments: Vec<(&'static str, String)>,
+    pub(super) body: TaskBody<T>,
 }

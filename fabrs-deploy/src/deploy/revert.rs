@@ -56,7 +56,7 @@ async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -
 
 fn warn_of_failures(rollout: &Rollout<'_>, reverted: &Outcomes<()>) {
     for (host, outcome) in reverted.failed() {
-        let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
+        let why = outcome.error().map_or_else(|| outcome.kind().as_str().to_owned(), |error| error.block().to_string());
         rollout.hosts.client().warn(Some(host), format!("could not be reverted: {why}"));
     }
 }

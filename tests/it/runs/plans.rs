@@ -1,7 +1,7 @@
 //! Plans: the tasks and their hosts as a value, checked before any command runs.
 
 use fabrs::config::{Config, Inventory, Order, Settings, parse_host_args};
-use fabrs::plan::Hosts;
+use fabrs::plan::StageHosts;
 use fabrs::prelude::*;
 use fabrs::transport::Fake;
 use fabrs::{ErrorKind, Plan};
@@ -60,7 +60,7 @@ fn it_names_every_task_on_every_host_in_order_and_asks_nobody() -> Result {
         "here here",
     ];
     assert_eq!(steps(&plan), expected);
-    assert_eq!(plan.stages()[3].hosts, Hosts::Here);
+    assert_eq!(plan.stages()[3].hosts, StageHosts::Local);
     assert_eq!(steps(&plan.clone()), expected, "it is a value");
 
     let typed = Plan::new(calls(), &client(&fake, Some("x,y,x"), Settings::default())?)?;

@@ -46,7 +46,7 @@ async fn a_lost_host_is_lost_and_not_failed() -> Result<()> {
         std::fs::write(&go, "").expect("the directory is ours");
     };
     let (outcomes, ()) = tokio::join!(both.each(async |host: Connection| host.run(&line).warn().await), cut);
-    let words: Vec<_> = outcomes.iter().map(|(host, outcome)| (host.name(), outcome.word().as_str())).collect();
+    let words: Vec<_> = outcomes.iter().map(|(host, outcome)| (host.name(), outcome.kind().as_str())).collect();
     assert_eq!(words, [("web1", "lost"), ("web2", "ok")]);
     Ok(())
 }
