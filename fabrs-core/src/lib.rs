@@ -1,7 +1,7 @@
-//! The working part of fabrs: hosts, connections, commands, groups, tasks, plans and runs.
+//! The engine of fabrs: hosts, connections, commands, groups, tasks, plans and runs.
 //!
-//! Most programs use the facade `fabrs`, which re-exports this crate. The modules stand in layers, each importing only
-//! from those above its own line:
+//! Most programs use the facade `fabrs`, which re-exports this crate. The modules are layered. Each
+//! module imports only from rows above its own:
 //!
 //! | layer | modules |
 //! |---|---|
@@ -9,15 +9,16 @@
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |
-//! | 4 | `state` |
-//! | 5 | [`connection`] |
-//! | 6 | [`files`] |
-//! | 7 | [`client`] |
-//! | 8 | [`group`] |
-//! | 9 | [`lock`] |
-//! | 10 | [`task`] |
-//! | 11 | [`plan`] |
-//! | 12 | [`run`] |
+//! | 4 | [`ssh`] |
+//! | 5 | `state` |
+//! | 6 | [`connection`] |
+//! | 7 | [`files`] |
+//! | 8 | [`client`] |
+//! | 9 | [`group`] |
+//! | 10 | [`lock`] |
+//! | 11 | [`task`] |
+//! | 12 | [`plan`] |
+//! | 13 | [`run`] |
 
 mod blocking;
 pub mod client;
@@ -37,6 +38,7 @@ pub mod plan;
 pub mod run;
 pub mod secret;
 pub mod shell;
+pub mod ssh;
 mod state;
 pub mod task;
 pub mod transport;
@@ -55,7 +57,7 @@ pub use secret::Secret;
 pub use shell::{IntoShellLine, ShellLine};
 pub use task::{Call, Registry, Task};
 
-/// What the macros of the facade expand to. Not part of the public API.
+/// Items used by the expansion of the macros. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use futures::future::BoxFuture;

@@ -7,7 +7,7 @@ use fabrs_core::Host;
 use fabrs_core::Result;
 use fabrs_core::config::{Layered, ProcessEnv, Settings, SshConfigSource};
 use fabrs_core::event::Sink;
-use fabrs_core::transport::ssh::{SshDialer, SshSettings};
+use fabrs_core::ssh::{SshDialer, SshSettings};
 use fabrs_core::transport::{Dialer, EffectMode, NoPrompter, Transport};
 use futures::future::{BoxFuture, FutureExt};
 

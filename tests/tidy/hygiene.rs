@@ -7,7 +7,7 @@ use crate::repository::{code, files, root, sources};
 #[test]
 fn russh_is_imported_only_by_the_ssh_modules() {
     for (path, text) in sources() {
-        let speaks = ["fabrs-core/src/transport/ssh", "fabrs-demo/src/serve", "fabrs-demo/src/sftp"];
+        let speaks = ["fabrs-core/src/ssh", "fabrs-demo/src/serve", "fabrs-demo/src/sftp"];
         let speaks =
             speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("fabrs-launcher/src/cargo_profile.rs");
         // The protocol for files is its own, and is spoken over a channel that any transport has carried.

@@ -11,13 +11,13 @@ use syn::{Attribute, ItemMod, ItemUse, Macro, Meta, UseTree};
 use crate::repository::crate_sources;
 
 /// A module as the segments of its path below the crate.
-pub type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
 /// The imports of each file of a crate.
-pub type Graph = BTreeMap<Module, BTreeSet<Module>>;
+pub(crate) type Graph = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Returns the import graph of a crate.
-pub fn graph(krate: &str) -> Graph {
+pub(crate) fn graph(krate: &str) -> Graph {
     let mut files = Vec::new();
     for (path, text) in crate_sources(krate) {
         let src = if krate == "." { Path::new("src").to_owned() } else { Path::new(krate).join("src") };
@@ -143,7 +143,7 @@ impl<'ast> Visit<'ast> for Imports<'_> {
 }
 
 /// Returns whether an item exists only in tests.
-pub fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => attribute.path().is_ident("test"),
@@ -151,7 +151,7 @@ pub fn is_test(attributes: &[Attribute]) -> bool {
 }
 
 /// Returns the strongly connected components of a graph with more than one file (Tarjan's algorithm).
-pub fn cycles(graph: &Graph) -> Vec<Vec<Module>> {
+pub(crate) fn cycles(graph: &Graph) -> Vec<Vec<Module>> {
     struct Search<'a> {
         graph: &'a Graph,
         index: BTreeMap<&'a Module, usize>,

@@ -4,11 +4,12 @@ use crate::imports::{cycles, graph};
 use crate::repository::CRATES;
 
 /// The modules of `fabrs-core` by layer. Each module imports only from rows above its own.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["host", "secret", "shell", "controls", "open_files", "mutex", "blocking"],
     &["output", "error"],
     &["event", "config"],
     &["transport"],
+    &["ssh"],
     &["state"],
     &["connection"],
     &["files"],

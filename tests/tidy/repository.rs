@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates of the workspace, by folder. The facade is the root.
-pub const CRATES: [&str; 10] = [
+pub(crate) const CRATES: [&str; 10] = [
     ".",
     "fabrs-cli",
     "fabrs-core",
@@ -18,12 +18,12 @@ pub const CRATES: [&str; 10] = [
 ];
 
 /// Returns the root of the repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Returns the files below a folder of the repository with this ending, and their texts.
-pub fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -43,18 +43,18 @@ pub fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
 }
 
 /// Returns the source files of all crates, without their tests.
-pub fn sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     CRATES.into_iter().flat_map(crate_sources).collect()
 }
 
 /// Returns the source files of one crate, with paths relative to the root of the repository.
-pub fn crate_sources(krate: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn crate_sources(krate: &str) -> Vec<(PathBuf, String)> {
     let src = if krate == "." { "src".to_owned() } else { format!("{krate}/src") };
     files(&src, ".rs")
 }
 
 /// Returns the code of a text: without comments and unit tests.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
     let lines = text.get(..end).unwrap_or_default().lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")

@@ -7,8 +7,8 @@ use super::handle::Client;
 use crate::config::{Inventory, Mode, ProcessEnv, PromptPolicy, Settings};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
+use crate::ssh::{SshDialer, SshSettings};
 use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts, RunState, add_secret};
-use crate::transport::ssh::{SshDialer, SshSettings};
 use crate::transport::{Dialer, Fences, GuardedDialer, NoPrompter, Prompter, TerminalPrompter};
 
 /// Wraps the dialer of a client.

@@ -12,7 +12,7 @@ use crate::config::{OnFailure, OnUnreachable, Settings};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
-use crate::transport::ssh::max_hosts_at_once;
+use crate::ssh::max_hosts_at_once;
 use crate::transport::{SecretWithheld, StopLevel, StopSignal};
 
 /// The time for a cancelled body to return. The commands of the body have ended by then.

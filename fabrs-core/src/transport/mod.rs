@@ -5,8 +5,8 @@
 //! opens a channel and drives the command to its end. Dropping the [`RunningCommand`] stops the
 //! command, so a dropped future leaves no process behind.
 //!
-//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is
-//! below [`ssh`], and stopping a command is explained in `termination`.
+//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is in
+//! [`ssh`](crate::ssh), and stopping a command is explained in `termination`.
 
 mod approval_guard;
 mod command_channel;
@@ -22,7 +22,6 @@ mod random;
 mod request;
 mod running;
 mod signals;
-pub mod ssh;
 mod stdin_queue;
 mod terminal_line;
 mod terminal_modes;
@@ -30,7 +29,8 @@ mod termination;
 mod traits;
 
 pub(crate) use approval_guard::RunApproval;
-pub(crate) use command_channel::{ProgramRejected, SecretWithheld};
+pub(crate) use command_channel::{ChannelMessage, CommandChannel, ProgramRejected, SecretWithheld, queue_full_error};
+pub(crate) use drive::{drive, wait_and_reopen};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
 pub(crate) use fence::{Fence, FenceGuard, Fences, Heartbeat, boot_time};
@@ -39,12 +39,14 @@ pub use local::LocalTransport;
 pub(crate) use prompter::wait_for_open_prompts;
 pub use prompter::{NoPrompter, Prompter, TerminalPrompter};
 pub use pty::{Pty, TerminalSize};
-pub(crate) use random::random_token;
+pub(crate) use random::{random_bytes, random_token};
 pub use request::{Answer, Effect, Invocation, OutputReceiver, Program, Request, StdinSource};
 pub use running::{CommandOutcome, Completion, RunningCommand};
 pub use signals::SignalQueue;
-pub(crate) use stdin_queue::STDIN_PREAMBLE;
+pub(crate) use stdin_queue::{QueueFull, STDIN_PREAMBLE, StdinQueue};
 pub use terminal_modes::restore_terminal;
 pub(crate) use terminal_modes::{TerminalModes, UnreadInput};
+pub(crate) use termination::process_group::RemoteProcessGroup;
+pub(crate) use termination::signal_strategy::{SignalStrategy, shell_code};
 pub use termination::{StopGuard, StopLevel, StopSignal};
 pub use traits::{Dialer, EffectMode, Transport};

@@ -1,0 +1,157 @@
+//! The callbacks of russh: host key check, disconnects and channels opened by the server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use russh::client::{self, DisconnectReason, Msg};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, ChannelId, ChannelOpenFailure};
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::ssh::host_key::HostKeyVerifier;
+use crate::ssh::untrusted_text;
+
+/// The callbacks for a session. They check the host key, record the disconnect and reject every
+/// channel opened by the server.
+pub(super) struct Handler {
+    host_key_verifier: HostKeyVerifier,
+    disconnected: Arc<Disconnected>,
+    /// The maximum number of unanswered keepalives.
+    keepalives: usize,
+}
+
+impl Handler {
+    pub(super) fn new(host_key_verifier: HostKeyVerifier, disconnected: Arc<Disconnected>, keepalives: usize) -> Self {
+        Self { host_key_verifier, disconnected, keepalives }
+    }
+}
+
+/// The error of a session: a protocol error or a rejected host key.
+#[derive(Debug)]
+pub(super) enum SessionError {
+    Protocol(russh::Error),
+    HostKey(Error),
+}
+
+impl From<russh::Error> for SessionError {
+    fn from(error: russh::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+/// A record of the disconnect, and its cause.
+#[derive(Debug, Default)]
+pub(super) struct Disconnected(watch::Sender<Option<DisconnectCause>>);
+
+/// The cause of a disconnect.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct DisconnectCause(String);
+
+impl Disconnected {
+    /// Waits for the disconnect.
+    pub(super) async fn wait(&self) {
+        // The sender is `self`, so waiting can't fail.
+        drop(self.0.subscribe().wait_for(Option::is_some).await);
+    }
+
+    /// Returns the cause of the disconnect. Waits up to one second for it.
+    pub(super) async fn cause(&self) -> DisconnectCause {
+        let mut ended = self.0.subscribe();
+        let known = tokio::time::timeout(std::time::Duration::from_secs(1), ended.wait_for(Option::is_some)).await;
+        match known {
+            Ok(Ok(reason)) => reason.clone(),
+            _ => None,
+        }
+        .unwrap_or_else(|| DisconnectCause("the connection was closed".to_owned()))
+    }
+
+    fn set(&self, reason: String) {
+        self.0.send_replace(Some(DisconnectCause(reason)));
+    }
+}
+
+macro_rules! rejects {
+    ($($name:ident($($argument:ty),*)),* $(,)?) => {$(
+        async fn $name(
+            &mut self,
+            _: Channel<Msg>,
+            $(_: $argument,)*
+            reply: client::ChannelOpenHandle,
+            _: &mut client::Session,
+        ) -> Result<(), SessionError> {
+            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            Ok(())
+        }
+    )*};
+}
+
+impl client::Handler for Handler {
+    type Error = SessionError;
+
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, SessionError> {
+        self.host_key_verifier.check(key).await.map(|()| true).map_err(SessionError::HostKey)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<SessionError>) -> Result<(), SessionError> {
+        let text = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the server disconnected: {}", untrusted_text::single_line(&info.message))
+            }
+            DisconnectReason::Error(SessionError::Protocol(russh::Error::KeepaliveTimeout)) => {
+                format!("the server did not answer {} keepalives in a row", self.keepalives)
+            }
+            DisconnectReason::Error(SessionError::Protocol(error)) => error.to_string(),
+            DisconnectReason::Error(SessionError::HostKey(error)) => error.to_string(),
+        };
+        self.disconnected.set(text);
+        Ok(())
+    }
+
+    /// Answers with a request without an effect. OpenSSH's server uses Nagle's algorithm until its
+    /// first session has started. The confirmation of the first channel would therefore wait for
+    /// the acknowledgement of this announcement. An acknowledgement by our system would end at a
+    /// gateway, but a packet reaches the server.
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        _: Vec<PublicKey>,
+        session: &mut client::Session,
+    ) -> Result<(), SessionError> {
+        session.send_keepalive(false).map_err(SessionError::Protocol)
+    }
+
+    /// Accepts channels of unknown types here, so
+    /// [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them. russh
+    /// itself would reject them twice.
+    async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
+        true
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<Msg>,
+        reply: client::ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), SessionError> {
+        reply.reject(ChannelOpenFailure::UnknownChannelType).await;
+        Ok(())
+    }
+
+    // By default russh accepts channels opened by the server. fabrs requests no such channel.
+    rejects! {
+        server_channel_open_forwarded_tcpip(&str, u32, &str, u32),
+        server_channel_open_forwarded_streamlocal(&str),
+        server_channel_open_agent_forward(),
+        server_channel_open_session(),
+        server_channel_open_direct_tcpip(&str, u32, &str, u32),
+        server_channel_open_direct_streamlocal(&str),
+        server_channel_open_x11(&str, u32),
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").finish_non_exhaustive()
+    }
+}

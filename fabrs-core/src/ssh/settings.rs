@@ -1,0 +1,236 @@
+//! Settings and caches shared by all SSH connections of a client.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
+use fabrs_openssh::known_hosts::KnownHosts;
+use tokio::process::Command;
+
+use crate::blocking::wait;
+use crate::config::{Gateway, Inventory, Layered, Mode, ProcessEnv, Settings, SshConfigSource};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Sink};
+use crate::host::Host;
+use crate::mutex::lock;
+use crate::secret::Secret;
+use crate::ssh::descriptor_budget::DescriptorBudget;
+use crate::ssh::keys::Keyring;
+use crate::ssh::known_hosts::KnownHostsFiles;
+use crate::ssh::revoked_keys::RevokedKeysFiles;
+use crate::transport::Prompter;
+
+/// The state shared by all SSH connections of a client: settings, prompter, sink, and files already
+/// read.
+#[derive(Debug)]
+pub struct SshSettings {
+    user: Option<String>,
+    port: Option<u16>,
+    pub(super) gateway: Layered<Gateway>,
+    inventory: Inventory,
+    pub(super) connect_timeout: Layered<Duration>,
+    pub(super) identities: Vec<PathBuf>,
+    pub(super) password: Option<Secret>,
+    /// True if programs named in the ssh config may run on this machine.
+    pub(super) local_programs: bool,
+    pub(super) variables: ProcessEnv,
+    pub(super) ask: Arc<dyn Prompter>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) keyring: Keyring,
+    pub(super) known_hosts: KnownHostsFiles,
+    pub(super) revoked: RevokedKeysFiles,
+    /// The open file limit is read when the settings are created.
+    pub(super) descriptors: Arc<DescriptorBudget>,
+    /// True if an accepted host key is written to `known_hosts`. A dry run writes nothing.
+    pub(super) records_host_keys: bool,
+    config_from: SshConfigSource,
+    config: OnceLock<Result<SshConfig>>,
+    /// Warnings already emitted.
+    warned: Mutex<HashSet<String>>,
+    /// Results of `Match exec`, by command.
+    executed: Mutex<HashMap<String, bool>>,
+}
+
+impl SshSettings {
+    /// Creates the state for a run. The ssh config is read when the first host is resolved.
+    ///
+    /// The host must already have the user and the port of the arguments
+    /// ([`Inventory::addressed`]).
+    pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
+        Self {
+            user: settings.user.config.clone(),
+            port: settings.port.config,
+            gateway: settings.gateway.clone(),
+            inventory: Inventory::default(),
+            connect_timeout: settings.connect_timeout,
+            identities: settings.identities.clone(),
+            password: None,
+            local_programs: false,
+            variables,
+            ask,
+            sink,
+            keyring: Keyring::default(),
+            known_hosts: KnownHostsFiles::default(),
+            revoked: RevokedKeysFiles::default(),
+            descriptors: DescriptorBudget::of_process(),
+            records_host_keys: settings.mode == Mode::Run,
+            config_from: settings.ssh_config.clone(),
+            config: OnceLock::new(),
+            warned: Mutex::default(),
+            executed: Mutex::default(),
+        }
+    }
+
+    /// Sets the password for hosts with password authentication, in place of a prompt. Off by
+    /// default.
+    #[must_use]
+    pub fn with_password(mut self, password: Option<Secret>) -> Self {
+        self.password = password;
+        self
+    }
+
+    /// Allows programs of the ssh config (`ProxyCommand`, `Match exec`) on this machine. Off by
+    /// default.
+    #[must_use]
+    pub fn with_local_programs(mut self, allowed: bool) -> Self {
+        self.local_programs = allowed;
+        self
+    }
+
+    /// Sets the inventory, with the settings of `fabrs.toml` for single hosts.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: Inventory) -> Self {
+        self.inventory = inventory;
+        self
+    }
+
+    /// Returns the user of a host in `fabrs.toml`.
+    pub(super) fn user_for(&self, host: &Host) -> Option<String> {
+        let said = self.inventory.environment().and_then(|environment| environment.user_for(host));
+        said.map(str::to_owned).or_else(|| self.user.clone())
+    }
+
+    /// Returns the port of a host in `fabrs.toml`.
+    pub(super) fn port_for(&self, host: &Host) -> Option<u16> {
+        self.inventory.environment().and_then(|environment| environment.port_for(host)).or(self.port)
+    }
+
+    /// Returns the gateway of a host in `fabrs.toml`.
+    pub(super) fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
+        let said = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
+        said.or(self.gateway.config.as_ref())
+    }
+
+    /// Returns the source of the ssh config.
+    pub(super) fn config_from(&self) -> &SshConfigSource {
+        &self.config_from
+    }
+
+    /// Returns the gateway to a host from arguments or `fabrs.toml`, without the ssh config.
+    pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Gateway> {
+        let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
+        let by_file = || match self.config_for(host).map(has_route) {
+            Ok(true) | Err(_) => None,
+            Ok(false) => self.gateway_for(host),
+        };
+        let gateway = self.gateway.argument.as_ref().or_else(by_file);
+        let is_itself = |gateway: &Gateway| gateway.host().is_some_and(|gateway| gateway.name() == host.name());
+        gateway.filter(|gateway| !is_itself(gateway)).cloned()
+    }
+
+    /// Returns the name of the local user.
+    pub(super) fn local_user(&self) -> &str {
+        self.variables.user.as_deref().unwrap_or("root")
+    }
+
+    /// Returns the home directory of the local user.
+    pub(super) fn home(&self) -> PathBuf {
+        self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
+    }
+
+    /// Returns the ssh config of a host. For a Vagrant machine, the output of `vagrant ssh-config`
+    /// alone.
+    pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
+        let exec = |command: &str| self.exec(command);
+        let resolve = |config: &SshConfig| config.resolve(&self.query(host).exec(&exec));
+        let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
+            Some(machines) => resolve(machines.ssh_config()),
+            None => resolve(self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)?),
+        };
+        resolved
+            .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))
+    }
+
+    /// Returns the query for the ssh config of a host.
+    fn query(&self, host: &Host) -> Query<'_> {
+        let mut query = Query::new(host.name(), self.local_user(), self.home())
+            .env(&environment)
+            .uid(rustix::process::getuid().as_raw())
+            .local_hostname(rustix::system::uname().nodename().to_string_lossy());
+        if let Some(user) = host.user() {
+            query = query.user(user);
+        }
+        match host.port() {
+            Some(port) => query.port(port),
+            None => query,
+        }
+    }
+
+    /// Runs a command of `Match exec`, and returns true if it succeeded. Each command runs once for
+    /// all hosts. Unlike in `ssh`, its stderr is discarded.
+    fn exec(&self, command: &str) -> io::Result<bool> {
+        if !self.local_programs {
+            let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let executed = || lock(&self.executed);
+        if let Some(&succeeded) = executed().get(command) {
+            return Ok(succeeded);
+        }
+        let shell = self.variables.shell.as_deref().unwrap_or("/bin/sh");
+        let mut process = Command::new(shell);
+        process.arg("-c").arg(format!("exec {command}")).env_remove(ProcessEnv::SUDO_PASSWORD);
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        process.kill_on_drop(true);
+        let stop = self.inventory.stop();
+        let ended = wait(stop.run_until_cancelled(async { process.status().await }))?;
+        let stopped = || io::Error::new(io::ErrorKind::Interrupted, "the run was stopped");
+        let status = ended.unwrap_or_else(|| Err(stopped()))?;
+        executed().insert(command.to_owned(), status.success());
+        Ok(status.success())
+    }
+
+    /// Returns the entries of known_hosts files. Each file is read once. Invalid lines cause a
+    /// warning.
+    pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
+        let known = self.known_hosts.load(files)?;
+        known.warnings().iter().for_each(|warning| self.warn_once(&warning.to_string()));
+        Ok(known)
+    }
+
+    /// Emits a warning about the ssh config or a file, once for all hosts.
+    pub(super) fn warn_once(&self, text: &str) {
+        if lock(&self.warned).insert(text.to_owned()) {
+            self.sink.event(&Event::Warning { host: None, text });
+        }
+    }
+
+    fn read_config(&self) -> Result<SshConfig> {
+        let files = match &self.config_from {
+            SshConfigSource::Default => ConfigFiles::standard(self.home()),
+            SshConfigSource::File(path) => ConfigFiles::only(path, self.home()),
+            SshConfigSource::None => return Ok(SshConfig::default()),
+        };
+        SshConfig::load(&files)
+            .map_err(|source| Error::new(ErrorKind::Config, "could not read the ssh config").caused_by(source))
+    }
+}
+
+/// Returns an environment variable, for `${NAME}` in the ssh config.
+fn environment(name: &str) -> Option<String> {
+    ProcessEnv::get(name)
+}
