@@ -74,9 +74,10 @@ impl ClientBuilder {
     /// use std::time::Duration;
     /// use fabrs_core::{Client, config::Settings};
     ///
-    /// let settings = Settings { command_timeout: Some(Duration::from_secs(60)), ..Settings::default() };
+    /// let limit = Some(Duration::from_secs(60));
+    /// let settings = Settings { command_timeout: limit, ..Settings::default() };
     /// let client = Client::builder().settings(settings).build();
-    /// assert_eq!(client.settings().command_timeout, Some(Duration::from_secs(60)));
+    /// assert_eq!(client.settings().command_timeout, limit);
     /// ```
     pub fn settings(mut self, settings: Settings) -> Self {
         self.defaults.timeout = settings.command_timeout;
@@ -110,7 +111,8 @@ impl ClientBuilder {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
     /// let sink = Arc::new(CaptureSink::default());
     /// let fake = Fake::new().on("uptime", FakeAnswer::stdout("up 3 days\n"));
-    /// let client = Client::builder().dial(fake).sink(sink.clone() as Arc<dyn Sink>).echo().build();
+    /// let builder = Client::builder().dial(fake).sink(sink.clone() as Arc<dyn Sink>);
+    /// let client = builder.echo().build();
     /// client.connect("web1")?.run("uptime").await?;
     /// assert_eq!(sink.of_kind("command_started")[0]["is_echoed"], true);
     /// # Ok(()) }
@@ -262,7 +264,8 @@ impl ClientBuilder {
     /// ```
     /// use fabrs_core::Client;
     ///
-    /// let client = Client::builder().fingerprint_parts(["deploy".to_owned(), "web1".to_owned()]).build();
+    /// let parts = ["deploy".to_owned(), "web1".to_owned()];
+    /// let client = Client::builder().fingerprint_parts(parts).build();
     /// assert!(client.local().is_ok());
     /// ```
     pub fn fingerprint_parts(mut self, parts: impl IntoIterator<Item = String>) -> Self {

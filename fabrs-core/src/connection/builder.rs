@@ -53,6 +53,7 @@ impl Command {
     /// assert_eq!(*output.status()?, ExitStatus::Code(3));
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "ignore_errors")]
     pub fn warn(self) -> Self {
         self.map_spec(|spec| spec.accepted = AcceptedStatus::Any)
     }
@@ -202,6 +203,8 @@ impl Command {
     ///
     /// When awaited, [`Timeout`](crate::ErrorKind::Timeout) if the command has not succeeded within
     /// `limit`.
+    #[doc(alias = "until")]
+    #[doc(alias = "wait_for")]
     pub fn retry_for(self, limit: Duration) -> Self {
         self.map_spec(|spec| spec.retry = Some(RetryPolicy::Until(limit)))
     }

@@ -110,6 +110,7 @@ impl Command {
     ///
     /// If called inside an async function, since blocking there would block the runtime. Use
     /// `.await` there.
+    #[doc(alias = "block_on")]
     pub fn wait_blocking(self) -> Result<Output> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.block_on(self),

@@ -19,6 +19,7 @@ const MAX_UNMATCHED_LEN: usize = 64 << 10;
 /// [`Command::watch`](super::Command::watch).
 ///
 /// The task of the command's channel calls the methods, so they must not block.
+#[doc(alias = "StreamWatcher")]
 pub trait Watcher: Send + fmt::Debug {
     /// Receives a chunk of output, possibly cut within a character. Bytes added to `answer` are
     /// written to the stdin of the command.
@@ -105,6 +106,8 @@ impl Responder {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[doc(alias = "sentinel")]
+    #[doc(alias = "FailingResponder")]
     pub fn refused_by(mut self, sentinel: impl Into<String>) -> Self {
         self.sentinel = Some(sentinel.into().into_bytes());
         self
