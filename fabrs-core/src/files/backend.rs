@@ -9,7 +9,7 @@ use super::incoming_file::IncomingFile;
 use super::job::{Job, Tree, TreeMode};
 use super::local_path::LocalPath;
 use super::script;
-use super::sftp::{self, Session};
+use super::sftp::{self, SftpSession};
 use super::transfer_context::TransferContext;
 use super::transfer_report::FileOutcome;
 use super::tree_download::{DownloadMode, LocalPathOf};
@@ -21,7 +21,7 @@ use crate::files::tree_result::TreeResult;
 #[derive(Debug)]
 pub(super) enum Backend {
     Script,
-    Sftp(Arc<Session>),
+    Sftp(Arc<SftpSession>),
 }
 
 impl Backend {
@@ -103,8 +103,8 @@ impl Backend {
         operation: &str,
     ) -> Result<PathStat, BackendError> {
         match self {
-            Self::Script => script::look(context, path, operation).await,
-            Self::Sftp(session) => Ok(sftp::look(session, path, operation).await?),
+            Self::Script => script::stat(context, path, operation).await,
+            Self::Sftp(session) => Ok(sftp::stat(session, path, operation).await?),
         }
     }
 
@@ -174,7 +174,7 @@ impl Backend {
             Self::Script => script::put_tree(context, tree).await,
             Self::Sftp(_) if matches!(tree.mode, TreeMode::Sync(_)) => Err(needs_a_shell(context, tree)),
             Self::Sftp(session) => {
-                sftp::look_over(session, tree).await?;
+                sftp::check_targets(session, tree).await?;
                 sftp::folders(session, std::slice::from_ref(&tree.root), &tree.operation).await?;
                 Ok(TreeResult::nothing(tree))
             }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::sftp::Session;
+use super::sftp::SftpSession;
 use super::transfer_context::TransferContext;
 use crate::connection::format_seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
@@ -57,7 +57,7 @@ impl BackendSelector<'_> {
             return Err(error);
         }
         let over_sftp = async {
-            let session = match (Session::open(self.context, self.effect, self.operation).await, no_shell) {
+            let session = match (SftpSession::open(self.context, self.effect, self.operation).await, no_shell) {
                 (Ok(session), _) => session,
                 // The host has neither backend. The error of the shell has the reason.
                 (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NO_BACKEND)),

@@ -1,4 +1,4 @@
-//! Which blocks of a large file the host has already, in the file that is replaced.
+//! Delta upload: finds the blocks of a large file that the host's old file already has.
 
 use std::io::Read;
 
@@ -8,15 +8,15 @@ use crate::files::content::Content;
 use crate::files::disk_work::blocking_while;
 use crate::files::parts::BLOCK;
 
-/// What of a content is in the file that it replaces, block by block.
+/// The result of comparing a content with the host's old file, block by block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Blocks {
-    /// Of each block of the content whether the same is at its place there.
+    /// One flag per block: true if the old file has the same block at the same offset.
     pub(super) kept: Vec<bool>,
     pub(super) sum: Checksum,
 }
 
-/// Compares a content with the SHA-256 of the blocks that are `there`.
+/// Compares a content with `there`, the SHA-256 of each block of the host's old file.
 pub(super) async fn compare(content: &Content, there: Vec<Vec<u8>>) -> Result<Blocks> {
     let content = content.clone();
     blocking_while(move |is_wanted| {
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// Compares blocks that are told apart by their letters; of the last there are only some bytes.
+    /// Compares two contents made of one block per letter. The last block has only five bytes.
     async fn compared(here: &str, there: &str) -> Blocks {
         let block = |letter: char, length| vec![letter as u8; length];
         let content = |letters: &str| {

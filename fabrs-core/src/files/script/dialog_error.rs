@@ -1,28 +1,28 @@
-//! Errors of the dialogue with a script.
+//! [`DialogError`]: why a dialogue with a script failed.
 
 use super::limits::Excess;
 use crate::error::Error;
 
-/// The script has ended, or says what it was not asked: its own end tells why.
+/// The script has ended, or has sent an unexpected answer. The end of the script has the cause.
 #[derive(Debug)]
-pub(super) struct Over;
+pub(super) struct ScriptEnded;
 
-/// Why a talk has not come to its end.
+/// The reason why a dialogue with a script failed.
 #[derive(Debug)]
 pub(super) enum DialogError {
-    /// The script has ended, and tells why.
-    Over,
-    /// Something on the host stands in the way, and nothing is done.
-    InTheWay(String),
-    /// The host sent more than a limit.
+    /// The script has ended. Its exit status and stderr have the cause.
+    ScriptEnded,
+    /// An existing file on the host prevents the transfer. The host is unchanged.
+    Obstacle(String),
+    /// The host sent more than a limit allows.
     Excess(Excess),
-    /// It failed on this side.
+    /// An error on this machine.
     Failed(Error),
 }
 
-impl From<Over> for DialogError {
-    fn from(Over: Over) -> Self {
-        Self::Over
+impl From<ScriptEnded> for DialogError {
+    fn from(ScriptEnded: ScriptEnded) -> Self {
+        Self::ScriptEnded
     }
 }
 

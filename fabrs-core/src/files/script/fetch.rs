@@ -1,4 +1,4 @@
-//! Taking down a file that a script prints.
+//! Receives the content of a downloaded file from the output of a script.
 
 use memchr::memmem;
 
@@ -10,11 +10,11 @@ use crate::event::Stream;
 use crate::files::incoming_file::IncomingFile;
 use crate::transport::Answer;
 
-/// Looks for the content in the output of the script, and hands it to its arrival.
+/// Finds the start of the content in the output of a script, and writes the content to a file.
 #[derive(Debug)]
 pub(super) struct Fetch {
     incoming_file: IncomingFile,
-    /// What came before the content.
+    /// The last bytes before the content.
     head: Vec<u8>,
     /// The number of bytes before the content.
     noise: usize,
@@ -26,7 +26,8 @@ impl Fetch {
         Self { incoming_file: incoming_file.clone(), head: Vec::new(), noise: 0, failure: None }
     }
 
-    /// Looks for the line that says what comes, behind what a login may print; returns what is behind it.
+    /// Finds the header line of the content, after any text that the login prints. Returns the
+    /// header and the bytes after the header.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl Fetch {
         self.noise = self.noise.saturating_add(bytes.len());
         self.head.extend_from_slice(bytes);
         let Some(start) = memmem::find(&self.head, CONTENT.as_bytes()) else {
-            // What is kept is enough for a mark that comes in pieces.
+            // The marker may be split between two reads. Keep enough bytes for its first part.
             self.head.drain(..self.head.len().saturating_sub(CONTENT.len()));
             return if self.noise > MAX_MESSAGES { Err(Excess::Messages) } else { Ok(None) };
         };
@@ -62,8 +63,8 @@ impl Fetch {
 }
 
 impl Watcher for Fetch {
-    /// Writes to a file while the channel is emptied, as the spool of a slow terminal does: what waits for it is in the
-    /// system's memory and not in ours.
+    /// Writes to the file in the task that empties the channel, as the output spool of a slow
+    /// terminal does. Data that waits for the disk is in the page cache, not in this process.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout
             && self.failure.is_none()

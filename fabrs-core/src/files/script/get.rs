@@ -1,4 +1,4 @@
-//! Getting a file by a script, and finding out what a pattern means.
+//! Downloads one file with a script, and expands glob patterns on the host.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::Fetch;
 use super::limits::Allowance;
-use super::script_run::KEPT;
+use super::script_run::MAX_KEPT_OUTPUT;
 use super::script_run::Script;
 use super::text;
 use crate::connection::{result_of, with_marked_result};
@@ -16,7 +16,7 @@ use crate::files::incoming_file::IncomingFile;
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
+/// Downloads one file, unless its checksum is `known`. Returns true if the content was received.
 pub(in super::super) async fn get(
     context: &TransferContext,
     path: &Path,
@@ -26,12 +26,12 @@ pub(in super::super) async fn get(
 ) -> Result<bool, BackendError> {
     let script = Script { context, effect: Effect::Reads, operation };
     let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
-    let output = script.run(command.with_watcher(Fetch::new(incoming_file)).capture_tail(KEPT)).await;
+    let output = script.run(command.with_watcher(Fetch::new(incoming_file)).capture_tail(MAX_KEPT_OUTPUT)).await;
     let output = output.inspect_err(|_| incoming_file.discard())?;
     Ok(incoming_file.has_started() || output.tail(1)?.trim_end() != text::SAME.trim_end())
 }
 
-/// Returns what a pattern means, each with whether it is a folder.
+/// Returns the paths that match a pattern. The flag is true for a directory.
 pub(in super::super) async fn matches(
     context: &TransferContext,
     pattern: &str,

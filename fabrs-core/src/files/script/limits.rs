@@ -1,7 +1,8 @@
-//! Limits on the output of a script, since a hostile or broken host could send without an end.
+//! Limits on the output of a script. A hostile or broken host could send output without end.
 //!
-//! A script that exceeds a limit is ended, and the transfer fails with [`Excess`]. Silence has no limit here: a script may work for
-//! long, and the timeout of a command and the keepalives of the session apply to it as to any command.
+//! A script that exceeds a limit is ended, and the transfer fails with [`Excess`]. Silence has no
+//! limit here, since a script may work for a long time. The command timeout and the keepalives of
+//! the session apply, as for any command.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -14,26 +15,30 @@ use crate::transport::Answer;
 
 /// The maximum length of one record, in bytes: longer than a path and its metadata.
 pub(super) const MAX_RECORD: usize = 64 << 10;
-/// The maximum number of bytes that wait to be read: nearly a whole listing, since a busy machine reads late.
+/// The maximum number of unread bytes: nearly a whole listing, since a busy machine reads late.
 pub(super) const MAX_UNREAD: usize = 24 << 20;
-/// The maximum size of messages on one stream, in bytes: the text that a login prints, and stderr.
+/// The maximum size of messages on one stream, in bytes: the text printed by a login, and stderr.
 pub(super) const MAX_MESSAGES: usize = 16 << 20;
-/// The maximum size of a listing in memory, in bytes: about 200,000 entries with paths of 70 bytes.
+/// The maximum size of a listing in memory, in bytes: about 200,000 entries with paths of 70
+/// bytes.
 const MAX_LISTING: usize = 32 << 20;
 /// The memory of an entry without its path, in bytes.
 const ENTRY_OVERHEAD: usize = 96;
-/// The memory of an answer about a path of this machine, in bytes: two records of metadata, a checksum or a symlink.
+/// The memory of an answer about a local path, in bytes: two records of metadata, a checksum or a
+/// symlink.
 const ANSWER_OVERHEAD: usize = 4 * ENTRY_OVERHEAD;
-/// The maximum length of a path, as on Linux. No honest host can list a longer path.
+/// The maximum length of a path, in bytes, as on Linux. An honest host cannot list a longer path.
 const MAX_PATH: usize = 4096;
-/// The maximum length of the line before a content, in bytes: a mode and a size.
+/// The maximum length of the header line of a content, in bytes: a mode and a size.
 pub(super) const MAX_HEAD: usize = 128;
-/// The maximum size of the tar headers before one file, in bytes: a long name takes three blocks and itself.
+/// The maximum size of the tar headers before one file, in bytes. A long name needs three blocks
+/// in addition to the name.
 pub(super) const MAX_HEADERS: u64 = 1 << 20;
-/// The size of a tar stream in addition to twice its files, in bytes: a file may grow while it is read, and long names take blocks.
+/// The size of a tar stream in addition to twice its files, in bytes. A file may grow while the
+/// host reads the file, and long names need blocks.
 const STREAM_SLACK: u64 = 64 << 20;
 
-/// The host sent more than a script prints.
+/// A limit that the host has exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Excess {
     #[error("the host sent an answer longer than {} KiB", MAX_RECORD >> 10)]
@@ -69,7 +74,7 @@ impl Excess {
         std::error::Error::source(error)?.downcast_ref().copied()
     }
 
-    /// Adds itself as the cause, with a hint.
+    /// Adds the excess to an error as the cause, with a hint.
     pub(super) fn explain(self, error: Error) -> Error {
         let error = error.caused_by(self);
         match self {
@@ -79,55 +84,55 @@ impl Excess {
         }
     }
 
-    /// Returns the error of a watcher.
+    /// Returns the error of a watcher that ends the script.
     pub(super) fn into_error(self) -> Error {
         Error::new(ErrorKind::File, "the script was ended").caused_by(self)
     }
 }
 
-/// The memory that the records of one answer may take.
+/// The memory that the records of one answer may use.
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: usize,
 }
 
 impl Allowance {
-    /// Returns the allowance of a list that only the host knows.
+    /// Returns the allowance of a listing whose paths only the host knows.
     pub(super) fn listing() -> Self {
         Self { left: MAX_LISTING }
     }
 
-    /// Adds the answer about a path, which this machine knows already.
+    /// Adds the memory of an answer about a local path.
     pub(super) fn add_path(&mut self, path: &Path) {
         self.left += path.as_os_str().len() + ANSWER_OVERHEAD;
     }
 
-    /// Takes the memory of a record.
+    /// Subtracts the memory of a record.
     ///
     /// # Errors
     ///
-    /// [`Excess::Listing`] if nothing is left.
+    /// [`Excess::Listing`] if the allowance is used up.
     pub(super) fn admit(&mut self, record: &[u8]) -> Result<(), Excess> {
         self.left = self.left.checked_sub(record.len() + ENTRY_OVERHEAD).ok_or(Excess::Listing)?;
         Ok(())
     }
 }
 
-/// Checks the length of a path that the host listed.
+/// Checks the length of a path from the host.
 ///
 /// # Errors
 ///
-/// [`Excess::PathLength`] if no program of the host could have found it.
+/// [`Excess::PathLength`] if a program on the host could not have opened the path.
 pub(super) fn check_path_length(path: &Path) -> Result<(), Excess> {
     if path.as_os_str().as_bytes().len() > MAX_PATH { Err(Excess::PathLength) } else { Ok(()) }
 }
 
-/// Returns the maximum size of a tar stream of files that have `size` bytes with their headers.
+/// Returns the maximum size of a tar stream for files that have `size` bytes with their headers.
 pub(super) fn max_stream(size: u64) -> u64 {
     size.saturating_mul(2).saturating_add(STREAM_SLACK)
 }
 
-/// Ends a script that prints messages on a stream without an end.
+/// Ends a script that prints more than [`MAX_MESSAGES`] on a stream.
 #[derive(Debug)]
 pub(super) struct MessageLimit {
     stream: Stream,

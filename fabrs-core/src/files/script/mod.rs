@@ -1,26 +1,28 @@
-//! The script back end of transfers: one command for a file or a tree, on hosts with a POSIX shell.
+//! The script backend of file transfers, for hosts with a POSIX shell.
 //!
-//! A script compares first, and transfers the content only if it differs. It works under sudo, on this machine and on hosts. It
-//! ends as every command does.
+//! Each file or directory tree is transferred by one command. The script compares first, and
+//! transfers the content only if it differs. The backend works under sudo, on this machine and on
+//! remote hosts. Timeouts and stops apply as for every command.
 
 mod blocks;
+mod compose;
 mod dialog_error;
 mod fetch;
 mod get;
 mod limits;
-mod look;
-mod losses;
+mod metadata_warnings;
 mod parts;
 mod plan;
 mod put;
 mod run_dialog;
+mod script_dialog;
 mod script_run;
-mod talk;
+mod stat;
 mod text;
 mod tree;
 
 pub(super) use get::{get, matches};
-pub(super) use look::look;
 pub(super) use plan::plan;
 pub(super) use put::{folders, put, remove};
+pub(super) use stat::stat;
 pub(super) use tree::{get_tree, itemize, plan_tree, put_tree};

@@ -1,10 +1,10 @@
-//! A large file in parts by several scripts, each of which writes into the file that one of them has made.
+//! Uploads a large file in parts: several scripts write into one temporary file.
 
 use std::sync::Arc;
 
-use super::dialog_error::{DialogError, Over};
+use super::dialog_error::{DialogError, ScriptEnded};
+use super::script_dialog::ScriptDialog;
 use super::script_run::Script;
-use super::talk::Talk;
 use super::text;
 use crate::error::Result;
 use crate::files::backend_error::BackendError;
@@ -15,21 +15,22 @@ use crate::files::progress_counter::ProgressCounter;
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// Carries a file in parts, by the script of `talk` and others beside it, which work in its `folder`.
+/// Uploads a file in parts, with the script of `dialog` and with further scripts. All of them write
+/// into the temporary directory `folder`.
 ///
-/// Of the blocks that are `kept` there already nothing is carried.
-pub(super) async fn carry(
+/// Blocks marked in `kept` are already on the host and are not sent.
+pub(super) async fn transfer(
     context: &TransferContext,
     file: FileJob<'_>,
     folder: &str,
-    talk: &mut Talk,
+    dialog: &mut ScriptDialog,
     kept: &[bool],
 ) -> Result<(), DialogError> {
     let parts = Parts::of(file.fingerprint.size, kept);
     let progress = ProgressCounter::new(context, &file.job.operation(context), parts.size());
     let first = async {
         while let Some(taken) = parts.take_until_complete().await {
-            carry_one(taken, file, talk, &progress).await?;
+            transfer_part(taken, file, dialog, &progress).await?;
         }
         Ok::<_, DialogError>(())
     };
@@ -37,7 +38,7 @@ pub(super) async fn carry(
     Ok(file.content.expect_unchanged(file.fingerprint).await?)
 }
 
-/// Carries parts by a script of its own; where it can't, others do.
+/// Uploads parts with another script. If this script fails, the other scripts send its parts.
 async fn help(
     context: &TransferContext,
     file: FileJob<'_>,
@@ -47,37 +48,37 @@ async fn help(
 ) {
     let operation = format!("{} (a part)", file.job.operation(context));
     let script = Script { context, effect: Effect::Changes, operation: &operation };
-    let Ok((mut talk, command)) = script.talk(text::help(folder), folder) else { return };
-    let carry = async {
-        talk.begin().await?;
-        talk.noise().await?;
+    let Ok((mut dialog, command)) = script.dialog(text::help(folder), folder) else { return };
+    let transfer = async {
+        dialog.send_preamble().await?;
+        dialog.skip_banner().await?;
         while let Some(taken) = parts.take() {
-            carry_one(taken, file, &mut talk, progress).await?;
+            transfer_part(taken, file, &mut dialog, progress).await?;
         }
-        talk.hush();
+        dialog.take_stdin();
         Ok::<_, DialogError>(())
     };
-    let _others_carry_the_rest: Result<(), BackendError> = script.run_with(command, carry).await;
+    let _others_carry_the_rest: Result<(), BackendError> = script.run_with(command, transfer).await;
 }
 
-async fn carry_one(
+async fn transfer_part(
     taken: PartGuard<'_>,
     file: FileJob<'_>,
-    talk: &mut Talk,
+    dialog: &mut ScriptDialog,
     progress: &Arc<ProgressCounter>,
 ) -> Result<(), DialogError> {
     let Part { start, length } = taken.part;
-    talk.say(announced(taken.part).into()).await?;
-    let (content, to, progress) = (file.content.clone(), talk.sender().ok_or(Over)?, Arc::clone(progress));
+    dialog.send(announcement(taken.part).into()).await?;
+    let (content, to, progress) = (file.content.clone(), dialog.stdin().ok_or(ScriptEnded)?, Arc::clone(progress));
     on_transfer_thread(move || content.send_part(start, length, &to, &progress)).await?;
-    if talk.record().await? != text::PART.as_bytes() {
-        return Err(DialogError::Over);
+    if dialog.read_record().await? != text::PART.as_bytes() {
+        return Err(DialogError::ScriptEnded);
     }
     taken.complete();
     Ok(())
 }
 
-/// Returns the line that announces a part: from which block on, how many blocks, how many bytes behind them.
-fn announced(part: Part) -> String {
+/// Returns the header line of a part: its first block, the number of blocks and further bytes.
+fn announcement(part: Part) -> String {
     format!("{} {} {}\n", part.start / BLOCK, part.length / BLOCK, part.length % BLOCK)
 }

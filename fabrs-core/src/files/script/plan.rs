@@ -1,9 +1,9 @@
-//! Comparing one entry with what is on the host by a script, for a dry run.
+//! Compares one entry with the host in a dry run, with a script.
 
-use super::dialog_error::{DialogError, Over};
-use super::put::{SMALL, sum};
+use super::dialog_error::{DialogError, ScriptEnded};
+use super::put::{MAX_EMBEDDED_CHECKSUM_SIZE, sum};
+use super::script_dialog::ScriptDialog;
 use super::script_run::Script;
-use super::talk::Talk;
 use super::text;
 use crate::files::backend_error::BackendError;
 use crate::files::disk_work::on_transfer_thread;
@@ -14,7 +14,7 @@ use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 use crate::transport::Effect;
 
-/// Returns the path of an entry, with whether a put would write it.
+/// Compares one entry with the host. Returns its path, and true if an upload would write it.
 pub(in super::super) async fn plan(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     let operation = format!("compare {}", job.shown());
     let script = Script { context, effect: Effect::Reads, operation: &operation };
@@ -23,39 +23,44 @@ pub(in super::super) async fn plan(context: &TransferContext, job: &Job) -> Resu
         (ItemKind::Link(to), _) => text::plan_link(job, to),
         _ => text::plan_folder(&job.target, &job.attributes),
     };
-    let (talk, command) = script.talk(line, &job.shown())?;
-    script.run_with(command, converse(talk, context, job)).await
+    let (dialog, command) = script.dialog(line, &job.shown())?;
+    script.run_with(command, run_protocol(dialog, context, job)).await
 }
 
-/// Returns the sum of a small file, which saves a round trip. Of a secret no sum may be in a script.
+/// Returns the checksum of a small file, to save a round trip. The checksum of a secret must not
+/// be part of a script.
 async fn known(context: &TransferContext, file: FileJob<'_>) -> Result<Option<String>, BackendError> {
-    if file.content.secret().is_some() || file.fingerprint.size > SMALL {
+    if file.content.secret().is_some() || file.fingerprint.size > MAX_EMBEDDED_CHECKSUM_SIZE {
         return Ok(None);
     }
     Ok(Some(sum(file).await.map_err(|error| context.error(error))?))
 }
 
-async fn converse(mut talk: Talk, context: &TransferContext, job: &Job) -> Result<FileOutcome, DialogError> {
-    talk.begin().await?;
-    talk.noise().await?;
+async fn run_protocol(
+    mut dialog: ScriptDialog,
+    context: &TransferContext,
+    job: &Job,
+) -> Result<FileOutcome, DialogError> {
+    dialog.send_preamble().await?;
+    dialog.skip_banner().await?;
     loop {
-        let told = String::from_utf8_lossy(&talk.record().await?).into_owned();
-        if let Some(path) = told.strip_prefix(text::DONE) {
+        let answer = String::from_utf8_lossy(&dialog.read_record().await?).into_owned();
+        if let Some(path) = answer.strip_prefix(text::DONE) {
             return Ok((path.to_owned(), true));
-        } else if let Some(path) = told.strip_prefix(text::SAME) {
+        } else if let Some(path) = answer.strip_prefix(text::SAME) {
             return Ok((path.to_owned(), false));
         }
-        let Some(file) = job.as_file() else { return Err(DialogError::Over) };
-        if let Some(there) = told.strip_prefix(text::SUM_IS) {
-            let answer = if talk.unless_over(sum(file)).await? == there { "same\n" } else { "other\n" };
-            talk.say(answer.into()).await?;
-        } else if told == text::SEND {
+        let Some(file) = job.as_file() else { return Err(DialogError::ScriptEnded) };
+        if let Some(there) = answer.strip_prefix(text::SUM_IS) {
+            let reply = if dialog.while_running(sum(file)).await? == there { "same\n" } else { "other\n" };
+            dialog.send(reply.into()).await?;
+        } else if answer == text::SEND {
             let (content, fingerprint) = (file.content.clone(), file.fingerprint.clone());
-            let to = talk.hush().ok_or(Over)?;
+            let to = dialog.take_stdin().ok_or(ScriptEnded)?;
             let progress = ProgressCounter::new(context, &file.job.operation(context), fingerprint.size);
             on_transfer_thread(move || content.send(&fingerprint, &to, &progress)).await?;
         } else {
-            return Err(DialogError::Over);
+            return Err(DialogError::ScriptEnded);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a script together with the dialogue with it.
+//! Runs a script and the dialogue with the script concurrently.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,46 +9,51 @@ use crate::connection::Command;
 use crate::error::{CauseText, Result};
 use crate::files::backend_error::BackendError;
 
-/// The time that a script has to clean up after a failed talk. Honest scripts remove their temporary files then.
-const CLEANUP: Duration = Duration::from_secs(5);
+/// The time limit for a script to exit after a failed dialogue. An intact script removes its
+/// temporary files in this time.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Script<'_> {
-    /// Runs a script and the talk with it.
+    /// Runs a script and the dialogue with the script.
     ///
-    /// After a failed talk, the input of the script has ended, and the script has [`CLEANUP`] to exit. Then it is
-    /// stopped, since a hostile host would stall the run.
+    /// A failed dialogue closes the stdin of the script. The script then has [`CLEANUP_TIMEOUT`] to
+    /// exit, and is stopped after this time, since a hostile host could stall the run.
     pub(super) async fn run_with<T>(
         &self,
         command: Command,
-        talk: impl Future<Output = Result<T, DialogError>>,
+        dialog: impl Future<Output = Result<T, DialogError>>,
     ) -> Result<T, BackendError> {
-        let (mut run, mut talk) = (pin!(self.run(command)), pin!(talk));
-        let told = tokio::select! {
-            output = &mut run => return self.ended(output, talk.await),
-            told = &mut talk => told,
+        let (mut run, mut dialog) = (pin!(self.run(command)), pin!(dialog));
+        let result = tokio::select! {
+            output = &mut run => return self.combine(output, dialog.await),
+            result = &mut dialog => result,
         };
-        if matches!(told, Ok(_) | Err(DialogError::Over)) {
-            return self.ended(run.await, told);
+        if matches!(result, Ok(_) | Err(DialogError::ScriptEnded)) {
+            return self.combine(run.await, result);
         }
-        match tokio::time::timeout(CLEANUP, run).await {
-            Ok(output) => self.ended(output, told),
-            Err(_) => self.ended(Ok(()), told),
+        match tokio::time::timeout(CLEANUP_TIMEOUT, run).await {
+            Ok(output) => self.combine(output, result),
+            Err(_) => self.combine(Ok(()), result),
         }
     }
 
-    /// Says what came of both.
-    fn ended<O, T>(&self, output: Result<O, BackendError>, told: Result<T, DialogError>) -> Result<T, BackendError> {
-        match (output, told) {
+    /// Combines the result of the command with the result of the dialogue.
+    fn combine<O, T>(
+        &self,
+        output: Result<O, BackendError>,
+        result: Result<T, DialogError>,
+    ) -> Result<T, BackendError> {
+        match (output, result) {
             (Err(BackendError::NoShell(error)), _) => Err(BackendError::NoShell(error)),
-            // That the host found it too short says less than why.
+            // The local error has the cause. The script only reports a short file.
             (_, Err(DialogError::Failed(error))) => Err(self.context.error(error).into()),
-            (_, Err(DialogError::InTheWay(why))) => {
+            (_, Err(DialogError::Obstacle(why))) => {
                 Err(self.context.could_not(self.operation).caused_by(CauseText(why)).into())
             }
             (_, Err(DialogError::Excess(excess))) => Err(excess.explain(self.context.could_not(self.operation)).into()),
             (Err(undone), _) => Err(undone),
-            (Ok(_), Err(DialogError::Over)) => Err(self.context.could_not(self.operation).into()),
-            (Ok(_), Ok(told)) => Ok(told),
+            (Ok(_), Err(DialogError::ScriptEnded)) => Err(self.context.could_not(self.operation).into()),
+            (Ok(_), Ok(result)) => Ok(result),
         }
     }
 }

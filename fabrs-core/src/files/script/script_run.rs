@@ -1,10 +1,10 @@
-//! Runs one script on a host, and explains its failure.
+//! Runs a script on a host, and converts its failure into an error.
 
 use memchr::memmem;
 
 use super::limits::{Excess, MessageLimit};
-use super::talk::Talk;
-use super::text::shell_text;
+use super::script_dialog::ScriptDialog;
+use super::text::MESSAGE_PREFIX;
 use crate::connection::ShellProbe;
 use crate::connection::{Command, Hide};
 use crate::error::{CauseText, Error, ErrorKind, Result};
@@ -15,24 +15,24 @@ use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::{Effect, ProgramRejected};
 
-/// The number of bytes that are kept of the output of a script, for error messages.
-pub(super) const KEPT: usize = 4096;
+/// The number of bytes of output kept for error messages.
+pub(super) const MAX_KEPT_OUTPUT: usize = 4096;
 
-/// One script for one host.
+/// A script for one host.
 pub(super) struct Script<'a> {
     pub(super) context: &'a TransferContext,
     pub(super) effect: Effect,
-    /// The description.
+    /// The description of the operation, for events and errors.
     pub(super) operation: &'a str,
 }
 
 impl Script<'_> {
-    /// Creates the command of a script with a short answer. `path` is the subject of the line.
+    /// Creates the command of a script with a short answer. Errors name `path`.
     pub(super) fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         Ok(self.command_with_content(line, path)?.with_watcher(MessageLimit::of(Stream::Stdout)))
     }
 
-    /// Creates the command of a script whose output is read by a watcher with limits of its own.
+    /// Creates the command of a script. The caller adds a watcher that limits its stdout.
     pub(super) fn command_with_content(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         let line = line.map_err(|source| {
             self.context.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
@@ -48,20 +48,23 @@ impl Script<'_> {
         Ok(if self.context.elevated { command.sudo() } else { command })
     }
 
-    /// Creates the command of a script with a dialogue, and the dialogue.
-    pub(super) fn talk(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(Talk, Command)> {
-        let (talk, ear, said) = Talk::new();
-        Ok((talk, self.command_with_content(line, path)?.with_watcher(ear).stdin_channel(said).capture_tail(KEPT)))
+    /// Creates the command of a script that has a dialogue, and the dialogue.
+    pub(super) fn dialog(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(ScriptDialog, Command)> {
+        let (dialog, receiver, chunks) = ScriptDialog::new();
+        Ok((
+            dialog,
+            self.command_with_content(line, path)?.with_watcher(receiver).stdin_channel(chunks).capture_tail(MAX_KEPT_OUTPUT),
+        ))
     }
 
     /// Runs the script. The error distinguishes a host without a shell from a failed script.
     pub(super) async fn run(&self, command: Command) -> Result<Output, BackendError> {
-        let greeting = ShellProbe::default();
-        let result = command.with_shell_probe(&greeting).await;
+        let probe = ShellProbe::default();
+        let result = command.with_shell_probe(&probe).await;
         match result {
-            Ok(output) if greeting.has_shell() => Ok(output),
+            Ok(output) if probe.has_shell() => Ok(output),
             Ok(output) => Err(BackendError::NoShell(self.no_shell(Some(&output)))),
-            Err(error) if greeting.has_shell() || !may_be_no_shell(&error) => {
+            Err(error) if probe.has_shell() || !may_be_no_shell(&error) => {
                 Err(BackendError::Failed(self.failed(&error)))
             }
             Err(error) if ProgramRejected::caused(&error) => Err(BackendError::NoShell(
@@ -71,20 +74,21 @@ impl Script<'_> {
         }
     }
 
-    /// Creates the error of a host that ran another program in place of the script. The cause is the last output.
+    /// Creates the error of a host that ran another program instead of the script. The cause is the
+    /// last line of output.
     fn no_shell(&self, output: Option<&Output>) -> Error {
         let last = |output: &Output, bytes: &[u8]| {
-            let said = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
-            (!said.is_empty()).then_some(said)
+            let message = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
+            (!message.is_empty()).then_some(message)
         };
-        let said = output.and_then(|output| {
+        let message = output.and_then(|output| {
             last(output, &output.record.stderr.bytes).or_else(|| last(output, &output.record.stdout.bytes))
         });
-        let said = said.unwrap_or_else(|| "the host gives no shell".to_owned());
-        self.context.could_not(self.operation).caused_by(CauseText(said))
+        let message = message.unwrap_or_else(|| "the host gives no shell".to_owned());
+        self.context.could_not(self.operation).caused_by(CauseText(message))
     }
 
-    /// Creates the error of a failed script. The cause is the last message of the script or its tools.
+    /// Creates the error of a failed script. The cause is the last message on stderr.
     fn failed(&self, error: &Error) -> Error {
         if let Some(excess) = Excess::of(error) {
             return excess.explain(self.context.could_not(self.operation));
@@ -92,43 +96,43 @@ impl Script<'_> {
         let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output()) else {
             return error.clone().without_output();
         };
-        let told = output.record.redactor.bytes(&output.record.stderr.bytes);
-        let said = match memmem::rfind(&told, shell_text::SAYS.as_bytes()) {
-            // A file name in the message may have line breaks.
+        let stderr = output.record.redactor.bytes(&output.record.stderr.bytes);
+        let message = match memmem::rfind(&stderr, MESSAGE_PREFIX.as_bytes()) {
+            // A file name in the message may contain line breaks.
             Some(at) => {
-                String::from_utf8_lossy(told.get(at + shell_text::SAYS.len()..).unwrap_or_default()).into_owned()
+                String::from_utf8_lossy(stderr.get(at + MESSAGE_PREFIX.len()..).unwrap_or_default()).into_owned()
             }
-            None => without_line(&last_lines(&told, 1)).to_owned(),
+            None => without_line(&last_lines(&stderr, 1)).to_owned(),
         };
-        let said = match (said.trim(), output.status()) {
+        let message = match (message.trim(), output.status()) {
             ("", Ok(status)) => format!("the host's shell ended with {status}"),
-            (said, _) => said.to_owned(),
+            (message, _) => message.to_owned(),
         };
-        let made = self.context.could_not(self.operation);
-        let made = if said.ends_with("Permission denied") && !self.context.elevated {
-            made.hint("`.sudo()` does it as root")
-        } else if said.starts_with(crate::files::file_error::NO_FOLDER) {
-            made.hint("`.ensure_dir(path)` makes it")
+        let error = self.context.could_not(self.operation);
+        let error = if message.ends_with("Permission denied") && !self.context.elevated {
+            error.hint("`.sudo()` does it as root")
+        } else if message.starts_with(crate::files::file_error::NO_FOLDER) {
+            error.hint("`.ensure_dir(path)` makes it")
         } else {
-            made
+            error
         };
-        made.caused_by(CauseText(said))
+        error.caused_by(CauseText(message))
     }
 }
 
-/// Returns a message of a shell without the line number of the script: `bash: line 17: cd: /x: …`,
+/// Removes the line number from the message of a shell: `bash: line 17: cd: /x: …`,
 /// `sh: 3: eval: cannot open …`.
-fn without_line(said: &str) -> &str {
+fn without_line(message: &str) -> &str {
     let is_shell = |name: &str| name.rsplit('/').next().is_some_and(|name| name.ends_with("sh"));
-    let Some((_, rest)) = said.split_once(": ").filter(|(name, _)| is_shell(name)) else { return said };
+    let Some((_, rest)) = message.split_once(": ").filter(|(name, _)| is_shell(name)) else { return message };
     let rest = rest.strip_prefix("eval: ").unwrap_or(rest);
-    let (line, message) = rest.split_once(": ").unwrap_or_default();
+    let (line, text) = rest.split_once(": ").unwrap_or_default();
     let number = line.strip_prefix("line ").unwrap_or(line);
     let is_line = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    if is_line { message.strip_prefix("eval: ").unwrap_or(message) } else { said }
+    if is_line { text.strip_prefix("eval: ").unwrap_or(text) } else { message }
 }
 
-/// Returns true if a command may have failed for lack of a shell.
+/// Returns true if the error can mean that the host has no shell.
 fn may_be_no_shell(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || ProgramRejected::caused(error)
 }
@@ -138,8 +142,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_script_is_not_told() {
-        for (said, expected) in [
+    fn error_messages_have_no_script_line_number() {
+        for (message, expected) in [
             ("bash: line 17: cd: /root: Permission denied", "cd: /root: Permission denied"),
             ("/bin/sh: 3: cannot open /etc/shadow: Permission denied", "cannot open /etc/shadow: Permission denied"),
             ("sh: 3: eval: cannot open /etc/shadow: Permission denied", "cannot open /etc/shadow: Permission denied"),
@@ -147,7 +151,7 @@ mod tests {
             ("mkdir: cannot create directory: File exists", "mkdir: cannot create directory: File exists"),
             ("bash: fork: Cannot allocate memory", "bash: fork: Cannot allocate memory"),
         ] {
-            assert_eq!(without_line(said), expected);
+            assert_eq!(without_line(message), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Getting a file by SFTP.
+//! Downloads one file by SFTP.
 
 use std::path::Path;
 
@@ -6,35 +6,35 @@ use futures::stream::TryStreamExt;
 use russh_sftp::protocol::FileAttributes;
 
 use super::content;
-use super::fault::Fault;
 use super::path::text;
-use super::session::Session;
-use super::target::{MODE, kind_of};
+use super::request_error::RequestError;
+use super::session::SftpSession;
+use super::target::{MODE_BITS, kind_of};
 use crate::error::Result;
 use crate::files::checksum::{Checksum, ChecksumBuilder};
 use crate::files::entry::FileKind;
 use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::incoming_file::IncomingFile;
 
-/// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
-/// compared, and is given up.
+/// Downloads one file. Returns false if its checksum is `known`: the file is received for the
+/// comparison, and discarded.
 pub(in super::super) async fn get(
-    session: &Session,
+    session: &SftpSession,
     path: &Path,
     known: Option<&Checksum>,
     incoming_file: &IncomingFile,
     operation: &str,
 ) -> Result<bool> {
     let got = try_get(session, path, known, incoming_file).await;
-    got.map_err(|fault| {
+    got.map_err(|error| {
         incoming_file.discard();
-        fault.into_error(&session.context, operation)
+        error.into_error(&session.context, operation)
     })
 }
 
-/// Tells whether a file of the host differs from the content that is `known` here; nothing is written.
+/// Returns true if the checksum of a file on the host differs from `known`. Writes nothing.
 pub(in super::super) async fn is_new(
-    session: &Session,
+    session: &SftpSession,
     path: &Path,
     known: Option<&Checksum>,
     operation: &str,
@@ -42,51 +42,54 @@ pub(in super::super) async fn is_new(
     let compared = async {
         let (path, there) = found(session, path).await?;
         match known {
-            Some(known) if there.size == Some(known.size) => Ok(!content::is(session, &path, known).await?),
+            Some(known) if there.size == Some(known.size) => Ok(!content::has_checksum(session, &path, known).await?),
             _ => Ok(true),
         }
     };
-    compared.await.map_err(|fault: Fault| fault.into_error(&session.context, operation))
+    compared.await.map_err(|error: RequestError| error.into_error(&session.context, operation))
 }
 
 /// Returns the path of a regular file for the server, with its attributes.
-async fn found(session: &Session, path: &Path) -> Result<(String, FileAttributes), Fault> {
+async fn found(session: &SftpSession, path: &Path) -> Result<(String, FileAttributes), RequestError> {
     let shown = session.expanded(text(path.as_os_str())?).await?;
     let path = session.path(&shown);
-    // Looked at first: a pipe would keep the server waiting for who writes to it.
-    let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;
+    // Check before opening: the server would block on a pipe without a writer.
+    let there = session.stat(&path).await?.ok_or_else(|| RequestError::message(format!("{NO_FILE}{shown}")))?;
     match kind_of(&there) {
         FileKind::File => Ok((path, there)),
-        FileKind::Folder => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        FileKind::Symlink | FileKind::Other => Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
+        FileKind::Folder => Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
+        FileKind::Symlink | FileKind::Other => Err(RequestError::message(format!("{shown}{NO_REGULAR}"))),
     }
 }
 
 async fn try_get(
-    session: &Session,
+    session: &SftpSession,
     path: &Path,
     known: Option<&Checksum>,
     incoming_file: &IncomingFile,
-) -> Result<bool, Fault> {
+) -> Result<bool, RequestError> {
     let shown = path.display().to_string();
     let (path, there) = found(session, path).await?;
-    let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
+    let size = there.size.ok_or_else(|| RequestError::message("the SFTP server does not say how large it is"))?;
     let handle = content::open(session, &path).await?;
     if size == 0 && content::has_any(session, &handle).await? {
-        return Err(Fault::said(format!("{shown} has no size, as what the system makes up, and can't be got whole")));
+        return Err(RequestError::message(format!(
+            "{shown} has no size, as what the system makes up, and can't be got whole"
+        )));
     }
-    incoming_file.begin(there.permissions.map(|mode| mode & MODE), size)?;
+    incoming_file.begin(there.permissions.map(|mode| mode & MODE_BITS), size)?;
     let mut there = ChecksumBuilder::new();
     let is_compared = known.is_some_and(|known| known.size == size);
-    // Written while others come, as the spool of a slow terminal is: what waits for the disk is in the system's memory.
+    // Write in the task that reads the channel, as the output spool of a slow terminal does. Data
+    // that waits for the disk is in the page cache.
     let taken = content::read(session, &handle, size).try_for_each(|chunk| {
         if is_compared {
             there.update(&chunk);
         }
-        std::future::ready(incoming_file.write(&chunk).map_err(Fault::from))
+        std::future::ready(incoming_file.write(&chunk).map_err(RequestError::from))
     });
     taken.await?;
-    session.ask(session.raw().close(handle)).await?;
+    session.request(session.raw().close(handle)).await?;
     if is_compared && known == Some(&there.finish()) {
         incoming_file.discard();
         return Ok(false);

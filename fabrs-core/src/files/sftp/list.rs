@@ -1,38 +1,42 @@
-//! Listing by SFTP what a path means: a file, all in a folder, or all that match a pattern.
+//! Lists directories and expands glob patterns by SFTP.
 
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::fault::Fault;
 use super::path::{join, text};
-use super::session::Session;
+use super::request_error::RequestError;
+use super::session::SftpSession;
 use super::target::kind_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::entry::{Entry, EntryKind, FileKind};
 use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
 
-/// The maximum size of a listing in memory, in bytes. A server could list names without an end.
+/// The maximum size of a listing in memory, in bytes. A server could send names without end.
 const MAX_LISTING: usize = 32 << 20;
 /// The memory of an entry without its name, in bytes.
 const NAME_OVERHEAD: usize = 128;
-/// The maximum length of a path, as on Linux.
+/// The maximum length of a path, in bytes, as on Linux.
 const MAX_PATH: usize = 4096;
 
-/// How names match in a shell.
-const AS_IN_A_SHELL: MatchOptions =
+/// The pattern matching of a shell: `*` matches neither `/` nor a leading dot.
+const SHELL_MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// Returns what a pattern means, each with whether it is a folder.
-pub(in super::super) async fn matches(session: &Session, path: &str, operation: &str) -> Result<Vec<(PathBuf, bool)>> {
-    try_matches(session, path).await.map_err(|fault| fault.into_error(&session.context, operation))
+/// Returns the paths that match a pattern. The flag is true for a directory.
+pub(in super::super) async fn matches(
+    session: &SftpSession,
+    path: &str,
+    operation: &str,
+) -> Result<Vec<(PathBuf, bool)>> {
+    try_matches(session, path).await.map_err(|error| error.into_error(&session.context, operation))
 }
 
-async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool)>, Fault> {
+async fn try_matches(session: &SftpSession, path: &str) -> Result<Vec<(PathBuf, bool)>, RequestError> {
     let shown = session.expanded(path).await?;
-    let mut paths = named(session, &shown).await?;
+    let mut paths = expand_pattern(session, &shown).await?;
     if paths.is_empty() {
-        // As in a shell, a pattern that nothing matches is a name.
+        // As in a shell, a pattern without a match is a name.
         paths.push(shown);
     }
     let mut found = Vec::new();
@@ -41,24 +45,24 @@ async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool
             found.push((path.into(), kind_of(&there) == FileKind::Folder));
         }
     }
-    if found.is_empty() { Err(Fault::said(format!("{NO_FILE}{path}"))) } else { Ok(found) }
+    if found.is_empty() { Err(RequestError::message(format!("{NO_FILE}{path}"))) } else { Ok(found) }
 }
 
-/// Returns all that is in a folder and in those below it.
-pub(in super::super) async fn entries(session: &Session, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
+/// Returns all entries of a directory and of its subdirectories.
+pub(in super::super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
         match session.stat(&session.path(&shown)).await? {
-            Some(there) if kind_of(&there) == FileKind::Folder => all_in(session, &shown).await,
-            Some(_) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
-            None => Err(Fault::said(format!("{NO_FILE}{shown}"))),
+            Some(there) if kind_of(&there) == FileKind::Folder => list_recursively(session, &shown).await,
+            Some(_) => Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}"))),
+            None => Err(RequestError::message(format!("{NO_FILE}{shown}"))),
         }
     };
-    entries.await.map_err(|fault| fault.into_error(&session.context, operation))
+    entries.await.map_err(|error| error.into_error(&session.context, operation))
 }
 
-/// Returns the paths that match a pattern, name by name.
-async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
+/// Returns the paths that match a pattern. Expands one path component after the other.
+async fn expand_pattern(session: &SftpSession, pattern: &str) -> Result<Vec<String>, RequestError> {
     let (root, rest) = match pattern.strip_prefix('/') {
         Some(rest) => ("/", rest),
         None => ("", pattern),
@@ -74,7 +78,7 @@ async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
                     let found = in_folder(session, &folder, pattern).await?;
                     size += found.iter().map(|path| NAME_OVERHEAD + path.len()).sum::<usize>();
                     if size > MAX_LISTING {
-                        return Err(too_large(&folder));
+                        return Err(listing_too_large(&folder));
                     }
                     next.extend(found);
                 }
@@ -85,12 +89,12 @@ async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
     Ok(found)
 }
 
-/// Returns a name as a pattern, where it is one.
+/// Returns a path component as a pattern, or `None` for a plain name.
 fn pattern_of(name: &str) -> Option<Pattern> {
     if !name.contains(['*', '?', '[']) {
         return None;
     }
-    // To a shell two stars are one; the crate has another meaning for them.
+    // A shell reads `**` as `*`. The `glob` crate has another meaning for `**`.
     let mut pattern = String::new();
     for c in name.chars().filter(|c| *c != '\0') {
         if c != '*' || !pattern.ends_with('*') {
@@ -100,31 +104,31 @@ fn pattern_of(name: &str) -> Option<Pattern> {
     Pattern::new(&pattern).ok()
 }
 
-async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result<Vec<String>, Fault> {
+async fn in_folder(session: &SftpSession, folder: &str, pattern: &Pattern) -> Result<Vec<String>, RequestError> {
     let names = match names(session, &session.path(folder)).await {
         Ok(names) => names,
-        // What is no folder, or can't be read, has nothing that matches.
-        Err(Fault::Refused(_)) => return Ok(Vec::new()),
-        Err(fault) => return Err(fault),
+        // A path that is no directory, or cannot be read, has no matches.
+        Err(RequestError::Rejected(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
     };
     let names = names.into_iter().map(|(name, _)| name);
-    Ok(names.filter(|name| pattern.matches_with(name, AS_IN_A_SHELL)).map(|name| join(folder, &name)).collect())
+    Ok(names.filter(|name| pattern.matches_with(name, SHELL_MATCHING)).map(|name| join(folder, &name)).collect())
 }
 
-pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
+pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Result<Vec<Entry>, RequestError> {
     let (mut entries, mut size) = (Vec::new(), 0);
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {
         let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
         if path.len() > MAX_PATH {
-            return Err(Fault::said("the SFTP server has directories in each other without an end"));
+            return Err(RequestError::message("the SFTP server has directories in each other without an end"));
         }
         for (name, kind) in names(session, &path).await? {
             size += NAME_OVERHEAD + below.len() + name.len();
             if size > MAX_LISTING {
-                return Err(too_large(root));
+                return Err(listing_too_large(root));
             }
-            let name = name_of(session, &path, name)?;
+            let name = checked_name(session, &path, name)?;
             let (below, path) = (join(&below, &name), join(&path, &name));
             let kind = match kind {
                 Some(kind) => Some(kind),
@@ -137,11 +141,11 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
                 }
                 Some(FileKind::File) => EntryKind::File,
                 Some(FileKind::Symlink) => {
-                    let link = session.ask(session.raw().readlink(path.as_str())).await?;
+                    let link = session.request(session.raw().readlink(path.as_str())).await?;
                     let link = link.files.into_iter().next().map(|link| link.filename).unwrap_or_default();
                     size += link.len();
                     if size > MAX_LISTING {
-                        return Err(too_large(root));
+                        return Err(listing_too_large(root));
                     }
                     EntryKind::Link(link.into())
                 }
@@ -155,41 +159,41 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
     Ok(entries)
 }
 
-fn too_large(path: &str) -> Fault {
-    Fault::said(format!("the listing of `{path}` is larger than {} MiB", MAX_LISTING >> 20))
+fn listing_too_large(path: &str) -> RequestError {
+    RequestError::message(format!("the listing of `{path}` is larger than {} MiB", MAX_LISTING >> 20))
 }
 
-/// Returns the names in a folder, in their order, and of what kind they are where the server says so.
-async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<FileKind>)>, Fault> {
-    let handle = session.ask(session.raw().opendir(path)).await?.handle;
+/// Returns the sorted names in a directory, with their kinds if the server sends the modes.
+async fn names(session: &SftpSession, path: &str) -> Result<Vec<(String, Option<FileKind>)>, RequestError> {
+    let handle = session.request(session.raw().opendir(path)).await?.handle;
     let (mut names, mut size) = (Vec::new(), 0);
     loop {
-        match session.ask(session.raw().readdir(handle.as_str())).await {
+        match session.request(session.raw().readdir(handle.as_str())).await {
             Ok(some) if some.files.is_empty() => {
-                return Err(Fault::said("the SFTP server sent no names and no end of a directory"));
+                return Err(RequestError::message("the SFTP server sent no names and no end of a directory"));
             }
             Ok(some) => {
                 size += some.files.iter().map(|file| NAME_OVERHEAD + file.filename.len()).sum::<usize>();
                 if size > MAX_LISTING {
-                    return Err(too_large(path));
+                    return Err(listing_too_large(path));
                 }
                 names.extend(some.files.into_iter().map(|file| {
                     let kind = file.attrs.permissions.map(|_| kind_of(&file.attrs));
                     (file.filename, kind)
                 }));
             }
-            Err(fault) if fault.is_end() => break,
-            Err(fault) => return Err(fault),
+            Err(error) if error.is_end() => break,
+            Err(error) => return Err(error),
         }
     }
-    session.ask(session.raw().close(handle)).await?;
+    session.request(session.raw().close(handle)).await?;
     names.retain(|(name, _)| name != "." && name != "..");
     names.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(names)
 }
 
-/// Returns a name, unless it came out of bytes that are none.
-fn name_of(session: &Session, folder: &str, name: String) -> Result<String, Fault> {
+/// Returns a name, or an error if the name was not UTF-8.
+fn checked_name(session: &SftpSession, folder: &str, name: String) -> Result<String, RequestError> {
     if name.contains(char::REPLACEMENT_CHARACTER) {
         let text = format!("a file in `{folder}` has a name that is not UTF-8");
         return Err(session.context.error(Error::new(ErrorKind::File, text)).into());
@@ -204,7 +208,7 @@ mod tests {
     #[test]
     fn a_name_matches_as_in_a_shell() {
         let is_match = |pattern: &str, name: &str| {
-            pattern_of(pattern).is_some_and(|pattern| pattern.matches_with(name, AS_IN_A_SHELL))
+            pattern_of(pattern).is_some_and(|pattern| pattern.matches_with(name, SHELL_MATCHING))
         };
         assert!(is_match("*.log", "a.log") && is_match("a**g", "a.log") && is_match("[ab]?", "b1"));
         assert!(!is_match("*.log", ".hidden.log") && !is_match("[!a]*", "abc"));

@@ -1,11 +1,11 @@
-//! Paths on a host, as its SFTP server takes them: `/` between names, and no `~`.
+//! Paths for an SFTP server, which separates names by `/` and does not expand `~`.
 
 use std::ffi::OsStr;
 
-use super::fault::Fault;
-use super::session::Session;
+use super::request_error::RequestError;
+use super::session::SftpSession;
 
-/// Returns a path for the server, which begins relative ones where the login does: at home.
+/// Returns a path for the server. The server resolves a relative path against the home directory.
 pub(super) fn sent(cwd: Option<&str>, path: &str) -> String {
     let path = match (below_home(path), cwd) {
         (Some(rest), _) => rest.to_owned(),
@@ -15,18 +15,18 @@ pub(super) fn sent(cwd: Option<&str>, path: &str) -> String {
     if path.is_empty() { ".".to_owned() } else { path }
 }
 
-/// Returns what of a path is below the home, where it begins there.
+/// Returns the part of a path below the home directory, or `None` for a path without `~`.
 pub(super) fn below_home(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('~')?;
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
 }
 
-/// Returns a name as the protocol's library takes it.
-pub(super) fn text(name: &OsStr) -> Result<&str, Fault> {
-    name.to_str().ok_or_else(|| Fault::said("a name that is not UTF-8 can't be sent by SFTP"))
+/// Returns a file name as text, which the `russh-sftp` crate requires.
+pub(super) fn text(name: &OsStr) -> Result<&str, RequestError> {
+    name.to_str().ok_or_else(|| RequestError::message("a name that is not UTF-8 can't be sent by SFTP"))
 }
 
-/// Returns the path of a name in a folder.
+/// Returns the path of a name in a directory.
 pub(super) fn join(folder: &str, name: &str) -> String {
     match folder {
         "" | "." => name.to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn join(folder: &str, name: &str) -> String {
     }
 }
 
-/// Returns the folder that a path is in.
+/// Returns the parent directory of a path.
 pub(super) fn parent(path: &str) -> &str {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some(("", _)) => "/",
@@ -45,16 +45,16 @@ pub(super) fn parent(path: &str) -> &str {
     }
 }
 
-impl Session {
-    /// Returns a path of the user's for the server.
+impl SftpSession {
+    /// Converts a path of the user into a path for the server.
     pub(super) fn path(&self, path: &str) -> String {
         sent(self.context.connection.directory(), path)
     }
 
-    /// Returns a path of the user's with the home in the place of `~`, as a shell shows it.
-    pub(super) async fn expanded(&self, path: &str) -> Result<String, Fault> {
+    /// Replaces `~` in a path by the home directory, as a shell does.
+    pub(super) async fn expanded(&self, path: &str) -> Result<String, RequestError> {
         let Some(rest) = below_home(path) else { return Ok(path.to_owned()) };
-        let name = self.ask(self.raw().realpath(".")).await?;
+        let name = self.request(self.raw().realpath(".")).await?;
         let home = name.files.first().map(|file| file.filename.as_str()).unwrap_or_default();
         Ok(if rest.is_empty() { home.to_owned() } else { join(home, rest) })
     }

@@ -1,12 +1,12 @@
-//! Comparing one entry with what is on the host by SFTP, for a dry run.
+//! Compares one entry with the host in a dry run, by SFTP.
 
 use std::sync::Arc;
 
-use super::fault::Fault;
 use super::path::text;
-use super::put::{Ids, check_write, is_same, plan_link};
-use super::session::Session;
-use super::target::{MODE, kind_of};
+use super::put::{OwnerIds, check_write, is_same, plan_link};
+use super::request_error::RequestError;
+use super::session::SftpSession;
+use super::target::{MODE_BITS, kind_of};
 use crate::error::Result;
 use crate::files::entry::FileKind;
 use crate::files::file_error::IS_NO_FOLDER;
@@ -14,8 +14,8 @@ use crate::files::job::{FileJob, Job};
 use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 
-/// Returns the path of an entry, with whether a put would write it.
-pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<FileOutcome> {
+/// Compares one entry with the host. Returns its path, and true if an upload would write it.
+pub(in super::super) async fn plan(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let plan = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
@@ -24,15 +24,15 @@ pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<
             _ => plan_folder(session, job, target).await,
         }
     };
-    plan.await.map_err(|fault| fault.into_error(&session.context, &format!("compare {}", job.shown())))
+    plan.await.map_err(|error| error.into_error(&session.context, &format!("compare {}", job.shown())))
 }
 
-async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, Fault> {
+async fn plan_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, RequestError> {
     let FileJob { job, content, fingerprint } = file;
-    let ids = Ids::of(&job.attributes)?;
+    let ids = OwnerIds::of(&job.attributes)?;
     let target = match session.target(target, text(&job.item.name())?).await {
-        // The folders of a tree are made with it.
-        Err(fault) if job.item.below.is_some() && fault.has_no_folder() => {
+        // The upload of a tree creates its directories.
+        Err(error) if job.item.below.is_some() && error.has_no_folder() => {
             return Ok((session.expanded(target).await?, true));
         }
         target => target?,
@@ -46,17 +46,17 @@ async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> R
         check_write(session, job, &target)?;
         return Ok((target.shown, true));
     }
-    let has_mode = job.attributes.mode.is_none_or(|mode| old.permissions.map(|old| old & MODE) == Some(mode));
+    let has_mode = job.attributes.mode.is_none_or(|mode| old.permissions.map(|old| old & MODE_BITS) == Some(mode));
     Ok((target.shown, !(has_mode && ids.are_those_of(old))))
 }
 
-async fn plan_folder(session: &Session, job: &Job, target: &str) -> Result<FileOutcome, Fault> {
-    let ids = Ids::of(&job.attributes)?;
+async fn plan_folder(session: &SftpSession, job: &Job, target: &str) -> Result<FileOutcome, RequestError> {
+    let ids = OwnerIds::of(&job.attributes)?;
     let shown = session.expanded(target).await?;
     let Some(there) = session.stat(&session.path(&shown)).await? else { return Ok((shown, true)) };
     if kind_of(&there) != FileKind::Folder {
-        return Err(Fault::said(format!("{shown}{IS_NO_FOLDER}")));
+        return Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}")));
     }
-    let has_mode = job.attributes.mode.is_none_or(|mode| there.permissions.map(|old| old & MODE) == Some(mode));
+    let has_mode = job.attributes.mode.is_none_or(|mode| there.permissions.map(|old| old & MODE_BITS) == Some(mode));
     Ok((shown, !(has_mode && ids.are_those_of(&there))))
 }

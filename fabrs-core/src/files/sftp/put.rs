@@ -1,4 +1,4 @@
-//! Uploads by SFTP.
+//! Uploads one entry by SFTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use futures::stream::{self, StreamExt};
 use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
-use super::content::{self, WAITING};
-use super::fault::Fault;
+use super::content::{self, MAX_QUEUED_CHUNKS};
 use super::parts;
 use super::path::{parent, text};
-use super::session::Session;
-use super::sweep::sweep;
-use super::target::{MODE, Target, kind_of};
-use super::temporary::Temporary;
+use super::request_error::RequestError;
+use super::session::SftpSession;
+use super::stale_files::remove_stale;
+use super::target::{MODE_BITS, UploadTarget, kind_of};
+use super::temporary::TemporaryFile;
 use crate::error::Result;
 use crate::files::content::Content;
 use crate::files::disk_work::on_transfer_thread;
@@ -27,10 +27,10 @@ use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 
 /// The maximum number of concurrent lookups of targets.
-const LOOKS_AT_ONCE: usize = 64;
+const MAX_CONCURRENT_CHECKS: usize = 64;
 
-/// Uploads one entry, and returns its path and a flag for a change.
-pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<FileOutcome> {
+/// Uploads one entry. Returns its path, and true if the entry was written.
+pub(in super::super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let put = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
@@ -39,48 +39,48 @@ pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<F
             _ => put_folder(session, job, target).await,
         }
     };
-    put.await.map_err(|fault| fault.into_error(&session.context, &job.operation(&session.context)))
+    put.await.map_err(|error| error.into_error(&session.context, &job.operation(&session.context)))
 }
 
 /// Checks all targets of a tree before the upload, so that an obstacle leaves the tree unchanged.
-pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> Result<()> {
-    let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
-    let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+pub(in super::super) async fn check_targets(session: &Arc<SftpSession>, tree: &Tree) -> Result<()> {
+    let looks: Vec<_> = tree.jobs.iter().map(|job| check_target(session, job).boxed()).collect();
+    let mut looks = stream::iter(looks).buffer_unordered(MAX_CONCURRENT_CHECKS);
     while let Some(looked) = looks.next().await {
-        looked.map_err(|fault| fault.into_error(&session.context, &tree.operation))?;
+        looked.map_err(|error| error.into_error(&session.context, &tree.operation))?;
     }
     Ok(())
 }
 
-async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
+async fn check_target(session: &SftpSession, job: &Job) -> Result<(), RequestError> {
     let shown = session.expanded(text(&job.target)?).await?;
-    let there = match session.ask(session.raw().lstat(session.path(&shown))).await {
+    let there = match session.request(session.raw().lstat(session.path(&shown))).await {
         Ok(found) => kind_of(&found.attrs),
         // A missing target is no obstacle. The upload reports an unreadable one.
-        Err(Fault::Refused(_)) => return Ok(()),
-        Err(fault) => return Err(fault),
+        Err(RequestError::Rejected(_)) => return Ok(()),
+        Err(error) => return Err(error),
     };
     match (job.is_folder(), there) {
-        (false, FileKind::Folder) => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        (true, FileKind::File | FileKind::Other) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+        (false, FileKind::Folder) => Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
+        (true, FileKind::File | FileKind::Other) => Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}"))),
         _ => Ok(()),
     }
 }
 
 /// Creates directories with their parents.
-pub(in super::super) async fn folders(session: &Session, folders: &[String], operation: &str) -> Result<()> {
+pub(in super::super) async fn folders(session: &SftpSession, folders: &[String], operation: &str) -> Result<()> {
     for folder in folders {
         let made = make_folder(session, folder).await;
-        made.map_err(|fault| fault.into_error(&session.context, operation))?;
+        made.map_err(|error| error.into_error(&session.context, operation))?;
     }
     Ok(())
 }
 
-async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, Fault> {
+async fn put_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) -> Result<FileOutcome, RequestError> {
     let shared = file.shared(&session.context);
     let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
     let FileJob { job, content, fingerprint } = file;
-    let ids = Ids::of(&job.attributes)?;
+    let ids = OwnerIds::of(&job.attributes)?;
     let target = session.target(target, text(&job.item.name())?).await?;
     if let Some(old) = &target.old
         && old.size == Some(fingerprint.size)
@@ -92,199 +92,209 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     }
     check_write(session, job, &target)?;
     let folder = parent(&target.path);
-    let mut temporary = Temporary::create(session, folder).await?;
+    let mut temporary = TemporaryFile::create(session, folder).await?;
     let handle = temporary.handle().to_owned();
-    let (filled, ()) = tokio::join!(fill(session, &mut temporary, file, &target, ids), sweep(session, folder, &handle));
+    let (filled, ()) =
+        tokio::join!(fill(session, &mut temporary, file, &target, ids), remove_stale(session, folder, &handle));
     match filled {
-        Ok(()) => temporary.land(&target.path).await?,
-        Err(fault) => {
-            let fault = explained(session, fault, &target, fingerprint.size).await;
+        Ok(()) => temporary.rename_to(&target.path).await?,
+        Err(error) => {
+            let error = explained(session, error, &target, fingerprint.size).await;
             temporary.discard().await;
-            return Err(fault);
+            return Err(error);
         }
     }
     Ok((target.shown, true))
 }
 
 /// Refuses options of a job that SFTP does not support.
-pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Result<(), Fault> {
-    if target.old.is_some() && !session.replaces {
-        return Err(Fault::said("the SFTP server can't replace a file in one step"));
+pub(super) fn check_write(session: &SftpSession, job: &Job, target: &UploadTarget) -> Result<(), RequestError> {
+    if target.old.is_some() && !session.supports_replace {
+        return Err(RequestError::message("the SFTP server can't replace a file in one step"));
     }
     if job.write_options.in_place || job.write_options.validation.is_some() || job.write_options.backup.is_some() {
         let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
-        return Err(Fault::said(text));
+        return Err(RequestError::message(text));
     }
     Ok(())
 }
 
-/// Returns true for an entry that may be replaced.
-async fn may_replace(session: &Session, target: &Target, replaces: &ReplacePolicy) -> Result<bool, Fault> {
+/// Returns true if the replace policy allows replacing the target.
+async fn may_replace(
+    session: &SftpSession,
+    target: &UploadTarget,
+    replaces: &ReplacePolicy,
+) -> Result<bool, RequestError> {
     match (&target.old, replaces) {
         (_, ReplacePolicy::Anything | ReplacePolicy::Link) | (None, ReplacePolicy::Nothing) => Ok(true),
         (Some(old), ReplacePolicy::Matching(before)) => {
-            Ok(old.size == Some(before.size) && content::is(session, &target.path, before).await?)
+            Ok(old.size == Some(before.size) && content::has_checksum(session, &target.path, before).await?)
         }
         (Some(_), ReplacePolicy::Nothing) | (None, ReplacePolicy::Matching(_)) => Ok(false),
     }
 }
 
-/// Returns true for an equal content. An unreadable file counts as different.
-pub(super) async fn is_same(session: &Session, path: &str, content: &Content) -> Result<bool, Fault> {
-    match content::is(session, path, &content.sum().await?).await {
-        Err(Fault::Refused(_)) => Ok(false),
+/// Returns true if a file has the same content. An unreadable file counts as different.
+pub(super) async fn is_same(session: &SftpSession, path: &str, content: &Content) -> Result<bool, RequestError> {
+    match content::has_checksum(session, path, &content.sum().await?).await {
+        Err(RequestError::Rejected(_)) => Ok(false),
         result => result,
     }
 }
 
 /// Sets the owner and the mode of a file, and returns true if they have changed.
 async fn change(
-    session: &Session,
+    session: &SftpSession,
     path: &str,
     old: &FileAttributes,
-    ids: Ids,
+    ids: OwnerIds,
     mode: Option<u32>,
-) -> Result<bool, Fault> {
+) -> Result<bool, RequestError> {
     let owner = ids.over(old).filter(|owner| (owner.uid, owner.gid) != (old.uid, old.gid));
-    let mode = mode.filter(|mode| old.permissions.map(|old| old & MODE) != Some(*mode));
+    let mode = mode.filter(|mode| old.permissions.map(|old| old & MODE_BITS) != Some(*mode));
     let mode = mode.map(|mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() });
     let mut changed = false;
     // A change of the owner clears bits of the mode.
     for wanted in [owner, mode].into_iter().flatten() {
-        session.ask(session.raw().setstat(path, wanted)).await?;
+        session.request(session.raw().setstat(path, wanted)).await?;
         changed = true;
     }
     Ok(changed)
 }
 
-/// Writes the content to a temporary file, and renames it to the target.
+/// Writes the content to a temporary file, verifies it, and sets owner and mode.
 async fn fill(
-    session: &Arc<Session>,
-    temporary: &mut Temporary,
+    session: &Arc<SftpSession>,
+    temporary: &mut TemporaryFile,
     file: FileJob<'_>,
-    target: &Target,
-    ids: Ids,
-) -> Result<(), Fault> {
+    target: &UploadTarget,
+    ids: OwnerIds,
+) -> Result<(), RequestError> {
     let progress = ProgressCounter::new(&session.context, &file.job.operation(&session.context), file.fingerprint.size);
     let handle = temporary.handle();
     if file.fingerprint.size < LARGE_FILE_SIZE {
         write(session, handle, file, &progress).await?;
     } else {
-        parts::carry(session, handle, temporary.path(), file, &progress).await?;
+        parts::transfer(session, handle, temporary.path(), file, &progress).await?;
     }
-    let there = session.ask(session.raw().fstat(handle)).await?.attrs;
+    let there = session.request(session.raw().fstat(handle)).await?.attrs;
     if there.size.is_some_and(|size| size != file.fingerprint.size) {
-        return Err(Fault::said("not all of it arrived"));
+        return Err(RequestError::message("not all of it arrived"));
     }
     let write_options = &file.job.write_options;
     if write_options.flushes {
-        if !session.flushes {
-            return Err(Fault::said("the SFTP server can't say when a file is on its disk"));
+        if !session.supports_fsync {
+            return Err(RequestError::message("the SFTP server can't say when a file is on its disk"));
         }
-        session.ask(session.raw().fsync(handle)).await?;
+        session.request(session.raw().fsync(handle)).await?;
     }
     if write_options.verifies && !is_same(session, temporary.path(), file.content).await? {
-        return Err(Fault::said("what has arrived is not what was sent"));
+        return Err(RequestError::message("what has arrived is not what was sent"));
     }
     if !may_replace(session, target, &write_options.replaces).await? {
-        return Err(Fault::said(format!("{}{CHANGED_MEANWHILE}", target.shown)));
+        return Err(RequestError::message(format!("{}{CHANGED_MEANWHILE}", target.shown)));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);
-    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE;
+    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE_BITS;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
     // Last, so that no other user can read the file before.
-    session.ask(session.raw().fsetstat(handle, mode)).await?;
+    session.request(session.raw().fsetstat(handle, mode)).await?;
     temporary.close().await
 }
 
-/// Writes the content in one piece.
+/// Writes the content over one session.
 async fn write(
-    session: &Session,
+    session: &SftpSession,
     handle: &str,
     file: FileJob<'_>,
     progress: &Arc<ProgressCounter>,
-) -> Result<(), Fault> {
-    let (sender, chunks) = mpsc::channel(WAITING);
+) -> Result<(), RequestError> {
+    let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
     let (source, fingerprint, progress) = (file.content.clone(), file.fingerprint.clone(), Arc::clone(progress));
     let sent = on_transfer_thread(move || source.send(&fingerprint, &sender, &progress));
     let (written, sent) = tokio::join!(content::write(session, handle, 0, chunks), sent);
     let written = written?;
     // The write error has more information than a short file.
     sent?;
-    if written == file.fingerprint.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
+    if written == file.fingerprint.size { Ok(()) } else { Err(RequestError::message("not all of it arrived")) }
 }
 
 /// Sets the owner of a new file: the requested one, or that of the replaced file if the login may set it.
 async fn set_owner(
-    session: &Session,
+    session: &SftpSession,
     handle: &str,
     new: &FileAttributes,
     old: Option<&FileAttributes>,
-    ids: Ids,
-) -> Result<(), Fault> {
+    ids: OwnerIds,
+) -> Result<(), RequestError> {
     let is_asked_for = ids.are_given();
-    let wanted = if is_asked_for { ids.over(new) } else { old.and_then(|old| Ids::default().over(old)) };
+    let wanted = if is_asked_for { ids.over(new) } else { old.and_then(|old| OwnerIds::default().over(old)) };
     let Some(wanted) = wanted.filter(|wanted| (wanted.uid, wanted.gid) != (new.uid, new.gid)) else { return Ok(()) };
-    match session.ask(session.raw().fsetstat(handle, wanted)).await {
-        Err(Fault::Refused(_)) if !is_asked_for => Ok(()),
+    match session.request(session.raw().fsetstat(handle, wanted)).await {
+        Err(RequestError::Rejected(_)) if !is_asked_for => Ok(()),
         result => result.map(drop),
     }
 }
 
 /// Adds "no space left" to an error without a reason, if the server has no free space.
-async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) -> Fault {
-    if !fault.is_unexplained() || !session.tells_room {
-        return fault;
+async fn explained(session: &SftpSession, error: RequestError, target: &UploadTarget, size: u64) -> RequestError {
+    if !error.is_unexplained() || !session.supports_statvfs {
+        return error;
     }
-    match session.ask(session.raw().statvfs(parent(&target.path))).await {
+    match session.request(session.raw().statvfs(parent(&target.path))).await {
         Ok(room) if room.blocks_avail.saturating_mul(room.fragment_size) < size => {
-            Fault::said("No space left on device")
+            RequestError::message("No space left on device")
         }
-        _ => fault,
+        _ => error,
     }
 }
 
 /// Creates a symlink, and replaces an existing one atomically.
-async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<FileOutcome, Fault> {
+async fn put_link(session: &Arc<SftpSession>, job: &Job, target: &str, to: &Path) -> Result<FileOutcome, RequestError> {
     let (target, is_written) = plan_link(session, job, target, to).await?;
     if is_written {
         let path = session.path(&target);
-        Temporary::link(session, parent(&path), text(to.as_os_str())?).await?.land(&path).await?;
+        TemporaryFile::link(session, parent(&path), text(to.as_os_str())?).await?.rename_to(&path).await?;
     }
     Ok((target, is_written))
 }
 
-/// Returns the path of a symlink and a flag for a pending change, or the reason against an upload.
-pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<FileOutcome, Fault> {
+/// Returns the path of a symlink, and true if an upload would write the symlink.
+pub(super) async fn plan_link(
+    session: &SftpSession,
+    job: &Job,
+    target: &str,
+    to: &Path,
+) -> Result<FileOutcome, RequestError> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
     let there = session.lstat(&path).await?.map(|there| kind_of(&there));
     match there {
-        Some(FileKind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
+        Some(FileKind::Folder) => return Err(RequestError::message(format!("{target}{IS_A_FOLDER}"))),
         Some(FileKind::Symlink) => {
-            let link = session.ask(session.raw().readlink(path.as_str())).await?;
+            let link = session.request(session.raw().readlink(path.as_str())).await?;
             if link.files.first().is_some_and(|link| link.filename == to) {
                 return Ok((target, false));
             }
         }
         Some(_) if job.write_options.replaces == ReplacePolicy::Link => {
-            return Err(Fault::said(format!("{target}{IS_NO_LINK}")));
+            return Err(RequestError::message(format!("{target}{IS_NO_LINK}")));
         }
-        Some(_) if !session.replaces => {
-            return Err(Fault::said("the SFTP server can't replace a file in one step"));
+        Some(_) if !session.supports_replace => {
+            return Err(RequestError::message("the SFTP server can't replace a file in one step"));
         }
         Some(_) | None => {}
     }
     if job.attributes.gives_owner() {
-        return Err(Fault::said("SFTP gives a symlink to nobody"));
+        return Err(RequestError::message("SFTP gives a symlink to nobody"));
     }
     Ok((target, true))
 }
 
 /// Creates a directory with its attributes.
-async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<FileOutcome, Fault> {
-    let ids = Ids::of(&job.attributes)?;
+async fn put_folder(session: &SftpSession, job: &Job, target: &str) -> Result<FileOutcome, RequestError> {
+    let ids = OwnerIds::of(&job.attributes)?;
     let is_new = make_folder(session, target).await?;
     let path = session.path(&session.expanded(target).await?);
     let is_changed = match session.stat(&path).await? {
@@ -295,14 +305,14 @@ async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<FileOu
 }
 
 /// Creates a directory with its parents, and returns true if it was missing.
-async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
+async fn make_folder(session: &SftpSession, folder: &str) -> Result<bool, RequestError> {
     let mut missing = Vec::new();
     let folder = session.path(folder);
     let mut above = folder.as_str();
     loop {
         match session.stat(above).await? {
             Some(there) if kind_of(&there) == FileKind::Folder => break,
-            Some(_) => return Err(Fault::said(format!("{above}{IS_NO_FOLDER}"))),
+            Some(_) => return Err(RequestError::message(format!("{above}{IS_NO_FOLDER}"))),
             None => missing.push(above),
         }
         if above == parent(above) {
@@ -313,12 +323,12 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     let is_new = !missing.is_empty();
     for path in missing.into_iter().rev() {
         let attributes = FileAttributes { permissions: Some(NEW_DIRECTORY_MODE), ..FileAttributes::empty() };
-        let made = session.ask(session.raw().mkdir(path, attributes)).await;
-        if let Err(fault) = made
+        let made = session.request(session.raw().mkdir(path, attributes)).await;
+        if let Err(error) = made
             // Another process may have created it.
             && session.stat(path).await?.is_none()
         {
-            return Err(fault);
+            return Err(error);
         }
     }
     Ok(is_new)
@@ -326,19 +336,19 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
 
 /// The new owner and group of a file, as numbers: SFTP has no names.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ids {
+pub(super) struct OwnerIds {
     user: Option<u32>,
     group: Option<u32>,
 }
 
-impl Ids {
-    pub(super) fn of(attributes: &Attributes) -> Result<Self, Fault> {
+impl OwnerIds {
+    pub(super) fn of(attributes: &Attributes) -> Result<Self, RequestError> {
         let id = |name: &Option<Arc<str>>| match name.as_deref().map(|name| (name, name.parse())) {
             None => Ok(None),
             Some((_, Ok(id))) => Ok(Some(id)),
-            Some((name, Err(_))) => {
-                Err(Fault::said(format!("users and groups have no names over SFTP: give the number of `{name}`")))
-            }
+            Some((name, Err(_))) => Err(RequestError::message(format!(
+                "users and groups have no names over SFTP: give the number of `{name}`"
+            ))),
         };
         Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
     }
@@ -352,7 +362,7 @@ impl Ids {
         self.user.is_some() || self.group.is_some()
     }
 
-    /// Returns both numbers, filled up from a file, since SFTP sets them together only.
+    /// Returns both numbers, completed from a file, since SFTP sets both together.
     fn over(self, file: &FileAttributes) -> Option<FileAttributes> {
         let (user, group) = (self.user.or(file.uid)?, self.group.or(file.gid)?);
         Some(FileAttributes { uid: Some(user), gid: Some(group), ..FileAttributes::empty() })

@@ -1,46 +1,48 @@
-//! Removing by SFTP.
+//! Removes files and directories by SFTP.
 
-use super::fault::Fault;
-use super::list::all_in;
+use super::list::list_recursively;
 use super::path::join;
-use super::session::Session;
+use super::request_error::RequestError;
+use super::session::SftpSession;
 use super::target::kind_of;
 use crate::error::Result;
 use crate::files::entry::{EntryKind, FileKind};
 use crate::files::file_error::IS_A_FOLDER;
 
-/// Removes what is at a path, and tells whether anything was.
+/// Removes the entry at a path. Returns false if the path did not exist.
 pub(in super::super) async fn remove(
-    session: &Session,
+    session: &SftpSession,
     path: &str,
     is_recursive: bool,
     operation: &str,
 ) -> Result<bool> {
     try_remove(session, path.trim_end_matches('/'), is_recursive)
         .await
-        .map_err(|fault| fault.into_error(&session.context, operation))
+        .map_err(|error| error.into_error(&session.context, operation))
 }
 
-async fn try_remove(session: &Session, path: &str, is_recursive: bool) -> Result<bool, Fault> {
+async fn try_remove(session: &SftpSession, path: &str, is_recursive: bool) -> Result<bool, RequestError> {
     let shown = session.expanded(path).await?;
     let path = session.path(&shown);
     match session.lstat(&path).await?.map(|there| kind_of(&there)) {
         None => return Ok(false),
-        Some(FileKind::Folder) if !is_recursive => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        Some(FileKind::Folder) if !is_recursive => return Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
         Some(FileKind::Folder) => {}
         Some(_) => {
-            session.ask(session.raw().remove(path)).await?;
+            session.request(session.raw().remove(path)).await?;
             return Ok(true);
         }
     }
-    // What is in a folder comes behind it, and goes before.
-    for entry in all_in(session, &shown).await?.into_iter().rev() {
+    // Entries are sorted after their directory. Remove in reverse order.
+    for entry in list_recursively(session, &shown).await?.into_iter().rev() {
         let path = join(&path, super::path::text(entry.below.as_os_str())?);
         match entry.kind {
-            EntryKind::Folder => session.ask(session.raw().rmdir(path)).await?,
-            EntryKind::File | EntryKind::Link(_) | EntryKind::Other => session.ask(session.raw().remove(path)).await?,
+            EntryKind::Folder => session.request(session.raw().rmdir(path)).await?,
+            EntryKind::File | EntryKind::Link(_) | EntryKind::Other => {
+                session.request(session.raw().remove(path)).await?
+            }
         };
     }
-    session.ask(session.raw().rmdir(path)).await?;
+    session.request(session.raw().rmdir(path)).await?;
     Ok(true)
 }

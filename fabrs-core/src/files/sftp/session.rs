@@ -1,4 +1,4 @@
-//! One SFTP session: opened over the door that every command goes through, and closed with the last who uses it.
+//! [`SftpSession`]: one SFTP session on a channel of the connection.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,8 +11,8 @@ use russh_sftp::client::{Config, RawSftpSession};
 use russh_sftp::protocol::{Packet, StatusCode};
 use tokio::time::timeout;
 
-use super::fault::Fault;
-use super::stream::{Channel, Receiver};
+use super::request_error::RequestError;
+use super::stream::{ChannelReceiver, SubsystemChannel};
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::files::channel_buffer::ChannelBuffer;
@@ -24,39 +24,39 @@ use crate::transport::{
     StopLevel, StopSignal,
 };
 
-/// The rename that replaces what is there, in one step.
+/// The extension for a rename that replaces an existing file atomically.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
-/// The wait for the disk.
+/// The extension that flushes a file to disk.
 const FSYNC: &str = "fsync@openssh.com";
-/// The question for the room that is left.
+/// The extension that returns the free space of a file system.
 const STATVFS: &str = "statvfs@openssh.com";
-/// How long a server may take to end when its input has.
-const END_WAIT: Duration = Duration::from_secs(5);
+/// The time limit for the server to exit after the end of its input.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A session with a host's SFTP server.
-pub(in super::super) struct Session {
+/// A session with the SFTP server of a host. Dropping the session ends the server.
+pub(in super::super) struct SftpSession {
     raw: RawSftpSession,
     pub(super) context: TransferContext,
     run: RunState,
     incoming: ChannelBuffer,
-    /// Kept so that the server is not ended before its input is.
+    /// Keeps the server process running until its input ends.
     running: Option<RunningCommand>,
-    /// Whether a rename can replace.
-    pub(super) replaces: bool,
-    /// Whether the room that is left can be asked for.
-    pub(super) tells_room: bool,
-    /// Whether it says when a file is on its disk.
-    pub(super) flushes: bool,
-    /// The folders in which something was put.
+    /// True if a rename can replace an existing file.
+    pub(super) supports_replace: bool,
+    /// True if the server returns its free space.
+    pub(super) supports_statvfs: bool,
+    /// True if the server can flush a file to disk.
+    pub(super) supports_fsync: bool,
+    /// The directories with uploads of this session.
     folders: Mutex<HashSet<String>>,
 }
 
-impl Session {
-    /// Opens one for the work that `what` says.
+impl SftpSession {
+    /// Opens a session for an operation, which events and errors name.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] where the host gives no SFTP, and as any command.
+    /// [`ErrorKind::File`] if the host has no SFTP server. Otherwise as for a command.
     pub(in super::super) async fn open(
         context: &TransferContext,
         effect: Effect,
@@ -71,24 +71,24 @@ impl Session {
         let echo = run.defaults().echo;
         let number = run.next_number();
         sink.event(&Event::CommandStarted { id: number, host, command: &shown, is_echoed: echo });
-        let Channel { stream, chunks, incoming } = Channel::new();
+        let SubsystemChannel { stream, chunks, incoming } = SubsystemChannel::new();
         let (program, stdin) = (Program::Subsystem("sftp"), StdinSource::Pieces(chunks));
         let last_signal = Signal::new("KILL");
         let (heard, called) = (incoming.clone(), Arc::clone(&shown));
-        let receiver = Receiver { incoming: heard, number, host: host.clone(), shown: called, sink };
+        let receiver = ChannelReceiver { incoming: heard, number, host: host.clone(), shown: called, sink };
         let running = transport.start(Request {
             host: host.clone(),
             invocation: Invocation { program, shown, pty: None, stdin, has_secret: context.has_secret, last_signal },
             effect,
             is_check: context.is_check,
-            // Who has a limit, or is stopped, still has to clean up by this session.
+            // No timeout or stop: a transfer with a limit cleans up over this session.
             timeout: None,
             stop: StopSignal::default(),
             prefetch_channel: run.defaults().prefetch_channel,
             signals: SignalQueue::default(),
             receiver: Box::new(receiver),
         });
-        // Whether the server is still there is for the connection to find out; a slow link is no failure.
+        // The keepalives of the connection detect a dead server. A slow link is not an error.
         let config = Config { request_timeout_secs: u64::MAX, ..Config::default() };
         let raw = RawSftpSession::new_with_config(stream, config);
         let session = Self {
@@ -97,78 +97,78 @@ impl Session {
             run: run.clone(),
             incoming,
             running: Some(running),
-            replaces: false,
-            tells_room: false,
-            flushes: false,
+            supports_replace: false,
+            supports_statvfs: false,
+            supports_fsync: false,
             folders: Mutex::default(),
         };
         session.begin(operation).await
     }
 
-    /// Says hello to the server, and takes down what it can do beyond the draft.
+    /// Initialises the protocol, and records the extensions of the server.
     async fn begin(mut self, operation: &str) -> Result<Arc<Self>> {
-        match self.ask(self.raw.init()).await {
+        match self.request(self.raw.init()).await {
             Ok(version) => {
-                self.replaces = version.extensions.contains_key(POSIX_RENAME);
-                self.flushes = version.extensions.contains_key(FSYNC);
-                self.tells_room = version.extensions.contains_key(STATVFS);
+                self.supports_replace = version.extensions.contains_key(POSIX_RENAME);
+                self.supports_fsync = version.extensions.contains_key(FSYNC);
+                self.supports_statvfs = version.extensions.contains_key(STATVFS);
                 self.context.connection.used.store(true, Ordering::Relaxed);
                 Ok(Arc::new(self))
             }
-            Err(fault) => Err(fault.into_error(&self.context, operation)),
+            Err(error) => Err(error.into_error(&self.context, operation)),
         }
     }
 
-    /// Returns what takes requests.
+    /// Returns the client that sends requests.
     pub(super) fn raw(&self) -> &RawSftpSession {
         &self.raw
     }
 
-    /// Tells whether nothing was put in a folder before.
+    /// Returns true for the first upload to a directory in this session.
     pub(super) fn is_first_in(&self, folder: &str) -> bool {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
     }
 
-    /// Returns whose tasks clean up.
+    /// Returns the run whose tasks clean up after the session.
     pub(super) fn run(&self) -> &RunState {
         &self.run
     }
 
-    /// Awaits the answer to a request, or the end of the session.
-    pub(super) async fn ask<T>(
+    /// Waits for the answer to a request, or for the end of the session.
+    pub(super) async fn request<T>(
         &self,
         request: impl Future<Output = std::result::Result<T, SftpError>>,
-    ) -> std::result::Result<T, Fault> {
+    ) -> std::result::Result<T, RequestError> {
         let answer = tokio::select! {
             biased;
             answer = request => answer,
-            // Nobody tells who asks after the end.
-            _ = self.incoming.ended() => return Err(Fault::Failed(self.ended().await)),
+            // The client does not report the end of the stream to requests sent after it.
+            _ = self.incoming.ended() => return Err(RequestError::Failed(self.ended().await)),
         };
         match answer {
             Ok(answer) => Ok(answer),
-            Err(SftpError::Status(status)) => Err(Fault::Refused(status)),
-            // Nothing else is an answer: what came was no packet, or the stream has ended.
-            Err(_) => Err(Fault::Failed(self.ended().await)),
+            Err(SftpError::Status(status)) => Err(RequestError::Rejected(status)),
+            // An invalid packet, or the end of the stream.
+            Err(_) => Err(RequestError::Failed(self.ended().await)),
         }
     }
 
-    /// Replaces a file by another in one step.
-    pub(super) async fn replace(&self, from: &str, to: &str) -> std::result::Result<(), Fault> {
-        let data = words(&[from, to]);
-        match self.ask(self.raw.extended(POSIX_RENAME, data)).await? {
+    /// Renames a file, and replaces an existing file atomically.
+    pub(super) async fn replace(&self, from: &str, to: &str) -> std::result::Result<(), RequestError> {
+        let data = encode_strings(&[from, to]);
+        match self.request(self.raw.extended(POSIX_RENAME, data)).await? {
             Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
-            Packet::Status(status) => Err(Fault::Refused(status)),
-            _ => Err(Fault::said("the SFTP server answered what was not asked")),
+            Packet::Status(status) => Err(RequestError::Rejected(status)),
+            _ => Err(RequestError::message("the SFTP server answered what was not asked")),
         }
     }
 
-    /// Makes the error of a session that has ended, or that speaks something else, whose end is then waited for.
+    /// Waits for the end of a broken session, and returns its error.
     async fn ended(&self) -> Error {
-        // Its input ends, and so should it.
+        // The server should exit when its input ends.
         let _is_closed = self.raw.close_session();
         let host = self.context.connection.host();
-        let outcome = timeout(END_WAIT, self.incoming.ended()).await.ok().flatten();
+        let outcome = timeout(END_TIMEOUT, self.incoming.ended()).await.ok().flatten();
         let error = match outcome {
             Some(CommandOutcome::Failed(error)) if ProgramRejected::caused(&error) => {
                 Error::new(ErrorKind::File, "the host gives no SFTP")
@@ -188,8 +188,8 @@ impl Session {
     }
 }
 
-/// Returns texts as SFTP writes them: each behind its length.
-fn words(words: &[&str]) -> Vec<u8> {
+/// Encodes strings for SFTP, each after its length as a 32-bit number.
+fn encode_strings(words: &[&str]) -> Vec<u8> {
     let mut data = Vec::new();
     for word in words {
         data.extend_from_slice(&u32::try_from(word.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -198,14 +198,15 @@ fn words(words: &[&str]) -> Vec<u8> {
     data
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for SftpSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("place", &self.context).finish_non_exhaustive()
+        f.debug_struct("SftpSession").field("place", &self.context).finish_non_exhaustive()
     }
 }
 
-impl Drop for Session {
-    /// Ends the server's input, and has the client await its end: ended by a signal, it would not say that all is well.
+impl Drop for SftpSession {
+    /// Ends the input of the server, and lets a task of the run wait for its exit. A server killed
+    /// by a signal would report a failure.
     fn drop(&mut self) {
         let _is_closed = self.raw.close_session();
         if let (Some(running), Ok(runtime)) = (self.running.take(), tokio::runtime::Handle::try_current()) {
@@ -213,7 +214,7 @@ impl Drop for Session {
             let awaited = async move {
                 tokio::select! {
                     _ = kill.wait_above(StopLevel::Stop) => {}
-                    _ = timeout(END_WAIT, running) => {}
+                    _ = timeout(END_TIMEOUT, running) => {}
                 }
             };
             self.run.tasks().spawn_on(awaited, &runtime);

@@ -17,12 +17,12 @@ use crate::host::Host;
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
 
 /// The maximum number of packets queued for the network.
-const WAITING: usize = 4;
-/// The maximum number of bytes that wait to be read: twice as many as the reads of all files at once can return.
+const MAX_QUEUED_CHUNKS: usize = 4;
+/// The maximum number of unread bytes: twice the size of all concurrent reads of a transfer.
 const MAX_UNREAD: usize = 32 << 20;
 
 /// Both ends of a channel.
-pub(super) struct Channel {
+pub(super) struct SubsystemChannel {
     /// The end of the protocol client.
     pub(super) stream: ChannelStream,
     /// The end of the transport: it sends bytes from here.
@@ -31,9 +31,9 @@ pub(super) struct Channel {
     pub(super) incoming: ChannelBuffer,
 }
 
-impl Channel {
+impl SubsystemChannel {
     pub(super) fn new() -> Self {
-        let (sender, chunks) = mpsc::channel(WAITING);
+        let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
         let incoming = ChannelBuffer::new(MAX_UNREAD);
         let stream = ChannelStream { heard: ChannelReader(incoming.clone()), outgoing: PollSender::new(sender) };
         Self { stream, chunks, incoming }
@@ -77,7 +77,7 @@ impl AsyncWrite for ChannelStream {
 }
 
 /// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a command.
-pub(super) struct Receiver {
+pub(super) struct ChannelReceiver {
     pub(super) incoming: ChannelBuffer,
     pub(super) number: u64,
     pub(super) host: Host,
@@ -85,13 +85,13 @@ pub(super) struct Receiver {
     pub(super) sink: Arc<dyn Sink>,
 }
 
-impl fmt::Debug for Receiver {
+impl fmt::Debug for ChannelReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("shown", &self.shown).finish_non_exhaustive()
+        f.debug_struct("ChannelReceiver").field("shown", &self.shown).finish_non_exhaustive()
     }
 }
 
-impl OutputReceiver for Receiver {
+impl OutputReceiver for ChannelReceiver {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout && !self.incoming.push(bytes) {
             answer.stop();
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_is_read_in_its_order_and_then_the_end() {
-        let Channel { mut stream, incoming, .. } = Channel::new();
+        let SubsystemChannel { mut stream, incoming, .. } = SubsystemChannel::new();
         let reads = async {
             let mut all = Vec::new();
             stream.read_to_end(&mut all).await.map(|_| all)
@@ -141,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_comes_to_the_transport_and_then_the_end() {
-        let Channel { mut stream, mut chunks, .. } = Channel::new();
+        let SubsystemChannel { mut stream, mut chunks, .. } = SubsystemChannel::new();
         stream.write_all(b"packet").await.expect("somebody reads");
         stream.shutdown().await.expect("it can be ended");
         assert_eq!(chunks.recv().await.as_deref(), Some(&b"packet"[..]));

@@ -1,4 +1,4 @@
-//! A file beside its place, until it is put there.
+//! [`TemporaryFile`]: a file beside its target until the rename.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,52 +7,52 @@ use std::time::Duration;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::time::timeout;
 
-use super::fault::Fault;
 use super::path::join;
-use super::session::Session;
+use super::request_error::RequestError;
+use super::session::SftpSession;
 use crate::error::Result;
 use crate::files::temp_name;
 use crate::transport::StopLevel;
 
-/// Until it is finished nobody else may read it.
-const PRIVATE: u32 = 0o600;
-/// How long the host may take to remove it, where nobody waits for that.
-const REMOVAL: Duration = Duration::from_secs(5);
+/// The mode of an unfinished file. Other users cannot read the file.
+const PRIVATE_MODE: u32 = 0o600;
+/// The time limit for removing a temporary file in the background.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A temporary file on the host. Dropped, it is removed by a task of the client's, as long as its session lasts.
-pub(super) struct Temporary {
-    session: Arc<Session>,
+/// A temporary file on the host. If dropped, a task of the run removes it over its session.
+pub(super) struct TemporaryFile {
+    session: Arc<SftpSession>,
     path: String,
     handle: Option<String>,
-    is_there: bool,
+    exists: bool,
 }
 
-impl Temporary {
-    /// Makes one in a folder.
-    pub(super) async fn create(session: &Arc<Session>, folder: &str) -> Result<Self, Fault> {
+impl TemporaryFile {
+    /// Creates a temporary file in a directory.
+    pub(super) async fn create(session: &Arc<SftpSession>, folder: &str) -> Result<Self, RequestError> {
         let path = join(folder, &temp_name::random()?);
-        // Whether it was made is not known while the answer is on its way.
-        let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
+        // If this future is dropped before the answer, the file may exist. Assume so.
+        let mut made = Self { session: Arc::clone(session), path, handle: None, exists: true };
         let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
-        let attributes = FileAttributes { permissions: Some(PRIVATE), ..FileAttributes::empty() };
-        match session.ask(session.raw().open(made.path.as_str(), flags, attributes)).await {
+        let attributes = FileAttributes { permissions: Some(PRIVATE_MODE), ..FileAttributes::empty() };
+        match session.request(session.raw().open(made.path.as_str(), flags, attributes)).await {
             Ok(opened) => made.handle = Some(opened.handle),
-            Err(fault) => {
-                made.is_there = false;
-                return Err(fault);
+            Err(error) => {
+                made.exists = false;
+                return Err(error);
             }
         }
         Ok(made)
     }
 
-    /// Makes a symlink in a folder.
-    pub(super) async fn link(session: &Arc<Session>, folder: &str, to: &str) -> Result<Self, Fault> {
+    /// Creates a symlink with a temporary name in a directory.
+    pub(super) async fn link(session: &Arc<SftpSession>, folder: &str, to: &str) -> Result<Self, RequestError> {
         let path = join(folder, &temp_name::random()?);
-        let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
-        // OpenSSH's server takes them the other way round than the draft says, and others have followed it.
-        if let Err(fault) = session.ask(session.raw().symlink(to, made.path.as_str())).await {
-            made.is_there = false;
-            return Err(fault);
+        let mut made = Self { session: Arc::clone(session), path, handle: None, exists: true };
+        // OpenSSH's server reads the two paths in the reverse order of the draft, as others do.
+        if let Err(error) = session.request(session.raw().symlink(to, made.path.as_str())).await {
+            made.exists = false;
+            return Err(error);
         }
         Ok(made)
     }
@@ -65,60 +65,60 @@ impl Temporary {
         self.handle.as_deref().unwrap_or_default()
     }
 
-    /// Closes it, which may be when the host finds that it has no room.
-    pub(super) async fn close(&mut self) -> Result<(), Fault> {
+    /// Closes the file. Some servers report a full disk only here.
+    pub(super) async fn close(&mut self) -> Result<(), RequestError> {
         match self.handle.take() {
-            Some(handle) => self.session.ask(self.session.raw().close(handle)).await.map(drop),
+            Some(handle) => self.session.request(self.session.raw().close(handle)).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Puts it into its place, where it replaces what is there in one step.
-    pub(super) async fn land(mut self, context: &str) -> Result<(), Fault> {
-        let renamed = if self.session.replaces {
+    /// Renames the file to its target. An existing target is replaced atomically.
+    pub(super) async fn rename_to(mut self, context: &str) -> Result<(), RequestError> {
+        let renamed = if self.session.supports_replace {
             self.session.replace(&self.path, context).await
         } else {
-            self.session.ask(self.session.raw().rename(self.path.as_str(), context)).await.map(drop)
+            self.session.request(self.session.raw().rename(self.path.as_str(), context)).await.map(drop)
         };
         match renamed {
             Ok(()) => {
-                self.is_there = false;
+                self.exists = false;
                 Ok(())
             }
-            Err(fault) => {
+            Err(error) => {
                 self.discard().await;
-                Err(fault)
+                Err(error)
             }
         }
     }
 
-    /// Removes it now.
+    /// Closes and removes the file.
     pub(super) async fn discard(mut self) {
-        // Where the session has ended there is nobody to remove it.
+        // Errors are ignored: an ended session cannot remove the file.
         let _is_closed = self.close().await;
-        let _is_gone = self.session.ask(self.session.raw().remove(self.path.as_str())).await;
-        self.is_there = false;
+        let _is_gone = self.session.request(self.session.raw().remove(self.path.as_str())).await;
+        self.exists = false;
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        let (true, Ok(runtime)) = (self.is_there, tokio::runtime::Handle::try_current()) else { return };
+        let (true, Ok(runtime)) = (self.exists, tokio::runtime::Handle::try_current()) else { return };
         let (session, path) = (Arc::clone(&self.session), std::mem::take(&mut self.path));
         let stop = session.run().stop().clone();
         let tasks = session.run().tasks().clone();
         let removal = async move {
             tokio::select! {
                 _ = stop.wait_above(StopLevel::Stop) => {}
-                _ = timeout(REMOVAL, session.ask(session.raw().remove(path))) => {}
+                _ = timeout(REMOVAL_TIMEOUT, session.request(session.raw().remove(path))) => {}
             }
         };
         tasks.spawn_on(removal, &runtime);
     }
 }
 
-impl fmt::Debug for Temporary {
+impl fmt::Debug for TemporaryFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Temporary").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("TemporaryFile").field("path", &self.path).finish_non_exhaustive()
     }
 }

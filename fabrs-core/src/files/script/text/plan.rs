@@ -1,119 +1,102 @@
-//! The scripts that compare one entry with what is on the host, and change nothing.
+//! Scripts that compare one entry with the host, and change nothing.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::put::HEAR;
-use super::shell_text::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
+use super::fragments::{FAIL, FOLLOW, HEAR, SUM};
+use super::words::{belongs, path_word, word};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::files::job::{Attributes, FileJob, Job, ReplacePolicy};
+use crate::files::script::compose::{fill, minify, minify_all};
 use crate::shell::ShellLineError;
 
-/// Prints that the entry would change, or that it is the same, and ends.
-const ANSWERS: &str = "\
-differs() { printf 'fabrs-done %s\\0' \"$t\"; exit 0; }
-same() { printf 'fabrs-same %s\\0' \"$t\"; exit 0; }
-";
+/// The functions that report the result.
+const ANSWERS: &str = include_str!("../sh/plan_answers.sh");
+/// The mode bits of a file that `chmod` sets exactly.
+const FILE_MODE: u32 = 0o7777;
+/// The mode bits of a directory that `chmod` sets exactly. GNU `chmod` keeps set-user-ID and
+/// set-group-ID unless the mode contains them.
+const FOLDER_MODE: u32 = 0o1777;
 
-/// Returns the script that compares a file with its target, by its size and SHA-256 and by the attributes that it is to have.
+/// Returns the script that compares a file with its target: size, SHA-256 and requested attributes.
 ///
-/// It asks as the script of `put` does. A secret comes on its standard input, since no sum of it may be in the script.
-pub(in super::super) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
-    let (job, size) = (file.job, file.fingerprint.size);
-    let follow = if job.write_options.over_links {
-        "[ ! -L \"$t\" ] || differs\n".to_owned()
-    } else {
-        "if [ -L \"$t\" ]; then l=$(readlink -f -- \"$t\" && echo x) || fail \"the symlink $t leads nowhere\"; t=${l%?x}; fi\n"
-            .to_owned()
-    };
+/// The protocol is that of an upload. A secret is sent on stdin, since its checksum must not be part
+/// of the script.
+pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
+    let job = file.job;
+    let follow = if job.write_options.over_links { "[ ! -L \"$t\" ] || differs\n".to_owned() } else { minify(FOLLOW) };
     let compare = match (file.content.secret(), known) {
-        (Some(_), _) => format!("printf '{SEND}\\0'; hear; cmp -s - \"$t\" && same_content; differs"),
-        (None, Some(sum)) => format!("[ \"$(sum <\"$t\")\" = {sum} ] && same_content; differs"),
-        (None, None) => format!(
-            "h=$(sum <\"$t\"); [ -n \"$h\" ] || differs\n\
-             printf '{SUM_IS}%s\\0' \"$h\"; hear; read -r h; [ \"$h\" = same ] && same_content; differs"
-        ),
+        (Some(_), _) => minify(include_str!("../sh/plan_secret.sh")),
+        (None, Some(sum)) => format!("[ \"$(sum <\"$t\")\" = {sum} ] && same_content; differs\n"),
+        (None, None) => minify(include_str!("../sh/plan_sum.sh")),
     };
-    // The folders of a tree are made with it.
-    let folder = if job.item.below.is_none() {
-        format!(
-            "case $t in */*) d=${{t%/*}} ;; *) d=. ;; esac; d=${{d:-/}}\n\
-             [ -d \"$d\" ] || {{ [ ! -e \"$d\" ] || fail \"$d{IS_NO_FOLDER}\"; fail \"{NO_FOLDER}$d\"; }}\n"
-        )
-    } else {
-        String::new()
+    // The upload of a tree creates its directories.
+    let check_directory = match job.item.below {
+        None => {
+            fill(include_str!("../sh/check_directory.sh"), &[("IS_NO_FOLDER", IS_NO_FOLDER), ("NO_FOLDER", NO_FOLDER)])
+        }
+        Some(_) => String::new(),
     };
-    Ok(format!(
-        "{FAIL}{SUM}{HEAR}{ANSWERS}printf '\\0'\nt={target}; n={own}\n\
-         case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
-         {follow}{folder}[ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
-         [ -f \"$t\" ] && [ \"$(wc -c <\"$t\" 2>/dev/null)\" -eq {size} ] || differs\n\
-         same_content() {{ {attributes}same; }}\n\
-         {compare}",
-        target = path_word(&job.target)?,
-        own = word(&job.item.name())?,
-        attributes = unless_attributes(&job.attributes, FILE_MODE)?,
-    ))
+    let script = fill(
+        include_str!("../sh/plan_file.sh"),
+        &[
+            ("TARGET", &path_word(&job.target)?),
+            ("OWN_NAME", &word(&job.item.name())?),
+            ("SIZE", &file.fingerprint.size.to_string()),
+            ("FOLLOW", &follow),
+            ("CHECK_DIRECTORY", &check_directory),
+            ("IS_A_FOLDER", IS_A_FOLDER),
+            ("CHECK_ATTRIBUTES", &check_attributes(&job.attributes, FILE_MODE)?),
+            ("COMPARE", &compare),
+        ],
+    );
+    Ok(minify_all(&[FAIL, SUM, HEAR, ANSWERS]) + &script)
 }
 
-/// Returns the script that looks whether a folder is there, with the attributes that it is to have.
-pub(in super::super) fn plan_folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
-    Ok(format!(
-        "{FAIL}{ANSWERS}printf '\\0'\nt={target}\n\
-         [ -d \"$t\" ] || {{ [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; differs; }}\n\
-         {attributes}same",
-        target = path_word(target)?,
-        attributes = unless_attributes(attributes, FOLDER_MODE)?,
-    ))
+/// Returns the script that checks if a directory exists with the requested attributes.
+pub(in crate::files::script) fn plan_folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
+    let script = fill(
+        include_str!("../sh/plan_folder.sh"),
+        &[
+            ("TARGET", &path_word(target)?),
+            ("IS_NO_FOLDER", IS_NO_FOLDER),
+            ("CHECK_ATTRIBUTES", &check_attributes(attributes, FOLDER_MODE)?),
+        ],
+    );
+    Ok(minify_all(&[FAIL, ANSWERS]) + &script)
 }
 
-/// Returns the script that looks whether a symlink is there that leads to `to`. It fails where a put would.
-pub(in super::super) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
+/// Returns the script that checks if a symlink to `to` exists. The script fails if an upload would
+/// fail.
+pub(in crate::files::script) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
     let unless_other = match job.write_options.replaces {
         ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
         _ => format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n"),
     };
-    Ok(format!(
-        "{FAIL}{ANSWERS}printf '\\0'\nt={target}; l={to}\n{unless_other}\
-         [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l\nx\" ] || differs\n\
-         {owner}same",
-        target = path_word(job.target.as_os_str())?,
-        to = word(to.as_os_str())?,
-        owner = unless_owner(&job.attributes)?,
-    ))
+    let script = fill(
+        include_str!("../sh/plan_link.sh"),
+        &[
+            ("TARGET", &path_word(job.target.as_os_str())?),
+            ("TO", &word(to.as_os_str())?),
+            ("UNLESS_OTHER", &unless_other),
+            ("CHECK_OWNER", &check_owner(&job.attributes)?),
+        ],
+    );
+    Ok(minify_all(&[FAIL, ANSWERS]) + &script)
 }
 
-/// The bits of a file's mode that `chmod` sets as they are given.
-const FILE_MODE: u32 = 0o7777;
-/// Those of a folder: GNU `chmod` keeps set-user-ID and set-group-ID unless the mode names them.
-const FOLDER_MODE: u32 = 0o1777;
-
-/// Ends the script where the entry is to have another mode or owner. Bits of the mode outside of `exact` may be set already.
-fn unless_attributes(attributes: &Attributes, exact: u32) -> Result<String, ShellLineError> {
+/// Reports a difference unless the entry has the requested mode and owner. Mode bits outside of
+/// `exact` may be set in addition.
+fn check_attributes(attributes: &Attributes, exact: u32) -> Result<String, ShellLineError> {
     let mode = attributes.mode.map(|mode| {
-        format!(
-            "m=$(stat -L -c %a -- \"$t\" 2>/dev/null || stat -L -f %Mp%Lp -- \"$t\"); \
-             [ $((0$m & 0{exact:o})) -eq $((0{mode:o} & 0{exact:o})) ] && [ $((0{mode:o} & ~0$m)) -eq 0 ] || differs\n"
-        )
+        fill(include_str!("../sh/check_mode.sh"), &[("MODE", &format!("{mode:o}")), ("EXACT", &format!("{exact:o}"))])
     });
-    Ok(format!("{}{}", mode.unwrap_or_default(), unless_owner(attributes)?))
+    Ok(mode.unwrap_or_default() + &check_owner(attributes)?)
 }
 
-fn unless_owner(attributes: &Attributes) -> Result<String, ShellLineError> {
+fn check_owner(attributes: &Attributes) -> Result<String, ShellLineError> {
     if !attributes.gives_owner() {
         return Ok(String::new());
     }
-    // `find` fails if there is no such user yet.
-    Ok(format!("x=$(find \"$t\" -prune ! \\({} \\) -print) && [ -z \"$x\" ] || differs\n", belongs(attributes)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::script::text::{DONE, SAME};
-
-    #[test]
-    fn the_answers_are_those_of_a_put() {
-        assert!(ANSWERS.contains(&format!("'{DONE}%s")) && ANSWERS.contains(&format!("'{SAME}%s")));
-    }
+    Ok(fill(include_str!("../sh/check_owner.sh"), &[("BELONGS", &belongs(attributes)?)]))
 }

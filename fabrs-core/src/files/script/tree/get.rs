@@ -1,4 +1,4 @@
-//! A tree of the host: what is in it is listed, and all files that differ from those here come as one stream.
+//! Downloads a tree: the script lists the host's files and sends the changed files as one stream.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use tar::Archive;
 
-use super::listing::{self, Status, Statuses, Sums};
-use super::plan::is_odd;
-use super::text;
+use super::action::is_ambiguous;
+use super::listing::{self, ChecksumMap, MetadataList, RemoteMetadata};
+use super::script_text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::backend_error::BackendError;
 use crate::files::checksum::Sha256;
@@ -27,25 +27,25 @@ use crate::files::local_path::LocalPath;
 use crate::files::progress_counter::ProgressCounter;
 use crate::files::script::dialog_error::DialogError;
 use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
+use crate::files::script::script_dialog::{END_OF_ANSWER, ScriptDialog};
 use crate::files::script::script_run::Script;
-use crate::files::script::talk::{END, Talk};
 use crate::files::temporary;
 use crate::files::transfer_context::TransferContext;
 use crate::files::tree_download::{DownloadMode, LocalPathOf};
 use crate::transport::Effect;
 
-/// A stream consists of these: each file has one for its name.
+/// The block size of a tar stream. Each file has at least one block for its header.
 const BLOCK: u64 = 512;
 
-/// An entry of the host with what is to know of it.
+/// An entry of the host's directory.
 struct RemoteEntry {
     entry: Entry,
-    /// Its place here.
+    /// The local path of the entry.
     to: LocalPath,
-    status: Status,
+    status: RemoteMetadata,
 }
 
-/// Lists all that is in a folder, and gets its files as far as they go by one stream.
+/// Lists a directory, and downloads its changed files in one stream where possible.
 pub(in crate::files) async fn get_tree(
     context: &TransferContext,
     folder: &Path,
@@ -54,24 +54,25 @@ pub(in crate::files) async fn get_tree(
     operation: &str,
 ) -> Result<Vec<(Entry, LocalPath)>, BackendError> {
     let script = Script { context, effect: Effect::Reads, operation };
-    let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
-    let found = script.run_with(command, converse(talk, context, local_path_of, download_mode, operation)).await?;
+    let (dialog, command) = script.dialog(script_text::download(folder), &folder.to_string_lossy())?;
+    let found =
+        script.run_with(command, run_protocol(dialog, context, local_path_of, download_mode, operation)).await?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
 
-async fn converse(
-    mut talk: Talk,
+async fn run_protocol(
+    mut dialog: ScriptDialog,
     context: &TransferContext,
     local_path_of: LocalPathOf<'_>,
     download_mode: DownloadMode,
     operation: &str,
 ) -> Result<Vec<RemoteEntry>, DialogError> {
-    talk.begin().await?;
-    talk.noise().await?;
+    dialog.send_preamble().await?;
+    dialog.skip_banner().await?;
     let mut found = Vec::new();
-    let mut statuses = Statuses::default();
-    talk.each_record(Allowance::listing(), |record| statuses.take(record)).await?;
-    for (below, status) in statuses.0 {
+    let mut metadata = MetadataList::default();
+    dialog.read_each_record(Allowance::listing(), |record| metadata.take(record)).await?;
+    for (below, status) in metadata.0 {
         let below = PathBuf::from(below);
         check_path_length(&below)?;
         if below.as_os_str().is_empty() {
@@ -81,7 +82,7 @@ async fn converse(
             status if status.is_folder() => EntryKind::Folder,
             status if status.is_link() => EntryKind::Link(PathBuf::new()),
             status if status.is_file() => EntryKind::File,
-            // What has no content can't be got.
+            // Devices, pipes and sockets have no content.
             _ => continue,
         };
         let entry = Entry { below, kind, done: None };
@@ -91,16 +92,18 @@ async fn converse(
     }
     found.sort_by(|one, other| one.entry.below.cmp(&other.entry.below));
     let is_link = |found: &&RemoteEntry| matches!(found.entry.kind, EntryKind::Link(_));
-    let links = talk.ask(text::LINKS, found.iter().filter(is_link).map(|found| found.entry.below.as_path())).await?;
+    let links = dialog
+        .query(script_text::SYMLINK_TARGETS, found.iter().filter(is_link).map(|found| found.entry.below.as_path()))
+        .await?;
     let mut links = listing::links(&links);
     for found in &mut found {
         if let EntryKind::Link(content) = &mut found.entry.kind {
             let left_out =
-                || DialogError::InTheWay(format!("the host left out the symlink {}", found.entry.below.display()));
+                || DialogError::Obstacle(format!("the host left out the symlink {}", found.entry.below.display()));
             *content = links.remove(found.entry.below.as_os_str()).ok_or_else(left_out)?;
         }
     }
-    compare(&mut talk, &mut found).await?;
+    compare(&mut dialog, &mut found).await?;
     let mode = match download_mode {
         DownloadMode::Write(mode) => mode,
         DownloadMode::Compare => {
@@ -112,30 +115,30 @@ async fn converse(
     };
     let in_stream = |found: &RemoteEntry| BLOCK + found.status.size.next_multiple_of(BLOCK);
     let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
-    stream(talk, &mut found, mode, max_stream(size), ProgressCounter::new(context, operation, size)).await?;
+    stream(dialog, &mut found, mode, max_stream(size), ProgressCounter::new(context, operation, size)).await?;
     Ok(found)
 }
 
-/// Tells of an entry whether it may come in a stream.
+/// Returns true if the stream may contain the entry.
 fn is_for_stream(found: &RemoteEntry) -> bool {
     found.entry.kind == EntryKind::File
         && found.entry.done.is_none()
         && found.status.size < LARGE_FILE_SIZE
-        && !is_odd(&found.entry.below)
+        && !is_ambiguous(&found.entry.below)
 }
 
-/// Finds out which files are here already.
-async fn compare(talk: &mut Talk, found: &mut [RemoteEntry]) -> Result<(), DialogError> {
+/// Finds the files that are equal here and on the host.
+async fn compare(dialog: &mut ScriptDialog, found: &mut [RemoteEntry]) -> Result<(), DialogError> {
     let has_its_size = |found: &RemoteEntry| {
         found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
     };
-    let alike: Vec<_> =
+    let size_matches: Vec<_> =
         found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found)).collect();
-    let files: Vec<_> = alike.iter().map(|(n, found)| (*n, found.to.clone())).collect();
-    let paths = alike.iter().map(|(_, found)| found.entry.below.as_path());
-    let mut sums = Sums::default();
-    let there = talk.ask_each(text::SUMS, paths, |record| sums.take(record));
-    let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(&files, is_wanted))).await?) };
+    let files: Vec<_> = size_matches.iter().map(|(n, found)| (*n, found.to.clone())).collect();
+    let paths = size_matches.iter().map(|(_, found)| found.entry.below.as_path());
+    let mut sums = ChecksumMap::default();
+    let there = dialog.query_each(script_text::SUMS, paths, |record| sums.take(record));
+    let here = async { Ok(blocking_while(move |is_wanted| Ok(local_checksums(&files, is_wanted))).await?) };
     let ((), here) = tokio::try_join!(there, here)?;
     for (n, sum) in here {
         if let Some(found) = found.get_mut(n)
@@ -147,16 +150,16 @@ async fn compare(talk: &mut Talk, found: &mut [RemoteEntry]) -> Result<(), Dialo
     Ok(())
 }
 
-/// Returns the checksums of local files, without those that can't be read.
-fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<(usize, Sha256)> {
+/// Returns the checksums of local files. Skips unreadable files.
+fn local_checksums(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<(usize, Sha256)> {
     let mut buffer = vec![0; CHUNK_SIZE];
     let wanted = files.iter().take_while(|_| is_wanted());
     wanted.filter_map(|(n, file)| Some((*n, file.sum(&mut buffer, is_wanted).ok()?.sha256))).collect()
 }
 
-/// Gets the files that differ, where the host can give them as a stream.
+/// Downloads the changed files, if the host can send a stream.
 async fn stream(
-    mut talk: Talk,
+    mut dialog: ScriptDialog,
     found: &mut [RemoteEntry],
     mode: Option<u32>,
     limit: u64,
@@ -174,19 +177,19 @@ async fn stream(
     if wanted.len() < 2 {
         return Ok(());
     }
-    // It is taken down as it comes, and unpacked when all of it has.
-    // On the disk where it is to be, whatever room there is elsewhere.
+    // The stream is saved to a temporary file, and unpacked when it is complete. The file is on the
+    // disk of the targets, which has space for them.
     let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
-    // Without a slash at the end.
+    // `components` removes a slash at the end.
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).components().collect();
     let directory = folder.clone();
     let not_kept = move |source| temporary::unwritable_in(&directory, source);
     let is_made = not_kept.clone();
     let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
-    talk.divert(spool.try_clone().map_err(&not_kept)?, limit, progress);
+    dialog.divert(spool.try_clone().map_err(&not_kept)?, limit, progress);
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
-    talk.request(text::GIVE, asked).await?;
-    talk.diverted().await.map_err(&not_kept)?;
+    dialog.send_query(script_text::SEND_FILES, asked).await?;
+    dialog.wait_diverted().await.map_err(&not_kept)?;
     let unpacked = blocking(move || unpack(spool, &wanted)).await;
     let unpacked = unpacked.map_err(|error| match Excess::of(&error) {
         Some(excess) => DialogError::Excess(excess),
@@ -200,7 +203,8 @@ async fn stream(
     Ok(())
 }
 
-/// Puts each file of a stream into its place, and returns which they were, and whether they are new; none of a stream that has no end.
+/// Unpacks a complete stream. Returns the index of each file, and true for a changed file. An
+/// incomplete stream is not unpacked.
 fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode)>) -> Result<Vec<(usize, bool)>> {
     let unreadable = |source| Error::new(ErrorKind::Local, "could not read a temporary file").caused_by(source);
     if !is_whole(&mut spool).map_err(unreadable)? {
@@ -208,7 +212,7 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
     }
     let mut done = Vec::new();
     let budget = Rc::new(Cell::new(MAX_HEADERS));
-    let mut archive = Archive::new(Budgeted { spool, left: Rc::clone(&budget) });
+    let mut archive = Archive::new(LimitedReader { spool, left: Rc::clone(&budget) });
     let mut entries = archive.entries().map_err(unreadable)?;
     loop {
         budget.set(MAX_HEADERS);
@@ -219,8 +223,8 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
             Err(source) => return Err(unreadable(source)),
         };
         budget.set(u64::MAX);
-        let path = crate::files::script::talk::path(&entry.path_bytes()).to_owned();
-        // Nothing else was asked for, whatever the host sends.
+        let path = crate::files::script::script_dialog::relative_path(&entry.path_bytes()).to_owned();
+        // Ignore members that were not requested. The host may be hostile.
         if let Some((n, to, mode)) = wanted.get(path.as_os_str())
             && entry.header().entry_type().is_file()
         {
@@ -228,19 +232,19 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
             file.write_all_of(&mut entry)?;
             done.push((*n, file.persist()?));
         }
-        // What is left of the entry is not a part of the next headers.
+        // The rest of this member does not count as headers of the next member.
         std::io::copy(&mut entry, &mut std::io::sink()).map_err(unreadable)?;
     }
     Ok(done)
 }
 
-/// A stream that is read up to a limit. `tar` reads a long name into memory, however long it is.
-struct Budgeted {
+/// Reads a stream up to a limit. The `tar` crate reads a long name into memory without a limit.
+struct LimitedReader {
     spool: File,
     left: Rc<Cell<u64>>,
 }
 
-impl Read for Budgeted {
+impl Read for LimitedReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let left = self.left.get();
         if left == 0 {
@@ -253,11 +257,11 @@ impl Read for Budgeted {
     }
 }
 
-/// Tells whether a stream ends as it does when all has been read there.
+/// Returns true if the stream has the end marker of a complete stream.
 fn is_whole(spool: &mut File) -> std::io::Result<bool> {
-    let mut end = [0; END.len()];
+    let mut end = [0; END_OF_ANSWER.len()];
     let Some(start) = spool.metadata()?.len().checked_sub(end.len() as u64) else { return Ok(false) };
     spool.read_exact_at(&mut end, start)?;
     spool.rewind()?;
-    Ok(end == END.as_bytes())
+    Ok(end == END_OF_ANSWER.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! What a host says of paths, as the value that it is.
+//! Parses the host's answers about paths: metadata, checksums and symlinks.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 use crate::files::checksum::Sha256;
 use crate::files::entry::FileKind;
-use crate::files::script::talk;
+use crate::files::script::script_dialog;
 
-/// What is at a path of the host.
+/// The metadata of a path on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Status {
-    /// Its kind, and who may do what.
+pub(in super::super) struct RemoteMetadata {
+    /// The file type and the permissions.
     mode: u32,
     pub(in super::super) owner: (u32, u32),
     pub(in super::super) size: u64,
     pub(in super::super) modified: i64,
     pub(super) device: u64,
-    /// How many names it has.
+    /// The number of hard links.
     pub(super) names: u64,
 }
 
-impl Status {
+impl RemoteMetadata {
     pub(in super::super) fn kind(&self) -> FileKind {
         FileKind::of_mode(self.mode)
     }
@@ -43,29 +43,31 @@ impl Status {
     }
 }
 
-/// What is said of paths, in its order.
+/// The metadata of paths, in the order of the host.
 #[derive(Debug, Default)]
-pub(super) struct Statuses(pub(super) Vec<(OsString, Status)>);
+pub(super) struct MetadataList(pub(super) Vec<(OsString, RemoteMetadata)>);
 
-impl Statuses {
-    /// Takes one record down.
+impl MetadataList {
+    /// Adds one record.
     ///
-    /// Where a program ends each with a line end, a name may have some of its own: what is no record is more of the last name.
+    /// If the program ends records with a line break, a file name may contain line breaks. A line
+    /// that is no record continues the last name.
     pub(super) fn take(&mut self, record: &[u8]) {
         match (status(record), self.0.last_mut()) {
             (Some(found), _) => self.0.push(found),
             (None, Some((path, _))) => {
                 path.push("\n");
-                path.push(talk::raw(record));
+                path.push(script_dialog::os_str(record));
             }
-            // What says nothing of any path says nothing.
+            // A line before the first record belongs to no path.
             (None, None) => {}
         }
     }
 }
 
-/// Reads one record: `x81a4 0 0 12 1700000000 65024 1 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
-pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
+/// Parses one record: `x81a4 0 0 12 1700000000 65024 1 ./path`. The mode is hexadecimal after `x`,
+/// and octal after `o`.
+pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadata)> {
     let mut fields = record.splitn(8, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(fields.next()?).ok();
     let mode = text()?;
@@ -77,19 +79,22 @@ pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
     let owner = (text()?.parse().ok()?, text()?.parse().ok()?);
     let (size, modified) = (text()?.parse().ok()?, text()?.parse().ok()?);
     let (device, names) = (text()?.parse().ok()?, text()?.parse().ok()?);
-    Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device, names }))
+    Some((
+        script_dialog::relative_path(fields.next()?).into(),
+        RemoteMetadata { mode, owner, size, modified, device, names },
+    ))
 }
 
-/// The checksums of paths: nothing of what was said twice.
+/// The checksums of paths. A path with two records has no checksum.
 #[derive(Debug, Default)]
-pub(super) struct Sums(HashMap<OsString, Option<Sha256>>);
+pub(super) struct ChecksumMap(HashMap<OsString, Option<Sha256>>);
 
-impl Sums {
-    /// Takes one record down, as `sha256sum` and its kin print them.
+impl ChecksumMap {
+    /// Adds one record in the format of `sha256sum`.
     pub(super) fn take(&mut self, record: &[u8]) {
         let Some((sum, rest)) = record.split_at_checked(Sha256::DIGITS) else { return };
         let (Some(sum), Some(path)) = (Sha256::of_digits(sum), rest.get(2..)) else { return };
-        self.0.entry(talk::path(path).into()).and_modify(|known| *known = None).or_insert(Some(sum));
+        self.0.entry(script_dialog::relative_path(path).into()).and_modify(|known| *known = None).or_insert(Some(sum));
     }
 
     pub(super) fn of(&self, path: &Path) -> Option<Sha256> {
@@ -97,10 +102,10 @@ impl Sums {
     }
 }
 
-/// Reads pairs of a symlink and what is in it.
+/// Parses pairs of a symlink and its target.
 pub(super) fn links(records: &[Vec<u8>]) -> HashMap<OsString, PathBuf> {
     let pairs = records.chunks_exact(2).filter_map(|pair| match pair {
-        [path, to] => Some((talk::path(path).into(), talk::raw(to).into())),
+        [path, to] => Some((script_dialog::relative_path(path).into(), script_dialog::os_str(to).into())),
         _ => None,
     });
     pairs.collect()
@@ -125,18 +130,18 @@ mod tests {
     fn a_name_may_have_lines_of_its_own() {
         let records =
             ["x81a4 0 0 1 2 3 1 ./a", "", "b", "x81a4 0 0 1 2 3 1 ./c"].map(|record| record.as_bytes().to_vec());
-        let mut statuses = Statuses::default();
+        let mut metadata = MetadataList::default();
         for record in &records {
-            statuses.take(record);
+            metadata.take(record);
         }
-        let names: Vec<_> = statuses.0.into_iter().map(|(path, _)| path).collect();
+        let names: Vec<_> = metadata.0.into_iter().map(|(path, _)| path).collect();
         assert_eq!(names, ["a\n\nb", "c"]);
     }
 
     #[test]
     fn of_what_is_said_twice_no_checksum_is_known() {
         let line = |digit: &str, path: &str| format!("{}  ./{path}", digit.repeat(64)).into_bytes();
-        let mut known = Sums::default();
+        let mut known = ChecksumMap::default();
         let records = [line("a", "x"), line("B", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()];
         for record in &records {
             known.take(record);
@@ -148,9 +153,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_of_a_host_is_the_end_of_us(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
-            let (mut statuses, mut sums) = (Statuses::default(), Sums::default());
+            let (mut metadata, mut sums) = (MetadataList::default(), ChecksumMap::default());
             for record in &records {
-                statuses.take(record);
+                metadata.take(record);
                 sums.take(record);
             }
             let _ = links(&records);

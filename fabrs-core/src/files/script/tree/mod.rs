@@ -1,19 +1,20 @@
-//! The upload of a tree by one script: the script lists the host's files, and receives the changed ones as one tar stream.
+//! Uploads and downloads a tree with one script and one tar stream.
 //!
-//! Some entries are uploaded one by one: large files, secrets, unreadable names, and paths through a symlink or on another file
-//! system.
+//! The script lists the host's files, and transfers only the changed files. Some entries are
+//! transferred one by one: large files, secrets, names that cannot be parsed, and paths through a
+//! symlink or on another file system.
 
+mod action;
 mod get;
-mod items;
-mod lines;
+mod itemize;
 mod listing;
-mod moves;
-mod pack;
-mod plan;
+mod rename_plan;
+mod script_lines;
+mod script_text;
 mod sync;
-mod text;
+mod tar_stream;
 mod upload;
 
 pub(in crate::files) use get::get_tree;
-pub(super) use listing::{Status, status};
+pub(super) use listing::{RemoteMetadata, status};
 pub(in crate::files) use upload::{itemize, plan_tree, put_tree};

@@ -1,0 +1,18 @@
+# Enters a private temporary directory in $p, beside the target, with the secret name $w. The
+# directory is removed at the end. The owner of $p cannot swap its files, since the script names the
+# files only from inside. The removal is repeated while another script still writes into the
+# directory. Signals do not interrupt the removal.
+p=$(cd -- "$p" && pwd -P && echo x) || exit 1
+p=${p%?x}
+w=${p%/}/.fabrs.$w
+sweep "$p"
+i=0
+clean() {
+  trap '' HUP INT PIPE TERM
+  cd /
+  until rm -rf -- "$w" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null
+}
+trap 'clean; exit 1' HUP INT PIPE TERM
+trap clean EXIT
+e=$(umask 077; mkdir -- "$w" 2>&1) || fail "the folder $p can not be written to: ${e##*: }"
+cd -- "$w" && [ -O . ] && [ "$(pwd -P)" = "$w" ] && shut || fail "$w was taken away"

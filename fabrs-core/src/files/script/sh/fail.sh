@@ -1,0 +1,5 @@
+# Reports an error on stderr, and ends the script.
+fail() {
+  printf 'fabrs: %s\n' "$*" >&2
+  exit 1
+}

@@ -1,0 +1,5 @@
+# Follows a symlink at the target.
+if [ -L "$t" ]; then
+  l=$(readlink -f -- "$t" && echo x) || fail "the symlink $t leads nowhere"
+  t=${l%?x}
+fi

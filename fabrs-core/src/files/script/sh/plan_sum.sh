@@ -1,0 +1,8 @@
+# Sends the checksum of the target, and receives the result of the comparison.
+h=$(sum <"$t")
+[ -n "$h" ] || differs
+printf 'fabrs-sum %s\0' "$h"
+hear
+read -r h
+[ "$h" = same ] && same_content
+differs

@@ -1,0 +1,16 @@
+//! Shell functions shared by several scripts.
+
+/// `fail MESSAGE`: reports an error, and ends the script.
+pub(in crate::files::script) const FAIL: &str = include_str!("../sh/fail.sh");
+/// `sum`: prints the SHA-256 of stdin.
+pub(super) const SUM: &str = include_str!("../sh/sum.sh");
+/// `sweep DIRECTORY`: removes stale temporary directories.
+pub(in crate::files::script) const SWEEP: &str = include_str!("../sh/sweep.sh");
+/// `shut`: makes the current directory private.
+pub(in crate::files::script) const SHUT: &str = include_str!("../sh/shut.sh");
+/// `remove PATH...`: removes paths, also directories without write permission.
+pub(in crate::files::script) const REMOVE: &str = include_str!("../sh/remove.sh");
+/// `hear`: skips the first line of stdin.
+pub(super) const HEAR: &str = include_str!("../sh/hear.sh");
+/// Follows a symlink at the target `$t`.
+pub(super) const FOLLOW: &str = include_str!("../sh/follow.sh");

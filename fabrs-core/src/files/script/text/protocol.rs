@@ -1,0 +1,56 @@
+//! The messages that scripts print: each protocol message starts with `fabrs-`, and errors start with `fabrs: `.
+
+/// Prefix of an error on stderr.
+pub(in crate::files::script) const MESSAGE_PREFIX: &str = "fabrs: ";
+/// Requests the content.
+pub(in crate::files::script) const SEND: &str = "fabrs-send";
+/// Prefix of the checksum of a target with the same size. The script waits for the comparison.
+pub(in crate::files::script) const SUM_IS: &str = "fabrs-sum ";
+/// Announces the checksums of the blocks of the target.
+pub(in crate::files::script) const BLOCKS: &str = "fabrs-blocks";
+/// Requests the content in parts. The temporary directory follows.
+pub(in crate::files::script) const SEND_PARTS: &str = "fabrs-parts ";
+/// Confirms a received part.
+pub(in crate::files::script) const PART: &str = "fabrs-part";
+/// Reports a written entry. Its path follows.
+pub(in crate::files::script) const DONE: &str = "fabrs-done ";
+/// Reports an unchanged entry. Its path follows.
+pub(in crate::files::script) const SAME: &str = "fabrs-same ";
+/// Reports a replaced file with other hard links. Its path follows.
+pub(in crate::files::script) const NAMES: &str = "fabrs-names ";
+/// Reports an ACL that could not be copied. The path of the file follows.
+pub(in crate::files::script) const ACL: &str = "fabrs-acl ";
+/// Prefix of the header line before a content: its mode and its size follow.
+pub(in crate::files::script) const CONTENT: &str = "fabrs-content ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_print_the_messages_of_the_protocol() {
+        for (script, messages) in [
+            (include_str!("../sh/fail.sh"), &[MESSAGE_PREFIX][..]),
+            (include_str!("../sh/put.sh"), &[DONE, SAME]),
+            (include_str!("../sh/plan_answers.sh"), &[DONE, SAME]),
+            (include_str!("../sh/plan_secret.sh"), &[SEND]),
+            (include_str!("../sh/compare_sum.sh"), &[SUM_IS]),
+            (include_str!("../sh/plan_sum.sh"), &[SUM_IS]),
+            (include_str!("../sh/compare_blocks.sh"), &[BLOCKS]),
+            (include_str!("../sh/receive_whole.sh"), &[SEND]),
+            (include_str!("../sh/receive_parts.sh"), &[SEND_PARTS]),
+            (include_str!("../sh/parts.sh"), &[PART]),
+            (include_str!("../sh/keep_acl.sh"), &[ACL]),
+            (include_str!("../sh/move.sh"), &[NAMES]),
+            (include_str!("../sh/link.sh"), &[SAME]),
+            (include_str!("../sh/folder.sh"), &[SAME]),
+            (include_str!("../sh/remove_path.sh"), &[SAME]),
+            (include_str!("../sh/get.sh"), &[CONTENT]),
+            (include_str!("../sh/get_known.sh"), &[SAME]),
+        ] {
+            for message in messages {
+                assert!(script.contains(message), "{message:?} is missing in {script}");
+            }
+        }
+    }
+}
