@@ -39,7 +39,7 @@ async fn other_names_of_a_file_are_told_as_what_keeps_the_old_content() -> Resul
     assert!(warnings_of_put(&lab, b"new", &folder.join("alone")).await?.is_empty());
     let warnings = warnings_of_put(&lab, b"new", &folder.join("x")).await?;
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
-    assert!(warning.contains(&format!("other names of `{}`", folder.join("x").display())), "{warning}");
+    assert!(warning.contains(&format!("other hard links of `{}`", folder.join("x").display())), "{warning}");
     assert_eq!((text(folder.join("x")).as_str(), text(folder.join("other")).as_str()), ("new", "old"));
     Ok(())
 }

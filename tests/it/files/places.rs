@@ -278,7 +278,7 @@ async fn root_writes_and_removes_nothing_behind_a_folder_that_its_owner_has_swap
     fs::set_permissions(lab.here.path().join("tree/in"), fs::Permissions::from_mode(0o700))?;
     let sync = || lab.host.sync(lab.here.path().join("tree"), target.display().to_string()).delete();
     let error = refused(soon(sync()).await, ErrorKind::File);
-    assert!(block(&error).contains("in was taken away"), "{}", block(&error));
+    assert!(block(&error).contains("in was moved"), "{}", block(&error));
     for name in ["victim", "x", "y"] {
         assert_eq!(text(outside.path().join(name)), "outside");
     }

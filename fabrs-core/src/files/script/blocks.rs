@@ -1,4 +1,4 @@
-//! Delta upload: finds the blocks of a large file that the host's old file already has.
+//! Delta upload: finds the blocks of a large file already in the host's old file.
 
 use std::io::Read;
 
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// Compares two contents made of one block per letter. The last block has only five bytes.
+    /// Compares two contents made of a block per letter. The last block has only five bytes.
     async fn compared(here: &str, there: &str) -> Blocks {
         let block = |letter: char, length| vec![letter as u8; length];
         let content = |letters: &str| {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_at_its_place_is_kept() {
+    async fn equal_blocks_at_the_same_offset_are_kept() {
         assert_eq!(compared("abcd", "axcd").await.kept, [true, false, true, true]);
         assert_eq!(compared("abcd", "abcd").await.kept, [true; 4]);
         assert_eq!(compared("abc", "abcd").await.kept, [true, true, false], "its last block has another length");

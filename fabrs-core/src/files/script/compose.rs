@@ -1,6 +1,6 @@
 //! Composes remote scripts from the files in `sh/`.
 
-/// Removes comments, empty lines and indentation from a script, which travels with each command.
+/// Removes comments, empty lines and indentation from a script, since each command sends a script.
 ///
 /// Only whole lines are removed. A script must not depend on the indentation of a line.
 pub(super) fn minify(script: &str) -> String {
@@ -20,7 +20,8 @@ pub(super) fn minify_all(scripts: &[&str]) -> String {
 /// Minifies a script, and replaces its placeholders `__NAME__` by values.
 ///
 /// Values are not searched for placeholders, since a path may contain the same text. If a
-/// placeholder is a line, a value that is empty or ends with a line break replaces the whole line.
+/// placeholder is a line, an empty value, or a value with a line break at the end, replaces the
+/// whole line.
 pub(super) fn fill(script: &str, values: &[(&str, &str)]) -> String {
     let script = minify(script);
     let mut text = String::with_capacity(script.len());
@@ -39,7 +40,7 @@ pub(super) fn fill(script: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
-/// Returns the text before the first placeholder, its name, and the text after it.
+/// Returns the first placeholder, with the text before and after.
 fn next_placeholder(script: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = script.split_once("__")?;
     let (name, after) = rest.split_once("__")?;

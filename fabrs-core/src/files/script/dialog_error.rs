@@ -10,7 +10,7 @@ pub(super) struct ScriptEnded;
 /// The reason why a dialogue with a script failed.
 #[derive(Debug)]
 pub(super) enum DialogError {
-    /// The script has ended. Its exit status and stderr have the cause.
+    /// The script has ended. The exit status and stderr have the cause.
     ScriptEnded,
     /// An existing file on the host prevents the transfer. The host is unchanged.
     Obstacle(String),

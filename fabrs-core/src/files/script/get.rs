@@ -1,4 +1,4 @@
-//! Downloads one file with a script, and expands glob patterns on the host.
+//! Downloads a file with a script, and expands glob patterns on the host.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ use crate::files::incoming_file::IncomingFile;
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// Downloads one file, unless its checksum is `known`. Returns true if the content was received.
+/// Downloads a file, unless the checksum is `known`. Returns true if the content was received.
 pub(in super::super) async fn get(
     context: &TransferContext,
     path: &Path,
@@ -31,7 +31,7 @@ pub(in super::super) async fn get(
     Ok(incoming_file.has_started() || output.tail(1)?.trim_end() != text::SAME.trim_end())
 }
 
-/// Returns the paths that match a pattern. The flag is true for a directory.
+/// Returns the paths matching a pattern. The flag is true for a directory.
 pub(in super::super) async fn matches(
     context: &TransferContext,
     pattern: &str,

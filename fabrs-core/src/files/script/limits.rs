@@ -1,6 +1,6 @@
 //! Limits on the output of a script. A hostile or broken host could send output without end.
 //!
-//! A script that exceeds a limit is ended, and the transfer fails with [`Excess`]. Silence has no
+//! A script above a limit is ended, and the transfer fails with [`Excess`]. Silence has no
 //! limit here, since a script may work for a long time. The command timeout and the keepalives of
 //! the session apply, as for any command.
 
@@ -13,16 +13,16 @@ use crate::event::Stream;
 use crate::files::channel_buffer::Overflow;
 use crate::transport::Answer;
 
-/// The maximum length of one record, in bytes: longer than a path and its metadata.
+/// The maximum length of a record, in bytes: longer than a path with metadata.
 pub(super) const MAX_RECORD: usize = 64 << 10;
 /// The maximum number of unread bytes: nearly a whole listing, since a busy machine reads late.
 pub(super) const MAX_UNREAD: usize = 24 << 20;
-/// The maximum size of messages on one stream, in bytes: the text printed by a login, and stderr.
+/// The maximum size of messages on a stream, in bytes: the text printed by a login, and stderr.
 pub(super) const MAX_MESSAGES: usize = 16 << 20;
 /// The maximum size of a listing in memory, in bytes: about 200,000 entries with paths of 70
 /// bytes.
 const MAX_LISTING: usize = 32 << 20;
-/// The memory of an entry without its path, in bytes.
+/// The memory of an entry without the path, in bytes.
 const ENTRY_OVERHEAD: usize = 96;
 /// The memory of an answer about a local path, in bytes: two records of metadata, a checksum or a
 /// symlink.
@@ -31,14 +31,14 @@ const ANSWER_OVERHEAD: usize = 4 * ENTRY_OVERHEAD;
 const MAX_PATH: usize = 4096;
 /// The maximum length of the header line of a content, in bytes: a mode and a size.
 pub(super) const MAX_HEAD: usize = 128;
-/// The maximum size of the tar headers before one file, in bytes. A long name needs three blocks
+/// The maximum size of the tar headers before a file, in bytes. A long name needs three blocks
 /// in addition to the name.
 pub(super) const MAX_HEADERS: u64 = 1 << 20;
 /// The size of a tar stream in addition to twice its files, in bytes. A file may grow while the
 /// host reads the file, and long names need blocks.
 const STREAM_SLACK: u64 = 64 << 20;
 
-/// A limit that the host has exceeded.
+/// A limit exceeded by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Excess {
     #[error("the host sent an answer longer than {} KiB", MAX_RECORD >> 10)]
@@ -69,7 +69,7 @@ impl From<Overflow> for Excess {
 }
 
 impl Excess {
-    /// Returns the excess that caused an error.
+    /// Returns the excess behind an error.
     pub(super) fn of(error: &Error) -> Option<Self> {
         std::error::Error::source(error)?.downcast_ref().copied()
     }
@@ -84,20 +84,20 @@ impl Excess {
         }
     }
 
-    /// Returns the error of a watcher that ends the script.
+    /// Returns the error of a watcher after ending the script.
     pub(super) fn into_error(self) -> Error {
         Error::new(ErrorKind::File, "the script was ended").caused_by(self)
     }
 }
 
-/// The memory that the records of one answer may use.
+/// The memory for the records of an answer.
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: usize,
 }
 
 impl Allowance {
-    /// Returns the allowance of a listing whose paths only the host knows.
+    /// Returns the allowance of a listing with unknown paths.
     pub(super) fn listing() -> Self {
         Self { left: MAX_LISTING }
     }
@@ -127,12 +127,12 @@ pub(super) fn check_path_length(path: &Path) -> Result<(), Excess> {
     if path.as_os_str().as_bytes().len() > MAX_PATH { Err(Excess::PathLength) } else { Ok(()) }
 }
 
-/// Returns the maximum size of a tar stream for files that have `size` bytes with their headers.
+/// Returns the maximum size of a tar stream for files of `size` bytes with their headers.
 pub(super) fn max_stream(size: u64) -> u64 {
     size.saturating_mul(2).saturating_add(STREAM_SLACK)
 }
 
-/// Ends a script that prints more than [`MAX_MESSAGES`] on a stream.
+/// Ends a script after more than [`MAX_MESSAGES`] on a stream.
 #[derive(Debug)]
 pub(super) struct MessageLimit {
     stream: Stream,
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_grows_with_the_paths_of_this_machine() {
+    fn an_allowance_grows_with_local_paths() {
         let count =
             |mut allowance: Allowance| (0..2_000_000).take_while(|_| allowance.admit(&[b'x'; 100]).is_ok()).count();
         let alone = count(Allowance::listing());

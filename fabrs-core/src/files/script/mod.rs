@@ -1,7 +1,7 @@
 //! The script backend of file transfers, for hosts with a POSIX shell.
 //!
-//! Each file or directory tree is transferred by one command. The script compares first, and
-//! transfers the content only if it differs. The backend works under sudo, on this machine and on
+//! Each file or directory tree is transferred by a single command. The script compares first. An
+//! unchanged content is not transferred. The backend works under sudo, on this machine and on
 //! remote hosts. Timeouts and stops apply as for every command.
 
 mod blocks;

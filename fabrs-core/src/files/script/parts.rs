@@ -1,4 +1,4 @@
-//! Uploads a large file in parts: several scripts write into one temporary file.
+//! Uploads a large file in parts: several scripts write into the same temporary file.
 
 use std::sync::Arc;
 
@@ -34,12 +34,12 @@ pub(super) async fn transfer(
         }
         Ok::<_, DialogError>(())
     };
-    parts.transfer(first, || help(context, file, folder, &parts, &progress)).await?;
+    parts.transfer(first, || transfer_with_helper(context, file, folder, &parts, &progress)).await?;
     Ok(file.content.expect_unchanged(file.fingerprint).await?)
 }
 
-/// Uploads parts with another script. If this script fails, the other scripts send its parts.
-async fn help(
+/// Uploads parts with another script. If this script fails, the other scripts send the parts.
+async fn transfer_with_helper(
     context: &TransferContext,
     file: FileJob<'_>,
     folder: &str,
@@ -78,7 +78,7 @@ async fn transfer_part(
     Ok(())
 }
 
-/// Returns the header line of a part: its first block, the number of blocks and further bytes.
+/// Returns the header line of a part: the first block, the number of blocks and further bytes.
 fn announcement(part: Part) -> String {
     format!("{} {} {}\n", part.start / BLOCK, part.length / BLOCK, part.length % BLOCK)
 }

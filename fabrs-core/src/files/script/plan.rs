@@ -1,4 +1,4 @@
-//! Compares one entry with the host in a dry run, with a script.
+//! Compares an entry with the host in a dry run, with a script.
 
 use super::dialog_error::{DialogError, ScriptEnded};
 use super::put::{MAX_EMBEDDED_CHECKSUM_SIZE, sum};
@@ -14,7 +14,7 @@ use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 use crate::transport::Effect;
 
-/// Compares one entry with the host. Returns its path, and true if an upload would write it.
+/// Compares an entry with the host. Returns the path, and true if an upload would write it.
 pub(in super::super) async fn plan(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     let operation = format!("compare {}", job.shown());
     let script = Script { context, effect: Effect::Reads, operation: &operation };

@@ -1,4 +1,4 @@
-//! Uploads and removes one entry with a script.
+//! Uploads and removes an entry with a script.
 
 use super::blocks::{self, Blocks};
 use super::dialog_error::{DialogError, ScriptEnded};
@@ -18,12 +18,12 @@ use crate::files::walk::ItemKind;
 use crate::shell::ShellLineError;
 use crate::transport::{Effect, random_token};
 
-/// The maximum number of directories created by one command.
+/// The maximum number of directories per command.
 const MAX_DIRECTORIES_PER_COMMAND: usize = 200;
-/// The maximum size in bytes of a file whose checksum is part of the script, to save a round trip.
+/// The maximum size in bytes of a file with a checksum in the script, to save a round trip.
 pub(super) const MAX_EMBEDDED_CHECKSUM_SIZE: u64 = 4 << 20;
 
-/// Uploads one entry. Returns its path, and true if the entry was written.
+/// Uploads an entry. Returns the path, and true if the entry was written.
 pub(in super::super) async fn put(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(context, file).await,
@@ -39,7 +39,7 @@ pub(in super::super) async fn folders(
     operation: &str,
 ) -> Result<(), BackendError> {
     let script = Script { context, effect: Effect::Changes, operation };
-    // The script is one argument of a program, and the length of an argument is limited.
+    // The script is an argument of a program, and the length of an argument is limited.
     for some in folders.chunks(MAX_DIRECTORIES_PER_COMMAND) {
         let path = some.first().map(String::as_str).unwrap_or_default();
         script.run(script.command(text::folders(some), path)?).await?;
@@ -131,7 +131,7 @@ async fn run_protocol(
     }
 }
 
-/// Returns the checksums that the job needs: of the new content, which may be `known`, and of the
+/// Returns the checksums required by the job: of the new content, which may be `known`, and of the
 /// old content.
 async fn sums(file: FileJob<'_>, known: Option<Sha256>) -> Result<String> {
     const NOT_WANTED: &str = "-";
@@ -152,7 +152,7 @@ pub(super) async fn sum(file: FileJob<'_>) -> Result<String> {
     Ok(file.content.sum().await?.sha256.to_string())
 }
 
-/// Runs a script that creates one entry. Returns the path, and true if the host was changed.
+/// Runs a script to create an entry. Returns the path, and true if the host was changed.
 async fn run_entry_script(
     context: &TransferContext,
     job: &Job,

@@ -9,7 +9,7 @@ use crate::connection::Command;
 use crate::error::{CauseText, Result};
 use crate::files::backend_error::BackendError;
 
-/// The time limit for a script to exit after a failed dialogue. An intact script removes its
+/// The time limit for a script to exit after a failed dialogue. An intact script removes the
 /// temporary files in this time.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 

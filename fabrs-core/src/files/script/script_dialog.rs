@@ -1,4 +1,4 @@
-//! The request/response protocol with a running script, over its stdin and stdout.
+//! The request/response protocol with a running script, over stdin and stdout.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -54,7 +54,7 @@ impl ScriptDialog {
         self.send(Bytes::from_static(STDIN_PREAMBLE.as_bytes())).await
     }
 
-    /// Skips the text that the login prints before the script starts.
+    /// Skips the text printed by the login before the script.
     pub(super) async fn skip_banner(&mut self) -> Result<(), DialogError> {
         self.read_record().await.map(drop)
     }
@@ -141,7 +141,7 @@ impl ScriptDialog {
         self.stdout.get_ref().0.divert(file, limit, progress);
     }
 
-    /// Waits until the script has ended and its stdout is in the file.
+    /// Waits for the end of the script, with all of stdout in the file.
     pub(super) async fn wait_diverted(&mut self) -> std::io::Result<()> {
         self.take_stdin();
         let incoming = self.stdout.get_ref().0.clone();
@@ -198,7 +198,7 @@ pub(super) fn os_str(bytes: &[u8]) -> &OsStr {
     OsStr::from_bytes(bytes)
 }
 
-/// Returns a path from the output of a script, without its `./` prefix.
+/// Returns a path from the output of a script, without the `./` prefix.
 pub(super) fn relative_path(named: &[u8]) -> &Path {
     Path::new(os_str(named.strip_prefix(b"./").unwrap_or(named)))
 }

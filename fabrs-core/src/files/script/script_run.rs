@@ -32,10 +32,10 @@ impl Script<'_> {
         Ok(self.command_with_content(line, path)?.with_watcher(MessageLimit::of(Stream::Stdout)))
     }
 
-    /// Creates the command of a script. The caller adds a watcher that limits its stdout.
+    /// Creates the command of a script. The caller adds a watcher with limits for stdout.
     pub(super) fn command_with_content(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         let line = line.map_err(|source| {
-            self.context.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
+            self.context.error(Error::new(ErrorKind::Usage, format!("cannot send `{path}`")).caused_by(source))
         })?;
         let connection = self.context.connection.for_internal_script();
         // With `CDPATH`, `cd` may enter another directory and print its path.
@@ -48,12 +48,15 @@ impl Script<'_> {
         Ok(if self.context.elevated { command.sudo() } else { command })
     }
 
-    /// Creates the command of a script that has a dialogue, and the dialogue.
+    /// Creates the command and the dialogue of a script.
     pub(super) fn dialog(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(ScriptDialog, Command)> {
         let (dialog, receiver, chunks) = ScriptDialog::new();
         Ok((
             dialog,
-            self.command_with_content(line, path)?.with_watcher(receiver).stdin_channel(chunks).capture_tail(MAX_KEPT_OUTPUT),
+            self.command_with_content(line, path)?
+                .with_watcher(receiver)
+                .stdin_channel(chunks)
+                .capture_tail(MAX_KEPT_OUTPUT),
         ))
     }
 
@@ -74,8 +77,8 @@ impl Script<'_> {
         }
     }
 
-    /// Creates the error of a host that ran another program instead of the script. The cause is the
-    /// last line of output.
+    /// Creates the error of a host with another program in the place of the script. The cause is
+    /// the last line of output.
     fn no_shell(&self, output: Option<&Output>) -> Error {
         let last = |output: &Output, bytes: &[u8]| {
             let message = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
@@ -84,7 +87,7 @@ impl Script<'_> {
         let message = output.and_then(|output| {
             last(output, &output.record.stderr.bytes).or_else(|| last(output, &output.record.stdout.bytes))
         });
-        let message = message.unwrap_or_else(|| "the host gives no shell".to_owned());
+        let message = message.unwrap_or_else(|| "the host has no shell".to_owned());
         self.context.could_not(self.operation).caused_by(CauseText(message))
     }
 
@@ -105,14 +108,14 @@ impl Script<'_> {
             None => without_line(&last_lines(&stderr, 1)).to_owned(),
         };
         let message = match (message.trim(), output.status()) {
-            ("", Ok(status)) => format!("the host's shell ended with {status}"),
+            ("", Ok(status)) => format!("the shell of the host ended with {status}"),
             (message, _) => message.to_owned(),
         };
         let error = self.context.could_not(self.operation);
         let error = if message.ends_with("Permission denied") && !self.context.elevated {
-            error.hint("`.sudo()` does it as root")
+            error.hint("use `.sudo()` to run as root")
         } else if message.starts_with(crate::files::file_error::NO_FOLDER) {
-            error.hint("`.ensure_dir(path)` makes it")
+            error.hint("create the directory with `.ensure_dir(path)`")
         } else {
             error
         };
@@ -132,7 +135,7 @@ fn without_line(message: &str) -> &str {
     if is_line { text.strip_prefix("eval: ").unwrap_or(text) } else { message }
 }
 
-/// Returns true if the error can mean that the host has no shell.
+/// Returns true if a missing shell can be the reason for the error.
 fn may_be_no_shell(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || ProgramRejected::caused(error)
 }

@@ -9,11 +9,11 @@ use super::request_error::RequestError;
 use super::session::SftpSession;
 use crate::files::checksum::{Checksum, ChecksumBuilder};
 
-/// The size of one request, in bytes. Every server must accept this size.
+/// The size of a request, in bytes. Every server must accept this size.
 const CHUNK_SIZE: usize = 32 << 10;
 /// The maximum number of concurrent writes: together as much as sshd reads in a round trip.
 const MAX_CONCURRENT_WRITES: usize = 64;
-/// The maximum number of concurrent reads of one file. The files of a transfer together stay below
+/// The maximum number of concurrent reads of a file. The files of a transfer together stay below
 /// the limit of unread bytes.
 const MAX_CONCURRENT_READS: usize = 128;
 /// The maximum number of chunks of a file queued for the network.
@@ -68,19 +68,19 @@ async fn chunk(session: &SftpSession, handle: &str, offset: u64, length: u64) ->
                 return Err(RequestError::message("the SFTP server sent no bytes and no end of a file"));
             }
             Ok(data) if data.data.len() <= missing as usize => all.extend_from_slice(&data.data),
-            Ok(_) => return Err(RequestError::message("the SFTP server sent more than it was asked for")),
+            Ok(_) => return Err(RequestError::message("the SFTP server sent more bytes than requested")),
             Err(error) if error.is_end() => return Ok(all),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Returns true if the file has at least one byte.
+/// Returns true for a file with at least a byte.
 pub(super) async fn has_any(session: &SftpSession, handle: &str) -> Result<bool, RequestError> {
     Ok(!chunk(session, handle, 0, 1).await?.is_empty())
 }
 
-/// Opens a file for reading, and returns its handle.
+/// Opens a file for reading, and returns the handle.
 pub(super) async fn open(session: &SftpSession, path: &str) -> Result<String, RequestError> {
     Ok(session.request(session.raw().open(path, OpenFlags::READ, FileAttributes::empty())).await?.handle)
 }

@@ -1,4 +1,4 @@
-//! Downloads one file by SFTP.
+//! Downloads a file by SFTP.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::files::entry::FileKind;
 use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::incoming_file::IncomingFile;
 
-/// Downloads one file. Returns false if its checksum is `known`: the file is received for the
+/// Downloads a file. Returns false if the checksum is `known`: the file is received for the
 /// comparison, and discarded.
 pub(in super::super) async fn get(
     session: &SftpSession,
@@ -49,7 +49,7 @@ pub(in super::super) async fn is_new(
     compared.await.map_err(|error: RequestError| error.into_error(&session.context, operation))
 }
 
-/// Returns the path of a regular file for the server, with its attributes.
+/// Returns the server path and the attributes of a regular file.
 async fn found(session: &SftpSession, path: &Path) -> Result<(String, FileAttributes), RequestError> {
     let shown = session.expanded(text(path.as_os_str())?).await?;
     let path = session.path(&shown);
@@ -70,12 +70,10 @@ async fn try_get(
 ) -> Result<bool, RequestError> {
     let shown = path.display().to_string();
     let (path, there) = found(session, path).await?;
-    let size = there.size.ok_or_else(|| RequestError::message("the SFTP server does not say how large it is"))?;
+    let size = there.size.ok_or_else(|| RequestError::message("the SFTP server sent no file size"))?;
     let handle = content::open(session, &path).await?;
     if size == 0 && content::has_any(session, &handle).await? {
-        return Err(RequestError::message(format!(
-            "{shown} has no size, as what the system makes up, and can't be got whole"
-        )));
+        return Err(RequestError::message(format!("{shown} has no size, as files in /proc, and cannot be downloaded")));
     }
     incoming_file.begin(there.permissions.map(|mode| mode & MODE_BITS), size)?;
     let mut there = ChecksumBuilder::new();

@@ -14,7 +14,7 @@ use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
 
 /// The maximum size of a listing in memory, in bytes. A server could send names without end.
 const MAX_LISTING: usize = 32 << 20;
-/// The memory of an entry without its name, in bytes.
+/// The memory of an entry without the name, in bytes.
 const NAME_OVERHEAD: usize = 128;
 /// The maximum length of a path, in bytes, as on Linux.
 const MAX_PATH: usize = 4096;
@@ -23,7 +23,7 @@ const MAX_PATH: usize = 4096;
 const SHELL_MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// Returns the paths that match a pattern. The flag is true for a directory.
+/// Returns the paths matching a pattern. The flag is true for a directory.
 pub(in super::super) async fn matches(
     session: &SftpSession,
     path: &str,
@@ -48,7 +48,7 @@ async fn try_matches(session: &SftpSession, path: &str) -> Result<Vec<(PathBuf, 
     if found.is_empty() { Err(RequestError::message(format!("{NO_FILE}{path}"))) } else { Ok(found) }
 }
 
-/// Returns all entries of a directory and of its subdirectories.
+/// Returns all entries of a directory, with all subdirectories.
 pub(in super::super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
@@ -61,7 +61,7 @@ pub(in super::super) async fn entries(session: &SftpSession, folder: &Path, oper
     entries.await.map_err(|error| error.into_error(&session.context, operation))
 }
 
-/// Returns the paths that match a pattern. Expands one path component after the other.
+/// Returns the paths matching a pattern. Expands the path components from left to right.
 async fn expand_pattern(session: &SftpSession, pattern: &str) -> Result<Vec<String>, RequestError> {
     let (root, rest) = match pattern.strip_prefix('/') {
         Some(rest) => ("/", rest),
@@ -107,7 +107,7 @@ fn pattern_of(name: &str) -> Option<Pattern> {
 async fn in_folder(session: &SftpSession, folder: &str, pattern: &Pattern) -> Result<Vec<String>, RequestError> {
     let names = match names(session, &session.path(folder)).await {
         Ok(names) => names,
-        // A path that is no directory, or cannot be read, has no matches.
+        // An unreadable path, or a path to another file, has no matches.
         Err(RequestError::Rejected(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -121,7 +121,7 @@ pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Resul
     while let Some(below) = folders.pop() {
         let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
         if path.len() > MAX_PATH {
-            return Err(RequestError::message("the SFTP server has directories in each other without an end"));
+            return Err(RequestError::message("the directories of the SFTP server are nested too deeply"));
         }
         for (name, kind) in names(session, &path).await? {
             size += NAME_OVERHEAD + below.len() + name.len();
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_matches_as_in_a_shell() {
+    fn names_match_as_in_a_shell() {
         let is_match = |pattern: &str, name: &str| {
             pattern_of(pattern).is_some_and(|pattern| pattern.matches_with(name, SHELL_MATCHING))
         };

@@ -1,4 +1,4 @@
-//! Uploads a large file in parts: several SFTP sessions write into one temporary file.
+//! Uploads a large file in parts: several SFTP sessions write into the same temporary file.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::files::progress_counter::ProgressCounter;
 use crate::transport::Effect;
 
 /// Uploads a file in parts, with the open `handle` of this session and with further sessions, which
-/// open the file at its `path`. The server has acknowledged each write, and the close of the other
+/// open the file at `path`. The server has acknowledged each write, and the close of the other
 /// handles.
 ///
 /// If other users could replace the file by a symlink, which SFTP would follow, only this session
@@ -42,17 +42,17 @@ pub(super) async fn transfer(
         Ok::<_, RequestError>(())
     };
     let is_safe = is_protected(session, handle, path).await?;
-    let help = || async {
+    let helper = || async {
         if is_safe {
-            // If the server refuses a further session, the other sessions send its parts.
-            let _left_to_others = help(session, path, file, &parts, progress).await;
+            // If the server refuses a further session, the other sessions send the parts.
+            let _left_to_others = transfer_with_helper(session, path, file, &parts, progress).await;
         }
     };
-    parts.transfer(first, help).await?;
+    parts.transfer(first, helper).await?;
     Ok(file.content.expect_unchanged(file.fingerprint).await?)
 }
 
-async fn help(
+async fn transfer_with_helper(
     session: &Arc<SftpSession>,
     path: &str,
     file: FileJob<'_>,
@@ -101,7 +101,7 @@ async fn write_one(
     // The local error has the cause of a short write.
     if written? != length {
         sent?;
-        return Err(RequestError::message("not all of it arrived"));
+        return Err(RequestError::message("the received file is incomplete"));
     }
     Ok(())
 }

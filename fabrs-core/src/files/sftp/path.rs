@@ -23,7 +23,7 @@ pub(super) fn below_home(path: &str) -> Option<&str> {
 
 /// Returns a file name as text, which the `russh-sftp` crate requires.
 pub(super) fn text(name: &OsStr) -> Result<&str, RequestError> {
-    name.to_str().ok_or_else(|| RequestError::message("a name that is not UTF-8 can't be sent by SFTP"))
+    name.to_str().ok_or_else(|| RequestError::message("SFTP cannot send a name that is not UTF-8"))
 }
 
 /// Returns the path of a name in a directory.
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_begins_at_home_or_in_the_directory_or_at_the_root() {
+    fn relative_paths_start_in_the_directory_or_at_home() {
         case(None, "x", "x");
         case(None, "~/x", "x");
         case(None, "~", ".");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_of_a_path_is_what_is_before_its_last_name() {
+    fn the_parent_is_the_path_without_the_last_name() {
         for (path, folder) in [("/a/b", "/a"), ("/a", "/"), ("a", "."), ("a/b", "a"), ("a/b/", "a"), ("/", "/")] {
             assert_eq!(parent(path), folder, "{path}");
         }

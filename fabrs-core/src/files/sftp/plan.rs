@@ -1,4 +1,4 @@
-//! Compares one entry with the host in a dry run, by SFTP.
+//! Compares an entry with the host in a dry run, by SFTP.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::files::job::{FileJob, Job};
 use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 
-/// Compares one entry with the host. Returns its path, and true if an upload would write it.
+/// Compares an entry with the host. Returns the path, and true if an upload would write it.
 pub(in super::super) async fn plan(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let plan = async {
         let target = text(&job.target)?;
@@ -31,7 +31,7 @@ async fn plan_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) 
     let FileJob { job, content, fingerprint } = file;
     let ids = OwnerIds::of(&job.attributes)?;
     let target = match session.target(target, text(&job.item.name())?).await {
-        // The upload of a tree creates its directories.
+        // The upload of a tree creates the directories.
         Err(error) if job.item.below.is_some() && error.has_no_folder() => {
             return Ok((session.expanded(target).await?, true));
         }

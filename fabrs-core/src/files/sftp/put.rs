@@ -1,4 +1,4 @@
-//! Uploads one entry by SFTP.
+//! Uploads an entry by SFTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::files::walk::ItemKind;
 /// The maximum number of concurrent lookups of targets.
 const MAX_CONCURRENT_CHECKS: usize = 64;
 
-/// Uploads one entry. Returns its path, and true if the entry was written.
+/// Uploads an entry. Returns the path, and true if the entry was written.
 pub(in super::super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let put = async {
         let target = text(&job.target)?;
@@ -42,7 +42,7 @@ pub(in super::super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Resu
     put.await.map_err(|error| error.into_error(&session.context, &job.operation(&session.context)))
 }
 
-/// Checks all targets of a tree before the upload, so that an obstacle leaves the tree unchanged.
+/// Checks all targets of a tree before the upload: an obstacle leaves the tree unchanged.
 pub(in super::super) async fn check_targets(session: &Arc<SftpSession>, tree: &Tree) -> Result<()> {
     let looks: Vec<_> = tree.jobs.iter().map(|job| check_target(session, job).boxed()).collect();
     let mut looks = stream::iter(looks).buffer_unordered(MAX_CONCURRENT_CHECKS);
@@ -107,13 +107,13 @@ async fn put_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) -
     Ok((target.shown, true))
 }
 
-/// Refuses options of a job that SFTP does not support.
+/// Refuses options of a job without support in SFTP.
 pub(super) fn check_write(session: &SftpSession, job: &Job, target: &UploadTarget) -> Result<(), RequestError> {
     if target.old.is_some() && !session.supports_replace {
-        return Err(RequestError::message("the SFTP server can't replace a file in one step"));
+        return Err(RequestError::message("the SFTP server cannot replace a file atomically"));
     }
     if job.write_options.in_place || job.write_options.validation.is_some() || job.write_options.backup.is_some() {
-        let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
+        let text = "writing in place, validation and backups need a shell, and the host has no shell";
         return Err(RequestError::message(text));
     }
     Ok(())
@@ -179,17 +179,17 @@ async fn fill(
     }
     let there = session.request(session.raw().fstat(handle)).await?.attrs;
     if there.size.is_some_and(|size| size != file.fingerprint.size) {
-        return Err(RequestError::message("not all of it arrived"));
+        return Err(RequestError::message("the received file is incomplete"));
     }
     let write_options = &file.job.write_options;
     if write_options.flushes {
         if !session.supports_fsync {
-            return Err(RequestError::message("the SFTP server can't say when a file is on its disk"));
+            return Err(RequestError::message("the SFTP server cannot flush a file to disk"));
         }
         session.request(session.raw().fsync(handle)).await?;
     }
     if write_options.verifies && !is_same(session, temporary.path(), file.content).await? {
-        return Err(RequestError::message("what has arrived is not what was sent"));
+        return Err(RequestError::message("the received content differs from the sent content"));
     }
     if !may_replace(session, target, &write_options.replaces).await? {
         return Err(RequestError::message(format!("{}{CHANGED_MEANWHILE}", target.shown)));
@@ -217,10 +217,15 @@ async fn write(
     let written = written?;
     // The write error has more information than a short file.
     sent?;
-    if written == file.fingerprint.size { Ok(()) } else { Err(RequestError::message("not all of it arrived")) }
+    if written == file.fingerprint.size {
+        Ok(())
+    } else {
+        Err(RequestError::message("the received file is incomplete"))
+    }
 }
 
-/// Sets the owner of a new file: the requested one, or that of the replaced file if the login may set it.
+/// Sets the owner of a new file: the requested one, or that of the replaced file if the login may
+/// set it.
 async fn set_owner(
     session: &SftpSession,
     handle: &str,
@@ -282,17 +287,17 @@ pub(super) async fn plan_link(
             return Err(RequestError::message(format!("{target}{IS_NO_LINK}")));
         }
         Some(_) if !session.supports_replace => {
-            return Err(RequestError::message("the SFTP server can't replace a file in one step"));
+            return Err(RequestError::message("the SFTP server cannot replace a file atomically"));
         }
         Some(_) | None => {}
     }
     if job.attributes.gives_owner() {
-        return Err(RequestError::message("SFTP gives a symlink to nobody"));
+        return Err(RequestError::message("SFTP cannot set the owner of a symlink"));
     }
     Ok((target, true))
 }
 
-/// Creates a directory with its attributes.
+/// Creates a directory with attributes.
 async fn put_folder(session: &SftpSession, job: &Job, target: &str) -> Result<FileOutcome, RequestError> {
     let ids = OwnerIds::of(&job.attributes)?;
     let is_new = make_folder(session, target).await?;
@@ -304,7 +309,7 @@ async fn put_folder(session: &SftpSession, job: &Job, target: &str) -> Result<Fi
     Ok((target.to_owned(), is_new || is_changed))
 }
 
-/// Creates a directory with its parents, and returns true if it was missing.
+/// Creates a directory with all parents, and returns true if it was missing.
 async fn make_folder(session: &SftpSession, folder: &str) -> Result<bool, RequestError> {
     let mut missing = Vec::new();
     let folder = session.path(folder);
@@ -346,9 +351,9 @@ impl OwnerIds {
         let id = |name: &Option<Arc<str>>| match name.as_deref().map(|name| (name, name.parse())) {
             None => Ok(None),
             Some((_, Ok(id))) => Ok(Some(id)),
-            Some((name, Err(_))) => Err(RequestError::message(format!(
-                "users and groups have no names over SFTP: give the number of `{name}`"
-            ))),
+            Some((name, Err(_))) => {
+                Err(RequestError::message(format!("SFTP has no user and group names: use the number of `{name}`")))
+            }
         };
         Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
     }

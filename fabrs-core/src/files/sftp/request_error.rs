@@ -61,8 +61,8 @@ impl RequestError {
             Self::Rejected(status) => match status.status_code {
                 StatusCode::PermissionDenied => "Permission denied".to_owned(),
                 StatusCode::NoSuchFile => "No such file or directory".to_owned(),
-                StatusCode::OpUnsupported => "the SFTP server can't do that".to_owned(),
-                _ if is_empty(&status) => "the SFTP server gives no reason".to_owned(),
+                StatusCode::OpUnsupported => "the SFTP server does not support the request".to_owned(),
+                _ if is_empty(&status) => "the SFTP server gave no reason".to_owned(),
                 _ => status.error_message,
             },
         };

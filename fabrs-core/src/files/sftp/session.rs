@@ -1,4 +1,4 @@
-//! [`SftpSession`]: one SFTP session on a channel of the connection.
+//! [`SftpSession`]: an SFTP session on a channel of the connection.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -24,13 +24,13 @@ use crate::transport::{
     StopLevel, StopSignal,
 };
 
-/// The extension for a rename that replaces an existing file atomically.
+/// The extension for an atomic rename over an existing file.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
-/// The extension that flushes a file to disk.
+/// The extension to flush a file to disk.
 const FSYNC: &str = "fsync@openssh.com";
-/// The extension that returns the free space of a file system.
+/// The extension for the free space of a file system.
 const STATVFS: &str = "statvfs@openssh.com";
-/// The time limit for the server to exit after the end of its input.
+/// The time limit for the server to exit after the end of the input.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A session with the SFTP server of a host. Dropping the session ends the server.
@@ -39,11 +39,11 @@ pub(in super::super) struct SftpSession {
     pub(super) context: TransferContext,
     run: RunState,
     incoming: ChannelBuffer,
-    /// Keeps the server process running until its input ends.
+    /// Keeps the server process running until the end of the input.
     running: Option<RunningCommand>,
     /// True if a rename can replace an existing file.
     pub(super) supports_replace: bool,
-    /// True if the server returns its free space.
+    /// True if the server reports the free space.
     pub(super) supports_statvfs: bool,
     /// True if the server can flush a file to disk.
     pub(super) supports_fsync: bool,
@@ -52,7 +52,7 @@ pub(in super::super) struct SftpSession {
 }
 
 impl SftpSession {
-    /// Opens a session for an operation, which events and errors name.
+    /// Opens a session for an operation. Events and errors contain `operation`.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl SftpSession {
         }
     }
 
-    /// Returns the client that sends requests.
+    /// Returns the client for requests.
     pub(super) fn raw(&self) -> &RawSftpSession {
         &self.raw
     }
@@ -129,7 +129,7 @@ impl SftpSession {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
     }
 
-    /// Returns the run whose tasks clean up after the session.
+    /// Returns the run with the tasks for cleaning up.
     pub(super) fn run(&self) -> &RunState {
         &self.run
     }
@@ -142,7 +142,7 @@ impl SftpSession {
         let answer = tokio::select! {
             biased;
             answer = request => answer,
-            // The client does not report the end of the stream to requests sent after it.
+            // The client does not report the end of the stream to later requests.
             _ = self.incoming.ended() => return Err(RequestError::Failed(self.ended().await)),
         };
         match answer {
@@ -159,36 +159,36 @@ impl SftpSession {
         match self.request(self.raw.extended(POSIX_RENAME, data)).await? {
             Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
             Packet::Status(status) => Err(RequestError::Rejected(status)),
-            _ => Err(RequestError::message("the SFTP server answered what was not asked")),
+            _ => Err(RequestError::message("the SFTP server sent an unexpected answer")),
         }
     }
 
-    /// Waits for the end of a broken session, and returns its error.
+    /// Waits for the end of a broken session, and returns the error.
     async fn ended(&self) -> Error {
-        // The server should exit when its input ends.
+        // The server should exit at the end of the input.
         let _is_closed = self.raw.close_session();
         let host = self.context.connection.host();
         let outcome = timeout(END_TIMEOUT, self.incoming.ended()).await.ok().flatten();
         let error = match outcome {
             Some(CommandOutcome::Failed(error)) if ProgramRejected::caused(&error) => {
-                Error::new(ErrorKind::File, "the host gives no SFTP")
+                Error::new(ErrorKind::File, "the host has no SFTP server")
             }
             Some(CommandOutcome::Failed(error) | CommandOutcome::Truncated(_, error)) => error,
-            Some(CommandOutcome::Planned) => Error::new(ErrorKind::NotRun, "SFTP was only planned"),
+            Some(CommandOutcome::Planned) => Error::new(ErrorKind::NotRun, "SFTP does not run in a dry run"),
             Some(CommandOutcome::Stopped { .. }) => Error::new(ErrorKind::Cancelled, "the SFTP session was stopped"),
             Some(CommandOutcome::Exited(status)) => {
                 let text = format!("the SFTP server ended with {status}");
                 Error::new(ErrorKind::File, "the SFTP session ended").caused_by(CauseText(text))
             }
             Some(CommandOutcome::TimedOut { .. }) | None => {
-                Error::new(ErrorKind::File, "what the host says is no SFTP")
+                Error::new(ErrorKind::File, "the answer of the host is not SFTP")
             }
         };
         error.or_on(host)
     }
 }
 
-/// Encodes strings for SFTP, each after its length as a 32-bit number.
+/// Encodes strings for SFTP, each after the length as a 32-bit number.
 fn encode_strings(words: &[&str]) -> Vec<u8> {
     let mut data = Vec::new();
     for word in words {
@@ -205,7 +205,7 @@ impl fmt::Debug for SftpSession {
 }
 
 impl Drop for SftpSession {
-    /// Ends the input of the server, and lets a task of the run wait for its exit. A server killed
+    /// Ends the input of the server, and lets a task of the run wait for the exit. A server killed
     /// by a signal would report a failure.
     fn drop(&mut self) {
         let _is_closed = self.raw.close_session();

@@ -1,4 +1,4 @@
-//! Removes temporary files that an interrupted session has left in a directory.
+//! Removes temporary files left in a directory by an interrupted session.
 
 use russh_sftp::protocol::FileAttributes;
 
@@ -11,7 +11,7 @@ use crate::files::temp_name;
 
 /// The minimum age of a temporary file left by an interrupted session, in seconds.
 const MIN_STALE_AGE_SECONDS: u32 = 24 * 60 * 60;
-/// The maximum number of names read from one directory, since a directory has no limit.
+/// The maximum number of names read from a directory, since a directory has no limit.
 const MAX_LISTED_NAMES: usize = 500;
 
 /// Removes stale temporary files from a directory, once per session. Only files with the same owner
@@ -22,7 +22,7 @@ const MAX_LISTED_NAMES: usize = 500;
 /// directory of 500 files.
 pub(super) async fn remove_stale(session: &SftpSession, folder: &str, handle: &str) {
     if session.is_first_in(folder) {
-        // A later session removes the files that remain.
+        // A later session removes the remaining files.
         let _as_far_as_possible = try_remove_stale(session, folder, handle).await;
     }
 }

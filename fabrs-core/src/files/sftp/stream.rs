@@ -76,7 +76,8 @@ impl AsyncWrite for ChannelStream {
     }
 }
 
-/// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a command.
+/// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a
+/// command.
 pub(super) struct ChannelReceiver {
     pub(super) incoming: ChannelBuffer,
     pub(super) number: u64,
@@ -122,7 +123,7 @@ mod tests {
     use crate::output::ExitStatus;
 
     #[tokio::test]
-    async fn what_comes_is_read_in_its_order_and_then_the_end() {
+    async fn output_is_read_in_order_before_the_end() {
         let SubsystemChannel { mut stream, incoming, .. } = SubsystemChannel::new();
         let reads = async {
             let mut all = Vec::new();
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_comes_to_the_transport_and_then_the_end() {
+    async fn written_bytes_reach_the_transport_before_the_end() {
         let SubsystemChannel { mut stream, mut chunks, .. } = SubsystemChannel::new();
         stream.write_all(b"packet").await.expect("somebody reads");
         stream.shutdown().await.expect("it can be ended");

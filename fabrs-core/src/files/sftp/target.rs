@@ -10,10 +10,10 @@ use crate::files::file_error::{IS_A_FOLDER, NO_FOLDER};
 
 /// The bits of a mode that can be changed.
 pub(super) const MODE_BITS: u32 = 0o7777;
-/// The maximum number of symlinks followed for one path, as in Linux.
+/// The maximum number of symlinks followed for a path, as in Linux.
 const MAX_SYMLINKS: usize = 40;
 
-/// Returns the kind of a file. A server that sends no modes has only files and directories.
+/// Returns the kind of a file. A server without modes has only files and directories.
 pub(super) fn kind_of(attributes: &FileAttributes) -> FileKind {
     attributes.permissions.map_or(FileKind::File, FileKind::of_mode)
 }
@@ -72,7 +72,7 @@ impl SftpSession {
             path = self.followed(path).await?;
             look = self.look(&path).await?;
             if look.is_link {
-                return Err(RequestError::message(format!("the symlink {shown} leads nowhere")));
+                return Err(RequestError::message(format!("the symlink {shown} is broken")));
             }
             shown.clone_from(&path);
         }

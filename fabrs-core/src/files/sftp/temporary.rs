@@ -1,4 +1,4 @@
-//! [`TemporaryFile`]: a file beside its target until the rename.
+//! [`TemporaryFile`]: a file beside the target until the rename.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const PRIVATE_MODE: u32 = 0o600;
 /// The time limit for removing a temporary file in the background.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A temporary file on the host. If dropped, a task of the run removes it over its session.
+/// A temporary file on the host. If dropped, a task of the run removes the file over the session.
 pub(super) struct TemporaryFile {
     session: Arc<SftpSession>,
     path: String,
@@ -73,7 +73,7 @@ impl TemporaryFile {
         }
     }
 
-    /// Renames the file to its target. An existing target is replaced atomically.
+    /// Renames the file to the target. An existing target is replaced atomically.
     pub(super) async fn rename_to(mut self, context: &str) -> Result<(), RequestError> {
         let renamed = if self.session.supports_replace {
             self.session.replace(&self.path, context).await

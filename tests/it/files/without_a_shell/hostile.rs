@@ -19,7 +19,7 @@ async fn a_get_from_a_server_without_an_end_is_an_error() {
         ("empty-data", "/a-file", "the SFTP server sent no bytes and no end of a file"),
         ("empty-names", "/tree", "the SFTP server sent no names and no end of a directory"),
         ("endless-names", "/tree", "the listing of `/tree` is larger than 32 MiB"),
-        ("deep", "/tree", "the SFTP server has directories in each other without an end"),
+        ("deep", "/tree", "the directories of the SFTP server are nested too deeply"),
     ] {
         let (lab, _program) = lab(way);
         let target = lab.here.path().join("got").display().to_string();

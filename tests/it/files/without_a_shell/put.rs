@@ -125,7 +125,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
         assert!(block(&refused(made, ErrorKind::File)).contains("Permission denied"));
     }
     let named = refused(lab.host.put(&file, "x").owner("daemon").await, ErrorKind::File);
-    assert!(block(&named).contains("give the number of `daemon`"), "{named:?}");
+    assert!(block(&named).contains("use the number of `daemon`"), "{named:?}");
     assert_eq!(text(&target), "old");
     lab.assert_nothing_is_left();
     Ok(())

@@ -3,7 +3,7 @@ if [ -n "$old" ] && [ -n "$(sum </dev/null)" ]; then
   printf 'fabrs-blocks\0'
   blocks "$o"
   printf 'fabrs-end\0'
-  hear
+  preamble
   read -r h
   [ "$h" != some ] || keep=1
 fi

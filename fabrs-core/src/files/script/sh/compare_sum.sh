@@ -3,7 +3,7 @@ if [ -n "$old" ] && [ "$(wc -c <"$o" 2>/dev/null)" -eq __SIZE__ ]; then
   h=$(sum <"$o")
   if [ -n "$h" ]; then
     printf 'fabrs-sum %s\0' "$h"
-    hear
+    preamble
     read -r h
     [ "$h" != same ] || same
   fi

@@ -14,5 +14,5 @@ clean() {
 }
 trap 'clean; exit 1' HUP INT PIPE TERM
 trap clean EXIT
-e=$(umask 077; mkdir -- "$w" 2>&1) || fail "the folder $p can not be written to: ${e##*: }"
-cd -- "$w" && [ -O . ] && [ "$(pwd -P)" = "$w" ] && shut || fail "$w was taken away"
+e=$(umask 077; mkdir -- "$w" 2>&1) || fail "cannot write to the directory $p: ${e##*: }"
+cd -- "$w" && [ -O . ] && [ "$(pwd -P)" = "$w" ] && make_private || fail "the temporary directory $w was moved"

@@ -1,5 +1,5 @@
 # Receives a secret and compares it with the target.
 printf 'fabrs-send\0'
-hear
+preamble
 cmp -s - "$t" && same_content
 differs

@@ -2,7 +2,7 @@
 h=$(sum <"$t")
 [ -n "$h" ] || differs
 printf 'fabrs-sum %s\0' "$h"
-hear
+preamble
 read -r h
 [ "$h" = same ] && same_content
 differs

@@ -21,7 +21,7 @@ p=__PARENT__
 __ENTER__
 (umask 077; : >f) || exit 1
 __RECEIVE__
-[ "$(wc -c <f)" -eq __SIZE__ ] || fail 'not all of it arrived'
+[ "$(wc -c <f)" -eq __SIZE__ ] || fail 'the received file is incomplete'
 [ -n "$old" ] && cmp -s f "$o" && same
 __VERIFY__
 __VALIDATE__

@@ -1,5 +1,5 @@
 # Receives the content as a whole. For a verified upload, a line with the checksums comes first.
 printf 'fabrs-send\0'
-hear
+preamble
 __READ_SUMS__
 cat >f || exit 1

@@ -6,11 +6,11 @@ pub(in crate::files::script) const FAIL: &str = include_str!("../sh/fail.sh");
 pub(super) const SUM: &str = include_str!("../sh/sum.sh");
 /// `sweep DIRECTORY`: removes stale temporary directories.
 pub(in crate::files::script) const SWEEP: &str = include_str!("../sh/sweep.sh");
-/// `shut`: makes the current directory private.
-pub(in crate::files::script) const SHUT: &str = include_str!("../sh/shut.sh");
+/// `make_private`: makes the current directory private.
+pub(in crate::files::script) const MAKE_PRIVATE: &str = include_str!("../sh/make_private.sh");
 /// `remove PATH...`: removes paths, also directories without write permission.
 pub(in crate::files::script) const REMOVE: &str = include_str!("../sh/remove.sh");
-/// `hear`: skips the first line of stdin.
-pub(super) const HEAR: &str = include_str!("../sh/hear.sh");
+/// `preamble`: skips the first line of stdin.
+pub(super) const PREAMBLE: &str = include_str!("../sh/preamble.sh");
 /// Follows a symlink at the target `$t`.
 pub(super) const FOLLOW: &str = include_str!("../sh/follow.sh");

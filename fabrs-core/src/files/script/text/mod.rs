@@ -1,4 +1,4 @@
-//! Composes the scripts that upload, download and compare one file, from the files in `sh/`.
+//! Composes the scripts to upload, download and compare a file, from the files in `sh/`.
 
 mod fragments;
 mod plan;
@@ -7,7 +7,7 @@ mod put;
 mod read;
 mod words;
 
-pub(super) use fragments::{FAIL, REMOVE, SHUT, SWEEP};
+pub(super) use fragments::{FAIL, MAKE_PRIVATE, REMOVE, SWEEP};
 pub(super) use plan::{plan, plan_folder, plan_link};
 pub(super) use protocol::{ACL, BLOCKS, CONTENT, DONE, MESSAGE_PREFIX, NAMES, PART, SAME, SEND, SEND_PARTS, SUM_IS};
 pub(super) use put::{folder, help, link, put, remove};

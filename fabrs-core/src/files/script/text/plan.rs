@@ -1,26 +1,26 @@
-//! Scripts that compare one entry with the host, and change nothing.
+//! Scripts to compare an entry with the host, without changes.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::fragments::{FAIL, FOLLOW, HEAR, SUM};
+use super::fragments::{FAIL, FOLLOW, PREAMBLE, SUM};
 use super::words::{belongs, path_word, word};
 use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::files::job::{Attributes, FileJob, Job, ReplacePolicy};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::shell::ShellLineError;
 
-/// The functions that report the result.
+/// The functions for the result.
 const ANSWERS: &str = include_str!("../sh/plan_answers.sh");
-/// The mode bits of a file that `chmod` sets exactly.
+/// The mode bits of a file set exactly by `chmod`.
 const FILE_MODE: u32 = 0o7777;
-/// The mode bits of a directory that `chmod` sets exactly. GNU `chmod` keeps set-user-ID and
+/// The mode bits of a directory set exactly by `chmod`. GNU `chmod` keeps set-user-ID and
 /// set-group-ID unless the mode contains them.
 const FOLDER_MODE: u32 = 0o1777;
 
-/// Returns the script that compares a file with its target: size, SHA-256 and requested attributes.
+/// Composes a script to compare a file with its target: size, SHA-256 and requested attributes.
 ///
-/// The protocol is that of an upload. A secret is sent on stdin, since its checksum must not be part
+/// The protocol is the upload protocol. A secret is sent on stdin: the checksum must not be part
 /// of the script.
 pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
     let job = file.job;
@@ -30,7 +30,7 @@ pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> 
         (None, Some(sum)) => format!("[ \"$(sum <\"$t\")\" = {sum} ] && same_content; differs\n"),
         (None, None) => minify(include_str!("../sh/plan_sum.sh")),
     };
-    // The upload of a tree creates its directories.
+    // The upload of a tree creates the directories.
     let check_directory = match job.item.below {
         None => {
             fill(include_str!("../sh/check_directory.sh"), &[("IS_NO_FOLDER", IS_NO_FOLDER), ("NO_FOLDER", NO_FOLDER)])
@@ -50,10 +50,10 @@ pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> 
             ("COMPARE", &compare),
         ],
     );
-    Ok(minify_all(&[FAIL, SUM, HEAR, ANSWERS]) + &script)
+    Ok(minify_all(&[FAIL, SUM, PREAMBLE, ANSWERS]) + &script)
 }
 
-/// Returns the script that checks if a directory exists with the requested attributes.
+/// Composes a script to check if a directory exists with the requested attributes.
 pub(in crate::files::script) fn plan_folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     let script = fill(
         include_str!("../sh/plan_folder.sh"),
@@ -66,7 +66,7 @@ pub(in crate::files::script) fn plan_folder(target: &OsStr, attributes: &Attribu
     Ok(minify_all(&[FAIL, ANSWERS]) + &script)
 }
 
-/// Returns the script that checks if a symlink to `to` exists. The script fails if an upload would
+/// Composes a script to check if a symlink to `to` exists. The script fails if an upload would
 /// fail.
 pub(in crate::files::script) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
     let unless_other = match job.write_options.replaces {

@@ -1,4 +1,4 @@
-//! The messages that scripts print: each protocol message starts with `fabrs-`, and errors start with `fabrs: `.
+//! The messages of scripts: `fabrs-` starts a protocol message, `fabrs: ` starts an error.
 
 /// Prefix of an error on stderr.
 pub(in crate::files::script) const MESSAGE_PREFIX: &str = "fabrs: ";
@@ -18,9 +18,9 @@ pub(in crate::files::script) const DONE: &str = "fabrs-done ";
 pub(in crate::files::script) const SAME: &str = "fabrs-same ";
 /// Reports a replaced file with other hard links. Its path follows.
 pub(in crate::files::script) const NAMES: &str = "fabrs-names ";
-/// Reports an ACL that could not be copied. The path of the file follows.
+/// Reports a lost ACL. The path of the file follows.
 pub(in crate::files::script) const ACL: &str = "fabrs-acl ";
-/// Prefix of the header line before a content: its mode and its size follow.
+/// Prefix of the header line before a content: mode and size follow.
 pub(in crate::files::script) const CONTENT: &str = "fabrs-content ";
 
 #[cfg(test)]

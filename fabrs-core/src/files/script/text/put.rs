@@ -1,9 +1,9 @@
-//! Scripts that upload one entry, and the script that removes a path.
+//! Scripts to upload an entry and to remove a path.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::fragments::{FAIL, FOLLOW, HEAR, REMOVE, SHUT, SUM, SWEEP};
+use super::fragments::{FAIL, FOLLOW, MAKE_PRIVATE, PREAMBLE, REMOVE, SUM, SWEEP};
 use super::words::{owner_words, path_word, touch_time, word};
 use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::files::job::{Attributes, FileJob, Job, LARGE_FILE_SIZE, ReplacePolicy};
@@ -15,23 +15,23 @@ use crate::shell::{ShellLineError, quote, quote_path};
 const ENTER: &str = include_str!("../sh/enter.sh");
 /// `parts`: receives parts of a file.
 const PARTS: &str = include_str!("../sh/parts.sh");
-/// Compares the received content with its checksum.
+/// Compares the checksum of the received content.
 const VERIFY: &str = include_str!("../sh/verify.sh");
 /// `state`: prints the mode and the owner of the target.
 const ATTRIBUTES: &str = include_str!("../sh/attributes.sh");
 /// Flushes the new file to disk.
 const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
 
-/// Returns the script that receives a file on stdin, unless the target has the same content.
+/// Composes a script to receive a file on stdin, unless the target has the same content.
 ///
-/// The script ends with a rename: readers see the old content or the new content. If the target is a
-/// symlink, the file behind the symlink is replaced. The new file keeps the mode of the old file, and
-/// its owner if the user may set the owner.
+/// The script ends with a rename: readers see the old content or the new content. If the target is
+/// a symlink, the file behind the symlink is replaced. The new file keeps the mode of the old file,
+/// and its owner if the user may set the owner.
 ///
-/// If the checksum is not `known`, the host sends the checksum of the target and receives the result
-/// of the comparison. The script never contains the checksum of a secret, since other users of the
-/// host could guess the secret from its checksum. A secret is compared after its arrival. For an
-/// edit, the checksums of the new and the old content are sent with the content.
+/// If the checksum is not `known`, the host sends the checksum of the target and receives the
+/// result of the comparison. The script never contains the checksum of a secret, since other users
+/// of the host could guess the secret from its checksum. A secret is compared after its arrival.
+/// For an edit, the checksums of the new and the old content are sent with the content.
 pub(in crate::files::script) fn put(
     file: FileJob<'_>,
     known: Option<&str>,
@@ -76,10 +76,10 @@ pub(in crate::files::script) fn put(
             ("MOVE", &move_into_place(file, &change)?),
         ],
     );
-    Ok(minify_all(&[FAIL, SUM, SWEEP, SHUT, ATTRIBUTES, HEAR]) + &script)
+    Ok(minify_all(&[FAIL, SUM, SWEEP, MAKE_PRIVATE, ATTRIBUTES, PREAMBLE]) + &script)
 }
 
-/// Sets `$d` to the directory of the target, and `$o` to its absolute path.
+/// Sets `$d` to the directory of the target, and `$o` to the absolute path.
 fn find_target() -> String {
     fill(include_str!("../sh/find_target.sh"), &[("IS_NO_FOLDER", IS_NO_FOLDER), ("NO_FOLDER", NO_FOLDER)])
 }
@@ -103,9 +103,9 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
 
 /// `blocks FILE`: prints the SHA-256 of each MiB of a file, if the host has Python or Perl.
 ///
-/// Time of an upload of 64 MiB with one changed block, as a ratio to sending the whole file (medians,
-/// 2026-12-01): 0.40 at 100 Mbit/s, 0.81 at 20 ms without a bandwidth limit. On loopback without any
-/// limit, the ratio is 1.4 for 256 MiB.
+/// Time of an upload of 64 MiB with a single changed block, as a ratio to sending the whole file
+/// (medians, 2026-12-01): 0.40 at 100 Mbit/s, 0.81 at 20 ms without a bandwidth limit. On loopback
+/// without any limit, the ratio is 1.4 for 256 MiB.
 fn block_sums() -> String {
     let without_comments = |script: &str| {
         let lines = script.lines().filter(|line| !line.starts_with('#'));
@@ -116,7 +116,7 @@ fn block_sums() -> String {
     fill(include_str!("../sh/block_sums.sh"), &[("PYTHON", &python), ("PERL", &perl)])
 }
 
-/// Receives the content, as a whole or in parts, and its checksum.
+/// Receives the content, as a whole or in parts, and the checksum.
 fn receive(file: FileJob<'_>) -> String {
     let read_sums = if file.job.write_options.expects_sums() { "read -r v u\n" } else { "" };
     let whole = fill(include_str!("../sh/receive_whole.sh"), &[("READ_SUMS", read_sums)]);
@@ -139,7 +139,7 @@ fn unless_changed(file: FileJob<'_>) -> String {
     }
 }
 
-/// Fails if the validation command of the user fails, with the last line of its output.
+/// Fails if the validation command of the user fails, with the last line of output.
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(line) = &file.job.write_options.validation else { return Ok(String::new()) };
     let shown = quote(line.as_str())?;
@@ -202,12 +202,12 @@ fn touch(attributes: &Attributes, name: &str) -> String {
     attributes.modified.map(touch).unwrap_or_default()
 }
 
-/// Returns the script that receives parts of a file in the temporary directory of another script.
+/// Composes a script to receive parts of a file in the temporary directory of another script.
 pub(in crate::files::script) fn help(folder: &str) -> Result<String, ShellLineError> {
     Ok(minify(PARTS) + &fill(include_str!("../sh/help.sh"), &[("DIRECTORY", &quote_path(folder)?)]))
 }
 
-/// Returns the script that creates a symlink, or replaces a symlink atomically.
+/// Composes a script to create a symlink, or to replace a symlink atomically.
 pub(in crate::files::script) fn link(job: &Job, to: &Path, name: &str) -> Result<String, ShellLineError> {
     let unless_other = match job.write_options.replaces {
         ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
@@ -232,10 +232,10 @@ pub(in crate::files::script) fn link(job: &Job, to: &Path, name: &str) -> Result
             ("CHOWN_NEW", &chown("./$n")),
         ],
     );
-    Ok(minify_all(&[FAIL, SWEEP, SHUT, ATTRIBUTES]) + &script)
+    Ok(minify_all(&[FAIL, SWEEP, MAKE_PRIVATE, ATTRIBUTES]) + &script)
 }
 
-/// Returns the script that creates a directory.
+/// Composes a script to create a directory.
 pub(in crate::files::script) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     let script = fill(
         include_str!("../sh/folder.sh"),
@@ -244,7 +244,7 @@ pub(in crate::files::script) fn folder(target: &OsStr, attributes: &Attributes) 
     Ok(minify_all(&[FAIL, ATTRIBUTES]) + &script)
 }
 
-/// Returns the script that removes a path.
+/// Composes a script to remove a path.
 pub(in crate::files::script) fn remove(path: &str, is_recursive: bool) -> Result<String, ShellLineError> {
     let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_FOLDER}\"\n");
     let (remove, refuse) = if is_recursive { ("remove", "") } else { ("rm -f --", refuse.as_str()) };

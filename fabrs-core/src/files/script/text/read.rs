@@ -1,4 +1,4 @@
-//! Scripts that read files and metadata, and the script that creates directories.
+//! Scripts to read files and metadata, and to create directories.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::shell::{ShellLineError, quote, quote_path};
 
-/// Returns the script that creates directories and their missing parents.
+/// Composes a script to create directories and their missing parents.
 pub(in crate::files::script) fn folders(folders: &[String]) -> Result<String, ShellLineError> {
     let words = folders.iter().map(|folder| quote_path(folder)).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("umask 022\nmkdir -p -- {}", words.join(" ")))
 }
 
-/// Returns the script that prints a file, unless its content is `known`.
+/// Composes a script to print a file, unless the content is `known`.
 pub(in crate::files::script) fn get(path: &Path, known: Option<&Checksum>) -> Result<String, ShellLineError> {
     let unless_known = match known {
         Some(known) => fill(
@@ -37,12 +37,12 @@ pub(in crate::files::script) fn get(path: &Path, known: Option<&Checksum>) -> Re
     Ok(minify_all(&[FAIL, SUM]) + &script)
 }
 
-/// Returns the script that prints the metadata of a path without and with following a symlink.
+/// Composes a script to print the metadata of a path without and with following a symlink.
 pub(in crate::files::script) fn stat(path: &str) -> Result<String, ShellLineError> {
     Ok(minify(FAIL) + &fill(include_str!("../sh/stat.sh"), &[("PATH", &quote_path(path)?)]))
 }
 
-/// Returns the script that prints the paths matching a pattern.
+/// Composes a script to print the paths matching a pattern.
 pub(in crate::files::script) fn matches(path: &str) -> Result<String, ShellLineError> {
     let values = [("PATTERN", &*pattern(path)?), ("NO_FILE", NO_FILE), ("SHOWN", &quote(path)?)];
     Ok(minify(FAIL) + &fill(include_str!("../sh/matches.sh"), &values))

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::files::job::Attributes;
 use crate::shell::{ShellLineError, quote, quote_path};
 
-/// Quotes a path, except for `*`, `?` and `[...]`, which the shell expands.
+/// Quotes a path, except for the characters `*`, `?` and `[...]`, for the shell to expand.
 pub(super) fn pattern(path: &str) -> Result<String, ShellLineError> {
     let mut word = String::new();
     let (home, rest) = match path.strip_prefix("~/") {
@@ -34,7 +34,7 @@ pub(super) fn pattern(path: &str) -> Result<String, ShellLineError> {
     Ok(word)
 }
 
-/// Quotes bytes as one word. A script must be UTF-8, so that other bytes are printed by `printf`.
+/// Quotes bytes as a word. A script must be UTF-8, so that other bytes are printed by `printf`.
 pub(super) fn word(bytes: &OsStr) -> Result<String, ShellLineError> {
     match bytes.to_str() {
         Some(text) => Ok(quote(text)?.into_owned()),
@@ -42,7 +42,7 @@ pub(super) fn word(bytes: &OsStr) -> Result<String, ShellLineError> {
     }
 }
 
-/// Quotes a path as one word, as [`quote_path`] does.
+/// Quotes a path as a word, as [`quote_path`] does.
 pub(in crate::files::script) fn path_word(path: &OsStr) -> Result<String, ShellLineError> {
     match path.to_str() {
         Some(text) => Ok(quote_path(text)?.into_owned()),
@@ -54,7 +54,7 @@ pub(in crate::files::script) fn path_word(path: &OsStr) -> Result<String, ShellL
     }
 }
 
-/// Returns a word that prints the bytes with `printf`.
+/// Returns a command substitution of `printf` for the bytes.
 fn print_word(bytes: &[u8]) -> Result<String, ShellLineError> {
     // A shell strips line breaks at the end of the output of a command.
     let end = bytes.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);

@@ -15,26 +15,26 @@ use crate::files::walk::ItemKind;
 
 /// The set-group-ID bit: new files in the directory get the group of the directory.
 pub(super) const SET_GROUP: u32 = 0o2000;
-/// The bits that a directory keeps, whatever mode is requested.
+/// The mode bits kept by a directory for every requested mode.
 const SPECIAL_BITS: u32 = 0o7000;
 
 /// The state of the host at the paths of a tree.
 #[derive(Debug, Default)]
 pub(super) struct RemoteListing {
-    /// Metadata by path below the root. The maps use `OsString`, which hashes faster than `Path`.
+    /// Metadata by path below the root. An `OsString` hashes faster than a `Path`.
     metadata: HashMap<OsString, RemoteMetadata>,
     pub(super) sums: ChecksumMap,
     pub(super) links: HashMap<OsString, PathBuf>,
     /// Paths with another owner than the requested owner.
     pub(super) foreign: HashSet<OsString>,
-    /// Symlinks to follow, mount points, and directories that set another group.
+    /// Symlinks to follow, mount points, and directories with another inherited group.
     indirect_paths: HashSet<OsString>,
     /// The user and the group of the script.
     me: (u32, u32),
     supports_stream: bool,
 }
 
-/// The action for one entry.
+/// The action for an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
     /// The entry is up to date.
@@ -43,17 +43,17 @@ pub(super) enum Action {
     ChangeMetadata(MetadataChange),
     /// The tar stream contains the entry.
     Stream(StreamEntry),
-    /// The entry has an upload of its own.
+    /// The entry has a separate upload.
     Separate,
 }
 
-/// Returns true for a name that cannot be parsed from the output of programs.
+/// Returns true for a name with an ambiguous form in the output of programs.
 pub(super) fn is_ambiguous(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| b"\n\r\\".contains(byte))
 }
 
 impl Action {
-    /// Returns true if the entry is written, or `None` for an entry with an upload of its own.
+    /// Returns true if the entry is written, or `None` for a separate upload.
     pub(super) fn is_written(&self) -> Option<bool> {
         match self {
             Self::Keep => Some(false),
@@ -69,13 +69,13 @@ impl Action {
         if change == MetadataChange::default() { Self::Keep } else { Self::ChangeMetadata(change) }
     }
 
-    /// Returns the action on a host that cannot receive a stream.
+    /// Returns the action for a host without support for streams.
     pub(super) fn without_stream(&self) -> Self {
         if *self == Self::Keep { Self::Keep } else { Self::Separate }
     }
 }
 
-/// The metadata of an existing entry that differ from the requested metadata.
+/// The differences of an existing entry from the requested metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct MetadataChange {
     pub(super) mode: Option<u32>,
@@ -90,7 +90,7 @@ pub(super) struct StreamEntry {
     pub(super) mode: u32,
     /// The owner of the entry, if the script should try to set the owner.
     pub(super) owner: Option<(u32, u32)>,
-    /// True if the old entry must be removed first, since a rename cannot replace it.
+    /// True if the old entry must be removed first, since a rename cannot replace the old entry.
     pub(super) replaces: bool,
 }
 
@@ -171,7 +171,7 @@ impl RemoteListing {
         above.is_some_and(|above| above.mode() & SET_GROUP != 0)
     }
 
-    /// Returns the path access. Root enters directories that belong to other users.
+    /// Returns the path access. Root enters directories of other users.
     pub(super) fn path_access(&self) -> PathAccess {
         let is_of_others = |there: &RemoteMetadata| there.is_folder() && there.owner.0 != 0;
         let among_others = self.me.0 == 0 && self.metadata.values().any(is_of_others);
@@ -183,7 +183,7 @@ impl RemoteListing {
         self.me
     }
 
-    /// Returns true if another user could replace a file that root changes.
+    /// Returns true if another user could replace a file changed by root.
     fn is_in_foreign_directory(&self, below: &Path) -> bool {
         let folder = below.parent().and_then(|folder| self.at(folder));
         self.me.0 == 0 && folder.is_some_and(|folder| folder.owner.0 != 0)
@@ -207,7 +207,7 @@ impl RemoteListing {
         })
     }
 
-    /// Returns the replaced files that have other hard links on the host.
+    /// Returns the replaced files with other hard links on the host.
     pub(super) fn broken_hard_links<'a>(&self, tree: &'a Tree, actions: &[Action]) -> Vec<&'a Path> {
         let replaced = tree.jobs.iter().zip(actions).filter(|(_, action)| matches!(action, Action::Stream(_)));
         let paths = replaced.filter_map(|(job, _)| job.item.below.as_deref());
@@ -222,7 +222,7 @@ impl RemoteListing {
         })
     }
 
-    /// Returns true if an entry needs an upload of its own in every case.
+    /// Returns true if an entry needs a separate upload in every case.
     pub(super) fn is_separate(&self, job: &Job, below: &Path) -> bool {
         let by_content = match (&job.item.content, job.as_file()) {
             (_, Some(file)) => {
@@ -320,7 +320,7 @@ impl RemoteListing {
         }
     }
 
-    /// Returns the stream entry that replaces an existing entry.
+    /// Returns the stream entry to replace an existing entry.
     pub(super) fn replacement(&self, job: &Job, there: &RemoteMetadata, mode: u32) -> StreamEntry {
         StreamEntry { mode, owner: self.kept_owner(job, there), replaces: false }
     }
@@ -341,7 +341,7 @@ pub(super) fn new_folders(remote: &RemoteListing, tree: &Tree, actions: &[Action
     for (job, action) in tree.jobs.iter().zip(actions) {
         let (Some(below), Action::Stream(_) | Action::Separate) = (job.item.below.as_deref(), action) else { continue };
         let is_folder = matches!(job.item.content, ItemKind::Folder);
-        // A directory with an upload of its own is counted by that upload.
+        // A separate upload of a directory counts the directory.
         let is_above = !is_folder || *action == Action::Separate;
         for folder in below.ancestors().skip(usize::from(is_above)) {
             let is_new = match (remote.at(folder), &tree.mode) {

@@ -1,4 +1,4 @@
-//! Downloads a tree: the script lists the host's files and sends the changed files as one stream.
+//! Downloads a tree: the script lists the host's files and sends the changed files as a stream.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ use crate::files::transfer_context::TransferContext;
 use crate::files::tree_download::{DownloadMode, LocalPathOf};
 use crate::transport::Effect;
 
-/// The block size of a tar stream. Each file has at least one block for its header.
+/// The block size of a tar stream. A header has at least a block.
 const BLOCK: u64 = 512;
 
 /// An entry of the host's directory.
@@ -45,7 +45,7 @@ struct RemoteEntry {
     status: RemoteMetadata,
 }
 
-/// Lists a directory, and downloads its changed files in one stream where possible.
+/// Lists a directory, and downloads the changed files as a stream where possible.
 pub(in crate::files) async fn get_tree(
     context: &TransferContext,
     folder: &Path,
@@ -127,7 +127,7 @@ fn is_for_stream(found: &RemoteEntry) -> bool {
         && !is_ambiguous(&found.entry.below)
 }
 
-/// Finds the files that are equal here and on the host.
+/// Finds the equal files here and on the host.
 async fn compare(dialog: &mut ScriptDialog, found: &mut [RemoteEntry]) -> Result<(), DialogError> {
     let has_its_size = |found: &RemoteEntry| {
         found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
@@ -177,8 +177,8 @@ async fn stream(
     if wanted.len() < 2 {
         return Ok(());
     }
-    // The stream is saved to a temporary file, and unpacked when it is complete. The file is on the
-    // disk of the targets, which has space for them.
+    // The stream is saved to a temporary file, and unpacked when complete. The file is on the
+    // disk of the targets, which must have enough space.
     let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
     // `components` removes a slash at the end.
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).components().collect();
@@ -224,7 +224,7 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
         };
         budget.set(u64::MAX);
         let path = crate::files::script::script_dialog::relative_path(&entry.path_bytes()).to_owned();
-        // Ignore members that were not requested. The host may be hostile.
+        // Ignore unrequested members. The host may be hostile.
         if let Some((n, to, mode)) = wanted.get(path.as_os_str())
             && entry.header().entry_type().is_file()
         {

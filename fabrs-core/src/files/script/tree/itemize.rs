@@ -1,7 +1,7 @@
-//! Itemised listing of a dry run: one line per changed entry of a tree.
+//! Itemised listing of a dry run: a line per changed entry of a tree.
 //!
-//! The format is that of `rsync --itemize-changes` (see rsync(1)): `<f.st......`, `cd+++++++++`,
-//! `*deleting`.
+//! The format is the format of `rsync --itemize-changes` (see rsync(1)): `<f.st......`,
+//! `cd+++++++++`, `*deleting`.
 
 use std::path::{Path, PathBuf};
 

@@ -48,10 +48,10 @@ impl RemoteMetadata {
 pub(super) struct MetadataList(pub(super) Vec<(OsString, RemoteMetadata)>);
 
 impl MetadataList {
-    /// Adds one record.
+    /// Adds a record.
     ///
     /// If the program ends records with a line break, a file name may contain line breaks. A line
-    /// that is no record continues the last name.
+    /// without a record continues the last name.
     pub(super) fn take(&mut self, record: &[u8]) {
         match (status(record), self.0.last_mut()) {
             (Some(found), _) => self.0.push(found),
@@ -65,7 +65,7 @@ impl MetadataList {
     }
 }
 
-/// Parses one record: `x81a4 0 0 12 1700000000 65024 1 ./path`. The mode is hexadecimal after `x`,
+/// Parses a record: `x81a4 0 0 12 1700000000 65024 1 ./path`. The mode is hexadecimal after `x`,
 /// and octal after `o`.
 pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadata)> {
     let mut fields = record.splitn(8, |byte| *byte == b' ');
@@ -90,7 +90,7 @@ pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadat
 pub(super) struct ChecksumMap(HashMap<OsString, Option<Sha256>>);
 
 impl ChecksumMap {
-    /// Adds one record in the format of `sha256sum`.
+    /// Adds a record in the format of `sha256sum`.
     pub(super) fn take(&mut self, record: &[u8]) {
         let Some((sum, rest)) = record.split_at_checked(Sha256::DIGITS) else { return };
         let (Some(sum), Some(path)) = (Sha256::of_digits(sum), rest.get(2..)) else { return };
@@ -102,7 +102,7 @@ impl ChecksumMap {
     }
 }
 
-/// Parses pairs of a symlink and its target.
+/// Parses pairs of a symlink and the symlink's target.
 pub(super) fn links(records: &[Vec<u8>]) -> HashMap<OsString, PathBuf> {
     let pairs = records.chunks_exact(2).filter_map(|pair| match pair {
         [path, to] => Some((script_dialog::relative_path(path).into(), script_dialog::os_str(to).into())),
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_at_a_path_is_read_as_each_stat_prints_it() {
+    fn metadata_of_each_stat_program_is_parsed() {
         let gnu = status(b"x81a4 33 34 12 1700000000 65024 1 ./a b\n'c").unwrap();
         assert_eq!(gnu.0, "a b\n'c");
         assert!(gnu.1.is_file() && gnu.1.mode() == 0o644 && gnu.1.owner == (33, 34) && gnu.1.size == 12);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_have_lines_of_its_own() {
+    fn a_name_may_contain_line_breaks() {
         let records =
             ["x81a4 0 0 1 2 3 1 ./a", "", "b", "x81a4 0 0 1 2 3 1 ./c"].map(|record| record.as_bytes().to_vec());
         let mut metadata = MetadataList::default();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_said_twice_no_checksum_is_known() {
+    fn a_path_with_two_records_has_no_checksum() {
         let line = |digit: &str, path: &str| format!("{}  ./{path}", digit.repeat(64)).into_bytes();
         let mut known = ChecksumMap::default();
         let records = [line("a", "x"), line("B", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()];
@@ -152,7 +152,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_answer_of_a_host_is_the_end_of_us(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
+        fn every_answer_is_parsed_without_a_panic(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
             let (mut metadata, mut sums) = (MetadataList::default(), ChecksumMap::default());
             for record in &records {
                 metadata.take(record);

@@ -1,7 +1,7 @@
-//! Uploads and downloads a tree with one script and one tar stream.
+//! Uploads and downloads a tree with a single script and a single tar stream.
 //!
 //! The script lists the host's files, and transfers only the changed files. Some entries are
-//! transferred one by one: large files, secrets, names that cannot be parsed, and paths through a
+//! transferred one by one: large files, secrets, ambiguous names, and paths through a
 //! symlink or on another file system.
 
 mod action;

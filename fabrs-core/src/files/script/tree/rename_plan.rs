@@ -1,4 +1,4 @@
-//! Scripts that rename received files into place, and set their metadata.
+//! Scripts to rename received files into place, and set their metadata.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::script_text::STAGING;
 use crate::files::job::{Job, NEW_DIRECTORY_MODE, Tree, TreeMode};
 use crate::files::script::text::touch_time;
 
-/// The mode bits that the owner needs to add and remove entries of a directory.
+/// The mode bits required to add and remove entries of a directory.
 const OWNER_ACCESS: u32 = 0o700;
 
 /// The steps after a complete stream. Each group of paths becomes lines of a script.
@@ -26,7 +26,7 @@ pub(super) struct RenamePlan {
     set_ids: BTreeMap<u32, Vec<PathBuf>>,
     /// The entries for each directory, with the number of files in each entry.
     into: BTreeMap<PathBuf, Vec<(PathBuf, usize)>>,
-    /// The entries whose old entry must be set aside.
+    /// The entries with an old entry to set aside.
     replaced: HashSet<PathBuf>,
     /// The new modes of existing files.
     modes: BTreeMap<u32, Vec<PathBuf>>,
@@ -35,7 +35,7 @@ pub(super) struct RenamePlan {
     foreign: Vec<PathBuf>,
     /// The final modes of directories, set last, since they may forbid writing.
     folder_modes: BTreeMap<u32, Vec<PathBuf>>,
-    /// The original modes of directories that are writable only during the renames.
+    /// The original modes of directories made writable only during the renames.
     closed: BTreeMap<u32, Vec<PathBuf>>,
     /// The paths to remove.
     removed: Vec<PathBuf>,
@@ -50,7 +50,7 @@ impl RenamePlan {
         removed: &[PathBuf],
     ) -> Self {
         let mut moves = Self { path_access: remote.path_access(), removed: removed.to_owned(), ..Self::default() };
-        // A missing directory is moved as a whole, with its entries.
+        // A missing directory is moved as a whole, with all entries.
         let mut whole: BTreeMap<&Path, usize> = BTreeMap::new();
         for folder in new_folders {
             if folder.parent().is_none_or(|above| !new_folders.contains(above)) {
@@ -130,7 +130,7 @@ impl RenamePlan {
         }
     }
 
-    /// Records the attributes of a received entry that the stream cannot set.
+    /// Records the attributes of a received entry not set by the stream.
     fn add_attributes(&mut self, job: &Job, below: &Path, sent: &StreamEntry, inherits_group: bool) {
         const SET_IDS: u32 = 0o6000;
         let StreamEntry { mode, owner, .. } = sent;
@@ -141,7 +141,7 @@ impl RenamePlan {
         if job.is_folder() {
             // A directory without write permission could not be moved.
             if *mode != NEW_DIRECTORY_MODE {
-                // Some `chmod` programs clear the bit if the mode does not contain it.
+                // Some `chmod` programs clear the bit without the bit in the mode.
                 let mode = &if inherits_group { mode | SET_GROUP } else { *mode };
                 self.folder_modes.entry(*mode).or_default().push(below.to_owned());
             }
@@ -150,7 +150,8 @@ impl RenamePlan {
         }
     }
 
-    /// Returns true if the script creates a directory, so that the stream must not contain it.
+    /// Returns true if the script creates a directory, so that the stream must not contain the
+    /// directory.
     pub(super) fn makes(&self, folder: &PathBuf) -> bool {
         self.made.contains(folder)
     }
@@ -162,7 +163,7 @@ impl RenamePlan {
         into.is_empty() && no_modes && times.is_empty() && foreign.is_empty() && removed.is_empty()
     }
 
-    /// Returns the script that runs after all renames.
+    /// Returns the script for the time after all renames.
     pub(super) fn last(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.placed("remove", &self.removed, " || exit 1");
@@ -173,7 +174,7 @@ impl RenamePlan {
         lines.into_text()
     }
 
-    /// Returns the script that runs at the end, after success and after a failure.
+    /// Returns the script for the end, after success and after a failure.
     pub(super) fn close(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         for (mode, paths) in &self.closed {
@@ -182,7 +183,7 @@ impl RenamePlan {
         lines.into_text()
     }
 
-    /// Returns the script that runs in the temporary directory after the stream is complete.
+    /// Returns the script of the renames, for the temporary directory after a complete stream.
     pub(super) fn script(&self, owner: Option<&str>) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.staged("mkdir -p --", &self.made, " || exit 1");

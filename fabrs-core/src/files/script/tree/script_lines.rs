@@ -1,4 +1,4 @@
-//! Generates shell lines that apply a command to received or existing paths.
+//! Generates shell lines to apply a command to received or existing paths.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ pub(super) enum PathAccess {
     /// By the path relative to the temporary directory.
     #[default]
     FullPath,
-    /// By name, from inside the directory after checking its path. Another user could replace a
+    /// By name, from inside the directory after a check of the path. Another user could replace a
     /// directory by a symlink, and root would then write or remove files behind the symlink.
     FromDirectory,
 }
@@ -133,7 +133,7 @@ impl ScriptLines {
     }
 }
 
-/// Returns the start of a line that runs inside a directory.
+/// Returns the start of a line to run inside a directory.
 fn at(folder: &Path, command: &str) -> Vec<u8> {
     let mut line = b"at".to_vec();
     push_word(&mut line, folder.as_os_str());

@@ -1,4 +1,4 @@
-//! Composes the scripts that upload and download a directory: they answer requests, and transfer a
+//! Composes the scripts to upload and download a directory. They answer requests, and transfer a
 //! tar stream.
 //!
 //! The scripts are POSIX, and need `tar`, `xargs -0`, `stat` and `readlink` of GNU, busybox or BSD.
@@ -9,7 +9,7 @@ use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
 use crate::files::job::{Tree, TreeMode};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::files::script::script_dialog::END_OF_ANSWER;
-use crate::files::script::text::{FAIL, REMOVE, SHUT, SWEEP, belongs, owner_words, path_word};
+use crate::files::script::text::{FAIL, MAKE_PRIVATE, REMOVE, SWEEP, belongs, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 
@@ -43,7 +43,7 @@ pub(super) const AFTER_RENAMES: &str = "a";
 pub(super) const CLEANUP: &str = "c";
 /// The checksums of the files.
 pub(super) const SUMS_FILE: &str = "s";
-/// The last member, which proves that the stream is complete.
+/// The last member, as a proof of a complete stream.
 pub(super) const COMPLETE: &str = "z";
 
 /// The maximum length of the paths in a script, in bytes. Paths on stdin need another round trip:
@@ -58,21 +58,21 @@ const LIST_ALL: &str = include_str!("../sh/tree/list_all.sh");
 const SUM_FILES: &str = include_str!("../sh/tree/sums.sh");
 /// `links`: prints symlinks and their targets.
 const READ_LINKS: &str = include_str!("../sh/tree/links.sh");
-/// `at DIRECTORY COMMAND`: runs a command inside a directory that was not moved meanwhile.
+/// `at DIRECTORY COMMAND`: runs a command inside a directory, unless the directory was moved.
 const AT: &str = include_str!("../sh/tree/at.sh");
 /// `restore`: restores the old entries of failed replacements.
 const RESTORE: &str = include_str!("../sh/tree/restore.sh");
 
 /// `arrange SCRIPT`: executes the renames of a script.
 ///
-/// Time of an upload with Perl, as a ratio to one `mv` for each directory (medians, 2026-12-01): 0.20
-/// for 4,000 files in 2,000 directories, 0.85 for 50 of 5,000 files in 50 directories.
+/// Time of an upload with Perl, as a ratio to an `mv` for each directory (medians, 2026-12-01):
+/// 0.20 for 4,000 files in 2,000 directories, 0.85 for 50 of 5,000 files in 50 directories.
 fn arrange() -> String {
     let perl = minify(include_str!("../sh/tree/arrange.pl"));
     fill(include_str!("../sh/tree/arrange.sh"), &[("PERL", perl.trim_end())])
 }
 
-/// Returns the script that uploads a directory. The script creates a missing directory.
+/// Composes a script to upload a directory. The script creates a missing directory.
 ///
 /// The stream is unpacked in a private temporary directory beside the target, with the secret name
 /// `word`. Renames move the entries to their targets after the whole stream has arrived. The
@@ -127,11 +127,11 @@ pub(super) fn upload(
             ("INITIAL", &initial),
         ],
     );
-    let functions = minify_all(&[FAIL, METADATA, SUM_FILES, READ_LINKS, REMOVE, SWEEP, SHUT]);
+    let functions = minify_all(&[FAIL, METADATA, SUM_FILES, READ_LINKS, REMOVE, SWEEP, MAKE_PRIVATE]);
     Ok(functions + &arrange() + &minify_all(&[AT, RESTORE]) + &script)
 }
 
-/// The paths whose metadata a script prints without a request.
+/// The paths with metadata printed without a request.
 pub(super) enum InitialPaths {
     Nothing,
     /// These paths.
@@ -140,7 +140,7 @@ pub(super) enum InitialPaths {
     All,
 }
 
-/// Returns the script that lists a directory and sends its files as a stream.
+/// Composes a script to list a directory and to send the files as a stream.
 pub(super) fn download(folder: &Path) -> Result<String, ShellLineError> {
     let script = fill(
         include_str!("../sh/tree/download.sh"),
@@ -154,8 +154,8 @@ pub(super) fn download(folder: &Path) -> Result<String, ShellLineError> {
     Ok(minify_all(&[FAIL, METADATA, SUM_FILES, READ_LINKS]) + &script)
 }
 
-/// Quotes paths for a script. Returns `None` if their total length is too large, or if a path cannot
-/// be part of a script.
+/// Quotes paths for a script. Returns `None` if their total length is too large, or if a path
+/// cannot be part of a script.
 pub(super) fn words<'a>(paths: impl Iterator<Item = &'a Path>) -> Option<String> {
     let mut words = String::new();
     for path in paths {

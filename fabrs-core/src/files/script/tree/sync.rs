@@ -113,7 +113,7 @@ impl RemoteListing {
         gone
     }
 
-    /// Returns the directories that are removed with their entries and replaced by another entry.
+    /// Returns the directories removed with their entries and replaced by another entry.
     pub(super) fn replaced_folders(&self, tree: &Tree, actions: &[Action]) -> Vec<PathBuf> {
         let is_folder = |path: &&Path| self.at(path).is_some_and(RemoteMetadata::is_folder);
         replaced(tree, actions).filter(is_folder).map(Path::to_owned).collect()
@@ -125,7 +125,7 @@ impl RemoteListing {
     }
 }
 
-/// Returns the existing entries that a rename cannot replace.
+/// Returns the existing entries not replaceable by a rename.
 fn replaced<'a>(tree: &'a Tree, actions: &'a [Action]) -> impl Iterator<Item = &'a Path> {
     let is_replaced = |action: &Action| matches!(action, Action::Stream(sent) if sent.replaces);
     let replaced = tree.jobs.iter().zip(actions).filter(move |(_, action)| is_replaced(action));

@@ -102,7 +102,7 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     // The host decides the owner. The stream has owner 0.
     header.set_uid(0);
     header.set_gid(0);
-    // Used by a sync, which sets times: directories and symlinks get the current time.
+    // For a sync with times: directories and symlinks get the current time.
     header.set_mtime(UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
     header.set_size(size);
     header
@@ -162,7 +162,7 @@ impl Read for SizedReader<'_> {
     }
 }
 
-/// A writer that sends chunks to a channel.
+/// A writer to a channel of chunks.
 struct ChunkWriter {
     to: mpsc::Sender<Bytes>,
     buffer: BytesMut,

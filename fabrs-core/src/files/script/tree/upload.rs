@@ -1,4 +1,4 @@
-//! Uploads a tree as one tar stream, and compares a tree with the host.
+//! Uploads a tree as a tar stream, and compares a tree with the host.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -28,10 +28,10 @@ use crate::files::transfer_context::TransferContext;
 use crate::files::tree_result::TreeResult;
 use crate::transport::{Effect, random_token};
 
-/// The error of a sync to a host that cannot receive a stream.
-const NO_STREAM: &str = "the host has no `tar`, or the folder can not be written to";
+/// The error of a sync to a host without support for streams.
+const NO_STREAM: &str = "the host has no `tar`, or the directory is not writable";
 
-/// Uploads the entries of a tree that fit into one stream.
+/// Uploads the entries of a tree as a stream, without the separate entries.
 pub(in crate::files) async fn put_tree(
     context: &TransferContext,
     tree: &Arc<Tree>,
@@ -42,7 +42,7 @@ pub(in crate::files) async fn put_tree(
     put.map_err(|undone| undone.in_part(written_count))
 }
 
-/// Returns one line per changed entry, in the format of `rsync --itemize-changes`.
+/// Returns a line per changed entry, in the format of `rsync --itemize-changes`.
 pub(in crate::files) async fn itemize(
     context: &TransferContext,
     tree: &Arc<Tree>,
@@ -73,12 +73,12 @@ pub(in crate::files) async fn plan_tree(
     script.run_with(command, planned).await
 }
 
-/// The command of a tree, and its dialogue.
+/// The command and the dialogue of a tree.
 struct Opened<'a> {
     script: Script<'a>,
     command: Command,
     dialog: ScriptDialog,
-    /// The paths that do not fit into the script.
+    /// The paths too long for the script.
     unsent_paths: Vec<&'a Path>,
 }
 
@@ -157,7 +157,7 @@ async fn read_remote_listing(
     tree: &Arc<Tree>,
     unsent_paths: Vec<&Path>,
 ) -> Result<Option<(RemoteListing, HashMap<usize, Sha256>)>, DialogError> {
-    // A sync lists the whole directory on the host. Most of its paths also exist here.
+    // A sync lists the whole directory on the host. Most of the paths also exist here.
     let mut allowed = Allowance::listing();
     for path in paths(tree) {
         allowed.add_path(path);
@@ -216,7 +216,7 @@ fn paths(tree: &Tree) -> Vec<&Path> {
     places
 }
 
-/// Parses the user and the group of a script, and its support for streams.
+/// Parses the user, the group and the support for streams of a script.
 fn parse_capabilities(record: &[u8]) -> Option<((u32, u32), bool)> {
     let mut fields = std::str::from_utf8(record).ok()?.split(' ');
     let me = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);

@@ -7,10 +7,10 @@ my @r;
 open(my $notes, ">>", "r") or die;
 $notes->autoflush(1);
 # Copies an entry beside its target on another mount, and renames the copy.
-sub rest {
+sub copy_entry {
   my ($from, $to, $name, $aside) = @_;
   my ($new, $old) = ("$to$w.m", "$to$w.o");
-  $why = "it could not be copied";
+  $why = "the copy failed";
   mkdir $new, 0700 or return 0;
   my $is = system("cp", "-pRP", "--", $from, "$new/") == 0;
   if ($is && $aside) { print $notes "$to$name\0$old\0"; $is = rename("$to$name", $old) }
@@ -19,12 +19,12 @@ sub rest {
   $is
 }
 # Renames an entry. Error 18 is EXDEV: the target is on another mount.
-sub come {
+sub move_entry {
   my ($from, $to, $name, $aside) = @_;
   my $old = "o/" . ++$k;
-  if ($aside) { mkdir "o", 0700; print $notes "$to$name\0$old\0"; rename("$to$name", $old) or $! == 18 && return rest(@_) }
+  if ($aside) { mkdir "o", 0700; print $notes "$to$name\0$old\0"; rename("$to$name", $old) or $! == 18 && return copy_entry(@_) }
   rename($from, "$to$name") and return 1;
-  $! == 18 && !$aside and return rest(@_);
+  $! == 18 && !$aside and return copy_entry(@_);
   $why = "$!";
   rename($old, "$to$name") if $aside;
   0
@@ -36,7 +36,7 @@ while (<STDIN>) {
   my $aside = $c =~ s/^-//;
   for (@r) {
     my ($name) = m,([^/]*)\z,;
-    come($_, $to, $name, $aside) or do {
+    move_entry($_, $to, $name, $aside) or do {
       print "fabrs-moved $n\0" if $n;
       $to =~ s,^\.\./,,;
       die "$to$name: $why\n"

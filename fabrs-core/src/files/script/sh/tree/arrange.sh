@@ -23,7 +23,7 @@ arrange() {
     aside() { printf '%s\0%s\0' "$1" "$2" >>r; mv -f -- "$1" "$2" || exit 1; }
     # A name with white space or a backslash is escaped in mountinfo, and cannot be searched for.
     case $h in *[[:space:]\\]*) ! : ;; *) ! grep -qF " ${h%/}/" /proc/self/mountinfo 2>/dev/null ;; esac || {
-      come() {
+      copy_entry() {
         mkdir -m 700 -- "$2$w.m" && cp -pRP -- "$1" "$2$w.m/" && ${3:-:} && mv -f -- "$2$w.m/${1##*/}" "$2" || { rm -rf -- "$2$w.m"; return 1; }
         rm -rf -- "$2$w.m"
       }
@@ -31,14 +31,14 @@ arrange() {
         c=$1
         shift
         for to; do :; done
-        while [ $# -gt 1 ]; do come "$1" "$to" || exit 1; shift; done
+        while [ $# -gt 1 ]; do copy_entry "$1" "$to" || exit 1; shift; done
         n=$((n + c))
       }
       replaced() {
         b=$3${2##*/}
         old=$3$w.o
         room() { aside "$b" "$old"; }
-        come "$2" "$3" room || exit 1
+        copy_entry "$2" "$3" room || exit 1
         rm -rf -- "$old"
         n=$((n + $1))
       }

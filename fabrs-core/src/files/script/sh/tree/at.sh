@@ -7,7 +7,7 @@ at() {
   f=$h
   [ -z "$q" ] || f=${h%/}/$q
   (
-    cd -P -- "$f" 2>/dev/null && p=$(pwd -P; echo x) && [ "${p%?x}" = "$f" ] || fail "${q:-the folder} was taken away"
+    cd -P -- "$f" 2>/dev/null && p=$(pwd -P; echo x) && [ "${p%?x}" = "$f" ] || fail "${q:-the directory} was moved"
     "$@"
   )
 }

@@ -1,2 +1,2 @@
 # Refuses a sync that removes files in `/` or in the home directory.
-case $h in / | "$(cd && pwd -P)") fail "$h is no folder in which all that is not here could be removed" ;; esac
+case $h in / | "$(cd && pwd -P)") fail "refusing to delete files in $h" ;; esac

@@ -28,13 +28,13 @@ take() {
   trap 'clean; exit 1' HUP INT PIPE TERM
   trap clean EXIT
   sweep .
-  (umask 077; mkdir -- "$w") && cd -- "$w" && in=1 && [ -O . ] && [ "$(pwd -P)" = "${h%/}/$w" ] && shut || exit 1
+  (umask 077; mkdir -- "$w") && cd -- "$w" && in=1 && [ -O . ] && [ "$(pwd -P)" = "${h%/}/$w" ] && make_private || exit 1
   e=$(tar -x__TAR_OPTIONS__f - 2>&1) || {
     e=$(printf '%s\n' "$e" | head -n 1)
     e=${e#tar: }
     fail "${e#t/}"
   }
-  [ -f z ] || fail 'not all of it arrived'
+  [ -f z ] || fail 'the received file is incomplete'
   __VERIFY__
   __CHOWN__
   __FLUSH__

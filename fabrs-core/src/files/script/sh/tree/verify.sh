@@ -6,5 +6,5 @@ elif command -v sha256sum >/dev/null; then
 elif command -v shasum >/dev/null; then
   shasum -a 256 -c s >/dev/null
 else
-  fail 'the host has no program for SHA-256, so that nothing can be verified'
-fi 2>/dev/null || fail 'what has arrived is not what was sent'
+  fail 'cannot verify the upload: the host has no program for SHA-256'
+fi 2>/dev/null || fail 'the received content differs from the sent content'
