@@ -13,11 +13,11 @@ pub(super) enum BackendError {
 
 impl BackendError {
     /// Adds a hint with the number of files of a tree that were written before the failure.
-    pub(super) fn in_part(self, landed: usize) -> Self {
-        let count = match landed {
+    pub(super) fn in_part(self, written_files: usize) -> Self {
+        let count = match written_files {
             0 => return self,
             1 => "1 file was written".to_owned(),
-            _ => format!("{landed} files were written"),
+            _ => format!("{written_files} files were written"),
         };
         match self {
             Self::Failed(error) => {

@@ -64,7 +64,7 @@ impl BackendSelector<'_> {
                 (Err(error), _) => return Err(error),
             };
             without_shell.hosts().insert(host.clone());
-            work(Backend::Sftp(session)).await.map_err(|undone| match undone {
+            work(Backend::Sftp(session)).await.map_err(|failure| match failure {
                 BackendError::NoShell(error) | BackendError::Failed(error) => error,
             })
         };

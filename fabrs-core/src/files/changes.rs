@@ -17,7 +17,7 @@ use crate::output::PlanEnd;
 pub struct Changes {
     host: Host,
     operation: String,
-    made_at: &'static Location<'static>,
+    requested_at: &'static Location<'static>,
     state: State,
     plan: PlanEnd,
 }
@@ -52,8 +52,8 @@ impl From<Vec<FileOutcome>> for ChangedPaths {
 
 impl Changes {
     pub(super) fn new(context: &TransferContext, host: Host, operation: String, state: impl Into<State>) -> Self {
-        let (made_at, plan) = (context.location, context.connection.plan().clone());
-        Self { host, operation, made_at, state: state.into(), plan }
+        let (requested_at, plan) = (context.location, context.connection.plan().clone());
+        Self { host, operation, requested_at, state: state.into(), plan }
     }
 
     /// Returns true if a file was written or removed. In a dry run, returns whether a file would
@@ -76,7 +76,7 @@ impl Changes {
     /// [`ErrorKind::NotRun`] in a dry run with a failed comparison.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
-        let made = self.known(Location::caller())?;
+        let made = self.paths(Location::caller())?;
         Ok(made.files.iter().any(|(_, changed)| *changed) || !made.removed.is_empty())
     }
 
@@ -97,7 +97,7 @@ impl Changes {
     /// As [`any`](Self::any).
     #[track_caller]
     pub fn changed(&self) -> Result<Vec<&str>> {
-        let files = &self.known(Location::caller())?.files;
+        let files = &self.paths(Location::caller())?.files;
         Ok(files.iter().filter(|(_, changed)| *changed).map(|(path, _)| path.as_str()).collect())
     }
 
@@ -118,7 +118,7 @@ impl Changes {
     /// As [`any`](Self::any).
     #[track_caller]
     pub fn files(&self) -> Result<Vec<&str>> {
-        Ok(self.known(Location::caller())?.files.iter().map(|(path, _)| path.as_str()).collect())
+        Ok(self.paths(Location::caller())?.files.iter().map(|(path, _)| path.as_str()).collect())
     }
 
     /// Returns the removed paths of the host. A removed directory has one path, without its
@@ -139,21 +139,21 @@ impl Changes {
     /// As [`any`](Self::any).
     #[track_caller]
     pub fn removed(&self) -> Result<Vec<&str>> {
-        Ok(self.known(Location::caller())?.removed.iter().map(String::as_str).collect())
+        Ok(self.paths(Location::caller())?.removed.iter().map(String::as_str).collect())
     }
 
-    fn known(&self, looked_at: &'static Location<'static>) -> Result<&ChangedPaths> {
+    fn paths(&self, location: &'static Location<'static>) -> Result<&ChangedPaths> {
         match &self.state {
             State::Known(made) => Ok(made),
             State::Unknown(why) => {
-                let (operation, made) = (&self.operation, self.made_at);
+                let (operation, made) = (&self.operation, self.requested_at);
                 let unknown = || {
                     let text = format!(
                         "the changes made at {}:{} are unknown, and are needed here: {operation}",
                         made.file(),
                         made.line()
                     );
-                    Error::new(ErrorKind::NotRun, text).on(&self.host).at(looked_at).caused_by(why.clone())
+                    Error::new(ErrorKind::NotRun, text).on(&self.host).at(location).caused_by(why.clone())
                 };
                 Err(self.plan.or_end(unknown))
             }

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_that_nobody_asked_for_is_not_kept() {
+    fn unrequested_output_is_not_kept() {
         let incoming = ChannelBuffer::new(32 << 20);
         let chunk = vec![0; 1 << 20];
         let kept = (0..64).take_while(|_| incoming.push(&chunk)).count();

@@ -283,21 +283,21 @@ mod tests {
     }
 
     #[test]
-    fn of_a_file_that_is_not_what_it_was_the_host_gets_too_little() {
+    fn a_changed_file_is_sent_incomplete() {
         let (came, result) = sent(|_| {});
         assert!(came.len() == 2 * CHUNK_SIZE && result.is_ok());
         let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE]).unwrap());
-        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "another content");
+        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "another content of equal size");
         let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE + 1]).unwrap());
-        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "a longer one");
+        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "a longer content");
         let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
-        assert!(came.is_empty() && result.is_err(), "a shorter one");
+        assert!(came.is_empty() && result.is_err(), "a shorter content");
         let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());
-        assert!(result.is_err(), "none");
+        assert!(result.is_err(), "a removed file");
     }
 
     #[test]
-    fn a_part_that_is_not_there_any_more_is_an_error() {
+    fn a_part_beyond_the_end_is_an_error() {
         let (to, mut chunks) = mpsc::channel(16);
         let source = Content::Bytes(Bytes::from_static(b"0123456789"));
         source.send_part(3, 4, &to, &ProgressCounter::silent()).unwrap();

@@ -11,7 +11,7 @@ use super::backend::Backend;
 use super::backend_selector::BackendSelector;
 use super::checksum::Checksum;
 use super::disk_work::{PARALLEL_FILES, blocking};
-use super::file_error::said;
+use super::file_error::cause_text;
 use super::file_error::{IS_A_FOLDER, is_missing};
 use super::incoming_file::IncomingFile;
 use super::job::{FileJob, Job};
@@ -130,9 +130,9 @@ async fn read_old(
         // The upload may succeed all the same. In a plan, an earlier step may create the directory
         // or the user.
         Err(BackendError::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
-            Ok(Old::Unreadable(said(&error).unwrap_or_else(|| error.message().to_owned())))
+            Ok(Old::Unreadable(cause_text(&error).unwrap_or_else(|| error.message().to_owned())))
         }
-        Err(undone) => Err(undone),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_unified() {
+    fn a_diff_has_the_unified_format() {
         case(Some("a\nb\nc\n"), "a\nB\nc\n", "--- /etc/x\n+++ /etc/x\tconf/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
         case(None, "a\n", "--- /dev/null\n+++ /etc/x\tconf/x\n@@ -0,0 +1 @@\n+a\n");
         let no_end = "--- /etc/x\n+++ /etc/x\tconf/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n";
@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_differ_all_the_same() {
+    fn text_with_invalid_utf8_has_a_diff() {
         let FileDiff::Lines(text) = unified(Some(b"caf\xe9\n"), b"caf\xe8\n", "/x", "x") else { panic!("no lines") };
         assert!(text.ends_with("-caf\u{fffd}\n+caf\u{fffd}\n"), "{text}");
     }
 
     #[test]
-    fn what_is_no_text_has_no_lines() {
+    fn a_binary_file_has_no_line_diff() {
         assert_eq!(unified(Some(b"a\0"), b"a", "/x", "x"), FileDiff::Binary);
         assert_eq!(unified(None, b"\x7fELF\0", "/x", "x"), FileDiff::Binary);
     }

@@ -19,19 +19,19 @@ pub(super) const NO_FOLDER: &str = "no such directory: ";
 
 /// Returns true if the cause is [`IS_A_FOLDER`].
 pub(super) fn is_a_folder(error: &Error) -> bool {
-    said(error).is_some_and(|said| said.ends_with(IS_A_FOLDER))
+    cause_text(error).is_some_and(|text| text.ends_with(IS_A_FOLDER))
 }
 
 /// Returns true if the cause is [`NO_FILE`].
 pub(super) fn is_missing(error: &Error) -> bool {
-    said(error).is_some_and(|said| said.starts_with(NO_FILE))
+    cause_text(error).is_some_and(|text| text.starts_with(NO_FILE))
 }
 
 /// Returns true if the cause is [`NO_FOLDER`].
 pub(super) fn has_no_folder(error: &Error) -> bool {
-    said(error).is_some_and(|said| said.starts_with(NO_FOLDER))
+    cause_text(error).is_some_and(|text| text.starts_with(NO_FOLDER))
 }
 
-pub(super) fn said(error: &Error) -> Option<String> {
+pub(super) fn cause_text(error: &Error) -> Option<String> {
     std::error::Error::source(error).map(ToString::to_string)
 }

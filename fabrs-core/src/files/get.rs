@@ -36,7 +36,7 @@ use crate::files::tree_download::DownloadMode;
 use crate::host::Host;
 use crate::transport::Effect;
 
-/// A download of files from a host: a builder that can be awaited. The output is [`Changes`] on
+/// A download of files from a host: an awaitable builder. The output is [`Changes`] on
 /// this machine.
 ///
 /// Each file is written atomically, and equal files are not sent. See [`Connection::get`].
@@ -47,16 +47,16 @@ use crate::transport::Effect;
 /// new file, and no temporary file is left.
 #[must_use = "nothing is fetched until it is awaited"]
 #[derive(Debug)]
-pub struct GetRequest(Deferred<Spec, Changes>);
+pub struct GetRequest(Deferred<GetSpec, Changes>);
 
-struct Spec {
+struct GetSpec {
     context: TransferContext,
     path: String,
     to: String,
     mode: Option<u32>,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for GetSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} <- {}", self.to, self.path)
     }
@@ -65,8 +65,8 @@ impl fmt::Debug for Spec {
 impl GetRequest {
     pub(super) fn new(connection: Connection, path: String, to: String, location: &'static Location<'static>) -> Self {
         let to = if to.is_empty() { DEFAULT_TARGET.to_owned() } else { to };
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, path, to, mode: None })))
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(GetSpec { context, path, to, mode: None })))
     }
 
     /// Sets the exact mode of the files, such as `0o600`. The default is the mode on the host,
@@ -104,7 +104,7 @@ impl GetRequest {
 
 impl_future!(GetRequest => Changes, get);
 
-async fn get(spec: Arc<Spec>) -> Result<Changes> {
+async fn get(spec: Arc<GetSpec>) -> Result<Changes> {
     let targets = LocalTargets::new(spec.context.connection.host(), &spec.to);
     let operation = format!("get {} <- {}{}", targets.shown(), spec.path, spec.context.sudo_suffix());
     targets.check().and_then(|()| check_mode(spec.mode)).map_err(|error| spec.context.error(error))?;
@@ -126,7 +126,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(&spec.context, host, operation, files))
 }
 
-async fn get_by(spec: &Spec, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
+async fn get_by(spec: &GetSpec, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
     let (backend, path) = (&backend, Path::new(&spec.path));
     let targets = LocalTargets::new(spec.context.connection.host(), &spec.to);
     if spec.path.contains(['*', '?', '[']) {
@@ -165,7 +165,7 @@ fn warn_about_replaced_files(context: &TransferContext, host: &Host, files: &[Fi
     }
 }
 
-impl Spec {
+impl GetSpec {
     /// Downloads all matches of a pattern.
     async fn get_matches(
         &self,
@@ -276,8 +276,8 @@ impl Spec {
             let incoming_file = incoming_file.with_progress(move |size| ProgressCounter::new(&context, &called, size));
             let mut is_new = backend.get(&self.context, path, known.as_ref(), &incoming_file, &operation).await?;
             if is_new {
-                let landed = blocking(move || incoming_file.persist()).await;
-                is_new = landed.map_err(|error| self.context.could_not(&operation).caused_by(error))?;
+                let persisted = blocking(move || incoming_file.persist()).await;
+                is_new = persisted.map_err(|error| self.context.could_not(&operation).caused_by(error))?;
             }
             Ok((name, is_new))
         }

@@ -17,7 +17,7 @@ pub(super) struct IncomingFile(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    destination: Destination,
+    destination: DownloadTarget,
     /// The mode on the host, if the host reports a mode.
     mode: Option<u32>,
     received: Option<Received>,
@@ -38,7 +38,7 @@ impl fmt::Debug for MakeProgress {
 
 /// The destination of the content.
 #[derive(Debug)]
-enum Destination {
+enum DownloadTarget {
     File { path: LocalPath, mode: Option<u32> },
     Memory { limit: u64 },
 }
@@ -53,7 +53,7 @@ enum Received {
 impl IncomingFile {
     /// Creates a download to a local file. No file is created before [`begin`](Self::begin).
     pub(super) fn new(path: LocalPath, mode: Option<u32>) -> Self {
-        Self::at(Destination::File { path, mode })
+        Self::at(DownloadTarget::File { path, mode })
     }
 
     /// Sets the progress counter, created by `progress` for the size in bytes.
@@ -64,10 +64,10 @@ impl IncomingFile {
 
     /// Creates a download into memory. A content of more than `limit` bytes is an error.
     pub(super) fn in_memory(limit: u64) -> Self {
-        Self::at(Destination::Memory { limit })
+        Self::at(DownloadTarget::Memory { limit })
     }
 
-    fn at(destination: Destination) -> Self {
+    fn at(destination: DownloadTarget) -> Self {
         Self(Arc::new(Mutex::new(State {
             destination,
             mode: None,
@@ -90,12 +90,12 @@ impl IncomingFile {
         (state.mode, state.expected_bytes) = (mode, size);
         state.progress = state.make_progress.take().map(|make| make.0(size));
         state.received = Some(match &state.destination {
-            Destination::File { path, mode: given } => {
+            DownloadTarget::File { path, mode: given } => {
                 let of_host = NewMode::OfHost(mode.unwrap_or(UNKNOWN_MODE));
                 Received::File(LocalFile::create(path, given.map_or(of_host, NewMode::Exact))?)
             }
-            Destination::Memory { limit } if size <= *limit => Received::Bytes(Vec::new()),
-            Destination::Memory { limit } => {
+            DownloadTarget::Memory { limit } if size <= *limit => Received::Bytes(Vec::new()),
+            DownloadTarget::Memory { limit } => {
                 return Err(Error::new(ErrorKind::File, format!("{size} bytes exceed the limit of {limit} bytes")));
             }
         });
@@ -136,7 +136,7 @@ impl IncomingFile {
     /// Returns true if the content is larger than the limit.
     pub(super) fn is_too_large(&self) -> bool {
         let state = self.state();
-        matches!(state.destination, Destination::Memory { limit } if state.expected_bytes > limit)
+        matches!(state.destination, DownloadTarget::Memory { limit } if state.expected_bytes > limit)
     }
 
     /// Removes the received content.
@@ -146,7 +146,7 @@ impl IncomingFile {
 
     /// Renames the complete file to its target. Returns true if the target has changed.
     pub(super) fn persist(&self) -> Result<bool> {
-        match self.state().whole()? {
+        match self.state().take_complete()? {
             Received::File(file) => file.persist(),
             Received::Bytes(_) => Ok(true),
         }
@@ -154,7 +154,7 @@ impl IncomingFile {
 
     /// Returns the complete content of a download into memory.
     pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
-        match self.state().whole()? {
+        match self.state().take_complete()? {
             Received::Bytes(bytes) => Ok(bytes),
             Received::File(_) => Ok(Vec::new()),
         }
@@ -163,7 +163,7 @@ impl IncomingFile {
 
 impl State {
     /// Returns the received content, or an error for an incomplete content.
-    fn whole(&mut self) -> Result<Received> {
+    fn take_complete(&mut self) -> Result<Received> {
         self.progress = None;
         let (received_bytes, expected_bytes) = (self.received_bytes, self.expected_bytes);
         let Some(received) = self.received.take() else {

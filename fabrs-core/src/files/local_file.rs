@@ -79,7 +79,7 @@ impl LocalFile {
     /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be renamed.
     pub(super) fn persist(self) -> Result<bool> {
         // A host without a checksum program sends equal files too.
-        if self.is_there().unwrap_or(false) {
+        if self.target_is_equal().unwrap_or(false) {
             return Ok(false);
         }
         self.name.rename().map_err(|source| self.path.failed("write", source))?;
@@ -87,10 +87,10 @@ impl LocalFile {
     }
 
     /// Returns true if the target has equal content.
-    fn is_there(&self) -> io::Result<bool> {
-        let there = open_regular(&self.name.folder, &self.name.target)?;
+    fn target_is_equal(&self) -> io::Result<bool> {
+        let target = open_regular(&self.name.folder, &self.name.target)?;
         let size = self.file.metadata()?.len();
-        if there.metadata()?.len() != size {
+        if target.metadata()?.len() != size {
             return Ok(false);
         }
         let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
@@ -99,7 +99,7 @@ impl LocalFile {
             let length = usize::try_from(size - at).unwrap_or(COMPARED).min(COMPARED);
             let (Some(one), Some(other)) = (one.get_mut(..length), other.get_mut(..length)) else { return Ok(false) };
             self.file.read_exact_at(one, at)?;
-            there.read_exact_at(other, at)?;
+            target.read_exact_at(other, at)?;
             if one != other {
                 return Ok(false);
             }

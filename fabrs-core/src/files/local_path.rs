@@ -1,4 +1,5 @@
-//! Local paths that a host influences: each access stays beneath a root and follows no symlink below it.
+//! [`LocalPath`]: a local path with a part chosen by a host. Each access stays below a root and
+//! follows no symlink below the root.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,15 +14,15 @@ use rustix::io::Errno;
 use super::checksum::{Checksum, ChecksumBuilder};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A path of this machine: a root that the user names, and a part below the root that a host influences.
+/// A local path: a root chosen by the user, and a part below the root with names of a host.
 ///
-/// The root is opened as any path, with the symlinks that the user has in it. The part below is opened directory by
-/// directory, and a symlink there is an error. A check beforehand is not enough: another host may send a symlink
-/// between the check and the access.
+/// The root is opened as any path, and symlinks in the root are followed. The part below is opened
+/// directory by directory, and a symlink there is an error. A check before the access is not
+/// enough: another host may send a symlink between the check and the access.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LocalPath {
     root: PathBuf,
-    /// Names alone: no `..`, no `/` at the start.
+    /// Names only: no `..`, and no `/` at the start.
     below: PathBuf,
 }
 
@@ -32,8 +33,8 @@ enum Missing {
     IsMade,
 }
 
-/// An opened directory.
-struct Opened {
+/// An open directory.
+struct OpenDirectory {
     directory: OwnedFd,
     is_new: bool,
 }
@@ -44,7 +45,7 @@ struct Opened {
 struct Symlink(PathBuf);
 
 impl LocalPath {
-    /// Creates a path, or returns `None` if `below` leads out of the root.
+    /// Creates a path, or returns `None` if `below` leaves the root.
     pub(super) fn new(root: PathBuf, below: &Path) -> Option<Self> {
         let mut names = PathBuf::new();
         for part in below.components() {
@@ -62,12 +63,12 @@ impl LocalPath {
         self.root.join(&self.below).components().collect()
     }
 
-    /// Returns the part that the user names.
+    /// Returns the root, chosen by the user.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Checks that no directory of the path is a symlink. A missing directory passes.
+    /// Checks that the path has no symlink in the place of a directory. A missing directory passes.
     ///
     /// # Errors
     ///
@@ -92,11 +93,11 @@ impl LocalPath {
         }
     }
 
-    /// Makes the directory and those around it, and returns true if it is new.
+    /// Creates the directory and its parents. Returns true if the directory is new.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] if a directory can't be made.
+    /// [`ErrorKind::Local`] if a directory can't be created.
     pub(super) fn make_folder(&self) -> Result<bool> {
         let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("make", source))?;
         Ok(opened.is_new)
@@ -106,12 +107,12 @@ impl LocalPath {
     ///
     /// # Errors
     ///
-    /// Those of the system, and one for anything else than a regular file.
+    /// The errors of the system, and an error for a symlink or another file type.
     pub(super) fn open_file(&self) -> io::Result<File> {
         open_regular(self.folder(Missing::Fails)?, self.name()?)
     }
 
-    /// Reads the file and returns its checksum. Reading stops when `is_wanted` returns false.
+    /// Computes the checksum of the file. Reading stops when `is_wanted` returns false.
     ///
     /// # Errors
     ///
@@ -120,18 +121,19 @@ impl LocalPath {
         ChecksumBuilder::of_reader(&mut self.open_file()?, buffer, is_wanted)
     }
 
-    /// Returns the content of the symlink at the path, or `None` without one.
+    /// Returns the target of the symlink at the path, or `None` for another file.
     pub(super) fn read_link(&self) -> Option<PathBuf> {
         let folder = self.folder(Missing::Fails).ok()?;
         let content = readlinkat(folder, self.name().ok()?, Vec::new()).ok()?;
         Some(OsString::from_vec(content.into_bytes()).into())
     }
 
-    /// Opens the directory that holds the file, after making those that are missing. Returns it with the name of the file.
+    /// Opens the parent directory of the file, and creates missing directories. Returns the
+    /// directory and the name of the file.
     ///
     /// # Errors
     ///
-    /// Those of the system, and one for a symlink.
+    /// The errors of the system, and an error for a symlink.
     pub(super) fn make_parent(&self) -> io::Result<(OwnedFd, &OsStr)> {
         let name = self.name()?;
         Ok((self.folder(Missing::IsMade)?, name))
@@ -152,20 +154,20 @@ impl LocalPath {
         self.below.file_name().ok_or_else(|| Errno::ISDIR.into())
     }
 
-    /// Opens the directory that holds the file.
+    /// Opens the parent directory of the file.
     fn folder(&self, missing: Missing) -> io::Result<OwnedFd> {
         let folder = self.below.parent().unwrap_or(Path::new(""));
         self.open(folder, missing).map(|opened| opened.directory)
     }
 
     /// Opens a directory below the root.
-    fn open(&self, folder: &Path, missing: Missing) -> io::Result<Opened> {
+    fn open(&self, folder: &Path, missing: Missing) -> io::Result<OpenDirectory> {
         let mut path = if self.root.as_os_str().is_empty() { PathBuf::from(".") } else { self.root.clone() };
         let is_new = missing == Missing::IsMade && !path.exists();
         if is_new {
             std::fs::create_dir_all(&path)?;
         }
-        let mut opened = Opened { directory: openat(CWD, &path, DIRECTORY, Mode::empty())?, is_new };
+        let mut opened = OpenDirectory { directory: openat(CWD, &path, DIRECTORY, Mode::empty())?, is_new };
         for name in folder {
             path.push(name);
             opened = opened.enter(name, missing).map_err(|errno| opened.refusal(&path, name, errno))?;
@@ -176,15 +178,15 @@ impl LocalPath {
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-impl Opened {
-    /// Opens a directory in this one.
+impl OpenDirectory {
+    /// Opens a subdirectory.
     fn enter(&self, name: &OsStr, missing: Missing) -> rustix::io::Result<Self> {
         let open = || openat(&self.directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
         let (opened, is_new) = match (open(), missing) {
             (Err(Errno::NOENT), Missing::IsMade) => {
                 let is_new = match mkdirat(&self.directory, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
                     Ok(()) => true,
-                    // Another transfer was faster.
+                    // A concurrent transfer has created the directory.
                     Err(Errno::EXIST) => false,
                     Err(errno) => return Err(errno),
                 };
@@ -195,7 +197,7 @@ impl Opened {
         Ok(Self { directory: opened?, is_new })
     }
 
-    /// Returns the error of a directory that can't be opened. The systems report a symlink with different numbers.
+    /// Returns the error of a failed open. The error numbers for a symlink differ between systems.
     fn refusal(&self, path: &Path, name: &OsStr, errno: Errno) -> io::Error {
         match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
@@ -206,12 +208,12 @@ impl Opened {
     }
 }
 
-/// Returns true if an access has failed at a symlink.
+/// Returns true if a symlink has caused the error.
 fn is_symlink(error: &io::Error) -> bool {
     matches!(error.get_ref(), Some(inner) if inner.is::<Symlink>())
 }
 
-/// Opens a regular file in a directory for reading. Other files would block, or have no end.
+/// Opens a regular file in a directory for reading. Pipes would block, and devices may have no end.
 pub(super) fn open_regular(folder: impl AsFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(openat(folder, name, flags, Mode::empty())?);

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_from_a_host_is_never_a_home_and_never_leaves_the_root() {
+    fn a_path_of_a_host_stays_below_the_root_and_is_no_home() {
         for to in ["{path}", "{dirname}/{basename}"] {
             assert_eq!(entry(to, ".", "~/a"), Some(("".into(), "~/a".into())), "{to}");
         }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_in_no_part() {
+    fn kept_blocks_are_in_no_part() {
         const MIB: u64 = BLOCK;
         let of_two = [(0, 2 * MIB), (2 * MIB, 2 * MIB), (4 * MIB, 2 * MIB), (6 * MIB, 2 * MIB), (8 * MIB, 2 * MIB)];
         case(10 * MIB, &[], &of_two);
@@ -223,25 +223,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_block_is_a_hole_where_nothing_of_it_was_written() {
+    async fn an_unwritten_block_is_a_hole() {
         use std::os::unix::fs::FileExt;
 
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.as_file().set_len(6 * BLOCK).expect("it is ours");
-        file.as_file().write_all_at(b"x", 2 * BLOCK + 5).expect("it is ours");
-        file.as_file().write_all_at(&vec![b'x'; 8192], 4 * BLOCK - 4096).expect("it is ours");
-        let found = holes(&Content::Path(file.path().to_owned())).await.expect("it can be read");
+        file.as_file().set_len(6 * BLOCK).expect("the file is writable");
+        file.as_file().write_all_at(b"x", 2 * BLOCK + 5).expect("the file is writable");
+        file.as_file().write_all_at(&vec![b'x'; 8192], 4 * BLOCK - 4096).expect("the file is writable");
+        let found = holes(&Content::Path(file.path().to_owned())).await.expect("the file is readable");
         assert_eq!(found, [true, true, false, false, false, true]);
-        assert!(holes(&Content::Bytes(vec![0; 10].into())).await.expect("it is in memory").is_empty());
+        assert!(holes(&Content::Bytes(vec![0; 10].into())).await.expect("the content is in memory").is_empty());
     }
 
     #[tokio::test]
-    async fn what_a_channel_could_not_carry_another_does() {
+    async fn a_returned_part_is_sent_by_another_channel() {
         let parts = Parts::of(3 * BLOCK, &[]);
         let transferred = Mutex::new(Vec::new());
         let first = async {
             while let Some(taken) = parts.take_until_complete().await {
-                transferred.lock().expect("nobody panics").push(taken.part.start / BLOCK);
+                transferred.lock().expect("no panic").push(taken.part.start / BLOCK);
                 taken.complete();
                 // Yield, so that other channels get a part.
                 tokio::task::yield_now().await;
@@ -254,7 +254,7 @@ mod tests {
             drop(taken);
         };
         assert_eq!(parts.transfer(first, help).await, Ok(()));
-        let mut transferred = transferred.into_inner().expect("nobody panics");
+        let mut transferred = transferred.into_inner().expect("no panic");
         transferred.sort_unstable();
         assert_eq!(transferred, [0, 1, 2]);
     }

@@ -20,7 +20,7 @@ use super::source::Source;
 use super::template_vars::TemplateVars;
 use super::transfer_context::TransferContext;
 use super::transfer_report::{FileOutcome, emit_transferred};
-use super::walk::{Item, ItemKind, Selection};
+use super::walk::{Item, ItemKind, SourceFilter};
 use super::{diff, planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
@@ -29,7 +29,7 @@ use crate::files::backend_error::BackendError;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
-/// An upload of files to a host: a builder that can be awaited. The output is [`Changes`].
+/// An upload of files to a host: an awaitable builder. The output is [`Changes`].
 ///
 /// Each file is written atomically, and equal files are not sent. See [`Connection::put`].
 ///
@@ -39,19 +39,19 @@ use crate::transport::Effect;
 /// file, and no temporary file is left.
 #[must_use = "nothing is uploaded until it is awaited"]
 #[derive(Debug)]
-pub struct PutRequest(Deferred<Spec, Changes>);
+pub struct PutRequest(Deferred<PutSpec, Changes>);
 
-struct Spec {
+struct PutSpec {
     context: TransferContext,
     source: Source,
     target: String,
     attributes: Attributes,
     write_options: Arc<WriteOptions>,
     preserves_mode: bool,
-    selection: Selection,
+    filter: SourceFilter,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for PutSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} -> {}", self.source, self.target)
     }
@@ -67,15 +67,15 @@ impl PutRequest {
         // An empty target is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let has_secret = source.secrets().next().is_some();
-        let context = TransferContext { has_secret, ..TransferContext::of_transfer(connection, location) };
-        Self(Deferred::Described(Box::new(Spec {
+        let context = TransferContext { has_secret, ..TransferContext::for_transfer(connection, location) };
+        Self(Deferred::Described(Box::new(PutSpec {
             context,
             source,
             target,
             attributes: Attributes::default(),
             write_options: Arc::default(),
             preserves_mode: false,
-            selection: Selection::default(),
+            filter: SourceFilter::default(),
         })))
     }
 
@@ -252,7 +252,7 @@ impl PutRequest {
     /// # Ok(()) }
     /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
-        Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
+        Self(self.0.configure(|spec| spec.filter.excludes.push(pattern.into())))
     }
 
     /// Excludes files as listed in `.gitignore` and `.ignore`, in the source and in the directories
@@ -273,7 +273,7 @@ impl PutRequest {
     /// # Ok(()) }
     /// ```
     pub fn ignore_files(self) -> Self {
-        Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
+        Self(self.0.configure(|spec| spec.filter.uses_ignore_files = true))
     }
 
     /// Writes the files as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
@@ -292,7 +292,7 @@ impl PutRequest {
 
 impl_future!(PutRequest => Changes, put);
 
-async fn put(spec: Arc<Spec>) -> Result<Changes> {
+async fn put(spec: Arc<PutSpec>) -> Result<Changes> {
     let (_, run) = spec.context.connection.host_and_run(spec.context.location)?;
     spec.source.secrets().for_each(|secret| run.add_secret(secret));
     tree::connect_meanwhile(&spec.context.connection, run);
@@ -309,7 +309,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
                 diff::report(&spec.context, &operation, &jobs).await?;
             }
             let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
-            let work = Work::new(&spec, jobs);
+            let work = UploadWork::new(&spec, jobs);
             selector.run(|backend| work.plan_by(&spec.context, backend)).await
         };
         let state = planning::plan(&spec.context, Side::Host, &words, compared).await?;
@@ -320,22 +320,22 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
         diff::report(&spec.context, &operation, &jobs).await?;
     }
     let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
-    let work = Work::new(&spec, jobs);
+    let work = UploadWork::new(&spec, jobs);
     let files = selector.run(|backend| work.put_by(&spec.context, backend)).await?;
     emit_transferred(connection, host, &operation, &files, 0);
     Ok(Changes::new(&spec.context, host.clone(), operation, files))
 }
 
 /// The jobs of an upload.
-enum Work {
+enum UploadWork {
     /// One file. The target is the path of the file, or a directory for the file.
     File(Box<Job>),
     /// All entries below one directory.
     Tree(Arc<Tree>),
 }
 
-impl Work {
-    fn new(spec: &Spec, mut jobs: Vec<Job>) -> Self {
+impl UploadWork {
+    fn new(spec: &PutSpec, mut jobs: Vec<Job>) -> Self {
         match (jobs.pop(), jobs.is_empty()) {
             (Some(only), true) if only.item.below.is_none() => Self::File(Box::new(only)),
             (last, _) => {
@@ -378,7 +378,7 @@ impl Work {
     }
 }
 
-impl Spec {
+impl PutSpec {
     /// Returns the directory on the host, without a trailing `/`.
     fn root(&self) -> String {
         match self.target.trim_end_matches('/') {
@@ -391,7 +391,7 @@ impl Spec {
     fn jobs(&self) -> Result<Vec<Job>> {
         self.write_options.check()?;
         check_mode(self.attributes.mode)?;
-        let items = self.selection.items(&self.source, &self.template_vars()?)?;
+        let items = self.filter.items(&self.source, &self.template_vars()?)?;
         create_jobs(items, |item| self.job(item))
     }
 

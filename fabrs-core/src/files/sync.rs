@@ -18,7 +18,7 @@ use super::template_vars::TemplateVars;
 use super::tilde::expand_tilde;
 use super::transfer_context::TransferContext;
 use super::transfer_report::emit_transferred;
-use super::walk::{Item, ItemKind, Selection};
+use super::walk::{Item, ItemKind, SourceFilter};
 use super::{planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
@@ -37,13 +37,13 @@ use crate::transport::Effect;
 /// file, and no temporary file is left.
 #[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
-pub struct SyncRequest(Deferred<Spec, Changes>);
+pub struct SyncRequest(Deferred<SyncSpec, Changes>);
 
-struct Spec {
+struct SyncSpec {
     context: TransferContext,
     from: PathBuf,
     to: String,
-    selection: Selection,
+    filter: SourceFilter,
     protects: Vec<String>,
     attributes: Attributes,
     write_options: Arc<WriteOptions>,
@@ -51,7 +51,7 @@ struct Spec {
     by_checksum: bool,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for SyncSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
     }
@@ -59,12 +59,12 @@ impl fmt::Debug for Spec {
 
 impl SyncRequest {
     pub(super) fn new(connection: Connection, from: PathBuf, to: String, location: &'static Location<'static>) -> Self {
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec {
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(SyncSpec {
             context,
             from,
             to,
-            selection: Selection::default(),
+            filter: SourceFilter::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
             write_options: Arc::new(WriteOptions { over_links: true, ..WriteOptions::default() }),
@@ -133,7 +133,7 @@ impl SyncRequest {
     /// # Ok(()) }
     /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
-        Self(self.0.configure(|spec| spec.selection.excludes.push(pattern.into())))
+        Self(self.0.configure(|spec| spec.filter.excludes.push(pattern.into())))
     }
 
     /// Excludes local files as listed in `.gitignore` and `.ignore`, in the directory and in the
@@ -154,7 +154,7 @@ impl SyncRequest {
     /// # Ok(()) }
     /// ```
     pub fn ignore_files(self) -> Self {
-        Self(self.0.configure(|spec| spec.selection.honours_ignore_files = true))
+        Self(self.0.configure(|spec| spec.filter.uses_ignore_files = true))
     }
 
     /// Compares the contents of all files of equal size, also if the modification times are equal.
@@ -251,7 +251,7 @@ impl SyncRequest {
 
 impl_future!(SyncRequest => Changes, sync);
 
-async fn sync(spec: Arc<Spec>) -> Result<Changes> {
+async fn sync(spec: Arc<SyncSpec>) -> Result<Changes> {
     let connection = &spec.context.connection;
     let (host, run) = connection.host_and_run(spec.context.location)?;
     tree::connect_meanwhile(connection, run);
@@ -278,7 +278,7 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
 }
 
 /// Emits the itemized list of changed entries, if diffs are requested.
-async fn itemize(spec: &Spec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
+async fn itemize(spec: &SyncSpec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
     let connection = &spec.context.connection;
     if connection.diff_mode() == DiffMode::Off {
         return Ok(());
@@ -292,7 +292,7 @@ async fn itemize(spec: &Spec, tree: &Arc<Tree>, operation: &str) -> Result<()> {
     Ok(())
 }
 
-impl Spec {
+impl SyncSpec {
     fn describe(&self) -> String {
         let with = if self.deletes { " (with deletions)" } else { "" };
         let suffix = self.context.sudo_suffix();
@@ -307,7 +307,7 @@ impl Spec {
             return Err(if from.exists() { error.hint("use `put` for a file") } else { error });
         }
         let root = self.root()?;
-        let items = self.selection.items(&Source::Path(from.clone()), &TemplateVars::default())?;
+        let items = self.filter.items(&Source::Path(from.clone()), &TemplateVars::default())?;
         if self.deletes && items.is_empty() {
             let text =
                 format!("`{}` is empty, and `delete` would remove all files in `{}`", self.from.display(), self.to);
@@ -315,7 +315,7 @@ impl Spec {
                 Error::new(ErrorKind::Usage, text).hint("use `.remove(path).recursive()` to remove a directory")
             );
         }
-        let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
+        let kept = Patterns::new(self.protects.iter().chain(&self.filter.excludes), "protected")?;
         let jobs = create_jobs(items, |item| self.job(&from, &root, item))?;
         let mode = TreeMode::Sync(SyncRules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
         Ok(Tree {

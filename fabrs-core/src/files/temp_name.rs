@@ -6,7 +6,7 @@ use crate::transport::random_token;
 /// The prefix of all temporary names.
 const PREFIX: &str = ".fabrs.";
 /// The length of the random token after the prefix.
-const WORD: usize = 16;
+const TOKEN_LEN: usize = 16;
 
 /// Returns a random temporary name. A user of the host can't predict the name.
 pub(super) fn random() -> Result<String> {
@@ -15,8 +15,8 @@ pub(super) fn random() -> Result<String> {
 
 /// Returns true if a name is a temporary name.
 pub(super) fn is_temp_name(name: &str) -> bool {
-    let word = name.strip_prefix(PREFIX).unwrap_or_default();
-    word.len() == WORD && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    let token = name.strip_prefix(PREFIX).unwrap_or_default();
+    token.len() == TOKEN_LEN && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn only_random_names_are_temporary_names() {
-        assert!(is_temp_name(&random().expect("there is chance")));
+        assert!(is_temp_name(&random().expect("a random token")));
         for other in [".fabrs.", ".fabrs.0123456789abcde", ".fabrs.0123456789abcdef.x", ".fabrs.0123456789ABCDEF", "x"]
         {
             assert!(!is_temp_name(other), "{other}");

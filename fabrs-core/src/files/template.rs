@@ -36,18 +36,18 @@ use crate::secret::REDACTED;
 /// ```
 #[derive(Clone)]
 pub struct Template {
-    text: Text,
+    text: TemplateText,
     values: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
-enum Text {
+enum TemplateText {
     File(PathBuf),
-    Given(String),
+    Inline(String),
 }
 
 /// The name of a template without a file, for messages.
-const GIVEN: &str = "a template";
+const UNNAMED: &str = "a template";
 
 impl Template {
     /// Creates a template from a local file. A leading `~/` is the home of the local user.
@@ -59,7 +59,7 @@ impl Template {
     /// assert_eq!(Template::file("conf/shop.conf.j2").to_string(), "conf/shop.conf.j2");
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { text: Text::File(path.into()), values: BTreeMap::new() }
+        Self { text: TemplateText::File(path.into()), values: BTreeMap::new() }
     }
 
     /// Creates a template from a string.
@@ -69,7 +69,7 @@ impl Template {
     /// assert_eq!(Template::text("host = {{ host }}").to_string(), "a template");
     /// ```
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: Text::Given(text.into()), values: BTreeMap::new() }
+        Self { text: TemplateText::Inline(text.into()), values: BTreeMap::new() }
     }
 
     /// Sets a variable to any value that `serde` can serialize. The value takes precedence over the
@@ -95,7 +95,7 @@ impl Template {
     }
 
     /// Renders the template. This blocks.
-    pub(super) fn filled(&self, vars: &TemplateVars) -> Result<String> {
+    pub(super) fn render(&self, vars: &TemplateVars) -> Result<String> {
         let failed = || Error::new(ErrorKind::Local, format!("could not render {self}"));
         // A secret is serialized as this text. The file would have the text in the place of the
         // secret.
@@ -111,8 +111,8 @@ impl Template {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_keep_trailing_newline(true);
         let (folder, name, text) = match &self.text {
-            Text::Given(text) => (PathBuf::from("."), GIVEN.to_owned(), text.clone()),
-            Text::File(path) => {
+            TemplateText::Inline(text) => (PathBuf::from("."), UNNAMED.to_owned(), text.clone()),
+            TemplateText::File(path) => {
                 let path = expand_tilde(path);
                 let text = std::fs::read_to_string(&path).map_err(|source| failed().caused_by(source))?;
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -125,15 +125,16 @@ impl Template {
             .map(|(name, value)| (name, Value::from_serialize(value)))
             .chain(self.values.iter().map(|(name, value)| (name.as_str(), value.clone())))
             .collect();
-        let filled = environment.render_named_str(&name, &text, &values);
-        filled.map_err(|source| {
+        let rendered = environment.render_named_str(&name, &text, &values);
+        rendered.map_err(|source| {
             let unknown = match environment.template_from_named_str(&name, &text) {
                 Ok(template) if source.kind() == minijinja::ErrorKind::UndefinedError => {
                     template.undeclared_variables(true)
                 }
                 _ => HashSet::new(),
             };
-            let mut unknown: Vec<_> = unknown.into_iter().filter(|name| !values.contains_key(of_what(name))).collect();
+            let mut unknown: Vec<_> =
+                unknown.into_iter().filter(|name| !values.contains_key(root_variable(name))).collect();
             unknown.sort();
             let error = failed().caused_by(source);
             if unknown.is_empty() {
@@ -150,15 +151,15 @@ impl Template {
 }
 
 /// Returns the first part of a dotted name: `app` of `app.user`.
-fn of_what(name: &str) -> &str {
+fn root_variable(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.text {
-            Text::File(path) => write!(f, "{}", path.display()),
-            Text::Given(_) => f.write_str(GIVEN),
+            TemplateText::File(path) => write!(f, "{}", path.display()),
+            TemplateText::Inline(_) => f.write_str(UNNAMED),
         }
     }
 }
@@ -175,11 +176,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_an_error_and_never_written_as_its_placeholder() {
+    fn a_secret_variable_is_an_error() {
         let secret = crate::secret::Secret::new("hunter2-hunter2");
         for value in [serde_json::json!(secret), serde_json::json!({ "password": [secret] })] {
             let error =
-                Template::text("x={{ token }}").set("token", value).filled(&vars()).expect_err("it has a secret");
+                Template::text("x={{ token }}").set("token", value).render(&vars()).expect_err("a secret variable");
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains("variable `token` of a template contains a `Secret`"), "{error}");
         }
@@ -191,12 +192,12 @@ mod tests {
 
     #[track_caller]
     fn case(text: &str, expected: &str) {
-        let filled = Template::text(text).set("port", 80).set("names", ["a", "<b>"]).filled(&vars());
-        assert_eq!(filled.map_err(|error| error.to_string()).as_deref(), Ok(expected));
+        let rendered = Template::text(text).set("port", 80).set("names", ["a", "<b>"]).render(&vars());
+        assert_eq!(rendered.map_err(|error| error.to_string()).as_deref(), Ok(expected));
     }
 
     #[test]
-    fn places_are_filled_in_and_nothing_is_escaped() {
+    fn variables_are_rendered_without_escapes() {
         case("listen {{ port }};\n", "listen 80;\n");
         case("{% for name in names %}{{ name }} {% endfor %}", "a <b> ");
         case("{{ app.name }} on {{ host }}", "shop on web1");
@@ -204,17 +205,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_more_than_what_is_known() {
-        let filled = Template::text("{{ host }}").set("host", "other").filled(&vars());
-        assert_eq!(filled.unwrap(), "other");
+    fn a_set_variable_overrides_a_host_variable() {
+        let rendered = Template::text("{{ host }}").set("host", "other").render(&vars());
+        assert_eq!(rendered.unwrap(), "other");
     }
 
     #[test]
-    fn what_is_not_known_is_an_error_with_its_line() {
+    fn an_unknown_variable_is_an_error_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.j2");
         std::fs::write(&path, "a\n{{ nobody }}\n").unwrap();
-        let error = Template::file(&path).filled(&vars()).unwrap_err();
+        let error = Template::file(&path).render(&vars()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("undefined value") && cause.contains("x.j2:2"), "{cause}");
         let hint = "hint: set `nobody` with `.set(name, value)`; known variables: `app`, `host`";
@@ -222,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn a_template_finds_what_is_in_its_folder() {
+    fn a_template_includes_files_of_its_directory() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.j2"), "{% include 'part.j2' %}!").unwrap();
         std::fs::write(folder.path().join("part.j2"), "{{ host }}").unwrap();
-        assert_eq!(Template::file(folder.path().join("x.j2")).filled(&vars()).unwrap(), "web1!");
+        assert_eq!(Template::file(folder.path().join("x.j2")).render(&vars()).unwrap(), "web1!");
     }
 }

@@ -21,13 +21,13 @@ pub(super) struct TransferContext {
 
 impl TransferContext {
     /// Creates the context of a read, with the rights of the login.
-    pub(super) fn of(connection: Connection, location: &'static Location<'static>) -> Self {
+    pub(super) fn for_read(connection: Connection, location: &'static Location<'static>) -> Self {
         Self { connection, elevated: false, location, is_check: false, has_secret: false }
     }
 
     /// Creates the context of a transfer, with the rights of the login.
-    pub(super) fn of_transfer(connection: Connection, location: &'static Location<'static>) -> Self {
-        Self { is_check: true, ..Self::of(connection, location) }
+    pub(super) fn for_transfer(connection: Connection, location: &'static Location<'static>) -> Self {
+        Self { is_check: true, ..Self::for_read(connection, location) }
     }
 
     /// Returns ` by sudo` for a transfer under sudo, for descriptions.

@@ -61,8 +61,8 @@ fn collect_changes(tree: &Tree, done: TreeResult, written: Vec<FileOutcome>) -> 
         None => written.next(),
     });
     // Only new and empty directories are listed: a file implies its directories.
-    let is_told = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
-    let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_told(job, *done));
+    let is_listed = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
+    let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_listed(job, *done));
     let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
     ChangedPaths { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
 }
@@ -87,6 +87,6 @@ async fn put_each<'a>(
         .collect();
     let put = futures::stream::iter(each).buffer_unordered(PARALLEL_FILES).try_collect::<()>().await;
     let written: Vec<_> = written.into_iter().flatten().collect();
-    let landed = written.iter().filter(|(_, is_changed)| *is_changed).count();
-    put.map(|()| written).map_err(|undone| undone.in_part(landed))
+    let written_files = written.iter().filter(|(_, is_changed)| *is_changed).count();
+    put.map(|()| written).map_err(|failure| failure.in_part(written_files))
 }

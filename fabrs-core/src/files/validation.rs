@@ -1,19 +1,20 @@
-//! The line that validates a file: its `%s` becomes an argument of the shell, so that no quotes can change the path.
+//! Validation lines: `%s` becomes an argument of the shell, so no path can break out of quotes.
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// The placeholder of the path.
 const PATH: &str = "%s";
-/// The same for the shell: its first argument, as one word.
+/// The path as the first argument of the shell, in one word.
 const ARGUMENT: &str = "\"$1\"";
 
-/// Returns a line with the first argument of the shell in the place of each `%s`.
+/// Replaces each `%s` by the first argument of the shell.
 ///
-/// A `%s` may have quotes of its own (`"%s"`, `'%s'`). Within other quotes, another program would read the path as text.
+/// `%s` may have quotes around it (`"%s"`, `'%s'`). A `%s` inside of a longer quoted text is an
+/// error: another program would interpret the path.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] if the line has no `%s`, or one within quotes.
+/// [`ErrorKind::Usage`] for a line without `%s`, or with `%s` inside of a longer quoted text.
 pub(super) fn with_argument(line: &str) -> Result<String> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
@@ -58,10 +59,10 @@ mod tests {
     use super::with_argument;
 
     #[test]
-    fn the_path_is_an_argument_whatever_quotes_it_has() {
+    fn the_path_becomes_an_argument_with_any_quotes() {
         #[track_caller]
         fn case(line: &str, expected: &str) {
-            assert_eq!(with_argument(line).expect("the line is a good one"), expected);
+            assert_eq!(with_argument(line).expect("a valid line"), expected);
         }
         case("visudo -cf %s", "visudo -cf \"$1\"");
         case("visudo -cf \"%s\"", "visudo -cf \"$1\"");
@@ -73,18 +74,18 @@ mod tests {
     }
 
     #[test]
-    fn a_path_within_quotes_is_refused() {
+    fn a_path_within_quotes_is_an_error() {
         for line in ["sh -c '! grep -q hello %s'", "sh -c \"grep -q ok %s\"", "grep 'it''s %s'", "echo \"a\\\" %s\""] {
             let error = with_argument(line).expect_err(line);
             assert!(error.to_string().contains("`%s` is within quotes"), "{error}");
         }
-        let error = with_argument("true").expect_err("there is no path");
+        let error = with_argument("true").expect_err("a line without a path");
         assert_eq!(error.to_string(), "the validation line has no `%s`");
     }
 
     proptest! {
         #[test]
-        fn any_line_without_escapes_is_read_or_refused(line in "([%s'\" aü]|%s){0,20}") {
+        fn any_line_without_escapes_is_converted_or_an_error(line in "([%s'\" aü]|%s){0,20}") {
             if let Ok(text) = with_argument(&line) {
                 prop_assert!(text.contains("\"$1\"") && !text.contains("%s"));
             }

@@ -55,48 +55,51 @@ pub(super) enum ItemKind {
 
 /// The filter for the entries of a directory.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Selection {
+pub(super) struct SourceFilter {
     /// The patterns of excluded files.
     pub(super) excludes: Vec<String>,
     /// True if files listed in `.gitignore` and `.ignore` are excluded.
-    pub(super) honours_ignore_files: bool,
+    pub(super) uses_ignore_files: bool,
 }
 
-impl Selection {
+impl SourceFilter {
     /// Lists the entries of a source. Two entries with the same path are an error. This blocks.
     pub(super) fn items(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
-        let items = self.all(source, vars)?;
-        let mut places = HashMap::new();
-        let twice = items.iter().find(|item| {
+        let items = self.list(source, vars)?;
+        let mut targets = HashMap::new();
+        let duplicate = items.iter().find(|item| {
             let is_folder = matches!(item.content, ItemKind::Folder);
-            places.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
+            targets.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
         });
-        if let Some(item) = twice {
+        if let Some(item) = duplicate {
             let text = format!("`{}` and another file of {source:?} have the same target", item.shown());
             return Err(Error::new(ErrorKind::Usage, text));
         }
         Ok(items)
     }
 
-    fn all(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
+    fn list(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
         let path = match source {
-            Source::Bytes(bytes) => return Ok(vec![alone(Content::Bytes(bytes.clone()))]),
-            Source::Secret(secret) => return Ok(vec![alone(Content::Secret(secret.clone()))]),
+            Source::Bytes(bytes) => return Ok(vec![single_file(Content::Bytes(bytes.clone()))]),
+            Source::Secret(secret) => return Ok(vec![single_file(Content::Secret(secret.clone()))]),
             Source::Reader(reader) => {
                 let (file, size) = reader.file()?;
-                return Ok(vec![alone(Content::Generated(reader.to_string().into(), Generated::File(file, size)))]);
+                return Ok(vec![single_file(Content::Generated(
+                    reader.to_string().into(),
+                    Generated::File(file, size),
+                ))]);
             }
             #[cfg(feature = "template")]
             Source::Template(template) => {
-                let filled = template.filled(vars)?;
-                return Ok(vec![alone(Content::Generated(
+                let rendered = template.render(vars)?;
+                return Ok(vec![single_file(Content::Generated(
                     template.to_string().into(),
-                    Generated::Bytes(filled.into()),
+                    Generated::Bytes(rendered.into()),
                 ))]);
             }
             Source::Several(sources) => {
                 let each =
-                    sources.iter().map(|source| self.one_of_several(source, vars)).collect::<Result<Vec<_>>>()?;
+                    sources.iter().map(|source| self.list_with_name(source, vars)).collect::<Result<Vec<_>>>()?;
                 return Ok(each.into_iter().flatten().collect());
             }
             Source::Path(path) => expand_tilde(path),
@@ -111,8 +114,8 @@ impl Selection {
     }
 
     /// Lists the entries of one source of a list. As with `cp`, each source keeps its own name.
-    fn one_of_several(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
-        let mut items = self.all(source, vars)?;
+    fn list_with_name(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
+        let mut items = self.list(source, vars)?;
         let name = match source {
             Source::Path(path) if expand_tilde(path).is_dir() => own_name(&expand_tilde(path)),
             _ => OsString::new(),
@@ -129,7 +132,7 @@ impl Selection {
             };
         }
         if !name.is_empty() {
-            items.insert(0, folder_at(name.into()));
+            items.insert(0, directory_entry(name.into()));
         }
         Ok(items)
     }
@@ -153,15 +156,15 @@ impl Selection {
         let mut items = Vec::new();
         let mut found: Option<PathBuf> = None;
         for entry in walk.build() {
-            let entry = entry.map_err(unreadable)?;
+            let entry = entry.map_err(walk_error)?;
             let below = below_root(&entry, &root);
             // The entries below a matching directory are already listed.
-            let has_come = found.as_ref().is_some_and(|found| below.starts_with(found));
-            if has_come || below.as_os_str().is_empty() || !matcher.is_match(&below) {
+            let is_listed = found.as_ref().is_some_and(|found| below.starts_with(found));
+            if is_listed || below.as_os_str().is_empty() || !matcher.is_match(&below) {
                 continue;
             }
             if entry.path().is_dir() {
-                items.push(folder_at(below.clone()));
+                items.push(directory_entry(below.clone()));
                 items.extend(self.folder(entry.path(), &below)?);
                 found = Some(below);
             } else {
@@ -175,7 +178,7 @@ impl Selection {
     fn folder(&self, root: &Path, name: &Path) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for entry in self.walk(root)?.build() {
-            let entry = entry.map_err(unreadable)?;
+            let entry = entry.map_err(walk_error)?;
             let below = below_root(&entry, root);
             if below.as_os_str().is_empty() {
                 continue;
@@ -188,7 +191,7 @@ impl Selection {
                     Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source)
                 })?),
                 Some(kind) if kind.is_file() => ItemKind::File(Content::Path(path.clone())),
-                _ => return Err(no_file(&path)),
+                _ => return Err(not_regular(&path)),
             };
             items.push(Item { content, below: Some(name.join(below)) });
         }
@@ -198,7 +201,7 @@ impl Selection {
     fn walk(&self, root: &Path) -> Result<WalkBuilder> {
         let mut walk = WalkBuilder::new(root);
         walk.standard_filters(false).follow_links(false).sort_by_file_name(Ord::cmp);
-        if self.honours_ignore_files {
+        if self.uses_ignore_files {
             // Ignore files also apply outside of a repository, such as in an unpacked archive.
             walk.ignore(true).git_ignore(true).parents(true).require_git(false);
         }
@@ -235,20 +238,20 @@ fn file(path: PathBuf) -> Result<Item> {
             Err(if is_text { error.hint("use `.write(target, text)` to upload a text") } else { error })
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
-        Ok(meta) if !meta.is_file() => Err(no_file(&path)),
-        Ok(_) => Ok(alone(Content::Path(path))),
+        Ok(meta) if !meta.is_file() => Err(not_regular(&path)),
+        Ok(_) => Ok(single_file(Content::Path(path))),
     }
 }
 
-fn no_file(path: &Path) -> Error {
+fn not_regular(path: &Path) -> Error {
     Error::new(ErrorKind::Local, format!("`{}` is not a regular file", path.display()))
 }
 
-fn alone(content: Content) -> Item {
+fn single_file(content: Content) -> Item {
     Item { content: ItemKind::File(content), below: None }
 }
 
-fn folder_at(below: PathBuf) -> Item {
+fn directory_entry(below: PathBuf) -> Item {
     Item { content: ItemKind::Folder, below: Some(below) }
 }
 
@@ -266,6 +269,6 @@ fn template_name(shown: &str) -> OsString {
     stem.unwrap_or_default().into()
 }
 
-fn unreadable(source: ignore::Error) -> Error {
+fn walk_error(source: ignore::Error) -> Error {
     Error::new(ErrorKind::Local, "could not read a directory").caused_by(source)
 }

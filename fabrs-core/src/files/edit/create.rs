@@ -20,7 +20,7 @@ use crate::files::transfer_report::emit_transferred;
 use crate::files::walk::{Item, ItemKind};
 use crate::transport::Effect;
 
-/// The creation of a directory or a symlink: a builder that can be awaited. The output is
+/// The creation of a directory or a symlink: an awaitable builder. The output is
 /// [`Changes`].
 ///
 /// # Cancel safety
@@ -29,16 +29,16 @@ use crate::transport::Effect;
 /// directories, some may be created.
 #[must_use = "nothing is created until it is awaited"]
 #[derive(Debug)]
-pub struct CreateRequest(Deferred<Spec, Changes>);
+pub struct CreateRequest(Deferred<CreateSpec, Changes>);
 
-struct Spec {
+struct CreateSpec {
     context: TransferContext,
     path: String,
     content: ItemKind,
     attributes: Attributes,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for CreateSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
     }
@@ -46,8 +46,8 @@ impl fmt::Debug for Spec {
 
 impl CreateRequest {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, content: ItemKind) -> Self {
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, path, content, attributes: Attributes::default() })))
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(CreateSpec { context, path, content, attributes: Attributes::default() })))
     }
 
     /// Sets the mode of a directory, also of an existing one. The default for a new directory is
@@ -108,7 +108,7 @@ impl CreateRequest {
 
 impl_future!(CreateRequest => Changes, make);
 
-async fn make(spec: Arc<Spec>) -> Result<Changes> {
+async fn make(spec: Arc<CreateSpec>) -> Result<Changes> {
     let (context, connection) = (&spec.context, &spec.context.connection);
     let host = connection.host_and_run(context.location)?.0;
     let operation = spec.describe();
@@ -127,7 +127,7 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(context, host.clone(), operation.clone(), files))
 }
 
-impl Spec {
+impl CreateSpec {
     fn job(&self, operation: &str) -> Job {
         let item = Item { content: self.content.clone(), below: Some(PathBuf::from(&self.path)) };
         let (target, attributes) = (self.path.clone().into(), self.attributes.clone());

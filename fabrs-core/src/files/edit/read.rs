@@ -19,22 +19,22 @@ use crate::transport::Effect;
 /// The maximum size in bytes of a file that is read into memory.
 const MAX_READ_SIZE: u64 = 64 << 20;
 
-/// The read of a file into memory: a builder that can be awaited. It runs in a dry run too.
+/// The read of a file into memory: an awaitable builder, also run in a dry run.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future ends the read. A read changes nothing.
 #[must_use = "nothing is read until it is awaited"]
 #[derive(Debug)]
-pub struct ReadRequest<T>(Deferred<Spec<T>, T>);
+pub struct ReadRequest<T>(Deferred<ReadSpec<T>, T>);
 
-struct Spec<T> {
+struct ReadSpec<T> {
     context: TransferContext,
     path: String,
     answer: Box<dyn Fn(Vec<u8>) -> Result<T> + Send + Sync>,
 }
 
-impl<T> fmt::Debug for Spec<T> {
+impl<T> fmt::Debug for ReadSpec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "read {}", self.path)
     }
@@ -57,7 +57,7 @@ impl<T: Send + 'static> ReadRequest<T> {
 
 impl_future!(ReadRequest<T> => T, read, T);
 
-async fn read<T>(spec: Arc<Spec<T>>) -> Result<T> {
+async fn read<T>(spec: Arc<ReadSpec<T>>) -> Result<T> {
     let operation = format!("read {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let read = selector.run(|backend| content(&spec.context, &spec.path, backend, &operation)).await?;
@@ -162,7 +162,7 @@ impl Connection {
         location: &'static Location<'static>,
         answer: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
     ) -> ReadRequest<T> {
-        let context = TransferContext::of(self.clone(), location);
-        ReadRequest(Deferred::Described(Box::new(Spec { context, path, answer: Box::new(answer) })))
+        let context = TransferContext::for_read(self.clone(), location);
+        ReadRequest(Deferred::Described(Box::new(ReadSpec { context, path, answer: Box::new(answer) })))
     }
 }

@@ -18,22 +18,22 @@ use crate::files::transfer_context::TransferContext;
 use crate::files::transfer_report::emit_transferred;
 use crate::transport::Effect;
 
-/// The removal of a file or a directory: a builder that can be awaited. The output is [`Changes`].
+/// The removal of a file or a directory: an awaitable builder. The output is [`Changes`].
 ///
 /// # Cancel safety
 ///
 /// Dropping the future ends the removal. Of a directory, some entries may be removed.
 #[must_use = "nothing is removed until it is awaited"]
 #[derive(Debug)]
-pub struct RemoveRequest(Deferred<Spec, Changes>);
+pub struct RemoveRequest(Deferred<RemoveSpec, Changes>);
 
-struct Spec {
+struct RemoveSpec {
     context: TransferContext,
     path: String,
     is_recursive: bool,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for RemoveSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
     }
@@ -41,8 +41,8 @@ impl fmt::Debug for Spec {
 
 impl RemoveRequest {
     fn new(connection: Connection, path: String, location: &'static Location<'static>) -> Self {
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, path, is_recursive: false })))
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(RemoveSpec { context, path, is_recursive: false })))
     }
 
     /// Removes a directory with all entries (`rm -r`). By default, a directory is an error.
@@ -80,7 +80,7 @@ const RECURSIVE: &str = "use `.recursive()` to remove a directory";
 
 impl_future!(RemoveRequest => Changes, remove);
 
-async fn remove(spec: Arc<Spec>) -> Result<Changes> {
+async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
     let spec = &*spec;
     let (context, connection) = (&spec.context, &spec.context.connection);
     let host = connection.host_and_run(context.location)?.0;
@@ -118,7 +118,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(context, host.clone(), operation.clone(), made))
 }
 
-impl Spec {
+impl RemoveSpec {
     fn describe(&self) -> String {
         let all = if self.is_recursive { " recursively" } else { "" };
         let suffix = self.context.sudo_suffix();

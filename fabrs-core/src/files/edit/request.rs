@@ -30,7 +30,7 @@ use crate::files::{diff, planning};
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
 
-/// An edit of a text file: a builder that can be awaited. The output is [`Changes`].
+/// An edit of a text file: an awaitable builder. The output is [`Changes`].
 ///
 /// The file is written atomically, and only if the content changes. If another process changes the
 /// file between the read and the write, the edit is an error. A dry run reads the file, and plans
@@ -42,16 +42,16 @@ use crate::transport::Effect;
 /// content, and no temporary file is left.
 #[must_use = "nothing is edited until it is awaited"]
 #[derive(Debug)]
-pub struct EditRequest<C: TextEdit>(Deferred<Spec<C>, Changes>);
+pub struct EditRequest<C: TextEdit>(Deferred<EditSpec<C>, Changes>);
 
-struct Spec<C> {
+struct EditSpec<C> {
     context: TransferContext,
     path: String,
     change: C,
     write_options: WriteOptions,
 }
 
-impl<C> fmt::Debug for Spec<C> {
+impl<C> fmt::Debug for EditSpec<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "edit {}", self.path)
     }
@@ -59,8 +59,8 @@ impl<C> fmt::Debug for Spec<C> {
 
 impl<C: TextEdit> EditRequest<C> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, path, change, write_options: WriteOptions::default() })))
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(EditSpec { context, path, change, write_options: WriteOptions::default() })))
     }
 
     /// Validates the new file before it replaces the old one. `%s` in `line` is the path. See
@@ -199,7 +199,7 @@ impl EditRequest<EnsureLine> {
 
 impl_future!(EditRequest<C> => Changes, edit, C: TextEdit);
 
-async fn edit<C: TextEdit>(spec: Arc<Spec<C>>) -> Result<Changes> {
+async fn edit<C: TextEdit>(spec: Arc<EditSpec<C>>) -> Result<Changes> {
     let (context, connection) = (&spec.context, &spec.context.connection);
     let host = connection.host_and_run(context.location)?.0;
     let suffix = context.sudo_suffix();
@@ -250,7 +250,7 @@ async fn old_content(
     match content(context, path, backend, operation).await {
         Ok(content) => Ok(Some(content)),
         Err(BackendError::Failed(error)) if is_missing(&error) => Ok(None),
-        Err(undone) => Err(undone),
+        Err(failure) => Err(failure),
     }
 }
 

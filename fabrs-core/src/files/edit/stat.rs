@@ -12,22 +12,22 @@ use crate::files::entry::{FileKind, PathStat, Stat};
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
-/// A query for the metadata of a path: a builder that can be awaited. It runs in a dry run too.
+/// A query for the metadata of a path: an awaitable builder, also run in a dry run.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future ends the query. A query changes nothing.
 #[must_use = "nothing is queried until it is awaited"]
 #[derive(Debug)]
-pub struct StatRequest<T>(Deferred<Spec<T>, T>);
+pub struct StatRequest<T>(Deferred<StatSpec<T>, T>);
 
-struct Spec<T> {
+struct StatSpec<T> {
     context: TransferContext,
     path: String,
     answer: fn(PathStat) -> T,
 }
 
-impl<T> fmt::Debug for Spec<T> {
+impl<T> fmt::Debug for StatSpec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "stat {}", self.path)
     }
@@ -40,8 +40,8 @@ impl<T: Send + 'static> StatRequest<T> {
         location: &'static Location<'static>,
         answer: fn(PathStat) -> T,
     ) -> Self {
-        let context = TransferContext::of(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, path, answer })))
+        let context = TransferContext::for_read(connection, location);
+        Self(Deferred::Described(Box::new(StatSpec { context, path, answer })))
     }
 
     /// Runs the query as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
@@ -60,7 +60,7 @@ impl<T: Send + 'static> StatRequest<T> {
 
 impl_future!(StatRequest<T> => T, look, T);
 
-async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
+async fn look<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
     let operation = format!("stat {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let (context, path, operation) = (&spec.context, &*spec.path, &*operation);

@@ -4,13 +4,13 @@ use memchr::memmem;
 use regex::bytes::Regex;
 
 /// The lines of a text, each with its line end.
-struct Lines<'a> {
+struct TextLines<'a> {
     each: Vec<&'a [u8]>,
     /// The line end of added lines.
     end: &'static [u8],
 }
 
-impl<'a> Lines<'a> {
+impl<'a> TextLines<'a> {
     fn of(text: &'a [u8]) -> Self {
         let end: &[u8] = if memmem::find(text, b"\r\n").is_some() { b"\r\n" } else { b"\n" };
         Self { each: text.split_inclusive(|byte| *byte == b'\n').collect(), end }
@@ -59,7 +59,7 @@ fn split_end(line: &[u8]) -> (&[u8], &[u8]) {
 pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
     let mut text = old.to_vec();
     for line in lines {
-        let known = Lines::of(&text);
+        let known = TextLines::of(&text);
         if !known.contains(line) {
             let end = known.each.len();
             text = known.with(end, line);
@@ -106,16 +106,16 @@ pub(super) fn unknown_group<'w>(pattern: &Regex, with: &'w str) -> Option<&'w st
 /// Comments out the matching lines: adds the marker after the indentation, unless a marker is
 /// there.
 pub(super) fn comment(old: &[u8], pattern: &Regex, marker: &str) -> Vec<u8> {
-    Lines::of(old).map(|line| {
+    TextLines::of(old).map(|line| {
         let (indentation, rest) = indented(line);
-        let is_to_be = pattern.is_match(line) && !rest.starts_with(marker.as_bytes());
-        is_to_be.then(|| [indentation, marker.as_bytes(), b" ", rest].concat())
+        let is_uncommented = pattern.is_match(line) && !rest.starts_with(marker.as_bytes());
+        is_uncommented.then(|| [indentation, marker.as_bytes(), b" ", rest].concat())
     })
 }
 
 /// Removes the marker, and one space after it, from lines whose rest matches the pattern.
 pub(super) fn uncomment(old: &[u8], pattern: &Regex, marker: &str) -> Vec<u8> {
-    Lines::of(old).map(|line| {
+    TextLines::of(old).map(|line| {
         let (indentation, rest) = indented(line);
         let rest = rest.strip_prefix(marker.as_bytes())?;
         let line = [indentation, rest.strip_prefix(b" ").unwrap_or(rest)].concat();
@@ -135,7 +135,7 @@ pub(super) enum LinePosition {
 /// Ensures that the text has `line`: replaces the last line that matches `matching`, or inserts the
 /// line at `position`.
 pub(super) fn ensure_line(old: &[u8], line: &str, matching: Option<&Regex>, position: &LinePosition) -> Vec<u8> {
-    let lines = Lines::of(old);
+    let lines = TextLines::of(old);
     let last = |pattern: &Regex| lines.each.iter().rposition(|line| pattern.is_match(split_end(line).0));
     if lines.contains(line) {
         return old.to_vec();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_a_pattern_has_not_is_found() {
+    fn an_unknown_group_of_a_replacement_is_found() {
         let pattern = Regex::new(r"(?<name>a)(\d+)").unwrap();
         for known in ["$1$2", "${1}x", "$name", "$$price", "a $ b", "100 $"] {
             assert_eq!(unknown_group(&pattern, known), None, "{known}");
@@ -196,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_for_is_no_pattern() {
+    fn contains_matches_literal_text() {
         assert!(contains(b"allow *.[x] $y\n", "*.[x] $y") && !contains(b"ax\n", "a."));
     }
 
     #[test]
-    fn what_matches_is_replaced() {
+    fn all_matches_are_replaced() {
         case(
             replace(b"port = 80\nport = 81\n", &pattern(r"(?m)^port = (\d+)$"), "port = 9$1"),
             "port = 980\nport = 981\n",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_come_and_go_and_the_indentation_stays() {
+    fn comment_and_uncomment_keep_the_indentation() {
         let text = "a\n    allow all;\n\tdeny all;\n# b\n";
         let with = "a\n    # allow all;\n\tdeny all;\n# b\n";
         case(comment(text.as_bytes(), &pattern("allow"), "#"), with);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_takes_the_place_of_the_last_that_matches_or_goes_where_it_belongs() {
+    fn ensure_line_replaces_the_last_match_or_inserts_at_the_position() {
         let text = b"a=1\nb=2\na=3\n";
         let of_a = pattern("^a=");
         case(ensure_line(text, "a=4", Some(&of_a), &LinePosition::End), "a=1\nb=2\na=4\n");
@@ -238,7 +238,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_change_made_twice_is_made_once(text in "[ab#= \r\n]{0,40}", line in "[ab=]{1,3}") {
+        fn every_edit_is_idempotent(text in "[ab#= \r\n]{0,40}", line in "[ab=]{1,3}") {
             let of_a = pattern("a");
             let once = |change: &dyn Fn(&[u8]) -> Vec<u8>| {
                 let one = change(text.as_bytes());

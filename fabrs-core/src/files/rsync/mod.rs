@@ -28,7 +28,7 @@ use crate::transport::Effect;
 use output_spool::OutputSpool;
 use remote_shell::{PipeEnds, RemoteShell};
 
-/// A run of `rsync`: a builder that can be awaited. The output is [`Changes`].
+/// A run of `rsync`: an awaitable builder. The output is [`Changes`].
 ///
 /// See [`Connection::rsync`].
 ///
@@ -37,9 +37,9 @@ use remote_shell::{PipeEnds, RemoteShell};
 /// Dropping the future ends both sides, as an interrupt of `rsync` does.
 #[must_use = "nothing is transferred until it is awaited"]
 #[derive(Debug)]
-pub struct RsyncRequest(Deferred<Spec, Changes>);
+pub struct RsyncRequest(Deferred<RsyncSpec, Changes>);
 
-struct Spec {
+struct RsyncSpec {
     context: TransferContext,
     here: String,
     there: String,
@@ -47,7 +47,7 @@ struct Spec {
     options: Vec<String>,
 }
 
-impl fmt::Debug for Spec {
+impl fmt::Debug for RsyncSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
     }
@@ -60,8 +60,8 @@ impl RsyncRequest {
         there: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let context = TransferContext::of_transfer(connection, location);
-        Self(Deferred::Described(Box::new(Spec { context, here, there, is_download: false, options: Vec::new() })))
+        let context = TransferContext::for_transfer(connection, location);
+        Self(Deferred::Described(Box::new(RsyncSpec { context, here, there, is_download: false, options: Vec::new() })))
     }
 
     /// Downloads from the host. The default is an upload.
@@ -134,7 +134,7 @@ impl RsyncRequest {
 
 impl_future!(RsyncRequest => Changes, rsync);
 
-async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
+async fn rsync(spec: Arc<RsyncSpec>) -> Result<Changes> {
     let (context, connection) = (&spec.context, &spec.context.connection);
     let host = connection.host_and_run(context.location)?.0;
     let operation = spec.describe();
@@ -144,12 +144,12 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
         let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
         return Ok(Changes::new(context, host.clone(), operation, State::Unknown(why)));
     }
-    let made = spec.run(&operation).await?;
-    emit_transferred(connection, host, &operation, &made.files, made.removed.len());
-    Ok(Changes::new(context, host.clone(), operation, made))
+    let changes = spec.run(&operation).await?;
+    emit_transferred(connection, host, &operation, &changes.files, changes.removed.len());
+    Ok(Changes::new(context, host.clone(), operation, changes))
 }
 
-impl Spec {
+impl RsyncSpec {
     fn describe(&self) -> String {
         let (from, to) = if self.is_download { (&self.there, &self.here) } else { (&self.here, &self.there) };
         let program = [&["rsync".to_owned()], self.options.as_slice()].concat().join(" ");
@@ -158,25 +158,29 @@ impl Spec {
     }
 
     async fn run(&self, operation: &str) -> Result<ChangedPaths> {
-        let made = blocking(|| {
-            let made = RemoteShell::new()?;
-            Ok((made, OutputSpool::new(temporary::file()?)))
+        let created = blocking(|| {
+            let shell = RemoteShell::new()?;
+            Ok((shell, OutputSpool::new(temporary::file()?)))
         });
-        let ((remote_shell, ends), output_spool) = made.await.map_err(|error| self.context.error(error))?;
+        let ((remote_shell, ends), output_spool) = created.await.map_err(|error| self.context.error(error))?;
         let here = self.context.connection.to_this_machine();
         let here = here.run(self.line(&remote_shell)?).hide(Hide::Both).capture_all().warn();
         let mut here = std::pin::pin!(here.into_future());
         let has_started = AtomicBool::new(false);
         let there = async {
-            let PipeEnds { line, said, hears } = ends;
-            let line = line.said().await?;
+            let PipeEnds { command: remote_command, from_rsync, to_rsync } = ends;
+            let line = remote_command.receive().await?;
             has_started.store(true, Ordering::Relaxed);
             let connection = self.context.connection.for_internal_script().without_shell();
             let command = connection.command(ShellLine::raw(line), Effect::Changes, self.context.location).posix();
-            let command =
-                command.named(operation).hide(Hide::Both).stdin_reader(said).with_watcher(output_spool.clone()).warn();
+            let command = command
+                .named(operation)
+                .hide(Hide::Both)
+                .stdin_reader(from_rsync)
+                .with_watcher(output_spool.clone())
+                .warn();
             let command = if self.context.elevated { command.sudo() } else { command };
-            let (output, ()) = tokio::join!(command.into_future(), output_spool.drain_to(hears));
+            let (output, ()) = tokio::join!(command.into_future(), output_spool.drain_to(to_rsync));
             output
         };
         let mut there = std::pin::pin!(there);
@@ -190,9 +194,9 @@ impl Spec {
         let there = there.transpose().map_err(|error| self.context.error(error))?;
         let here = here?;
         // An error of the remote side may be missing in the exit status of the local side.
-        let is_well = |output: &Output| Ok::<_, Error>(output.status()?.success());
-        if is_well(&here)? && there.as_ref().map_or(Ok(true), is_well)? {
-            return Ok(self.made(&here.stdout()?));
+        let is_success = |output: &Output| Ok::<_, Error>(output.status()?.success());
+        if is_success(&here)? && there.as_ref().map_or(Ok(true), is_success)? {
+            return Ok(self.parse_changes(&here.stdout()?));
         }
         Err(self.failed(operation, &here, there.as_ref()))
     }
@@ -204,7 +208,7 @@ impl Spec {
         // `--blocking-io`.
         let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
         words.extend(self.options.iter().map(String::as_str));
-        let shell = remote_shell.shell();
+        let shell = remote_shell.rsync_option();
         words.extend(["-e", &shell, "--"]);
         words.extend(if self.is_download { [there.as_str(), &self.here] } else { [&self.here, there.as_str()] });
         let line = shlex::try_join(words).map_err(|source| {
@@ -215,29 +219,29 @@ impl Spec {
     }
 
     /// Parses the output of `--out-format=%i %n`.
-    fn made(&self, told: &str) -> ChangedPaths {
+    fn parse_changes(&self, output: &str) -> ChangedPaths {
         let root = if self.is_download { &self.here } else { &self.there };
-        let placed = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
-        let mut made = ChangedPaths::default();
-        for line in told.lines() {
+        let below_root = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
+        let mut changes = ChangedPaths::default();
+        for line in output.lines() {
             match line.split_once(' ') {
-                Some(("*deleting", name)) => made.removed.push(placed(name.trim_start())),
+                Some(("*deleting", name)) => changes.removed.push(below_root(name.trim_start())),
                 // Unchanged directories and the root are not listed.
-                Some((signs, name)) if is_itemized(signs) && !signs.starts_with(".d") && name != "./" => {
-                    made.files.push((placed(name), true));
+                Some((flags, name)) if is_itemized(flags) && !flags.starts_with(".d") && name != "./" => {
+                    changes.files.push((below_root(name), true));
                 }
                 _ => {}
             }
         }
-        made
+        changes
     }
 
     /// Creates the error of a failed run. The cause is the first line of error output, of the host
     /// if the host has printed one.
     fn failed(&self, operation: &str, here: &Output, there: Option<&Output>) -> Error {
-        let said = |output: &Output| {
-            let told = output.record.redactor.bytes(&output.record.stderr.bytes);
-            let text = String::from_utf8_lossy(&told).into_owned();
+        let first_line = |output: &Output| {
+            let stderr = output.record.redactor.bytes(&output.record.stderr.bytes);
+            let text = String::from_utf8_lossy(&stderr).into_owned();
             text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
         };
         let has_no_program = |output: &Output| output.status().is_ok_and(|status| *status == NOT_FOUND);
@@ -250,16 +254,16 @@ impl Spec {
                 .caused_by(CauseText("this machine has no `rsync`".to_owned()))
                 .hint("install `rsync`, or use `sync`"),
             there => {
-                let said = there.and_then(said).or_else(|| said(here));
-                error.caused_by(CauseText(said.unwrap_or_else(|| "`rsync` printed no error".to_owned())))
+                let reason = there.and_then(first_line).or_else(|| first_line(here));
+                error.caused_by(CauseText(reason.unwrap_or_else(|| "`rsync` printed no error".to_owned())))
             }
         }
     }
 }
 
 /// Returns true if a word is an itemized change: an update type, a file type and nine attributes.
-fn is_itemized(signs: &str) -> bool {
-    signs.len() == 11 && signs.starts_with(['<', '>', 'c', 'h', '.'])
+fn is_itemized(flags: &str) -> bool {
+    flags.len() == 11 && flags.starts_with(['<', '>', 'c', 'h', '.'])
 }
 
 /// The exit status of a shell for a missing program.

@@ -20,27 +20,27 @@ const CHUNK_SIZE: usize = 64 << 10;
 
 /// The output that the local program has not read yet. The size has no limit.
 #[derive(Debug, Clone)]
-pub(super) struct OutputSpool(Arc<Shared>);
+pub(super) struct OutputSpool(Arc<SpoolFile>);
 
 #[derive(Debug)]
-struct Shared {
+struct SpoolFile {
     file: File,
     state: Mutex<State>,
-    news: Notify,
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// The end of the written bytes and of the read bytes. Both restart at 0 when all is read.
     written: u64,
-    taken: u64,
-    is_over: bool,
+    read: u64,
+    is_finished: bool,
     failure: Option<Error>,
 }
 
 impl OutputSpool {
     pub(super) fn new(file: File) -> Self {
-        Self(Arc::new(Shared { file, state: Mutex::default(), news: Notify::new() }))
+        Self(Arc::new(SpoolFile { file, state: Mutex::default(), changed: Notify::new() }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -52,9 +52,9 @@ impl OutputSpool {
     pub(super) async fn drain_to(&self, mut to: Sender) {
         let mut chunk = vec![0; CHUNK_SIZE];
         loop {
-            let news = self.0.news.notified();
-            match self.take(&mut chunk) {
-                Some(0) => news.await,
+            let changed = self.0.changed.notified();
+            match self.read(&mut chunk) {
+                Some(0) => changed.await,
                 Some(count) if to.write_all(chunk.get(..count).unwrap_or_default()).await.is_ok() => {}
                 _ => return,
             }
@@ -62,16 +62,16 @@ impl OutputSpool {
     }
 
     /// Reads waiting output. Returns 0 if there is none yet, and `None` at the end.
-    fn take(&self, chunk: &mut [u8]) -> Option<usize> {
+    fn read(&self, chunk: &mut [u8]) -> Option<usize> {
         let mut state = self.state();
-        let waiting = usize::try_from(state.written - state.taken).unwrap_or(usize::MAX).min(chunk.len());
+        let waiting = usize::try_from(state.written - state.read).unwrap_or(usize::MAX).min(chunk.len());
         if waiting == 0 {
-            (state.written, state.taken) = (0, 0);
-            return (!state.is_over).then_some(0);
+            (state.written, state.read) = (0, 0);
+            return (!state.is_finished).then_some(0);
         }
         // Blocking is short: the bytes are in the page cache, or on a local disk.
-        self.0.file.read_exact_at(chunk.get_mut(..waiting)?, state.taken).ok()?;
-        state.taken += waiting as u64;
+        self.0.file.read_exact_at(chunk.get_mut(..waiting)?, state.read).ok()?;
+        state.read += waiting as u64;
         Some(waiting)
     }
 }
@@ -86,12 +86,12 @@ impl Watcher for OutputSpool {
             Ok(()) => state.written += bytes.len() as u64,
             Err(source) => {
                 state.failure = Some(temporary::unwritable(source));
-                state.is_over = true;
+                state.is_finished = true;
                 answer.stop();
             }
         }
         drop(state);
-        self.0.news.notify_one();
+        self.0.changed.notify_one();
     }
 
     fn failure(&self) -> Option<Error> {
@@ -99,7 +99,7 @@ impl Watcher for OutputSpool {
     }
 
     fn ended(&mut self) {
-        self.state().is_over = true;
-        self.0.news.notify_one();
+        self.state().is_finished = true;
+        self.0.changed.notify_one();
     }
 }

@@ -32,11 +32,11 @@ pub(super) struct RemoteShell(TempDir);
 #[derive(Debug)]
 pub(super) struct PipeEnds {
     /// The remote command.
-    pub(super) line: RemoteCommand,
+    pub(super) command: RemoteCommand,
     /// The output of the local `rsync`. It ends with the local `rsync`.
-    pub(super) said: Receiver,
+    pub(super) from_rsync: Receiver,
     /// The input of the local `rsync`.
-    pub(super) hears: Sender,
+    pub(super) to_rsync: Sender,
 }
 
 /// The pipe with the remote command.
@@ -60,21 +60,21 @@ impl RemoteShell {
             options.read_write(true);
             options
         };
-        let line = both().open_receiver(folder.path().join("line")).map_err(failed)?;
-        let said = OpenOptions::new().open_receiver(folder.path().join("out")).map_err(failed)?;
-        let hears = both().open_sender(folder.path().join("in")).map_err(failed)?;
-        Ok((Self(folder), PipeEnds { line: RemoteCommand(BufReader::new(line)), said, hears }))
+        let command = both().open_receiver(folder.path().join("line")).map_err(failed)?;
+        let from_rsync = OpenOptions::new().open_receiver(folder.path().join("out")).map_err(failed)?;
+        let to_rsync = both().open_sender(folder.path().join("in")).map_err(failed)?;
+        Ok((Self(folder), PipeEnds { command: RemoteCommand(BufReader::new(command)), from_rsync, to_rsync }))
     }
 
     /// Returns the value for `rsync -e`.
-    pub(super) fn shell(&self) -> String {
+    pub(super) fn rsync_option(&self) -> String {
         format!("sh '{}'", self.0.path().join("ssh").display())
     }
 }
 
 impl RemoteCommand {
     /// Waits for the remote command. `rsync` has quoted its words for a shell.
-    pub(super) async fn said(mut self) -> Result<String> {
+    pub(super) async fn receive(mut self) -> Result<String> {
         let mut words = Vec::new();
         loop {
             let mut word = Vec::new();
