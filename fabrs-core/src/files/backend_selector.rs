@@ -1,11 +1,12 @@
 //! Backend selection: shell scripts, or SFTP for hosts without a shell.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::sftp::SftpSession;
+use super::script::ShellBackend;
+use super::sftp::SftpBackend;
 use super::transfer_context::TransferContext;
 use crate::connection::format_seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
@@ -46,7 +47,7 @@ impl BackendSelector<'_> {
         let no_shell = if is_known {
             None
         } else {
-            match work(Backend::Script).await {
+            match work(Arc::new(ShellBackend::new(self.context.clone()))).await {
                 Err(BackendError::NoShell(error)) => Some(error),
                 Err(BackendError::Failed(error)) => return Err(error),
                 Ok(done) => return Ok(done),
@@ -57,14 +58,14 @@ impl BackendSelector<'_> {
             return Err(error);
         }
         let over_sftp = async {
-            let session = match (SftpSession::open(self.context, self.effect, self.operation).await, no_shell) {
-                (Ok(session), _) => session,
+            let backend = match (SftpBackend::open(self.context, self.effect, self.operation).await, no_shell) {
+                (Ok(backend), _) => backend,
                 // The host has neither backend. The error of the shell has the reason.
                 (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NO_BACKEND)),
                 (Err(error), _) => return Err(error),
             };
             without_shell.hosts().insert(host.clone());
-            work(Backend::Sftp(session)).await.map_err(|failure| match failure {
+            work(Arc::new(backend)).await.map_err(|failure| match failure {
                 BackendError::NoShell(error) | BackendError::Failed(error) => error,
             })
         };

@@ -119,7 +119,7 @@ async fn read_old(
 ) -> Result<Old, BackendError> {
     let incoming_file = IncomingFile::in_memory(MAX_DIFF_SIZE);
     let operation = format!("read {path} for the diff");
-    match backend.get(context, Path::new(path), Some(sum), &incoming_file, &operation).await {
+    match backend.get(Path::new(path), Some(sum), &incoming_file, &operation).await {
         Ok(true) if incoming_file.is_private() && context.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(
             incoming_file.into_bytes().map_err(|error| context.could_not(&operation).caused_by(error))?,

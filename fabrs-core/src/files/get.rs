@@ -172,7 +172,7 @@ impl GetSpec {
         backend: &Backend,
         targets: &LocalTargets<'_>,
     ) -> Result<Vec<FileOutcome>, BackendError> {
-        let matches = backend.matches(&self.context, &self.path, &format!("get {}", self.path)).await?;
+        let matches = backend.matches(&self.path, &format!("get {}", self.path)).await?;
         let (folders, files): (Vec<_>, Vec<_>) = matches.into_iter().partition(|(_, is_folder)| *is_folder);
         let here = |path: &Path| targets.for_match(path).map_err(|error| self.context.error(error));
         let files = files.into_iter().map(|(path, _)| Ok((here(&path)?, path))).collect::<Result<Vec<_>>>()?;
@@ -198,7 +198,7 @@ impl GetSpec {
         };
         let operation = format!("get {}", folder.display());
         let download_mode = if self.is_planned() { DownloadMode::Compare } else { DownloadMode::Write(self.mode) };
-        let entries = backend.get_folder(&self.context, folder, &local_path_of, download_mode, &operation).await?;
+        let entries = backend.get_directory(folder, &local_path_of, download_mode, &operation).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.path().parent().map(Path::to_owned)).collect();
         if entries.is_empty() && targets.keep_folders() {
@@ -268,13 +268,13 @@ impl GetSpec {
             // A local file that can't be read is replaced, like a missing file.
             let known = blocking_while(move |is_wanted| Ok(here.sum(&mut vec![0; CHUNK_SIZE], is_wanted).ok())).await?;
             if self.is_planned() {
-                let is_new = backend.is_new(&self.context, path, known.as_ref(), &operation).await?;
+                let is_new = backend.is_new(path, known.as_ref(), &operation).await?;
                 return Ok((name, is_new));
             }
             let (context, called) = (self.context.clone(), operation.clone());
             let incoming_file = IncomingFile::new(to, self.mode);
             let incoming_file = incoming_file.with_progress(move |size| ProgressCounter::new(&context, &called, size));
-            let mut is_new = backend.get(&self.context, path, known.as_ref(), &incoming_file, &operation).await?;
+            let mut is_new = backend.get(path, known.as_ref(), &incoming_file, &operation).await?;
             if is_new {
                 let persisted = blocking(move || incoming_file.persist()).await;
                 is_new = persisted.map_err(|error| self.context.could_not(&operation).caused_by(error))?;

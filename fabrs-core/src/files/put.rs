@@ -321,7 +321,7 @@ async fn put(spec: Arc<PutSpec>) -> Result<Changes> {
     }
     let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
     let work = UploadWork::new(&spec, jobs);
-    let files = selector.run(|backend| work.put_by(&spec.context, backend)).await?;
+    let files = selector.run(|backend| work.put_by(backend)).await?;
     emit_transferred(connection, host, &operation, &files, 0);
     Ok(Changes::new(&spec.context, host.clone(), operation, files))
 }
@@ -356,7 +356,7 @@ impl UploadWork {
 
     async fn plan_by(&self, context: &TransferContext, backend: Backend) -> Result<ChangedPaths, BackendError> {
         match self {
-            Self::File(job) => match backend.plan(context, job).await {
+            Self::File(job) => match backend.plan(job).await {
                 Err(BackendError::Failed(error)) if has_no_folder(&error) => {
                     if context.connection.planned() == 0 {
                         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -366,14 +366,14 @@ impl UploadWork {
                 }
                 planned => Ok(vec![planned?].into()),
             },
-            Self::Tree(tree) => tree::plan(context, tree, backend).await,
+            Self::Tree(tree) => tree::plan(tree, backend).await,
         }
     }
 
-    async fn put_by(&self, context: &TransferContext, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
+    async fn put_by(&self, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
         match self {
-            Self::File(job) => Ok(vec![backend.put(context, job).await?]),
-            Self::Tree(tree) => Ok(tree::put(context, tree, backend).await?.files),
+            Self::File(job) => Ok(vec![backend.put(job).await?]),
+            Self::Tree(tree) => Ok(tree::put(tree, backend).await?.files),
         }
     }
 }

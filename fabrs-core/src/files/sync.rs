@@ -264,7 +264,7 @@ async fn sync(spec: Arc<SyncSpec>) -> Result<Changes> {
             itemize(&spec, &tree, &operation).await?;
             let (context, wanted) = (&spec.context, &tree);
             let selector = BackendSelector { context, effect: Effect::Reads, operation: &operation };
-            selector.run(|backend| tree::plan(context, wanted, backend)).await
+            selector.run(|backend| tree::plan(wanted, backend)).await
         };
         let state = planning::plan(&spec.context, Side::Host, &operation, compared).await?;
         return Ok(Changes::new(&spec.context, host.clone(), operation, state));
@@ -272,7 +272,7 @@ async fn sync(spec: Arc<SyncSpec>) -> Result<Changes> {
     let tree = Arc::new(tree?);
     itemize(&spec, &tree, &operation).await?;
     let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
-    let made = selector.run(|backend| tree::put(&spec.context, &tree, backend)).await?;
+    let made = selector.run(|backend| tree::put(&tree, backend)).await?;
     emit_transferred(connection, host, &operation, &made.files, made.removed.len());
     Ok(Changes::new(&spec.context, host.clone(), operation, made))
 }
@@ -285,8 +285,7 @@ async fn itemize(spec: &SyncSpec, tree: &Arc<Tree>, operation: &str) -> Result<(
     }
     let host = connection.host_and_run(spec.context.location)?.0;
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation };
-    let context = &spec.context;
-    let entries = selector.run(|backend| async move { backend.itemize(context, tree).await }).await?;
+    let entries = selector.run(|backend| async move { backend.itemize(tree).await }).await?;
     let diff = FileDiff::Entries(entries);
     connection.sink().event(&Event::Diff { host, operation, path: &spec.to, diff: &diff });
     Ok(())

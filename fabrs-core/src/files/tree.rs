@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures::future::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::backend::Backend;
+use super::backend::{Backend, FileBackend};
 use super::changes::ChangedPaths;
 use super::disk_work::PARALLEL_FILES;
 use super::job::{Job, Tree};
-use super::transfer_context::TransferContext;
 use super::transfer_report::FileOutcome;
 use crate::connection::Connection;
 use crate::files::backend_error::BackendError;
@@ -29,26 +28,18 @@ pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
 }
 
 /// Uploads a tree. Returns the changed paths.
-pub(super) async fn put(
-    context: &TransferContext,
-    tree: &Arc<Tree>,
-    backend: Backend,
-) -> Result<ChangedPaths, BackendError> {
-    let done = backend.put_tree(context, tree).await?;
+pub(super) async fn put(tree: &Arc<Tree>, backend: Backend) -> Result<ChangedPaths, BackendError> {
+    let done = backend.put_tree(tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
-    let written = put_each(context, tree, &backend, left).await?;
+    let written = put_each(tree, &*backend, left).await?;
     Ok(collect_changes(tree, done, written))
 }
 
 /// Compares a tree. Returns the paths that an upload would change.
-pub(super) async fn plan(
-    context: &TransferContext,
-    tree: &Arc<Tree>,
-    backend: Backend,
-) -> Result<ChangedPaths, BackendError> {
-    let done = backend.plan_tree(context, tree).await?;
+pub(super) async fn plan(tree: &Arc<Tree>, backend: Backend) -> Result<ChangedPaths, BackendError> {
+    let done = backend.plan_tree(tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
-    let each: Vec<_> = left.map(|job| backend.plan(context, job).boxed()).collect();
+    let each: Vec<_> = left.map(|job| backend.plan(job).boxed()).collect();
     let written = futures::stream::iter(each).buffered(PARALLEL_FILES).try_collect().await?;
     Ok(collect_changes(tree, done, written))
 }
@@ -69,22 +60,20 @@ fn collect_changes(tree: &Tree, done: TreeResult, written: Vec<FileOutcome>) -> 
 
 /// Uploads entries separately, several at a time, after their directories.
 async fn put_each<'a>(
-    context: &TransferContext,
     tree: &Tree,
-    backend: &Backend,
+    backend: &dyn FileBackend,
     jobs: impl Iterator<Item = &'a Job>,
 ) -> Result<Vec<FileOutcome>, BackendError> {
     let jobs: Vec<_> = jobs.collect();
-    backend.make_folders(context, &tree.folders(&jobs), &format!("create the directory {}", tree.root)).await?;
+    backend.create_directories(&tree.folders(&jobs), &format!("create the directory {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];
     // The jobs are sorted by path: a directory precedes its entries.
     for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
-        *slot = Some(backend.put(context, job).await?);
+        *slot = Some(backend.put(job).await?);
     }
     let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
-    let each: Vec<_> = others
-        .map(|(job, slot)| async { backend.put(context, job).await.map(|put| *slot = Some(put)) }.boxed())
-        .collect();
+    let each: Vec<_> =
+        others.map(|(job, slot)| async { backend.put(job).await.map(|put| *slot = Some(put)) }.boxed()).collect();
     let put = futures::stream::iter(each).buffer_unordered(PARALLEL_FILES).try_collect::<()>().await;
     let written: Vec<_> = written.into_iter().flatten().collect();
     let written_files = written.iter().filter(|(_, is_changed)| *is_changed).count();

@@ -116,13 +116,13 @@ async fn make(spec: Arc<CreateSpec>) -> Result<Changes> {
     let job = &spec.job(&operation);
     if planning::is_planned(context) {
         let selector = BackendSelector { context, effect: Effect::Reads, operation: &operation };
-        let compared = selector.run(|backend| async move { backend.plan(context, job).await });
+        let compared = selector.run(|backend| async move { backend.plan(job).await });
         let state =
             planning::plan(context, Side::Host, &operation, compared.map_ok(|written| vec![written].into())).await?;
         return Ok(Changes::new(context, host.clone(), operation, state));
     }
     let selector = BackendSelector { context, effect: Effect::Changes, operation: &operation };
-    let files = vec![selector.run(|backend| async move { backend.put(context, job).await }).await?];
+    let files = vec![selector.run(|backend| async move { backend.put(job).await }).await?];
     emit_transferred(connection, host, &operation, &files, 0);
     Ok(Changes::new(context, host.clone(), operation.clone(), files))
 }

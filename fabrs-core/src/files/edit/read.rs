@@ -79,7 +79,7 @@ pub(super) async fn content(
     operation: &str,
 ) -> Result<FileContent, BackendError> {
     let incoming_file = IncomingFile::in_memory(MAX_READ_SIZE);
-    backend.get(context, Path::new(path), None, &incoming_file, operation).await?;
+    backend.get(Path::new(path), None, &incoming_file, operation).await?;
     let is_public = !incoming_file.is_private();
     let content = incoming_file.into_bytes().map_err(|error| context.could_not(operation).caused_by(error))?;
     Ok(FileContent { content, is_public })

@@ -94,7 +94,7 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
         let compared = async {
             let looked = &format!("stat {}", spec.path);
             let selector = BackendSelector { context, effect: Effect::Reads, operation: looked };
-            let found = selector.run(|backend| async move { backend.look(context, &spec.path, looked).await }).await?;
+            let found = selector.run(|backend| async move { backend.stat(&spec.path, looked).await }).await?;
             let is_folder = found.lstat.is_some_and(|stat| stat.kind() == FileKind::Folder);
             if is_folder && !spec.is_recursive {
                 return Err(context
@@ -110,7 +110,7 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
     let selector = BackendSelector { context, effect: Effect::Changes, operation: &operation };
     let was_there = selector.run(|backend| {
         let operation = &operation;
-        async move { backend.remove(context, &spec.path, spec.is_recursive, operation).await }
+        async move { backend.remove(&spec.path, spec.is_recursive, operation).await }
     });
     let was_there = was_there.await.map_err(|error| if is_a_folder(&error) { error.hint(RECURSIVE) } else { error })?;
     let made = made(was_there);

@@ -233,7 +233,7 @@ async fn edit<C: TextEdit>(spec: Arc<EditSpec<C>>) -> Result<Changes> {
             .map_err(|error| context.error(error))?;
         let job = &job;
         let writing = BackendSelector { context, effect: Effect::Changes, operation: &operation };
-        writing.run(|backend| async move { backend.put(context, job).await }).await?
+        writing.run(|backend| async move { backend.put(job).await }).await?
     };
     let files = vec![written];
     emit_transferred(connection, host, &operation, &files, 0);

@@ -63,8 +63,8 @@ impl_future!(StatRequest<T> => T, look, T);
 async fn look<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
     let operation = format!("stat {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
-    let (context, path, operation) = (&spec.context, &*spec.path, &*operation);
-    selector.run(|backend| async move { backend.look(context, path, operation).await }).await.map(spec.answer)
+    let (path, operation) = (&*spec.path, &*operation);
+    selector.run(|backend| async move { backend.stat(path, operation).await }).await.map(spec.answer)
 }
 
 impl Connection {

@@ -17,7 +17,7 @@ use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
 /// Downloads a file, unless the checksum is `known`. Returns true if the content was received.
-pub(in super::super) async fn get(
+pub(super) async fn get(
     context: &TransferContext,
     path: &Path,
     known: Option<&Checksum>,
@@ -32,7 +32,7 @@ pub(in super::super) async fn get(
 }
 
 /// Returns the paths matching a pattern. The flag is true for a directory.
-pub(in super::super) async fn matches(
+pub(super) async fn matches(
     context: &TransferContext,
     pattern: &str,
     operation: &str,

@@ -17,12 +17,9 @@ mod put;
 mod run_dialog;
 mod script_dialog;
 mod script_run;
+mod shell_backend;
 mod stat;
 mod text;
 mod tree;
 
-pub(super) use get::{get, matches};
-pub(super) use plan::plan;
-pub(super) use put::{folders, put, remove};
-pub(super) use stat::stat;
-pub(super) use tree::{get_tree, itemize, plan_tree, put_tree};
+pub(super) use shell_backend::ShellBackend;

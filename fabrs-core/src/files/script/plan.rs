@@ -15,7 +15,7 @@ use crate::files::walk::ItemKind;
 use crate::transport::Effect;
 
 /// Compares an entry with the host. Returns the path, and true if an upload would write it.
-pub(in super::super) async fn plan(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
+pub(super) async fn plan(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     let operation = format!("compare {}", job.shown());
     let script = Script { context, effect: Effect::Reads, operation: &operation };
     let line = match (&job.item.content, job.as_file()) {

@@ -24,7 +24,7 @@ const MAX_DIRECTORIES_PER_COMMAND: usize = 200;
 pub(super) const MAX_EMBEDDED_CHECKSUM_SIZE: u64 = 4 << 20;
 
 /// Uploads an entry. Returns the path, and true if the entry was written.
-pub(in super::super) async fn put(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
+pub(super) async fn put(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(context, file).await,
         (ItemKind::Link(to), _) => run_entry_script(context, job, text::link(job, to, &random_token()?)).await,
@@ -33,7 +33,7 @@ pub(in super::super) async fn put(context: &TransferContext, job: &Job) -> Resul
 }
 
 /// Creates directories and their missing parents.
-pub(in super::super) async fn folders(
+pub(super) async fn folders(
     context: &TransferContext,
     folders: &[String],
     operation: &str,
@@ -48,7 +48,7 @@ pub(in super::super) async fn folders(
 }
 
 /// Removes the entry at a path. Returns false if the path did not exist.
-pub(in super::super) async fn remove(
+pub(super) async fn remove(
     context: &TransferContext,
     path: &str,
     is_recursive: bool,

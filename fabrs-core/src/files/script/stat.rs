@@ -10,11 +10,7 @@ use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
 
 /// Returns the metadata of a path: with and without following a symlink.
-pub(in super::super) async fn stat(
-    context: &TransferContext,
-    path: &str,
-    operation: &str,
-) -> Result<PathStat, BackendError> {
+pub(super) async fn stat(context: &TransferContext, path: &str, operation: &str) -> Result<PathStat, BackendError> {
     let script = Script { context, effect: Effect::Reads, operation };
     let line = text::stat(path).map(|line| with_marked_result(&line));
     let output = script.run(script.command(line, path)?).await?;

@@ -18,7 +18,7 @@ use crate::files::incoming_file::IncomingFile;
 
 /// Downloads a file. Returns false if the checksum is `known`: the file is received for the
 /// comparison, and discarded.
-pub(in super::super) async fn get(
+pub(super) async fn get(
     session: &SftpSession,
     path: &Path,
     known: Option<&Checksum>,
@@ -33,7 +33,7 @@ pub(in super::super) async fn get(
 }
 
 /// Returns true if the checksum of a file on the host differs from `known`. Writes nothing.
-pub(in super::super) async fn is_new(
+pub(super) async fn is_new(
     session: &SftpSession,
     path: &Path,
     known: Option<&Checksum>,

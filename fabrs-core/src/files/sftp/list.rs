@@ -24,11 +24,7 @@ const SHELL_MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// Returns the paths matching a pattern. The flag is true for a directory.
-pub(in super::super) async fn matches(
-    session: &SftpSession,
-    path: &str,
-    operation: &str,
-) -> Result<Vec<(PathBuf, bool)>> {
+pub(super) async fn matches(session: &SftpSession, path: &str, operation: &str) -> Result<Vec<(PathBuf, bool)>> {
     try_matches(session, path).await.map_err(|error| error.into_error(&session.context, operation))
 }
 
@@ -49,7 +45,7 @@ async fn try_matches(session: &SftpSession, path: &str) -> Result<Vec<(PathBuf, 
 }
 
 /// Returns all entries of a directory, with all subdirectories.
-pub(in super::super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
+pub(super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
         match session.stat(&session.path(&shown)).await? {

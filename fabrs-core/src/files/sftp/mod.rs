@@ -13,16 +13,11 @@ mod put;
 mod remove;
 mod request_error;
 mod session;
+mod sftp_backend;
 mod stale_files;
 mod stat;
 mod stream;
 mod target;
 mod temporary;
 
-pub(super) use get::{get, is_new};
-pub(super) use list::{entries, matches};
-pub(super) use plan::plan;
-pub(super) use put::{check_targets, folders, put};
-pub(super) use remove::remove;
-pub(super) use session::SftpSession;
-pub(super) use stat::stat;
+pub(super) use sftp_backend::SftpBackend;

@@ -15,7 +15,7 @@ use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
 
 /// Compares an entry with the host. Returns the path, and true if an upload would write it.
-pub(in super::super) async fn plan(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
+pub(super) async fn plan(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let plan = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {

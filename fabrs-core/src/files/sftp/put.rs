@@ -30,7 +30,7 @@ use crate::files::walk::ItemKind;
 const MAX_CONCURRENT_CHECKS: usize = 64;
 
 /// Uploads an entry. Returns the path, and true if the entry was written.
-pub(in super::super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
+pub(super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Result<FileOutcome> {
     let put = async {
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
@@ -43,7 +43,7 @@ pub(in super::super) async fn put(session: &Arc<SftpSession>, job: &Job) -> Resu
 }
 
 /// Checks all targets of a tree before the upload: an obstacle leaves the tree unchanged.
-pub(in super::super) async fn check_targets(session: &Arc<SftpSession>, tree: &Tree) -> Result<()> {
+pub(super) async fn check_targets(session: &Arc<SftpSession>, tree: &Tree) -> Result<()> {
     let looks: Vec<_> = tree.jobs.iter().map(|job| check_target(session, job).boxed()).collect();
     let mut looks = stream::iter(looks).buffer_unordered(MAX_CONCURRENT_CHECKS);
     while let Some(looked) = looks.next().await {
@@ -68,7 +68,7 @@ async fn check_target(session: &SftpSession, job: &Job) -> Result<(), RequestErr
 }
 
 /// Creates directories with their parents.
-pub(in super::super) async fn folders(session: &SftpSession, folders: &[String], operation: &str) -> Result<()> {
+pub(super) async fn folders(session: &SftpSession, folders: &[String], operation: &str) -> Result<()> {
     for folder in folders {
         let made = make_folder(session, folder).await;
         made.map_err(|error| error.into_error(&session.context, operation))?;

@@ -10,12 +10,7 @@ use crate::files::entry::{EntryKind, FileKind};
 use crate::files::file_error::IS_A_FOLDER;
 
 /// Removes the entry at a path. Returns false if the path did not exist.
-pub(in super::super) async fn remove(
-    session: &SftpSession,
-    path: &str,
-    is_recursive: bool,
-    operation: &str,
-) -> Result<bool> {
+pub(super) async fn remove(session: &SftpSession, path: &str, is_recursive: bool, operation: &str) -> Result<bool> {
     try_remove(session, path.trim_end_matches('/'), is_recursive)
         .await
         .map_err(|error| error.into_error(&session.context, operation))

@@ -34,7 +34,7 @@ const STATVFS: &str = "statvfs@openssh.com";
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A session with the SFTP server of a host. Dropping the session ends the server.
-pub(in super::super) struct SftpSession {
+pub(super) struct SftpSession {
     raw: RawSftpSession,
     pub(super) context: TransferContext,
     run: RunState,
@@ -57,11 +57,7 @@ impl SftpSession {
     /// # Errors
     ///
     /// [`ErrorKind::File`] if the host has no SFTP server. Otherwise as for a command.
-    pub(in super::super) async fn open(
-        context: &TransferContext,
-        effect: Effect,
-        operation: &str,
-    ) -> Result<Arc<Self>> {
+    pub(super) async fn open(context: &TransferContext, effect: Effect, operation: &str) -> Result<Arc<Self>> {
         let (host, run) = context.connection.host_and_run(context.location)?;
         let Some(transport) = context.connection.transport() else {
             return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::files::entry::{PathStat, Stat};
 
 /// Returns the metadata of a path: with and without following a symlink.
-pub(in super::super) async fn stat(session: &SftpSession, path: &str, operation: &str) -> Result<PathStat> {
+pub(super) async fn stat(session: &SftpSession, path: &str, operation: &str) -> Result<PathStat> {
     let looked = async {
         let path = session.path(&session.expanded(path).await?);
         let (lstat, followed) = tokio::join!(session.lstat(&path), session.stat(&path));

@@ -46,7 +46,7 @@ struct RemoteEntry {
 }
 
 /// Lists a directory, and downloads the changed files as a stream where possible.
-pub(in crate::files) async fn get_tree(
+pub(in crate::files::script) async fn get_tree(
     context: &TransferContext,
     folder: &Path,
     local_path_of: LocalPathOf<'_>,

@@ -10,35 +10,35 @@ use crate::files::script::script_dialog;
 
 /// The metadata of a path on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct RemoteMetadata {
+pub(in crate::files::script) struct RemoteMetadata {
     /// The file type and the permissions.
     mode: u32,
-    pub(in super::super) owner: (u32, u32),
-    pub(in super::super) size: u64,
-    pub(in super::super) modified: i64,
+    pub(in crate::files::script) owner: (u32, u32),
+    pub(in crate::files::script) size: u64,
+    pub(in crate::files::script) modified: i64,
     pub(super) device: u64,
     /// The number of hard links.
     pub(super) names: u64,
 }
 
 impl RemoteMetadata {
-    pub(in super::super) fn kind(&self) -> FileKind {
+    pub(in crate::files::script) fn kind(&self) -> FileKind {
         FileKind::of_mode(self.mode)
     }
 
-    pub(in super::super) fn is_folder(&self) -> bool {
+    pub(in crate::files::script) fn is_folder(&self) -> bool {
         self.kind() == FileKind::Folder
     }
 
-    pub(in super::super) fn is_file(&self) -> bool {
+    pub(in crate::files::script) fn is_file(&self) -> bool {
         self.kind() == FileKind::File
     }
 
-    pub(in super::super) fn is_link(&self) -> bool {
+    pub(in crate::files::script) fn is_link(&self) -> bool {
         self.kind() == FileKind::Symlink
     }
 
-    pub(in super::super) fn mode(&self) -> u32 {
+    pub(in crate::files::script) fn mode(&self) -> u32 {
         self.mode & 0o7777
     }
 }
@@ -67,7 +67,7 @@ impl MetadataList {
 
 /// Parses a record: `x81a4 0 0 12 1700000000 65024 1 ./path`. The mode is hexadecimal after `x`,
 /// and octal after `o`.
-pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadata)> {
+pub(in crate::files::script) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadata)> {
     let mut fields = record.splitn(8, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(fields.next()?).ok();
     let mode = text()?;

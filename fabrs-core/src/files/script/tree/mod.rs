@@ -15,6 +15,6 @@ mod sync;
 mod tar_stream;
 mod upload;
 
-pub(in crate::files) use get::get_tree;
+pub(super) use get::get_tree;
 pub(super) use listing::{RemoteMetadata, status};
-pub(in crate::files) use upload::{itemize, plan_tree, put_tree};
+pub(super) use upload::{itemize, plan_tree, put_tree};

@@ -32,7 +32,7 @@ use crate::transport::{Effect, random_token};
 const NO_STREAM: &str = "the host has no `tar`, or the directory is not writable";
 
 /// Uploads the entries of a tree as a stream, without the separate entries.
-pub(in crate::files) async fn put_tree(
+pub(in crate::files::script) async fn put_tree(
     context: &TransferContext,
     tree: &Arc<Tree>,
 ) -> Result<TreeResult, BackendError> {
@@ -43,7 +43,7 @@ pub(in crate::files) async fn put_tree(
 }
 
 /// Returns a line per changed entry, in the format of `rsync --itemize-changes`.
-pub(in crate::files) async fn itemize(
+pub(in crate::files::script) async fn itemize(
     context: &TransferContext,
     tree: &Arc<Tree>,
 ) -> Result<Vec<String>, BackendError> {
@@ -53,7 +53,7 @@ pub(in crate::files) async fn itemize(
 
 /// Returns the entries that an upload would write, and the paths that it would remove. Entries with
 /// an upload of their own are not compared.
-pub(in crate::files) async fn plan_tree(
+pub(in crate::files::script) async fn plan_tree(
     context: &TransferContext,
     tree: &Arc<Tree>,
 ) -> Result<TreeResult, BackendError> {
