@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::backend_error::BackendError;
 use super::checksum::Checksum;
-use super::entry::{Entry, PathStat};
+use super::entry::{DirectoryEntry, PathStat};
 use super::incoming_file::IncomingFile;
 use super::job::{Job, Tree};
 use super::local_path::LocalPath;
@@ -34,7 +34,7 @@ pub(super) trait FileBackend: Send + Sync {
 
     /// Lists a directory, with the local path of each entry.
     ///
-    /// A backend may download files at once, and sets [`Entry::done`] for each. Other files need a
+    /// A backend may download files at once, and sets [`DirectoryEntry::done`] for each. Other files need a
     /// [`get`](Self::get).
     fn get_directory<'a>(
         &'a self,
@@ -42,7 +42,7 @@ pub(super) trait FileBackend: Send + Sync {
         local_path_of: LocalPathOf<'a>,
         download_mode: DownloadMode,
         operation: &'a str,
-    ) -> BackendFuture<'a, Vec<(Entry, LocalPath)>>;
+    ) -> BackendFuture<'a, Vec<(DirectoryEntry, LocalPath)>>;
 
     /// Downloads one file, unless the local checksum `known` is equal. Returns true if the file was
     /// received.

@@ -1,4 +1,4 @@
-//! [`Content`]: the content of an uploaded file, from a local file or from memory.
+//! [`UploadContent`]: the content of an uploaded file, from a local file or from memory.
 
 use std::fmt;
 use std::fs::File;
@@ -27,7 +27,7 @@ const PART_CHUNK_SIZE: usize = 32 << 10;
 
 /// The content of one uploaded file.
 #[derive(Clone)]
-pub(super) enum Content {
+pub(super) enum UploadContent {
     /// A local file.
     Path(PathBuf),
     /// A large local file, shared with the uploads to other hosts.
@@ -49,7 +49,7 @@ pub(super) enum Generated {
     File(Arc<File>, u64),
 }
 
-impl fmt::Debug for Content {
+impl fmt::Debug for UploadContent {
     /// Shows the size of content in memory, and not the content itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,7 +62,7 @@ impl fmt::Debug for Content {
     }
 }
 
-impl Content {
+impl UploadContent {
     /// Returns the fingerprint, without a read of the content.
     pub(super) fn fingerprint(&self) -> Result<FileFingerprint> {
         let path = match self {
@@ -269,10 +269,10 @@ mod tests {
 
     /// Sends a file after `change`. Returns the received bytes, and the result of the send.
     fn sent(change: impl FnOnce(&Path)) -> (Vec<u8>, Result<()>) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         std::fs::write(&path, vec![b'x'; 2 * CHUNK_SIZE]).unwrap();
-        let source = Content::Path(path.clone());
+        let source = UploadContent::Path(path.clone());
         let before = source.fingerprint().unwrap();
         change(&path);
         let (to, mut chunks) = mpsc::channel(16);
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn a_part_beyond_the_end_is_an_error() {
         let (to, mut chunks) = mpsc::channel(16);
-        let source = Content::Bytes(Bytes::from_static(b"0123456789"));
+        let source = UploadContent::Bytes(Bytes::from_static(b"0123456789"));
         source.send_part(3, 4, &to, &ProgressCounter::silent()).unwrap();
         assert_eq!(chunks.try_recv().unwrap(), &b"3456"[..]);
         assert!(source.send_part(8, 4, &to, &ProgressCounter::silent()).is_err());

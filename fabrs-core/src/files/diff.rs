@@ -12,7 +12,7 @@ use super::backend_selector::BackendSelector;
 use super::checksum::Checksum;
 use super::disk_work::{PARALLEL_FILES, blocking};
 use super::file_error::cause_text;
-use super::file_error::{IS_A_FOLDER, is_missing};
+use super::file_error::{IS_A_DIRECTORY, is_missing};
 use super::incoming_file::IncomingFile;
 use super::job::{FileJob, Job};
 use super::transfer_context::TransferContext;
@@ -80,11 +80,11 @@ async fn diff_of_file(
         return Ok((target.to_owned(), FileDiff::Secret));
     }
     let sum = file.content.sum().await.map_err(|error| context.error(error))?;
-    let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
-    let path = if target.ends_with('/') { in_folder() } else { target.to_owned() };
+    let in_directory = || format!("{}/{name}", target.trim_end_matches('/'));
+    let path = if target.ends_with('/') { in_directory() } else { target.to_owned() };
     let (path, old) = match read_old(context, &sum, backend, &path).await? {
-        Old::Unreadable(why) if why.ends_with(IS_A_FOLDER) && path == target && !name.is_empty() => {
-            let path = in_folder();
+        Old::Unreadable(why) if why.ends_with(IS_A_DIRECTORY) && path == target && !name.is_empty() => {
+            let path = in_directory();
             let old = read_old(context, &sum, backend, &path).await?;
             (path, old)
         }

@@ -1,11 +1,11 @@
-//! Directory entries and metadata of a host: [`Entry`], [`FileKind`] and [`Stat`].
+//! Directory entries and metadata of a host: [`DirectoryEntry`], [`FileKind`] and [`Stat`].
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An entry of a directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct DirectoryEntry {
     /// The path below the directory.
     pub(super) below: PathBuf,
     pub(super) kind: EntryKind,
@@ -17,7 +17,7 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EntryKind {
     File,
-    Folder,
+    Directory,
     /// A symlink, with its target.
     Link(PathBuf),
     /// A device, a pipe or a socket. These have no content to download.
@@ -38,7 +38,7 @@ pub enum FileKind {
     /// A regular file.
     File,
     /// A directory.
-    Folder,
+    Directory,
     /// A symlink.
     Symlink,
     /// A device, a pipe or a socket.
@@ -50,7 +50,7 @@ impl FileKind {
     pub(super) fn of_mode(mode: u32) -> Self {
         match mode & 0o170_000 {
             0o100_000 => Self::File,
-            0o040_000 => Self::Folder,
+            0o040_000 => Self::Directory,
             0o120_000 => Self::Symlink,
             _ => Self::Other,
         }

@@ -17,8 +17,8 @@ use super::changes::Changes;
 use super::content::CHUNK_SIZE;
 use super::deferred::{Deferred, impl_future};
 use super::disk_work::{PARALLEL_FILES, blocking, blocking_while};
-use super::entry::{Entry, EntryKind};
-use super::file_error::is_a_folder;
+use super::entry::{DirectoryEntry, EntryKind};
+use super::file_error::is_a_directory;
 use super::incoming_file::IncomingFile;
 use super::job::check_mode;
 use super::local_file::write_link;
@@ -136,11 +136,11 @@ async fn get_by(spec: &GetSpec, backend: Backend) -> Result<Vec<FileOutcome>, Ba
         let to = targets.for_file(base_name(path)).map_err(|error| spec.context.error(error))?;
         match spec.get_file(backend, path, to).await {
             // The backend reports a directory only after the request.
-            Err(BackendError::Failed(error)) if is_a_folder(&error) => {}
+            Err(BackendError::Failed(error)) if is_a_directory(&error) => {}
             result => return Ok(vec![result?]),
         }
     }
-    spec.get_folder(backend, path, &targets).await
+    spec.get_directory(backend, path, &targets).await
 }
 
 /// Returns a path for messages.
@@ -173,45 +173,45 @@ impl GetSpec {
         targets: &LocalTargets<'_>,
     ) -> Result<Vec<FileOutcome>, BackendError> {
         let matches = backend.matches(&self.path, &format!("get {}", self.path)).await?;
-        let (folders, files): (Vec<_>, Vec<_>) = matches.into_iter().partition(|(_, is_folder)| *is_folder);
+        let (directories, files): (Vec<_>, Vec<_>) = matches.into_iter().partition(|(_, is_directory)| *is_directory);
         let here = |path: &Path| targets.for_match(path).map_err(|error| self.context.error(error));
         let files = files.into_iter().map(|(path, _)| Ok((here(&path)?, path))).collect::<Result<Vec<_>>>()?;
         let gets: Vec<_> = files.iter().map(|(to, path)| self.get_file(backend, path, to.clone())).collect();
         let mut written: Vec<_> = futures::stream::iter(gets).buffered(PARALLEL_FILES).try_collect().await?;
-        for (folder, _) in folders {
-            written.extend(self.get_folder(backend, &folder, targets).await?);
+        for (directory, _) in directories {
+            written.extend(self.get_directory(backend, &directory, targets).await?);
         }
         Ok(written)
     }
 
     /// Downloads the content of a directory.
-    async fn get_folder(
+    async fn get_directory(
         &self,
         backend: &Backend,
-        folder: &Path,
+        directory: &Path,
         targets: &LocalTargets<'_>,
     ) -> Result<Vec<FileOutcome>, BackendError> {
-        let local_path_of = |entry: &Entry| {
-            let is_left_out = entry.kind == EntryKind::Folder && !targets.keep_folders();
-            let path = (!is_left_out).then(|| targets.for_entry(folder, &entry.below));
+        let local_path_of = |entry: &DirectoryEntry| {
+            let is_left_out = entry.kind == EntryKind::Directory && !targets.keeps_directories();
+            let path = (!is_left_out).then(|| targets.for_entry(directory, &entry.below));
             path.transpose().map_err(|error| self.context.error(error))
         };
-        let operation = format!("get {}", folder.display());
+        let operation = format!("get {}", directory.display());
         let download_mode = if self.is_planned() { DownloadMode::Compare } else { DownloadMode::Write(self.mode) };
-        let entries = backend.get_directory(folder, &local_path_of, download_mode, &operation).await?;
+        let entries = backend.get_directory(directory, &local_path_of, download_mode, &operation).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.path().parent().map(Path::to_owned)).collect();
-        if entries.is_empty() && targets.keep_folders() {
-            let to = targets.for_entry(folder, Path::new("")).map_err(|error| self.context.error(error))?;
-            written.extend(self.make_folder(&to).await?.then(|| (shown(&to), true)));
+        if entries.is_empty() && targets.keeps_directories() {
+            let to = targets.for_entry(directory, Path::new("")).map_err(|error| self.context.error(error))?;
+            written.extend(self.create_directory(&to).await?.then(|| (shown(&to), true)));
         }
         for (entry, to) in entries {
             match (entry.kind, entry.done) {
                 (_, Some(done)) => written.push((shown(&to), done)),
-                (EntryKind::File, None) => left.push((folder.join(entry.below), to)),
-                (EntryKind::Folder, None) => {
+                (EntryKind::File, None) => left.push((directory.join(entry.below), to)),
+                (EntryKind::Directory, None) => {
                     // Only empty directories are listed: a file implies its directories.
-                    if self.make_folder(&to).await? && !full.contains(&to.path()) {
+                    if self.create_directory(&to).await? && !full.contains(&to.path()) {
                         written.push((shown(&to), true));
                     }
                 }
@@ -234,9 +234,9 @@ impl GetSpec {
     }
 
     /// Creates a local directory. Returns true if the directory is new. A dry run only checks.
-    async fn make_folder(&self, to: &LocalPath) -> Result<bool> {
+    async fn create_directory(&self, to: &LocalPath) -> Result<bool> {
         let (to, is_planned) = (to.clone(), self.is_planned());
-        let made = blocking(move || if is_planned { Ok(!to.is_folder()?) } else { to.make_folder() });
+        let made = blocking(move || if is_planned { Ok(!to.is_directory()?) } else { to.create_directory() });
         made.await.map_err(|error| self.context.error(error))
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checksum::Checksum;
-use super::content::Content;
+use super::content::UploadContent;
 use super::file_fingerprint::FileFingerprint;
 use super::patterns::Patterns;
 use super::shared::SharedFiles;
@@ -109,7 +109,7 @@ pub(super) const NEW_DIRECTORY_MODE: u32 = 0o755;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
     pub(super) job: &'a Job,
-    pub(super) content: &'a Content,
+    pub(super) content: &'a UploadContent,
     pub(super) fingerprint: &'a FileFingerprint,
 }
 
@@ -162,11 +162,11 @@ pub(super) fn create_jobs(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -
 
 impl FileJob<'_> {
     /// Returns the content of a large file, shared with the uploads to other hosts of the run.
-    pub(super) fn shared(self, context: &TransferContext) -> Option<Content> {
+    pub(super) fn shared(self, context: &TransferContext) -> Option<UploadContent> {
         let run = context.connection.state()?;
         match self.content {
-            Content::Path(path) if self.fingerprint.size >= LARGE_FILE_SIZE => {
-                Some(Content::Shared(run.extension::<SharedFiles>().get(path, self.fingerprint)))
+            UploadContent::Path(path) if self.fingerprint.size >= LARGE_FILE_SIZE => {
+                Some(UploadContent::Shared(run.extension::<SharedFiles>().get(path, self.fingerprint)))
             }
             _ => None,
         }
@@ -244,8 +244,8 @@ impl Job {
         }
     }
 
-    pub(super) fn is_folder(&self) -> bool {
-        matches!(self.item.content, ItemKind::Folder)
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.item.content, ItemKind::Directory)
     }
 
     /// Returns the path for messages.
@@ -256,14 +256,14 @@ impl Job {
 
 impl Tree {
     /// Returns the parent directories of the entries, including the root.
-    pub(super) fn folders(&self, jobs: &[&Job]) -> Vec<String> {
-        let mut folders = BTreeSet::new();
+    pub(super) fn directories(&self, jobs: &[&Job]) -> Vec<String> {
+        let mut directories = BTreeSet::new();
         for job in jobs {
-            let folder = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+            let directory = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
             // A name that is not UTF-8 is created, or reported, by the upload of its entry.
-            folders.extend(Path::new(&self.root).join(folder).to_str().map(str::to_owned));
+            directories.extend(Path::new(&self.root).join(directory).to_str().map(str::to_owned));
         }
-        folders.into_iter().collect()
+        directories.into_iter().collect()
     }
 
     /// Returns true if files without a local counterpart are removed.
@@ -272,8 +272,8 @@ impl Tree {
     }
 
     /// Returns true if a directory has no entry.
-    pub(super) fn is_empty(&self, folder: &Job) -> bool {
-        let Some(below) = &folder.item.below else { return false };
+    pub(super) fn is_empty(&self, directory: &Job) -> bool {
+        let Some(below) = &directory.item.below else { return false };
         !self.jobs.iter().any(|job| job.item.below.as_deref().and_then(Path::parent) == Some(below))
     }
 }

@@ -43,8 +43,8 @@ impl LocalFile {
         const FLAGS: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
         let (NewMode::Exact(bits) | NewMode::OfHost(bits)) = mode;
         let bits = bits & 0o777;
-        let created = TemporaryName::create(path, |folder, name| {
-            let file = File::from(openat(folder, name, FLAGS, Mode::from_raw_mode(bits as RawMode))?);
+        let created = TemporaryName::create(path, |directory, name| {
+            let file = File::from(openat(directory, name, FLAGS, Mode::from_raw_mode(bits as RawMode))?);
             if matches!(mode, NewMode::Exact(_)) {
                 file.set_permissions(Permissions::from_mode(bits))?;
             }
@@ -88,7 +88,7 @@ impl LocalFile {
 
     /// Returns true if the target has equal content.
     fn target_is_equal(&self) -> io::Result<bool> {
-        let target = open_regular(&self.name.folder, &self.name.target)?;
+        let target = open_regular(&self.name.directory, &self.name.target)?;
         let size = self.file.metadata()?.len();
         if target.metadata()?.len() != size {
             return Ok(false);
@@ -115,7 +115,7 @@ impl LocalFile {
 ///
 /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the symlink can't be written.
 pub(super) fn write_link(path: &LocalPath, content: &Path) -> Result<()> {
-    let (name, ()) = TemporaryName::create(path, |folder, name| Ok(symlinkat(content, folder, name)?))?;
+    let (name, ()) = TemporaryName::create(path, |directory, name| Ok(symlinkat(content, directory, name)?))?;
     name.rename().map_err(|source| path.failed("write", source))
 }
 
@@ -125,7 +125,7 @@ pub(super) fn write_link(path: &LocalPath, content: &Path) -> Result<()> {
 /// opened directory.
 #[derive(Debug)]
 struct TemporaryName {
-    folder: OwnedFd,
+    directory: OwnedFd,
     temporary: String,
     target: OsString,
     exists: bool,
@@ -136,16 +136,16 @@ impl TemporaryName {
     fn create<T>(path: &LocalPath, create: impl FnOnce(&OwnedFd, &str) -> io::Result<T>) -> Result<(Self, T)> {
         let failed = |source| path.failed("write", source);
         let temporary = temp_name::random()?;
-        let (folder, target) = path.make_parent().map_err(failed)?;
+        let (directory, target) = path.make_parent().map_err(failed)?;
         // Constructed before `create`, so that a partial creation is removed.
-        let name = Self { folder, temporary, target: target.to_owned(), exists: true };
-        let created = create(&name.folder, &name.temporary).map_err(failed)?;
+        let name = Self { directory, temporary, target: target.to_owned(), exists: true };
+        let created = create(&name.directory, &name.temporary).map_err(failed)?;
         Ok((name, created))
     }
 
     /// Renames the file to the target.
     fn rename(mut self) -> io::Result<()> {
-        renameat(&self.folder, &self.temporary, &self.folder, &self.target)?;
+        renameat(&self.directory, &self.temporary, &self.directory, &self.target)?;
         self.exists = false;
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Drop for TemporaryName {
     fn drop(&mut self) {
         if self.exists {
             // `drop` can't report an error.
-            let _removed = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
+            let _removed = unlinkat(&self.directory, &self.temporary, AtFlags::empty());
         }
     }
 }

@@ -74,7 +74,7 @@ impl LocalPath {
     ///
     /// [`ErrorKind::Local`] for a symlink.
     pub(super) fn check(&self) -> Result<()> {
-        match self.folder(Missing::Fails) {
+        match self.open_parent(Missing::Fails) {
             Err(source) if is_symlink(&source) => Err(self.failed("write", source)),
             Ok(_) | Err(_) => Ok(()),
         }
@@ -85,7 +85,7 @@ impl LocalPath {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] for a symlink, and if the path can't be opened.
-    pub(super) fn is_folder(&self) -> Result<bool> {
+    pub(super) fn is_directory(&self) -> Result<bool> {
         match self.open(&self.below, Missing::Fails) {
             Ok(_) => Ok(true),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -98,7 +98,7 @@ impl LocalPath {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if a directory can't be created.
-    pub(super) fn make_folder(&self) -> Result<bool> {
+    pub(super) fn create_directory(&self) -> Result<bool> {
         let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("make", source))?;
         Ok(opened.is_new)
     }
@@ -109,7 +109,7 @@ impl LocalPath {
     ///
     /// The errors of the system, and an error for a symlink or another file type.
     pub(super) fn open_file(&self) -> io::Result<File> {
-        open_regular(self.folder(Missing::Fails)?, self.name()?)
+        open_regular(self.open_parent(Missing::Fails)?, self.name()?)
     }
 
     /// Computes the checksum of the file. Reading stops when `is_wanted` returns false.
@@ -123,8 +123,8 @@ impl LocalPath {
 
     /// Returns the target of the symlink at the path, or `None` for another file.
     pub(super) fn read_link(&self) -> Option<PathBuf> {
-        let folder = self.folder(Missing::Fails).ok()?;
-        let content = readlinkat(folder, self.name().ok()?, Vec::new()).ok()?;
+        let directory = self.open_parent(Missing::Fails).ok()?;
+        let content = readlinkat(directory, self.name().ok()?, Vec::new()).ok()?;
         Some(OsString::from_vec(content.into_bytes()).into())
     }
 
@@ -136,7 +136,7 @@ impl LocalPath {
     /// The errors of the system, and an error for a symlink.
     pub(super) fn make_parent(&self) -> io::Result<(OwnedFd, &OsStr)> {
         let name = self.name()?;
-        Ok((self.folder(Missing::IsMade)?, name))
+        Ok((self.open_parent(Missing::IsMade)?, name))
     }
 
     /// Creates the error of a failed access.
@@ -155,20 +155,20 @@ impl LocalPath {
     }
 
     /// Opens the parent directory of the file.
-    fn folder(&self, missing: Missing) -> io::Result<OwnedFd> {
-        let folder = self.below.parent().unwrap_or(Path::new(""));
-        self.open(folder, missing).map(|opened| opened.directory)
+    fn open_parent(&self, missing: Missing) -> io::Result<OwnedFd> {
+        let directory = self.below.parent().unwrap_or(Path::new(""));
+        self.open(directory, missing).map(|opened| opened.directory)
     }
 
     /// Opens a directory below the root.
-    fn open(&self, folder: &Path, missing: Missing) -> io::Result<OpenDirectory> {
+    fn open(&self, directory: &Path, missing: Missing) -> io::Result<OpenDirectory> {
         let mut path = if self.root.as_os_str().is_empty() { PathBuf::from(".") } else { self.root.clone() };
         let is_new = missing == Missing::IsMade && !path.exists();
         if is_new {
             std::fs::create_dir_all(&path)?;
         }
         let mut opened = OpenDirectory { directory: openat(CWD, &path, DIRECTORY, Mode::empty())?, is_new };
-        for name in folder {
+        for name in directory {
             path.push(name);
             opened = opened.enter(name, missing).map_err(|errno| opened.refusal(&path, name, errno))?;
         }
@@ -214,8 +214,8 @@ fn is_symlink(error: &io::Error) -> bool {
 }
 
 /// Opens a regular file in a directory for reading. Pipes would block, and devices may have no end.
-pub(super) fn open_regular(folder: impl AsFd, name: &OsStr) -> io::Result<File> {
+pub(super) fn open_regular(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(folder, name, flags, Mode::empty())?);
+    let file = File::from(openat(directory, name, flags, Mode::empty())?);
     if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::INVAL.into()) }
 }

@@ -30,7 +30,7 @@ pub(super) struct LocalTargets<'a> {
 struct UsedPaths {
     paths: HashSet<PathBuf>,
     /// Directories without a symlink in their paths.
-    folders: HashSet<PathBuf>,
+    directories: HashSet<PathBuf>,
 }
 
 impl<'a> LocalTargets<'a> {
@@ -77,21 +77,21 @@ impl<'a> LocalTargets<'a> {
     }
 
     /// Returns true if directories of the host become local directories.
-    pub(super) fn keep_folders(&self) -> bool {
+    pub(super) fn keeps_directories(&self) -> bool {
         !self.to.contains("{basename}") || ["{path}", "{dirname}"].iter().any(|field| self.to.contains(field))
     }
 
-    /// Returns the path of an entry `below` a `folder` of the host.
+    /// Returns the path of an entry `below` a `directory` of the host.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::File`] for an entry whose path leaves the target.
-    pub(super) fn for_entry(&self, folder: &Path, below: &Path) -> Result<LocalPath> {
-        let named = match base_name(folder).as_bytes() {
+    pub(super) fn for_entry(&self, directory: &Path, below: &Path) -> Result<LocalPath> {
+        let named = match base_name(directory).as_bytes() {
             b"" | b"." | b".." | b"~" => below.to_owned(),
             name => Path::new(OsStr::from_bytes(name)).join(below),
         };
-        self.reserve(&folder.join(below), &named, below)
+        self.reserve(&directory.join(below), &named, below)
     }
 
     /// Returns the local path of an entry. A second entry with the same path is an error, and so is
@@ -100,11 +100,11 @@ impl<'a> LocalTargets<'a> {
         let target = self.local(named, Some(below))?;
         let whole = target.path();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = whole.parent()
-            && !used.folders.contains(folder)
+        if let Some(directory) = whole.parent()
+            && !used.directories.contains(directory)
         {
             target.check()?;
-            used.folders.insert(folder.to_owned());
+            used.directories.insert(directory.to_owned());
         }
         if used.paths.insert(whole.clone()) {
             return Ok(target);
@@ -126,15 +126,15 @@ impl<'a> LocalTargets<'a> {
         let has_name_field = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
         // A repeated `get` of a directory writes to the same paths. Only a single file is written
         // into an existing directory.
-        let is_folder = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
+        let is_directory = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
         let (root, below) = match below {
             _ if has_name_field => (root, filled),
-            Some(below) if !is_folder => (root, filled.join(below)),
-            None if !is_folder && filled.as_os_str().is_empty() => {
+            Some(below) if !is_directory => (root, filled.join(below)),
+            None if !is_directory && filled.as_os_str().is_empty() => {
                 let name = root.file_name().map(PathBuf::from).unwrap_or_default();
                 (root.parent().map(Path::to_owned).unwrap_or_default(), name)
             }
-            None if !is_folder => (root, filled),
+            None if !is_directory => (root, filled),
             _ => (root, filled.join(path)),
         };
         let text = || format!("`{}` would be written outside of `{}`", below.display(), root.display());
@@ -145,12 +145,12 @@ impl<'a> LocalTargets<'a> {
     /// rest of the path. Returns `None` for a target without a field.
     fn filled(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
         let host = self.host_name();
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or(Path::new(""));
         let fields = [
             ("{host}", OsStr::new(&host)),
             ("{path}", path.as_os_str()),
             ("{basename}", base_name(path)),
-            ("{dirname}", folder.as_os_str()),
+            ("{dirname}", directory.as_os_str()),
         ];
         let next =
             |rest: &str| fields.iter().filter_map(|(field, value)| Some((rest.find(field)?, *field, *value))).min();
@@ -187,9 +187,9 @@ mod tests {
     use super::*;
 
     /// Returns the root and the path of an entry.
-    fn entry(to: &str, folder: &str, below: &str) -> Option<(PathBuf, PathBuf)> {
+    fn entry(to: &str, directory: &str, below: &str) -> Option<(PathBuf, PathBuf)> {
         let host = "web1".parse().unwrap();
-        let target = LocalTargets::new(Some(&host), to).for_entry(Path::new(folder), Path::new(below)).ok()?;
+        let target = LocalTargets::new(Some(&host), to).for_entry(Path::new(directory), Path::new(below)).ok()?;
         Some((target.root().to_owned(), target.path()))
     }
 

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::content::Content;
+use super::content::UploadContent;
 use super::disk_work::blocking;
 use crate::error::Result;
 
@@ -32,7 +32,7 @@ const MAX_PART_SIZE: u64 = 32 * BLOCK;
 
 /// A part of a file, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct FilePart {
     pub(super) start: u64,
     pub(super) length: u64,
 }
@@ -49,7 +49,7 @@ pub(super) struct Parts {
 
 #[derive(Debug)]
 struct Queue {
-    waiting: VecDeque<Part>,
+    waiting: VecDeque<FilePart>,
     in_progress: usize,
 }
 
@@ -131,7 +131,7 @@ impl Parts {
 /// A part in transfer. An incomplete part returns to the queue on drop.
 pub(super) struct PartGuard<'a> {
     parts: &'a Parts,
-    pub(super) part: Part,
+    pub(super) part: FilePart,
     is_complete: bool,
 }
 
@@ -154,7 +154,7 @@ impl Drop for PartGuard<'_> {
 }
 
 /// Returns true for each block of a sparse file that is a hole.
-pub(super) async fn holes(content: &Content) -> Result<Vec<bool>> {
+pub(super) async fn holes(content: &UploadContent) -> Result<Vec<bool>> {
     let content = content.clone();
     blocking(move || match content.file()? {
         // On a file system without `SEEK_HOLE`, all blocks are data.
@@ -182,7 +182,7 @@ fn holes_of(file: &File, size: u64) -> Result<Vec<bool>, Errno> {
     Ok(holes)
 }
 
-fn divide(size: u64, kept: &[bool]) -> VecDeque<Part> {
+fn divide(size: u64, kept: &[bool]) -> VecDeque<FilePart> {
     let is_kept = |start: u64| {
         let number = usize::try_from(start / BLOCK).unwrap_or(usize::MAX);
         kept.get(number).copied().unwrap_or(false)
@@ -190,12 +190,12 @@ fn divide(size: u64, kept: &[bool]) -> VecDeque<Part> {
     let blocks = (0..size).step_by(usize::try_from(BLOCK).unwrap_or(usize::MAX)).filter(|start| !is_kept(*start));
     let left = blocks.clone().count() as u64 * BLOCK;
     let each = (left / MAX_CHANNELS as u64).next_multiple_of(BLOCK).clamp(BLOCK, MAX_PART_SIZE);
-    let mut parts: VecDeque<Part> = VecDeque::new();
+    let mut parts: VecDeque<FilePart> = VecDeque::new();
     for start in blocks {
         let length = BLOCK.min(size - start);
         match parts.back_mut() {
             Some(last) if last.start + last.length == start && last.length < each => last.length += length,
-            _ => parts.push_back(Part { start, length }),
+            _ => parts.push_back(FilePart { start, length }),
         }
     }
     parts
@@ -230,9 +230,9 @@ mod tests {
         file.as_file().set_len(6 * BLOCK).expect("the file is writable");
         file.as_file().write_all_at(b"x", 2 * BLOCK + 5).expect("the file is writable");
         file.as_file().write_all_at(&vec![b'x'; 8192], 4 * BLOCK - 4096).expect("the file is writable");
-        let found = holes(&Content::Path(file.path().to_owned())).await.expect("the file is readable");
+        let found = holes(&UploadContent::Path(file.path().to_owned())).await.expect("the file is readable");
         assert_eq!(found, [true, true, false, false, false, true]);
-        assert!(holes(&Content::Bytes(vec![0; 10].into())).await.expect("the content is in memory").is_empty());
+        assert!(holes(&UploadContent::Bytes(vec![0; 10].into())).await.expect("the content is in memory").is_empty());
     }
 
     #[tokio::test]

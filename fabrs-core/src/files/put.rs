@@ -13,7 +13,7 @@ use super::changes::ChangedPaths;
 use super::changes::Changes;
 use super::deferred::{Deferred, impl_future};
 use super::disk_work::blocking;
-use super::file_error::has_no_folder;
+use super::file_error::has_no_directory;
 use super::job::{Attributes, Job, Tree, TreeMode, WriteOptions, check_mode, create_jobs};
 use super::planning::Side;
 use super::source::Source;
@@ -357,7 +357,7 @@ impl UploadWork {
     async fn plan_by(&self, context: &TransferContext, backend: Backend) -> Result<ChangedPaths, BackendError> {
         match self {
             Self::File(job) => match backend.plan(job).await {
-                Err(BackendError::Failed(error)) if has_no_folder(&error) => {
+                Err(BackendError::Failed(error)) if has_no_directory(&error) => {
                     if context.connection.planned() == 0 {
                         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                         context.warn(&format!("{}: {why}, and no planned change creates it", job.operation(context)));
@@ -408,7 +408,7 @@ impl PutSpec {
     fn job(&self, item: Item) -> Result<Job> {
         let fingerprint = match &item.content {
             ItemKind::File(content) => Some(content.fingerprint()?),
-            ItemKind::Folder | ItemKind::Link(_) => None,
+            ItemKind::Directory | ItemKind::Link(_) => None,
         };
         let target: OsString = match &item.below {
             Some(below) => Path::new(&self.root()).join(below).into(),

@@ -67,8 +67,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_checksum_of_a_file_is_computed_once_until_the_file_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         let fingerprint = || FileFingerprint::of(&std::fs::metadata(&path).unwrap());
         std::fs::write(&path, "old").unwrap();
         let shared = SharedFiles::default();

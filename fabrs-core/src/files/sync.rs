@@ -351,7 +351,7 @@ impl SyncSpec {
                 let mode = fingerprint.mode;
                 (Some(fingerprint), mode)
             }
-            ItemKind::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
+            ItemKind::Directory => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
             ItemKind::Link(_) => (None, None),
         };
         let modified = fingerprint.as_ref().and_then(super::file_fingerprint::FileFingerprint::modified);

@@ -110,16 +110,16 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_keep_trailing_newline(true);
-        let (folder, name, text) = match &self.text {
+        let (directory, name, text) = match &self.text {
             TemplateText::Inline(text) => (PathBuf::from("."), UNNAMED.to_owned(), text.clone()),
             TemplateText::File(path) => {
                 let path = expand_tilde(path);
                 let text = std::fs::read_to_string(&path).map_err(|source| failed().caused_by(source))?;
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                (folder, path.display().to_string(), text)
+                let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+                (directory, path.display().to_string(), text)
             }
         };
-        environment.set_loader(minijinja::path_loader(folder));
+        environment.set_loader(minijinja::path_loader(directory));
         let values: BTreeMap<_, _> = vars
             .values()
             .map(|(name, value)| (name, Value::from_serialize(value)))
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_an_error_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.j2");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.j2");
         std::fs::write(&path, "a\n{{ nobody }}\n").unwrap();
         let error = Template::file(&path).render(&vars()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
@@ -224,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_template_includes_files_of_its_directory() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("x.j2"), "{% include 'part.j2' %}!").unwrap();
-        std::fs::write(folder.path().join("part.j2"), "{{ host }}").unwrap();
-        assert_eq!(Template::file(folder.path().join("x.j2")).render(&vars()).unwrap(), "web1!");
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("x.j2"), "{% include 'part.j2' %}!").unwrap();
+        std::fs::write(directory.path().join("part.j2"), "{{ host }}").unwrap();
+        assert_eq!(Template::file(directory.path().join("x.j2")).render(&vars()).unwrap(), "web1!");
     }
 }

@@ -52,7 +52,7 @@ fn collect_changes(tree: &Tree, done: TreeResult, written: Vec<FileOutcome>) -> 
         None => written.next(),
     });
     // Only new and empty directories are listed: a file implies its directories.
-    let is_listed = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
+    let is_listed = |job: &Job, done: bool| !job.is_directory() || done && tree.is_empty(job);
     let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_listed(job, *done));
     let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
     ChangedPaths { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
@@ -65,13 +65,13 @@ async fn put_each<'a>(
     jobs: impl Iterator<Item = &'a Job>,
 ) -> Result<Vec<FileOutcome>, BackendError> {
     let jobs: Vec<_> = jobs.collect();
-    backend.create_directories(&tree.folders(&jobs), &format!("create the directory {}", tree.root)).await?;
+    backend.create_directories(&tree.directories(&jobs), &format!("create the directory {}", tree.root)).await?;
     let mut written = vec![None; jobs.len()];
     // The jobs are sorted by path: a directory precedes its entries.
-    for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
+    for (job, slot) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_directory()) {
         *slot = Some(backend.put(job).await?);
     }
-    let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
+    let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_directory());
     let each: Vec<_> =
         others.map(|(job, slot)| async { backend.put(job).await.map(|put| *slot = Some(put)) }.boxed()).collect();
     let put = futures::stream::iter(each).buffer_unordered(PARALLEL_FILES).try_collect::<()>().await;

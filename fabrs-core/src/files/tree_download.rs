@@ -1,11 +1,11 @@
 //! Parameters for the download of a tree.
 
-use super::entry::Entry;
+use super::entry::DirectoryEntry;
 use super::local_path::LocalPath;
 use crate::error::Result;
 
 /// Returns the local path of an entry, or `None` to skip the entry.
-pub(super) type LocalPathOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<LocalPath>> + Sync);
+pub(super) type LocalPathOf<'a> = &'a (dyn Fn(&DirectoryEntry) -> Result<Option<LocalPath>> + Sync);
 
 /// The action for files that differ from the local files.
 #[derive(Debug, Clone, Copy)]

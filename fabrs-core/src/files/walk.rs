@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
-use super::content::{Content, Generated};
+use super::content::{Generated, UploadContent};
 use super::patterns::Patterns;
 use super::source::Source;
 use super::template_vars::TemplateVars;
@@ -27,8 +27,8 @@ impl Item {
     /// an entry with a path below the target.
     pub(super) fn name(&self) -> OsString {
         match (&self.below, &self.content) {
-            (None, ItemKind::File(Content::Path(path))) => own_name(path),
-            (None, ItemKind::File(Content::Generated(name, _))) => template_name(name),
+            (None, ItemKind::File(UploadContent::Path(path))) => own_name(path),
+            (None, ItemKind::File(UploadContent::Generated(name, _))) => template_name(name),
             _ => OsString::new(),
         }
     }
@@ -47,8 +47,8 @@ impl Item {
 #[derive(Debug, Clone)]
 pub(super) enum ItemKind {
     /// A local regular file, or generated content.
-    File(Content),
-    Folder,
+    File(UploadContent),
+    Directory,
     /// A symlink, with its target.
     Link(PathBuf),
 }
@@ -68,8 +68,8 @@ impl SourceFilter {
         let items = self.list(source, vars)?;
         let mut targets = HashMap::new();
         let duplicate = items.iter().find(|item| {
-            let is_folder = matches!(item.content, ItemKind::Folder);
-            targets.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
+            let is_directory = matches!(item.content, ItemKind::Directory);
+            targets.insert(&item.below, is_directory).is_some_and(|was_directory| !(is_directory && was_directory))
         });
         if let Some(item) = duplicate {
             let text = format!("`{}` and another file of {source:?} have the same target", item.shown());
@@ -80,11 +80,11 @@ impl SourceFilter {
 
     fn list(&self, source: &Source, vars: &TemplateVars) -> Result<Vec<Item>> {
         let path = match source {
-            Source::Bytes(bytes) => return Ok(vec![single_file(Content::Bytes(bytes.clone()))]),
-            Source::Secret(secret) => return Ok(vec![single_file(Content::Secret(secret.clone()))]),
+            Source::Bytes(bytes) => return Ok(vec![single_file(UploadContent::Bytes(bytes.clone()))]),
+            Source::Secret(secret) => return Ok(vec![single_file(UploadContent::Secret(secret.clone()))]),
             Source::Reader(reader) => {
                 let (file, size) = reader.file()?;
-                return Ok(vec![single_file(Content::Generated(
+                return Ok(vec![single_file(UploadContent::Generated(
                     reader.to_string().into(),
                     Generated::File(file, size),
                 ))]);
@@ -92,7 +92,7 @@ impl SourceFilter {
             #[cfg(feature = "template")]
             Source::Template(template) => {
                 let rendered = template.render(vars)?;
-                return Ok(vec![single_file(Content::Generated(
+                return Ok(vec![single_file(UploadContent::Generated(
                     template.to_string().into(),
                     Generated::Bytes(rendered.into()),
                 ))]);
@@ -105,7 +105,7 @@ impl SourceFilter {
             Source::Path(path) => expand_tilde(path),
         };
         if path.is_dir() {
-            return self.folder(&path, Path::new(""));
+            return self.list_directory(&path, Path::new(""));
         }
         if path.exists() || !is_pattern(&path.to_string_lossy()) {
             return Ok(vec![file(path)?]);
@@ -165,7 +165,7 @@ impl SourceFilter {
             }
             if entry.path().is_dir() {
                 items.push(directory_entry(below.clone()));
-                items.extend(self.folder(entry.path(), &below)?);
+                items.extend(self.list_directory(entry.path(), &below)?);
                 found = Some(below);
             } else {
                 items.push(Item { below: Some(below), ..file(entry.into_path())? });
@@ -175,7 +175,7 @@ impl SourceFilter {
     }
 
     /// Lists the entries of a directory, with paths below `name`. Symlinks are not followed.
-    fn folder(&self, root: &Path, name: &Path) -> Result<Vec<Item>> {
+    fn list_directory(&self, root: &Path, name: &Path) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for entry in self.walk(root)?.build() {
             let entry = entry.map_err(walk_error)?;
@@ -186,11 +186,11 @@ impl SourceFilter {
             let kind = entry.file_type();
             let path = entry.into_path();
             let content = match kind {
-                Some(kind) if kind.is_dir() => ItemKind::Folder,
+                Some(kind) if kind.is_dir() => ItemKind::Directory,
                 Some(kind) if kind.is_symlink() => ItemKind::Link(std::fs::read_link(&path).map_err(|source| {
                     Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source)
                 })?),
-                Some(kind) if kind.is_file() => ItemKind::File(Content::Path(path.clone())),
+                Some(kind) if kind.is_file() => ItemKind::File(UploadContent::Path(path.clone())),
                 _ => return Err(not_regular(&path)),
             };
             items.push(Item { content, below: Some(name.join(below)) });
@@ -239,7 +239,7 @@ fn file(path: PathBuf) -> Result<Item> {
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
         Ok(meta) if !meta.is_file() => Err(not_regular(&path)),
-        Ok(_) => Ok(single_file(Content::Path(path))),
+        Ok(_) => Ok(single_file(UploadContent::Path(path))),
     }
 }
 
@@ -247,12 +247,12 @@ fn not_regular(path: &Path) -> Error {
     Error::new(ErrorKind::Local, format!("`{}` is not a regular file", path.display()))
 }
 
-fn single_file(content: Content) -> Item {
+fn single_file(content: UploadContent) -> Item {
     Item { content: ItemKind::File(content), below: None }
 }
 
 fn directory_entry(below: PathBuf) -> Item {
-    Item { content: ItemKind::Folder, below: Some(below) }
+    Item { content: ItemKind::Directory, below: Some(below) }
 }
 
 /// Returns the last name of a path. For `.` and `..`, returns the real name of the directory.

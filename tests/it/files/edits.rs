@@ -46,7 +46,7 @@ async fn what_is_at_a_path_is_known() -> Result {
             (there.uid(), there.gid(), UNIX_EPOCH + secs(1_700_000_000))
         );
         assert_eq!(host.stat(at("none")).await?, None);
-        assert_eq!(host.stat("~").await?.map(|stat| stat.kind()), Some(FileKind::Folder));
+        assert_eq!(host.stat("~").await?.map(|stat| stat.kind()), Some(FileKind::Directory));
     }
     Ok(())
 }

@@ -167,7 +167,7 @@ impl Connection {
     /// - The errors of a [command](Self::run).
     #[track_caller]
     pub fn ensure_dir(&self, path: impl Into<String>) -> CreateRequest {
-        CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Folder)
+        CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Directory)
     }
 
     /// Ensures that a symlink at `path` points to `to` (`ln -sfn`). The target `to` need not exist.

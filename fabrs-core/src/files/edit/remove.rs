@@ -11,7 +11,7 @@ use crate::files::changes::ChangedPaths;
 use crate::files::changes::Changes;
 use crate::files::deferred::{Deferred, impl_future};
 use crate::files::entry::FileKind;
-use crate::files::file_error::{IS_A_FOLDER, is_a_folder};
+use crate::files::file_error::{IS_A_DIRECTORY, is_a_directory};
 use crate::files::planning;
 use crate::files::planning::Side;
 use crate::files::transfer_context::TransferContext;
@@ -95,11 +95,11 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
             let looked = &format!("stat {}", spec.path);
             let selector = BackendSelector { context, effect: Effect::Reads, operation: looked };
             let found = selector.run(|backend| async move { backend.stat(&spec.path, looked).await }).await?;
-            let is_folder = found.lstat.is_some_and(|stat| stat.kind() == FileKind::Folder);
-            if is_folder && !spec.is_recursive {
+            let is_directory = found.lstat.is_some_and(|stat| stat.kind() == FileKind::Directory);
+            if is_directory && !spec.is_recursive {
                 return Err(context
                     .could_not(&operation)
-                    .caused_by(CauseText(format!("{}{IS_A_FOLDER}", spec.path)))
+                    .caused_by(CauseText(format!("{}{IS_A_DIRECTORY}", spec.path)))
                     .hint(RECURSIVE));
             }
             Ok(made(found.lstat.is_some()))
@@ -112,7 +112,8 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
         let operation = &operation;
         async move { backend.remove(&spec.path, spec.is_recursive, operation).await }
     });
-    let was_there = was_there.await.map_err(|error| if is_a_folder(&error) { error.hint(RECURSIVE) } else { error })?;
+    let was_there =
+        was_there.await.map_err(|error| if is_a_directory(&error) { error.hint(RECURSIVE) } else { error })?;
     let made = made(was_there);
     emit_transferred(connection, host, &operation, &[], made.removed.len());
     Ok(Changes::new(context, host.clone(), operation.clone(), made))

@@ -18,7 +18,7 @@ use crate::files::backend_error::BackendError;
 use crate::files::backend_selector::BackendSelector;
 use crate::files::changes::Changes;
 use crate::files::checksum::Checksum;
-use crate::files::content::Content;
+use crate::files::content::UploadContent;
 use crate::files::deferred::{Deferred, impl_future};
 use crate::files::file_error::is_missing;
 use crate::files::job::{Attributes, Job, ReplacePolicy, WriteOptions};
@@ -256,7 +256,7 @@ async fn old_content(
 
 /// Creates the upload job of the new content. The job expects the old content on the host.
 fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, write_options: &WriteOptions, operation: &str) -> Result<Job> {
-    let content = Content::Bytes(Bytes::from(new));
+    let content = UploadContent::Bytes(Bytes::from(new));
     let fingerprint = Some(content.fingerprint()?);
     let replaces = old.map_or(ReplacePolicy::Nothing, |old| ReplacePolicy::Matching(Checksum::of(old)));
     let write_options = WriteOptions { replaces, ..write_options.clone() };

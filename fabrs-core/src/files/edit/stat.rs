@@ -110,7 +110,7 @@ impl Connection {
     #[track_caller]
     pub fn is_dir(&self, path: impl Into<String>) -> StatRequest<bool> {
         StatRequest::new(self.clone(), path.into(), Location::caller(), |found| {
-            found.stat.is_some_and(|stat| stat.kind == FileKind::Folder)
+            found.stat.is_some_and(|stat| stat.kind == FileKind::Directory)
         })
     }
 

@@ -46,13 +46,13 @@ pub(super) struct RemoteCommand(BufReader<Receiver>);
 impl RemoteShell {
     /// Creates the pipes and the script. This blocks.
     pub(super) fn new() -> Result<(Self, PipeEnds)> {
-        let folder = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(temporary::unwritable)?;
+        let directory = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(temporary::unwritable)?;
         for name in ["in", "out", "line"] {
             let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
-            mknodat(CWD, folder.path().join(name), kind, mode, 0)
+            mknodat(CWD, directory.path().join(name), kind, mode, 0)
                 .map_err(|errno| temporary::unwritable(errno.into()))?;
         }
-        fs::write(folder.path().join("ssh"), SCRIPT).map_err(temporary::unwritable)?;
+        fs::write(directory.path().join("ssh"), SCRIPT).map_err(temporary::unwritable)?;
         // Opened for reading and writing: without a second end, a reader would see the end of the
         // pipe at once, and an open for writing would fail.
         let both = || {
@@ -60,10 +60,10 @@ impl RemoteShell {
             options.read_write(true);
             options
         };
-        let command = both().open_receiver(folder.path().join("line")).map_err(failed)?;
-        let from_rsync = OpenOptions::new().open_receiver(folder.path().join("out")).map_err(failed)?;
-        let to_rsync = both().open_sender(folder.path().join("in")).map_err(failed)?;
-        Ok((Self(folder), PipeEnds { command: RemoteCommand(BufReader::new(command)), from_rsync, to_rsync }))
+        let command = both().open_receiver(directory.path().join("line")).map_err(failed)?;
+        let from_rsync = OpenOptions::new().open_receiver(directory.path().join("out")).map_err(failed)?;
+        let to_rsync = both().open_sender(directory.path().join("in")).map_err(failed)?;
+        Ok((Self(directory), PipeEnds { command: RemoteCommand(BufReader::new(command)), from_rsync, to_rsync }))
     }
 
     /// Returns the value for `rsync -e`.

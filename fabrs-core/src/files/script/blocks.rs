@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::error::Result;
 use crate::files::checksum::{Checksum, ChecksumBuilder, Sha256};
-use crate::files::content::Content;
+use crate::files::content::UploadContent;
 use crate::files::disk_work::blocking_while;
 use crate::files::parts::BLOCK;
 
@@ -17,7 +17,7 @@ pub(super) struct Blocks {
 }
 
 /// Compares a content with `there`, the SHA-256 of each block of the host's old file.
-pub(super) async fn compare(content: &Content, there: Vec<Vec<u8>>) -> Result<Blocks> {
+pub(super) async fn compare(content: &UploadContent, there: Vec<Vec<u8>>) -> Result<Blocks> {
     let content = content.clone();
     blocking_while(move |is_wanted| {
         let mut reader = content.reader()?;
@@ -52,7 +52,7 @@ mod tests {
             letters.chars().zip(lengths).map(|(letter, length)| block(letter, length)).collect::<Vec<_>>()
         };
         let sums = content(there).iter().map(|block| Checksum::of(block).sha256.to_string().into_bytes()).collect();
-        compare(&Content::Bytes(Bytes::from(content(here).concat())), sums).await.unwrap()
+        compare(&UploadContent::Bytes(Bytes::from(content(here).concat())), sums).await.unwrap()
     }
 
     #[tokio::test]

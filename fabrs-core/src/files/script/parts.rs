@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::files::backend_error::BackendError;
 use crate::files::disk_work::on_transfer_thread;
 use crate::files::job::FileJob;
-use crate::files::parts::{BLOCK, Part, PartGuard, Parts};
+use crate::files::parts::{BLOCK, FilePart, PartGuard, Parts};
 use crate::files::progress_counter::ProgressCounter;
 use crate::files::transfer_context::TransferContext;
 use crate::transport::Effect;
@@ -67,7 +67,7 @@ async fn transfer_part(
     dialog: &mut ScriptDialog,
     progress: &Arc<ProgressCounter>,
 ) -> Result<(), DialogError> {
-    let Part { start, length } = taken.part;
+    let FilePart { start, length } = taken.part;
     dialog.send(announcement(taken.part).into()).await?;
     let (content, to, progress) = (file.content.clone(), dialog.stdin().ok_or(ScriptEnded)?, Arc::clone(progress));
     on_transfer_thread(move || content.send_part(start, length, &to, &progress)).await?;
@@ -79,6 +79,6 @@ async fn transfer_part(
 }
 
 /// Returns the header line of a part: the first block, the number of blocks and further bytes.
-fn announcement(part: Part) -> String {
+fn announcement(part: FilePart) -> String {
     format!("{} {} {}\n", part.start / BLOCK, part.length / BLOCK, part.length % BLOCK)
 }

@@ -33,16 +33,16 @@ pub(super) async fn put(context: &TransferContext, job: &Job) -> Result<FileOutc
 }
 
 /// Creates directories and their missing parents.
-pub(super) async fn folders(
+pub(super) async fn create_directories(
     context: &TransferContext,
-    folders: &[String],
+    directories: &[String],
     operation: &str,
 ) -> Result<(), BackendError> {
     let script = Script { context, effect: Effect::Changes, operation };
     // The script is an argument of a program, and the length of an argument is limited.
-    for some in folders.chunks(MAX_DIRECTORIES_PER_COMMAND) {
+    for some in directories.chunks(MAX_DIRECTORIES_PER_COMMAND) {
         let path = some.first().map(String::as_str).unwrap_or_default();
-        script.run(script.command(text::folders(some), path)?).await?;
+        script.run(script.command(text::directories(some), path)?).await?;
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ impl Script<'_> {
         let error = self.context.could_not(self.operation);
         let error = if message.ends_with("Permission denied") && !self.context.elevated {
             error.hint("use `.sudo()` to run as root")
-        } else if message.starts_with(crate::files::file_error::NO_FOLDER) {
+        } else if message.starts_with(crate::files::file_error::NO_DIRECTORY) {
             error.hint("create the directory with `.ensure_dir(path)`")
         } else {
             error

@@ -7,13 +7,13 @@ use futures::future::FutureExt;
 
 use super::get::{get, matches};
 use super::plan::plan;
-use super::put::{folders, put, remove};
+use super::put::{create_directories, put, remove};
 use super::stat::stat;
 use super::tree::{get_tree, itemize, plan_tree, put_tree};
 use crate::files::backend::{BackendFuture, FileBackend};
 use crate::files::backend_error::BackendError;
 use crate::files::checksum::Checksum;
-use crate::files::entry::{Entry, PathStat};
+use crate::files::entry::{DirectoryEntry, PathStat};
 use crate::files::incoming_file::IncomingFile;
 use crate::files::job::{Job, Tree};
 use crate::files::local_path::LocalPath;
@@ -44,7 +44,7 @@ impl FileBackend for ShellBackend {
         local_path_of: LocalPathOf<'a>,
         download_mode: DownloadMode,
         operation: &'a str,
-    ) -> BackendFuture<'a, Vec<(Entry, LocalPath)>> {
+    ) -> BackendFuture<'a, Vec<(DirectoryEntry, LocalPath)>> {
         get_tree(&self.0, directory, local_path_of, download_mode, operation).boxed()
     }
 
@@ -80,7 +80,7 @@ impl FileBackend for ShellBackend {
     }
 
     fn create_directories<'a>(&'a self, directories: &'a [String], operation: &'a str) -> BackendFuture<'a, ()> {
-        folders(&self.0, directories, operation).boxed()
+        create_directories(&self.0, directories, operation).boxed()
     }
 
     fn remove<'a>(&'a self, path: &'a str, is_recursive: bool, operation: &'a str) -> BackendFuture<'a, bool> {

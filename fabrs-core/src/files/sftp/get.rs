@@ -13,7 +13,7 @@ use super::target::{MODE_BITS, kind_of};
 use crate::error::Result;
 use crate::files::checksum::{Checksum, ChecksumBuilder};
 use crate::files::entry::FileKind;
-use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
+use crate::files::file_error::{IS_A_DIRECTORY, IS_NOT_A_REGULAR_FILE, NO_FILE};
 use crate::files::incoming_file::IncomingFile;
 
 /// Downloads a file. Returns false if the checksum is `known`: the file is received for the
@@ -57,8 +57,8 @@ async fn found(session: &SftpSession, path: &Path) -> Result<(String, FileAttrib
     let there = session.stat(&path).await?.ok_or_else(|| RequestError::message(format!("{NO_FILE}{shown}")))?;
     match kind_of(&there) {
         FileKind::File => Ok((path, there)),
-        FileKind::Folder => Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
-        FileKind::Symlink | FileKind::Other => Err(RequestError::message(format!("{shown}{NO_REGULAR}"))),
+        FileKind::Directory => Err(RequestError::message(format!("{shown}{IS_A_DIRECTORY}"))),
+        FileKind::Symlink | FileKind::Other => Err(RequestError::message(format!("{shown}{IS_NOT_A_REGULAR_FILE}"))),
     }
 }
 

@@ -9,8 +9,8 @@ use super::request_error::RequestError;
 use super::session::SftpSession;
 use super::target::kind_of;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::entry::{Entry, EntryKind, FileKind};
-use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
+use crate::files::entry::{DirectoryEntry, EntryKind, FileKind};
+use crate::files::file_error::{IS_NOT_A_DIRECTORY, NO_FILE};
 
 /// The maximum size of a listing in memory, in bytes. A server could send names without end.
 const MAX_LISTING: usize = 32 << 20;
@@ -38,19 +38,19 @@ async fn try_matches(session: &SftpSession, path: &str) -> Result<Vec<(PathBuf, 
     let mut found = Vec::new();
     for path in paths {
         if let Some(there) = session.stat(&session.path(&path)).await? {
-            found.push((path.into(), kind_of(&there) == FileKind::Folder));
+            found.push((path.into(), kind_of(&there) == FileKind::Directory));
         }
     }
     if found.is_empty() { Err(RequestError::message(format!("{NO_FILE}{path}"))) } else { Ok(found) }
 }
 
 /// Returns all entries of a directory, with all subdirectories.
-pub(super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<Entry>> {
+pub(super) async fn entries(session: &SftpSession, folder: &Path, operation: &str) -> Result<Vec<DirectoryEntry>> {
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
         match session.stat(&session.path(&shown)).await? {
-            Some(there) if kind_of(&there) == FileKind::Folder => list_recursively(session, &shown).await,
-            Some(_) => Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}"))),
+            Some(there) if kind_of(&there) == FileKind::Directory => list_recursively(session, &shown).await,
+            Some(_) => Err(RequestError::message(format!("{shown}{IS_NOT_A_DIRECTORY}"))),
             None => Err(RequestError::message(format!("{NO_FILE}{shown}"))),
         }
     };
@@ -111,10 +111,10 @@ async fn in_folder(session: &SftpSession, folder: &str, pattern: &Pattern) -> Re
     Ok(names.filter(|name| pattern.matches_with(name, SHELL_MATCHING)).map(|name| join(folder, &name)).collect())
 }
 
-pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Result<Vec<Entry>, RequestError> {
+pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Result<Vec<DirectoryEntry>, RequestError> {
     let (mut entries, mut size) = (Vec::new(), 0);
-    let mut folders = vec![String::new()];
-    while let Some(below) = folders.pop() {
+    let mut directories = vec![String::new()];
+    while let Some(below) = directories.pop() {
         let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
         if path.len() > MAX_PATH {
             return Err(RequestError::message("the directories of the SFTP server are nested too deeply"));
@@ -131,9 +131,9 @@ pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Resul
                 None => session.lstat(&path).await?.map(|there| kind_of(&there)),
             };
             let kind = match kind {
-                Some(FileKind::Folder) => {
-                    folders.push(below.clone());
-                    EntryKind::Folder
+                Some(FileKind::Directory) => {
+                    directories.push(below.clone());
+                    EntryKind::Directory
                 }
                 Some(FileKind::File) => EntryKind::File,
                 Some(FileKind::Symlink) => {
@@ -148,7 +148,7 @@ pub(super) async fn list_recursively(session: &SftpSession, root: &str) -> Resul
                 Some(FileKind::Other) => EntryKind::Other,
                 None => continue,
             };
-            entries.push(Entry { below: below.into(), kind, done: None });
+            entries.push(DirectoryEntry { below: below.into(), kind, done: None });
         }
     }
     entries.sort_by(|one, other| one.below.cmp(&other.below));

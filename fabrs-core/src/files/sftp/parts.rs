@@ -11,7 +11,7 @@ use super::request_error::RequestError;
 use super::session::SftpSession;
 use crate::files::disk_work::on_transfer_thread;
 use crate::files::job::FileJob;
-use crate::files::parts::{Part, PartGuard, Parts, holes};
+use crate::files::parts::{FilePart, PartGuard, Parts, holes};
 use crate::files::progress_counter::ProgressCounter;
 use crate::transport::Effect;
 
@@ -87,13 +87,13 @@ async fn is_protected(session: &SftpSession, handle: &str, path: &str) -> Result
 }
 
 async fn write_one(
-    part: Part,
+    part: FilePart,
     session: &SftpSession,
     handle: &str,
     file: FileJob<'_>,
     progress: &Arc<ProgressCounter>,
 ) -> Result<(), RequestError> {
-    let Part { start, length } = part;
+    let FilePart { start, length } = part;
     let (to, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
     let (content, progress) = (file.content.clone(), Arc::clone(progress));
     let sent = on_transfer_thread(move || content.send_part(start, length, &to, &progress));

@@ -9,7 +9,7 @@ use super::session::SftpSession;
 use super::target::{MODE_BITS, kind_of};
 use crate::error::Result;
 use crate::files::entry::FileKind;
-use crate::files::file_error::IS_NO_FOLDER;
+use crate::files::file_error::IS_NOT_A_DIRECTORY;
 use crate::files::job::{FileJob, Job};
 use crate::files::transfer_report::FileOutcome;
 use crate::files::walk::ItemKind;
@@ -32,7 +32,7 @@ async fn plan_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) 
     let ids = OwnerIds::of(&job.attributes)?;
     let target = match session.target(target, text(&job.item.name())?).await {
         // The upload of a tree creates the directories.
-        Err(error) if job.item.below.is_some() && error.has_no_folder() => {
+        Err(error) if job.item.below.is_some() && error.has_no_directory() => {
             return Ok((session.expanded(target).await?, true));
         }
         target => target?,
@@ -54,8 +54,8 @@ async fn plan_folder(session: &SftpSession, job: &Job, target: &str) -> Result<F
     let ids = OwnerIds::of(&job.attributes)?;
     let shown = session.expanded(target).await?;
     let Some(there) = session.stat(&session.path(&shown)).await? else { return Ok((shown, true)) };
-    if kind_of(&there) != FileKind::Folder {
-        return Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}")));
+    if kind_of(&there) != FileKind::Directory {
+        return Err(RequestError::message(format!("{shown}{IS_NOT_A_DIRECTORY}")));
     }
     let has_mode = job.attributes.mode.is_none_or(|mode| there.permissions.map(|old| old & MODE_BITS) == Some(mode));
     Ok((shown, !(has_mode && ids.are_those_of(&there))))

@@ -17,10 +17,10 @@ use super::stale_files::remove_stale;
 use super::target::{MODE_BITS, UploadTarget, kind_of};
 use super::temporary::TemporaryFile;
 use crate::error::Result;
-use crate::files::content::Content;
+use crate::files::content::UploadContent;
 use crate::files::disk_work::on_transfer_thread;
 use crate::files::entry::FileKind;
-use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
+use crate::files::file_error::{CHANGED_BY_ANOTHER_PROCESS, IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK};
 use crate::files::job::{Attributes, FileJob, Job, LARGE_FILE_SIZE, NEW_DIRECTORY_MODE, ReplacePolicy, Tree};
 use crate::files::progress_counter::ProgressCounter;
 use crate::files::transfer_report::FileOutcome;
@@ -60,17 +60,17 @@ async fn check_target(session: &SftpSession, job: &Job) -> Result<(), RequestErr
         Err(RequestError::Rejected(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    match (job.is_folder(), there) {
-        (false, FileKind::Folder) => Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
-        (true, FileKind::File | FileKind::Other) => Err(RequestError::message(format!("{shown}{IS_NO_FOLDER}"))),
+    match (job.is_directory(), there) {
+        (false, FileKind::Directory) => Err(RequestError::message(format!("{shown}{IS_A_DIRECTORY}"))),
+        (true, FileKind::File | FileKind::Other) => Err(RequestError::message(format!("{shown}{IS_NOT_A_DIRECTORY}"))),
         _ => Ok(()),
     }
 }
 
 /// Creates directories with their parents.
-pub(super) async fn folders(session: &SftpSession, folders: &[String], operation: &str) -> Result<()> {
-    for folder in folders {
-        let made = make_folder(session, folder).await;
+pub(super) async fn create_directories(session: &SftpSession, directories: &[String], operation: &str) -> Result<()> {
+    for folder in directories {
+        let made = create_directory(session, folder).await;
         made.map_err(|error| error.into_error(&session.context, operation))?;
     }
     Ok(())
@@ -135,7 +135,7 @@ async fn may_replace(
 }
 
 /// Returns true if a file has the same content. An unreadable file counts as different.
-pub(super) async fn is_same(session: &SftpSession, path: &str, content: &Content) -> Result<bool, RequestError> {
+pub(super) async fn is_same(session: &SftpSession, path: &str, content: &UploadContent) -> Result<bool, RequestError> {
     match content::has_checksum(session, path, &content.sum().await?).await {
         Err(RequestError::Rejected(_)) => Ok(false),
         result => result,
@@ -192,7 +192,7 @@ async fn fill(
         return Err(RequestError::message("the received content differs from the sent content"));
     }
     if !may_replace(session, target, &write_options.replaces).await? {
-        return Err(RequestError::message(format!("{}{CHANGED_MEANWHILE}", target.shown)));
+        return Err(RequestError::message(format!("{}{CHANGED_BY_ANOTHER_PROCESS}", target.shown)));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);
@@ -276,7 +276,7 @@ pub(super) async fn plan_link(
     let path = session.path(&target);
     let there = session.lstat(&path).await?.map(|there| kind_of(&there));
     match there {
-        Some(FileKind::Folder) => return Err(RequestError::message(format!("{target}{IS_A_FOLDER}"))),
+        Some(FileKind::Directory) => return Err(RequestError::message(format!("{target}{IS_A_DIRECTORY}"))),
         Some(FileKind::Symlink) => {
             let link = session.request(session.raw().readlink(path.as_str())).await?;
             if link.files.first().is_some_and(|link| link.filename == to) {
@@ -284,7 +284,7 @@ pub(super) async fn plan_link(
             }
         }
         Some(_) if job.write_options.replaces == ReplacePolicy::Link => {
-            return Err(RequestError::message(format!("{target}{IS_NO_LINK}")));
+            return Err(RequestError::message(format!("{target}{IS_NOT_A_SYMLINK}")));
         }
         Some(_) if !session.supports_replace => {
             return Err(RequestError::message("the SFTP server cannot replace a file atomically"));
@@ -300,7 +300,7 @@ pub(super) async fn plan_link(
 /// Creates a directory with attributes.
 async fn put_folder(session: &SftpSession, job: &Job, target: &str) -> Result<FileOutcome, RequestError> {
     let ids = OwnerIds::of(&job.attributes)?;
-    let is_new = make_folder(session, target).await?;
+    let is_new = create_directory(session, target).await?;
     let path = session.path(&session.expanded(target).await?);
     let is_changed = match session.stat(&path).await? {
         Some(there) => change(session, &path, &there, ids, job.attributes.mode).await?,
@@ -310,14 +310,14 @@ async fn put_folder(session: &SftpSession, job: &Job, target: &str) -> Result<Fi
 }
 
 /// Creates a directory with all parents, and returns true if it was missing.
-async fn make_folder(session: &SftpSession, folder: &str) -> Result<bool, RequestError> {
+async fn create_directory(session: &SftpSession, folder: &str) -> Result<bool, RequestError> {
     let mut missing = Vec::new();
     let folder = session.path(folder);
     let mut above = folder.as_str();
     loop {
         match session.stat(above).await? {
-            Some(there) if kind_of(&there) == FileKind::Folder => break,
-            Some(_) => return Err(RequestError::message(format!("{above}{IS_NO_FOLDER}"))),
+            Some(there) if kind_of(&there) == FileKind::Directory => break,
+            Some(_) => return Err(RequestError::message(format!("{above}{IS_NOT_A_DIRECTORY}"))),
             None => missing.push(above),
         }
         if above == parent(above) {

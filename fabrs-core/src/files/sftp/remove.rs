@@ -7,7 +7,7 @@ use super::session::SftpSession;
 use super::target::kind_of;
 use crate::error::Result;
 use crate::files::entry::{EntryKind, FileKind};
-use crate::files::file_error::IS_A_FOLDER;
+use crate::files::file_error::IS_A_DIRECTORY;
 
 /// Removes the entry at a path. Returns false if the path did not exist.
 pub(super) async fn remove(session: &SftpSession, path: &str, is_recursive: bool, operation: &str) -> Result<bool> {
@@ -21,8 +21,10 @@ async fn try_remove(session: &SftpSession, path: &str, is_recursive: bool) -> Re
     let path = session.path(&shown);
     match session.lstat(&path).await?.map(|there| kind_of(&there)) {
         None => return Ok(false),
-        Some(FileKind::Folder) if !is_recursive => return Err(RequestError::message(format!("{shown}{IS_A_FOLDER}"))),
-        Some(FileKind::Folder) => {}
+        Some(FileKind::Directory) if !is_recursive => {
+            return Err(RequestError::message(format!("{shown}{IS_A_DIRECTORY}")));
+        }
+        Some(FileKind::Directory) => {}
         Some(_) => {
             session.request(session.raw().remove(path)).await?;
             return Ok(true);
@@ -32,7 +34,7 @@ async fn try_remove(session: &SftpSession, path: &str, is_recursive: bool) -> Re
     for entry in list_recursively(session, &shown).await?.into_iter().rev() {
         let path = join(&path, super::path::text(entry.below.as_os_str())?);
         match entry.kind {
-            EntryKind::Folder => session.request(session.raw().rmdir(path)).await?,
+            EntryKind::Directory => session.request(session.raw().rmdir(path)).await?,
             EntryKind::File | EntryKind::Link(_) | EntryKind::Other => {
                 session.request(session.raw().remove(path)).await?
             }

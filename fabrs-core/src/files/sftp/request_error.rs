@@ -3,7 +3,7 @@
 use russh_sftp::protocol::{Status, StatusCode};
 
 use crate::error::{CauseText, Error};
-use crate::files::file_error::NO_FOLDER;
+use crate::files::file_error::NO_DIRECTORY;
 use crate::files::transfer_context::TransferContext;
 
 /// The reason why an SFTP request failed.
@@ -38,8 +38,8 @@ impl RequestError {
     }
 
     /// Returns true if the parent directory does not exist.
-    pub(super) fn has_no_folder(&self) -> bool {
-        matches!(self, Self::Message(message) if message.starts_with(NO_FOLDER))
+    pub(super) fn has_no_directory(&self) -> bool {
+        matches!(self, Self::Message(message) if message.starts_with(NO_DIRECTORY))
     }
 
     /// Returns true at the end of a file or of a listing.

@@ -48,7 +48,7 @@ pub(super) struct SftpSession {
     /// True if the server can flush a file to disk.
     pub(super) supports_fsync: bool,
     /// The directories with uploads of this session.
-    folders: Mutex<HashSet<String>>,
+    directories: Mutex<HashSet<String>>,
 }
 
 impl SftpSession {
@@ -96,7 +96,7 @@ impl SftpSession {
             supports_replace: false,
             supports_statvfs: false,
             supports_fsync: false,
-            folders: Mutex::default(),
+            directories: Mutex::default(),
         };
         session.begin(operation).await
     }
@@ -122,7 +122,7 @@ impl SftpSession {
 
     /// Returns true for the first upload to a directory in this session.
     pub(super) fn is_first_in(&self, folder: &str) -> bool {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
     }
 
     /// Returns the run with the tasks for cleaning up.

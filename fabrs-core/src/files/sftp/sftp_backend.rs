@@ -8,7 +8,7 @@ use futures::future::FutureExt;
 use super::get::{get, is_new};
 use super::list::{entries, matches};
 use super::plan::plan;
-use super::put::{check_targets, folders, put};
+use super::put::{check_targets, create_directories, put};
 use super::remove::remove;
 use super::session::SftpSession;
 use super::stat::stat;
@@ -16,7 +16,7 @@ use crate::error::{CauseText, Result};
 use crate::files::backend::{BackendFuture, FileBackend};
 use crate::files::backend_error::BackendError;
 use crate::files::checksum::Checksum;
-use crate::files::entry::{Entry, PathStat};
+use crate::files::entry::{DirectoryEntry, PathStat};
 use crate::files::incoming_file::IncomingFile;
 use crate::files::job::{Job, Tree, TreeMode};
 use crate::files::local_path::LocalPath;
@@ -53,7 +53,7 @@ impl FileBackend for SftpBackend {
         local_path_of: LocalPathOf<'a>,
         _download_mode: DownloadMode,
         operation: &'a str,
-    ) -> BackendFuture<'a, Vec<(Entry, LocalPath)>> {
+    ) -> BackendFuture<'a, Vec<(DirectoryEntry, LocalPath)>> {
         async move {
             let entries = entries(&self.0, directory, operation).await?;
             let placed = entries.into_iter().map(|entry| Ok(local_path_of(&entry)?.map(|to| (entry, to))));
@@ -86,7 +86,7 @@ impl FileBackend for SftpBackend {
     }
 
     fn create_directories<'a>(&'a self, directories: &'a [String], operation: &'a str) -> BackendFuture<'a, ()> {
-        async move { Ok(folders(&self.0, directories, operation).await?) }.boxed()
+        async move { Ok(create_directories(&self.0, directories, operation).await?) }.boxed()
     }
 
     fn remove<'a>(&'a self, path: &'a str, is_recursive: bool, operation: &'a str) -> BackendFuture<'a, bool> {
@@ -119,7 +119,7 @@ impl FileBackend for SftpBackend {
                 return Err(needs_a_shell(&self.0, tree));
             }
             check_targets(&self.0, tree).await?;
-            folders(&self.0, std::slice::from_ref(&tree.root), &tree.operation).await?;
+            create_directories(&self.0, std::slice::from_ref(&tree.root), &tree.operation).await?;
             Ok(TreeResult::nothing(tree))
         }
         .boxed()

@@ -6,7 +6,7 @@ use super::path::{join, parent};
 use super::request_error::RequestError;
 use super::session::SftpSession;
 use crate::files::entry::FileKind;
-use crate::files::file_error::{IS_A_FOLDER, NO_FOLDER};
+use crate::files::file_error::{IS_A_DIRECTORY, NO_DIRECTORY};
 
 /// The bits of a mode that can be changed.
 pub(super) const MODE_BITS: u32 = 0o7777;
@@ -63,7 +63,7 @@ impl SftpSession {
             shown.push_str(name);
         }
         let mut look = self.look(&self.path(&shown)).await?;
-        if look.is_folder() && !name.is_empty() && !target.ends_with('/') {
+        if look.is_directory() && !name.is_empty() && !target.ends_with('/') {
             shown = join(&shown, name);
             look = self.look(&self.path(&shown)).await?;
         }
@@ -76,18 +76,18 @@ impl SftpSession {
             }
             shown.clone_from(&path);
         }
-        if look.is_folder() {
-            return Err(RequestError::message(format!("{shown}{IS_A_FOLDER}")));
+        if look.is_directory() {
+            return Err(RequestError::message(format!("{shown}{IS_A_DIRECTORY}")));
         }
         if !look.has_folder {
-            return Err(RequestError::message(format!("{NO_FOLDER}{}", parent(&shown))));
+            return Err(RequestError::message(format!("{NO_DIRECTORY}{}", parent(&shown))));
         }
         Ok(UploadTarget { shown, path, old: look.there })
     }
 
     async fn look(&self, path: &str) -> Result<PathState, RequestError> {
         let (there, is_link, folder) = tokio::join!(self.stat(path), self.lstat(path), self.stat(parent(path)));
-        let has_folder = folder?.is_some_and(|folder| kind_of(&folder) == FileKind::Folder);
+        let has_folder = folder?.is_some_and(|folder| kind_of(&folder) == FileKind::Directory);
         let is_link = is_link?.is_some_and(|itself| kind_of(&itself) == FileKind::Symlink);
         Ok(PathState { there: there?, is_link, has_folder })
     }
@@ -109,7 +109,7 @@ impl SftpSession {
 }
 
 impl PathState {
-    fn is_folder(&self) -> bool {
-        self.there.as_ref().is_some_and(|there| kind_of(there) == FileKind::Folder)
+    fn is_directory(&self) -> bool {
+        self.there.as_ref().is_some_and(|there| kind_of(there) == FileKind::Directory)
     }
 }

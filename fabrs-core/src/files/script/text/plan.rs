@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::fragments::{FAIL, FOLLOW, PREAMBLE, SUM};
 use super::words::{belongs, path_word, word};
-use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
+use crate::files::file_error::{IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY};
 use crate::files::job::{Attributes, FileJob, Job, ReplacePolicy};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::shell::ShellLineError;
@@ -32,9 +32,10 @@ pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> 
     };
     // The upload of a tree creates the directories.
     let check_directory = match job.item.below {
-        None => {
-            fill(include_str!("../sh/check_directory.sh"), &[("IS_NO_FOLDER", IS_NO_FOLDER), ("NO_FOLDER", NO_FOLDER)])
-        }
+        None => fill(
+            include_str!("../sh/check_directory.sh"),
+            &[("IS_NO_FOLDER", IS_NOT_A_DIRECTORY), ("NO_FOLDER", NO_DIRECTORY)],
+        ),
         Some(_) => String::new(),
     };
     let script = fill(
@@ -45,7 +46,7 @@ pub(in crate::files::script) fn plan(file: FileJob<'_>, known: Option<&str>) -> 
             ("SIZE", &file.fingerprint.size.to_string()),
             ("FOLLOW", &follow),
             ("CHECK_DIRECTORY", &check_directory),
-            ("IS_A_FOLDER", IS_A_FOLDER),
+            ("IS_A_FOLDER", IS_A_DIRECTORY),
             ("CHECK_ATTRIBUTES", &check_attributes(&job.attributes, FILE_MODE)?),
             ("COMPARE", &compare),
         ],
@@ -59,7 +60,7 @@ pub(in crate::files::script) fn plan_folder(target: &OsStr, attributes: &Attribu
         include_str!("../sh/plan_folder.sh"),
         &[
             ("TARGET", &path_word(target)?),
-            ("IS_NO_FOLDER", IS_NO_FOLDER),
+            ("IS_NO_FOLDER", IS_NOT_A_DIRECTORY),
             ("CHECK_ATTRIBUTES", &check_attributes(attributes, FOLDER_MODE)?),
         ],
     );
@@ -70,8 +71,8 @@ pub(in crate::files::script) fn plan_folder(target: &OsStr, attributes: &Attribu
 /// fail.
 pub(in crate::files::script) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
     let unless_other = match job.write_options.replaces {
-        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
-        _ => format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n"),
+        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NOT_A_SYMLINK}\"\n"),
+        _ => format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_DIRECTORY}\"\n"),
     };
     let script = fill(
         include_str!("../sh/plan_link.sh"),

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::fragments::{FAIL, FOLLOW, MAKE_PRIVATE, PREAMBLE, REMOVE, SUM, SWEEP};
 use super::words::{owner_words, path_word, touch_time, word};
-use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
+use crate::files::file_error::{
+    CHANGED_BY_ANOTHER_PROCESS, IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY,
+};
 use crate::files::job::{Attributes, FileJob, Job, LARGE_FILE_SIZE, ReplacePolicy};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::files::validation::with_argument;
@@ -49,9 +51,9 @@ pub(in crate::files::script) fn put(
         false => String::new(),
     };
     let follow = if options.over_links {
-        format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n")
+        format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_DIRECTORY}\"\n")
     } else {
-        format!("{}[ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n", minify(FOLLOW))
+        format!("{}[ -d \"$t\" ] && fail \"$t{IS_A_DIRECTORY}\"\n", minify(FOLLOW))
     };
     let script = fill(
         include_str!("../sh/put.sh"),
@@ -81,7 +83,7 @@ pub(in crate::files::script) fn put(
 
 /// Sets `$d` to the directory of the target, and `$o` to the absolute path.
 fn find_target() -> String {
-    fill(include_str!("../sh/find_target.sh"), &[("IS_NO_FOLDER", IS_NO_FOLDER), ("NO_FOLDER", NO_FOLDER)])
+    fill(include_str!("../sh/find_target.sh"), &[("IS_NO_FOLDER", IS_NOT_A_DIRECTORY), ("NO_FOLDER", NO_DIRECTORY)])
 }
 
 /// Ends the script if the target has the same content.
@@ -131,10 +133,10 @@ fn receive(file: FileJob<'_>) -> String {
 fn unless_changed(file: FileJob<'_>) -> String {
     match &file.job.write_options.replaces {
         ReplacePolicy::Anything | ReplacePolicy::Link => String::new(),
-        ReplacePolicy::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
+        ReplacePolicy::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_BY_ANOTHER_PROCESS}\"\n"),
         ReplacePolicy::Matching(sum) => fill(
             include_str!("../sh/unchanged.sh"),
-            &[("SIZE", &sum.size.to_string()), ("CHANGED_MEANWHILE", CHANGED_MEANWHILE)],
+            &[("SIZE", &sum.size.to_string()), ("CHANGED_MEANWHILE", CHANGED_BY_ANOTHER_PROCESS)],
         ),
     }
 }
@@ -210,7 +212,7 @@ pub(in crate::files::script) fn help(folder: &str) -> Result<String, ShellLineEr
 /// Composes a script to create a symlink, or to replace a symlink atomically.
 pub(in crate::files::script) fn link(job: &Job, to: &Path, name: &str) -> Result<String, ShellLineError> {
     let unless_other = match job.write_options.replaces {
-        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
+        ReplacePolicy::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NOT_A_SYMLINK}\"\n"),
         _ => String::new(),
     };
     let owner = owner_words(&job.attributes)?;
@@ -225,7 +227,7 @@ pub(in crate::files::script) fn link(job: &Job, to: &Path, name: &str) -> Result
             ("TARGET", &path_word(job.target.as_os_str())?),
             ("TO", &word(to.as_os_str())?),
             ("CHOWN_OLD", &chown("$t")),
-            ("IS_A_FOLDER", IS_A_FOLDER),
+            ("IS_A_FOLDER", IS_A_DIRECTORY),
             ("UNLESS_OTHER", &unless_other),
             ("FIND_TARGET", &find_target()),
             ("ENTER", &minify(ENTER)),
@@ -239,14 +241,18 @@ pub(in crate::files::script) fn link(job: &Job, to: &Path, name: &str) -> Result
 pub(in crate::files::script) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     let script = fill(
         include_str!("../sh/folder.sh"),
-        &[("TARGET", &path_word(target)?), ("IS_NO_FOLDER", IS_NO_FOLDER), ("CHANGE", &change(attributes, "\"$t\"")?)],
+        &[
+            ("TARGET", &path_word(target)?),
+            ("IS_NO_FOLDER", IS_NOT_A_DIRECTORY),
+            ("CHANGE", &change(attributes, "\"$t\"")?),
+        ],
     );
     Ok(minify_all(&[FAIL, ATTRIBUTES]) + &script)
 }
 
 /// Composes a script to remove a path.
 pub(in crate::files::script) fn remove(path: &str, is_recursive: bool) -> Result<String, ShellLineError> {
-    let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_FOLDER}\"\n");
+    let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_DIRECTORY}\"\n");
     let (remove, refuse) = if is_recursive { ("remove", "") } else { ("rm -f --", refuse.as_str()) };
     let values = [("TARGET", &*quote_path(path)?), ("REFUSE_DIRECTORY", refuse), ("REMOVE", remove)];
     Ok(minify_all(&[FAIL, REMOVE]) + &fill(include_str!("../sh/remove_path.sh"), &values))

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::fragments::{FAIL, SUM};
 use super::words::{path_word, pattern};
 use crate::files::checksum::Checksum;
-use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
+use crate::files::file_error::{IS_A_DIRECTORY, IS_NOT_A_REGULAR_FILE, NO_FILE};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Composes a script to create directories and their missing parents.
-pub(in crate::files::script) fn folders(folders: &[String]) -> Result<String, ShellLineError> {
-    let words = folders.iter().map(|folder| quote_path(folder)).collect::<Result<Vec<_>, _>>()?;
+pub(in crate::files::script) fn directories(directories: &[String]) -> Result<String, ShellLineError> {
+    let words = directories.iter().map(|folder| quote_path(folder)).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("umask 022\nmkdir -p -- {}", words.join(" ")))
 }
 
@@ -28,9 +28,9 @@ pub(in crate::files::script) fn get(path: &Path, known: Option<&Checksum>) -> Re
         include_str!("../sh/get.sh"),
         &[
             ("PATH", &path_word(path.as_os_str())?),
-            ("IS_A_FOLDER", IS_A_FOLDER),
+            ("IS_A_FOLDER", IS_A_DIRECTORY),
             ("NO_FILE", NO_FILE),
-            ("NO_REGULAR", NO_REGULAR),
+            ("NO_REGULAR", IS_NOT_A_REGULAR_FILE),
             ("UNLESS_KNOWN", &unless_known),
         ],
     );

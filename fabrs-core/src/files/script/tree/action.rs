@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::listing::{ChecksumMap, RemoteMetadata};
 use super::script_lines::PathAccess;
 use crate::files::checksum::Sha256;
-use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
+use crate::files::file_error::{IS_A_DIRECTORY, IS_NOT_A_DIRECTORY};
 use crate::files::job::{Job, LARGE_FILE_SIZE, NEW_DIRECTORY_MODE, Tree, TreeMode};
 use crate::files::script::dialog_error::DialogError;
 use crate::files::walk::ItemKind;
@@ -146,7 +146,7 @@ impl RemoteListing {
             let gives_another_group = gives(there) && !(gives(&root) && there.owner.1 == root.owner.1);
             // A sync replaces symlinks, and does not follow them.
             let is_followed = there.is_link() && matches!(mode, TreeMode::Put);
-            is_followed || there.is_folder() && (there.device != root.device || gives_another_group)
+            is_followed || there.is_directory() && (there.device != root.device || gives_another_group)
         };
         let indirect_paths = self.metadata.iter().filter(|(_, there)| is_indirect(there)).map(|(path, _)| path.clone());
         self.indirect_paths = indirect_paths.collect();
@@ -173,7 +173,7 @@ impl RemoteListing {
 
     /// Returns the path access. Root enters directories of other users.
     pub(super) fn path_access(&self) -> PathAccess {
-        let is_of_others = |there: &RemoteMetadata| there.is_folder() && there.owner.0 != 0;
+        let is_of_others = |there: &RemoteMetadata| there.is_directory() && there.owner.0 != 0;
         let among_others = self.me.0 == 0 && self.metadata.values().any(is_of_others);
         if among_others { PathAccess::FromDirectory } else { PathAccess::FullPath }
     }
@@ -254,15 +254,15 @@ impl RemoteListing {
         let obstacle = |why: &str| DialogError::Obstacle(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
         match (&job.item.content, there) {
-            (ItemKind::Folder, None) if !self.is_separate(job, below) => {
+            (ItemKind::Directory, None) if !self.is_separate(job, below) => {
                 Ok(Action::Stream(self.new_entry(job, below, NEW_DIRECTORY_MODE)))
             }
-            (ItemKind::Folder, None) => Ok(Action::Separate),
-            (ItemKind::Folder, Some(there)) if there.is_folder() => Ok(Action::Keep),
+            (ItemKind::Directory, None) => Ok(Action::Separate),
+            (ItemKind::Directory, Some(there)) if there.is_directory() => Ok(Action::Keep),
             // The upload of the entry finds out if the symlink leads to a directory.
-            (ItemKind::Folder, Some(there)) if there.is_link() => Ok(Action::Separate),
-            (ItemKind::Folder, Some(_)) => Err(obstacle(IS_NO_FOLDER)),
-            (_, Some(there)) if there.is_folder() => Err(obstacle(IS_A_FOLDER)),
+            (ItemKind::Directory, Some(there)) if there.is_link() => Ok(Action::Separate),
+            (ItemKind::Directory, Some(_)) => Err(obstacle(IS_NOT_A_DIRECTORY)),
+            (_, Some(there)) if there.is_directory() => Err(obstacle(IS_A_DIRECTORY)),
             _ if self.is_separate(job, below) => Ok(Action::Separate),
             (ItemKind::Link(to), there) => Ok(self.action_for_link(job, below, to, there)),
             (ItemKind::File(_), None) => {
@@ -308,7 +308,7 @@ impl RemoteListing {
         there: &RemoteMetadata,
         wanted: MetadataChange,
     ) -> Action {
-        let mode = wanted.mode.map(|mode| if there.is_folder() { mode | there.mode() & SPECIAL_BITS } else { mode });
+        let mode = wanted.mode.map(|mode| if there.is_directory() { mode | there.mode() & SPECIAL_BITS } else { mode });
         let mode = mode.filter(|mode| !there.is_link() && *mode != there.mode());
         match mode {
             Some(mode) if there.is_file() && self.is_in_foreign_directory(below) => {
@@ -337,22 +337,22 @@ pub(super) const SYMLINK_MODE: u32 = 0o777;
 
 /// Returns the missing directories: those of the tree, and all parent directories of entries.
 pub(super) fn new_folders(remote: &RemoteListing, tree: &Tree, actions: &[Action]) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
+    let mut directories = BTreeSet::new();
     for (job, action) in tree.jobs.iter().zip(actions) {
         let (Some(below), Action::Stream(_) | Action::Separate) = (job.item.below.as_deref(), action) else { continue };
-        let is_folder = matches!(job.item.content, ItemKind::Folder);
+        let is_directory = matches!(job.item.content, ItemKind::Directory);
         // A separate upload of a directory counts the directory.
-        let is_above = !is_folder || *action == Action::Separate;
+        let is_above = !is_directory || *action == Action::Separate;
         for folder in below.ancestors().skip(usize::from(is_above)) {
             let is_new = match (remote.at(folder), &tree.mode) {
                 (None, _) => remote.is_direct(folder),
-                (Some(there), TreeMode::Sync(_)) => !there.is_folder(),
+                (Some(there), TreeMode::Sync(_)) => !there.is_directory(),
                 (Some(_), TreeMode::Put) => false,
             };
             if is_new && !folder.as_os_str().is_empty() {
-                folders.insert(folder.to_owned());
+                directories.insert(folder.to_owned());
             }
         }
     }
-    folders
+    directories
 }

@@ -20,7 +20,7 @@ use crate::files::backend_error::BackendError;
 use crate::files::checksum::Sha256;
 use crate::files::content::CHUNK_SIZE;
 use crate::files::disk_work::{blocking, blocking_while};
-use crate::files::entry::{Entry, EntryKind};
+use crate::files::entry::{DirectoryEntry, EntryKind};
 use crate::files::job::LARGE_FILE_SIZE;
 use crate::files::local_file::{LocalFile, NewMode};
 use crate::files::local_path::LocalPath;
@@ -39,7 +39,7 @@ const BLOCK: u64 = 512;
 
 /// An entry of the host's directory.
 struct RemoteEntry {
-    entry: Entry,
+    entry: DirectoryEntry,
     /// The local path of the entry.
     to: LocalPath,
     status: RemoteMetadata,
@@ -52,7 +52,7 @@ pub(in crate::files::script) async fn get_tree(
     local_path_of: LocalPathOf<'_>,
     download_mode: DownloadMode,
     operation: &str,
-) -> Result<Vec<(Entry, LocalPath)>, BackendError> {
+) -> Result<Vec<(DirectoryEntry, LocalPath)>, BackendError> {
     let script = Script { context, effect: Effect::Reads, operation };
     let (dialog, command) = script.dialog(script_text::download(folder), &folder.to_string_lossy())?;
     let found =
@@ -79,13 +79,13 @@ async fn run_protocol(
             continue;
         }
         let kind = match &status {
-            status if status.is_folder() => EntryKind::Folder,
+            status if status.is_directory() => EntryKind::Directory,
             status if status.is_link() => EntryKind::Link(PathBuf::new()),
             status if status.is_file() => EntryKind::File,
             // Devices, pipes and sockets have no content.
             _ => continue,
         };
-        let entry = Entry { below, kind, done: None };
+        let entry = DirectoryEntry { below, kind, done: None };
         if let Some(to) = local_path_of(&entry)? {
             found.push(RemoteEntry { entry, to, status });
         }

@@ -19,16 +19,18 @@ pub(super) fn lines(remote: &RemoteListing, tree: &Tree, actions: &[Action], rem
             lines.push(line);
         }
     }
-    let is_folder = |path: &Path| remote.at(path).is_some_and(RemoteMetadata::is_folder);
+    let is_directory = |path: &Path| remote.at(path).is_some_and(RemoteMetadata::is_directory);
     lines.extend(
-        removals.iter().map(|path| format!("*deleting   {}{}", path.display(), if is_folder(path) { "/" } else { "" })),
+        removals
+            .iter()
+            .map(|path| format!("*deleting   {}{}", path.display(), if is_directory(path) { "/" } else { "" })),
     );
     lines
 }
 
 fn line(job: &Job, below: &Path, there: Option<&RemoteMetadata>, action: &Action) -> Option<String> {
     let (kind, end) = match &job.item.content {
-        ItemKind::Folder => ("cd", "/".to_owned()),
+        ItemKind::Directory => ("cd", "/".to_owned()),
         ItemKind::Link(to) => ("cL", format!(" -> {}", to.display())),
         ItemKind::File(_) => ("<f", String::new()),
     };

@@ -26,8 +26,8 @@ impl RemoteMetadata {
         FileKind::of_mode(self.mode)
     }
 
-    pub(in crate::files::script) fn is_folder(&self) -> bool {
-        self.kind() == FileKind::Folder
+    pub(in crate::files::script) fn is_directory(&self) -> bool {
+        self.kind() == FileKind::Directory
     }
 
     pub(in crate::files::script) fn is_file(&self) -> bool {
@@ -120,7 +120,7 @@ mod tests {
         let gnu = status(b"x81a4 33 34 12 1700000000 65024 1 ./a b\n'c").unwrap();
         assert_eq!(gnu.0, "a b\n'c");
         assert!(gnu.1.is_file() && gnu.1.mode() == 0o644 && gnu.1.owner == (33, 34) && gnu.1.size == 12);
-        assert!(status(b"o40755 0 0 64 1700000000 7 2 ./d").unwrap().1.is_folder());
+        assert!(status(b"o40755 0 0 64 1700000000 7 2 ./d").unwrap().1.is_directory());
         assert!(status(b"xa1ff 0 0 1 1700000000 7 1 ./l").unwrap().1.is_link());
         assert_eq!(status(b"stat: no such file"), None);
         assert_eq!(status(b"x81a4 0 0 12"), None);

@@ -67,10 +67,10 @@ impl RenamePlan {
                     if sent.replaces {
                         moves.replaced.insert(below.to_owned());
                     }
-                    let is_folder = job.is_folder();
+                    let is_directory = job.is_directory();
                     let above = below.ancestors().find(|above| whole.contains_key(above));
                     match above.and_then(|above| whole.get_mut(above)) {
-                        Some(files) => *files += usize::from(!is_folder),
+                        Some(files) => *files += usize::from(!is_directory),
                         None => {
                             let folder = below.parent().unwrap_or(Path::new("")).to_owned();
                             moves.into.entry(folder).or_default().push((below.to_owned(), 1));
@@ -99,10 +99,10 @@ impl RenamePlan {
             return;
         }
         let above = |path: &PathBuf| path.parent().unwrap_or(Path::new("")).to_owned();
-        let folders: BTreeSet<_> = self.into.keys().cloned().chain(self.removed.iter().map(above)).collect();
+        let directories: BTreeSet<_> = self.into.keys().cloned().chain(self.removed.iter().map(above)).collect();
         let is_altered: HashSet<_> = self.opened.values().flatten().cloned().collect();
-        for folder in folders {
-            let Some(there) = remote.at(&folder).filter(|there| there.is_folder()) else { continue };
+        for folder in directories {
+            let Some(there) = remote.at(&folder).filter(|there| there.is_directory()) else { continue };
             if there.mode() & WRITTEN != WRITTEN && !is_altered.contains(&folder) {
                 self.opened.entry(there.mode() | OWNER_ACCESS).or_default().push(folder.clone());
                 self.closed.entry(there.mode()).or_default().push(folder);
@@ -116,7 +116,7 @@ impl RenamePlan {
             self.foreign.push(below.to_owned());
         }
         if let Some(mode) = mode {
-            if job.is_folder() {
+            if job.is_directory() {
                 self.opened.entry(mode | OWNER_ACCESS).or_default().push(below.to_owned());
                 if mode & OWNER_ACCESS != OWNER_ACCESS {
                     self.folder_modes.entry(*mode).or_default().push(below.to_owned());
@@ -138,7 +138,7 @@ impl RenamePlan {
             self.owners.entry(*owner).or_default().push(below.to_owned());
         }
         let gets_owner = owner.is_some() || job.attributes.gives_owner();
-        if job.is_folder() {
+        if job.is_directory() {
             // A directory without write permission could not be moved.
             if *mode != NEW_DIRECTORY_MODE {
                 // Some `chmod` programs clear the bit without the bit in the mode.
@@ -169,7 +169,7 @@ impl RenamePlan {
         lines.placed("remove", &self.removed, " || exit 1");
         for (mode, paths) in &self.folder_modes {
             // Subdirectories first: the new mode of a parent may make them unreachable.
-            lines.folders(&format!("chmod {mode:o}"), paths.iter().rev().cloned(), " || exit 1");
+            lines.directories(&format!("chmod {mode:o}"), paths.iter().rev().cloned(), " || exit 1");
         }
         lines.into_text()
     }
@@ -178,7 +178,7 @@ impl RenamePlan {
     pub(super) fn close(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         for (mode, paths) in &self.closed {
-            lines.folders(&format!("chmod {mode:o}"), paths.iter().rev().cloned(), "");
+            lines.directories(&format!("chmod {mode:o}"), paths.iter().rev().cloned(), "");
         }
         lines.into_text()
     }
@@ -199,7 +199,7 @@ impl RenamePlan {
             lines.placed(&format!("chown -h {owner}"), &self.foreign, " || exit 1");
         }
         for (mode, paths) in &self.opened {
-            lines.folders(&format!("chmod {mode:o}"), paths.iter().cloned(), " || exit 1");
+            lines.directories(&format!("chmod {mode:o}"), paths.iter().cloned(), " || exit 1");
         }
         for (mode, paths) in &self.modes {
             lines.placed(&format!("chmod {mode:o}"), paths, " || exit 1");

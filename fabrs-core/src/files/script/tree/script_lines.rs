@@ -50,12 +50,12 @@ impl ScriptLines {
                 self.each(command.as_bytes(), paths.iter().map(|path| Path::new("..").join(path)), end)
             }
             PathAccess::FromDirectory => {
-                let mut folders: BTreeMap<&Path, Vec<PathBuf>> = BTreeMap::new();
+                let mut directories: BTreeMap<&Path, Vec<PathBuf>> = BTreeMap::new();
                 for path in paths {
                     let (folder, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
-                    folders.entry(folder).or_default().push(Path::new(".").join(name));
+                    directories.entry(folder).or_default().push(Path::new(".").join(name));
                 }
-                for (folder, names) in folders {
+                for (folder, names) in directories {
                     self.each(&at(folder, command), names.into_iter(), end);
                 }
             }
@@ -63,13 +63,13 @@ impl ScriptLines {
     }
 
     /// Applies a command to existing directories of the target.
-    pub(super) fn folders(&mut self, command: &str, folders: impl Iterator<Item = PathBuf>, end: &str) {
+    pub(super) fn directories(&mut self, command: &str, directories: impl Iterator<Item = PathBuf>, end: &str) {
         match self.path_access {
             PathAccess::FullPath => {
-                self.each(command.as_bytes(), folders.map(|folder| Path::new("..").join(folder)), end)
+                self.each(command.as_bytes(), directories.map(|folder| Path::new("..").join(folder)), end)
             }
             PathAccess::FromDirectory => {
-                for folder in folders {
+                for folder in directories {
                     self.each(&at(&folder, command), std::iter::once(PathBuf::from(".")), end);
                 }
             }

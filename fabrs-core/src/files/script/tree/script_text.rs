@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
+use crate::files::file_error::{IS_NOT_A_DIRECTORY, NO_FILE};
 use crate::files::job::{Tree, TreeMode};
 use crate::files::script::compose::{fill, minify, minify_all};
 use crate::files::script::script_dialog::END_OF_ANSWER;
@@ -93,7 +93,7 @@ pub(super) fn upload(
     let make_root = match effect {
         Effect::Changes => "mkdir -p -- \"$t\"".to_owned(),
         Effect::Reads => {
-            format!("{{ [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; printf '\\0{MISSING}\\0'; exit 0; }}")
+            format!("{{ [ ! -e \"$t\" ] || fail \"$t{IS_NOT_A_DIRECTORY}\"; printf '\\0{MISSING}\\0'; exit 0; }}")
         }
     };
     let initial = match initial {
@@ -147,7 +147,7 @@ pub(super) fn download(folder: &Path) -> Result<String, ShellLineError> {
         &[
             ("PATH", &path_word(folder.as_os_str())?),
             ("NO_FILE", NO_FILE),
-            ("IS_NO_FOLDER", IS_NO_FOLDER),
+            ("IS_NO_FOLDER", IS_NOT_A_DIRECTORY),
             ("LIST_ALL", &minify(LIST_ALL)),
         ],
     );

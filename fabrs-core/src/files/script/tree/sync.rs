@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::action::{Action, MetadataChange, RemoteListing, SYMLINK_MODE, StreamEntry};
 use super::listing::RemoteMetadata;
 use crate::files::checksum::Sha256;
-use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
+use crate::files::file_error::{IS_A_DIRECTORY, IS_NOT_A_DIRECTORY};
 use crate::files::job::{Job, NEW_DIRECTORY_MODE, SyncRules, Tree, TreeMode};
 use crate::files::script::dialog_error::DialogError;
 use crate::files::temp_name;
@@ -24,22 +24,22 @@ impl RemoteListing {
         let Some(below) = job.item.below.as_deref() else { return Ok(Action::Separate) };
         let there = self.at(below);
         let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode()));
-        let mode = mode.unwrap_or(if job.is_folder() { NEW_DIRECTORY_MODE } else { SYMLINK_MODE });
+        let mode = mode.unwrap_or(if job.is_directory() { NEW_DIRECTORY_MODE } else { SYMLINK_MODE });
         let Some(there) = there else {
             let is_separate = self.is_separate(job, below);
             return Ok(if is_separate { Action::Separate } else { Action::Stream(self.new_entry(job, below, mode)) });
         };
         let obstacle = |why: &str| DialogError::Obstacle(format!("{}/{}{why}", tree.root, below.display()));
-        let may_go = !there.is_folder() || rules.deletes && !self.keeps_any(rules, below);
-        match (there.is_folder(), job.is_folder()) {
+        let may_go = !there.is_directory() || rules.deletes && !self.keeps_any(rules, below);
+        match (there.is_directory(), job.is_directory()) {
             (true, true) => Ok(self.metadata_change(
                 job,
                 below,
                 there,
                 MetadataChange { mode: Some(mode), ..MetadataChange::default() },
             )),
-            (true, false) if !may_go || self.is_separate(job, below) => Err(obstacle(IS_A_FOLDER)),
-            (false, true) if self.is_separate(job, below) => Err(obstacle(IS_NO_FOLDER)),
+            (true, false) if !may_go || self.is_separate(job, below) => Err(obstacle(IS_A_DIRECTORY)),
+            (false, true) if self.is_separate(job, below) => Err(obstacle(IS_NOT_A_DIRECTORY)),
             (true, false) | (false, true) => {
                 Ok(Action::Stream(StreamEntry { replaces: true, ..self.new_entry(job, below, mode) }))
             }
@@ -115,8 +115,8 @@ impl RemoteListing {
 
     /// Returns the directories removed with their entries and replaced by another entry.
     pub(super) fn replaced_folders(&self, tree: &Tree, actions: &[Action]) -> Vec<PathBuf> {
-        let is_folder = |path: &&Path| self.at(path).is_some_and(RemoteMetadata::is_folder);
-        replaced(tree, actions).filter(is_folder).map(Path::to_owned).collect()
+        let is_directory = |path: &&Path| self.at(path).is_some_and(RemoteMetadata::is_directory);
+        replaced(tree, actions).filter(is_directory).map(Path::to_owned).collect()
     }
 
     /// Returns true if the rules keep an entry of a directory.

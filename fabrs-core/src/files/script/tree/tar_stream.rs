@@ -27,7 +27,7 @@ pub(super) struct TarStream {
     pub(super) tree: Arc<Tree>,
     pub(super) actions: Arc<[Action]>,
     /// The missing directories.
-    pub(super) folders: BTreeSet<PathBuf>,
+    pub(super) directories: BTreeSet<PathBuf>,
     /// The scripts for the renames, for the steps after them, and for the end in every case.
     pub(super) scripts: [Vec<u8>; 3],
     pub(super) progress: Arc<ProgressCounter>,
@@ -59,12 +59,12 @@ impl From<io::Error> for StreamError {
 }
 
 fn pack(stream: &mut Builder<ChunkWriter>, source: &TarStream) -> std::result::Result<(), StreamError> {
-    let TarStream { tree, actions, folders, scripts, progress } = source;
+    let TarStream { tree, actions, directories, scripts, progress } = source;
     for (name, script) in [RENAMES, AFTER_RENAMES, CLEANUP].into_iter().zip(scripts) {
         stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, &script[..])?;
     }
     let mut sums = Vec::new();
-    for folder in folders {
+    for folder in directories {
         let path = Path::new(STAGING).join(folder);
         stream.append_data(&mut header(EntryType::Directory, 0o755, 0), path, io::empty())?;
     }

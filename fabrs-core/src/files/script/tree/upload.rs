@@ -14,7 +14,7 @@ use crate::connection::Command;
 use crate::error::Result;
 use crate::files::backend_error::BackendError;
 use crate::files::checksum::Sha256;
-use crate::files::content::{CHUNK_SIZE, Content};
+use crate::files::content::{CHUNK_SIZE, UploadContent};
 use crate::files::disk_work::{blocking_while, on_transfer_thread};
 use crate::files::job::{Tree, TreeMode};
 use crate::files::progress_counter::ProgressCounter;
@@ -126,17 +126,18 @@ async fn put(
         (false, TreeMode::Put) => actions.iter().map(Action::without_stream).collect(),
         (false, TreeMode::Sync(_)) => return Err(DialogError::Obstacle(NO_STREAM.to_owned())),
     };
-    let folders = new_folders(&remote, tree, &actions);
+    let directories = new_folders(&remote, tree, &actions);
     let removed = remote.removals(tree, &actions);
-    let moves = RenamePlan::new(&remote, tree, &actions, &folders, &removed);
-    if remote.supports_stream() && !(moves.is_empty() && folders.is_empty()) {
+    let moves = RenamePlan::new(&remote, tree, &actions, &directories, &removed);
+    if remote.supports_stream() && !(moves.is_empty() && directories.is_empty()) {
         let owner = owner_words(&tree.attributes).ok().flatten();
-        let folders = folders.into_iter().filter(|folder| !moves.makes(folder)).collect();
+        let directories = directories.into_iter().filter(|folder| !moves.makes(folder)).collect();
         let scripts = [moves.script(owner.as_deref()), moves.last(), moves.close()];
         let sent = tree.jobs.iter().zip(&*actions).filter(|(_, action)| matches!(action, Action::Stream(_)));
         let size = sent.filter_map(|(job, _)| Some(job.fingerprint.as_ref()?.size)).sum();
         let progress = ProgressCounter::new(context, &tree.operation, size);
-        let source = TarStream { tree: Arc::clone(tree), actions: Arc::clone(&actions), folders, scripts, progress };
+        let source =
+            TarStream { tree: Arc::clone(tree), actions: Arc::clone(&actions), directories, scripts, progress };
         send(dialog, source, written_count).await?;
         if let Some((first, others)) = remote.broken_hard_links(tree, &actions).split_first() {
             let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
@@ -199,19 +200,19 @@ async fn read_remote_listing(
 
 /// Returns the paths of all entries and of their parent directories, without duplicates.
 fn paths(tree: &Tree) -> Vec<&Path> {
-    let mut folders = HashSet::new();
+    let mut directories = HashSet::new();
     let mut places = Vec::new();
     for below in tree.jobs.iter().filter_map(|job| job.item.below.as_deref()) {
         places.push(below);
         for folder in below.ancestors().skip(1) {
             // The parents of a known directory are known.
-            if !folders.insert(folder.as_os_str()) {
+            if !directories.insert(folder.as_os_str()) {
                 break;
             }
         }
     }
     let is_job: HashSet<_> = places.iter().map(|path| path.as_os_str()).collect();
-    let only_above: Vec<_> = folders.into_iter().filter(|folder| !is_job.contains(folder)).map(Path::new).collect();
+    let only_above: Vec<_> = directories.into_iter().filter(|folder| !is_job.contains(folder)).map(Path::new).collect();
     places.extend(only_above);
     places
 }
@@ -225,7 +226,7 @@ fn parse_capabilities(record: &[u8]) -> Option<((u32, u32), bool)> {
 
 /// Computes the checksums of contents, until `is_wanted` returns false.
 fn local_checksums<'a>(
-    contents: impl Iterator<Item = (usize, &'a Content)>,
+    contents: impl Iterator<Item = (usize, &'a UploadContent)>,
     is_wanted: &dyn Fn() -> bool,
 ) -> Result<HashMap<usize, Sha256>> {
     let mut buffer = vec![0; CHUNK_SIZE];
