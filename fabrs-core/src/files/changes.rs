@@ -32,8 +32,8 @@ pub(super) enum State {
 }
 
 impl<T: Into<ChangedPaths>> From<T> for State {
-    fn from(made: T) -> Self {
-        Self::Known(made.into())
+    fn from(paths: T) -> Self {
+        Self::Known(paths.into())
     }
 }
 
@@ -76,8 +76,8 @@ impl Changes {
     /// [`ErrorKind::NotRun`] in a dry run with a failed comparison.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
-        let made = self.paths(Location::caller())?;
-        Ok(made.files.iter().any(|(_, changed)| *changed) || !made.removed.is_empty())
+        let paths = self.paths(Location::caller())?;
+        Ok(paths.files.iter().any(|(_, changed)| *changed) || !paths.removed.is_empty())
     }
 
     /// Returns the written files, by their paths on the receiving side.
@@ -144,14 +144,14 @@ impl Changes {
 
     fn paths(&self, location: &'static Location<'static>) -> Result<&ChangedPaths> {
         match &self.state {
-            State::Known(made) => Ok(made),
+            State::Known(paths) => Ok(paths),
             State::Unknown(why) => {
-                let (operation, made) = (&self.operation, self.requested_at);
+                let (operation, requested_at) = (&self.operation, self.requested_at);
                 let unknown = || {
                     let text = format!(
                         "the changes made at {}:{} are unknown, and are needed here: {operation}",
-                        made.file(),
-                        made.line()
+                        requested_at.file(),
+                        requested_at.line()
                     );
                     Error::new(ErrorKind::NotRun, text).on(&self.host).at(location).caused_by(why.clone())
                 };

@@ -236,8 +236,8 @@ impl GetSpec {
     /// Creates a local directory. Returns true if the directory is new. A dry run only checks.
     async fn create_directory(&self, to: &LocalPath) -> Result<bool> {
         let (to, is_planned) = (to.clone(), self.is_planned());
-        let made = blocking(move || if is_planned { Ok(!to.is_directory()?) } else { to.create_directory() });
-        made.await.map_err(|error| self.context.error(error))
+        let created = blocking(move || if is_planned { Ok(!to.is_directory()?) } else { to.create_directory() });
+        created.await.map_err(|error| self.context.error(error))
     }
 
     /// Writes a local symlink. Returns true if the symlink is new. A dry run only checks.

@@ -84,9 +84,9 @@ pub(super) async fn plan(
         }
     };
     let error = match compared {
-        Ok(made) => {
-            report(context, side, &host, operation, &made);
-            return Ok(State::Known(made));
+        Ok(changes) => {
+            report(context, side, &host, operation, &changes);
+            return Ok(State::Known(changes));
         }
         Err(error) => error,
     };
@@ -103,10 +103,10 @@ pub(super) async fn plan(
 }
 
 /// Reports the changes of a transfer, or reports that nothing would change.
-fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, made: &ChangedPaths) {
-    let files = made.files.len();
-    let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
-    let removed = made.removed.len();
+fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, changes: &ChangedPaths) {
+    let files = changes.files.len();
+    let changed = changes.files.iter().filter(|(_, is_changed)| *is_changed).count();
+    let removed = changes.removed.len();
     if changed == 0 && removed == 0 {
         if context.connection.diff_mode() == DiffMode::Off {
             mark_outdated(context, host, operation);
@@ -117,7 +117,7 @@ fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, m
     let files = if files > 1 { format!(": {changed} of {files} files") } else { String::new() };
     let removed = match removed {
         0 => String::new(),
-        1 if made.files.is_empty() => String::new(),
+        1 if changes.files.is_empty() => String::new(),
         removed => format!(", {removed} removed"),
     };
     side.report(context, host, &format!("{operation}{files}{removed}"));

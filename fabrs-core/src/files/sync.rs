@@ -272,9 +272,9 @@ async fn sync(spec: Arc<SyncSpec>) -> Result<Changes> {
     let tree = Arc::new(tree?);
     itemize(&spec, &tree, &operation).await?;
     let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
-    let made = selector.run(|backend| tree::put(&tree, backend)).await?;
-    emit_transferred(connection, host, &operation, &made.files, made.removed.len());
-    Ok(Changes::new(&spec.context, host.clone(), operation, made))
+    let changes = selector.run(|backend| tree::put(&tree, backend)).await?;
+    emit_transferred(connection, host, &operation, &changes.files, changes.removed.len());
+    Ok(Changes::new(&spec.context, host.clone(), operation, changes))
 }
 
 /// Emits the itemized list of changed entries, if diffs are requested.

@@ -86,15 +86,15 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
     let host = connection.host_and_run(context.location)?.0;
     let operation = spec.describe();
     spec.check().map_err(|error| context.error(error))?;
-    let made = |was_there: bool| ChangedPaths {
+    let changes = |was_there: bool| ChangedPaths {
         files: Vec::new(),
         removed: was_there.then(|| spec.path.clone()).into_iter().collect(),
     };
     if planning::is_planned(context) {
         let compared = async {
-            let looked = &format!("stat {}", spec.path);
-            let selector = BackendSelector { context, effect: Effect::Reads, operation: looked };
-            let found = selector.run(|backend| async move { backend.stat(&spec.path, looked).await }).await?;
+            let query = &format!("stat {}", spec.path);
+            let selector = BackendSelector { context, effect: Effect::Reads, operation: query };
+            let found = selector.run(|backend| async move { backend.stat(&spec.path, query).await }).await?;
             let is_directory = found.lstat.is_some_and(|stat| stat.kind() == FileKind::Directory);
             if is_directory && !spec.is_recursive {
                 return Err(context
@@ -102,7 +102,7 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
                     .caused_by(CauseText(format!("{}{IS_A_DIRECTORY}", spec.path)))
                     .hint(RECURSIVE));
             }
-            Ok(made(found.lstat.is_some()))
+            Ok(changes(found.lstat.is_some()))
         };
         let state = planning::plan(context, Side::Host, &operation, compared).await?;
         return Ok(Changes::new(context, host.clone(), operation, state));
@@ -114,9 +114,9 @@ async fn remove(spec: Arc<RemoveSpec>) -> Result<Changes> {
     });
     let was_there =
         was_there.await.map_err(|error| if is_a_directory(&error) { error.hint(RECURSIVE) } else { error })?;
-    let made = made(was_there);
-    emit_transferred(connection, host, &operation, &[], made.removed.len());
-    Ok(Changes::new(context, host.clone(), operation.clone(), made))
+    let changes = changes(was_there);
+    emit_transferred(connection, host, &operation, &[], changes.removed.len());
+    Ok(Changes::new(context, host.clone(), operation.clone(), changes))
 }
 
 impl RemoveSpec {

@@ -58,9 +58,9 @@ impl<T: Send + 'static> StatRequest<T> {
     }
 }
 
-impl_future!(StatRequest<T> => T, look, T);
+impl_future!(StatRequest<T> => T, stat, T);
 
-async fn look<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
+async fn stat<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
     let operation = format!("stat {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let (path, operation) = (&*spec.path, &*operation);
