@@ -1,8 +1,7 @@
 //! The maintenance page of a site: a file in `shared` that the web server serves instead of the
 //! site.
 
-use fabrs::files::Source;
-use fabrs::{Connection, Error, Group};
+use fabrs::{Connection, Error, Group, Source};
 
 use crate::deploy::ConnectedSite;
 use crate::outcomes::all_ok;

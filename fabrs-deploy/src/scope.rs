@@ -1,8 +1,6 @@
 //! The scope of a step: a subset of the hosts of a site.
 
-use fabrs::client::IntoHost;
-use fabrs::group::Role;
-use fabrs::{Connection, Error};
+use fabrs::{Connection, Error, IntoHost, Role};
 
 /// A subset of the hosts of a site: a role of the environment, or hosts by name.
 ///
@@ -10,7 +8,7 @@ use fabrs::{Connection, Error};
 /// and port matches all hosts with this name.
 ///
 /// ```
-/// use fabrs::group::role;
+/// use fabrs::role;
 /// use fabrs_deploy::HostSubset;
 ///
 /// assert_eq!(HostSubset::from(["web1"]), HostSubset::Hosts(vec!["web1".into()]));
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_role_without_an_environment_is_an_error() {
-        let scope = Scope::default().and(fabrs::group::role("worker"));
+        let scope = Scope::default().and(fabrs::role("worker"));
         let error = scope.has(&client().connect("web1").unwrap()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
     }

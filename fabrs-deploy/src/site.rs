@@ -4,8 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::lock::LockRequest;
-use fabrs::{Connection, Error};
+use fabrs::{Connection, Error, LockRequest};
 
 use crate::database::MigrationInspector;
 use crate::host_check::HostCheck;

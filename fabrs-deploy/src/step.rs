@@ -5,8 +5,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fabrs::task::TaskReturn;
-use fabrs::{Connection, Error, TaskError};
+use fabrs::{Connection, Error, TaskError, TaskReturn};
 
 use crate::database::snapshot::Snapshot;
 use crate::release::id::ReleaseId;

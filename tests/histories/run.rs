@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use fabrs::LockHandle;
 use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
-use fabrs::lock::LockHandle;
 use fabrs::prelude::*;
 
 /// The environment variables that describe a run to its process.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fabrs::HostFailures;
 use fabrs::config::{OnUnreachable, Order, Settings};
 use fabrs::event::{CaptureSink, OutcomeKind};
-use fabrs::group::HostFailures;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer, StopLevel};
 use fabrs_testing::faults::RefusedPort;

@@ -29,7 +29,7 @@ impl Lab {
         client_of(&self.sshd, "").build()
     }
 
-    fn locking(&self, host: &Connection) -> fabrs::lock::LockRequest {
+    fn locking(&self, host: &Connection) -> fabrs::LockRequest {
         let name = host.host().expect("it has a host");
         host.lock("deploy").dir(name, self.folder.display().to_string()).purpose("move the shop")
     }

@@ -96,16 +96,16 @@ impl Host {
     }
 
     /// Returns the short form for output: the name, and the port if the host has one.
-    pub fn label(&self) -> Label<'_> {
-        Label(self)
+    pub fn label(&self) -> HostLabel<'_> {
+        HostLabel(self)
     }
 }
 
 /// The display of a host without its user.
 #[derive(Debug, Clone, Copy)]
-pub struct Label<'a>(&'a Host);
+pub struct HostLabel<'a>(&'a Host);
 
-impl fmt::Display for Label<'_> {
+impl fmt::Display for HostLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.port, self.0.name.contains(':')) {
             (None, _) => f.write_str(&self.0.name),

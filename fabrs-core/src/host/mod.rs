@@ -9,4 +9,4 @@ mod host_list;
 mod range;
 
 pub use error::HostError;
-pub use host::{Host, Label};
+pub use host::{Host, HostLabel};

@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fabrs::lock::LockRequest;
-use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, TaskError};
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
 use crate::database::{MigrationInspector, MigrationPlan};
 use crate::outcomes::{all_ok, label};

@@ -4,8 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use fabrs::lock::{Lock, LockRequest};
-use fabrs::{Error, TaskError};
+use fabrs::{Error, Lock, LockRequest, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use fabrs::Error;
 use fabrs::config::Environment;
-use fabrs::group::HostFailures;
+use fabrs::{Error, HostFailures};
 
 use crate::database::UnknownMigrations;
 use crate::deploy::rollout::Rollout;

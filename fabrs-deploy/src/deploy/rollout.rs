@@ -2,8 +2,7 @@
 //! states of its hosts.
 
 use fabrs::config::Mode;
-use fabrs::lock::LockHandle;
-use fabrs::{Connection, Error, Group, ShellLine};
+use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::host_state::{HostEvent, HostState};

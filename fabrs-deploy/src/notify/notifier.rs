@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::run::effect;
 use fabrs::transport::StopLevel;
-use fabrs::{Client, Error, ErrorKind, Secret, TaskError};
+use fabrs::{Client, Error, ErrorKind, Secret, TaskError, effect};
 use futures::future::join_all;
 use tokio::time::timeout;
 

@@ -5,8 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use fabrs::shell::{ShellLineError, ShellValue};
-use fabrs::{Error, ErrorKind};
+use fabrs::{Error, ErrorKind, ShellLineError, ShellValue};
 use serde::{Deserialize, Serialize};
 
 /// The number of digits of an id.

@@ -18,10 +18,10 @@ pub(crate) const VERIFIED_FILE: &str = ".fabrs-works";
 /// The file that marks a bad release, with the name that Deployer uses.
 pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 
-/// The name of the lock of a site: see [`fabrs::lock`].
+/// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";
 
-/// The file of a manual lock: see [`fabrs::lock`].
+/// The file of a manual lock: see [`fabrs::ManualLock`].
 pub(crate) const MANUAL_LOCK_FILE: &str = "deploy.locked";
 
 /// The file with the migrations that were unknown to a release when it went live.

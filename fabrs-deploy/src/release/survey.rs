@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use fabrs::event::escape_controls;
-use fabrs::lock::{LockHolder, ManualLock};
-use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
+use fabrs::{Connection, Error, ErrorKind, Hide, LockHolder, ManualLock, ShellLine, cmd};
 
 use super::id::ReleaseId;
 use super::layout::{

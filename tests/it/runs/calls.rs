@@ -2,9 +2,8 @@
 //! registry.
 
 use fabrs::prelude::*;
-use fabrs::task::RawArgs;
 use fabrs::transport::{Fake, FakeAnswer};
-use fabrs::{ErrorKind, Registry};
+use fabrs::{ErrorKind, RawArgs, Registry};
 
 use super::lines;
 use crate::support::{carry_out, refused, scripted, soon};

@@ -1,10 +1,9 @@
 //! Plans: the tasks and their hosts as a value, checked before any command runs.
 
 use fabrs::config::{Config, Inventory, Order, Settings, parse_host_args};
-use fabrs::plan::StageHosts;
 use fabrs::prelude::*;
 use fabrs::transport::Fake;
-use fabrs::{ErrorKind, Plan};
+use fabrs::{ErrorKind, Plan, StageHosts};
 
 use super::{first, in_a_row, second};
 use crate::support::{refused, scripted};

@@ -5,10 +5,9 @@
 
 use std::path::PathBuf;
 
-use fabrs::Registry;
 use fabrs::config::Selection;
 use fabrs::prelude::*;
-use fabrs::task::{ParamKind, RawArgs};
+use fabrs::{ParamKind, RawArgs, Registry};
 
 /// Puts a build live.
 ///
