@@ -17,13 +17,13 @@ pub(super) struct Fetch {
     /// The last bytes before the content.
     head: Vec<u8>,
     /// The number of bytes before the content.
-    noise: usize,
+    skipped: usize,
     failure: Option<Error>,
 }
 
 impl Fetch {
     pub(super) fn new(incoming_file: &IncomingFile) -> Self {
-        Self { incoming_file: incoming_file.clone(), head: Vec::new(), noise: 0, failure: None }
+        Self { incoming_file: incoming_file.clone(), head: Vec::new(), skipped: 0, failure: None }
     }
 
     /// Finds the header line of the content, after any text that the login prints. Returns the
@@ -33,12 +33,12 @@ impl Fetch {
     ///
     /// [`Excess`] if the line is too long, or is missing after [`MAX_MESSAGES`].
     fn find_head(&mut self, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Excess> {
-        self.noise = self.noise.saturating_add(bytes.len());
+        self.skipped = self.skipped.saturating_add(bytes.len());
         self.head.extend_from_slice(bytes);
         let Some(start) = memmem::find(&self.head, CONTENT.as_bytes()) else {
             // The marker may be split between two reads. Keep enough bytes for its first part.
             self.head.drain(..self.head.len().saturating_sub(CONTENT.len()));
-            return if self.noise > MAX_MESSAGES { Err(Excess::Messages) } else { Ok(None) };
+            return if self.skipped > MAX_MESSAGES { Err(Excess::Messages) } else { Ok(None) };
         };
         let line = self.head.get(start + CONTENT.len()..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', line) else {
