@@ -75,12 +75,12 @@ impl ProcessEnvironment {
 
     /// Returns the trust settings, from `FABRS_TRUST` and `SUDO_UID`.
     pub fn file_trust(&self) -> FileTrust {
-        FileTrust::new(self.get(FileTrust::VARIABLE), self.get(FileTrust::SUDO_UID))
+        FileTrust::new(self.get(FileTrust::FABRS_TRUST), self.get(FileTrust::SUDO_UID))
     }
 
     /// Returns the variables behind [`file_trust`](Self::file_trust), as one line of text.
     pub(crate) fn trust_key(&self) -> String {
-        format!("{:?} {:?}", self.escaped(FileTrust::VARIABLE), self.escaped(FileTrust::SUDO_UID))
+        format!("{:?} {:?}", self.escaped(FileTrust::FABRS_TRUST), self.escaped(FileTrust::SUDO_UID))
     }
 
     /// Returns the value of a variable, escaped to one line.

@@ -1,6 +1,6 @@
 //! "Did you mean" suggestions for unknown keys.
 
-/// Returns a hint for an unknown word: the most similar known word, if any, and all known words.
+/// Returns a hint for an unknown key: the most similar known key, if any, and all known keys.
 pub(crate) fn unknown_name_hint(written: &str, known: &[&str]) -> String {
     let all = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     match did_you_mean(written, known) {

@@ -26,7 +26,7 @@ impl Errors {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Converts the errors to `compile_error!` calls. Empty without errors.
+    /// Converts the errors to `compile_error!` calls. Returns no tokens if there is no error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.map(Error::into_compile_error).unwrap_or_default()
     }

@@ -63,8 +63,8 @@ use proc_macro::TokenStream;
 ///
 /// With `#[arg(default = true)]`, a switch is on by default, and `--no-name` turns it off.
 ///
-/// `T` implements `FromStr`, `Clone`, `Debug`, `Send` and `Sync`. The macro identifies a type by
-/// the last segment of its path: `std::option::Option<T>` is an `Option`, an alias is not.
+/// `T` must implement `FromStr`, `Clone`, `Debug`, `Send` and `Sync`. The macro identifies a type
+/// by the last segment of its path: `std::option::Option<T>` is an `Option`, an alias is not.
 ///
 /// The help shows the doc comments of the function and of its parameters.
 ///
@@ -178,8 +178,9 @@ pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// and `eval {x}` execute the word. A value with a leading `-` is an option, unless a `--` precedes
 /// the value.
 ///
-/// An error names the part of the literal and its position, in characters of the content. An escape
-/// such as `\"` counts as one character. Stable Rust cannot point into a literal.
+/// An error shows the invalid part of the literal and its line and column, counted in characters of
+/// the string content. An escape such as `\"` counts as one character. Stable Rust cannot point
+/// into a literal.
 #[proc_macro]
 pub fn cmd(input: TokenStream) -> TokenStream {
     cmd::expand(input.into()).into()

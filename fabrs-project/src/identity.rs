@@ -1,8 +1,8 @@
-//! The identity of a project: `fab` passes it to the compiled tool, and the tool compares the value
-//! with its own.
+//! The identity of a project: `fab` passes the hash of the project to the compiled tool, and the
+//! tool compares this hash with its own.
 //!
-//! Two projects must never run each other's tasks, even after files of the cache were swapped.
-//! Each tool contains the hash of its project, and refuses to run for another project.
+//! A tool must never run for another project, even after files of the cache were swapped. So each
+//! tool contains the hash of its project, and refuses to run with another hash.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,13 +13,13 @@ use fabrs_core::{Error, ErrorKind};
 
 use crate::project::Project;
 
-/// The variable with the process id of `fab` and the hash of the project: `PID:HASH`.
+/// The environment variable with the process id of `fab` and the hash of the project: `PID:HASH`.
 ///
 /// The process id stays the same when the tool replaces `fab` (`execve`). A program started by the
 /// tool inherits the variable, but has another process id, and ignores the variable.
-const PROJECT: &str = "FABRS_PROJECT";
-/// The variable with the path of `tasks.rs`.
-const TASKS: &str = "FABRS_TASKS";
+const PROJECT_VARIABLE: &str = "FABRS_PROJECT";
+/// The environment variable with the path of `tasks.rs`.
+const TASKS_VARIABLE: &str = "FABRS_TASKS";
 
 impl Project {
     /// Returns the environment variables that pass the identity of the project to its tool.
@@ -27,7 +27,7 @@ impl Project {
     /// The variables are valid only for a tool that replaces this process.
     pub fn identity(&self) -> [(&'static str, OsString); 2] {
         let project = format!("{}:{}", process::id(), self.hash());
-        [(PROJECT, project.into()), (TASKS, self.tasks_file.clone().into())]
+        [(PROJECT_VARIABLE, project.into()), (TASKS_VARIABLE, self.tasks_file.clone().into())]
     }
 }
 
@@ -44,11 +44,11 @@ pub fn check_identity(embedded: &str) -> Result<Option<PathBuf>, Error> {
 }
 
 fn compare(embedded: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, Error> {
-    let project = variable(PROJECT);
+    let project = variable(PROJECT_VARIABLE);
     let Some(project) = project.as_deref().and_then(OsStr::to_str) else { return Ok(None) };
     let Some(hash) = project.strip_prefix(&format!("{}:", process::id())) else { return Ok(None) };
     if hash == embedded {
-        return Ok(variable(TASKS).map(PathBuf::from));
+        return Ok(variable(TASKS_VARIABLE).map(PathBuf::from));
     }
     let this = env::current_exe().unwrap_or_default();
     Err(Error::new(ErrorKind::Internal, format!("`{}` holds the tasks of another project", this.display()))

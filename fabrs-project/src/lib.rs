@@ -1,7 +1,9 @@
-//! The project of a `tasks.rs` on disk: its location, its identity, and the owners of its files.
+//! The project of a `tasks.rs` on disk: its location, its identity, and the owner checks of its
+//! files.
 //!
 //! Two programs use this crate. `fab` finds the project and checks the owners of its files before
-//! the launcher compiles them. The compiled tool checks its identity and `fabrs.toml` at startup.
+//! the launcher compiles them. The compiled tool, the program built from `tasks.rs`, checks its
+//! identity and `fabrs.toml` at startup.
 
 mod identity;
 mod project;

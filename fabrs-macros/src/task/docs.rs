@@ -57,14 +57,14 @@ mod tests {
     fn a_doc_comment_loses_its_common_indentation() {
         case(
             &parse_quote! {
-                /// Puts a build live.
+                /// Deploys a build.
                 ///
                 ///     fab deploy
                 #[inline]
                 /// The end.
                 fn f() {}
             },
-            "Puts a build live.\n\n    fab deploy\nThe end.",
+            "Deploys a build.\n\n    fab deploy\nThe end.",
         );
         case(&parse_quote! { #[doc = "One."] #[doc(hidden)] fn f() {} }, "One.");
         case(&parse_quote! { fn f() {} }, "");

@@ -67,7 +67,7 @@ fn task_value(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStrea
     // `build-docs` and `build_docs` are the same name. The description has the form with
     // underscores.
     let name = attr.name.as_ref().map_or_else(|| ident.unraw().to_string(), |name| name.value().replace('-', "_"));
-    // With the span of the name, the line is the line of the function, not of `#[task]`.
+    // With the span of the function name, the line is that of the function, not of `#[task]`.
     let (file, line) =
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);
@@ -211,8 +211,8 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
         (numbered_idents("text", params), numbered_idents("copy", params), numbered_idents("value", params));
     let types = params.arguments.iter().map(|param| &param.ty);
     let names = params.arguments.iter().map(|param| &param.name);
-    // Named like the parameters, but invisible to expressions of the user, and without shadowing a
-    // task of the same name.
+    // These identifiers have the names of the parameters, but are invisible to expressions of the
+    // user and do not shadow a task of the same name.
     let idents = params
         .arguments
         .iter()

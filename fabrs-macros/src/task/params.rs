@@ -50,7 +50,7 @@ impl Params {
     pub(super) fn read(function: &ItemFn, errors: &mut Errors) -> Self {
         let mut read = Self { connection: None, arguments: Vec::new(), is_complete: true };
         for (position, input) in function.sig.inputs.iter().enumerate() {
-            // `check` reports a receiver.
+            // `check` reports a `self` parameter.
             let FnArg::Typed(input) = input else { continue };
             if is_named(&input.ty, "Connection") {
                 if check_connection(input, position == 0, errors) {
@@ -112,7 +112,8 @@ fn arg_kind(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> ArgKind {
     }
 }
 
-/// Returns true if the last segment of a type is `name`. A macro sees tokens, not resolved types.
+/// Returns true if the last segment of a type path is `name`. A macro sees only tokens, so an alias
+/// is not resolved.
 fn is_named(ty: &Type, name: &str) -> bool {
     let Type::Path(path) = ty else { return false };
     path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name)

@@ -10,8 +10,8 @@
 //!   sticky, like `/tmp`, because users can't replace each other's files there. The group may have
 //!   write permission if the owner is its only member.
 //!
-//! `FABRS_TRUST` lists folders to skip, for unusual machines. A path is rejected if its metadata
-//! can't be read.
+//! `FABRS_TRUST` lists folders that are exempt from the check, for example on a machine with shared
+//! project folders. A path is rejected if its metadata can't be read.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -45,35 +45,35 @@ pub struct FileTrust {
     users: TrustedUsers,
     /// Folders listed in `FABRS_TRUST`, as canonical paths.
     exempt_folders: Vec<PathBuf>,
-    /// True if `FABRS_TRUST` is set. The hint of an error then extends the list.
-    has_list: bool,
+    /// True if `FABRS_TRUST` is set. The hint of an error then adds a folder to the list.
+    is_variable_set: bool,
     /// Folders that passed a check together with all folders above.
     trusted_folders: RefCell<HashSet<PathBuf>>,
 }
 
 impl FileTrust {
-    /// The variable with folders to skip.
-    pub const VARIABLE: &str = "FABRS_TRUST";
+    /// The environment variable with the folders exempt from the check.
+    pub const FABRS_TRUST: &str = "FABRS_TRUST";
 
-    /// The variable with the user id of the caller of sudo, set by sudo.
+    /// The environment variable with the user id of the caller of `sudo`, set by `sudo`.
     pub const SUDO_UID: &str = "SUDO_UID";
 
     /// Reads `FABRS_TRUST` and `SUDO_UID` from the environment of this process.
     pub fn from_env() -> Self {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
-        Self::new(variable(Self::VARIABLE).as_deref(), variable(Self::SUDO_UID).as_deref())
+        Self::new(variable(Self::FABRS_TRUST).as_deref(), variable(Self::SUDO_UID).as_deref())
     }
 
     /// Creates the trust settings from the values of `FABRS_TRUST` and `SUDO_UID`.
     ///
-    /// `FABRS_TRUST` is a list of absolute folders, separated by `:`. Relative and missing folders
-    /// are ignored.
+    /// `FABRS_TRUST` is a list of absolute paths of folders, separated by `:`. Relative paths and
+    /// missing folders are ignored.
     pub fn new(exempt_folders: Option<&OsStr>, sudo_uid: Option<&OsStr>) -> Self {
         let folders = exempt_folders.map(env::split_paths).into_iter().flatten().filter(|folder| folder.is_absolute());
         Self {
             users: TrustedUsers::for_process(sudo_uid),
             exempt_folders: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
-            has_list: exempt_folders.is_some(),
+            is_variable_set: exempt_folders.is_some(),
             trusted_folders: RefCell::default(),
         }
     }
@@ -124,7 +124,7 @@ impl FileTrust {
         if is_absent(path) { Ok(()) } else { self.check(path, project) }
     }
 
-    /// Returns the symlinks in a path, then the path of their target.
+    /// Returns the symlinks in a path, in order, and then the path of the final target.
     fn steps(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let known = path.parent().is_some_and(|parent| self.trusted_folders.borrow().contains(parent));
         if known && path.file_name().is_some() && !fs::symlink_metadata(path)?.is_symlink() {
@@ -143,8 +143,8 @@ impl FileTrust {
         }
         let folder = project.to_string_lossy();
         let folder = quote(&folder).unwrap_or_else(|_| folder.clone());
-        let list = if self.has_list { format!("\"${}\":", Self::VARIABLE) } else { String::new() };
-        format!("to trust the folder: `export {}={list}{folder}`", Self::VARIABLE)
+        let list = if self.is_variable_set { format!("\"${}\":", Self::FABRS_TRUST) } else { String::new() };
+        format!("to trust the folder: `export {}={list}{folder}`", Self::FABRS_TRUST)
     }
 
     fn is_exempt(&self, path: &Path) -> bool {
@@ -155,7 +155,7 @@ impl FileTrust {
     fn check_resolved(&self, path: &Path) -> Result<(), Untrusted> {
         let metadata = stat(path)?;
         self.check_owner(path, &metadata)?;
-        // The mode of a symlink has no meaning.
+        // The mode of a symlink has no effect, so only the mode of the target is checked.
         if !metadata.is_symlink() && is_writable_by_others(path, &metadata) {
             return Err(Untrusted::Writable(path.to_owned(), metadata.mode()));
         }
@@ -188,7 +188,8 @@ fn is_writable_by_others(path: &Path, metadata: &Metadata) -> bool {
     mode & WORLD_WRITE != 0 || mode & GROUP_WRITE != 0 && !private_group::is_private(path, metadata)
 }
 
-/// Returns true if a path certainly does not exist. [`FileTrust::check`] reports any other error.
+/// Returns true if a path certainly does not exist. For any other error, [`FileTrust::check`]
+/// reports the error.
 fn is_absent(path: &Path) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     fs::symlink_metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
@@ -211,7 +212,8 @@ enum Untrusted {
 }
 
 impl Untrusted {
-    /// Converts the reason into an error. The hint ends with `trust`.
+    /// Converts the reason into an error. `trust` is the hint to trust the folder, appended to the
+    /// hint of the error.
     fn error(self, trust: &str) -> Error {
         match self {
             Self::Owner(path, uid) => {
@@ -222,7 +224,8 @@ impl Untrusted {
                 let text = format!("other users can write to `{}` (mode {:04o})", path.display(), mode & 0o7777);
                 let shown = path.to_string_lossy();
                 let remedy = match quote(&shown) {
-                    // All users need write permission for a sticky folder such as `/tmp`.
+                    // A sticky folder such as `/tmp` must stay writable by all users, so `chmod` is
+                    // not suggested.
                     Ok(path) if mode & STICKY == 0 => format!("run `chmod go-w {path}`"),
                     _ => "move the project to a private folder".to_owned(),
                 };
@@ -306,8 +309,9 @@ mod tests {
         }
         let relative = FileTrust::new(Some(&OsString::from(":.:..:/..x")), None);
         relative.check(&file, &shared).unwrap_err();
-        // A trusted folder covers neither a symlink outside of the folder, nor the outside target of
-        // a symlink inside.
+        // `FABRS_TRUST` exempts only real paths below the folder. A symlink outside of the folder
+        // is checked even if its target is inside. The outside target of a symlink inside is
+        // checked, too.
         symlink("mine/file", shared.join("link")).unwrap();
         trust(&[&shared.join("mine")]).check(&shared.join("link"), &shared).unwrap_err();
         fs::write(shared.join("file"), "").unwrap();

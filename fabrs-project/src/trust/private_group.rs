@@ -1,7 +1,7 @@
 //! Detection of private groups: groups with the owner of a file as their only member.
 //!
-//! Many systems create such a group for each user and set the umask 002. Files are then writable by
-//! their group.
+//! Many systems create a private group for each user and set the umask 002. Files are then writable
+//! by the private group of their owner.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-/// The file with the local accounts, one `NAME:PASSWORD:UID:GID:..` on each line.
-const ACCOUNTS: &str = "/etc/passwd";
+/// The file with the local accounts. Each line has the form `NAME:PASSWORD:UID:GID:..`.
+const PASSWD_FILE: &str = "/etc/passwd";
 
 /// Returns true if the owner of a file is the only member of its group, and the file has no ACL.
 pub(crate) fn is_private(path: &Path, metadata: &Metadata) -> bool {
@@ -19,12 +19,12 @@ pub(crate) fn is_private(path: &Path, metadata: &Metadata) -> bool {
     else {
         return false;
     };
-    // Directory services don't list the users of a primary group such as "domain users". So the
+    // A directory service may not list the users of a primary group such as "domain users". So the
     // group must also have the name of its user.
     owner.gid == group.gid
         && owner.name == group.name
         && group.mem.iter().all(|member| *member == owner.name)
-        && fs::read_to_string(ACCOUNTS)
+        && fs::read_to_string(PASSWD_FILE)
             .is_ok_and(|accounts| !has_other_account(&accounts, metadata.uid(), metadata.gid()))
         && !has_access_list(path)
 }
@@ -37,7 +37,8 @@ fn has_other_account(accounts: &str, uid: u32, gid: u32) -> bool {
     })
 }
 
-/// Returns true if a file has an ACL. The group bits of its mode are then the mask of the ACL.
+/// Returns true if a file has an ACL. The group bits of the file mode are then the mask of the ACL,
+/// not the permissions of the group.
 fn has_access_list(path: &Path) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok()
 }

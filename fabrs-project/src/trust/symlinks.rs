@@ -1,4 +1,4 @@
-//! Resolution of a path, step by step over all symlinks.
+//! Resolution of a path, one symlink at a time.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

@@ -21,7 +21,8 @@ impl Scanner {
                 }
                 self.preceding = Preceding::Variable(start);
             }
-            // Taken here, so the `{` in `$${x}` starts no second `${`, and `$#` starts no comment.
+            // Take the special variable here. Otherwise the `{` in `$${x}` would start a second
+            // `${`, and the `#` in `$#` a comment.
             Some(c) if "$#?!*@-0123456789".contains(c) => self.take(),
             _ => {}
         }
@@ -119,7 +120,8 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a `${…}` for another shell, with nested braces, but not past the character `end`.
+    /// Takes a `${…}` in text for another shell, including nested braces. Stops before the
+    /// character `end`.
     pub(super) fn take_parameter_expansion(&mut self, end: char, backslash: BackslashMode) {
         let mut depth = 0_usize;
         while let Some(c) = self.peek(0).filter(|&c| c != end) {

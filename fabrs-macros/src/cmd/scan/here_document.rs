@@ -4,7 +4,7 @@ use super::scanner::{BackslashMode, HereDocument, Preceding, QuoteContext, ScanR
 use crate::cmd::literal_error::LiteralErrorKind;
 
 impl Scanner {
-    /// Scans `<<` and the end marker. `<<<` is an operator before a normal word.
+    /// Scans `<<` and the end marker. `<<<` is a different operator, followed by a normal word.
     pub(super) fn scan_here_document_operator(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -48,7 +48,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes the line with the end marker and its line break, if the next line is the end marker.
+    /// Takes the next line and its line break, if the line is the end marker.
     fn take_end_marker(&mut self, document: &HereDocument) -> bool {
         let to = self.find('\n').unwrap_or(self.chars.len());
         let line: String = self.chars.get(self.at..to).unwrap_or_default().iter().collect();
@@ -76,11 +76,11 @@ impl Scanner {
         Ok(())
     }
 
-    /// Scans a `$…` or backticks in a text with expansions.
+    /// Scans a `$…` or backticks in the text of a here-document with expansions.
     ///
     /// In a substitution of several lines, bash recognizes the end marker, but dash does not. The
     /// shells then disagree about the end of the here-document. A value in the substitution could
-    /// contain the marker.
+    /// contain the end marker.
     fn scan_here_document_substitution(&mut self, first: char) -> ScanResult {
         let (opened, values) = (self.at, self.parts.len());
         if first == '$' {

@@ -21,9 +21,9 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened))
     }
 
-    /// Scans `$'…'`. In bash and the latest POSIX standard, this is a quoted string with escapes.
-    /// In other shells, it is a `$` before single quotes. Both end at the same character, except
-    /// after a `\'`.
+    /// Scans `$'…'`. In bash and the latest POSIX standard, `$'…'` is a quoted string with escapes.
+    /// In other shells, the same text is a `$` before single quotes. Both readings end at the same
+    /// character, unless the text contains `\'`.
     pub(super) fn scan_ansi_quotes(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -63,8 +63,8 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened))
     }
 
-    /// Scans up to the next backtick without a backslash. Quotes do not hide a backtick from the
-    /// shell.
+    /// Scans up to the next backtick without a backslash. For the shell, even a backtick in quotes
+    /// ends the substitution.
     pub(super) fn scan_backticks(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -105,7 +105,8 @@ impl Scanner {
         let at = self.at;
         match (self.peek(1), self.peek(2)) {
             (None, _) => return Err(self.error(LiteralErrorKind::TrailingBackslash, at, at)),
-            // An escaped brace of `cmd!` comes first: `\{{` is an escaped `{` for the shell.
+            // Scan an escaped brace of `cmd!` first: `\{{` is a backslash and the brace `{` for the
+            // shell.
             (Some('{'), Some('{')) | (Some('}'), Some('}')) => {
                 self.take();
                 self.scan_brace(context)?;
@@ -119,7 +120,7 @@ impl Scanner {
                 if previous.is_some_and(|c| matches!(c, '$' | '(' | '<')) {
                     return Err(self.error(LiteralErrorKind::SplitToken, at - 1, at - 1));
                 }
-                // The shell removes both characters. The preceding characters stay the same.
+                // The shell removes both characters, so the preceding characters do not change.
                 let preceding = self.preceding;
                 self.take();
                 self.take_as(preceding);
@@ -129,7 +130,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a backslash and the escaped character. A brace is left for the placeholder scan.
+    /// Takes a backslash and the escaped character. Leaves a brace to the placeholder scan.
     pub(super) fn take_escape(&mut self) {
         self.take();
         if !matches!(self.peek(0), Some('{' | '}')) {

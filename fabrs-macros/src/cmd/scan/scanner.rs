@@ -3,8 +3,8 @@
 //! A value is accepted only in a position with reliable quoting. The scanner is not a parser of
 //! shell programs. It recognizes the syntax that affects quotes: `'…'`, `"…"`, `$'…'`, `\x`, `$(…)`
 //! in double quotes, `${…}`, backticks, comments, here-documents and `((…))`. If shells disagree,
-//! or if a parser would be required, the scanner returns an error. A wrong guess would execute a
-//! value.
+//! or if a parser would be required, the scanner returns an error. After a wrong guess, a shell
+//! could execute a value.
 
 use crate::cmd::literal_error::{LiteralError, LiteralErrorKind};
 use crate::cmd::placeholder::Placeholder;
@@ -47,11 +47,11 @@ pub(super) struct Scanner {
     pub(super) text: String,
     pub(super) parts: Vec<LinePart>,
     pub(super) preceding: Preceding,
-    /// Here-documents with their text after the next line break.
+    /// Here-documents opened on this line. Their text starts after the next line break.
     pub(super) here_documents: Vec<HereDocument>,
 }
 
-/// A here-document with its text after the next line break.
+/// A here-document with its text not scanned yet.
 pub(super) struct HereDocument {
     pub(super) end_marker: String,
     /// True for `<<-`: tabs before the end marker are ignored.
@@ -125,7 +125,7 @@ impl Scanner {
                     // At the top level, the `)` of `case x in a)` has no matching `(`.
                     depth = depth.saturating_sub(1);
                 }
-                _ if inside.is_some() && self.starts_word("case") => {
+                _ if inside.is_some() && self.next_word_is("case") => {
                     return Err(self.error(LiteralErrorKind::CaseInSubstitution, self.at, self.at + 3));
                 }
                 c => self.take_as(if is_separator(c) { Preceding::Separator } else { Preceding::Word }),
@@ -145,7 +145,7 @@ impl Scanner {
     }
 
     /// Returns true if the next word equals `word`.
-    pub(super) fn starts_word(&self, word: &str) -> bool {
+    pub(super) fn next_word_is(&self, word: &str) -> bool {
         let rest = self.chars.get(self.at..).unwrap_or_default();
         let is_word = rest.iter().copied().take(word.len()).eq(word.chars());
         is_word && self.preceding != Preceding::Word && rest.get(word.len()).copied().is_none_or(is_separator)
