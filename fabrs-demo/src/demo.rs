@@ -33,7 +33,7 @@ pub struct Demo {
     _known_hosts: MemoryFile,
 }
 
-/// The settings of demo hosts. Made by [`Demo::builder`].
+/// The settings of demo hosts. Created by [`Demo::builder`].
 #[derive(Debug, Default)]
 #[must_use = "nothing starts until `start`"]
 pub struct DemoBuilder {
@@ -90,7 +90,8 @@ impl DemoBuilder {
         }
         let program = match self.program {
             Some(program) => program,
-            // Without the dispatch, the new process would repeat all work of this program.
+            // If the program never calls `run_helper`, a new process would repeat all work of this
+            // program.
             None if !process::is_dispatched() => {
                 let error = Error::new(ErrorKind::Internal, "this program cannot run the helper processes of a demo");
                 return Err(error.hint("call `fabrs_demo::run_helper()` first in `main`"));

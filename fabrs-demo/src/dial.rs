@@ -1,4 +1,4 @@
-//! Transports to demo hosts, in front of the transports to all other hosts.
+//! Dialer for demo hosts. Passes all other hosts to another dialer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::demo::Demo;
 
-/// Opens demo hosts by the `ssh_config` of the demo, and passes all other hosts to another
-/// [`Dialer`].
+/// Opens transports to demo hosts with the `ssh_config` of the demo. Passes all other hosts to
+/// another [`Dialer`].
 ///
 /// The run's settings for user, port, gateway and keys do not apply to demo hosts.
 pub struct DemoDial {

@@ -28,13 +28,13 @@ pub(crate) struct RunningHost {
     host_key: String,
 }
 
-/// The helper process `contain`. The host ends with this process.
+/// The helper process `contain`. The host ends together with this process.
 #[derive(Debug)]
 struct HostProcess {
     child: Child,
-    /// Write end of the stdin pipe. The host ends when the pipe is closed, explicitly or by the end
-    /// of the program.
-    lifeline: Option<ChildStdin>,
+    /// The write end of the stdin pipe. The host ends when the pipe is closed, explicitly or at the
+    /// end of the program.
+    stdin: Option<ChildStdin>,
 }
 
 impl StartingHost {
@@ -50,9 +50,9 @@ impl StartingHost {
             .stderr(Stdio::null())
             .spawn()
             .context("start the helper process")?;
-        let lifeline = child.stdin.take();
+        let stdin = child.stdin.take();
         let stdout = child.stdout.take();
-        let process = HostProcess { child, lifeline };
+        let process = HostProcess { child, stdin };
         let messages = BufReader::new(stdout.ok_or("a pipe is missing").context("read from the host")?);
         Ok(Self { process, settings, messages })
     }
@@ -64,8 +64,8 @@ impl StartingHost {
             other => return Err(unexpected(other)),
         }
         self.settings.users = map_users(self.process.child.id()).context("map the users")?;
-        if let Some(lifeline) = &self.process.lifeline {
-            send(lifeline, &self.settings).context("send the host settings")?;
+        if let Some(stdin) = &self.process.stdin {
+            send(stdin, &self.settings).context("send the host settings")?;
         }
         Ok(self)
     }
@@ -124,7 +124,7 @@ impl RunningHost {
 
 impl Drop for HostProcess {
     fn drop(&mut self) {
-        drop(self.lifeline.take());
+        drop(self.stdin.take());
         // `contain` ends after all processes of the host.
         let _ = self.child.wait();
     }

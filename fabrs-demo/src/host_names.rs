@@ -5,7 +5,8 @@ use fabrs_core::{Error, ErrorKind, Host, Result};
 /// The maximum number of hosts. Each host needs several processes and some memory.
 pub(crate) const MAX_HOSTS: usize = 32;
 
-/// Parses the name after `@`: `demo` is one host, `demo:3` the hosts `demo1` to `demo3`.
+/// Parses the name after `@`: `demo` means one host, and `demo:3` means the hosts `demo1` to
+/// `demo3`.
 ///
 /// Returns `None` if `name` is not the name of a demo.
 ///

@@ -1,4 +1,4 @@
-//! Contained SSH hosts for `-H @demo`: a first try of fabrs without a real host.
+//! Contained SSH hosts for `-H @demo`, to try fabrs without a real host.
 //!
 //! ```no_run
 //! use fabrs_demo::Demo;
@@ -17,24 +17,24 @@
 //!
 //! # Containment
 //!
-//! A host is a group of processes in their own user, mount, PID, IPC and UTS namespaces. Linux
-//! offers these namespaces to plain users, too. If the machine refuses namespaces, the start of a
+//! A host is a group of processes in their own user, mount, PID, IPC and UTS namespaces. On Linux,
+//! a plain user can create these namespaces, too. If the machine forbids namespaces, the start of a
 //! demo fails. A demo never runs without containment.
 //!
-//! - **Files.** The root is in memory. The programs of the machine are **read-only**, so `/usr`
-//!   accepts no installation. `/etc` is a copy, and all other directories are fresh.
-//! - **Users.** Root of a host has an unused user ID outside. Root of the machine always has such
-//!   IDs, a plain user gets them by `newuidmap`. Without such IDs, the only user of the host is
-//!   root, mapped to the user who started the demo.
-//! - **sudo.** A replacement of `sudo` allows all commands to the account without a password.
+//! - **Files.** The root file system is in memory. The programs of the machine are **read-only**,
+//!   so no package can be installed in `/usr`. `/etc` is a copy, and all other directories are new.
+//! - **Users.** Root of a host has a user ID that is unused on the machine. Root of the machine can
+//!   always map such IDs. A plain user needs subordinate IDs, mapped by `newuidmap`. Without such
+//!   IDs, root is the only user of the host, mapped to the user who started the demo.
+//! - **sudo.** With a replacement for `sudo`, the account can run all commands without a password.
 //! - **Network.** **The network is shared with the machine.** Commands can reach services on
 //!   loopback, but cannot listen on ports below 1024. The server rejects forwarding.
 //! - **Services.** A host has no service manager.
 //!
 //! # End of a host
 //!
-//! A host ends with its [`Demo`], or with the program, even after `SIGKILL`. No process, mount or
-//! file is left.
+//! A host ends with its [`Demo`], or with the program, even after `SIGKILL`. The host leaves no
+//! process, mount or file behind.
 
 #![cfg(target_os = "linux")]
 

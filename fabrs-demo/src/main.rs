@@ -1,5 +1,5 @@
-//! `fabrs-demo [NAME...]`: starts demo hosts, prints an `ssh` command for each, and ends on stdin
-//! EOF.
+//! `fabrs-demo [NAME...]`: starts demo hosts, prints an `ssh` command for each host, and ends at
+//! the end of stdin.
 
 #![cfg(target_os = "linux")]
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         }
     };
     for name in demo.names() {
-        // A closed stdout is fine: the reader already has the command.
+        // A write to a closed stdout is ignored, because the reader has read the commands it needs.
         let _ = writeln!(stdout(), "ssh -F {} {name}", demo.ssh_config().display());
     }
     let _ = io::copy(&mut stdin().lock(), &mut io::sink());

@@ -1,4 +1,4 @@
-//! Files in memory, without a directory entry. They vanish with the program.
+//! Files in memory, without a directory entry. The kernel removes the files when the program ends.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};

@@ -109,7 +109,7 @@ impl AccountFiles {
                 lines.push(format!("{account}:x:{ACCOUNT_UID}:{ACCOUNT_UID}:{account}:/home/{account}:{shell}"));
                 groups.push(format!("{account}:x:{ACCOUNT_UID}:"));
             }
-            // A second name of root, the only user.
+            // The account is a second name of root, the only user.
             UserMapping::RootOnly => lines.push(format!("{account}:x:0:0:root:/root:{shell}")),
         }
         lines.extend(passwd.lines().filter_map(|line| {
@@ -134,8 +134,8 @@ pub(crate) fn is_account_name(name: &str) -> bool {
 }
 
 /// Returns the user ID of the login account, or `None` if root is the login account.
-pub(crate) fn account_uid(setup: &HostSettings) -> Option<u32> {
-    (setup.users == UserMapping::Range && setup.account != "root").then_some(ACCOUNT_UID)
+pub(crate) fn account_uid(settings: &HostSettings) -> Option<u32> {
+    (settings.users == UserMapping::Range && settings.account != "root").then_some(ACCOUNT_UID)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) struct HostSettings {
 /// The users of a host, limited by the user IDs available on the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserMapping {
-    /// All users of a typical system. None of them is a user outside.
+    /// All users of a typical system. Their IDs are unused on the machine, if possible.
     Range,
     /// Root only, mapped to the user who started the demo.
     RootOnly,
@@ -62,7 +62,7 @@ pub(crate) fn send(mut writer: impl Write, message: &impl Serialize) -> io::Resu
 /// Reads a message.
 pub(crate) fn receive<T: DeserializeOwned>(reader: &mut impl BufRead) -> io::Result<T> {
     let mut line = String::new();
-    // All messages are shorter. The limit protects the memory from output of a foreign program.
+    // All messages are shorter. The limit bounds the memory if another program writes to the pipe.
     if reader.take(MAX_LINE_LEN).read_line(&mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

@@ -1,7 +1,7 @@
 //! Atomic writes to files of the cache.
 //!
-//! Only the holder of the project's lock writes to the cache. So the temporary file can have the
-//! same name each time, and the file left by a killed process is overwritten.
+//! Only the holder of the project's lock writes to the cache. So the temporary file always has the
+//! same name, and the next write overwrites a file left by a killed process.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -80,7 +80,7 @@ mod tests {
     fn the_temporary_file_of_a_killed_process_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
-        fs::write(folder.path().join("a.new"), "a longer rest").unwrap();
+        fs::write(folder.path().join("a.new"), "a longer leftover").unwrap();
         write(&file, b"new").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["a"]);

@@ -35,8 +35,8 @@ pub(crate) struct BuildRecord {
 pub(crate) struct Input {
     /// True for a source file, false for a manifest, the compiler or the tool itself.
     pub(crate) is_source: bool,
-    /// The metadata, or `None` if the file changed during the build. Then the record can't tell
-    /// which version was compiled.
+    /// The metadata, or `None` if the file changed during the build. The compiled version of the
+    /// file is then unknown.
     pub(crate) stat: Option<FileStat>,
 }
 

@@ -1,9 +1,9 @@
 //! Cargo settings of the project that also apply to its tool.
 //!
-//! Cargo runs in the cache, out of reach of the project's `.cargo/config.toml`. This is intended
-//! for the target, the flags and the wrappers, since these settings are for the project's own
-//! program. The registries and sources must apply, or the tool could not be compiled behind the
-//! mirror of a company. So the launcher copies these settings.
+//! Cargo runs in the cache folder, so it does not read the project's `.cargo/config.toml`. This is
+//! intended for the target, the flags and the wrappers, because these settings are for the
+//! project's own program. The registries and sources must apply: behind a company mirror, the tool
+//! could not be compiled without these settings. So the launcher copies them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn copied_settings(mut table: Table, folder: &Path) -> Table {
     table
 }
 
-/// Checks the local folders of crates. Build scripts in these folders run during the build.
+/// Checks the folders with vendored crates. Build scripts in these folders run during the build.
 fn check_vendor_folders(trust: &FileTrust, settings: &Table) -> Result<(), Error> {
     let sources = settings.get("source").and_then(Value::as_table);
     for source in sources.into_iter().flat_map(Table::values) {
@@ -96,8 +96,8 @@ fn make_absolute(table: &mut Value, key: &str, folder: &Path) {
     }
 }
 
-/// Adds settings of a file further up, as cargo does: the nearer value wins, and the lists are
-/// joined with the nearer items last.
+/// Adds settings of a file in a folder further up, as cargo does: the nearer value wins, and lists
+/// are joined with the nearer items last.
 fn merge_missing(near: &mut Table, far: Table) {
     for (key, far) in far {
         match (near.get_mut(&key), far) {

@@ -33,7 +33,7 @@ pub(crate) struct Diagnostic {
     pub(crate) package: String,
     /// True for an error, false for a warning.
     pub(crate) is_error: bool,
-    /// The message in the format for people.
+    /// The complete message, as rendered for a terminal.
     pub(crate) text: String,
 }
 
@@ -78,14 +78,15 @@ impl CargoMessage {
 
 impl Diagnostic {
     fn from_json(package: String, message: &Value) -> Option<Self> {
-        let what = message["message"].as_str()?;
-        // These messages only count the errors and warnings above. Cargo hides them as well.
-        let counts = what.starts_with("aborting due to ")
-            || what.ends_with("warning emitted")
-            || what.ends_with("warnings emitted");
+        let message_text = message["message"].as_str()?;
+        // These messages only contain the number of errors and warnings above. Cargo hides them as
+        // well.
+        let is_count = message_text.starts_with("aborting due to ")
+            || message_text.ends_with("warning emitted")
+            || message_text.ends_with("warnings emitted");
         let is_error = message["level"].as_str()?.starts_with("error");
         let text = message["rendered"].as_str()?.to_owned();
-        (!counts).then_some(Self { package, is_error, text })
+        (!is_count).then_some(Self { package, is_error, text })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::environment::ProcessEnvironment;
 use crate::progress::{BuildEvent, BuildProgress};
 use crate::project_cache::ProjectCache;
 
-/// Parts of the error messages of cargo without a network, in lower case.
+/// Texts in cargo's error messages about a network failure, in lower case.
 const NETWORK_ERRORS: [&str; 6] = [
     "could not resolve host",
     "download of ",
@@ -27,7 +27,7 @@ const NETWORK_ERRORS: [&str; 6] = [
 pub(crate) struct CargoOutput<'a> {
     cache: &'a ProjectCache,
     environment: &'a ProcessEnvironment,
-    /// The ids of the compiled packages.
+    /// The ids of the packages compiled up to now.
     done: BTreeSet<String>,
     /// The approximate number of all packages, or 0 before the first package.
     total: usize,
@@ -111,12 +111,12 @@ impl<'a> CargoOutput<'a> {
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic, progress: &mut dyn BuildProgress) {
         // The user can't fix a warning in another crate, so only errors of other crates are shown.
-        let ours = diagnostic.package.contains(&self.cache.package_name);
+        let is_tasks_package = diagnostic.package.contains(&self.cache.package_name);
         if diagnostic.is_error {
             self.has_compiler_error = true;
             self.is_linker_missing |= diagnostic.text.contains("linker `") && diagnostic.text.contains("not found");
         }
-        if ours || diagnostic.is_error {
+        if is_tasks_package || diagnostic.is_error {
             let cwd = self.environment.cwd().to_string_lossy();
             progress.report(BuildEvent::Diagnostic(&shorten_paths(&diagnostic.text, &cwd)));
         }

@@ -4,9 +4,9 @@ use toml::{Table, Value};
 
 /// Crates that encrypt, hash or copy.
 ///
-/// At level 0 a handshake takes several times as long and transfers crawl. Some crates are listed
-/// only for their copy of `Vec<u8>::resize`: russh calls this function for each packet, and up to
-/// level 1 a crate uses any copy compiled into one of its dependencies.
+/// At level 0, a handshake takes several times as long, and transfers are slow. Some crates are
+/// listed only for their copy of `Vec<u8>::resize`. russh calls this function for each packet. Up
+/// to level 1, a crate uses any copy compiled into one of its dependencies.
 ///
 /// The manifest of the workspace has the same list. A test compares both lists.
 const OPTIMIZED_CRATES: [&str; 63] = [

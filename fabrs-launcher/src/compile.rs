@@ -48,7 +48,7 @@ pub fn ensure_compiled(
     let load_fresh = || BuildRecord::read(&cache.build_record()).filter(|record| record.is_fresh(environment));
     let check = |record: &BuildRecord| {
         // These files passed the check with the same trust settings. Each later write changes the
-        // recorded metadata.
+        // recorded metadata, so the check is still valid.
         if record.trust == environment.trust_key() {
             return Ok(());
         }
@@ -139,7 +139,8 @@ fn generate_package(
     for path in old.sources().chain([&project.tasks_file]) {
         digest.update(path.as_os_str().as_encoded_bytes());
         digest.update([0]);
-        // Cargo reports a missing file. The check also skips a FIFO: reading one never ends.
+        // Cargo reports a missing file. The check also skips a FIFO, because opening a FIFO blocks
+        // until another process writes to it.
         let content = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
         digest.update(Sha256::digest(content));
     }
@@ -203,8 +204,8 @@ fn source_files(built: &BuildArtifacts, cache: &ProjectCache) -> Result<Vec<Path
 /// Metadata of the inputs, read before cargo reads the files.
 ///
 /// A file edited during the build must not count as compiled. For an input of the last build, the
-/// metadata from before the build is recorded. A new input has no such metadata, so a change since
-/// the start of the build leaves its record empty.
+/// metadata from before the build is recorded. A new input has no such metadata. If a new input
+/// changed after the start of the build, its metadata is recorded as unknown.
 struct InitialStats {
     known: BTreeMap<PathBuf, Option<FileStat>>,
     captured_at: i128,

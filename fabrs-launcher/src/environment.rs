@@ -11,7 +11,7 @@ use fabrs_project::FileTrust;
 
 /// Variables removed from the environment of cargo.
 ///
-/// They would move the binary, or compile all dependencies with other flags.
+/// These variables would move the binary, or compile all dependencies with other flags.
 /// `RUSTC_WORKSPACE_WRAPPER` is set if `cargo clippy` runs `fab`.
 const HIDDEN_FROM_CARGO: [&str; 9] = [
     "CARGO_BUILD_BUILD_DIR",
@@ -42,7 +42,8 @@ impl ProcessEnvironment {
     pub fn from_env() -> Self {
         Self {
             variables: env::vars_os().collect(),
-            // Shortens displayed paths, and resolves a relative `FABRS_CACHE`.
+            // The working directory shortens displayed paths, and resolves a relative
+            // `FABRS_CACHE`.
             cwd: env::current_dir().unwrap_or_default(),
             home: dirs::home_dir(),
             default_cache: dirs::cache_dir(),
@@ -88,7 +89,7 @@ impl ProcessEnvironment {
         self.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
     }
 
-    /// Returns the home of cargo. Cargo always reads its configuration.
+    /// Returns the home of cargo. Cargo always reads the configuration in this folder.
     pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
         self.variable_or_home("CARGO_HOME", ".cargo")
     }

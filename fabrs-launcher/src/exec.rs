@@ -1,4 +1,4 @@
-//! Replaces the process of `fab` by the compiled tool (`execve`).
+//! Replaces the process of `fab` with the compiled tool (`execve`).
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use fabrs_core::{Error, ErrorKind};
 use fabrs_project::Project;
 
-/// Replaces this process by the tool, with the arguments `args`. Returns only if that fails.
+/// Replaces this process with the tool, with the arguments `args`. Returns only on failure.
 ///
 /// The tool receives the identity of the project in environment variables ([`Project::identity`]).
 /// The returned error has the kind [`ErrorKind::Local`].

@@ -53,8 +53,8 @@ impl GeneratedPackage {
             ("lib", table([("name", "tasks".into()), ("path", tasks.as_ref().into())]).into()),
             ("dependencies", dependencies.into()),
             ("features", table([(&format!("sources-{digest}"), Value::Array(Vec::new()))]).into()),
-            // A command without `.await` does nothing. A warning would only be seen by the person
-            // who compiles.
+            // A command without `.await` does nothing. As a warning, the mistake would only be
+            // visible in the run that compiles.
             ("lints", table([("rust", table([("unused_must_use", "deny".into())]).into())]).into()),
             ("profile", table([("dev", cargo_profile::dev_profile(block.profile).into())]).into()),
             // A separate workspace, so that a workspace above the cache has no effect.

@@ -1,5 +1,5 @@
 //! The launcher of `fab`: compiles a project's `tasks.rs`, caches the compiled tool, and replaces
-//! `fab` by the tool.
+//! the process of `fab` with the tool.
 //!
 //! `fab` finds the project and checks the owners of its files with the crate `fabrs-project`. Then
 //! `fab` calls [`ensure_compiled`] and [`exec`]. The launcher has no knowledge of tasks or hosts.
@@ -8,8 +8,8 @@
 //!
 //! If no input has changed since the last run, [`ensure_compiled`] starts no process. It reads the
 //! build record, calls `stat` for each input, and checks the project's own files. The owners of all
-//! other sources were checked before their tool was accepted. These checks are repeated only if
-//! `FABRS_TRUST` or `SUDO_UID` has changed.
+//! other sources were checked before the build record was written. These checks are repeated only
+//! if `FABRS_TRUST` or `SUDO_UID` has changed.
 //!
 //! # The cache
 //!

@@ -77,7 +77,7 @@ impl<W: io::Write> BuildProgress for PlainProgress<W> {
     }
 }
 
-/// A line on the terminal with the current activity. The line is removed at the end.
+/// A line on the terminal with the current activity, removed at the end of the build.
 struct TerminalProgress {
     line: ProgressBar,
     activity: &'static str,

@@ -27,13 +27,13 @@ pub(crate) struct ProjectCache {
 }
 
 impl ProjectCache {
-    /// Returns the cache of a project. The folders may not exist yet.
+    /// Returns the cache of a project. This function does not create the folders.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] if there is no cache folder, if a path is not UTF-8 text on one line,
-    /// or if a folder is not private. [`ErrorKind::Usage`] if another user can write to the folder
-    /// of all caches.
+    /// [`ErrorKind::Local`] if there is no cache folder, if a path contains a line break or is not
+    /// UTF-8, or if a folder is not private. [`ErrorKind::Usage`] if another user can write to the
+    /// folder of all caches.
     pub(crate) fn for_project(project: &Project, environment: &ProcessEnvironment) -> Result<Self, Error> {
         let cache_folder = environment.cache_folder().ok_or_else(|| {
             Error::new(ErrorKind::Local, "found no cache folder for the compiled tasks.rs")
@@ -43,7 +43,10 @@ impl ProjectCache {
             // A manifest and the messages of cargo can't hold such a path.
             if path.to_str().is_none_or(|path| path.contains('\n')) {
                 let path = path.display();
-                return Err(Error::new(ErrorKind::Local, format!("the path {path:?} is not UTF-8 text on one line")));
+                return Err(Error::new(
+                    ErrorKind::Local,
+                    format!("the path {path:?} contains a line break or is not UTF-8"),
+                ));
             }
         }
         let fabrs = cache_folder.join("fabrs");
@@ -98,8 +101,8 @@ impl ProjectCache {
         self.folder.join("bin").join(&self.package_name)
     }
 
-    /// Creates the folders with mode 0700. Their programs are run, and their files may hold the
-    /// token of a registry.
+    /// Creates the folders with mode 0700. `fab` runs programs in these folders, and their files
+    /// may contain a registry token.
     pub(crate) fn create(&self, trust: &FileTrust) -> Result<(), Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache_folder);
         made.map_err(|error| write_error(&self.cache_folder.join("fabrs"), error))?;

@@ -20,7 +20,7 @@ pub(super) fn contain() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(StepError { step, reason }) => {
-            // Fails if the program has ended. Then no process needs the message.
+            // If the program has ended, the send fails, and no process needs the message.
             let _ = send(stdout(), &StartupMessage::Failed { step, reason });
             ExitCode::FAILURE
         }
@@ -39,8 +39,9 @@ fn start() -> Result<(), StepError> {
     unshare(namespaces).map_err(io::Error::from).context("create namespaces")?;
     send(stdout(), &StartupMessage::NamespacesReady).context("report the namespaces")?;
     let settings: HostSettings = receive(&mut stdin().lock()).context("read the host settings")?;
-    // Opened now, because the file may be gone later. Opened through the new mount namespace,
-    // because only mounts of this namespace can be bind-mounted inside.
+    // The program file is opened now, because the file may be deleted later. The file is opened
+    // through the new mount namespace, because only mounts of this namespace can be bind-mounted
+    // inside.
     let program = open_program().context("open the program file")?;
     if settings.users == UserMapping::Range {
         switch_to_root().context("switch to root of the namespace")?;
@@ -56,8 +57,8 @@ fn start() -> Result<(), StepError> {
 fn open_program() -> io::Result<File> {
     const READ_AND_EXECUTE: u32 = 0o005;
     let exe = "/proc/self/exe";
-    // `/proc/self/exe` resolves to the mounts of the machine, the path to those of the namespace.
-    // The fallback is for a program file deleted after the start.
+    // Opening `/proc/self/exe` would use a mount of the machine's namespace. Opening the path uses
+    // a mount of the new namespace. The fallback is for a program file deleted after the start.
     let mut file = File::open(fs::read_link(exe)?).or_else(|_| File::open(exe))?;
     if file.metadata()?.mode() & READ_AND_EXECUTE == READ_AND_EXECUTE {
         return Ok(file);

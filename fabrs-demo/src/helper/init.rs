@@ -42,16 +42,18 @@ fn start(argument: Option<OsString>) -> Result<ExitCode, StepError> {
     Ok(reap_until_exit(server.id()))
 }
 
-/// Exits on the end of stdin. The end of process 1 kills all processes of the namespace.
+/// Exits at the end of stdin. When process 1 ends, the kernel kills all processes of the namespace.
 ///
-/// The program holds the other end of the pipe, so the kernel closes it on any end of the program.
+/// The program holds the write end of the pipe. The kernel closes the write end when the program
+/// ends, even after `SIGKILL`.
 #[expect(
     clippy::disallowed_methods,
     clippy::exit,
     reason = "the main thread waits for processes, and holds nothing to release"
 )]
 fn exit_on_stdin_eof() {
-    // The program never writes to this pipe. A read error has the same meaning as the end.
+    // The program never writes to this pipe, and a read error has the same meaning as the end of
+    // stdin.
     let _ = io::copy(&mut stdin().lock().by_ref(), &mut io::sink());
     std::process::exit(0);
 }

@@ -19,8 +19,8 @@ pub(crate) struct Login {
     pub(crate) gid: u32,
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
-    /// `true` if stdin is a pseudo-terminal, to become the controlling terminal.
-    pub(crate) pty: bool,
+    /// `true` if stdin is a pseudo-terminal. The pseudo-terminal becomes the controlling terminal.
+    pub(crate) has_pty: bool,
     /// `true` if the user may use `sudo`.
     pub(crate) may_sudo: bool,
 }
@@ -45,11 +45,11 @@ fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, StepError
     let program = arguments.next().unwrap_or_default();
     let name = arguments.next().unwrap_or_default();
     rustix::process::setsid().context("start a session")?;
-    if login.pty {
+    if login.has_pty {
         rustix::process::ioctl_tiocsctty(stdin()).context("set the controlling terminal")?;
     }
     become_user(&login).context("switch to the user")?;
-    // As in sshd: a user without a home starts in `/`.
+    // As in sshd, a user without a home starts in `/`.
     if rustix::process::chdir(&login.home).is_err() {
         rustix::process::chdir("/").context("change to the directory `/`")?;
     }
@@ -59,7 +59,7 @@ fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, StepError
 
 fn become_user(login: &Login) -> rustix::io::Result<()> {
     let (uid, gid) = (Uid::from_raw(login.uid), Gid::from_raw(login.gid));
-    // A namespace with root alone has no other user, and the kernel rejects `setgroups` there.
+    // In a namespace with root only, there is no other user, and the kernel rejects `setgroups`.
     if rustix::process::geteuid() == uid {
         return Ok(());
     }

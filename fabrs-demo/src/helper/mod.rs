@@ -5,7 +5,7 @@
 //!                   └─► init     process 1: builds the root, reaps orphans, ends with the program
 //!                         └─► serve   the SSH server
 //!                               └─► login   one command: switches to the user, then executes
-//!                                     ├─► sudo    the replacement of `sudo`
+//!                                     ├─► sudo    the replacement for `sudo`
 //!                                     └─► sftp    the subsystem `sftp`
 //! ```
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 /// The first argument of a helper process.
 pub(super) const HELPER_ARGUMENT: &str = "--fabrs-demo-helper";
 
-/// Set by `run_helper`. Without the call, a restarted program would not act as a helper.
+/// True after a call of `run_helper`. If the program never calls `run_helper`, a restarted program
+/// would not act as a helper.
 pub(super) static DISPATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Returns `true` if `run_helper` was called.

@@ -1,7 +1,8 @@
-//! Helper `sudo`: a replacement of `sudo` with its common options. Never prompts for a password.
+//! Helper `sudo`: a replacement for `sudo` with its common options. Never prompts for a password.
 //!
-//! The real `sudo` cannot work inside a host, because its owner has no user ID there. The helper
-//! executes the command in its own process, so a signal to the process group ends the command.
+//! The machine's `sudo` cannot work inside a host, because the owner of its file has no user ID in
+//! the host. The helper executes the command in its own process, so a signal to the process group
+//! ends the command.
 
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
@@ -46,7 +47,7 @@ fn options() -> clap::Command {
         .no_binary_name(true)
         .args_override_self(true)
         .args([
-            // Options about prompts have no effect, because there is no prompt.
+            // Options for prompts have no effect, because the helper never prompts.
             switch('n', "non-interactive"),
             switch('S', "stdin"),
             switch('A', "askpass"),
@@ -175,7 +176,8 @@ fn program_command(words: &[OsString]) -> Result<Command, String> {
     let own = Path::new(BIN).join(program);
     let path = match found {
         _ if is_path => program.into(),
-        // The replacement comes first: the machine's `sudo` fails inside a host, or is missing.
+        // Prefer the replacement of this crate. The machine's `sudo` fails inside a host, or is
+        // missing.
         _ if own.is_file() => own,
         Some(path) => path,
         None => return Err(format!("{shown}: command not found")),

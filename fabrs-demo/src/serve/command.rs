@@ -63,7 +63,7 @@ impl SessionRequest {
             gid: account.gid,
             groups: account.groups(),
             home: account.home.clone(),
-            pty: pty.is_some(),
+            has_pty: pty.is_some(),
             may_sudo: may_sudo(context.user_mapping, account.uid),
         };
         let mut command = Command::from(process::helper_command(PROGRAM, "login", &login)?);

@@ -1,4 +1,4 @@
-//! Error messages: they name the files of the user, never the generated package.
+//! Error messages name the files of the user, never the generated package.
 
 use std::fs;
 

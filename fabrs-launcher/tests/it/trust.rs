@@ -71,12 +71,13 @@ fn a_module_folder_writable_by_others_is_refused() {
     set_mode(0o755);
     assert!(accepted(&dir, &project).is_compiling());
 
-    // The compiled tool contains the accepted sources. After a change of a source it is not used.
+    // The compiled tool contains the accepted sources. After a change of a source, the tool is not
+    // used.
     set_mode(0o777);
     assert!(!accepted(&dir, &project).is_compiling());
     dir.write("shop/a/b.rs", "pub const TEXT: &str = \"c\";");
     assert_eq!(refusal(&dir, &project).0, expected);
-    // Other values of the trust variables check the sources again.
+    // With other values of the trust variables, the sources are checked again.
     let (compiled, _) = dir.try_compile(&project, &[("SUDO_UID", "54321")]);
     compiled.unwrap();
     assert_eq!(refusal(&dir, &project).0, expected);
