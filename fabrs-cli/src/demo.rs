@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fabrs_core::config::Settings;
 use fabrs_core::event::Sink;
 use fabrs_core::{ClientBuilder, Host, Result};
-use fabrs_demo::{Demo, DemoDial};
+use fabrs_demo::{Demo, DemoDialer};
 
 /// Runs this process as a helper of a demo host, if the parent process started it for this
 /// purpose. Returns `None` in a normal start of the program.
@@ -78,6 +78,6 @@ impl DemoHosts {
         sink: &Arc<dyn Sink>,
     ) -> ClientBuilder {
         let (demo, settings, sink) = (Arc::clone(&self.demo), settings.clone(), Arc::clone(sink));
-        client.wrap_dial(move |inner| Arc::new(DemoDial::new(inner, demo, &settings, sink)))
+        client.wrap_dial(move |inner| Arc::new(DemoDialer::new(inner, demo, &settings, sink)))
     }
 }

@@ -39,7 +39,7 @@
 #![cfg(target_os = "linux")]
 
 mod demo;
-mod dial;
+mod dialer;
 mod helper;
 mod host;
 mod host_names;
@@ -53,6 +53,6 @@ mod step_error;
 mod user_mapping;
 
 pub use demo::{Demo, DemoBuilder};
-pub use dial::DemoDial;
+pub use dialer::DemoDialer;
 pub use helper::run_helper;
 pub use host_names::parse_hosts;

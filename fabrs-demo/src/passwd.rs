@@ -99,13 +99,13 @@ impl AccountFiles {
     /// accounts and `account`, but no regular users of the machine.
     pub(crate) fn new(passwd: &str, group: &str, account: &str, users: UserMapping, shell: &str) -> Self {
         let is_system = |name: &str, id: u32| {
-            name != account && id != 0 && (id < FIRST_REGULAR_ID || id == NOBODY_ID) && users == UserMapping::Range
+            name != account && id != 0 && (id < FIRST_REGULAR_ID || id == NOBODY_ID) && users == UserMapping::AllUsers
         };
         let mut lines = vec![format!("root:x:0:0:root:/root:{shell}")];
         let mut groups = vec!["root:x:0:".to_owned()];
         match users {
             _ if account == "root" => {}
-            UserMapping::Range => {
+            UserMapping::AllUsers => {
                 lines.push(format!("{account}:x:{ACCOUNT_UID}:{ACCOUNT_UID}:{account}:/home/{account}:{shell}"));
                 groups.push(format!("{account}:x:{ACCOUNT_UID}:"));
             }
@@ -135,7 +135,7 @@ pub(crate) fn is_account_name(name: &str) -> bool {
 
 /// Returns the user ID of the login account, or `None` if root is the login account.
 pub(crate) fn account_uid(settings: &HostSettings) -> Option<u32> {
-    (settings.users == UserMapping::Range && settings.account != "root").then_some(ACCOUNT_UID)
+    (settings.users == UserMapping::AllUsers && settings.account != "root").then_some(ACCOUNT_UID)
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn system_accounts_are_kept_and_regular_users_omitted() {
-        let files = AccountFiles::new(PASSWD, GROUP, "demo", UserMapping::Range, "/bin/bash");
+        let files = AccountFiles::new(PASSWD, GROUP, "demo", UserMapping::AllUsers, "/bin/bash");
         let names: Vec<String> =
             files.passwd.lines().filter_map(PasswdEntry::parse).map(|account| account.name).collect();
         assert_eq!(names, ["root", "demo", "www-data", "nobody"]);

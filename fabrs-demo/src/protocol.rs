@@ -25,7 +25,7 @@ pub(crate) struct HostSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserMapping {
     /// All users of a typical system. Their IDs are unused on the machine, if possible.
-    Range,
+    AllUsers,
     /// Root only, mapped to the user who started the demo.
     RootOnly,
 }

@@ -11,20 +11,20 @@ use crate::protocol::UserMapping;
 
 /// The number of IDs of a typical system.
 const MAX_MAPPED_IDS: u32 = 65536;
-/// The end of systemd's ID range for containers. No account has one of the last IDs of the range.
+/// The end of systemd's ID range for containers. Accounts do not use the last IDs of this range.
 const CONTAINER_IDS_END: u32 = 0x7000_0000;
 
 /// Maps users into the namespace of a waiting child process.
 ///
-/// The mapped IDs are unused outside, if possible. Root has such IDs, and a plain user with
-/// subordinate IDs gets them by `newuidmap`. Root inside is never mapped to root outside: user ID 0
-/// alone has many rights, even without capabilities.
+/// The mapped IDs are unused on the machine, if possible. Root can map such IDs directly. A plain
+/// user with subordinate IDs maps these IDs through `newuidmap`. Root of the host is never mapped
+/// to root of the machine, because user ID 0 alone has many rights, even without capabilities.
 pub(crate) fn map_users(pid: u32) -> io::Result<UserMapping> {
     if rustix::process::geteuid().is_root() {
         return map_as_root(pid);
     }
     if map_with_newuidmap(pid)?.is_some() {
-        return Ok(UserMapping::Range);
+        return Ok(UserMapping::AllUsers);
     }
     map_root_only(pid)
 }
@@ -37,12 +37,12 @@ fn map_as_root(pid: u32) -> io::Result<UserMapping> {
             for (kind, (first, count)) in [("gid_map", gids), ("uid_map", uids)] {
                 write_proc(pid, kind, &format!("0 {first} {count}"))?;
             }
-            Ok(UserMapping::Range)
+            Ok(UserMapping::AllUsers)
         }
-        // Inside a user namespace, root may be a plain user outside.
+        // Root of a user namespace may be a plain user outside of the namespace.
         _ if !is_root_outside(&uids) => map_root_only(pid),
         _ => {
-            let text = "no user IDs besides root's are available";
+            let text = "no user IDs except that of root are available";
             Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
         }
     }
@@ -64,8 +64,8 @@ fn is_root_outside(map: &str) -> bool {
     root.is_none_or(|line| line.get(1) == Some(&"0"))
 }
 
-/// Returns the first ID and the number of IDs to map: 65,536 unused IDs, or in a container all IDs
-/// but root's.
+/// Returns the first ID and the number of IDs to map: 65,536 unused IDs. In a container with fewer
+/// IDs, returns all IDs except that of root.
 fn free_ids(map: &str) -> Option<(u32, u32)> {
     let extents = map.lines().filter_map(|line| {
         let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();

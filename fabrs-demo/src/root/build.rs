@@ -14,7 +14,8 @@ use crate::passwd;
 use crate::protocol::HostSettings;
 use crate::step_error::{Context, StepError};
 
-/// The mount point of the new root. Every machine has this directory, and the mount is private.
+/// The mount point of the new root. Every machine has this directory, and only this namespace sees
+/// the mount.
 const BASE: &str = "/tmp";
 
 /// Builds the root of a host and makes it the root of this process.
@@ -40,9 +41,9 @@ pub(crate) fn build_root(settings: &HostSettings) -> Result<(), StepError> {
     rustix::process::chdir("/").context("change to the root")
 }
 
-/// Creates the fresh directories of a host.
+/// Creates the new directories of a host.
 fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
-    const FRESH: [&str; 19] = [
+    const NEW_DIRS: [&str; 19] = [
         "/boot",
         "/dev",
         "/etc",
@@ -63,7 +64,7 @@ fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
         "/var/spool",
         "/var/www",
     ];
-    for folder in FRESH {
+    for folder in NEW_DIRS {
         root.create_dir(folder, 0o755)?;
     }
     for folder in ["/tmp", "/var/tmp", "/run/lock"] {
@@ -82,20 +83,22 @@ fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
 /// Installs this program, also under the name `sudo`.
 fn install_program(root: &NewRoot) -> Result<(), StepError> {
     let program = root.write_file(PROGRAM, "", 0o755).context("create the file for the program")?;
-    // A program in memory is in no mount and cannot be bind-mounted. See `contain::open_program`.
+    // A program in memory belongs to no mount and cannot be bind-mounted. See
+    // `contain::open_program`.
     match rustix::mount::mount_bind("/proc/self/exe", &program) {
         Ok(()) => bind_mounts::remount_read_only(&program)?,
         Err(_) => fs::copy("/proc/self/exe", &program).context("install the program").map(drop)?,
     }
     let sudo = root.write_file(&format!("{BIN}/sudo"), "", 0o755).context("create the file for `sudo`")?;
     bind_sudo(&program, &sudo)?;
-    // `/usr/bin/sudo` by its full path must be the replacement, too. The real one fails inside.
-    let usual = root.path("/usr/bin/sudo");
-    if fs::exists(&usual).unwrap_or(false) { bind_sudo(&program, &usual) } else { Ok(()) }
+    // `/usr/bin/sudo` must be the replacement too, because the machine's `sudo` fails inside a
+    // host.
+    let machine_sudo = root.path("/usr/bin/sudo");
+    if fs::exists(&machine_sudo).unwrap_or(false) { bind_sudo(&program, &machine_sudo) } else { Ok(()) }
 }
 
-/// Mounts this program at `place`. The file name selects the helper `sudo`.
-fn bind_sudo(program: &Path, place: &Path) -> Result<(), StepError> {
-    rustix::mount::mount_bind(program, place).context("install `sudo`")?;
-    bind_mounts::remount_read_only(place)
+/// Mounts this program at `path`. The file name selects the helper `sudo`.
+fn bind_sudo(program: &Path, path: &Path) -> Result<(), StepError> {
+    rustix::mount::mount_bind(program, path).context("install `sudo`")?;
+    bind_mounts::remount_read_only(path)
 }

@@ -1,4 +1,4 @@
-//! `/dev` of a host: harmless devices of the machine and a private `devpts`.
+//! `/dev` of a host: devices of the machine without side effects, and a private `devpts`.
 
 use std::fs;
 
@@ -15,8 +15,8 @@ pub(super) fn create_devices(root: &NewRoot) -> Result<(), StepError> {
     for name in BOUND_DEVICES {
         let path = format!("/dev/{name}");
         if fs::exists(&path).unwrap_or(false) {
-            let place = root.write_file(&path, "", 0o666).context(format!("create {path}"))?;
-            rustix::mount::mount_bind(&path, &place).context(format!("mount {path}"))?;
+            let target = root.write_file(&path, "", 0o666).context(format!("create {path}"))?;
+            rustix::mount::mount_bind(&path, &target).context(format!("mount {path}"))?;
         }
     }
     let terminals = root.create_dir("/dev/pts", 0o755).context("create /dev/pts")?;

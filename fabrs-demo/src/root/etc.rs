@@ -11,7 +11,7 @@ use crate::protocol::HostSettings;
 
 /// The maximum size of a copied file, in bytes. Larger files are hardware databases, not settings.
 const MAX_FILE_LEN: u64 = 4 << 20;
-/// Files about accounts and host names, and secrets. They are generated or omitted.
+/// Files with accounts, host names or secrets. These files are generated for the host, or omitted.
 const NOT_COPIED: [&str; 14] = [
     "group",
     "group-",
@@ -46,16 +46,17 @@ pub(super) fn write_etc(root: &NewRoot, settings: &HostSettings, shell: &str) ->
     let others = hosts.lines().filter(|line| !line.contains("localhost")).map(|line| format!("{line}\n"));
     root.write_file("/etc/hosts", &(own + &others.collect::<String>()), 0o644)?;
     root.symlink("/proc/self/mounts", "/etc/mtab")?;
-    // Login shells reset `PATH`.
+    // Login shells reset `PATH`, so a profile script adds the directory of the `sudo` replacement.
     root.create_dir("/etc/profile.d", 0o755)?;
     root.write_file("/etc/profile.d/fabrs-demo.sh", &format!("PATH={BIN}:$PATH\n"), 0o644)?;
     Ok(())
 }
 
-/// Copies the readable files of a directory. Commands of a host need no unreadable files.
-fn copy_dir(from: &Path, to: &Path, left_out: &[&str]) -> io::Result<()> {
+/// Copies the readable files of a directory, except those listed in `excluded`. Unreadable files
+/// are omitted, because commands of a host do not need them.
+fn copy_dir(from: &Path, to: &Path, excluded: &[&str]) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(from) else { return Ok(()) };
-    for entry in entries.flatten().filter(|entry| !left_out.contains(&&*entry.file_name().to_string_lossy())) {
+    for entry in entries.flatten().filter(|entry| !excluded.contains(&&*entry.file_name().to_string_lossy())) {
         let to = to.join(entry.file_name());
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
@@ -85,7 +86,7 @@ fn copy_link(entry: &DirEntry, to: &Path) -> io::Result<()> {
 
 fn copy_file(from: &Path, to: &Path) {
     if fs::metadata(from).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE_LEN) {
-        // Unreadable files are omitted.
+        // A file that cannot be read is omitted.
         drop(fs::copy(from, to));
     }
 }

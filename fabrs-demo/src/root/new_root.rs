@@ -1,11 +1,11 @@
-//! A root file system under construction.
+//! A root file system before the switch to it.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// A directory, to become the root.
+/// A directory that becomes the root.
 #[derive(Debug)]
 pub(super) struct NewRoot {
     base: PathBuf,
@@ -16,13 +16,13 @@ impl NewRoot {
         Self { base: base.into() }
     }
 
-    /// Returns the current location of a path of the new root.
+    /// Returns the location of a path of the new root before the switch.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Creates a directory and its parents. Returns the current location.
+    /// Creates a directory and its parents. Returns the location before the switch.
     pub(super) fn create_dir(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::create_dir_all(&place)?;
@@ -30,7 +30,7 @@ impl NewRoot {
         Ok(place)
     }
 
-    /// Writes a file. Returns the current location.
+    /// Writes a file. Returns the location before the switch.
     pub(super) fn write_file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::write(&place, text)?;

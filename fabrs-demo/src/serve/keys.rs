@@ -1,4 +1,4 @@
-//! Key pairs of a demo.
+//! Keys of a demo: generation and serialization.
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey, key::safe_rng};

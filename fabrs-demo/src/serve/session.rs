@@ -1,7 +1,7 @@
 //! SSH sessions: the requests, then the command and its streams.
 //!
-//! In russh, one unread channel stalls the whole connection. So a loop of its own reads the channel
-//! and waits only for a full input queue. Other loops send the output.
+//! In russh, one unread channel stalls the whole connection. So a separate loop reads the channel,
+//! and waits only while the input queue is full. Other loops send the output.
 
 use std::future::Future;
 use std::io;
@@ -23,8 +23,8 @@ use super::signals;
 
 /// The size of a read from a command, in bytes.
 const READ_SIZE: usize = 32 << 10;
-/// The number of packets queued for a command that does not read. The loop waits when the queue is
-/// full.
+/// The number of packets queued for a command that does not read. While the queue is full, the loop
+/// waits.
 const MAX_QUEUED_PACKETS: usize = 512;
 /// The extended data type of stderr (RFC 4254 §5.2).
 const EXTENDED_DATA_STDERR: u32 = 1;
@@ -36,7 +36,7 @@ pub(super) async fn run(channel: Channel<Msg>, handle: Handle, context: SessionC
     if let Some(process) = start(&mut read, &handle, id, &context).await {
         relay(process, read, &write, &handle).await;
     }
-    // Fails if the client has closed the channel already.
+    // The close fails if the client has closed the channel already.
     let _ = write.close().await;
 }
 
@@ -83,8 +83,8 @@ async fn start(
     }
 }
 
-/// Relays all streams until the command has ended and its output is sent, or the channel is closed.
-/// As in sshd, closing the channel ends no command.
+/// Relays all streams until the command has ended and its output is sent, or until the channel is
+/// closed. As in sshd, a closed channel does not end the command.
 async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
     let (queue, input) = mpsc::channel(MAX_QUEUED_PACKETS);
     let exited = CancellationToken::new();
@@ -154,7 +154,7 @@ impl ClientInput<'_> {
         while let Some(message) = read.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
-                    // Fails if the command has closed stdin. The data is then dropped.
+                    // The send fails if the command has closed stdin. The data is then dropped.
                     if let Some(queue) = &self.queue {
                         let _ = queue.send(data).await;
                     }
@@ -163,7 +163,7 @@ impl ClientInput<'_> {
                 ChannelMsg::Signal { signal } => self.signal(&signal),
                 ChannelMsg::WindowChange { col_width, row_height, .. } => {
                     if let Some(pty) = self.pty {
-                        // Fails if the terminal is closed already.
+                        // The resize fails if the terminal is closed already.
                         let _ = pty.resize(col_width, row_height);
                     }
                 }
@@ -175,11 +175,11 @@ impl ClientInput<'_> {
 
     fn signal(&self, signal: &russh::Sig) {
         let Some(signal) = signals::from_russh(signal) else { return };
-        // After the wait, the PID may belong to another process.
+        // The process has been reaped, so its PID may now belong to another process.
         if self.exited.is_cancelled() {
             return;
         }
-        // Before `setsid`, the new process has no process group of its own.
+        // Before its `setsid`, the process leads no group and must be signalled alone.
         if kill_process_group(self.group, signal).is_err() {
             let _ = kill_process(self.group, signal);
         }

@@ -29,7 +29,7 @@ pub(super) fn from_russh(named: &Sig) -> Option<Signal> {
     signal_names().into_iter().find(|(sig, _)| is_same_name(sig, named)).map(|(_, signal)| signal)
 }
 
-/// Returns the name of a signal for the client. An unnamed signal is sent by its number. Without a
+/// Returns the name of a signal for the client: the standard name, or else the number. Without a
 /// name, the client would report a lost channel.
 pub(super) fn to_russh(number: i32) -> Sig {
     let known = signal_names().into_iter().find(|(_, signal)| signal.as_raw() == number);

@@ -25,45 +25,45 @@ pub(super) fn from_metadata(metadata: &Metadata) -> FileAttributes {
 }
 
 /// Applies all given attributes to a file.
-pub(super) fn apply(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
-    if let Some(size) = wanted.size {
+pub(super) fn apply(path: &Path, attributes: &FileAttributes) -> io::Result<()> {
+    if let Some(size) = attributes.size {
         File::options().write(true).open(path)?.set_len(size)?;
     }
     // The owner comes before the mode, because `chown` clears the set-user-ID and set-group-ID
     // bits.
-    if wanted.uid.is_some() || wanted.gid.is_some() {
-        chown(path, wanted.uid, wanted.gid)?;
+    if attributes.uid.is_some() || attributes.gid.is_some() {
+        chown(path, attributes.uid, attributes.gid)?;
     }
-    if let Some(mode) = wanted.permissions {
+    if let Some(mode) = attributes.permissions {
         fs::set_permissions(path, Permissions::from_mode(mode & MODE_BITS))?;
     }
-    match times(wanted) {
+    match times(attributes) {
         Some(times) => File::open(path)?.set_times(times),
         None => Ok(()),
     }
 }
 
 /// Applies all given attributes to an open file.
-pub(super) fn apply_to_open_file(file: &File, wanted: &FileAttributes) -> io::Result<()> {
-    if let Some(size) = wanted.size {
+pub(super) fn apply_to_open_file(file: &File, attributes: &FileAttributes) -> io::Result<()> {
+    if let Some(size) = attributes.size {
         file.set_len(size)?;
     }
-    if wanted.uid.is_some() || wanted.gid.is_some() {
-        std::os::unix::fs::fchown(file, wanted.uid, wanted.gid)?;
+    if attributes.uid.is_some() || attributes.gid.is_some() {
+        std::os::unix::fs::fchown(file, attributes.uid, attributes.gid)?;
     }
-    if let Some(mode) = wanted.permissions {
+    if let Some(mode) = attributes.permissions {
         file.set_permissions(Permissions::from_mode(mode & MODE_BITS))?;
     }
-    match times(wanted) {
+    match times(attributes) {
         Some(times) => file.set_times(times),
         None => Ok(()),
     }
 }
 
-fn times(wanted: &FileAttributes) -> Option<FileTimes> {
+fn times(attributes: &FileAttributes) -> Option<FileTimes> {
     let time = |seconds: u32| UNIX_EPOCH + Duration::from_secs(seconds.into());
     let times = FileTimes::new();
-    match (wanted.atime, wanted.mtime) {
+    match (attributes.atime, attributes.mtime) {
         (None, None) => None,
         (accessed, modified) => {
             let times = accessed.map_or(times, |seconds| times.set_accessed(time(seconds)));

@@ -17,7 +17,8 @@ pub(crate) fn run_sftp_server() -> ExitCode {
     runtime.block_on(async {
         let (done, ended) = oneshot::channel::<()>();
         let stream = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-        // `run` spawns a task. The task drops the handler at its end, and `ended` resolves.
+        // `run` spawns a task and returns. At its end, the task drops the handler, and `ended`
+        // resolves.
         server::run(stream, SftpHandler::new(done)).await;
         drop(ended.await);
     });

@@ -9,7 +9,7 @@ use crate::fixtures::{demo, run, ssh, stdout_of, text};
 
 /// Returns the value of a keyword in the `ssh_config` of a demo.
 fn config_value(demo: &fabrs_demo::Demo, keyword: &str) -> String {
-    let config = fs::read_to_string(demo.ssh_config()).expect("the file is ours");
+    let config = fs::read_to_string(demo.ssh_config()).expect("the test owns the file");
     let value = config.lines().find_map(|line| line.trim().strip_prefix(keyword));
     value.expect("the keyword is set").trim().to_owned()
 }
@@ -19,7 +19,7 @@ fn two_demos_have_different_keys() {
     let (first, second) = (demo(&["demo"]), demo(&["demo"]));
     for file in ["IdentityFile", "UserKnownHostsFile"] {
         let [first, second] =
-            [&first, &second].map(|demo| fs::read(config_value(demo, file)).expect("the file is ours"));
+            [&first, &second].map(|demo| fs::read(config_value(demo, file)).expect("the test owns the file"));
         assert_ne!(first, second, "{file}");
     }
 }
@@ -27,7 +27,7 @@ fn two_demos_have_different_keys() {
 #[test]
 fn hosts_of_a_demo_have_different_host_keys() {
     let demo = demo(&["demo1", "demo2"]);
-    let known = fs::read_to_string(config_value(&demo, "UserKnownHostsFile")).expect("the file is ours");
+    let known = fs::read_to_string(config_value(&demo, "UserKnownHostsFile")).expect("the test owns the file");
     let keys: Vec<&str> = known.lines().filter_map(|line| line.split(' ').nth(2)).collect();
     assert!(keys.len() == 2 && keys[0] != keys[1], "{known}");
 }
@@ -53,7 +53,7 @@ fn another_key_and_a_password_are_refused() {
         assert!(text(&output.stderr).contains("Permission denied (publickey)"), "{methods}: {output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
     }
-    // With the right key, the same command line succeeds.
+    // With the key of the demo, the same command line succeeds.
     assert_eq!(text(&attempt(config_value(&demo, "IdentityFile").as_ref(), "publickey").stdout), "in\n");
 }
 

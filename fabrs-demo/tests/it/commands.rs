@@ -60,12 +60,12 @@ async fn the_signal_of_a_killed_command_is_reported() {
 async fn a_timeout_kills_the_process_group() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    let nap = marker();
+    let seconds = marker();
     // The shell ignores SIGTERM, so the timeout must end in SIGKILL.
-    let line = ShellLine::raw(format!("trap '' TERM; sleep {nap} | cat"));
+    let line = ShellLine::raw(format!("trap '' TERM; sleep {seconds} | cat"));
     let error = host.run(&line).timeout(Duration::from_millis(300)).await.expect_err("the timeout ends the command");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+    assert_eq!(processes_matching(&seconds), Vec::<Process>::new());
     client.close().await;
 }
 
@@ -73,11 +73,11 @@ async fn a_timeout_kills_the_process_group() {
 async fn a_timeout_kills_commands_under_sudo() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    let nap = marker();
-    let line = ShellLine::raw(format!("sudo sh -c 'sleep {nap}; true'"));
+    let seconds = marker();
+    let line = ShellLine::raw(format!("sudo sh -c 'sleep {seconds}; true'"));
     let error = host.run(&line).timeout(Duration::from_millis(300)).await.expect_err("the timeout ends the command");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+    assert_eq!(processes_matching(&seconds), Vec::<Process>::new());
     client.close().await;
 }
 
@@ -85,17 +85,17 @@ async fn a_timeout_kills_commands_under_sudo() {
 async fn a_dropped_command_is_killed() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    let nap = marker();
-    let line = ShellLine::raw(format!("sleep {nap}"));
+    let seconds = marker();
+    let line = ShellLine::raw(format!("sleep {seconds}"));
     let running = host.run(&line).spawn();
-    wait_until("the command runs", Duration::from_secs(30), || !sleeping(&nap).is_empty());
+    wait_until("the command runs", Duration::from_secs(30), || !sleep_processes(&seconds).is_empty());
     drop(running);
     client.close().await;
-    assert_eq!(sleeping(&nap), Vec::<Process>::new());
+    assert_eq!(sleep_processes(&seconds), Vec::<Process>::new());
 }
 
-fn sleeping(nap: &str) -> Vec<Process> {
-    processes_matching(&format!("sleep {nap}"))
+fn sleep_processes(seconds: &str) -> Vec<Process> {
+    processes_matching(&format!("sleep {seconds}"))
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn a_command_without_a_terminal_cannot_open_dev_tty() {
 #[test]
 fn background_processes_on_a_terminal_do_not_delay_the_client() {
     let demo = demo(&["demo"]);
-    let nap = marker();
-    let line = format!("trap '' HUP; sleep {nap} & echo begun; exit 4");
+    let seconds = marker();
+    let line = format!("trap '' HUP; sleep {seconds} & echo begun; exit 4");
     let output = ssh(demo.ssh_config(), "demo").arg("-tt").arg(line).output().expect("`ssh` is installed");
     assert_eq!((text(&output.stdout), output.status.code()), ("begun\r\n".to_owned(), Some(4)));
 }

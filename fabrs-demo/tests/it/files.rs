@@ -11,14 +11,14 @@ use crate::fixtures::{demo, stdout_of, text};
 fn sftp(demo: &Demo, batch: &str) -> Output {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("batch");
-    fs::write(&file, batch).expect("the file is ours");
+    fs::write(&file, batch).expect("the test owns the file");
     let mut command = Command::new("sftp");
     command.arg("-q").arg("-F").arg(demo.ssh_config()).arg("-b").arg(&file).arg("demo");
     command.output().expect("`sftp` is installed")
 }
 
 #[track_caller]
-fn done(output: &Output) {
+fn assert_success(output: &Output) {
     assert!(output.status.success(), "{output:?}");
 }
 
@@ -29,9 +29,9 @@ fn a_file_survives_a_round_trip_unchanged() {
     let at = |name: &str| dir.path().join(name).display().to_string();
     let bytes: Vec<u8> =
         (0..5_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).take(5_000_000).collect();
-    fs::write(at("sent"), &bytes).expect("the file is ours");
-    fs::set_permissions(at("sent"), fs::Permissions::from_mode(0o640)).expect("the file is ours");
-    done(&sftp(&demo, &format!("put -p {} there\nget -p there {}\n", at("sent"), at("got"))));
+    fs::write(at("sent"), &bytes).expect("the test owns the file");
+    fs::set_permissions(at("sent"), fs::Permissions::from_mode(0o640)).expect("the test owns the file");
+    assert_success(&sftp(&demo, &format!("put -p {} there\nget -p there {}\n", at("sent"), at("got"))));
     assert!(fs::read(at("got")).expect("the file was downloaded") == bytes, "the bytes differ");
     let [sent, got] = ["sent", "got"].map(|name| fs::metadata(at(name)).expect("the file exists"));
     assert_eq!((got.mode(), got.mtime()), (sent.mode(), sent.mtime()));
@@ -44,11 +44,11 @@ fn directories_links_names_and_modes_can_be_changed() {
     let demo = demo(&["demo"]);
     let batch = "mkdir a\nmkdir a/b\nput /etc/hostname a/one\nrename a/one a/two\nln -s two a/link\nln a/two a/hard\n\
                  chmod 600 a/two\nput /etc/hostname a/b/gone\nrm a/b/gone\nrmdir a/b\n";
-    done(&sftp(&demo, batch));
+    assert_success(&sftp(&demo, batch));
     let line = "cd a; ls; readlink link; stat -c '%a %h' two";
     assert_eq!(stdout_of(&demo, "demo", line), "hard\nlink\ntwo\ntwo\n600 2\n");
     // `posix-rename@openssh.com` replaces an existing target.
-    done(&sftp(&demo, "put /etc/hostname x\nput /etc/hostname y\nrename x y\n"));
+    assert_success(&sftp(&demo, "put /etc/hostname x\nput /etc/hostname y\nrename x y\n"));
     assert_eq!(stdout_of(&demo, "demo", "ls ~ | tr '\\n' ' '"), "a y ");
 }
 

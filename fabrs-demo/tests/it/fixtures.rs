@@ -96,8 +96,8 @@ impl DemoProgram {
 
 impl Drop for DemoProgram {
     fn drop(&mut self) {
-        // Fails if the program has ended already.
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
+        // The kill fails if the program has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! Isolation: a demo changes nothing on the machine and sees no private data of the machine.
+//! Isolation: a demo changes nothing on the machine and cannot read private data of the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,18 +10,18 @@ use fabrs_testing::{Account, Capability, Sshd, marker};
 use crate::fixtures::{demo, demo_program, run, start_program, stdout_of, text};
 
 /// Returns all files that a task might change, with size, owner, mode and modification time.
-fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
+fn machine_files() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> =
         ["/etc", "/srv", "/opt", "/usr/local", "/usr/bin", "/var/www", "/var/spool/cron"].map(PathBuf::from).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let Ok(about) = entry.path().symlink_metadata() else { continue };
-            if about.is_dir() {
+            let Ok(metadata) = entry.path().symlink_metadata() else { continue };
+            if metadata.is_dir() {
                 folders.push(entry.path());
             }
-            let is = (about.len(), about.uid(), about.mode(), about.mtime(), about.mtime_nsec());
-            found.insert(entry.path(), is);
+            let facts = (metadata.len(), metadata.uid(), metadata.mode(), metadata.mtime(), metadata.mtime_nsec());
+            found.insert(entry.path(), facts);
         }
     }
     assert!(found.contains_key(Path::new("/etc/passwd")), "the scan covers /etc");
@@ -31,11 +31,11 @@ fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
 #[test]
 fn writes_on_a_host_leave_the_machine_unchanged() {
     if Capability::Accounts.is_available() {
-        // Parallel tests create this account once. Creating it now keeps `before` and the final
-        // state of `/etc` equal.
+        // Parallel tests create this account once. The account is created now, so that the initial
+        // and the final state of `/etc` are equal.
         drop(Sshd::builder().users([Account::Plain]).start());
     }
-    let before = machine();
+    let before = machine_files();
     let name = marker();
     let home = std::env::home_dir().expect("the user has a home");
     let demo = demo(&["demo"]);
@@ -48,7 +48,7 @@ fn writes_on_a_host_leave_the_machine_unchanged() {
     assert!(stdout_of(&demo, "demo", &line).ends_with(&format!("/etc/x.{name}\n")));
     // These changes fail.
     run(&demo, "demo", "sudo rm -rf --no-preserve-root /usr/bin /usr/local /opt; sudo touch /usr/bin/x /opt/x");
-    assert_eq!(machine(), before);
+    assert_eq!(machine_files(), before);
     for folder in ["/etc", "/srv", "/", "/tmp", &home.to_string_lossy()] {
         let path = Path::new(folder).join(format!("x.{name}"));
         assert!(!path.exists(), "{}", path.display());

@@ -7,8 +7,8 @@ use fabrs_demo::Demo;
 
 use crate::fixtures::{PROGRAM, text};
 
-/// Runs the program in a namespace that forbids further namespaces of a kind.
-fn without(kind: &str) -> Output {
+/// Runs the program with no further namespaces of a kind allowed.
+fn run_without_namespaces(kind: &str) -> Output {
     let script = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\"");
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount-proc", "--fork", "--pid", "--kill-child"]);
@@ -17,7 +17,7 @@ fn without(kind: &str) -> Output {
 }
 
 #[track_caller]
-fn is_refused(output: &Output) {
+fn assert_refused(output: &Output) {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{output:?}");
     let stderr = text(&output.stderr);
     let lines: Vec<&str> = stderr.lines().collect();
@@ -32,12 +32,12 @@ fn is_refused(output: &Output) {
 
 #[test]
 fn a_kernel_without_user_namespaces_is_refused() {
-    is_refused(&without("user"));
+    assert_refused(&run_without_namespaces("user"));
 }
 
 #[test]
 fn a_kernel_without_mount_namespaces_is_refused() {
-    is_refused(&without("mnt"));
+    assert_refused(&run_without_namespaces("mnt"));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::fixtures::{demo, demo_program, run, start_program};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Returns a command line for two daemons that outlive the login, one of them owned by root.
-fn daemon(nap: &str) -> String {
-    format!("sudo setsid -f sleep {nap} > /dev/null 2>&1 < /dev/null; setsid -f sleep {nap} > /dev/null 2>&1")
+fn two_daemons(seconds: &str) -> String {
+    format!("sudo setsid -f sleep {seconds} > /dev/null 2>&1 < /dev/null; setsid -f sleep {seconds} > /dev/null 2>&1")
 }
 
 fn mounts() -> String {
@@ -25,41 +25,41 @@ fn a_killed_program_leaves_no_process_mount_or_file() {
     let mut command = demo_program();
     command.env("TMPDIR", dir.path());
     let mut program = start_program(command);
-    let nap = marker();
-    program.stdout_of(&daemon(&nap));
-    let helpers: Vec<Process> = children(i32::try_from(program.child.id()).expect("a PID fits in i32"));
-    assert!(processes_matching(&nap).len() >= 2 && helpers.len() >= 3, "{helpers:?}");
+    let seconds = marker();
+    program.stdout_of(&two_daemons(&seconds));
+    let helpers: Vec<Process> = descendants(i32::try_from(program.child.id()).expect("a PID fits in i32"));
+    assert!(processes_matching(&seconds).len() >= 2 && helpers.len() >= 3, "{helpers:?}");
 
     program.child.kill().expect("the process runs");
-    program.child.wait().expect("our child");
+    program.child.wait().expect("the test started the process");
     wait_until("all processes have ended", LIMIT, || {
-        processes_matching(&nap).is_empty() && !helpers.iter().any(Process::is_alive)
+        processes_matching(&seconds).is_empty() && !helpers.iter().any(Process::is_alive)
     });
     assert_eq!(mounts(), before);
-    assert_eq!(fs::read_dir(dir.path()).expect("the file is ours").count(), 0);
+    assert_eq!(fs::read_dir(dir.path()).expect("the test owns the file").count(), 0);
     assert!(!program.config.exists());
 }
 
 #[test]
 fn a_dropped_demo_leaves_no_process() {
     let demo = demo(&["demo1", "demo2"]);
-    let nap = marker();
+    let seconds = marker();
     for host in ["demo1", "demo2"] {
-        assert!(run(&demo, host, &daemon(&nap)).status.success());
+        assert!(run(&demo, host, &two_daemons(&seconds)).status.success());
     }
-    assert!(processes_matching(&nap).len() >= 4);
+    assert!(processes_matching(&seconds).len() >= 4);
     drop(demo);
-    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+    assert_eq!(processes_matching(&seconds), Vec::<Process>::new());
 }
 
 #[test]
 fn a_killed_helper_ends_the_host() {
     let program = start_program(demo_program());
-    let nap = marker();
-    program.stdout_of(&daemon(&nap));
-    let contain = children(i32::try_from(program.child.id()).expect("a PID fits in i32"));
+    let seconds = marker();
+    program.stdout_of(&two_daemons(&seconds));
+    let contain = descendants(i32::try_from(program.child.id()).expect("a PID fits in i32"));
     contain.iter().find(|helper| helper.cmdline.contains("contain")).expect("the process runs").kill();
-    wait_until("all processes have ended", LIMIT, || processes_matching(&nap).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&seconds).is_empty());
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_host_cannot_end_another_host() {
 }
 
 /// Returns all descendants of a process.
-fn children(pid: i32) -> Vec<Process> {
+fn descendants(pid: i32) -> Vec<Process> {
     let all = Process::all();
     let mut pids = vec![pid];
     let mut at = 0;

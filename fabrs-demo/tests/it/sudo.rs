@@ -105,12 +105,17 @@ async fn fabrs_commands_run_under_sudo() {
 async fn a_timeout_kills_fabrs_commands_under_sudo() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    for shape in ["sleep NAP", "sleep NAP | cat", "trap '' TERM; sleep NAP; true", "sleep NAP & sleep NAP; wait"] {
-        let nap = marker();
-        let command = host.sudo(ShellLine::raw(shape.replace("NAP", &nap)));
+    for shape in [
+        "sleep SECONDS",
+        "sleep SECONDS | cat",
+        "trap '' TERM; sleep SECONDS; true",
+        "sleep SECONDS & sleep SECONDS; wait",
+    ] {
+        let seconds = marker();
+        let command = host.sudo(ShellLine::raw(shape.replace("SECONDS", &seconds)));
         let error = command.timeout(Duration::from_millis(300)).await.expect_err("the timeout ends the command");
         assert_eq!(error.kind(), ErrorKind::Timeout, "{shape}");
-        assert_eq!(processes_matching(&nap), Vec::<Process>::new(), "{shape}");
+        assert_eq!(processes_matching(&seconds), Vec::<Process>::new(), "{shape}");
     }
     client.close().await;
 }

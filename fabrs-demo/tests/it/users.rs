@@ -12,28 +12,28 @@ use tempfile::TempDir;
 use crate::fixtures::{DemoProgram, PROGRAM, start_program, text};
 
 /// Returns a world-readable directory with a copy of the program.
-fn public() -> (TempDir, PathBuf) {
+fn world_readable_program() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let program = dir.path().join("fabrs-demo");
-    // Copied by `cp`, not in this process: a parallel test could fork while the copy is open for
-    // writing here, and a file open for writing cannot be executed (ETXTBSY).
+    // `cp` makes the copy in another process. In this process, a parallel test could fork while the
+    // copy is open for writing, and such a file cannot be executed (ETXTBSY).
     let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("`cp` is installed");
     assert!(copied.success(), "the program can be copied");
     for path in [dir.path(), &program] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("the test owns the file");
     }
     (dir, program)
 }
 
 /// Starts a host as a plain user: a test account if the test runs as root, else the current user.
 fn as_plain_user(path: &str) -> (TempDir, DemoProgram) {
-    as_plain_user_by(&[], path)
+    as_plain_user_through(&[], path)
 }
 
-/// Like [`as_plain_user`], with a command in front of the program.
-fn as_plain_user_by(before: &[&str], path: &str) -> (TempDir, DemoProgram) {
-    let (dir, program) = public();
-    let program: Vec<&OsStr> = before.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
+/// Like [`as_plain_user`], with the program started through another command.
+fn as_plain_user_through(prefix: &[&str], path: &str) -> (TempDir, DemoProgram) {
+    let (dir, program) = world_readable_program();
+    let program: Vec<&OsStr> = prefix.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
     let mut command = if Capability::Accounts.is_available() {
         // The start of a server creates its accounts.
         drop(Sshd::builder().users([Account::Plain]).start());
@@ -57,17 +57,17 @@ fn a_plain_user_without_subordinate_ids_has_root_only() {
     let output =
         program.run("touch /usr/x /opt/x; mount -o remount,bind,rw /usr && touch /usr/x; touch /etc/x && echo x");
     assert_eq!(text(&output.stdout), "x\n", "{output:?}");
-    // Outside, the process belongs to the starting user.
-    let nap = marker();
-    program.stdout_of(&format!("setsid -f sleep {nap} > /dev/null 2>&1"));
-    let uids: Vec<u32> = processes_matching(&format!("sleep {nap}")).iter().map(|process| process.uid).collect();
+    // On the machine, the process belongs to the starting user.
+    let seconds = marker();
+    program.stdout_of(&format!("setsid -f sleep {seconds} > /dev/null 2>&1"));
+    let uids: Vec<u32> = processes_matching(&format!("sleep {seconds}")).iter().map(|process| process.uid).collect();
     assert_eq!(uids, [uid_of(program.child.id())]);
     assert!(!fs::exists("/usr/x").expect("a readable directory"));
 }
 
 #[test]
 fn root_of_a_user_namespace_has_root_only() {
-    let (_dir, program) = as_plain_user_by(&["/usr/bin/unshare", "--map-root-user"], "/usr/bin:/bin");
+    let (_dir, program) = as_plain_user_through(&["/usr/bin/unshare", "--map-root-user"], "/usr/bin:/bin");
     assert_eq!(program.stdout_of("id -un; sudo touch /etc/x; hostname"), "root\ndemo\n");
 }
 
@@ -84,17 +84,20 @@ fn users_of_a_host_are_unused_ids_outside() {
         return;
     }
     let program = start_program(Command::new(PROGRAM));
-    let nap = marker();
-    program.stdout_of(&format!("setsid -f sleep {nap} > /dev/null 2>&1; sudo setsid -f sleep {nap} > /dev/null 2>&1"));
-    let mut uids: Vec<u32> = processes_matching(&format!("sleep {nap}")).iter().map(|process| process.uid).collect();
+    let seconds = marker();
+    program.stdout_of(&format!(
+        "setsid -f sleep {seconds} > /dev/null 2>&1; sudo setsid -f sleep {seconds} > /dev/null 2>&1"
+    ));
+    let mut uids: Vec<u32> =
+        processes_matching(&format!("sleep {seconds}")).iter().map(|process| process.uid).collect();
     uids.sort_unstable();
     assert_eq!(uids, [0x6fff_0000, 0x6fff_0000 + 1000]);
 }
 
 #[test]
 fn a_program_with_mode_0700_works() {
-    let (_dir, program) = public();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("the file is ours");
+    let (_dir, program) = world_readable_program();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("the test owns the file");
     let program = start_program(Command::new(program));
     assert_eq!(program.stdout_of("sudo id -un"), "root\n");
 }

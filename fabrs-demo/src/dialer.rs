@@ -17,13 +17,13 @@ use crate::demo::Demo;
 /// another [`Dialer`].
 ///
 /// The run's settings for user, port, gateway and keys do not apply to demo hosts.
-pub struct DemoDial {
+pub struct DemoDialer {
     inner: Arc<dyn Dialer>,
     ssh: SshDialer,
     demo: Arc<Demo>,
 }
 
-impl DemoDial {
+impl DemoDialer {
     /// Wraps `inner`, the [`Dialer`] for all other hosts.
     pub fn new(inner: Arc<dyn Dialer>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
         let settings = settings
@@ -38,7 +38,7 @@ impl DemoDial {
     }
 }
 
-impl Dialer for DemoDial {
+impl Dialer for DemoDialer {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
         if self.demo.contains(host) { self.ssh.dial(&without_port(host)) } else { self.inner.dial(host) }
     }
@@ -62,8 +62,8 @@ fn without_port(host: &Host) -> Host {
     plain.map_or_else(|_| host.clone(), |plain| plain.or_user(host.user()))
 }
 
-impl fmt::Debug for DemoDial {
+impl fmt::Debug for DemoDialer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DemoDial").field("demo", &self.demo).finish_non_exhaustive()
+        f.debug_struct("DemoDialer").field("demo", &self.demo).finish_non_exhaustive()
     }
 }
