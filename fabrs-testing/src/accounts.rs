@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 
-/// The environment variable of all processes below a server. Its value names the server.
+/// The environment variable of all processes started by a server. The value names the server.
 pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
 
-/// The directory for the lock, the password and the markers of complete accounts. Empty after boot.
+/// The directory for the lock, the password and the markers of complete accounts. The directory is
+/// empty after boot.
 const STATE_DIR: &str = "/run/fabrs-testing";
 
 /// A login account. Root creates the account on the machine at its first use.
@@ -98,7 +99,7 @@ impl Account {
             Self::SudoPty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "use_pty")),
             Self::SudoLimited => Some(("ALL=(ALL:ALL) NOPASSWD: /usr/bin/id -un", "!use_pty")),
             Self::SudoLimitedPasswd => Some(("ALL=(ALL:ALL) /usr/bin/id -un", "timestamp_timeout=0")),
-            // `global`: by default, credentials without a terminal apply to one parent process
+            // Without `global`, credentials cached without a terminal apply to one parent process
             // only.
             Self::SudoTicket => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=60, timestamp_type=global")),
             Self::SudoRequiretty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
@@ -167,15 +168,15 @@ pub(crate) fn password() -> &'static str {
 }
 
 fn read_or_create_password() -> String {
-    // The accounts stay on the machine, some with sudo rights. A password in the source code would
-    // open the machine to every reader.
+    // The accounts stay on the machine, some with sudo rights. With a password in the source code,
+    // every reader could log in.
     let path = format!("{STATE_DIR}/password");
     if let Ok(password) = fs::read_to_string(&path) {
         return password;
     }
     let mut bytes = [0; 12];
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).expect("/dev/urandom is readable");
-    // Quotes and `$` detect wrong quoting.
+    // A quote and a `$` in the password make a test with wrong quoting fail.
     let password = format!("it's $a \"{}", HEXLOWER.encode(&bytes));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     file.and_then(|mut file| file.write_all(password.as_bytes())).expect("root can write to the state directory");

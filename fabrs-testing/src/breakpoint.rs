@@ -17,7 +17,7 @@ pub struct Breakpoint(PathBuf);
 #[derive(Debug)]
 pub struct PausedProgram {
     path: PathBuf,
-    /// Write end of the pipe. The program reads until this end is closed.
+    /// The write end of the pipe. The program waits until this end is closed.
     pipe: File,
 }
 

@@ -25,7 +25,7 @@ pub enum Capability {
     Ipv6,
     /// Servers with another login shell for their accounts. Needs mount namespaces.
     LoginShells,
-    /// Terminals on the server. The sshd of a plain user cannot set the group of a terminal.
+    /// Terminals on the server. An sshd started by a plain user cannot set the group of a terminal.
     Terminal,
     /// The `vagrant` program. Its virtual machines are not needed.
     Vagrant,
@@ -39,7 +39,7 @@ impl Capability {
     pub fn is_available(self) -> bool {
         let is_present = self.is_present();
         if !is_present {
-            let _lost = writeln!(io::stderr(), "NOT TESTED HERE: {self}");
+            let _ = writeln!(io::stderr(), "NOT TESTED HERE: {self}");
         }
         is_present
     }

@@ -17,7 +17,7 @@ impl SmallDisk {
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(dir.to_owned()));
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: small disks (mounting a tmpfs failed)");
+        let _ = writeln!(io::stderr(), "NOT TESTED HERE: small disks (mounting a tmpfs failed)");
         None
     }
 }
@@ -25,7 +25,7 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // `--lazy` also unmounts a file system with open files.
-        let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
@@ -64,7 +64,7 @@ impl QuotaDir {
         if create().is_some() {
             return Some(quota);
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: quotas (creating or mounting a btrfs failed)");
+        let _ = writeln!(io::stderr(), "NOT TESTED HERE: quotas (creating or mounting a btrfs failed)");
         None
     }
 
@@ -76,7 +76,7 @@ impl QuotaDir {
 
 impl Drop for QuotaDir {
     fn drop(&mut self) {
-        let _gone = Command::new("umount").arg("--lazy").arg(&self.mount_point).stderr(Stdio::null()).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.mount_point).stderr(Stdio::null()).status();
     }
 }
 
@@ -92,7 +92,7 @@ impl BindMount {
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(over.to_owned()));
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: bind mounts (mounting failed)");
+        let _ = writeln!(io::stderr(), "NOT TESTED HERE: bind mounts (mounting failed)");
         None
     }
 }
@@ -109,6 +109,6 @@ impl BindMount {
 
 impl Drop for BindMount {
     fn drop(&mut self) {
-        let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }

@@ -1,4 +1,4 @@
-//! Dropbear server: a real SSH server besides OpenSSH, common on routers.
+//! Dropbear server: a real SSH server other than OpenSSH, common on routers.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// The time limit for the end of killed processes.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// The settings of a [`Dropbear`]. Made by [`Dropbear::builder`].
+/// The settings of a [`Dropbear`]. Created by [`Dropbear::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
 pub struct DropbearBuilder {
@@ -87,7 +87,7 @@ impl DropbearBuilder {
         let mut command = shell.as_ref().map_or_else(|| Command::new(PROGRAM), |shell| shell.command(PROGRAM));
         let mark = format!("dropbear-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let child = command
-            // `-e` passes the environment to commands, so the environment holds the mark only.
+            // `-e` passes the environment to commands, so the environment holds only the mark.
             .env_clear()
             .env("PATH", PATH)
             .env(MARK, &mark)
@@ -156,7 +156,7 @@ impl Dropbear {
         self.dir.path().join("scratch")
     }
 
-    /// Returns all processes below the server, without dropbear's own.
+    /// Returns all processes started by the server, without the processes of dropbear itself.
     pub fn session_processes(&self) -> Vec<Process> {
         self.processes().into_iter().filter(|process| !process.cmdline.starts_with(PROGRAM)).collect()
     }
@@ -176,10 +176,10 @@ impl Drop for Dropbear {
             // The child is reaped only after the loop, so no other process gets its PID.
             left.is_empty().then_some(())
         });
-        let _gone = self.child.kill();
-        let _status = self.child.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
         if ended.is_none() {
-            let _lost = writeln!(io::stderr(), "processes could not be killed: {:?}", self.processes());
+            let _ = writeln!(io::stderr(), "processes could not be killed: {:?}", self.processes());
         }
     }
 }

@@ -17,8 +17,8 @@ pub struct GitServer {
 }
 
 impl GitServer {
-    /// Creates an empty repository in an empty directory and serves it. The directory stays on
-    /// drop.
+    /// Creates an empty repository in an empty directory and serves the remote. Drop does not
+    /// remove the directory.
     ///
     /// # Panics
     ///
@@ -31,7 +31,7 @@ impl GitServer {
         // The port may be taken by another process before the daemon binds.
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback is available").port();
-        // Started directly: a killed `git` would leave `git-daemon` behind.
+        // `git-daemon` is started directly, because killing `git` would not end `git-daemon`.
         let daemon = Command::new(Path::new(&Self::git(dir, &["--exec-path"])).join("git-daemon"))
             .args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))
@@ -91,7 +91,7 @@ impl GitServer {
     ///
     /// # Panics
     ///
-    /// If git fails. The message has its stderr.
+    /// If git fails. The message has the stderr of git.
     #[track_caller]
     pub fn git(dir: &Path, arguments: &[&str]) -> String {
         let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];
@@ -104,7 +104,7 @@ impl GitServer {
 
 impl Drop for GitServer {
     fn drop(&mut self) {
-        let _gone = self.daemon.kill();
-        let _status = self.daemon.wait();
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
     }
 }

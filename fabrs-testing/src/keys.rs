@@ -45,7 +45,8 @@ impl Key {
             KeyType::Ecdsa => &["-b", "256"],
             KeyType::Rsa => &["-b", "2048"],
         };
-        // `-a 1`: key derivation rounds protect real passphrases and only cost time here.
+        // `-a 1`: more key derivation rounds would only cost time, because the passphrase is no
+        // secret.
         keygen(
             Command::new("ssh-keygen")
                 .args(["-q", "-a", "1", "-C", "fabrs-testing", "-t", kind.name()])

@@ -17,9 +17,9 @@
 //! | [`wait_until`] | waits for a condition, the only sleep in tests |
 //! | [`probe`] | a program that reports its arguments and environment as JSON |
 //!
-//! Servers started by root use their own [accounts](Account). The accounts stay on the machine,
-//! with a random password readable by root only. Servers started by a plain user serve this user.
-//! For such a user, some features are not testable, see [`Capability`].
+//! Servers started by root use separate [accounts](Account). The accounts stay on the machine, with
+//! a random password readable by root only. A server started by a plain user accepts only this
+//! user. Some features are then not testable, see [`Capability`].
 
 mod accounts;
 mod breakpoint;

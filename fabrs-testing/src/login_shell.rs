@@ -1,4 +1,4 @@
-//! Login shells for the accounts of one server, by a private copy of `/etc`.
+//! Login shells for the accounts of one server, through a private copy of `/etc`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -69,7 +69,7 @@ impl Process {
         Self::find(self.pid).is_some_and(|now| now.started == self.started)
     }
 
-    /// Sends `SIGKILL`. A process that has ended or belongs to another user is skipped.
+    /// Sends `SIGKILL`. Does nothing if the process has ended or belongs to another user.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
     }
@@ -88,8 +88,8 @@ impl Process {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.is_alive()
         {
-            // Fails if the process ends between the check and the signal.
-            let _gone = kill_process(pid, signal);
+            // The signal fails if the process ends after the check.
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -115,25 +115,30 @@ pub fn processes_matching(text: &str) -> Vec<Process> {
 
 /// Returns all processes with `text` in the command line or the environment, of all users.
 ///
-/// The environment is the one at the start of the process. Without root, only environments of the
+/// Each environment is that of the start of the process. Without root, only environments of the
 /// current user's processes are readable.
 pub fn processes_marked_with(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text) || process.env_contains(text)).collect()
 }
 
-/// Returns a unique number of seconds for `sleep`, to be found by [`processes_matching`].
+/// Returns a unique number of seconds for `sleep`. [`processes_matching`] finds the process by this
+/// number.
 pub fn marker() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("7005.{:07}{:04}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Returns the processes selected by `is_root`, their descendants, and all processes of the same
-/// sessions.
+/// Returns the processes accepted by `is_selected`, their descendants, and all processes of the
+/// same sessions.
 ///
 /// An orphan still shares the session of its shell. `foreign_sid` is the session of the test
-/// itself, and does not connect processes.
-pub(crate) fn related_processes(all: &[Process], foreign_sid: i32, is_root: impl Fn(&Process) -> bool) -> Vec<Process> {
-    let mut pids: HashSet<i32> = all.iter().filter(|process| is_root(process)).map(|process| process.pid).collect();
+/// itself. A process is not selected only because it belongs to this session.
+pub(crate) fn related_processes(
+    all: &[Process],
+    foreign_sid: i32,
+    is_selected: impl Fn(&Process) -> bool,
+) -> Vec<Process> {
+    let mut pids: HashSet<i32> = all.iter().filter(|process| is_selected(process)).map(|process| process.pid).collect();
     loop {
         let sids: HashSet<i32> =
             all.iter().filter(|p| pids.contains(&p.pid) && p.sid != foreign_sid).map(|p| p.sid).collect();

@@ -62,8 +62,8 @@ impl Pty {
         assert_eq!(command.get_program(), SETSID, "`Pty::spawn` needs a command of `Pty::command`");
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
         let master = File::from(master.expect("/dev/ptmx can be opened"));
-        grantpt(&master).expect("our own terminal");
-        unlockpt(&master).expect("our own terminal");
+        grantpt(&master).expect("the test created the terminal");
+        unlockpt(&master).expect("the test created the terminal");
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("the size can be set");
         let name = ptsname(&master, Vec::new()).expect("the terminal has a name");
@@ -137,7 +137,7 @@ impl Pty {
     /// If the program exceeds `limit`. The message has all output.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> i32 {
-        let Some(status) = poll(limit, || self.child.try_wait().expect("our own child")) else {
+        let Some(status) = poll(limit, || self.child.try_wait().expect("the test started the process")) else {
             panic!("still runs after {limit:?}; output: {:?}", self.screen());
         };
         // Waits for the last output. The wait is limited, because a daemon may keep the terminal
@@ -161,10 +161,11 @@ impl Drop for Pty {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            // The process leads a group after `setsid` has run, and is alone before.
-            let _gone = pid.map(|pid| kill_process_group(pid, Signal::KILL));
-            let _gone = self.child.kill();
-            let _status = self.child.wait();
+            // After `setsid` has run, the program leads a process group. Before, the program is the
+            // only process.
+            let _ = pid.map(|pid| kill_process_group(pid, Signal::KILL));
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
         drop(self.dir.take());
     }

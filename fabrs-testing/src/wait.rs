@@ -1,4 +1,4 @@
-//! Waiting for a condition. The only module with a sleep.
+//! Waits for conditions. No other module sleeps.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,35 +8,35 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until `done` returns `true`.
 ///
-/// The limit only ends a broken test and measures nothing. Choose a generous limit.
+/// The limit only stops a broken test, and does not measure time. Choose a generous limit.
 ///
 /// # Panics
 ///
-/// If `done` is still `false` after `limit`. The message has `what`.
+/// If `done` is still `false` after `limit`. The message has `condition`.
 #[track_caller]
-pub fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
-    wait_for(what, limit, || done().then_some(()));
+pub fn wait_until(condition: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    wait_for(condition, limit, || done().then_some(()));
 }
 
-/// Waits until `look` returns a value, and returns the value.
+/// Waits until `check` returns a value, and returns the value.
 ///
 /// # Panics
 ///
-/// If `look` still returns `None` after `limit`. The message has `what`.
+/// If `check` still returns `None` after `limit`. The message has `condition`.
 #[track_caller]
-pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
-    match poll(limit, look) {
+pub fn wait_for<T>(condition: &str, limit: Duration, check: impl FnMut() -> Option<T>) -> T {
+    match poll(limit, check) {
         Some(found) => found,
-        None => panic!("timed out after {limit:?} waiting until {what}"),
+        None => panic!("timed out after {limit:?} waiting until {condition}"),
     }
 }
 
-/// Calls `look` repeatedly, at least once, until it returns a value or `limit` is reached.
+/// Calls `check` repeatedly, at least once, until it returns a value or `limit` is reached.
 #[expect(clippy::disallowed_methods, reason = "other programs send no event to wait for")]
-pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(limit: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = check() {
             return Some(found);
         }
         if Instant::now() >= end {

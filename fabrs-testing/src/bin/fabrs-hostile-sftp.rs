@@ -8,7 +8,7 @@
 //! - `endless-names`: a listing never ends.
 //! - `deep`: each directory contains a directory.
 //! - `gated`: a directory contains the directory `sub` with the file `file`. Opening a file waits
-//!   for the end of the pipe `gate` in the program's directory.
+//!   until the pipe `gate` in the program's directory is closed.
 
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -64,7 +64,7 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-/// Answers a request. `count` makes all names different.
+/// Answers a request. `count` is part of the names in a listing, so all names are different.
 fn answer(mode: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
     let (id, rest) = rest.split_at(rest.len().min(4));
     let path = text(rest);
@@ -87,7 +87,8 @@ fn answer(mode: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
     [&[kind], id, &body[..]].concat()
 }
 
-/// Answers requests of mode `gated`. Handles are paths, and `listed` holds the listed directories.
+/// Answers requests in the mode `gated`. Handles are paths, and `listed` holds the listed
+/// directories.
 fn gated(kind: u8, rest: &[u8], listed: &mut HashSet<String>) -> Option<Vec<u8>> {
     let (id, rest) = rest.split_at(rest.len().min(4));
     let path = text(rest);
@@ -96,8 +97,8 @@ fn gated(kind: u8, rest: &[u8], listed: &mut HashSet<String>) -> Option<Vec<u8>>
     let (kind, body) = match kind {
         OPEN => {
             let gate = std::env::current_exe().ok()?.with_file_name("gate");
-            // Without the pipe, the read fails at once.
-            let _end = std::fs::read(gate);
+            // Without the pipe, the read fails immediately.
+            let _ = std::fs::read(gate);
             (HANDLE, string(&path))
         }
         OPENDIR => {

@@ -4,9 +4,9 @@
 //! fabrs-probe report [ARG]...   a JSON object: argv, env, cwd, tty, pid, ppid, pgid, sid, uid
 //! fabrs-probe stdin [ARG]...    the same, after reading all of stdin: stdin.{bytes,sha256,text}
 //! fabrs-probe bytes N           N bytes with a period of 251, to detect lost or swapped blocks
-//! fabrs-probe lines N           N lines `line 1`, `line 2`, ... fabrs-probe chunks TEXT       TEXT
-//! in separate writes of 1, 2, ... 7 bytes fabrs-probe both N            N lines `out i` on stdout
-//! and `err i` on stderr, alternating
+//! fabrs-probe lines N           N lines `line 1`, `line 2`, ...
+//! fabrs-probe chunks TEXT       TEXT in separate writes of 1, 2, ... 7 bytes
+//! fabrs-probe both N            N lines `out i` on stdout and `err i` on stderr, alternating
 //! ```
 
 use std::collections::BTreeMap;
@@ -30,13 +30,14 @@ fn main() -> ExitCode {
     match run_mode(&mode.to_string_lossy(), &rest) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            let _lost = writeln!(io::stderr(), "usage: fabrs-probe report|stdin|bytes|lines|chunks|both [ARG]...");
+            let _ = writeln!(io::stderr(), "usage: fabrs-probe report|stdin|bytes|lines|chunks|both [ARG]...");
             ExitCode::from(2)
         }
-        // The reader has closed the pipe. A separate code lets a test check for this case.
+        // The reader has closed the pipe. With a separate exit code, a test can check for this
+        // case.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(3),
         Err(error) => {
-            let _lost = writeln!(io::stderr(), "fabrs-probe: {error}");
+            let _ = writeln!(io::stderr(), "fabrs-probe: {error}");
             ExitCode::FAILURE
         }
     }
@@ -93,8 +94,8 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
 
 /// Returns the parent, the process group and the session (proc(5), `/proc/pid/stat`).
 ///
-/// `getsid` and similar calls return 0 if the session leader is outside the PID namespace, as in a
-/// container whose first process created no session. rustix treats 0 as impossible.
+/// `getsid` and similar calls return 0 if the session leader is outside the PID namespace, for
+/// example in a container with a first process that created no session. rustix does not accept 0.
 fn process_ids() -> io::Result<[u32; 3]> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The program name is in parentheses and may contain any character.

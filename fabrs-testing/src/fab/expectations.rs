@@ -1,4 +1,4 @@
-//! Expectations for a run of `fab`, and the differences from them.
+//! Expectations for a run of `fab`, and the comparison with the output.
 
 use super::output::FabOutput;
 

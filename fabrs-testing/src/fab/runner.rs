@@ -118,7 +118,7 @@ impl Fab {
         self
     }
 
-    /// Adds `-S` and `-H` for a server, with the first alias of its `ssh_config`.
+    /// Adds `-S` and `-H` for a server. `-H` has the first alias in the `ssh_config` of the server.
     pub fn on(self, sshd: &Sshd) -> Self {
         self.arg("-S").arg(sshd.ssh_config()).args(["-H", sshd.alias()])
     }
@@ -235,7 +235,8 @@ impl Fab {
     pub fn spawn(self) -> RunningFab {
         let words = self.command_line();
         let command = if self.own_session {
-            // `setsid` forks only as a process group leader, so the PID does not change here.
+            // `setsid` forks only if it leads a process group. Here it leads none, so the PID does
+            // not change.
             let mut command = Command::new("setsid");
             command.args(words);
             command

@@ -117,7 +117,8 @@ impl RunningFab {
     /// - If a child of the program keeps a stream open after the exit.
     #[track_caller]
     pub fn wait(mut self) -> FabOutput {
-        let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("our own child")) else {
+        let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("the test started the process"))
+        else {
             let (limit, stdout, stderr) = (self.setup.limit, self.stdout(), self.stderr());
             panic!("still runs after {limit:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---");
         };
@@ -142,9 +143,10 @@ impl RunningFab {
     }
 
     fn signal(&self, signal: Signal) {
-        // Fails if the program has ended already. The expectations then detect the early end.
+        // The signal fails if the program has ended already. The expectations then detect the early
+        // end.
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let _gone = pid.map(|pid| kill_process_group(pid, signal));
+        let _ = pid.map(|pid| kill_process_group(pid, signal));
     }
 }
 
@@ -153,8 +155,8 @@ impl Drop for RunningFab {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.kill();
             // `setsid` may not have created the process group yet.
-            let _gone = self.child.kill();
-            let _status = self.child.wait();
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
     }
 }

@@ -64,7 +64,7 @@ impl Proxy {
         self.delay(Direction::ToServer, delay).delay(Direction::ToClient, delay)
     }
 
-    /// Limits the size of a segment, in bytes.
+    /// Limits the size of each segment, in bytes.
     ///
     /// # Panics
     ///
@@ -90,7 +90,7 @@ impl Proxy {
         self.shared.update(|state| state.stalled = true);
     }
 
-    /// Ends a stall. Held data is sent first.
+    /// Ends a stall. First sends the data held back during the stall.
     pub fn resume(&self) {
         self.shared.update(|state| state.stalled = false);
     }
@@ -125,11 +125,11 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.update(|state| state.closing = true);
         self.cut_now(Cut::Fin);
-        // One more connection wakes the accepting thread.
-        let _woken = TcpStream::connect(self.addr);
+        // Another connection wakes the accepting thread.
+        let _connection = TcpStream::connect(self.addr);
         if let Some(acceptor) = self.acceptor.take() {
             // A panic of the thread has failed the test already.
-            let _ended = acceptor.join();
+            let _ = acceptor.join();
         }
     }
 }
@@ -137,7 +137,7 @@ impl Drop for Proxy {
 /// Accepts connections until the proxy is dropped.
 fn accept(listener: &TcpListener, shared: &Arc<SharedState>, server: Option<SocketAddr>) {
     let mut pumps: Vec<JoinHandle<()>> = Vec::new();
-    // Connections of a silent server: never read, and open until the end.
+    // A silent server never reads from its connections, and keeps them open until drop.
     let mut ignored = Vec::new();
     while let Ok((client, _)) = listener.accept() {
         if shared.update(|state| {
@@ -158,7 +158,7 @@ fn accept(listener: &TcpListener, shared: &Arc<SharedState>, server: Option<Sock
     }
     for pump in pumps {
         // A panic of the thread has failed the test already.
-        let _ended = pump.join();
+        let _ = pump.join();
     }
 }
 

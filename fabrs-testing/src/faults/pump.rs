@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::state::{Cut, Direction, ProxiedConnection, SharedState};
 
-/// The number of reads queued in one direction. A delayed connection holds this much data.
+/// The number of reads queued in one direction. During a delay, a connection holds at most this
+/// much data.
 const MAX_QUEUED_READS: usize = 256;
 /// The timeout of a blocked write, after which the thread checks for a cut.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
@@ -26,7 +27,7 @@ pub(super) fn start(
     let (sender, receiver) = sync_channel(MAX_QUEUED_READS);
     let (_, to) = ends(connection, direction);
     // Both calls fail only on a closed socket. The first read or write reports the error.
-    let _gone = to.set_nodelay(true).and_then(|()| to.set_write_timeout(Some(WRITE_TIMEOUT)));
+    let _ = to.set_nodelay(true).and_then(|()| to.set_write_timeout(Some(WRITE_TIMEOUT)));
     let reading = (Arc::clone(shared), Arc::clone(connection));
     let writing = (Arc::clone(shared), Arc::clone(connection));
     [
@@ -81,7 +82,8 @@ fn write(shared: &SharedState, connection: &ProxiedConnection, direction: Direct
         let allowed = limit
             .map_or(bytes.len(), |(limit, _)| usize::try_from(limit.saturating_sub(passed)).unwrap_or(bytes.len()));
         for chunk in bytes[..allowed].chunks(chunk) {
-            // Counted before the write: a reader of the bytes must see them in the count.
+            // The bytes are counted before the write, because a test that has received them expects
+            // the new count.
             shared.update(|state| state.direction(direction).traffic.bytes += chunk.len() as u64);
             if write_chunk(connection, direction, chunk).is_err() {
                 return connection.cut(Cut::Reset);
@@ -94,7 +96,7 @@ fn write(shared: &SharedState, connection: &ProxiedConnection, direction: Direct
     }
     // The sender has closed its side, and all its data is sent.
     if !connection.is_cut() {
-        let _gone = ends(connection, direction).1.shutdown(Shutdown::Write);
+        let _ = ends(connection, direction).1.shutdown(Shutdown::Write);
     }
 }
 
@@ -121,7 +123,7 @@ fn wait_until_due(
     }
 }
 
-/// Writes all data, without a time limit. Fails if the connection is cut.
+/// Writes all data, without a time limit. Returns an error if the connection is cut.
 fn write_chunk(connection: &ProxiedConnection, direction: Direction, mut chunk: &[u8]) -> io::Result<()> {
     let (_, mut to) = ends(connection, direction);
     while !chunk.is_empty() {

@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 
 /// A port on loopback that refuses connections.
 ///
-/// The port stays bound until drop. A port that is merely free could be taken by another test.
+/// The port stays bound until drop. Another test could take a free port.
 #[derive(Debug)]
 pub struct RefusedPort {
     addr: SocketAddr,

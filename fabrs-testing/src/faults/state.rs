@@ -28,7 +28,7 @@ pub enum Cut {
 pub struct Traffic {
     /// The number of bytes sent.
     pub bytes: u64,
-    /// The number of reads. At most the number of segments, and less if the proxy was slow.
+    /// The number of reads by the proxy. If the proxy is slow, one read contains several segments.
     pub segments: u64,
 }
 
@@ -37,7 +37,7 @@ pub struct Traffic {
 pub(super) struct DirectionState {
     pub(super) delay: Duration,
     pub(super) traffic: Traffic,
-    /// The number of bytes before a cut, and its kind. Applies to one connection.
+    /// The number of bytes before a cut, and the kind of the cut. Applies to one connection.
     pub(super) cut_after: Option<(u64, Cut)>,
 }
 
@@ -127,13 +127,13 @@ impl ProxiedConnection {
             return;
         }
         for socket in [&self.client, &self.server] {
-            // Fails if the peer has closed the socket already.
-            let _gone = match cut {
+            // The call fails if the peer has closed the socket already.
+            let _ = match cut {
                 Cut::Fin => socket.shutdown(Shutdown::Both),
                 Cut::Reset => {
                     // With a linger time of zero, the close sends a reset (socket(7)). Shutting
                     // down the read side wakes the reading thread and sends no packet.
-                    let _set = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+                    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
                     socket.shutdown(Shutdown::Read)
                 }
             };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::accounts::Account;
 use crate::keys::{Key, KeyType};
 
-/// The settings of an [`Sshd`](crate::Sshd). Made by [`Sshd::builder`](crate::Sshd::builder).
+/// The settings of an [`Sshd`](crate::Sshd). Created by [`Sshd::builder`](crate::Sshd::builder).
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
 pub struct SshdBuilder {
@@ -110,8 +110,8 @@ impl SshdBuilder {
     ///
     /// # Panics
     ///
-    /// If the list is empty or has an address outside loopback. Tests must not be reachable by the
-    /// network.
+    /// If the list is empty or has an address outside loopback. Tests must not be reachable from
+    /// the network.
     pub fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.listen = addresses.into_iter().collect();
         assert!(!self.listen.is_empty(), "a server listens on at least one address");

@@ -27,7 +27,7 @@ pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_ke
 
     let mut set_env = format!("{MARK}={mark}");
     for value in &settings.set_env {
-        let _infallible = write!(set_env, " {value}");
+        let _ = write!(set_env, " {value}");
     }
     let password = if settings.password_login { "yes" } else { "no" };
     for (keyword, value) in [
@@ -45,7 +45,8 @@ pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_ke
     ] {
         line(&mut text, keyword, value);
     }
-    // Exception: sshd rejects a second `Subsystem sftp` line.
+    // If the test sets `Subsystem`, the default is omitted, because sshd rejects a second
+    // `Subsystem sftp` line.
     if !settings.options.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case("Subsystem")) {
         line(&mut text, "Subsystem", "sftp internal-sftp");
     }
@@ -94,7 +95,7 @@ pub(super) fn host_string(user: &str, address: IpAddr, port: u16) -> String {
 }
 
 fn line(text: &mut String, keyword: &str, value: &str) {
-    let _infallible = writeln!(text, "{keyword} {value}");
+    let _ = writeln!(text, "{keyword} {value}");
 }
 
 fn quoted(path: &Path) -> String {

@@ -18,14 +18,14 @@ use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
 use crate::wait::poll;
 
-/// The time limit for the SSH banner, long enough for a machine busy with compiling.
+/// The time limit for the SSH banner, long enough during the compilation of other crates.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// The number of ports tried. Another process may take a free port before sshd binds.
 const MAX_PORT_ATTEMPTS: usize = 10;
 
 /// The reason of a failed start.
 enum StartError {
-    /// Another process has the port.
+    /// Another process uses the port.
     PortInUse,
     /// Another failure, with the log of the server.
     Exited(String),

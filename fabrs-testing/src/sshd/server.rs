@@ -18,8 +18,9 @@ use crate::probe;
 
 /// A real OpenSSH server on loopback. The server and its sessions end on drop.
 ///
-/// Keep the value in the test. A `static` is never dropped. With `FABRS_TEST_KEEP=1` in the
-/// environment, the files of the server are kept and their directory is printed.
+/// Keep the value in a local variable of the test, because a `static` is never dropped. With
+/// `FABRS_TEST_KEEP=1` in the environment, the files of the server are kept and their directory is
+/// printed.
 ///
 /// # Examples
 ///
@@ -157,10 +158,10 @@ impl Sshd {
     pub fn probe(&self) -> PathBuf {
         let copy = self.dir.path().join("fabrs-probe");
         if !copy.exists() {
-            // Renamed into place, because a parallel caller may already execute the copy.
-            let draft = tempfile::NamedTempFile::new_in(self.dir.path()).expect("a writable directory");
-            fs::copy(probe::path(), draft.path()).expect("a readable probe");
-            draft.persist(&copy).expect("a rename within one directory");
+            // The copy is renamed into place, because a parallel caller may already execute it.
+            let temporary = tempfile::NamedTempFile::new_in(self.dir.path()).expect("a writable directory");
+            fs::copy(probe::path(), temporary.path()).expect("a readable probe");
+            temporary.persist(&copy).expect("a rename within one directory");
         }
         copy
     }
@@ -176,7 +177,7 @@ impl Sshd {
         self.kill_all();
     }
 
-    /// Replaces the content of `known_hosts` by the current host keys.
+    /// Replaces the content of `known_hosts` with the current host keys.
     ///
     /// # Panics
     ///
@@ -200,7 +201,7 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         self.kill_all();
         if std::env::var_os("FABRS_TEST_KEEP").is_some() {
-            let _lost = writeln!(io::stderr(), "the files of sshd are kept in {}", self.dir.path().display());
+            let _ = writeln!(io::stderr(), "the files of sshd are kept in {}", self.dir.path().display());
         }
     }
 }

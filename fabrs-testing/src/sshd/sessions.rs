@@ -1,4 +1,4 @@
-//! Processes below an OpenSSH server: connections, sessions and orphans.
+//! Processes of an OpenSSH server: connections, sessions and orphans.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -29,7 +29,8 @@ impl Sshd {
         self.processes_with(&HashSet::new())
     }
 
-    /// Returns the processes started by commands: [`Sshd::processes`] without sshd's own.
+    /// Returns the processes started by commands: [`Sshd::processes`] without the processes of
+    /// sshd.
     pub fn session_processes(&self) -> Vec<Process> {
         self.processes().into_iter().filter(|process| !self.is_sshd(process)).collect()
     }
@@ -72,9 +73,9 @@ impl Sshd {
     pub(super) fn kill_all(&mut self) {
         let mut known = self.processes();
         if let Some(mut child) = self.child.take() {
-            // Fails if the listener has ended already. The wait works in both cases.
-            let _gone = child.kill();
-            let _status = child.wait();
+            // The kill fails if the listener has ended already. The wait succeeds in both cases.
+            let _ = child.kill();
+            let _ = child.wait();
         }
 
         let ended = poll(END_LIMIT, || {
@@ -87,7 +88,7 @@ impl Sshd {
         // Without root, processes under sudo cannot be killed. A panic here would hide the panic of
         // the test.
         if ended.is_none() && Capability::Accounts.is_available() {
-            let _lost = writeln!(io::stderr(), "processes could not be killed: {known:?}");
+            let _ = writeln!(io::stderr(), "processes could not be killed: {known:?}");
         }
     }
 }

@@ -66,9 +66,9 @@ fn on_adds_the_config_and_alias_of_a_server() {
 fn stdin_is_empty_by_default() {
     shell("wc -c").stdout("0\n").run();
     shell("cat").stdin("some\0bytes").stdout("some\0bytes").run();
-    let look = "if [ -e /proc/self/fd/0 ]; then echo open; else echo closed; fi";
-    shell(look).stdout("open\n").run();
-    shell(look).closed_stdin().stdout("closed\n").run();
+    let script = "if [ -e /proc/self/fd/0 ]; then echo open; else echo closed; fi";
+    shell(script).stdout("open\n").run();
+    shell(script).closed_stdin().stdout("closed\n").run();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use fabrs_testing::{Sshd, wait_until};
 use crate::{LIMIT, output};
 
 /// Time for data to pass. If the time is too short, the test still succeeds.
-const MOMENT: Duration = Duration::from_millis(50);
+const SHORT_WAIT: Duration = Duration::from_millis(50);
 
 /// Starts a server that echoes all data of each connection until the test process ends.
 fn echo() -> SocketAddr {
@@ -21,7 +21,7 @@ fn echo() -> SocketAddr {
         for stream in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || {
                 let mut writer = stream.try_clone().expect("a descriptor can be duplicated");
-                let _cut = std::io::copy(&mut &stream, &mut writer);
+                let _ = std::io::copy(&mut &stream, &mut writer);
             });
         }
     });
@@ -79,7 +79,7 @@ fn a_cut_ends_an_idle_connection() {
 fn a_cut_ends_a_connection_with_full_buffers() {
     let proxy = Proxy::to(echo());
     let mut stream = connect(&proxy);
-    stream.set_write_timeout(Some(MOMENT)).expect("the limit is not zero");
+    stream.set_write_timeout(Some(SHORT_WAIT)).expect("the limit is not zero");
     // The echo is never read, so all buffers fill up.
     while stream.write(&[7; 4096]).is_ok() {}
     proxy.cut_now(Cut::Reset);
@@ -97,7 +97,7 @@ fn a_stalled_connection_is_silent_and_resumes_without_loss() {
     send_and_receive(&mut stream, b"ready");
     proxy.stall();
     stream.write_all(b"held back").expect("a stalled write succeeds");
-    stream.set_read_timeout(Some(MOMENT)).expect("the limit is not zero");
+    stream.set_read_timeout(Some(SHORT_WAIT)).expect("the limit is not zero");
     let silence = stream.read(&mut [0; 1]).map_err(|error| error.kind());
     assert_eq!(silence, Err(ErrorKind::WouldBlock));
     proxy.resume();
@@ -138,7 +138,7 @@ fn a_silent_server_accepts_and_sends_nothing() {
     let proxy = Proxy::silent();
     let mut stream = connect(&proxy);
     wait_until("the server has accepted", LIMIT, || proxy.accepted() == 1);
-    stream.set_read_timeout(Some(MOMENT)).expect("the limit is not zero");
+    stream.set_read_timeout(Some(SHORT_WAIT)).expect("the limit is not zero");
     assert_eq!(stream.read(&mut [0; 1]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }
 

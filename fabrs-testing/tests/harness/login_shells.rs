@@ -44,7 +44,8 @@ fn dropbear_accounts_have_the_login_shell_and_orphans_are_found() {
         let (code, stdout, stderr) = output(ssh.arg(line));
         assert_eq!((code, stdout, stderr.as_str()), (Some(0), format!("dash /bin/dash\n{}\n", account.name()), ""));
         wait_until("the orphan carries the mark", LIMIT, || processes_marked_with(&mark).len() == 1);
-        // Compared by PID: the command line of the shell's child may not be `sleep` yet.
+        // The test compares PIDs, because the command line of the shell's child may not be `sleep`
+        // yet.
         let ids = |found: Vec<Process>| found.into_iter().map(|process| process.pid).collect::<Vec<_>>();
         assert_eq!(ids(server.session_processes()), ids(processes_marked_with(&mark)));
         drop(server);

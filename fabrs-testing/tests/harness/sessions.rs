@@ -16,13 +16,13 @@ impl ChildGuard {
     }
 
     fn kill(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).expect("our own child");
+        self.0.kill().and_then(|()| self.0.wait()).expect("the test started the process");
     }
 }
 
 impl Drop for ChildGuard {
     fn drop(&mut self) {
-        let _ended = self.0.kill().and_then(|()| self.0.wait());
+        let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
@@ -32,7 +32,7 @@ fn sleepers(sshd: &Sshd, mark: &str) -> Vec<String> {
     found.filter(|line| line.starts_with("sleep ") && line.contains(mark)).collect()
 }
 
-/// Opens a shared connection for several sessions (`ControlMaster`).
+/// Opens a connection to be shared by several sessions (`ControlMaster`).
 fn master(sshd: &Sshd, socket: &Path) -> ChildGuard {
     let master = ChildGuard::start(sshd.ssh().args(["-N", "-M", "-S"]).arg(socket).arg("host"));
     wait_until("the connection is open", LIMIT, || socket.exists());
@@ -44,7 +44,7 @@ fn a_session_above_max_sessions_is_refused() {
     let sshd = Sshd::builder().max_sessions(1).start();
     let socket = sshd.dir().join("socket");
     let _master = master(&sshd, &socket);
-    // `ProxyCommand=false` keeps ssh from opening a connection of its own.
+    // With `ProxyCommand=false`, ssh cannot open another connection.
     let second = |line: &str| {
         let mut ssh = sshd.ssh();
         ssh.arg("-S").arg(&socket).args(["-o", "ProxyCommand=false", "host", line]);

@@ -21,7 +21,7 @@ fn ssh_runs_a_command_with_the_generated_config() {
 fn a_wrong_key_is_refused() {
     let sshd = Sshd::start();
     let wrong = Key::generate(sshd.dir().join("wrong"), KeyType::Ed25519, "");
-    // The IdentityFile of the config would be offered in addition to `-i`.
+    // ssh would offer the IdentityFile of the config in addition to `-i`.
     let config = fs::read_to_string(sshd.ssh_config()).expect("the file was written");
     let config = config.replace(&sshd.identity().display().to_string(), &wrong.path().display().to_string());
     fs::write(sshd.ssh_config(), config).expect("a writable directory");
