@@ -1,4 +1,4 @@
-//! Host certificates, and the checks of their content.
+//! Host certificates, and the checks of their contents.
 //!
 //! The caller parses the certificate and verifies its signature. [`HostCertificate`] holds the
 //! parsed fields.
@@ -49,7 +49,8 @@ pub struct Validity {
     pub until: u64,
 }
 
-/// The reason to reject a certificate. Displays as a clause with "it" for the certificate.
+/// The reason to reject a certificate. Displays as a clause such as `it expired at …`, with "it"
+/// for the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateProblem {
@@ -229,7 +230,9 @@ mod tests {
 
     #[test]
     fn times_after_the_year_9999_are_displayed() {
-        let problem = |from| Validity { from, until: u64::MAX }.problem_at(0).expect("it is not valid yet").to_string();
+        let problem = |from| {
+            Validity { from, until: u64::MAX }.problem_at(0).expect("the certificate is not valid yet").to_string()
+        };
         assert_eq!(problem(u64::MAX), "it is not valid before the year 10000");
         assert_eq!(problem(253_402_300_799), "it is not valid before 9999-12-31T23:59:59Z");
         assert_eq!(problem(253_402_300_800), "it is not valid before the year 10000");

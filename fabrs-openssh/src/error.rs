@@ -83,7 +83,7 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
-    /// A name or line with a different meaning in a `known_hosts` file, such as a pattern.
+    /// A name or line that cannot be recorded in a `known_hosts` file, such as a pattern.
     #[error("`{text}` cannot be recorded as a known host: {problem}")]
     KnownHostsEntry {
         /// The name or line.

@@ -21,9 +21,9 @@ use super::value::Problem;
 ///
 /// let config = SshConfig::parse("Ciphers -*-cbc,3des*\nMACs ^hmac-sha2-256\n", "config")?;
 /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice"))?;
-/// let ciphers = web1.ciphers.expect("it is set");
+/// let ciphers = web1.ciphers.expect("the keyword is set");
 /// assert_eq!(ciphers.select(&["aes128-ctr", "aes128-cbc"], &["aes128-ctr", "aes128-cbc"]), ["aes128-ctr"]);
-/// let macs = web1.macs.expect("it is set");
+/// let macs = web1.macs.expect("the keyword is set");
 /// assert_eq!(macs.select(&["hmac-sha2-512"], &["hmac-sha2-256"]), ["hmac-sha2-256", "hmac-sha2-512"]);
 /// # Ok::<(), fabrs_openssh::Error>(())
 /// ```

@@ -17,7 +17,7 @@ enum Condition {
     All,
     /// `final` and `canonical`: true only in the second pass.
     SecondPass {
-        requests_it: bool,
+        requests_second_pass: bool,
     },
     Host(String),
     OriginalHost(String),
@@ -78,8 +78,8 @@ pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
             }
             "all" => Condition::All,
             // `!final` starts a second pass too.
-            "final" => Condition::SecondPass { requests_it: true },
-            "canonical" => Condition::SecondPass { requests_it: false },
+            "final" => Condition::SecondPass { requests_second_pass: true },
+            "canonical" => Condition::SecondPass { requests_second_pass: false },
             _ => condition_with_value(&name, || attached.or_else(|| arguments.next()))?,
         };
         criteria.push(Criterion { is_negated, condition });
@@ -121,7 +121,7 @@ fn condition_with_value(name: &str, value: impl FnOnce() -> Option<String>) -> R
 ///
 /// # Errors
 ///
-/// As `exec`.
+/// The errors of `exec`.
 pub(super) fn evaluate(
     criteria: &[Criterion],
     context: &MatchContext<'_>,
@@ -131,8 +131,8 @@ pub(super) fn evaluate(
     for Criterion { is_negated, condition } in criteria {
         let holds = match condition {
             Condition::All => true,
-            Condition::SecondPass { requests_it } => {
-                result.requests_second_pass |= requests_it;
+            Condition::SecondPass { requests_second_pass } => {
+                result.requests_second_pass |= requests_second_pass;
                 context.is_second_pass
             }
             Condition::Host(list) => pattern::hostname_matches(context.host, list),

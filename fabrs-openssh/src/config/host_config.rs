@@ -43,7 +43,7 @@ pub struct HostConfig {
     /// The `known_hosts` files of the system. Empty after `none`. See
     /// [`Self::default_global_known_hosts_files`].
     pub global_known_hosts_files: Option<Vec<PathBuf>>,
-    /// The handling of host keys without a record. `ssh` defaults to `ask`.
+    /// The handling of hosts without a recorded key. `ssh` defaults to `ask`.
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
     /// The signature algorithms accepted in host certificates. See
     /// [`Self::default_ca_signature_algorithms`].
@@ -70,13 +70,13 @@ pub struct HostConfig {
     pub hash_known_hosts: Option<bool>,
     /// The jump hosts, in order. Empty after `ProxyJump none`.
     ///
-    /// `ssh` connects to the first jump host by the settings of that host, including its own
+    /// `ssh` connects to the first jump host with the settings of that host, including its own
     /// `ProxyJump`. Each following jump host is reached through the previous jump host.
     ///
     /// Under `Host *`, the chain would also apply to its own jump hosts. `ssh` rejects such a loop
-    /// (`jumphost loop`) or recurses without end. Here, the chain is empty for a host that is one
-    /// of its own jump hosts, and a warning is added. Resolving the jump hosts one by one therefore
-    /// always ends.
+    /// (`jumphost loop`) or recurses without end. In this crate, a host that is one of its own jump
+    /// hosts has an empty chain and a warning. Resolving the jump hosts one by one therefore always
+    /// ends.
     pub proxy_jump: Option<Vec<JumpHost>>,
     /// The command that connects to the host.
     pub proxy_command: Option<ProxyCommand>,

@@ -40,7 +40,8 @@ pub(super) enum Keyword {
     TcpKeepAlive,
     User,
     UserKnownHostsFile,
-    /// A keyword known to `ssh`. The caller gets the value as text.
+    /// A keyword known to `ssh`, but without an effect in this crate. The caller receives the value
+    /// as text.
     Other,
 }
 

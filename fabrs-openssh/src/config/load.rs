@@ -103,7 +103,7 @@ pub(super) enum Origin {
     System,
 }
 
-/// The limit of `ssh`.
+/// The maximum depth of nested `Include`s, as in `ssh`.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
 impl SshConfig {
@@ -113,7 +113,7 @@ impl SshConfig {
     ///
     /// - [`Error::Syntax`] for a malformed line, as in `ssh`.
     /// - [`Error::IncludeDepth`] for files that include each other.
-    /// - [`Error::Permissions`] if other users can write to the file.
+    /// - [`Error::Permissions`] if other users can write to a file of the user.
     /// - [`Error::Read`] if a file cannot be read.
     pub fn load(files: &ConfigFiles) -> Result<Self, Error> {
         let mut config = Self::default();
@@ -150,7 +150,7 @@ impl SshConfig {
     /// its included files.
     ///
     /// The text is the only configuration, as with `ssh -F`. `name` is the file name in errors and
-    /// warnings. Relative `Include`s start in `.ssh` in the home directory.
+    /// Relative `Include`s are resolved against `.ssh` in the home directory.
     ///
     /// ```
     /// use fabrs_openssh::config::{Query, SshConfig};
@@ -169,7 +169,8 @@ impl SshConfig {
         Ok(Self { files: vec![reader.parse(text, name.as_ref(), 0)?] })
     }
 
-    /// Returns the names in `Host` lines in order, without duplicates, patterns and included files.
+    /// Returns the plain names in `Host` lines, in order and without duplicates. Skips patterns and
+    /// included files.
     ///
     /// ```
     /// use fabrs_openssh::config::SshConfig;
@@ -287,7 +288,7 @@ fn read_file(path: &Path, must_be_private: bool) -> Result<String, Error> {
     if must_be_private && !has_safe_permissions(path)? {
         return Err(Error::Permissions { path: path.to_owned() });
     }
-    // A name that is not UTF-8 matches no host. The rest of the file is still valid.
+    // A name that is not UTF-8 matches no host. The other lines are still valid.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

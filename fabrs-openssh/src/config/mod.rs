@@ -14,10 +14,10 @@
 //!   and `sessiontype`.
 //! - Host names are not canonicalized (`CanonicalizeHostname`), because this requires a name
 //!   server.
-//! - The connection to a jump host never uses the jump host itself, see [`HostConfig::proxy_jump`].
+//! - The connection to a jump host never uses the same jump host, see [`HostConfig::proxy_jump`].
 //!
-//! Keywords of newer versions of `ssh` are known, and so is `UseKeychain` of macOS. Like `ssh`,
-//! this module reports an error for an unknown keyword, unless `IgnoreUnknown` lists the keyword.
+//! The module accepts keywords of newer versions of `ssh`, and `UseKeychain` of macOS. Like `ssh`,
+//! it reports an error for an unknown keyword, unless `IgnoreUnknown` lists the keyword.
 
 mod algorithm_list;
 mod criteria;

@@ -37,7 +37,7 @@ impl ProxyCommand {
         self.uses_fdpass
     }
 
-    /// Expands the tokens of the command for a shell. `ssh` runs the result with `exec` in front.
+    /// Expands the tokens of the command for a shell. `ssh` runs the result as `exec RESULT`.
     ///
     /// `user` and `port` are the values used for the connection. The tokens are `%%`, `%h`, `%k`,
     /// `%n`, `%p` and `%r`.
@@ -75,7 +75,7 @@ impl fmt::Display for ProxyCommand {
     }
 }
 
-/// Returns the name if every shell reads it as one word, and no command as an option.
+/// Returns the name if every shell reads it as one word, and no command reads it as an option.
 fn shell_word(name: &str) -> Result<String, Problem> {
     let is_special = |c: char| c.is_whitespace() || c.is_control() || SHELL_METACHARACTERS.contains(c);
     if name.is_empty() || name.starts_with('-') || name.contains(is_special) {

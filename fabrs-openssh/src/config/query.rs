@@ -1,4 +1,4 @@
-//! The input of a lookup: a host, and facts about the local user.
+//! The input of a lookup: a host, and data about the local user.
 
 use std::fmt;
 use std::io;
@@ -94,7 +94,8 @@ impl<'a> Query<'a> {
     ///
     /// The function receives the command with its tokens expanded, and returns true if the command
     /// succeeded. `ssh` runs the command as `$SHELL -c "exec COMMAND"`, without input and output.
-    /// By default, `Match exec` never matches, and a warning is added.
+    /// By default, `Match exec` never matches, and
+    /// [`SshConfig::resolve`](super::SshConfig::resolve) adds a warning.
     ///
     /// ```
     /// use fabrs_openssh::config::{Query, SshConfig};

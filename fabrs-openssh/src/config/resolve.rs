@@ -39,8 +39,8 @@ impl SshConfig {
     }
 }
 
-/// The state of a resolution. A second pass keeps the values of the first pass, and matches the
-/// final host name.
+/// The state of a resolution. A second pass keeps the values of the first pass, and compares blocks
+/// with the final host name.
 struct Resolver<'q> {
     query: &'q Query<'q>,
     values: UnexpandedValues,
@@ -125,7 +125,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Adds a warning once. Both passes read every line and cause mostly equal warnings.
+    /// Adds a warning once. Both passes read every line, so most warnings occur twice.
     fn warn(&mut self, at: &Location, text: String) {
         let warning = Warning { at: at.clone(), text };
         if !self.warnings.contains(&warning) {
@@ -214,7 +214,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Runs the command of a `Match exec`. Its tokens have the values of the lines above.
+/// Runs the command of a `Match exec`. The tokens have the values set by the lines above.
 fn run_exec(
     command: &str,
     at: &Location,

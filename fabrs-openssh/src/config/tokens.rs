@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn global_files_expand_nothing_but_the_home() {
+    fn global_known_hosts_files_expand_only_the_home() {
         assert_eq!(expand_tilde("~/%h", Path::new("/home/a")).as_deref(), Ok(Path::new("/home/a/%h")));
     }
 }

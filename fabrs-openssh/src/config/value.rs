@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The handling of host keys without a record (`StrictHostKeyChecking`).
+/// The handling of hosts without a recorded key (`StrictHostKeyChecking`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StrictHostKeyChecking {
     /// Accepts only recorded keys.
@@ -15,7 +15,7 @@ pub enum StrictHostKeyChecking {
     No,
 }
 
-/// The reason why a value is invalid, without the location.
+/// The reason for the rejection of a value, without the location.
 pub(super) type Problem = String;
 
 pub(super) fn parse_bool(word: &str) -> Result<bool, Problem> {
@@ -26,7 +26,8 @@ pub(super) fn parse_bool(word: &str) -> Result<bool, Problem> {
     }
 }
 
-/// `unbound` and `host-bound` only affect the agent protocol. For the method, both mean `yes`.
+/// Parses `PubkeyAuthentication`. `unbound` and `host-bound` mean `yes`, because they only affect
+/// the agent protocol.
 pub(super) fn parse_pubkey_authentication(word: &str) -> Result<bool, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "unbound" | "host-bound" => Ok(true),
@@ -58,7 +59,7 @@ pub(super) fn parse_number(word: &str) -> Result<u32, Problem> {
         .ok_or_else(|| format!("invalid number `{word}`"))
 }
 
-/// Parses a time such as `90`, `1h30m` or `2w`. Like in `ssh`, `none` leaves the time unset.
+/// Parses a time such as `90`, `1h30m` or `2w`. As in `ssh`, `none` leaves the time unset.
 pub(super) fn parse_time(word: &str) -> Result<Option<Duration>, Problem> {
     if word == "none" {
         return Ok(None);

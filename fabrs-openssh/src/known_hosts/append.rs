@@ -77,7 +77,8 @@ fn append_locked(path: &Path, line: &str) -> io::Result<()> {
     }
     let mut file = open_for_append(path)?;
     match file.lock() {
-        // Some network file systems have no locks. There, a single append is the only protection.
+        // Some network file systems have no locks. Without a lock, the single append is the only
+        // protection.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
         locked => locked?,
     }
@@ -96,7 +97,7 @@ fn append_locked(path: &Path, line: &str) -> io::Result<()> {
     match file.write_all(text.as_bytes()) {
         Ok(()) => Ok(()),
         Err(error) => {
-            // Half a line would be malformed, or would record a key that does not exist.
+            // A partial line would be malformed, or would record a wrong key.
             file.set_len(end)?;
             Err(error)
         }

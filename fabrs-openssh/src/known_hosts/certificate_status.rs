@@ -66,23 +66,23 @@ impl KnownHosts {
     pub fn check_certificate(
         &self,
         name: &HostName,
-        shown: &HostCertificate,
+        certificate: &HostCertificate,
         now: u64,
         accepted: &[String],
     ) -> CertificateStatus {
         for name in record_names(name) {
-            for (key, is_authority) in [(&shown.key, false), (&shown.authority, true)] {
+            for (key, is_authority) in [(&certificate.key, false), (&certificate.authority, true)] {
                 if let Some(entry) = self.revoked(&name, key) {
                     return CertificateStatus::Revoked { at: entry.at.clone(), is_authority };
                 }
             }
         }
         let authorities = self.authorities_for(name);
-        let Some(authority) = authorities.iter().find(|entry| entry.key == shown.authority) else {
+        let Some(authority) = authorities.iter().find(|entry| entry.key == certificate.authority) else {
             return CertificateStatus::UnknownAuthority;
         };
         let at = authority.at.clone();
-        match shown.problem_for(name.host(), now, accepted) {
+        match certificate.problem_for(name.host(), now, accepted) {
             None => CertificateStatus::Trusted { at },
             Some(problem) => CertificateStatus::Invalid { at, problem },
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     /// Returns a certificate of key 1 for `web`, signed by key 9.
-    fn shown() -> HostCertificate {
+    fn certificate() -> HostCertificate {
         HostCertificate {
             key: key(1),
             authority: key(9),
@@ -134,7 +134,7 @@ mod tests {
     /// Checks the certificate at second 50, and compares the status and its line number.
     #[track_caller]
     fn case(lines: &[&str], name: &HostName, expected: &str) {
-        let status = known(lines).check_certificate(name, &shown(), 50, &["ssh-ed25519".to_owned()]);
+        let status = known(lines).check_certificate(name, &certificate(), 50, &["ssh-ed25519".to_owned()]);
         let actual = match &status {
             CertificateStatus::Trusted { at } => format!("trusted by {}", at.line),
             CertificateStatus::Invalid { at, .. } => format!("invalid, by {}", at.line),
@@ -183,10 +183,10 @@ mod tests {
 
     #[test]
     fn certificates_are_requested_from_hosts_with_marked_entries() {
-        let asked = |lines: &[&str], port| known(lines).has_marked_entries(&HostName::new("web", port));
-        assert!(asked(&["@cert-authority w* ed9"], 22) && asked(&["@cert-authority web ed9"], 2222));
-        assert!(asked(&["@revoked * ed9"], 22));
-        assert!(!asked(&["@cert-authority db ed9", "web ed1"], 22));
+        let has_marked = |lines: &[&str], port| known(lines).has_marked_entries(&HostName::new("web", port));
+        assert!(has_marked(&["@cert-authority w* ed9"], 22) && has_marked(&["@cert-authority web ed9"], 2222));
+        assert!(has_marked(&["@revoked * ed9"], 22));
+        assert!(!has_marked(&["@cert-authority db ed9", "web ed1"], 22));
     }
 
     #[test]

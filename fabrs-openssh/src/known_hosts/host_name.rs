@@ -36,7 +36,7 @@ impl HostName {
 
     /// Returns the fallback name of a host on a port other than 22: the same host on port 22.
     ///
-    /// `ssh` tries the fallback for files from before ports were recorded, but only to find an
+    /// `ssh` uses the fallback for files written before `ssh` recorded ports, but only to find an
     /// equal key.
     pub(super) fn without_port(&self) -> Option<Self> {
         match self.port {

@@ -77,7 +77,7 @@ impl KnownHosts {
 
     /// Compares `key` with the recorded keys of a host.
     ///
-    /// A host may have several recorded keys, also of the same type. Each recorded key is valid.
+    /// A host may have several recorded keys, even of the same type. Each recorded key is valid.
     ///
     /// A host on a port other than 22 is recorded as `[host]:port`. If no such line matches, a key
     /// recorded for `host` counts as known, and a key revoked for `host` counts as revoked. For
@@ -100,7 +100,7 @@ impl KnownHosts {
         match (self.lookup_exactly(name, key), name.without_port()) {
             (HostKeyStatus::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
                 found @ (HostKeyStatus::Known { .. } | HostKeyStatus::Revoked { .. }) => found,
-                // Other keys of the host on port 22 are no evidence for this port.
+                // Other keys recorded for port 22 do not affect this port.
                 HostKeyStatus::Unknown | HostKeyStatus::OtherType { .. } | HostKeyStatus::Changed { .. } => {
                     HostKeyStatus::Unknown
                 }
@@ -144,7 +144,7 @@ impl KnownHosts {
         algorithms
     }
 
-    /// Returns the `@revoked` line for a key of a host.
+    /// Returns the `@revoked` line for a key of a host, if any.
     pub(super) fn revoked(&self, name: &HostName, key: &HostKey) -> Option<&Entry> {
         self.marked(Marker::Revoked, name).find(|entry| entry.key == *key)
     }

@@ -95,12 +95,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn good(text: &[u8]) -> KeyList {
+    fn parse_valid(text: &[u8]) -> KeyList {
         KeyList::parse(text, Path::new("revoked")).expect("the list is well formed")
     }
 
     #[track_caller]
-    fn bad(text: &str, expected: &str) {
+    fn assert_error(text: &str, expected: &str) {
         let error = KeyList::parse(text.as_bytes(), Path::new("revoked")).expect_err("the list is broken");
         assert_eq!(error.to_string(), format!("revoked:{expected}"));
     }
@@ -109,7 +109,7 @@ mod tests {
     fn lines_may_have_blanks_and_comments() {
         let spaced = key(2).to_string().replace(' ', " \t ");
         let text = format!("# old keys\n\n \t\n{}\n\t {spaced}\tweb1 retired # here\n  # end\n{}\r", key(1), key(3));
-        let list = good(text.as_bytes());
+        let list = parse_valid(text.as_bytes());
         for id in 0..5 {
             assert_eq!(list.contains(&key(id)), (1..4).contains(&id), "key {id}");
         }
@@ -118,26 +118,26 @@ mod tests {
     #[test]
     fn comments_may_have_any_bytes() {
         let text = [b"# \xff\xfe\n", key(1).to_string().as_bytes(), b" caf\xe9"].concat();
-        assert!(good(&text).contains(&key(1)));
+        assert!(parse_valid(&text).contains(&key(1)));
     }
 
     #[test]
     fn an_empty_list_revokes_nothing() {
-        assert!(!good(b"").contains(&key(1)));
+        assert!(!parse_valid(b"").contains(&key(1)));
     }
 
     #[test]
     fn a_bad_line_is_an_error_with_its_number() {
         let short = BASE64.encode(&key(1).blob()[..50]);
-        bad("web1", "1: `web1` is not a key type");
-        bad(&format!("\n{}\nno-pty {}", key(1), key(2)), "3: `no-pty` is not a key type");
-        bad("ssh-ed25519", "1: the key is missing");
-        bad("ssh-ed25519 \t\r", "1: the key is missing");
-        bad("ssh-ed25519 !", "1: the key is not valid base64");
-        bad(&format!("ssh-ed25519 {short}"), "1: not a public key: unexpected end of data");
-        bad(&format!("{}\0", key(1)), "1: the line contains a NUL byte");
-        bad("\r\n", "1: `\\r` is not a key type");
+        assert_error("web1", "1: `web1` is not a key type");
+        assert_error(&format!("\n{}\nno-pty {}", key(1), key(2)), "3: `no-pty` is not a key type");
+        assert_error("ssh-ed25519", "1: the key is missing");
+        assert_error("ssh-ed25519 \t\r", "1: the key is missing");
+        assert_error("ssh-ed25519 !", "1: the key is not valid base64");
+        assert_error(&format!("ssh-ed25519 {short}"), "1: not a public key: unexpected end of data");
+        assert_error(&format!("{}\0", key(1)), "1: the line contains a NUL byte");
+        assert_error("\r\n", "1: `\\r` is not a key type");
         let other = key(1).to_string().replace("ssh-ed25519 ", "ssh-rsa ");
-        bad(&other, "1: the line has the type `ssh-rsa`, but its key has the type `ssh-ed25519`");
+        assert_error(&other, "1: the line has the type `ssh-rsa`, but its key has the type `ssh-ed25519`");
     }
 }

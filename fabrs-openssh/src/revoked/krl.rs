@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn bad(sections: &[Vec<u8>], expected: &str) {
+    fn assert_error(sections: &[Vec<u8>], expected: &str) {
         assert_eq!(parse(sections).map(|_| ()), Err(expected.to_owned()));
     }
 
@@ -186,7 +186,7 @@ mod tests {
         let signature = [section(4, b"a key"), string(b"a signature")].concat();
         let krl = parse(&[signature, section(2, &string(key(1).blob()))]).expect("the list is well formed");
         assert!(krl.contains(&key(1)) && !krl.contains(&key(2)));
-        bad(&[section(4, b"a key")], "unexpected end of data");
+        assert_error(&[section(4, b"a key")], "unexpected end of data");
     }
 
     #[test]
@@ -194,23 +194,26 @@ mod tests {
         let extension = |is_critical| [string(b"x@example.com"), vec![is_critical], string(b"")].concat();
         let problem = "unsupported critical extension `x@example.com`";
         assert!(parse(&[section(255, &extension(0))]).is_ok());
-        bad(&[section(255, &extension(1))], problem);
+        assert_error(&[section(255, &extension(1))], problem);
         assert!(parse(&[certificates(b"", &[section(0x39, &extension(0))])]).is_ok());
-        bad(&[certificates(b"", &[section(0x39, &extension(2))])], problem);
+        assert_error(&[certificates(b"", &[section(0x39, &extension(2))])], problem);
     }
 
     #[test]
     fn unknown_and_damaged_sections_are_errors() {
-        bad(&[section(6, b"")], "unsupported section type 6");
-        bad(&[certificates(b"", &[section(0x24, b"")])], "unsupported certificate section type 0x24");
-        bad(&[section(3, &string(&[0; 32]))], "a fingerprint has the wrong length");
-        bad(&[section(5, &string(&[0; 20]))], "a fingerprint has the wrong length");
-        bad(&[section(2, b"\0\0\0\x09short")], "unexpected end of data");
-        bad(&[certificates(b"", &[section(0x21, &[1; 17])])], "unexpected trailing bytes");
-        bad(&[certificates(b"", &[section(0x20, &[0; 8])])], "serial number 0 is not allowed");
-        bad(&[certificates(b"x", &[])], "invalid authority key: not a public key: unexpected end of data");
+        assert_error(&[section(6, b"")], "unsupported section type 6");
+        assert_error(&[certificates(b"", &[section(0x24, b"")])], "unsupported certificate section type 0x24");
+        assert_error(&[section(3, &string(&[0; 32]))], "a fingerprint has the wrong length");
+        assert_error(&[section(5, &string(&[0; 20]))], "a fingerprint has the wrong length");
+        assert_error(&[section(2, b"\0\0\0\x09short")], "unexpected end of data");
+        assert_error(&[certificates(b"", &[section(0x21, &[1; 17])])], "unexpected trailing bytes");
+        assert_error(&[certificates(b"", &[section(0x20, &[0; 8])])], "serial number 0 is not allowed");
+        assert_error(&[certificates(b"x", &[])], "invalid authority key: not a public key: unexpected end of data");
         let certificate = string(b"ssh-ed25519-cert-v01@openssh.com");
-        bad(&[certificates(&certificate, &[])], "invalid authority key: not a public key: unexpected end of data");
+        assert_error(
+            &[certificates(&certificate, &[])],
+            "invalid authority key: not a public key: unexpected end of data",
+        );
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn problem(strings: &[&[u8]], expected: &str) {
+    fn assert_error(strings: &[&[u8]], expected: &str) {
         let error = plain_key(&key(strings)).expect_err("the key is not well formed");
         assert_eq!(error.to_string(), format!("not a public key: {expected}"));
     }
@@ -158,7 +158,7 @@ mod tests {
         blob.extend([0; 16]);
         blob.extend([0; 20]);
         let certificate = HostKey::from_blob(blob.clone()).expect("the certificate has a type");
-        assert_eq!(plain_key(&certificate).expect("it is well formed"), key(&[b"ssh-ed25519", &[7; 32]]));
+        assert_eq!(plain_key(&certificate).expect("the key is well formed"), key(&[b"ssh-ed25519", &[7; 32]]));
         blob.pop();
         let short = HostKey::from_blob(blob).expect("the certificate has a type");
         assert!(plain_key(&short).is_err());
@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn keys_of_another_form_are_rejected() {
-        problem(&[b"ssh-unknown", b"x"], "unsupported key type");
-        problem(&[b"ssh-ed25519", &[7; 31]], "the key data does not match the key type");
-        problem(&[b"ssh-ed25519", &[7; 32], b""], "unexpected trailing bytes");
-        problem(&[b"ssh-rsa", b"\x03"], "unexpected end of data");
-        problem(&[b"ssh-rsa", b"\x03", b"\x80"], "negative integer");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "the key data does not match the key type");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "the key data does not match the key type");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "the key data does not match the key type");
+        assert_error(&[b"ssh-unknown", b"x"], "unsupported key type");
+        assert_error(&[b"ssh-ed25519", &[7; 31]], "the key data does not match the key type");
+        assert_error(&[b"ssh-ed25519", &[7; 32], b""], "unexpected trailing bytes");
+        assert_error(&[b"ssh-rsa", b"\x03"], "unexpected end of data");
+        assert_error(&[b"ssh-rsa", b"\x03", b"\x80"], "negative integer");
+        assert_error(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "the key data does not match the key type");
+        assert_error(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "the key data does not match the key type");
+        assert_error(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "the key data does not match the key type");
     }
 }

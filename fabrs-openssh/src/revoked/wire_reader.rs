@@ -45,7 +45,7 @@ impl<'a> WireReader<'a> {
         Ok(string)
     }
 
-    /// Reads a string of text. Like in `ssh`, a NUL byte at the end is not part of the text.
+    /// Reads a string of text. As in `ssh`, a NUL byte at the end is not part of the text.
     pub(super) fn text(&mut self) -> Result<&'a [u8], &'static str> {
         let string = self.string()?;
         let text = string.strip_suffix(b"\0").unwrap_or(string);
@@ -58,7 +58,7 @@ impl<'a> WireReader<'a> {
         if integer.first().is_some_and(|first| first & 0x80 != 0) {
             return Err("negative integer");
         }
-        // A leading zero byte keeps the highest bit from being the sign.
+        // A leading zero byte marks the integer as positive, and does not count.
         if integer.strip_prefix(b"\0").unwrap_or(integer).len() > MAX_INTEGER_LEN {
             return Err("integer of more than 16384 bits");
         }

@@ -14,7 +14,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn new_files_and_directories_are_private() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("home/.ssh/known_hosts");
     append_entry(&path, "web1 key").expect("the file can be created");
     append_entry(&path, "web2 key").expect("the file can be appended to");
@@ -24,8 +24,8 @@ fn new_files_and_directories_are_private() {
 }
 
 #[test]
-fn an_unterminated_last_line_is_completed_and_modes_stay() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+fn an_unterminated_last_line_is_completed_and_the_mode_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("known_hosts");
     fs::write(&path, "web1 key").expect("the test writes its file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("the test sets modes");
@@ -36,7 +36,7 @@ fn an_unterminated_last_line_is_completed_and_modes_stay() {
 
 #[test]
 fn lines_appended_at_once_do_not_mix() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("known_hosts");
     fs::write(&path, "first").expect("the test writes its file");
     thread::scope(|scope| {

@@ -59,7 +59,7 @@ pub(crate) fn as_ssh_output(config: &HostConfig, me: &LocalUser) -> Settings {
     if let Some(chain) = config.proxy_jump.as_ref().filter(|chain| !chain.is_empty()) {
         words.push(("proxyjump", shown(chain)));
     }
-    words.extend(lists_of_algorithms(config, me));
+    words.extend(algorithm_lists(config, me));
     words.push(("requiredrsasize", config.required_rsa_size.unwrap_or(1024).to_string()));
     words.push(("numberofpasswordprompts", config.number_of_password_prompts.unwrap_or(3).to_string()));
     words.extend(config.preferred_authentications.as_ref().map(|names| ("preferredauthentications", names.join(","))));
@@ -81,7 +81,7 @@ pub(crate) fn as_ssh_output(config: &HostConfig, me: &LocalUser) -> Settings {
 }
 
 /// Applies the configured lists to the default and supported algorithms of the installed `ssh`.
-fn lists_of_algorithms(config: &HostConfig, me: &LocalUser) -> Vec<(&'static str, String)> {
+fn algorithm_lists(config: &HostConfig, me: &LocalUser) -> Vec<(&'static str, String)> {
     let lists = [
         ("ciphers", "cipher", &config.ciphers),
         ("macs", "mac", &config.macs),
@@ -109,7 +109,7 @@ fn shown(chain: &[JumpHost]) -> String {
 /// jump host.
 pub(crate) fn normalized(mut settings: Settings, ours: &Settings, me: &LocalUser) -> Settings {
     let home = me.home.to_string_lossy();
-    // If unset, these keywords have the defaults of the installed build of `ssh`.
+    // If unset, these keywords have the defaults of the installed `ssh`, which depend on its build.
     let is_ours = |keyword: &str| ours.contains_key(keyword);
     for keyword in ["serveraliveinterval", "identityagent"] {
         if !is_ours(keyword) {

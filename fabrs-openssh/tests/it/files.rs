@@ -16,7 +16,7 @@ struct Files {
 
 impl Files {
     fn new(files: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         for (name, text) in files {
             let path = directory.path().join(name);
             fs::create_dir_all(path.parent().expect("files are in directories")).expect("the test makes directories");
@@ -45,12 +45,13 @@ impl Files {
 fn printed_configurations_can_include_files() {
     let files = Files::new(&[("home/.ssh/more", "User ann\nHost other\n"), ("home/.ssh/config", "Port 1\n")]);
     let text = "Host default\n  Include more\n  Port 2222\n";
-    let config = SshConfig::parse_with_includes(text, "vagrant ssh-config", files.path("home")).expect("it is valid");
+    let config = SshConfig::parse_with_includes(text, "vagrant ssh-config", files.path("home"))
+        .expect("the configuration is valid");
     assert_eq!(config.host_names(), ["default"]);
     let query = |host| Query::new(host, "alice", files.path("home"));
-    let default = config.resolve(&query("default")).expect("nothing is to be expanded");
+    let default = config.resolve(&query("default")).expect("no value needs expansion");
     assert_eq!((default.user.as_deref(), default.port, default.warnings.len()), (Some("ann"), Some(2222), 0));
-    let other = config.resolve(&query("other")).expect("nothing is to be expanded");
+    let other = config.resolve(&query("other")).expect("no value needs expansion");
     assert_eq!((other.user, other.port), (None, None), "the user's own file is not read");
     let error = SshConfig::parse_with_includes("Port none\n", "vagrant ssh-config", files.path("home"))
         .expect_err("the configuration is invalid");
@@ -148,7 +149,7 @@ fn home_directories_may_have_any_name() {
     let home = files.path("ho[m]e*");
     let config =
         SshConfig::load(&ConfigFiles::standard(&home).system(files.path("none"))).expect("the files are valid");
-    assert_eq!(config.resolve(&Query::new("web", "alice", &home)).expect("nothing to expand").port, Some(1));
+    assert_eq!(config.resolve(&Query::new("web", "alice", &home)).expect("no value needs expansion").port, Some(1));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Keys, certificates and revocation lists made by `ssh-keygen`, and the results of its checks.
+//! Keys, certificates and revocation lists created by `ssh-keygen`, and the checks of `ssh-keygen`.
 
 use std::cell::Cell;
 use std::fs;
@@ -43,7 +43,7 @@ impl Subject {
 
 impl Keyring {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         Self { directory, certificates: Cell::new(0) }
     }
 
@@ -127,8 +127,8 @@ pub(crate) fn revoked_by_ssh_keygen(krl: &Path, subjects: &[Subject]) -> Option<
     is_complete.then_some(revoked)
 }
 
-/// A signed file, and a check by `ssh-keygen` if the signature is accepted with a revocation list.
-/// `ssh-keygen` reads lists of both forms with the same function as `ssh`.
+/// A signed file. `ssh-keygen` decides if the signature is accepted with a given revocation list,
+/// and reads lists of both forms with the same function as `ssh`.
 pub(crate) struct Signature<'a> {
     keyring: &'a Keyring,
     file: PathBuf,
@@ -164,7 +164,7 @@ impl<'a> Signature<'a> {
             .stdin(fs::File::open(message).expect("the test wrote the message"))
             .stderr(Stdio::null())
             .output()
-            .expect("ssh-keygen must be there: install `openssh-client`");
+            .expect("`ssh-keygen` is required: install `openssh-client`");
         output.status.success()
     }
 }

@@ -14,7 +14,7 @@ struct Keys {
 
 impl Keys {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a directory for the test") }
+        Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -158,7 +158,7 @@ fn several_files_form_a_single_list_and_missing_files_are_skipped() {
     let known = KnownHosts::load([first, keys.path("missing"), second.clone()]).expect("the files can be read");
     match known.lookup(&HostName::new("web1", 22), &key(&ed25519)) {
         HostKeyStatus::Revoked { at } => assert_eq!(at.to_string(), format!("{}:2", second.display())),
-        verdict => panic!("the key was withdrawn: {verdict:?}"),
+        status => panic!("the key is revoked: {status:?}"),
     }
-    assert!(KnownHosts::load([keys.directory.path()]).is_err(), "a directory is no record");
+    assert!(KnownHosts::load([keys.directory.path()]).is_err(), "a directory is not a `known_hosts` file");
 }

@@ -15,7 +15,7 @@ pub(crate) fn run<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, 
         .env_remove("SSH_AUTH_SOCK")
         .stdin(Stdio::null())
         .output()
-        .expect("ssh and ssh-keygen must be there: install `openssh-client`")
+        .expect("`ssh` and `ssh-keygen` are required: install `openssh-client`")
 }
 
 /// Returns the stdout of a successful program.
@@ -63,7 +63,7 @@ impl LocalUser {
         let settings = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is valid");
         let known_hosts = settings["userknownhostsfile"][0].clone();
         let home = known_hosts.split("/.ssh/").next().expect("splitting gives at least one part");
-        let uid = stdout(&run("id", ["-u"])).expect("`id` succeeds").trim().parse().expect("it prints a number");
+        let uid = stdout(&run("id", ["-u"])).expect("`id` succeeds").trim().parse().expect("`id` prints a number");
         let hostname = stdout(&run("uname", ["-n"])).expect("`uname` succeeds").trim().to_owned();
         Self { user: settings["user"][0].clone(), home: PathBuf::from(home), uid, hostname, defaults: settings }
     }

@@ -6,7 +6,7 @@ use fabrs_openssh::known_hosts::{CertificateStatus, HostKey, HostName, KnownHost
 use fabrs_openssh::revoked::RevokedKeys;
 use proptest::prelude::*;
 
-/// Generates text similar to a configuration, to get past the first checks of the parser.
+/// Generates text similar to a configuration, to pass the first checks of the parser.
 fn configuration() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
         "Host",
@@ -82,7 +82,7 @@ proptest! {
             krl.extend(u32::try_from(section.len()).expect("a short section").to_be_bytes());
             krl.extend(section);
         }
-        let key = HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0"[..], &blob].concat()).expect("it has a type");
+        let key = HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0"[..], &blob].concat()).expect("the key has a type");
         for bytes in [&bytes, &krl, &[&krl[..44], &bytes].concat()] {
             if let Ok(revoked) = RevokedKeys::parse(bytes, "revoked") {
                 let _ = revoked.lookup_key(&key);

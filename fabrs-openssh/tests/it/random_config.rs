@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use crate::compare::{as_ssh_output, normalized, resolve};
 use crate::openssh::{LocalUser, ssh_g};
 
-/// Generates meaningful lines, and malformed lines rejected by `ssh` as well. Excluded are lines
-/// whose meaning depends on the version of `ssh`: `ProxyJump none` next to a `ProxyCommand`, and
-/// `%C` behind a jump host.
+/// Generates meaningful lines, and malformed lines rejected by `ssh` as well. Lines with a
+/// different meaning in different versions of `ssh` are excluded: `ProxyJump none` next to a
+/// `ProxyCommand`, and `%C` behind a jump host.
 fn line() -> impl Strategy<Value = String> {
     let hosts = || prop::sample::select(vec!["web1", "web*", "db?", "*", "!web1", "*.example.com", "Web1", "x.y"]);
     let files = || prop::sample::select(vec!["/k/a", "/k/b", "none", "\"/k/c d\"", "/k/e\\ f"]);
@@ -62,7 +62,8 @@ fn line() -> impl Strategy<Value = String> {
         15 => prop::collection::vec(criterion, 1..3).prop_map(|criteria| format!("Match {}", criteria.join(" "))),
         40 => (setting, blank).prop_map(|((name, value), blank)| format!("  {name}{blank}{value}")),
         6 => prop::sample::select(vec!["", "# Port 1", "Match all", "Host web1 # Port 1"]).prop_map(str::to_owned),
-        // A malformed line, at a low rate, makes the whole file invalid.
+        // The rate of malformed lines is low, because a malformed line makes the whole file
+        // invalid.
         1 => prop::sample::select(vec!["Port x", "User a b", "Match user", "HostKeyAlias \"\"", "ConnectTimeout 1x",
             "Hsot web1", "Ciphers aes*"])
             .prop_map(str::to_owned),
@@ -77,7 +78,7 @@ proptest! {
         lines in prop::collection::vec(line(), 0..12),
         host in prop::sample::select(vec!["web1", "db1", "web1.example.com", "Web1"]),
     ) {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("config");
         fs::write(&path, lines.join("\n")).expect("the test writes its configuration");
         let me = LocalUser::get();
@@ -88,7 +89,7 @@ proptest! {
                 let theirs = theirs.map_err(TestCaseError::fail)?;
                 prop_assert_eq!(&ours, &normalized(theirs, &ours, me));
             }
-            Err(error) => prop_assert!(theirs.is_err(), "ssh takes it: {}", error),
+            Err(error) => prop_assert!(theirs.is_err(), "ssh accepts the file: {}", error),
         }
     }
 }

@@ -15,15 +15,15 @@ fn key(id: u8) -> HostKey {
 }
 
 /// The names to look up.
-fn asked() -> Vec<HostName> {
+fn lookup_names() -> Vec<HostName> {
     let named =
         [("web1", 22), ("WEB1", 22), ("web2", 2222), ("web1", 2222), ("bad.example.com", 22), ("a.example.com", 22)];
     let addresses = [("10.0.0.1", 22), ("::1", 22), ("::1", 2222), ("fe80::1%eth0", 22)];
     named.iter().chain(&addresses).map(|(host, port)| HostName::new(host, *port)).collect()
 }
 
-/// Generates typical lines and malformed lines. Excluded are lines with a different meaning for
-/// `ssh-keygen` and `ssh`: a tab after a marker.
+/// Generates typical lines and malformed lines. Lines with a tab after a marker are excluded,
+/// because `ssh-keygen` and `ssh` read these lines differently.
 fn line() -> impl Strategy<Value = String> {
     let pattern = prop::sample::select(vec![
         "web1",
@@ -46,8 +46,8 @@ fn line() -> impl Strategy<Value = String> {
         "!*",
         "",
     ]);
-    let hashed = (0..asked().len(), any::<[u8; 20]>()).prop_map(|(n, salt)| {
-        let line = format_entry(&asked()[n], &key(0), Some(&salt)).expect("a plain name");
+    let hashed = (0..lookup_names().len(), any::<[u8; 20]>()).prop_map(|(n, salt)| {
+        let line = format_entry(&lookup_names()[n], &key(0), Some(&salt)).expect("a plain name");
         line.split(' ').next().expect("splitting gives at least one part").to_owned()
     });
     let hosts = prop_oneof![
@@ -92,14 +92,14 @@ proptest! {
 
     #[test]
     fn random_files_have_the_same_lines_for_a_host(lines in prop::collection::vec(line(), 0..12), ended: bool) {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("known_hosts");
         fs::write(&file, lines.join("\n") + if ended { "\n" } else { "" }).expect("the test writes its file");
         let known = KnownHosts::load([&file]).expect("the file can be read");
         // `ssh-keygen` prints a line with valid hosts and a malformed key, but no client can use
         // the line.
         let broken: Vec<usize> = known.warnings().iter().map(|warning| warning.at.line).collect();
-        for name in asked() {
+        for name in lookup_names() {
             let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.location().line).collect();
             let mut theirs = found(&file, &name);
             theirs.retain(|line| !broken.contains(line));
@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn random_files_match_after_hashing_by_ssh_keygen(lines in prop::collection::vec(line(), 0..8)) {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("known_hosts");
         // `ssh-keygen` rejects a file with a malformed line, and stops at an empty pattern.
         let is_good = |line: &String| {
@@ -123,7 +123,7 @@ proptest! {
         let hashed = run("ssh-keygen", ["-q", "-H", "-f", path]);
         prop_assert!(hashed.status.success(), "{}", String::from_utf8_lossy(&hashed.stderr));
         let after = KnownHosts::load([&file]).expect("the file can be read");
-        for name in asked() {
+        for name in lookup_names() {
             for id in 0..4 {
                 let same = |known: &KnownHosts| std::mem::discriminant(&known.lookup(&name, &key(id)));
                 prop_assert_eq!(same(&before), same(&after), "{}, key {} in {:?}", name, id, good);
@@ -133,7 +133,7 @@ proptest! {
 
     #[test]
     fn random_files_show_the_same_fingerprints(lines in prop::collection::vec(line(), 1..8)) {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("known_hosts");
         // `ssh-keygen` requires a line without a marker, with a host, and with single blanks.
         let single = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -151,14 +151,14 @@ proptest! {
 
 #[test]
 fn a_hashed_name_matches_only_itself() {
-    for name in asked() {
+    for name in lookup_names() {
         let line = format_entry(&name, &key(1), Some(&[9; 20])).expect("a plain name");
         let known = KnownHosts::parse(&line, "known_hosts");
-        for other in asked() {
-            let verdict = known.lookup(&other, &key(1));
+        for other in lookup_names() {
+            let status = known.lookup(&other, &key(1));
             // `WEB1` equals `web1`, and a name with a port falls back to the name without the port.
             let same = other == name || (other.to_string() == format!("[{name}]:2222"));
-            assert_eq!(matches!(verdict, HostKeyStatus::Known { .. }), same, "{other} in {line}");
+            assert_eq!(matches!(status, HostKeyStatus::Known { .. }), same, "{other} in {line}");
         }
     }
 }

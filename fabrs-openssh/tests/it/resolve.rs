@@ -145,7 +145,7 @@ fn a_proxy_command_is_expanded_with_the_final_user_and_port() {
     #[track_caller]
     fn case(text: &str, user: &str, expected: Result<&str, &str>) {
         let config = SshConfig::parse(text, "config").expect("the configuration is valid");
-        let web = config.resolve(&query("web")).expect("nothing else is to be expanded");
+        let web = config.resolve(&query("web")).expect("no other value needs expansion");
         let line =
             web.proxy_command.expect("a proxy command is set").expand(user, 2222).map_err(|error| error.to_string());
         assert_eq!(line.as_deref().map_err(String::as_str), expected, "{text}");

@@ -27,7 +27,8 @@ const SERIAL_RANGE: u8 = 0x21;
 const SERIAL_BITMAP: u8 = 0x22;
 const KEY_IDS: u8 = 0x23;
 
-/// Creates a key of each type. Keys of security keys are made up, without the device.
+/// Creates a key of each type. Security keys have invented key data, because no device is
+/// available.
 fn keys_of_all_types(keyring: &Keyring) -> Vec<Subject> {
     let mut keys: Vec<Subject> = KINDS
         .iter()
@@ -244,7 +245,7 @@ fn a_certificate_as_an_authority_is_an_error() {
     let krl = keyring.krl("krl", Some(text(&certificate.path)), "serial: 7", false);
     // `ssh-keygen` accepts the list, but matches no certificate.
     assert_eq!(revoked_by_ssh_keygen(&krl, &[certificate]), Some(vec![false]));
-    let error = RevokedKeys::load(&krl).expect_err("the list would not have an effect");
+    let error = RevokedKeys::load(&krl).expect_err("the list would revoke nothing");
     assert!(error.to_string().ends_with("invalid key revocation list: an authority key is a certificate"), "{error}");
 }
 

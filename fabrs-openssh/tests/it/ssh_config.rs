@@ -7,7 +7,7 @@ use crate::openssh::{LocalUser, run, ssh_g};
 
 #[track_caller]
 fn agree(text: &str, hosts: &[&str]) {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config");
     fs::write(&path, text).expect("the test writes its configuration");
     let me = LocalUser::get();
@@ -164,24 +164,24 @@ fn every_keyword_expands_the_same_tokens_as_ssh() {
     agree(&text, &["web1", "db1", "10.0.0.1"]);
     // `ssh -G` prints these values unexpanded. `ssh` expands them when it connects.
     for keyword in ["CertificateFile", "IdentityFile"] {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("config");
         let name = |text: &str| directory.path().join(format!("key-{text}")).to_string_lossy().into_owned();
         fs::write(&path, format!("{text} {keyword} {}\nProxyCommand true\n", name("%C-%h-%i-%k-%L-%l-%n-%p-%r-%u-%%")))
             .expect("the test writes its configuration");
         let config = path.to_str().expect("test directories have plain names");
-        let said = run("ssh", ["-v", "-F", config, "-o", "BatchMode=yes", "web1", "true"]);
-        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        let output = run("ssh", ["-v", "-F", config, "-o", "BatchMode=yes", "web1", "true"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let ours = resolve(&path, LocalUser::get(), "web1", None).expect("the configuration is valid");
         let files = if keyword == "IdentityFile" { ours.identity_files } else { ours.certificate_files };
-        let file = files.expect("it is set")[0].to_string_lossy().into_owned();
-        assert!(said.contains(&file), "{file} is not in\n{said}");
+        let file = files.expect("the keyword is set")[0].to_string_lossy().into_owned();
+        assert!(stderr.contains(&file), "{file} is not in\n{stderr}");
     }
 }
 
 #[test]
 fn match_exec_runs_the_same_command() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("log");
     let text = format!(
         "Host web1\n HostName db1\n User deploy\nMatch exec \"echo %C-%d-%h-%i-%k-%L-%l-%n-%p-%r-%u-%% >> '{}'\"\n \
@@ -191,9 +191,9 @@ fn match_exec_runs_the_same_command() {
         log.display()
     );
     agree(&text, &["web1", "web2"]);
-    let lines = fs::read_to_string(&log).expect("the commands wrote it");
+    let lines = fs::read_to_string(&log).expect("the commands wrote the log");
     let lines: Vec<&str> = lines.lines().collect();
-    // Two hosts, each for two users, in two passes, by this crate and by `ssh`.
+    // Two hosts, two users and two passes, each in this crate and in `ssh`, result in 16 lines.
     assert_eq!(lines.len(), 16, "{lines:#?}");
     for (ours, theirs) in [(0..2, 2..4), (4..6, 6..8), (8..10, 10..12), (12..14, 14..16)] {
         assert_eq!(lines[ours], lines[theirs]);
@@ -210,12 +210,12 @@ fn a_jump_host_on_another_port_of_the_same_address_is_used() {
 
 #[test]
 fn a_jump_host_has_the_tokens_of_a_proxy_command() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config");
     let text = "Host web1\n HostName %h.example.com\n ProxyJump %r@gw.%n,gw-%p.%h\n";
     fs::write(&path, text).expect("the test writes its configuration");
     let ours = resolve(&path, LocalUser::get(), "web1", Some("ann")).expect("the configuration is valid");
-    let chain: Vec<String> = ours.proxy_jump.expect("it is set").iter().map(ToString::to_string).collect();
+    let chain: Vec<String> = ours.proxy_jump.expect("the keyword is set").iter().map(ToString::to_string).collect();
     assert_eq!(chain, ["ann@gw.web1", "gw-22.web1.example.com"]);
     for unknown in ["%u", "%k", "%"] {
         fs::write(&path, format!("ProxyJump gw{unknown}\n")).expect("the test writes its configuration");
@@ -224,7 +224,7 @@ fn a_jump_host_has_the_tokens_of_a_proxy_command() {
 }
 
 #[test]
-fn switches_are_the_same_under_old_names_too() {
+fn flags_resolve_as_in_ssh_also_under_old_names() {
     agree(
         "BatchMode yes\nServerAliveInterval 5\nPasswordAuthentication no\nChallengeResponseAuthentication \
          no\nPubkeyAuthentication no\nKeepAlive no\nCompression yes\nSendEnv LANG LC_*\n",
@@ -237,7 +237,7 @@ fn switches_are_the_same_under_old_names_too() {
 }
 
 #[test]
-fn jump_hosts_and_proxy_commands_compete() {
+fn the_first_of_proxy_jump_and_proxy_command_applies() {
     agree("Host web1\n ProxyJump none\nHost *\n ProxyJump alice@jump:2222,[::1]:23\n", &["web1", "db1"]);
     agree("ProxyJump jump\nProxyCommand nc %h %p\n", &["web1"]);
     agree("ProxyCommand nc %h %p\nProxyJump jump\n", &["web1"]);
@@ -251,12 +251,14 @@ fn jump_hosts_and_proxy_commands_compete() {
 fn the_tokens_of_a_proxy_command_match_ssh() {
     #[track_caller]
     fn agree(tokens: &str, more: &str) {
-        let directory = tempfile::tempdir().expect("a directory for the test");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let [path, script, seen] = ["config", "script", "seen"].map(|name| directory.path().join(name));
-        // The script exits by itself, because `ssh` only notices its end after all data is written.
-        fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display())).expect("the directory is ours");
+        // The script exits without waiting for input. `ssh` notices the exit only after all data is
+        // written.
+        fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display()))
+            .expect("the test owns the directory");
         let command = format!("sh '{}' {tokens}", script.display());
-        fs::write(&path, format!("{more}\nProxyCommand {command}\n")).expect("the directory is ours");
+        fs::write(&path, format!("{more}\nProxyCommand {command}\n")).expect("the test owns the directory");
         let me = LocalUser::get();
         let config = path.to_str().expect("test directories have plain names");
         run("ssh", ["-F", config, "-p", "2222", "-o", "BatchMode=yes", "-l", "ann", "web", "true"]);
@@ -280,7 +282,7 @@ fn the_tokens_of_a_proxy_command_match_ssh() {
 
 #[test]
 fn a_jump_loop_is_an_error_in_ssh_and_a_direct_connection_here() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config");
     fs::write(&path, "Host *\n ProxyJump jump\n").expect("the test writes its configuration");
     let stderr = ssh_g(&path, &[], "jump").expect_err("ssh sees the loop");
@@ -297,7 +299,7 @@ fn a_jump_loop_is_an_error_in_ssh_and_a_direct_connection_here() {
 
 #[test]
 fn lines_rejected_by_ssh_are_errors_with_file_and_line() {
-    let directory = tempfile::tempdir().expect("a directory for the test");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config");
     let me = LocalUser::get();
     for line in [
@@ -347,14 +349,14 @@ fn lines_rejected_by_ssh_are_errors_with_file_and_line() {
         "RevokedHostKeys \"\"",
     ] {
         fs::write(&path, format!("\n{line}\n")).expect("the test writes its configuration");
-        assert!(ssh_g(&path, &[], "web1").is_err(), "ssh takes `{line}`");
+        assert!(ssh_g(&path, &[], "web1").is_err(), "ssh accepts `{line}`");
         let error = resolve(&path, me, "web1", None).expect_err(line).to_string();
         let at = 2 + line.matches('\n').count();
         assert!(error.starts_with(&format!("{}:{at}: ", path.display())), "{error}");
     }
     fs::write(&path, "\u{feff}Host web1\n Port 2222\n").expect("the test writes its configuration");
-    assert!(ssh_g(&path, &[], "web1").is_err(), "ssh takes a byte order mark");
-    let error = resolve(&path, me, "web1", None).expect_err("the file has a mark").to_string();
+    assert!(ssh_g(&path, &[], "web1").is_err(), "ssh accepts a byte order mark");
+    let error = resolve(&path, me, "web1", None).expect_err("the file has a byte order mark").to_string();
     assert!(
         error.ends_with("config:1: the file starts with a byte order mark (BOM): save it as UTF-8 without a BOM"),
         "{error}"
