@@ -100,7 +100,7 @@ impl Key {
     ///
     /// # Panics
     ///
-    /// As [`Key::certify_host`].
+    /// See [`Key::certify_host`].
     pub fn certify(&self, authority: &Self, arguments: &[&str]) -> PathBuf {
         keygen(
             Command::new("ssh-keygen")

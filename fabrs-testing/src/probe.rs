@@ -32,7 +32,7 @@ pub fn hostile_sftp() -> (tempfile::TempDir, PathBuf) {
 ///
 /// # Panics
 ///
-/// As [`hostile_sftp`].
+/// See [`hostile_sftp`].
 pub fn hostile_shell() -> (tempfile::TempDir, PathBuf) {
     copied("fabrs-hostile-shell")
 }

@@ -29,7 +29,7 @@ impl SiteHosts {
     ///
     /// # Panics
     ///
-    /// As [`SshdBuilder::start`](crate::SshdBuilder::start).
+    /// See [`SshdBuilder::start`](crate::SshdBuilder::start).
     #[track_caller]
     pub fn start() -> Option<Self> {
         if !Capability::Accounts.is_available() {

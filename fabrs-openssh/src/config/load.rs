@@ -162,7 +162,7 @@ impl SshConfig {
     ///
     /// # Errors
     ///
-    /// As [`SshConfig::load`].
+    /// The errors of [`SshConfig::load`].
     pub fn parse_with_includes(text: &str, name: impl AsRef<Path>, home: impl Into<PathBuf>) -> Result<Self, Error> {
         let files = ConfigFiles::only(name.as_ref(), home);
         let reader = FileReader { files: &files, origin: Origin::User };

@@ -33,7 +33,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// As [`Proxy::to`].
+    /// See [`Proxy::to`].
     pub fn silent() -> Self {
         Self::start(None)
     }

@@ -108,7 +108,7 @@ impl Sshd {
     ///
     /// # Panics
     ///
-    /// As [`Sshd::restart`].
+    /// See [`Sshd::restart`].
     #[track_caller]
     pub fn rotate_host_key(&mut self) {
         self.make_host_keys();

@@ -57,7 +57,7 @@ impl Sshd {
     ///
     /// # Panics
     ///
-    /// As [`SshdBuilder::start`].
+    /// See [`SshdBuilder::start`].
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()

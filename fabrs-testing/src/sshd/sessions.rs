@@ -19,7 +19,7 @@ impl Sshd {
         self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok())
     }
 
-    /// Returns all processes below the server, including the listener.
+    /// Returns all processes of the server, including the listener.
     ///
     /// A process belongs to the server if it is a descendant of the listener, has the server's mark
     /// in its environment (sudo keeps the mark for the accounts of the harness), or shares a
@@ -69,7 +69,7 @@ impl Sshd {
             || ["sshd: ", "sshd-session: ", "sshd-auth: "].iter().any(|name| process.cmdline.starts_with(name))
     }
 
-    /// Kills the listener and all processes below the server.
+    /// Kills the listener and all processes of the server.
     pub(super) fn kill_all(&mut self) {
         let mut known = self.processes();
         if let Some(mut child) = self.child.take() {

@@ -1,4 +1,4 @@
-//! Tests of `Sshd`: connections, sessions and processes below a server.
+//! Tests of `Sshd`: connections, sessions and processes of a server.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
