@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         }
     };
     for name in demo.names() {
-        // A write to a closed stdout is ignored, because the reader has read the commands it needs.
+        // A failed write is ignored. A reader that has closed the pipe needs no further commands.
         let _ = writeln!(stdout(), "ssh -F {} {name}", demo.ssh_config().display());
     }
     let _ = io::copy(&mut stdin().lock(), &mut io::sink());

@@ -32,8 +32,8 @@ pub(crate) fn create(folder: &Path) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`ErrorKind::Local`] if the folder belongs to another user, or if other users can write to it.
-/// In the second case, a change of the mode is no repair: other users may already have written
-/// files.
+/// In the second case, a change of the mode would not help, because other users may already have
+/// written files.
 pub(crate) fn check(folder: &Path) -> Result<(), Error> {
     let metadata = match fs::symlink_metadata(folder) {
         Ok(metadata) => metadata,

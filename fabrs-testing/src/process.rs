@@ -115,7 +115,7 @@ pub fn processes_matching(text: &str) -> Vec<Process> {
 
 /// Returns all processes with `text` in the command line or the environment, of all users.
 ///
-/// Each environment is that of the start of the process. Without root, only environments of the
+/// The environment is read as of the start of each process. Without root, only environments of the
 /// current user's processes are readable.
 pub fn processes_marked_with(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text) || process.env_contains(text)).collect()
@@ -132,7 +132,7 @@ pub fn marker() -> String {
 /// same sessions.
 ///
 /// An orphan still shares the session of its shell. `foreign_sid` is the session of the test
-/// itself. A process is not selected only because it belongs to this session.
+/// itself. Membership in this session alone does not select a process.
 pub(crate) fn related_processes(
     all: &[Process],
     foreign_sid: i32,

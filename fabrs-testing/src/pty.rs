@@ -161,8 +161,8 @@ impl Drop for Pty {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            // After `setsid` has run, the program leads a process group. Before, the program is the
-            // only process.
+            // After `setsid` has run, the program leads a process group. Before that, no
+            // child exists, and only the program itself is killed.
             let _ = pid.map(|pid| kill_process_group(pid, Signal::KILL));
             let _ = self.child.kill();
             let _ = self.child.wait();

@@ -20,7 +20,7 @@ pub(super) fn contain() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(StepError { step, reason }) => {
-            // If the program has ended, the send fails, and no process needs the message.
+            // If the program has ended, the send fails. The message is then not needed.
             let _ = send(stdout(), &StartupMessage::Failed { step, reason });
             ExitCode::FAILURE
         }

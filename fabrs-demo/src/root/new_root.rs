@@ -1,4 +1,4 @@
-//! A root file system before the switch to it.
+//! The new root file system of a host, before `pivot_root` switches to it.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -16,13 +16,13 @@ impl NewRoot {
         Self { base: base.into() }
     }
 
-    /// Returns the location of a path of the new root before the switch.
+    /// Returns the current path of a file of the new root, before the switch.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Creates a directory and its parents. Returns the location before the switch.
+    /// Creates a directory and its parents. Returns the current path.
     pub(super) fn create_dir(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::create_dir_all(&place)?;
@@ -30,7 +30,7 @@ impl NewRoot {
         Ok(place)
     }
 
-    /// Writes a file. Returns the location before the switch.
+    /// Writes a file. Returns the current path.
     pub(super) fn write_file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::write(&place, text)?;

@@ -170,7 +170,7 @@ fn placeholder_message(snippet: &str, at: &str, error: PlaceholderError) -> Stri
     }
 }
 
-/// Returns the braces with the escapes of `cmd!`, for braces meant for the shell.
+/// Returns the escaped form of braces meant for the shell, such as `{{}}` for `{}`.
 fn doubled_braces(braces: &str) -> String {
     // Each nested brace must be doubled separately.
     if braces.matches('{').count() > 1 { "`{{` and `}}`".to_owned() } else { in_backticks(&format!("{{{braces}}}")) }

@@ -67,7 +67,8 @@ fn task_value(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStrea
     // `build-docs` and `build_docs` are the same name. The description has the form with
     // underscores.
     let name = attr.name.as_ref().map_or_else(|| ident.unraw().to_string(), |name| name.value().replace('-', "_"));
-    // With the span of the function name, the line is that of the function, not of `#[task]`.
+    // With the span of the function name, `line!` returns the line of the function, not of the
+    // attribute.
     let (file, line) =
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);

@@ -310,8 +310,8 @@ mod tests {
         let relative = FileTrust::new(Some(&OsString::from(":.:..:/..x")), None);
         relative.check(&file, &shared).unwrap_err();
         // `FABRS_TRUST` exempts only real paths below the folder. A symlink outside of the folder
-        // is checked even if its target is inside. The outside target of a symlink inside is
-        // checked, too.
+        // is checked even if its target is inside. A target outside, reached through a symlink
+        // inside, is checked, too.
         symlink("mine/file", shared.join("link")).unwrap();
         trust(&[&shared.join("mine")]).check(&shared.join("link"), &shared).unwrap_err();
         fs::write(shared.join("file"), "").unwrap();

@@ -12,7 +12,8 @@ impl TrustedUsers {
         Self::for_user(rustix::process::geteuid().as_raw(), sudo_uid)
     }
 
-    /// Uses `SUDO_UID` only for root. Any other user could have set the variable to any number.
+    /// Uses `SUDO_UID` only if `effective` is root. Any other user could have set the variable to
+    /// any number.
     fn for_user(effective: u32, sudo_uid: Option<&OsStr>) -> Self {
         let caller = sudo_uid.and_then(OsStr::to_str).and_then(|uid| uid.parse().ok()).filter(|_| effective == 0);
         Self([0, effective].into_iter().chain(caller).collect())

@@ -158,7 +158,7 @@ impl Sshd {
     pub fn probe(&self) -> PathBuf {
         let copy = self.dir.path().join("fabrs-probe");
         if !copy.exists() {
-            // The copy is renamed into place, because a parallel caller may already execute it.
+            // The copy is renamed into place, because a parallel caller may execute an older copy.
             let temporary = tempfile::NamedTempFile::new_in(self.dir.path()).expect("a writable directory");
             fs::copy(probe::path(), temporary.path()).expect("a readable probe");
             temporary.persist(&copy).expect("a rename within one directory");

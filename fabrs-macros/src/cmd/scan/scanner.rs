@@ -51,7 +51,7 @@ pub(super) struct Scanner {
     pub(super) here_documents: Vec<HereDocument>,
 }
 
-/// A here-document with its text not scanned yet.
+/// An opened here-document, before the scan of its text.
 pub(super) struct HereDocument {
     pub(super) end_marker: String,
     /// True for `<<-`: tabs before the end marker are ignored.
