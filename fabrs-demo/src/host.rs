@@ -42,7 +42,7 @@ impl StartingHost {
     pub(crate) fn spawn(program: &Path, settings: HostSettings) -> Result<Self, StepError> {
         let mut child = Command::new(program)
             .args(process::helper_args("contain"))
-            // The environment of the program may hold tokens, so the host gets an empty one.
+            // The environment of the program may hold tokens, so the host has an empty environment.
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

@@ -35,7 +35,7 @@ impl Pty {
         &self.name
     }
 
-    /// Opens the terminal for a command and gives it to the user `uid`.
+    /// Opens the terminal for a command, and makes the user `uid` its owner.
     pub(super) fn open_terminal(&self, uid: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let terminal = File::from(rustix::fs::open(self.name.as_str(), flags, Mode::empty())?);

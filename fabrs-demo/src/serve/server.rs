@@ -38,7 +38,8 @@ fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, StepErr
         server_id: SshId::Standard(concat!("SSH-2.0-fabrs_", env!("CARGO_PKG_VERSION")).into()),
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
         keys: vec![host_key],
-        // Failed logins need no delay. Guessing an Ed25519 key takes longer than the host lives.
+        // Failed logins need no delay, because an Ed25519 key cannot be guessed during the lifetime
+        // of a host.
         auth_rejection_time: Duration::ZERO,
         inactivity_timeout: None,
         nodelay: true,

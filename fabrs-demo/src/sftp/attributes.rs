@@ -29,7 +29,7 @@ pub(super) fn apply(path: &Path, attributes: &FileAttributes) -> io::Result<()> 
     if let Some(size) = attributes.size {
         File::options().write(true).open(path)?.set_len(size)?;
     }
-    // The owner comes before the mode, because `chown` clears the set-user-ID and set-group-ID
+    // The owner is set before the mode, because `chown` clears the set-user-ID and set-group-ID
     // bits.
     if attributes.uid.is_some() || attributes.gid.is_some() {
         chown(path, attributes.uid, attributes.gid)?;

@@ -108,7 +108,7 @@ fn string_value(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     }
 }
 
-/// Parses the name of a task: a single word on the command line that does not look like an option.
+/// Parses the name of a task: a single word on the command line that cannot be read as an option.
 fn task_name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     let name = string_value(meta, example)?;
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');

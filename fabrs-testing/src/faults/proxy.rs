@@ -150,7 +150,7 @@ fn accept(listener: &TcpListener, shared: &Arc<SharedState>, server: Option<Sock
             ignored.push(client);
             continue;
         };
-        // If the server refuses, the client sees the end of its connection.
+        // If the server refuses the connection, the connection of the client is closed.
         if let Ok(new) = connect(shared, client, server) {
             pumps.extend(new);
         }

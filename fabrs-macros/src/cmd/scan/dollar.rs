@@ -21,7 +21,7 @@ impl Scanner {
                 }
                 self.preceding = Preceding::Variable(start);
             }
-            // Take the special variable here. Otherwise the `{` in `$${x}` would start a second
+            // Consume the special variable. Otherwise the `{` in `$${x}` would start a second
             // `${`, and the `#` in `$#` a comment.
             Some(c) if "$#?!*@-0123456789".contains(c) => self.take(),
             _ => {}
@@ -107,7 +107,7 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1))
     }
 
-    /// Takes a text in single quotes within `${…}`. Its braces are not placeholders.
+    /// Consumes a text in single quotes within `${…}`. Its braces are not placeholders.
     fn take_single_quotes(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -120,7 +120,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a `${…}` in text for another shell, including nested braces. Stops before the
+    /// Consumes a `${…}` in text for another shell, with nested braces. Stops before the
     /// character `end`.
     pub(super) fn take_parameter_expansion(&mut self, end: char, backslash: BackslashMode) {
         let mut depth = 0_usize;

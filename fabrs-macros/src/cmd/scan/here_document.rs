@@ -48,7 +48,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes the next line and its line break, if the line is the end marker.
+    /// Consumes the next line and its line break, if the line is the end marker.
     fn take_end_marker(&mut self, document: &HereDocument) -> bool {
         let to = self.find('\n').unwrap_or(self.chars.len());
         let line: String = self.chars.get(self.at..to).unwrap_or_default().iter().collect();

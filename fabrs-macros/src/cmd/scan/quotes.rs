@@ -130,7 +130,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a backslash and the escaped character. Leaves a brace to the placeholder scan.
+    /// Consumes a backslash and the escaped character. Leaves a brace to the placeholder scan.
     pub(super) fn take_escape(&mut self) {
         self.take();
         if !matches!(self.peek(0), Some('{' | '}')) {

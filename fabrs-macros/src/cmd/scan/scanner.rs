@@ -160,7 +160,7 @@ impl Scanner {
         rest.iter().position(|&c| c == target).map(|offset| self.at + offset)
     }
 
-    /// Adds the next character to the text, as part of a word.
+    /// Consumes the next character: adds it to the text, as part of a word.
     pub(super) fn take(&mut self) {
         self.take_as(Preceding::Word);
     }
