@@ -108,7 +108,7 @@ impl RunningHost {
     pub(crate) fn ssh_config(&self, account: &str, identity: &MemoryFile, known_hosts: &MemoryFile) -> String {
         let Self { name, port, .. } = self;
         let user = match self.users {
-            UserMapping::Range => account,
+            UserMapping::AllUsers => account,
             UserMapping::RootOnly => "root",
         };
         let (identity, known_hosts) = (identity.path(), known_hosts.path());

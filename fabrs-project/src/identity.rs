@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn started_with(project: String) -> impl Fn(&str) -> Option<OsString> {
-        move |name| Some(if name == PROJECT { project.clone().into() } else { "/shop/tasks.rs".into() })
+        move |name| Some(if name == PROJECT_VARIABLE { project.clone().into() } else { "/shop/tasks.rs".into() })
     }
 
     #[test]

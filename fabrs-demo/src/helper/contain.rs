@@ -43,7 +43,7 @@ fn start() -> Result<(), StepError> {
     // through the new mount namespace, because only mounts of this namespace can be bind-mounted
     // inside.
     let program = open_program().context("open the program file")?;
-    if settings.users == UserMapping::Range {
+    if settings.users == UserMapping::AllUsers {
         switch_to_root().context("switch to root of the namespace")?;
     }
     // The next child becomes process 1 of the new PID namespace.

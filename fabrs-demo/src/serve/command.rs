@@ -136,5 +136,5 @@ fn pid(child: &Child) -> Option<Pid> {
 
 /// Returns `true` if `uid` is the login account and the host has a user besides root.
 fn may_sudo(user_mapping: UserMapping, uid: u32) -> bool {
-    user_mapping == UserMapping::Range && uid == ACCOUNT_UID
+    user_mapping == UserMapping::AllUsers && uid == ACCOUNT_UID
 }
