@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chance::Chance;
+use crate::rng::Rng;
 
 /// A fault of one run, with its time after the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum Fault {
     /// The process receives SIGSTOP, and SIGCONT after a pause.
     Stopped {
         at: Duration,
-        long: Duration,
+        pause: Duration,
     },
     /// The process receives SIGKILL.
     Killed {
@@ -23,28 +23,28 @@ pub(crate) enum Fault {
     },
     /// A step blocks all threads of the process.
     Blocked {
-        long: Duration,
+        pause: Duration,
     },
 }
 
 impl Fault {
-    pub(crate) fn by(chance: &mut Chance) -> Self {
-        let at = chance.between(200, 5000);
+    pub(crate) fn random(rng: &mut Rng) -> Self {
+        let at = rng.between(200, 5000);
         // The lease is one second. Pauses shorter and longer than the lease are both tested.
-        let long = chance.between(500, 3000);
-        match chance.below(5) {
+        let pause = rng.between(500, 3000);
+        match rng.below(5) {
             0 => Self::None,
-            1 => Self::Stopped { at, long },
+            1 => Self::Stopped { at, pause },
             2 => Self::Killed { at },
             3 => Self::Cut { at },
-            _ => Self::Blocked { long },
+            _ => Self::Blocked { pause },
         }
     }
 
     /// Returns how long the step of a run blocks all threads.
     pub(crate) fn blocks(self) -> Duration {
         match self {
-            Self::Blocked { long } => long,
+            Self::Blocked { pause } => pause,
             _ => Duration::ZERO,
         }
     }

@@ -11,9 +11,9 @@ use fabrs_testing::faults::{Cut, Proxy};
 use fabrs_testing::{Process, Sshd, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::journal::Journal;
+use crate::rng::Rng;
 use crate::run::{HOSTS, Run};
 
 /// The time limit of a history.
@@ -24,25 +24,25 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub(crate) struct History {
     sshd: Sshd,
     folder: PathBuf,
-    chance: Chance,
+    rng: Rng,
 }
 
 /// The result of a history.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct Summary {
     /// The number of runs that switched all hosts.
     pub(crate) switches: usize,
     /// The number of runs that failed.
-    pub(crate) lost: usize,
+    pub(crate) failed_runs: usize,
 }
 
 /// A started run, with its fault.
 #[derive(Debug)]
-struct Playing {
+struct StartedRun {
     child: Child,
     proxy: Proxy,
     fault: Fault,
-    begins: Duration,
+    started_at: Duration,
     state: State,
 }
 
@@ -54,14 +54,14 @@ enum State {
 }
 
 impl History {
-    pub(crate) fn of(chance: Chance) -> Self {
+    pub(crate) fn of(rng: Rng) -> Self {
         let sshd = Sshd::builder().aliases(HOSTS).option("MaxStartups", "200").start();
         let folder = sshd.scratch().join("history");
         for folder in HOSTS.map(|host| folder.join(host)).iter().chain([&folder]) {
             fs::create_dir_all(folder).expect("the scratch folder is ours");
             fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("it is ours");
         }
-        Self { sshd, folder, chance }
+        Self { sshd, folder, rng }
     }
 
     /// Plays the history and checks the journals.
@@ -69,19 +69,19 @@ impl History {
     /// # Errors
     ///
     /// Describes the violated rule, or the time limit that was exceeded.
-    pub(crate) fn play(mut self) -> Result<Done, String> {
+    pub(crate) fn play(mut self) -> Result<Summary, String> {
         let began = Instant::now();
-        let mut runs: Vec<Playing> = (1..=5).map(|number| self.start(number, began)).collect();
+        let mut runs: Vec<StartedRun> = (1..=5).map(|number| self.start(number, began)).collect();
         let faults: Vec<Fault> = runs.iter().map(|run| run.fault).collect();
         let over = poll(LIMIT, || {
             for run in &mut runs {
-                run.suffer(began.elapsed());
+                run.inject_fault(began.elapsed());
             }
-            runs.iter_mut().all(Playing::has_ended).then_some(())
+            runs.iter_mut().all(StartedRun::has_ended).then_some(())
         });
         let failed = runs.iter_mut().filter_map(|run| run.child.try_wait().ok()?).filter(|status| !status.success());
-        let lost = failed.count();
-        runs.iter_mut().for_each(Playing::end);
+        let failed_runs = failed.count();
+        runs.iter_mut().for_each(StartedRun::end);
         // The remote shells that hold locks end by themselves.
         poll(Duration::from_secs(10), || self.sshd.session_processes().is_empty().then_some(()));
         self.sshd.session_processes().iter().for_each(Process::kill);
@@ -98,10 +98,10 @@ impl History {
         if sound > 0 && switches == 0 {
             return Err(format!("no run came to its end: {faults:?}"));
         }
-        Ok(Done { switches, lost })
+        Ok(Summary { switches, failed_runs })
     }
 
-    fn start(&mut self, number: usize, began: Instant) -> Playing {
+    fn start(&mut self, number: usize, began: Instant) -> StartedRun {
         let (name, proxy) = (format!("run{number}"), Proxy::to(self.sshd.addr()));
         let config = fs::read_to_string(self.sshd.ssh_config()).expect("the harness wrote it");
         let through = format!(
@@ -111,23 +111,23 @@ impl History {
         );
         let ssh_config = self.sshd.dir().join(format!("config-{name}"));
         fs::write(&ssh_config, through + &config).expect("the directory is ours");
-        let fault = Fault::by(&mut self.chance);
+        let fault = Fault::random(&mut self.rng);
         let run = Run { name, ssh_config, folder: self.folder.clone(), blocks: fault.blocks() };
         let mut command = run.command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("this program can be started");
-        Playing { child, proxy, fault, begins: began.elapsed(), state: State::Before }
+        StartedRun { child, proxy, fault, started_at: began.elapsed(), state: State::Before }
     }
 }
 
-impl Playing {
+impl StartedRun {
     /// Injects the fault of the run as soon as its time has come.
-    fn suffer(&mut self, now: Duration) {
-        let since = now.saturating_sub(self.begins);
+    fn inject_fault(&mut self, now: Duration) {
+        let since = now.saturating_sub(self.started_at);
         match (self.state, self.fault) {
-            (State::Before, Fault::Stopped { at, long }) if since >= at => {
+            (State::Before, Fault::Stopped { at, pause }) if since >= at => {
                 self.signal(Signal::STOP);
-                self.state = State::Stopped(at + long);
+                self.state = State::Stopped(at + pause);
             }
             (State::Stopped(until), _) if since >= until => {
                 self.signal(Signal::CONT);

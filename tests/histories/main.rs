@@ -7,18 +7,18 @@
 //! lock` runs 200. The test prints the seed of each failed history. `FABRS_SEED` repeats the
 //! history.
 
-mod chance;
 mod fault;
 mod history;
 mod journal;
+mod rng;
 mod run;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chance::Chance;
 use history::History;
+use rng::Rng;
 
 /// The number of histories that run at the same time.
 const AT_ONCE: usize = 5;
@@ -33,10 +33,10 @@ fn main() -> ExitCode {
     let first: u64 = number("FABRS_SEED").unwrap_or(now * 1000);
     let seeds: Vec<u64> = (first..).take(count).collect();
     let mut failures = Vec::new();
-    let (mut switches, mut lost) = (0, 0);
+    let (mut switches, mut failed_runs) = (0, 0);
     for batch in seeds.chunks(AT_ONCE) {
         let results = std::thread::scope(|scope| {
-            let started = batch.iter().map(|seed| scope.spawn(|| History::of(Chance::new(*seed)).play()));
+            let started = batch.iter().map(|seed| scope.spawn(|| History::of(Rng::new(*seed)).play()));
             let started: Vec<_> = started.collect();
             started.into_iter().map(|history| history.join().expect("a history does not panic")).collect::<Vec<_>>()
         });
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             match result {
                 Ok(done) => {
                     switches += done.switches;
-                    lost += done.lost;
+                    failed_runs += done.failed_runs;
                 }
                 Err(why) => failures.push(format!("FABRS_SEED={seed} FABRS_HISTORIES=1: {why}")),
             }
@@ -54,8 +54,8 @@ fn main() -> ExitCode {
     let mut out = io::stdout();
     let verdict = if failures.is_empty() { "ok" } else { "FAILED" };
     let report = format!(
-        "\nrunning 1 test\ntest no_run_changes_a_host_after_a_later_one_has_locked_it ... {verdict}\n{}\n\
-         {count} histories, {switches} runs completed, {lost} runs failed\n\n\
+        "\nrunning 1 test\ntest no_run_changes_a_host_after_a_later_run_has_locked_the_host ... {verdict}\n{}\n\
+         {count} histories, {switches} runs completed, {failed_runs} runs failed\n\n\
          test result: {verdict}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out\n",
         failures.join("\n"),
         usize::from(failures.is_empty()),

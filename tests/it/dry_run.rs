@@ -13,15 +13,18 @@ use fabrs_testing::Sshd;
 use fabrs_testing::faults::{Proxy, RefusedPort};
 use serde_json::Value;
 
-use crate::support::{capture, carry_out, refused, scripted, settings, soon, ssh_config, through, told, words};
+use crate::support::{
+    capture, event_texts, execute, expect_error, fake_client, outcome_lines, proxy_config, settings, ssh_config,
+    within_limit,
+};
 
-fn dry() -> Settings {
+fn dry_run_settings() -> Settings {
     Settings::default().mode(Mode::DryRun).prompts(PromptPolicy::Refuse).on_failure(OnFailure::Continue)
 }
 
 /// Returns a dry-run client of scripted hosts.
-fn planning(fake: &Fake, hosts: &str) -> ClientBuilder {
-    scripted(fake, hosts).settings(dry())
+fn dry_run_client(fake: &Fake, hosts: &str) -> ClientBuilder {
+    fake_client(fake, hosts).settings(dry_run_settings())
 }
 
 /// Returns the planned commands, as `host: line`.
@@ -37,17 +40,17 @@ fn planned(seen: &CaptureSink) -> Vec<String> {
 async fn plan_of(call: Call, hosts: &str) -> (Report, Vec<String>) {
     let (seen, sink) = capture();
     let fake = Fake::new().on("now", FakeAnswer::stdout("1\n"));
-    let report = carry_out(&planning(&fake, hosts).sink(sink).build(), [call]).await;
+    let report = execute(&dry_run_client(&fake, hosts).sink(sink).build(), [call]).await;
     assert!(fake.commands().iter().all(|line| line.ends_with(": now")), "{:?}", fake.commands());
     (report, planned(&seen))
 }
 
 #[tokio::test]
-async fn a_change_is_shown_and_not_made_here_or_there() -> Result {
+async fn a_change_is_planned_and_not_made() -> Result {
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("file");
     let (seen, sink) = capture();
-    let client = Client::builder().settings(dry()).sink(sink).build();
+    let client = Client::builder().settings(dry_run_settings()).sink(sink).build();
     client.local()?.run(cmd!("touch {file}")).await?;
     assert_eq!(planned(&seen), [format!("@local: touch {}", file.display())]);
     assert!(!file.exists());
@@ -61,13 +64,13 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
     let sshd = Sshd::start();
     let proxy = Proxy::to(sshd.addr());
     let (seen, sink) = capture();
-    let settings = settings(&ssh_config(&sshd, &through(&proxy, &sshd))).mode(Mode::DryRun);
+    let settings = settings(&ssh_config(&sshd, &proxy_config(&proxy, &sshd))).mode(Mode::DryRun);
     let client = Client::builder().settings(settings).sink(sink).build();
     let host = client.connect(sshd.alias())?;
     host.connect().await?;
     host.cd("/srv").env("A", "b c").run("make install").timeout(secs(1)).pty().stdin("yes").await?;
     host.run("exit 3").spawn()?.await?;
-    assert_eq!(told(&seen, "planned", "operation"), ["cd /srv && export A='b c' && make install", "exit 3"]);
+    assert_eq!(event_texts(&seen, "planned", "operation"), ["cd /srv && export A='b c' && make install", "exit 3"]);
     assert_eq!(proxy.accepted(), 0);
 
     assert_eq!(host.probe("echo read").line().await?, "read");
@@ -77,22 +80,22 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
 }
 
 #[tokio::test]
-async fn a_change_of_an_unreachable_host_is_planned_and_a_read_fails() -> Result {
+async fn a_change_on_an_unreachable_host_is_planned_and_a_read_fails() -> Result {
     let port = RefusedPort::reserve();
-    let client = Client::builder().settings(dry()).build();
+    let client = Client::builder().settings(dry_run_settings()).build();
     let host = client.connect(format!("someone@127.0.0.1:{}", port.addr().port()))?;
-    soon(host.run("reboot")).await?;
-    refused(soon(host.probe("uptime")).await, ErrorKind::Connect);
+    within_limit(host.run("reboot")).await?;
+    expect_error(within_limit(host.probe("uptime")).await, ErrorKind::Connect);
 
     let nowhere = client.connect("no-such-host.invalid")?;
-    soon(nowhere.run("reboot")).await?;
+    within_limit(nowhere.run("reboot")).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
     let (seen, sink) = capture();
-    let client = planning(&Fake::new().on("now", FakeAnswer::stdout("1\n")), "").sink(sink).build();
+    let client = dry_run_client(&Fake::new().on("now", FakeAnswer::stdout("1\n")), "").sink(sink).build();
     let (one, two) = (client.connect("web1")?, client.connect("web2")?);
     one.probe("now").await?;
     assert!(seen.of_kind("stale_read").is_empty());
@@ -109,45 +112,45 @@ async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
 
 /// Checks that an error names two lines: the planned change, and the use of its result.
 #[track_caller]
-fn names_both(error: &Error, made: u32, looked: u32) {
+fn assert_both_locations(error: &Error, made: u32, looked: u32) {
     assert!(error.to_string().contains(&format!("`change` ({}:{made}) was not run", file!())), "{error}");
     assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), looked)));
 }
 
 #[tokio::test]
-async fn every_look_at_what_was_not_run_names_both_lines() -> Result {
-    let client = planning(&Fake::new(), "").build();
+async fn every_use_of_a_missing_result_names_both_lines() -> Result {
+    let client = dry_run_client(&Fake::new(), "").build();
     let planned = async || client.connect("web1")?.run("change").await;
     let made_at = line!() - 1;
-    names_both(&refused(planned().await?.status(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.ok(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.stdout(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.stdout_bytes(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.stderr(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.line(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.lines(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.tail(1), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(planned().await?.json::<Value>(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.status(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.ok(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.stdout(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.stdout_bytes(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.stderr(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.line(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.lines(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.tail(1), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(planned().await?.json::<Value>(), ErrorKind::NotRun), made_at, line!());
     Ok(())
 }
 
 #[tokio::test]
 async fn the_short_forms_of_a_command_name_their_line() -> Result {
-    let client = planning(&Fake::new(), "").build();
+    let client = dry_run_client(&Fake::new(), "").build();
     let made = || Ok::<_, TaskError>(client.connect("web1")?.run("change"));
     let made_at = line!() - 1;
-    names_both(&refused(made()?.ok().await, ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(made()?.line().await, ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(made()?.lines().await, ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(made()?.json::<Value>().await, ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(made()?.warn().await?.ok(), ErrorKind::NotRun), made_at, line!());
-    names_both(&refused(made()?.spawn()?.await?.status(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.ok().await, ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.line().await, ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.lines().await, ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.json::<Value>().await, ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.warn().await?.ok(), ErrorKind::NotRun), made_at, line!());
+    assert_both_locations(&expect_error(made()?.spawn()?.await?.status(), ErrorKind::NotRun), made_at, line!());
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_known_without_running_it_can_always_be_asked() -> Result {
-    let client = planning(&Fake::new(), "").build();
+async fn the_command_and_host_of_a_planned_output_are_available() -> Result {
+    let client = dry_run_client(&Fake::new(), "").build();
     let output = client.connect("deploy@web1")?.cd("/srv").run("ls").await?;
     assert_eq!((output.command(), output.host().to_string()), ("cd /srv && ls", "deploy@web1".to_owned()));
     assert_eq!(output.elapsed(), Duration::ZERO);
@@ -156,11 +159,11 @@ async fn what_is_known_without_running_it_can_always_be_asked() -> Result {
 }
 
 #[task]
-async fn looks_and_swallows() -> Result {
+async fn ignores_missing_results() -> Result {
     let output = run("change").await?;
     run("the same on both").await?;
     if current().host().map(Host::name) == Some("web1") {
-        refused(output.line(), ErrorKind::NotRun);
+        expect_error(output.line(), ErrorKind::NotRun);
     }
     drop(run("later").await);
     drop(local("later here").await);
@@ -171,7 +174,7 @@ async fn looks_and_swallows() -> Result {
 }
 
 #[task]
-async fn looks_here_and_swallows() -> Result {
+async fn ignores_missing_local_results() -> Result {
     drop(local("change here").await?.ok());
     drop(run("later").await);
     Ok(())
@@ -191,7 +194,7 @@ async fn changes() -> Result {
 }
 
 #[task(local)]
-async fn looks_at_other_hosts_and_swallows() -> Result {
+async fn ignores_missing_results_of_a_group() -> Result {
     let outcomes = on(role("web"))?
         .each(|host| async move {
             let output = host.run("change").await?;
@@ -208,7 +211,7 @@ async fn looks_at_other_hosts_and_swallows() -> Result {
 }
 
 #[task]
-async fn looks_through_a_connection_of_its_own() -> Result {
+async fn ignores_missing_results_of_another_host() -> Result {
     let client = current().client().context("a task has a client")?;
     drop(client.connect("db1")?.run("change").await?.ok());
     drop(run("later").await);
@@ -216,20 +219,20 @@ async fn looks_through_a_connection_of_its_own() -> Result {
 }
 
 #[tokio::test]
-async fn a_plan_is_the_whole_task_s_whatever_connections_it_makes() {
-    let (_, planned) = plan_of(looks_at_other_hosts_and_swallows::call(), "web1,web2").await;
+async fn a_plan_covers_all_connections_of_its_task() {
+    let (_, planned) = plan_of(ignores_missing_results_of_a_group::call(), "web1,web2").await;
     let of = |host: &str| planned.iter().filter(|line| line.starts_with(host)).cloned().collect::<Vec<_>>();
     assert_eq!(of("web1"), ["web1: change", "web1: the same on both"]);
     assert_eq!(of("web2"), ["web2: change", "web2: the same on both", "web2: later"]);
     assert_eq!(of("@local"), [""; 0], "the task's plan ended with one of its hosts'");
 
-    let (_, planned) = plan_of(looks_through_a_connection_of_its_own::call(), "web1").await;
+    let (_, planned) = plan_of(ignores_missing_results_of_another_host::call(), "web1").await;
     assert_eq!(planned, ["db1: change"]);
 }
 
 #[tokio::test]
-async fn a_plan_ends_where_it_was_looked_at_also_when_the_error_is_swallowed_and_others_go_on() {
-    let (_, planned) = plan_of(looks_and_swallows::call(), "web1,web2").await;
+async fn a_plan_ends_at_a_missing_result_even_if_the_error_is_ignored() {
+    let (_, planned) = plan_of(ignores_missing_results::call(), "web1,web2").await;
     let of = |host: &str| planned.iter().filter(|line| line.starts_with(host)).cloned().collect::<Vec<_>>();
     assert_eq!(of("web1"), ["web1: change", "web1: the same on both"]);
     let two =
@@ -238,24 +241,24 @@ async fn a_plan_ends_where_it_was_looked_at_also_when_the_error_is_swallowed_and
     assert_eq!(of("@local"), ["@local: later here"]);
     assert_eq!(of("here"), ["here: later mail"]);
 
-    let (_, planned) = plan_of(looks_here_and_swallows::call(), "web1").await;
+    let (_, planned) = plan_of(ignores_missing_local_results::call(), "web1").await;
     assert_eq!(planned, ["@local: change here"]);
 }
 
 #[tokio::test]
-async fn the_plan_of_another_task_is_another_plan() {
+async fn each_task_has_its_own_plan() {
     let (seen, sink) = capture();
-    let client = planning(&Fake::new(), "web1").sink(sink).build();
-    let report = carry_out(&client, [looks_and_swallows::call(), changes::call()]).await;
+    let client = dry_run_client(&Fake::new(), "web1").sink(sink).build();
+    let report = execute(&client, [ignores_missing_results::call(), changes::call()]).await;
     assert_eq!(report.exit_code(), ExitCode::PlanIncomplete, "a task that swallows the error has no whole plan either");
     assert_eq!(planned(&seen), ["web1: change", "web1: the same on both", "web1: change"]);
 }
 
 #[tokio::test]
-async fn an_error_that_is_passed_on_is_the_outcome_of_its_host() {
+async fn a_propagated_missing_result_is_the_outcome_of_its_host() {
     let (report, planned) = plan_of(looks::call(), "web1,web2").await;
     let outcomes = &report.stages()[0].outcomes;
-    assert_eq!(words(outcomes), ["web1: incomplete", "web2: incomplete"]);
+    assert_eq!(outcome_lines(outcomes), ["web1: incomplete", "web2: incomplete"]);
     assert_eq!(outcomes.failed().count(), 0);
     let kinds: Vec<_> = outcomes.iter().filter_map(|(_, outcome)| Some(outcome.error()?.kind())).collect();
     assert_eq!(kinds, [ErrorKind::NotRun, ErrorKind::NotRun]);
@@ -264,7 +267,7 @@ async fn an_error_that_is_passed_on_is_the_outcome_of_its_host() {
 }
 
 #[task]
-async fn settles_by_a_read() -> Result {
+async fn once_with_a_read() -> Result {
     let tag = once("tag", probe("now").line()).await?;
     run(cmd!("checkout {tag}")).await?;
     once("migrate", run("migrate")).await?;
@@ -273,7 +276,7 @@ async fn settles_by_a_read() -> Result {
 }
 
 #[task]
-async fn settles_by_a_change_and_swallows() -> Result {
+async fn once_with_a_change_and_ignored_error() -> Result {
     let output = once("migrate", run("migrate")).await?;
     drop(output.line());
     drop(run("later").await);
@@ -281,21 +284,21 @@ async fn settles_by_a_change_and_swallows() -> Result {
 }
 
 #[tokio::test]
-async fn once_reads_in_a_dry_run_and_shows_its_change_once() {
-    let (report, planned) = plan_of(settles_by_a_read::call(), "web1,web2").await;
+async fn once_runs_reads_in_a_dry_run_and_plans_its_change_once() {
+    let (report, planned) = plan_of(once_with_a_read::call(), "web1,web2").await;
     assert!(report.is_ok());
     let count = |what: &str| planned.iter().filter(|line| line.ends_with(what)).count();
     assert_eq!((count(": checkout 1"), count(": migrate"), count(": reload")), (2, 1, 2));
 }
 
 #[tokio::test]
-async fn who_looks_at_a_change_that_was_settled_once_ends_their_own_plan() {
-    let (_, planned) = plan_of(settles_by_a_change_and_swallows::call(), "web1,web2,web3").await;
+async fn the_use_of_a_missing_once_value_ends_the_plan_of_each_host() {
+    let (_, planned) = plan_of(once_with_a_change_and_ignored_error::call(), "web1,web2,web3").await;
     assert_eq!(planned, ["web1: migrate"]);
 }
 
 #[task]
-async fn mails_and_looks() -> Result {
+async fn ignores_a_missing_mail() -> Result {
     let mail = once("mail", effect("mail", async { Ok::<_, TaskError>(1) })).await?;
     run("before").await?;
     drop(mail.value());
@@ -304,9 +307,9 @@ async fn mails_and_looks() -> Result {
 }
 
 #[tokio::test]
-async fn an_effect_is_shown_and_its_future_never_polled() -> Result {
+async fn an_effect_is_planned_and_its_future_never_polled() -> Result {
     let (seen, sink) = capture();
-    let client = planning(&Fake::new(), "").sink(sink).build();
+    let client = dry_run_client(&Fake::new(), "").sink(sink).build();
     let polled = AtomicBool::new(false);
     let host = client.connect("web1")?;
     let mail = async {
@@ -316,12 +319,12 @@ async fn an_effect_is_shown_and_its_future_never_polled() -> Result {
     let effected = host.enter(async { effect("mail to the team", mail).await }).await?;
     let made = line!() - 1;
     assert_eq!(planned(&seen), ["here: mail to the team"]);
-    let error = refused(effected.value(), ErrorKind::NotRun);
+    let error = expect_error(effected.value(), ErrorKind::NotRun);
     assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), line!() - 1)));
     assert!(error.to_string().contains(&format!("`mail to the team` ({}:{made}) was not made", file!())), "{error}");
     assert!(!polled.load(Ordering::SeqCst));
 
-    let (_, planned) = plan_of(mails_and_looks::call(), "web1,web2").await;
+    let (_, planned) = plan_of(ignores_a_missing_mail::call(), "web1,web2").await;
     assert_eq!(planned, ["here: mail", "web1: before", "web2: before"]);
     Ok(())
 }

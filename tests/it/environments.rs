@@ -8,15 +8,15 @@ use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Sshd};
 use serde::Deserialize;
 
-use crate::support::{block, carry_out, client_of, refused, settings, soon, ssh_config};
+use crate::support::{client_of, error_text, execute, expect_error, settings, ssh_config, within_limit};
 
-fn live(text: &str) -> Inventory {
+fn live_inventory(text: &str) -> Inventory {
     let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is right");
     Inventory::new(&config, Some("live")).expect("it is there")
 }
 
 /// Returns an ssh config without user and port, so that the values of `fabrs.toml` apply.
-fn neither_user_nor_port(sshd: &Sshd) -> std::path::PathBuf {
+fn config_without_user_and_port(sshd: &Sshd) -> std::path::PathBuf {
     let path = ssh_config(sshd, &format!("Host *\n    HostKeyAlias [127.0.0.1]:{}\n", sshd.port()));
     let text = std::fs::read_to_string(&path).expect("it was written");
     let kept = text.lines().filter(|line| !line.trim().starts_with("User ") && !line.trim().starts_with("Port "));
@@ -25,7 +25,7 @@ fn neither_user_nor_port(sshd: &Sshd) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_hosts_own_port_is_above_the_environments_and_below_ssh_config_and_arguments() -> fabrs::Result<()> {
+async fn a_host_port_overrides_the_environment_but_not_ssh_config_or_arguments() -> fabrs::Result<()> {
     let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
     let refusing = RefusedPort::reserve().addr().port();
     let text = format!(
@@ -34,23 +34,23 @@ async fn a_hosts_own_port_is_above_the_environments_and_below_ssh_config_and_arg
         sshd.port()
     );
     let client = |path: &std::path::Path, port: Option<u16>| {
-        let mut run = settings(path).or_environment(live(&text).environment().expect("it is there"));
+        let mut run = settings(path).or_environment(live_inventory(&text).environment().expect("it is there"));
         run.port.argument = port;
-        Client::builder().settings(run).inventory(live(&text)).build()
+        Client::builder().settings(run).inventory(live_inventory(&text)).build()
     };
-    let silent = neither_user_nor_port(&sshd);
-    soon(client(&silent, None).connect("web1")?.run("true")).await?;
-    refused(soon(client(&silent, None).connect("web2")?.run("true")).await, ErrorKind::Connect);
-    refused(soon(client(&silent, Some(refusing)).connect("web1")?.run("true")).await, ErrorKind::Connect);
-    soon(client(&silent, Some(sshd.port())).connect("web2")?.run("true")).await?;
+    let silent = config_without_user_and_port(&sshd);
+    within_limit(client(&silent, None).connect("web1")?.run("true")).await?;
+    expect_error(within_limit(client(&silent, None).connect("web2")?.run("true")).await, ErrorKind::Connect);
+    expect_error(within_limit(client(&silent, Some(refusing)).connect("web1")?.run("true")).await, ErrorKind::Connect);
+    within_limit(client(&silent, Some(sshd.port())).connect("web2")?.run("true")).await?;
 
     let says_port = ssh_config(&sshd, "");
-    soon(client(&says_port, None).connect("web2")?.run("true")).await?;
+    within_limit(client(&says_port, None).connect("web2")?.run("true")).await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_hosts_own_user_is_above_the_environments() -> fabrs::Result<()> {
+async fn a_host_user_overrides_the_environment() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
@@ -60,28 +60,28 @@ async fn a_hosts_own_user_is_above_the_environments() -> fabrs::Result<()> {
         "[env.live]\nhosts = ['web[1-2]']\nuser = '{plain}'\nport = {}\n[env.live.host.web2]\nuser = '{dash}'",
         sshd.port()
     );
-    let run = settings(&neither_user_nor_port(&sshd));
-    let client = Client::builder().settings(run).inventory(live(&text)).build();
-    assert_eq!(soon(client.connect("web1")?.run("id -un").line()).await?, plain);
-    assert_eq!(soon(client.connect("web2")?.run("id -un").line()).await?, dash);
-    assert_eq!(soon(client.connect(format!("{plain}@web2"))?.run("id -un").line()).await?, plain);
+    let run = settings(&config_without_user_and_port(&sshd));
+    let client = Client::builder().settings(run).inventory(live_inventory(&text)).build();
+    assert_eq!(within_limit(client.connect("web1")?.run("id -un").line()).await?, plain);
+    assert_eq!(within_limit(client.connect("web2")?.run("id -un").line()).await?, dash);
+    assert_eq!(within_limit(client.connect(format!("{plain}@web2"))?.run("id -un").line()).await?, plain);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_host_with_a_gateway_of_its_own_goes_through_it_and_the_others_do_not() -> fabrs::Result<()> {
+async fn a_host_gateway_applies_to_that_host_only() -> fabrs::Result<()> {
     let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
     let gone = RefusedPort::reserve().addr();
     let text = format!("[env.live]\nhosts = ['web1', 'web2']\n[env.live.host.web2]\ngateway = '{gone}'");
-    let client = client_of(&sshd, "").inventory(live(&text)).build();
-    soon(client.connect("web1")?.run("true")).await?;
-    let error = refused(soon(client.connect("web2")?.run("true")).await, ErrorKind::Connect);
-    assert!(block(&error).contains(&gone.to_string()), "{}", block(&error));
+    let client = client_of(&sshd, "").inventory(live_inventory(&text)).build();
+    within_limit(client.connect("web1")?.run("true")).await?;
+    let error = expect_error(within_limit(client.connect("web2")?.run("true")).await, ErrorKind::Connect);
+    assert!(error_text(&error).contains(&gone.to_string()), "{}", error_text(&error));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_user_that_was_typed_makes_hosts_one_however_they_are_written() -> fabrs::Result<()> {
+async fn a_typed_user_makes_equal_hosts_of_both_spellings() -> fabrs::Result<()> {
     let fake = Fake::new().on("true", FakeAnswer::code(0));
     let run = Settings::default().user(Layered::argument("root".to_owned()));
     let client = Client::builder().dial(fake.clone()).settings(run).build();
@@ -97,14 +97,14 @@ struct Shop {
 }
 
 #[task]
-async fn tells_its_vars(c: Connection) -> Result {
+async fn reads_host_vars(c: Connection) -> Result {
     let Shop { app, workers } = c.vars()?;
     c.run(cmd!("{app} {workers}")).await?;
     Ok(())
 }
 
 #[task(local)]
-async fn tells_the_environments_vars() -> Result {
+async fn reads_environment_vars() -> Result {
     let Shop { app, workers } = current().vars()?;
     local(cmd!("{app} {workers}")).await?;
     Ok(())
@@ -114,10 +114,10 @@ const VARS: &str = "vars.app = 'shop'\n[env.live]\nhosts = ['web[1-3]']\nvars.wo
                     host.web2.vars.workers = 16\n[env.live.host.web3.vars]\nworkers = 'many'\n";
 
 #[tokio::test]
-async fn a_task_reads_the_vars_of_its_host_and_one_that_runs_here_those_of_the_environment() -> Result {
+async fn a_task_reads_the_vars_of_its_host_and_a_local_task_those_of_the_environment() -> Result {
     let fake = Fake::new().on("shop 4", FakeAnswer::code(0)).on("shop 16", FakeAnswer::code(0));
-    let client = Client::builder().dial(fake.clone()).inventory(live(VARS)).build();
-    let report = carry_out(&client, [tells_the_environments_vars::call(), tells_its_vars::call()]).await;
+    let client = Client::builder().dial(fake.clone()).inventory(live_inventory(VARS)).build();
+    let report = execute(&client, [reads_environment_vars::call(), reads_host_vars::call()]).await;
     assert!(!report.is_ok(), "those of web3 do not fit");
     let mut ran = fake.commands();
     ran.sort_unstable();
@@ -126,15 +126,15 @@ async fn a_task_reads_the_vars_of_its_host_and_one_that_runs_here_those_of_the_e
 }
 
 #[tokio::test]
-async fn vars_that_do_not_fit_fail_the_task_naming_host_file_line_and_field() -> Result {
-    let client = Client::builder().dial(Fake::new()).inventory(live(VARS)).build();
-    let error = refused(client.connect("web3")?.vars::<Shop>().map(|shop| shop.workers), ErrorKind::Config);
+async fn invalid_vars_are_an_error_naming_host_file_line_and_field() -> Result {
+    let client = Client::builder().dial(Fake::new()).inventory(live_inventory(VARS)).build();
+    let error = expect_error(client.connect("web3")?.vars::<Shop>().map(|shop| shop.workers), ErrorKind::Config);
     let shown = format!(
         "error: web3: invalid vars for `{}`\n  caused by: fabrs.toml:7: `workers` must be u8, found: string",
         std::any::type_name::<Shop>()
     );
-    assert_eq!(block(&error), shown);
-    refused(current().vars::<Shop>().map(|shop| shop.workers), ErrorKind::Usage);
-    assert_eq!(Plan::new(vec![tells_its_vars::call()], &client)?.steps().count(), 3);
+    assert_eq!(error_text(&error), shown);
+    expect_error(current().vars::<Shop>().map(|shop| shop.workers), ErrorKind::Usage);
+    assert_eq!(Plan::new(vec![reads_host_vars::call()], &client)?.steps().count(), 3);
     Ok(())
 }

@@ -9,7 +9,7 @@ use fabrs::{Client, Group, IntoHost, Result};
 use fabrs_testing::faults::{Cut, Proxy, RefusedPort};
 use fabrs_testing::{Sshd, wait_until};
 
-use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
+use crate::support::{LIMIT, client_of, error_text, expect_error, gateway_config, settings, ssh_config};
 
 /// Returns a gateway that accepts the server's key and forwards only to `to`.
 fn gateway(server: &Sshd, to: SocketAddr) -> Sshd {
@@ -17,11 +17,11 @@ fn gateway(server: &Sshd, to: SocketAddr) -> Sshd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_gateways_are_passed_in_their_order() -> Result<()> {
+async fn several_gateways_are_used_in_order() -> Result<()> {
     let server = Sshd::start();
     let second = gateway(&server, server.addr());
     let first = gateway(&server, second.addr());
-    let config = also_known("a", &first) + &also_known("b", &second) + "Host host\n    ProxyJump a,b\n";
+    let config = gateway_config("a", &first) + &gateway_config("b", &second) + "Host host\n    ProxyJump a,b\n";
     let client = client_of(&server, &config).build();
     let host = client.connect("host")?;
     // Each gateway can reach only the next server, so another order would fail.
@@ -36,11 +36,11 @@ async fn several_gateways_are_passed_in_their_order() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_of_all_hosts_is_itself_contacted_directly() -> Result<()> {
+async fn a_gateway_for_all_hosts_is_contacted_directly() -> Result<()> {
     let names = ["web1", "web2", "web3"];
     let server = Sshd::builder().aliases(names).start();
     let jump = gateway(&server, server.addr());
-    let config = also_known("jump", &jump) + "Host *\n    ProxyJump jump\n";
+    let config = gateway_config("jump", &jump) + "Host *\n    ProxyJump jump\n";
     let client = client_of(&server, &config).build();
     Group::of(&client, names)?.run("true").await.all_ok()?;
     assert_eq!((jump.connections(), server.connections()), (1, 3), "all hosts share the gateway's connection");
@@ -48,10 +48,10 @@ async fn a_gateway_of_all_hosts_is_itself_contacted_directly() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_comes_from_the_settings_too() -> Result<()> {
+async fn a_gateway_in_the_settings_is_used() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
-    let config = ssh_config(&server, &also_known("jump", &jump));
+    let config = ssh_config(&server, &gateway_config("jump", &jump));
     let by = || "jump".into_host().map(Gateway::from);
     for gateway in [Layered::argument(by()?), Layered::config(by()?)] {
         let mut run = settings(&config);
@@ -66,10 +66,10 @@ async fn a_gateway_comes_from_the_settings_too() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn proxy_jump_none_wins_over_fabrs_toml_and_gives_way_to_an_argument() -> Result<()> {
+async fn proxy_jump_none_overrides_fabrs_toml_but_not_an_argument() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
-    let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump none\n"));
+    let config = ssh_config(&server, &(gateway_config("jump", &jump) + "Host host\n    ProxyJump none\n"));
     let by = || "jump".into_host().map(Gateway::from);
     for (gateway, connections) in [(Layered::config(by()?), 0), (Layered::argument(by()?), 1)] {
         let mut run = settings(&config);
@@ -82,10 +82,10 @@ async fn proxy_jump_none_wins_over_fabrs_toml_and_gives_way_to_an_argument() -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_gateway_one_of_ssh_config_is_not_passed() -> Result<()> {
+async fn a_direct_setting_skips_the_gateway_of_ssh_config() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
-    let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump jump\n"));
+    let config = ssh_config(&server, &(gateway_config("jump", &jump) + "Host host\n    ProxyJump jump\n"));
     for gateway in [Layered::argument(Gateway::Direct), Layered::config(Gateway::Direct)] {
         let mut run = settings(&config);
         run.gateway = gateway;
@@ -118,7 +118,7 @@ async fn a_gateway_may_be_named_with_its_user_and_port() -> Result<()> {
 async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
-    let config = ssh_config(&server, &also_known("jump", &jump));
+    let config = ssh_config(&server, &gateway_config("jump", &jump));
     let mut run = settings(&config);
     run.gateway = Layered::argument("jump".into_host().map(Gateway::from)?);
     let client = Client::builder().settings(run).build();
@@ -128,13 +128,14 @@ async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_is_down_is_named() -> Result<()> {
+async fn an_unreachable_gateway_is_named() -> Result<()> {
     let server = Sshd::start();
     let down = RefusedPort::reserve();
     let config =
         format!("Host jump\n    HostName 127.0.0.1\n    Port {}\nHost host\n    ProxyJump jump\n", down.addr().port());
-    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
-    let text = block(&error);
+    let error =
+        expect_error(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
+    let text = error_text(&error);
     assert!(text.starts_with("error: host: "), "the host it is about: {text}");
     assert!(text.contains("jump: could not connect to 127.0.0.1 port"), "and what is down: {text}");
     assert_eq!(server.connections(), 0);
@@ -142,46 +143,48 @@ async fn a_gateway_that_is_down_is_named() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_the_gateway_can_not_reach_is_told_apart_from_the_gateway() -> Result<()> {
+async fn a_host_unreachable_from_the_gateway_is_named() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, RefusedPort::reserve().addr());
-    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
-    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
-    let text = block(&error);
+    let config = gateway_config("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let error =
+        expect_error(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
+    let text = error_text(&error);
     let words = format!("error: host: the gateway jump could not connect to 127.0.0.1 port {}", server.port());
     assert!(text.starts_with(&words), "{text}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_refuses_us_is_named() -> Result<()> {
+async fn a_gateway_that_refuses_the_login_is_named() -> Result<()> {
     let server = Sshd::start();
     let stranger = Sshd::start();
-    let config = also_known("jump", &stranger) + "Host host\n    ProxyJump jump\n";
-    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
-    let text = block(&error);
+    let config = gateway_config("jump", &stranger) + "Host host\n    ProxyJump jump\n";
+    let error = expect_error(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = error_text(&error);
     assert!(text.starts_with("error: host: ") && text.contains("jump: could not log in"), "{text}");
 
     let jump = gateway(&server, server.addr());
     fs::write(jump.known_hosts(), "").expect("the directory is ours");
-    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
-    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::HostKey);
-    let text = block(&error);
+    let config = gateway_config("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let error =
+        expect_error(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::HostKey);
+    let text = error_text(&error);
     assert!(text.starts_with("error: host: ") && text.contains("jump: the host's ssh-ed25519 key"), "{text}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_leads_through_itself_is_refused() -> Result<()> {
+async fn a_gateway_cycle_is_refused() -> Result<()> {
     let server = Sshd::start();
     let config = "Host a\n    ProxyJump b\nHost b\n    ProxyJump a\nHost host\n    ProxyJump a\n";
-    let error = refused(client_of(&server, config).build().connect("host"), ErrorKind::Config);
+    let error = expect_error(client_of(&server, config).build().connect("host"), ErrorKind::Config);
     assert!(error.to_string().contains("can only be reached through itself"), "{error}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_breaks_loses_its_hosts_and_is_reached_again() -> Result<()> {
+async fn a_lost_gateway_loses_its_hosts_and_is_reconnected() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
     let proxy = Proxy::to(jump.addr());
@@ -205,10 +208,10 @@ async fn a_gateway_that_breaks_loses_its_hosts_and_is_reached_again() -> Result<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_cancelled_behind_a_gateway_is_gone() -> Result<()> {
+async fn a_cancelled_command_behind_a_gateway_ends() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
-    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let config = gateway_config("jump", &jump) + "Host host\n    ProxyJump jump\n";
     let host = client_of(&server, &config).build().connect("host")?;
     for line in ["sleep 60 | cat", "cat /dev/zero"] {
         let running = host.run(line).hide(Hide::Both).spawn()?;

@@ -6,9 +6,9 @@ use fabrs::prelude::*;
 use fabrs::{Error, Result};
 use fabrs_testing::{Key, KeyType, Sshd};
 
-use crate::answers::Answers;
-use crate::record::Record;
-use crate::support::{block, capture, client_of, refused, told};
+use crate::known_hosts_file::KnownHostsFile;
+use crate::scripted_prompter::ScriptedPrompter;
+use crate::support::{capture, client_of, error_text, event_texts, expect_error};
 
 /// A certificate authority with its directory.
 struct Authority {
@@ -38,65 +38,65 @@ const GOOD: [&str; 3] = ["-h", "-n", "127.0.0.1"];
 
 /// Returns the error for a server with a certificate made by these arguments, and the known hosts
 /// file. Only the authority is trusted.
-async fn refusal(arguments: &[&str]) -> (Error, Record) {
+async fn refusal(arguments: &[&str]) -> (Error, KnownHostsFile) {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(arguments);
-    let record = Record::of(&sshd, "yes", &format!("# ours\n{}", authority.trusted_for("127.0.0.1")));
-    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
+    let record = KnownHostsFile::of(&sshd, "yes", &format!("# ours\n{}", authority.trusted_for("127.0.0.1")));
+    let error = expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey);
     (error, record)
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_authority_on_record_is_accepted() -> Result<()> {
+async fn a_certificate_of_a_known_authority_is_accepted() -> Result<()> {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let authority = Authority::new(kind);
         let sshd = authority.server(&GOOD);
         for hosts in ["{host}", "127.0.0.1", "127.0.0.*,!127.0.0.2", "*"] {
-            Record::of(&sshd, "yes", &authority.trusted_for(hosts)).as_ssh(&sshd).await?;
+            KnownHostsFile::of(&sshd, "yes", &authority.trusted_for(hosts)).connect_like_ssh(&sshd).await?;
         }
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_certificate_of_every_kind_of_key_is_accepted() -> Result<()> {
+async fn certificates_of_every_key_type_are_accepted() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let sshd = Sshd::builder().host_keys([kind]).host_ca(&authority.key).start();
-        let record = Record::of(&sshd, "yes", &authority.trusted_for("{host}"));
-        record.as_ssh(&sshd).await?;
+        let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("{host}"));
+        record.connect_like_ssh(&sshd).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_new_host_key_needs_no_new_record_where_its_authority_is_on_record() -> Result<()> {
+async fn a_rotated_host_key_needs_no_new_entry_with_a_known_authority() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let mut sshd = authority.server(&GOOD);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*"));
     record.connect(&sshd).await?;
     sshd.rotate_host_key();
-    record.as_ssh(&sshd).await
+    record.connect_like_ssh(&sshd).await
 }
 
 #[tokio::test]
-async fn an_authority_counts_only_for_the_hosts_of_its_line() -> Result<()> {
+async fn an_authority_is_trusted_only_for_the_hosts_of_its_line() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&GOOD);
     for hosts in ["*.example.com", "[127.0.0.1]:1", "*,!{host},!127.0.0.1"] {
-        let record = Record::of(&sshd, "yes", &authority.trusted_for(hosts));
-        let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
-        assert!(block(&error).contains("key is not known"), "{error:?}");
+        let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for(hosts));
+        let error = expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey);
+        assert!(error_text(&error).contains("key is not known"), "{error:?}");
     }
     // A line may exclude the name with its port. The name without the port still matches.
-    Record::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).as_ssh(&sshd).await
+    KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).connect_like_ssh(&sshd).await
 }
 
 #[tokio::test]
-async fn an_authority_is_found_in_any_file() -> Result<()> {
+async fn an_authority_is_found_in_every_known_hosts_file() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&GOOD);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*"));
     let empty = sshd.dir().join("empty");
     fs::write(&empty, "").expect("the directory is ours");
     for (user, global) in [(&empty, &record.file), (&record.file, &empty)] {
@@ -107,17 +107,18 @@ async fn an_authority_is_found_in_any_file() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_leaves_the_plain_key() -> Result<()> {
+async fn a_certificate_of_an_unknown_authority_falls_back_to_the_plain_key() -> Result<()> {
     let (authority, other) = (Authority::new(KeyType::Ed25519), Authority::new(KeyType::Ed25519));
     let sshd = authority.server(&GOOD);
     let key = sshd.host_keys()[0].public();
     for trusted in ["", &other.trusted_for("*")] {
-        Record::of(&sshd, "yes", &format!("{trusted}{{host}} {key}\n")).as_ssh(&sshd).await?;
-        let error = refused(Record::of(&sshd, "yes", trusted).as_ssh(&sshd).await, ErrorKind::HostKey);
-        assert!(block(&error).contains("the host's ssh-ed25519 key is not known"), "{error:?}");
+        KnownHostsFile::of(&sshd, "yes", &format!("{trusted}{{host}} {key}\n")).connect_like_ssh(&sshd).await?;
+        let error =
+            expect_error(KnownHostsFile::of(&sshd, "yes", trusted).connect_like_ssh(&sshd).await, ErrorKind::HostKey);
+        assert!(error_text(&error).contains("the host's ssh-ed25519 key is not known"), "{error:?}");
     }
-    let record = Record::of(&sshd, "accept-new", &other.trusted_for("*"));
-    record.as_ssh(&sshd).await?;
+    let record = KnownHostsFile::of(&sshd, "accept-new", &other.trusted_for("*"));
+    record.connect_like_ssh(&sshd).await?;
     assert!(record.text().contains(&key.split(' ').nth(1).expect("a key").to_owned()), "{}", record.text());
     Ok(())
 }
@@ -125,7 +126,7 @@ async fn a_certificate_that_nobody_vouches_for_leaves_the_plain_key() -> Result<
 #[tokio::test]
 async fn an_expired_certificate_is_refused_with_its_time_and_the_line_of_its_authority() {
     let (error, record) = refusal(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]).await;
-    let text = block(&error);
+    let text = error_text(&error);
     assert!(text.starts_with("error: host: the host's certificate does not count\n"), "{text}");
     assert!(text.contains(&format!("authority in {}:2, but it expired at 2020-0", record.file.display())), "{text}");
     assert!(text.contains("hint: renew the certificate"), "{text}");
@@ -135,27 +136,27 @@ async fn an_expired_certificate_is_refused_with_its_time_and_the_line_of_its_aut
 #[tokio::test]
 async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_time() {
     let (error, _) = refusal(&["-h", "-n", "127.0.0.1", "-V", "29990101:29990201"]).await;
-    assert!(block(&error).contains("but it is not valid before 29"), "{error:?}");
-    assert!(block(&error).contains("hint: check the clock of this machine"), "{error:?}");
+    assert!(error_text(&error).contains("but it is not valid before 29"), "{error:?}");
+    assert!(error_text(&error).contains("hint: check the clock of this machine"), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_for_other_hosts_is_refused_with_their_names() {
     let (error, _) = refusal(&["-h", "-n", "web1,web2.example.com"]).await;
-    assert!(block(&error).contains("but it is for `web1`, `web2.example.com`"), "{error:?}");
-    assert!(block(&error).contains("HostKeyAlias"), "{error:?}");
+    assert!(error_text(&error).contains("but it is for `web1`, `web2.example.com`"), "{error:?}");
+    assert!(error_text(&error).contains("HostKeyAlias"), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_of_a_user_is_refused() {
     let (error, _) = refusal(&["-n", "127.0.0.1"]).await;
-    assert!(block(&error).contains("but it is a user certificate, not a host certificate"), "{error:?}");
+    assert!(error_text(&error).contains("but it is a user certificate, not a host certificate"), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_with_a_critical_option_is_refused_with_its_name() {
     let (error, _) = refusal(&["-h", "-n", "127.0.0.1", "-O", "critical:only-on-mondays=yes"]).await;
-    assert!(block(&error).contains("unknown critical options: `only-on-mondays`"), "{error:?}");
+    assert!(error_text(&error).contains("unknown critical options: `only-on-mondays`"), "{error:?}");
 }
 
 /// Like `ssh` since 10.3. Older versions accepted such a certificate for every host.
@@ -163,9 +164,9 @@ async fn a_certificate_with_a_critical_option_is_refused_with_its_name() {
 async fn a_certificate_without_names_is_refused() {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&["-h"]);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
-    let error = refused(record.connect(&sshd).await, ErrorKind::HostKey);
-    assert!(block(&error).contains("but it names no host"), "{error:?}");
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*"));
+    let error = expect_error(record.connect(&sshd).await, ErrorKind::HostKey);
+    assert!(error_text(&error).contains("but it names no host"), "{error:?}");
 }
 
 /// Like `ssh` since 10.3.
@@ -173,48 +174,48 @@ async fn a_certificate_without_names_is_refused() {
 async fn names_in_a_certificate_may_have_wildcards() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&["-h", "-n", "*.example.com,127.0.?.*"]);
-    Record::of(&sshd, "yes", &authority.trusted_for("*")).connect(&sshd).await
+    KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*")).connect(&sshd).await
 }
 
 #[tokio::test]
-async fn an_alias_is_the_name_that_a_certificate_has_to_have() -> Result<()> {
+async fn a_host_key_alias_must_match_the_certificate() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&["-h", "-n", "shop"]);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("shop"));
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("shop"));
     let config = format!("HostKeyAlias shop\n{}", record.lines());
     client_of(&sshd, &config).build().connect("host")?.run("true").await?;
-    refused(record.connect(&sshd).await, ErrorKind::HostKey);
+    expect_error(record.connect(&sshd).await, ErrorKind::HostKey);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_not_accepted_of_authorities_is_named() -> Result<()> {
+async fn a_rejected_authority_algorithm_is_named() -> Result<()> {
     let authority = Authority::new(KeyType::Rsa);
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "rsa-sha2-256"]);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
-    record.as_ssh(&sshd).await?;
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*"));
+    record.connect_like_ssh(&sshd).await?;
     let connect = async |algorithms: &str| {
         let config = format!("CASignatureAlgorithms {algorithms}\n{}", record.lines());
         client_of(&sshd, &config).build().connect("host")?.run("true").await
     };
     connect("rsa-sha2-256").await?;
-    let error = refused(connect("-rsa-sha2-256").await, ErrorKind::HostKey);
-    assert!(block(&error).contains("its signature algorithm `rsa-sha2-256` is not accepted"), "{error:?}");
+    let error = expect_error(connect("-rsa-sha2-256").await, ErrorKind::HostKey);
+    assert!(error_text(&error).contains("its signature algorithm `rsa-sha2-256` is not accepted"), "{error:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn an_authority_that_signs_by_sha1_is_refused() -> Result<()> {
+async fn an_authority_that_signs_with_sha1_is_refused() -> Result<()> {
     let authority = Authority::new(KeyType::Rsa);
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "ssh-rsa"]);
-    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
-    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
-    assert!(block(&error).contains("signed it by `ssh-rsa`"), "{error:?}");
+    let record = KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*"));
+    let error = expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey);
+    assert!(error_text(&error).contains("signed it by `ssh-rsa`"), "{error:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_revoked_authority_or_key_is_refused_whatever_else_is_on_record() -> Result<()> {
+async fn a_revoked_authority_or_key_is_always_refused() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&GOOD);
     let (key, signer) = (sshd.host_keys()[0].public(), authority.key.public());
@@ -225,9 +226,9 @@ async fn a_revoked_authority_or_key_is_refused_whatever_else_is_on_record() -> R
         (format!("{{host}} {key}\n@revoked * {signer}\n"), "the authority that signed"),
     ] {
         for strict in ["yes", "accept-new"] {
-            let record = Record::of(&sshd, strict, &lines);
-            let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
-            let text = block(&error);
+            let record = KnownHostsFile::of(&sshd, strict, &lines);
+            let error = expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey);
+            let text = error_text(&error);
             assert!(text.contains(what) && text.contains(&format!("{}:2", record.file.display())), "{text}");
         }
     }
@@ -235,38 +236,38 @@ async fn a_revoked_authority_or_key_is_refused_whatever_else_is_on_record() -> R
 }
 
 #[tokio::test]
-async fn a_key_on_record_counts_though_its_certificate_does_not_and_a_warning_says_so() -> Result<()> {
+async fn a_known_key_with_an_invalid_certificate_is_accepted_with_a_warning() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]);
     let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), sshd.host_keys()[0].public());
-    let record = Record::of(&sshd, "yes", &lines);
-    record.as_ssh(&sshd).await?;
-    let (heard, sink) = capture();
+    let record = KnownHostsFile::of(&sshd, "yes", &lines);
+    record.connect_like_ssh(&sshd).await?;
+    let (captured, sink) = capture();
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
-    let warnings = told(&heard, "warning", "text");
+    let warnings = event_texts(&captured, "warning", "text");
     assert!(warnings[0].contains("it expired at 2020-0") && warnings.len() == 1, "{warnings:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_person_who_is_asked_is_told_what_is_wrong_with_the_certificate() -> Result<()> {
+async fn the_host_key_prompt_names_the_problem_of_the_certificate() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(&["-h", "-n", "other"]);
-    let record = Record::of(&sshd, "ask", &authority.trusted_for("*"));
-    let answers = Answers::new(["no"]);
+    let record = KnownHostsFile::of(&sshd, "ask", &authority.trusted_for("*"));
+    let answers = ScriptedPrompter::new(["no"]);
     let client = client_of(&sshd, &record.lines()).prompter(answers.clone()).build();
-    refused(client.connect("host")?.run("true").await, ErrorKind::HostKey);
-    assert!(answers.asked()[0].contains("but it is for `other`"), "{:?}", answers.asked());
+    expect_error(client.connect("host")?.run("true").await, ErrorKind::HostKey);
+    assert!(answers.prompts()[0].contains("but it is for `other`"), "{:?}", answers.prompts());
     Ok(())
 }
 
 #[tokio::test]
-async fn where_the_key_has_changed_as_well_the_error_tells_of_both() -> Result<()> {
+async fn a_changed_key_with_an_invalid_certificate_is_an_error_naming_both() -> Result<()> {
     let authority = Authority::new(KeyType::Ed25519);
     let (sshd, other) = (authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]), Sshd::start());
     let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), other.host_keys()[0].public());
-    let record = Record::of(&sshd, "yes", &lines);
-    let text = block(&refused(record.as_ssh(&sshd).await, ErrorKind::HostKey));
+    let record = KnownHostsFile::of(&sshd, "yes", &lines);
+    let text = error_text(&expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey));
     assert!(text.contains("key has changed") && text.contains(&format!("{}:2", record.file.display())), "{text}");
     assert!(text.contains(&format!("authority in {}:1, but it expired", record.file.display())), "{text}");
     Ok(())

@@ -9,12 +9,12 @@ use fabrs::{Client, Connection, Responder, Signal};
 use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_until};
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::support::{LIMIT, block, capture, client_of, connect, refused, soon};
+use crate::support::{LIMIT, capture, client_of, connect, error_text, expect_error, within_limit};
 
 /// A reader that yields a few bytes and then fails.
-struct Broken(bool);
+struct FailingReader(bool);
 
-impl AsyncRead for Broken {
+impl AsyncRead for FailingReader {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         if std::mem::replace(&mut self.0, true) {
             return Poll::Ready(Err(std::io::Error::other("the tape is torn")));
@@ -25,7 +25,7 @@ impl AsyncRead for Broken {
 }
 
 /// Runs a check on a server and on this machine.
-async fn everywhere(check: impl AsyncFn(&str, Connection) -> Result) -> Result {
+async fn on_server_and_this_machine(check: impl AsyncFn(&str, Connection) -> Result) -> Result {
     let sshd = Sshd::start();
     check("run", connect(&sshd)).await?;
     check("local", Client::builder().build().local()?).await?;
@@ -33,48 +33,48 @@ async fn everywhere(check: impl AsyncFn(&str, Connection) -> Result) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
+async fn stdin_from_a_file_or_reader_arrives_complete() -> Result {
     let file = tempfile::NamedTempFile::new()?;
     let content: Vec<u8> = (0..=250u8).cycle().take(3 << 20).collect();
     fs::write(file.path(), &content)?;
-    everywhere(async |place: &str, host: Connection| {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
         let sum = host.run("sha256sum").stdin_file(file.path()).line().await?;
         let reader = host.run("sha256sum").stdin_reader(std::io::Cursor::new(content.clone())).line().await?;
-        assert_eq!(sum, reader, "{place}");
-        assert_eq!(host.run("wc -c").stdin_file(file.path()).line().await?.trim(), (3 << 20).to_string(), "{place}");
+        assert_eq!(sum, reader, "{name}");
+        assert_eq!(host.run("wc -c").stdin_file(file.path()).line().await?.trim(), (3 << 20).to_string(), "{name}");
         // A command that does not read its stdin still ends.
-        soon(host.run("true").stdin_file("/dev/zero")).await?;
+        within_limit(host.run("true").stdin_file("/dev/zero")).await?;
         let secret = host.env("TOKEN", Secret::new("a secret")).run("printf %s \"$TOKEN\"; wc -c").hide(Hide::Both);
-        assert_eq!(secret.stdin_file(file.path()).line().await?, format!("a secret{}", 3 << 20), "{place}");
+        assert_eq!(secret.stdin_file(file.path()).line().await?, format!("a secret{}", 3 << 20), "{name}");
         host.close().await;
         Ok(())
     })
     .await?;
     for account in [Account::SudoNopasswd, Account::Sudo] {
-        let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
-        assert_eq!(lab.host().sudo("id -un; wc -c").stdin_file(file.path()).lines().await?, ["root", "3145728"]);
-        lab.client.close().await;
+        let Some(fixture) = crate::sudo::SudoFixture::with_password(account) else { return Ok(()) };
+        assert_eq!(fixture.host().sudo("id -un; wc -c").stdin_file(file.path()).lines().await?, ["root", "3145728"]);
+        fixture.client.close().await;
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_pty_too_a_command_reads_what_it_was_given_and_its_end() -> Result {
+async fn a_command_on_a_pty_reads_its_input_and_end_of_file() -> Result {
     if !Capability::Terminal.is_available() {
         return Ok(());
     }
-    everywhere(async |place: &str, host: Connection| {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
         let quiet = "stty -echo; printf 'ready '; while read -r line; do echo \"got $line\"; done; tty >/dev/null && echo on one";
-        let output = soon(host.run(quiet).pty().watch(Responder::new("ready ", "typed\n\u{4}"))).await?;
-        assert_eq!(output.stdout()?.replace('\r', ""), "ready got typed\non one\n", "{place}");
-        assert_eq!(soon(host.run("cat; echo over").pty()).await?.lines()?.last().map(String::as_str), Some("over"), "{place}");
-        soon(host.run("cat").pty().stdin("no line end")).await?;
+        let output = within_limit(host.run(quiet).pty().watch(Responder::new("ready ", "typed\n\u{4}"))).await?;
+        assert_eq!(output.stdout()?.replace('\r', ""), "ready got typed\non one\n", "{name}");
+        assert_eq!(within_limit(host.run("cat; echo over").pty()).await?.lines()?.last().map(String::as_str), Some("over"), "{name}");
+        within_limit(host.run("cat").pty().stdin("no line end")).await?;
         let mark = marker();
         let sleeps = host.run(ShellLine::raw(format!("sleep {mark} & sleep {mark}"))).pty().timeout(secs(1));
-        refused(soon(sleeps).await, ErrorKind::Timeout);
+        expect_error(within_limit(sleeps).await, ErrorKind::Timeout);
         let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
         tokio::task::spawn_blocking(gone).await?;
-        assert_eq!(host.run("exit 7").pty().warn().await?.status()?.shell_code(), 7, "{place}");
+        assert_eq!(host.run("exit 7").pty().warn().await?.status()?.shell_code(), 7, "{name}");
         host.close().await;
         Ok(())
     })
@@ -82,13 +82,16 @@ async fn on_a_pty_too_a_command_reads_what_it_was_given_and_its_end() -> Result 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_input_that_breaks_off_is_never_taken_for_the_whole() -> Result {
-    everywhere(async |place: &str, host: Connection| {
-        let error = refused(soon(host.run("cat; echo took it").stdin_reader(Broken(false))).await, ErrorKind::Local);
-        let shown = block(&error);
-        assert!(shown.contains("the tape is torn") && !shown.contains("took it"), "{place}: {shown}");
-        let error = refused(host.run("cat").stdin_file("/no/such/file").await, ErrorKind::Local);
-        assert!(block(&error).contains("/no/such/file"), "{place}: {error:?}");
+async fn a_failed_input_is_an_error() -> Result {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
+        let error = expect_error(
+            within_limit(host.run("cat; echo took it").stdin_reader(FailingReader(false))).await,
+            ErrorKind::Local,
+        );
+        let shown = error_text(&error);
+        assert!(shown.contains("the tape is torn") && !shown.contains("took it"), "{name}: {shown}");
+        let error = expect_error(host.run("cat").stdin_file("/no/such/file").await, ErrorKind::Local);
+        assert!(error_text(&error).contains("/no/such/file"), "{name}: {error:?}");
         host.close().await;
         Ok(())
     })
@@ -96,14 +99,14 @@ async fn an_input_that_breaks_off_is_never_taken_for_the_whole() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_spawned_command_is_written_to_and_signalled() -> Result {
-    everywhere(async |place: &str, host: Connection| {
+async fn a_spawned_command_accepts_input_and_signals() -> Result {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
         let mut child = host.run("while read -r line; do echo \"got $line\"; done; echo over").stdin_open().spawn()?;
         child.write("one\n").await?;
         child.write("two\n").await?;
         child.end_input();
-        refused(child.write("three\n").await, ErrorKind::Usage);
-        assert_eq!(child.wait().await?.lines()?, ["got one", "got two", "over"], "{place}");
+        expect_error(child.write("three\n").await, ErrorKind::Usage);
+        assert_eq!(child.wait().await?.lines()?, ["got one", "got two", "over"], "{name}");
 
         let mark = marker();
         let line = ShellLine::raw(format!("trap 'echo asked; exit 0' USR1; sleep {mark} & wait"));
@@ -113,11 +116,11 @@ async fn a_spawned_command_is_written_to_and_signalled() -> Result {
         let sleeps = move || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
         tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
         child.signal(Signal::new("USR1"))?;
-        let output = soon(child).await?;
+        let output = within_limit(child).await?;
         // The whole process group receives the signal, as from a keyboard.
-        assert!(output.stdout()?.contains("asked"), "{place}: {output:?}");
-        let error = refused(host.run("cat").stdin_open().await, ErrorKind::Usage);
-        assert!(block(&error).contains("`.spawn()?`"), "{place}: {error:?}");
+        assert!(output.stdout()?.contains("asked"), "{name}: {output:?}");
+        let error = expect_error(host.run("cat").stdin_open().await, ErrorKind::Usage);
+        assert!(error_text(&error).contains("`.spawn()?`"), "{name}: {error:?}");
         host.close().await;
         Ok(())
     })
@@ -125,16 +128,16 @@ async fn a_spawned_command_is_written_to_and_signalled() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_stderr_too_the_end_is_kept_and_all_of_it_where_that_was_asked_for() -> Result {
-    everywhere(async |place: &str, host: Connection| {
+async fn a_truncated_stderr_keeps_its_tail_and_capture_all_keeps_the_whole() -> Result {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
         let line = "i=0; while [ $i -lt 9000 ]; do echo \"$i ................................................................................................................................................................................................................\"; i=$((i+1)); done >&2; printf '\\377' >&2";
         let bounded = host.run(line).hide(Hide::Both).await?;
-        refused(bounded.stderr(), ErrorKind::Truncated);
-        refused(bounded.stderr_bytes(), ErrorKind::Truncated);
-        assert!(bounded.stderr_tail(2)?.starts_with("8999 "), "{place}");
+        expect_error(bounded.stderr(), ErrorKind::Truncated);
+        expect_error(bounded.stderr_bytes(), ErrorKind::Truncated);
+        assert!(bounded.stderr_tail(2)?.starts_with("8999 "), "{name}");
         let all = host.run(line).hide(Hide::Both).capture_all().await?;
-        assert_eq!(all.stderr()?.lines().count(), 9001, "{place}");
-        assert_eq!(all.stderr_bytes()?.last(), Some(&0xff), "{place}: bytes that are no text are kept");
+        assert_eq!(all.stderr()?.lines().count(), 9001, "{name}");
+        assert_eq!(all.stderr_bytes()?.last(), Some(&0xff), "{name}: bytes that are no text are kept");
         host.close().await;
         Ok(())
     })
@@ -142,7 +145,7 @@ async fn of_stderr_too_the_end_is_kept_and_all_of_it_where_that_was_asked_for() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
+async fn tee_writes_the_whole_output_without_secrets() -> Result {
     let sshd = Sshd::start();
     let (capture, sink) = capture();
     let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
@@ -153,7 +156,7 @@ async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
     assert!(capture.of_kind("output_lines").is_empty(), "it is still hidden");
     host.run("echo anew").tee(&file).await?;
     assert_eq!(fs::read_to_string(&file)?, "anew\n");
-    refused(host.run("true").tee("/no/such/folder/x").await, ErrorKind::Local);
+    expect_error(host.run("true").tee("/no/such/folder/x").await, ErrorKind::Local);
     host.run("echo x; echo y").tee("/dev/full").await?;
     let warnings = capture.of_kind("warning");
     assert!(warnings.len() == 1 && warnings[0]["text"].to_string().contains("/dev/full"), "{warnings:?}");
@@ -162,61 +165,61 @@ async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
 }
 
 #[tokio::test]
-async fn a_disowned_command_that_would_read_something_is_refused_and_not_silently_without_it() -> Result {
+async fn a_disowned_command_with_an_input_is_refused() -> Result {
     let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
     for command in [host.run("serve").stdin("x"), host.env("TOKEN", Secret::new("a secret")).run("serve")] {
-        let error = refused(command.disown().await, ErrorKind::Usage);
-        assert!(block(&error).contains("has no stdin"), "{}", block(&error));
+        let error = expect_error(command.disown().await, ErrorKind::Usage);
+        assert!(error_text(&error).contains("has no stdin"), "{}", error_text(&error));
     }
     let here = Client::builder().build().local()?;
-    let error = refused(here.run("exit 3").disown().await?.status().map(drop), ErrorKind::Usage);
-    assert!(block(&error).contains("was disowned"), "{}", block(&error));
-    let error = refused(host.run("serve").disown().spawn().map(drop), ErrorKind::Usage);
-    assert!(block(&error).contains("has no handle"), "{}", block(&error));
+    let error = expect_error(here.run("exit 3").disown().await?.status().map(drop), ErrorKind::Usage);
+    assert!(error_text(&error).contains("was disowned"), "{}", error_text(&error));
+    let error = expect_error(host.run("serve").disown().spawn().map(drop), ErrorKind::Usage);
+    assert!(error_text(&error).contains("has no handle"), "{}", error_text(&error));
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disowned_command_survives_the_run_and_holds_up_nobody() -> Result {
-    let Some(lab) = crate::sudo::Lab::with_password(Account::SudoPty) else { return Ok(()) };
-    for (way, command) in [
+async fn a_disowned_command_outlives_the_run_without_blocking() -> Result {
+    let Some(fixture) = crate::sudo::SudoFixture::with_password(Account::SudoPty) else { return Ok(()) };
+    for (method, command) in [
         ("run", (|c, line| c.run(line)) as fn(&Connection, ShellLine) -> Command),
         ("sudo", |c, line| c.sudo(line)),
         ("local", |c, line| c.local(line)),
     ] {
         let mark = marker();
         let line = ShellLine::raw(format!("sleep {mark}; true"));
-        soon(command(&lab.host(), line).disown()).await?;
+        within_limit(command(&fixture.host(), line).disown()).await?;
         let theirs = mark.clone();
         let sleeps = move || processes_matching(&theirs).iter().any(|process| process.cmdline.starts_with("sleep"));
         tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
-        lab.client.close().await;
+        fixture.client.close().await;
         let left = processes_matching(&mark);
-        assert!(left.iter().any(|process| process.cmdline.starts_with("sleep")), "{way}: {left:?}");
+        assert!(left.iter().any(|process| process.cmdline.starts_with("sleep")), "{method}: {left:?}");
         left.iter().for_each(fabrs_testing::Process::kill);
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them() -> Result {
+async fn streamed_lines_arrive_early_and_end_with_the_failure() -> Result {
     use futures::StreamExt;
 
-    everywhere(async |place: &str, host: Connection| {
+    on_server_and_this_machine(async |name: &str, host: Connection| {
         let child = host.run("while read -r line; do echo \"got $line\"; done; printf 'no end'; exit 3").stdin_open();
         let mut lines = child.stream_lines()?;
         for word in ["one", "two"] {
             lines.write(format!("{word}\n")).await?;
-            assert_eq!(soon(lines.next()).await.expect("a line")?, format!("got {word}"), "{place}");
+            assert_eq!(within_limit(lines.next()).await.expect("a line")?, format!("got {word}"), "{name}");
         }
         lines.end_input();
-        assert_eq!(soon(lines.next()).await.expect("a line")?, "no end", "{place}");
-        refused(soon(lines.next()).await.expect("its end"), ErrorKind::Exit);
+        assert_eq!(within_limit(lines.next()).await.expect("a line")?, "no end", "{name}");
+        expect_error(within_limit(lines.next()).await.expect("its end"), ErrorKind::Exit);
         assert!(lines.next().await.is_none());
 
         let mark = marker();
         let mut unread = host.run(ShellLine::raw(format!("yes 'nobody reads this {mark}'"))).stream_lines()?;
-        assert!(soon(unread.next()).await.expect("it has begun").is_ok(), "{place}");
+        assert!(within_limit(unread.next()).await.expect("it has begun").is_ok(), "{name}");
         let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
         tokio::task::spawn_blocking(gone).await?;
         let mut count = 0;
@@ -226,8 +229,8 @@ async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them()
                 Err(error) => break error,
             }
         };
-        assert_eq!(last.kind(), ErrorKind::Truncated, "{place}");
-        assert!(count > 1 << 18, "{place}: what had come is there");
+        assert_eq!(last.kind(), ErrorKind::Truncated, "{name}");
+        assert!(count > 1 << 18, "{name}: what had come is there");
         host.close().await;
         Ok(())
     })
@@ -235,23 +238,23 @@ async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them()
 }
 
 #[tokio::test]
-async fn lines_of_a_command_that_never_begins_end_with_why() -> Result {
+async fn streamed_lines_of_a_failed_start_end_with_the_error() -> Result {
     use futures::StreamExt;
 
     let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
     for command in [host.sudo("x; y"), host.run("x")] {
-        let told = match command.stdin_file("/no/such/file").stream_lines() {
-            Ok(mut lines) => soon(lines.next()).await.expect("its end").map(drop),
+        let result = match command.stdin_file("/no/such/file").stream_lines() {
+            Ok(mut lines) => within_limit(lines.next()).await.expect("its end").map(drop),
             Err(error) => Err(error),
         };
-        refused(told, ErrorKind::Local);
+        expect_error(result, ErrorKind::Local);
     }
-    refused(host.run("x").retry(1, secs(1)).stream_lines().map(drop), ErrorKind::Usage);
+    expect_error(host.run("x").retry(1, secs(1)).stream_lines().map(drop), ErrorKind::Usage);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Result {
+async fn a_dry_run_reads_no_input_and_accepts_writes() -> Result {
     let (capture, sink) = capture();
     let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let client = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).sink(sink).build();
@@ -262,13 +265,13 @@ async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Res
         child.write("select 1;\n").await?;
     }
     child.wait().await?;
-    soon(client.close()).await;
-    assert_eq!(crate::support::told(&capture, "planned", "operation"), ["psql", "psql"]);
+    within_limit(client.close()).await;
+    assert_eq!(crate::support::event_texts(&capture, "planned", "operation"), ["psql", "psql"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
+async fn a_dry_run_keeps_the_tee_file() -> Result {
     let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let host = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).build().connect("web1")?;
     let log = tempfile::NamedTempFile::new()?;
@@ -279,7 +282,7 @@ async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
 }
 
 #[tokio::test]
-async fn a_probe_of_a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
+async fn a_probe_in_a_dry_run_keeps_the_tee_file() -> Result {
     let dry = fabrs::config::Settings::default().mode(fabrs::config::Mode::DryRun);
     let fake = fabrs::transport::Fake::new().on("uptime", fabrs::transport::FakeAnswer::stdout("up\n"));
     let host = Client::builder().dial(fake).settings(dry).build().connect("web1")?;

@@ -4,36 +4,36 @@
 //! No test is ignored and no test measures time. Tests wait for events, within a limit that only
 //! ends a broken test. Without OpenSSH the tests fail and name the packages to install.
 
-mod again;
-mod ambient;
-mod answers;
 mod cancel;
 mod composition;
+mod connection_prompts;
 mod contract;
-mod defects;
 mod dry_run;
 mod environments;
+mod fabric_defects;
 mod files;
-mod flagship;
+mod full_deploy;
 mod gateways;
 mod groups;
 mod host_certificates;
 mod host_keys;
 mod inputs;
+mod known_hosts;
+mod known_hosts_file;
 mod locks;
 mod logins;
 mod output_sinks;
+mod prelude_functions;
 mod prompts;
 mod proxy_commands;
-mod questions;
-mod record;
-mod records;
+mod retries;
+mod routes;
 mod runs;
-mod same_verdict;
+mod scripted_prompter;
 mod secrets;
 mod sessions;
-mod strict;
+mod ssh_verdicts;
+mod strict_settings;
 mod sudo;
 mod support;
 mod virtualenvs;
-mod ways;

@@ -14,23 +14,23 @@ use fabrs::transport::{Fake, FakeAnswer};
 use fabrs_testing::Sshd;
 use serde_json::Value;
 
-use crate::support::{carry_out, client_of, scripted, soon};
+use crate::support::{client_of, execute, fake_client, within_limit};
 
 /// The number of lines printed by each host.
 const LINES: usize = 400;
 
 /// A captured output stream of this process.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Kept {
+impl SharedBuffer {
     fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(bytes).expect("no character is torn")
     }
 }
 
-impl Write for Kept {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A terminal may accept only a part of the bytes.
         let taken = bytes.len().min(1000);
@@ -44,21 +44,21 @@ impl Write for Kept {
 }
 
 /// A sink with its captured output.
-struct Screen {
+struct SinkOutput {
     sink: Arc<dyn Sink>,
-    stdout: Kept,
-    stderr: Kept,
+    stdout: SharedBuffer,
+    stderr: SharedBuffer,
 }
 
-impl Screen {
+impl SinkOutput {
     fn of<S: Sink + 'static>(make: impl FnOnce(Arc<OutputQueue>) -> S) -> Self {
-        let (stdout, stderr) = (Kept::default(), Kept::default());
+        let (stdout, stderr) = (SharedBuffer::default(), SharedBuffer::default());
         let sink = Arc::new(make(Arc::new(OutputQueue::new(stdout.clone(), stderr.clone(), || {}))));
         Self { sink, stdout, stderr }
     }
 
     fn plain() -> Self {
-        Self::of(|spool| PlainSink::new(spool, Prefix::Host, Style::Plain))
+        Self::of(|queue| PlainSink::new(queue, Prefix::Host, Style::Plain))
     }
 
     /// Waits for all output. Returns the text on stdout and on stderr.
@@ -76,11 +76,11 @@ fn numbers(shown: &str, host: &str) -> Vec<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lines_of_many_hosts_come_whole_each_with_its_host() -> Result {
+async fn lines_of_many_hosts_stay_intact_with_a_host_prefix() -> Result {
     let names = ["web1", "web2", "web3", "web4"];
     let sshd = Sshd::builder().aliases(names).start();
-    let screen = Screen::plain();
-    let client = client_of(&sshd, "").sink(Arc::clone(&screen.sink)).build();
+    let output = SinkOutput::plain();
+    let client = client_of(&sshd, "").sink(Arc::clone(&output.sink)).build();
     let probe = sshd.probe();
     let group = Group::of(&client, names)?;
     let print = group.each(|host| {
@@ -92,9 +92,9 @@ async fn lines_of_many_hosts_come_whole_each_with_its_host() -> Result {
         // The probe writes pieces of 1 to 7 bytes to both streams at once.
         host.run(cmd!("{probe} chunks {text} & {probe} chunks {text} >&2; wait"))
     });
-    soon(print).await.all_ok()?;
+    within_limit(print).await.all_ok()?;
     client.close().await;
-    let (stdout, stderr) = screen.texts();
+    let (stdout, stderr) = output.texts();
     for shown in [stdout, stderr] {
         assert_eq!(shown.lines().count(), names.len() * LINES);
         for name in names {
@@ -112,7 +112,7 @@ async fn prints() -> Result {
 }
 
 #[task]
-async fn settles() -> Result {
+async fn computes_once() -> Result {
     once("tag", probe("newest").line()).await?;
     Ok(())
 }
@@ -122,16 +122,16 @@ fn hosts() -> Fake {
     Fake::new().on("print", both.clone()).on("web2: print", both.with_status(ExitStatus::Code(3)))
 }
 
-fn one_by_one() -> Settings {
+fn serial_settings() -> Settings {
     Settings::default().on_failure(OnFailure::Continue).limit(Some(std::num::NonZeroUsize::MIN))
 }
 
 #[tokio::test]
-async fn stdout_has_what_hosts_wrote_there_and_stderr_all_else() {
-    let screen = Screen::plain();
-    let client = scripted(&hosts(), "web1,web2").settings(one_by_one()).sink(Arc::clone(&screen.sink)).build();
-    assert!(!carry_out(&client, [prints::call()]).await.is_ok());
-    let (stdout, stderr) = screen.texts();
+async fn only_stdout_of_hosts_is_printed_to_stdout() {
+    let output = SinkOutput::plain();
+    let client = fake_client(&hosts(), "web1,web2").settings(serial_settings()).sink(Arc::clone(&output.sink)).build();
+    assert!(!execute(&client, [prints::call()]).await.is_ok());
+    let (stdout, stderr) = output.texts();
     assert_eq!(stdout, "[web1] out\n[web2] out\n");
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines[..2], ["[web1] task prints", "[web1] err"]);
@@ -142,25 +142,25 @@ async fn stdout_has_what_hosts_wrote_there_and_stderr_all_else() {
 }
 
 #[tokio::test]
-async fn an_error_that_all_hosts_share_is_shown_once() {
-    let screen = Screen::plain();
+async fn an_error_shared_by_all_hosts_is_shown_once() {
+    let output = SinkOutput::plain();
     let fake = Fake::new().on("newest", FakeAnswer::code(2));
     let settings = Settings::default().on_failure(OnFailure::Continue);
-    let client = scripted(&fake, "web1,web2,web3").settings(settings).sink(Arc::clone(&screen.sink)).build();
-    assert!(!carry_out(&client, [settles::call()]).await.is_ok());
-    let (_, stderr) = screen.texts();
+    let client = fake_client(&fake, "web1,web2,web3").settings(settings).sink(Arc::clone(&output.sink)).build();
+    assert!(!execute(&client, [computes_once::call()]).await.is_ok());
+    let (_, stderr) = output.texts();
     assert_eq!(stderr.matches("error: web1: `newest` ended with exit status 2").count(), 1, "{stderr}");
     assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
 }
 
 #[tokio::test]
-async fn a_program_reads_one_event_a_line_and_the_same_as_a_capture_has() {
-    let screen = Screen::of(|spool| JsonSink::new(spool, Style::Plain));
+async fn the_json_sink_prints_one_event_per_line() {
+    let output = SinkOutput::of(|queue| JsonSink::new(queue, Style::Plain));
     let capture = Arc::new(CaptureSink::default());
-    let both: Arc<dyn Sink> = Arc::new(BroadcastSink::new(vec![Arc::clone(&screen.sink), capture.clone()]));
-    let client = scripted(&hosts(), "web1,web2").settings(one_by_one()).sink(both).build();
-    assert!(!carry_out(&client, [prints::call()]).await.is_ok());
-    let (stdout, stderr) = screen.texts();
+    let both: Arc<dyn Sink> = Arc::new(BroadcastSink::new(vec![Arc::clone(&output.sink), capture.clone()]));
+    let client = fake_client(&hosts(), "web1,web2").settings(serial_settings()).sink(both).build();
+    assert!(!execute(&client, [prints::call()]).await.is_ok());
+    let (stdout, stderr) = output.texts();
     let names = |events: Vec<Value>| events.iter().map(|event| event["event"].clone()).collect::<Vec<_>>();
     let printed: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
     assert_eq!(names(printed), names(capture.events()));
@@ -168,32 +168,32 @@ async fn a_program_reads_one_event_a_line_and_the_same_as_a_capture_has() {
 }
 
 #[tokio::test]
-async fn one_host_s_bytes_pass_as_they_are() {
+async fn passthrough_prints_the_bytes_of_one_host_unchanged() {
     let bytes: Vec<u8> = (0..=255).collect();
     let answer = bytes.chunks(3).fold(FakeAnswer::code(0), |all, piece| all.then(Stream::Stdout, piece.to_vec()));
-    let screen = Screen::of(|spool| PassthroughSink::new(spool, Style::Plain));
-    let client = scripted(&Fake::new().on("print", answer), "web1").sink(Arc::clone(&screen.sink)).build();
-    assert!(carry_out(&client, [prints::call()]).await.is_ok());
-    screen.sink.finish();
-    assert!(*screen.stdout.0.lock().unwrap_or_else(PoisonError::into_inner) == bytes);
-    assert_eq!(screen.stderr.text(), "");
+    let output = SinkOutput::of(|queue| PassthroughSink::new(queue, Style::Plain));
+    let client = fake_client(&Fake::new().on("print", answer), "web1").sink(Arc::clone(&output.sink)).build();
+    assert!(execute(&client, [prints::call()]).await.is_ok());
+    output.sink.finish();
+    assert!(*output.stdout.0.lock().unwrap_or_else(PoisonError::into_inner) == bytes);
+    assert_eq!(output.stderr.text(), "");
 }
 
 #[tokio::test]
-async fn a_command_is_shown_where_it_asks_for_that_and_in_a_plan_once() {
+async fn echo_shows_a_command_once_in_a_run_and_in_a_plan() {
     let line = "cd /srv && { shown; again; }";
     let fake = Fake::new().on("quiet", FakeAnswer::code(0)).on(line, FakeAnswer::code(0));
     for (mode, expected) in [
         (Mode::Run, format!("[web1] $ {line}\n")),
         (Mode::DryRun, format!("[web1] would run: quiet\n[web1] would run: {line}\n")),
     ] {
-        let screen = Screen::plain();
+        let output = SinkOutput::plain();
         let settings = Settings::default().mode(mode);
-        let client = scripted(&fake, "web1").settings(settings).sink(Arc::clone(&screen.sink)).build();
+        let client = fake_client(&fake, "web1").settings(settings).sink(Arc::clone(&output.sink)).build();
         let host = client.connect("web1").expect("it is a host");
         host.run("quiet").await.expect("it is known");
         host.cd("/srv").run("shown; again").echo().await.expect("it is known");
-        screen.sink.finish();
-        assert_eq!(screen.texts().1, expected);
+        output.sink.finish();
+        assert_eq!(output.texts().1, expected);
     }
 }

@@ -41,14 +41,14 @@ pub(crate) fn connect(sshd: &Sshd) -> Connection {
 }
 
 /// Returns config lines that connect to the server through a proxy.
-pub(crate) fn through(proxy: &Proxy, sshd: &Sshd) -> String {
+pub(crate) fn proxy_config(proxy: &Proxy, sshd: &Sshd) -> String {
     format!("Host *\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n", proxy.port(), sshd.port())
 }
 
 /// Returns config lines that give a server an alias, to use the server as a gateway.
 ///
 /// The server must accept the key of the server whose config follows these lines.
-pub(crate) fn also_known(name: &str, sshd: &Sshd) -> String {
+pub(crate) fn gateway_config(name: &str, sshd: &Sshd) -> String {
     format!(
         "Host {name}\n    HostName 127.0.0.1\n    Port {}\n    UserKnownHostsFile {}\n",
         sshd.port(),
@@ -64,7 +64,7 @@ pub(crate) fn capture() -> (Arc<CaptureSink>, Arc<dyn Sink>) {
 
 /// Returns the expected error, after a check of its kind.
 #[track_caller]
-pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) -> Error {
+pub(crate) fn expect_error<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) -> Error {
     let error = match result {
         Ok(value) => panic!("{kind:?} was expected, and it went well: {value:?}"),
         Err(error) => error,
@@ -74,33 +74,33 @@ pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) ->
 }
 
 /// Returns an error as users see it.
-pub(crate) fn block(error: &Error) -> String {
+pub(crate) fn error_text(error: &Error) -> String {
     error.block().to_string()
 }
 
 /// Returns a client of scripted hosts. Tasks run on `hosts`, as with `-H`.
-pub(crate) fn scripted(fake: &Fake, hosts: &str) -> ClientBuilder {
+pub(crate) fn fake_client(fake: &Fake, hosts: &str) -> ClientBuilder {
     let typed = parse_host_args(&[hosts]).expect("these are hosts");
     Client::builder().dial(fake.clone()).inventory(Inventory::default().with_hosts(typed))
 }
 
 /// Runs calls in sequence. Returns the report.
-pub(crate) async fn carry_out(client: &Client, calls: impl IntoIterator<Item = Call>) -> Report {
+pub(crate) async fn execute(client: &Client, calls: impl IntoIterator<Item = Call>) -> Report {
     let plan = Plan::new(calls.into_iter().collect(), client).expect("this can be planned");
-    soon(Executor::new(client.clone()).run(&plan)).await
+    within_limit(Executor::new(client.clone()).run(&plan)).await
 }
 
 /// Awaits a future within the time limit.
-pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within_limit<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(LIMIT, future).await.expect("waited in vain")
 }
 
 /// Returns the outcome of each host, as `web1: ok`.
-pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
+pub(crate) fn outcome_lines<T>(outcomes: &Outcomes<T>) -> Vec<String> {
     outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.kind().as_str())).collect()
 }
 
 /// Returns one text field of each event of a kind, in order.
-pub(crate) fn told(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
+pub(crate) fn event_texts(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
     capture.of_kind(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }

@@ -4,11 +4,11 @@ use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Capability, Sshd, uv};
 
-use crate::sudo::Lab;
-use crate::support::{block, client_of, connect, refused};
+use crate::sudo::SudoFixture;
+use crate::support::{client_of, connect, error_text, expect_error};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_of_a_line_runs_inside_a_real_virtualenv_whatever_stands_around_it() -> Result {
+async fn the_whole_line_runs_inside_a_real_virtualenv_with_any_settings() -> Result {
     let sshd = Sshd::start();
     let venv = sshd.scratch().join("my env").display().to_string();
     let host = connect(&sshd);
@@ -24,7 +24,7 @@ async fn all_of_a_line_runs_inside_a_real_virtualenv_whatever_stands_around_it()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relative_one_is_below_the_directory_or_the_home() -> Result {
+async fn a_relative_virtualenv_is_resolved_against_the_directory_or_the_home() -> Result {
     let sshd = Sshd::start();
     let scratch = sshd.scratch().display().to_string();
     let host = connect(&sshd);
@@ -33,9 +33,9 @@ async fn a_relative_one_is_below_the_directory_or_the_home() -> Result {
     assert_eq!(inside.v_run("echo $VIRTUAL_ENV").line().await?, format!("{scratch}/env"));
     let home = host.probe("echo $HOME").line().await?;
     for of_home in [host.venv("none"), host.venv("none").cd("/")] {
-        let error = refused(of_home.v_run("true").await, ErrorKind::Exit);
-        let said = error.output().expect("the shell ran").stderr()?.into_owned();
-        assert_eq!(said, format!("there is no virtualenv in {home}/none\n"));
+        let error = expect_error(of_home.v_run("true").await, ErrorKind::Exit);
+        let printed = error.output().expect("the shell ran").stderr()?.into_owned();
+        assert_eq!(printed, format!("there is no virtualenv in {home}/none\n"));
     }
     assert_eq!(
         inside.cd("sub").v_run("pwd; echo $VIRTUAL_ENV").lines().await?,
@@ -45,39 +45,43 @@ async fn a_relative_one_is_below_the_directory_or_the_home() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_missing_or_was_not_named_says_what_to_do() -> Result {
+async fn a_missing_virtualenv_is_an_error_with_a_hint() -> Result {
     let sshd = Sshd::start();
     let host = connect(&sshd);
-    let error = refused(host.venv("/no/such env").v_run("pip list").await, ErrorKind::Exit);
-    let shown = block(&error);
+    let error = expect_error(host.venv("/no/such env").v_run("pip list").await, ErrorKind::Exit);
+    let shown = error_text(&error);
     assert!(shown.contains("hint: create the virtualenv with `python3 -m venv '/no/such env'`"), "{shown}");
     // After a system upgrade, the Python of a virtualenv may be missing.
     let venv = sshd.scratch().join("old").display().to_string();
     host.run(cmd!("mkdir -p {venv}/bin && ln -s /no/such/python {venv}/bin/python")).await?;
-    let error = refused(host.venv(&venv).v_run("pip list").await, ErrorKind::Exit);
-    let said = error.output().expect("the shell ran").stderr()?.into_owned();
-    assert_eq!(said, format!("the Python no longer exists for the virtualenv in {venv}\n"));
-    let error = refused(host.v_run("pip list").await, ErrorKind::Usage);
-    assert!(block(&error).contains("`.venv(") && block(&error).contains("fabrs.toml"), "{error:?}");
+    let error = expect_error(host.venv(&venv).v_run("pip list").await, ErrorKind::Exit);
+    let printed = error.output().expect("the shell ran").stderr()?.into_owned();
+    assert_eq!(printed, format!("the Python no longer exists for the virtualenv in {venv}\n"));
+    let error = expect_error(host.v_run("pip list").await, ErrorKind::Usage);
+    assert!(error_text(&error).contains("`.venv(") && error_text(&error).contains("fabrs.toml"), "{error:?}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn as_another_user_it_is_the_same_virtualenv() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
-    let venv = lab.sshd.scratch().join("of both").display().to_string();
-    lab.host().run(cmd!("/usr/bin/python3 -m venv --without-pip {venv}")).await?;
-    let host = lab.host().venv(&venv);
+async fn a_command_of_another_user_uses_the_same_virtualenv() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::SudoNopasswd) else { return Ok(()) };
+    let venv = fixture.sshd.scratch().join("of both").display().to_string();
+    fixture.host().run(cmd!("/usr/bin/python3 -m venv --without-pip {venv}")).await?;
+    let host = fixture.host().venv(&venv);
     let line = "python -c 'import os, sys; print(sys.prefix, os.getuid(), sep=\"|\")'";
     assert_eq!(host.v_run(line).sudo().await?.line()?, format!("{venv}|0"));
     assert_eq!(host.v_run(line).sudo().user("65534").await?.line()?, format!("{venv}|65534"));
-    assert_eq!(lab.host().v_run(line).venv(&venv).sudo().await?.line()?, format!("{venv}|0"), "said of the command");
+    assert_eq!(
+        fixture.host().v_run(line).venv(&venv).sudo().await?.line()?,
+        format!("{venv}|0"),
+        "said of the command"
+    );
     host.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_uv_has_made_is_one() -> Result {
+async fn a_virtualenv_made_by_uv_is_used() -> Result {
     if !Capability::Uv.is_available() {
         return Ok(());
     }
@@ -97,7 +101,7 @@ async fn one_that_uv_has_made_is_one() -> Result {
 /// The environment is simulated: a directory with the files of a conda environment, and the Python
 /// of the system.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_conda_has_made_is_entered_as_conda_would() -> Result {
+async fn a_conda_environment_is_activated_like_conda() -> Result {
     let sshd = Sshd::start();
     let venv = sshd.scratch().join("of conda").display().to_string();
     let host = connect(&sshd);
@@ -120,7 +124,7 @@ async fn one_that_conda_has_made_is_entered_as_conda_would() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fabrs_toml_names_one_for_all_hosts_or_for_a_single_one() -> Result {
+async fn fabrs_toml_sets_a_virtualenv_for_all_hosts_or_one_host() -> Result {
     let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
     let scratch = sshd.scratch().display().to_string();
     connect(&sshd).cd(&scratch).run("for e in a b; do mkdir -p $e/bin; ln -s /bin/true $e/bin/python; done").await?;

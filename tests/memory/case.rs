@@ -12,8 +12,13 @@ use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
 /// The variables that describe a case to its process.
-const VARIABLES: [&str; 5] =
-    ["FABRS_MEMORY_HOSTS", "FABRS_MEMORY_CONFIG", "FABRS_MEMORY_DOES", "FABRS_MEMORY_SOURCE", "FABRS_MEMORY_TARGET"];
+const VARIABLES: [&str; 5] = [
+    "FABRS_MEMORY_HOSTS",
+    "FABRS_MEMORY_CONFIG",
+    "FABRS_MEMORY_OPERATION",
+    "FABRS_MEMORY_SOURCE",
+    "FABRS_MEMORY_TARGET",
+];
 
 /// A transfer with all of its hosts at once.
 #[derive(Debug, Clone)]
@@ -22,14 +27,14 @@ pub(crate) struct Case {
     pub(crate) hosts: String,
     pub(crate) ssh_config: PathBuf,
     /// The operation: `get`, `put` or `sync`.
-    pub(crate) does: String,
+    pub(crate) operation: String,
     pub(crate) source: String,
     pub(crate) target: String,
 }
 
 /// The report of a transfer process.
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub(crate) struct Measurement {
     /// The growth of the peak during the transfer, in bytes.
     pub(crate) growth: u64,
     /// The errors of the hosts.
@@ -39,20 +44,26 @@ pub(crate) struct Measured {
 impl Case {
     /// Returns the case that the environment describes, or `None` in the test process itself.
     pub(crate) fn from_env() -> Option<Self> {
-        let [hosts, ssh_config, does, source, target] = VARIABLES.map(|name| env::var(name).ok());
-        Some(Self { hosts: hosts?, ssh_config: ssh_config?.into(), does: does?, source: source?, target: target? })
+        let [hosts, ssh_config, operation, source, target] = VARIABLES.map(|name| env::var(name).ok());
+        Some(Self {
+            hosts: hosts?,
+            ssh_config: ssh_config?.into(),
+            operation: operation?,
+            source: source?,
+            target: target?,
+        })
     }
 
     /// Runs the case in a separate process.
-    pub(crate) fn measure(&self) -> Measured {
+    pub(crate) fn measure(&self) -> Measurement {
         let mut command = Command::new(env::current_exe().expect("a process has a program"));
         let config = self.ssh_config.display().to_string();
-        let values = [&self.hosts, &config, &self.does, &self.source, &self.target];
+        let values = [&self.hosts, &config, &self.operation, &self.source, &self.target];
         let output = command.envs(VARIABLES.iter().zip(values)).output().expect("it was started before");
         let report = String::from_utf8(output.stdout).expect("a report is text");
         let (growth, errors) = report.split_once('\n').unwrap_or_default();
         let Ok(growth) = growth.parse() else { panic!("no report: {}", String::from_utf8_lossy(&output.stderr)) };
-        Measured { growth, errors: errors.to_owned() }
+        Measurement { growth, errors: errors.to_owned() }
     }
 
     /// Runs the case in this process.
@@ -77,7 +88,7 @@ impl Case {
         let outcomes = group
             .each(async |host: Connection| {
                 let (source, target) = (self.source.clone(), self.target.clone());
-                match self.does.as_str() {
+                match self.operation.as_str() {
                     "get" => host.get(source, target).await.map(drop),
                     "sync" => host.sync(source, target).await.map(drop),
                     _ => host.put(source, target).await.map(drop),

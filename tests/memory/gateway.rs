@@ -5,7 +5,7 @@ use std::time::Duration;
 use fabrs_testing::Sshd;
 use fabrs_testing::faults::Proxy;
 
-use crate::case::{Case, Measured};
+use crate::case::{Case, Measurement};
 
 /// The hosts behind the gateway.
 const HOSTS: [&str; 4] = ["host1", "host2", "host3", "host4"];
@@ -36,13 +36,13 @@ pub(crate) fn check() -> Result<(), String> {
     let put = |ssh_config, name| Case {
         hosts: HOSTS.join(","),
         ssh_config,
-        does: "put".to_owned(),
+        operation: "put".to_owned(),
         source: source.display().to_string(),
         // A host may find the file of another host at the target: the content is the same.
         target: server.scratch().join(name).display().to_string(),
     };
-    let Measured { growth: direct, errors } = put(server.ssh_config(), "direct").measure();
-    let Measured { growth: tunnelled, errors: others } = put(through, "through").measure();
+    let Measurement { growth: direct, errors } = put(server.ssh_config(), "direct").measure();
+    let Measurement { growth: tunnelled, errors: others } = put(through, "through").measure();
     if !errors.is_empty() || !others.is_empty() {
         return Err(format!("{errors}{others}"));
     }

@@ -2,7 +2,7 @@
 
 use fabrs_testing::{Sshd, probe};
 
-use crate::case::{Case, Measured};
+use crate::case::{Case, Measurement};
 
 /// The maximum growth of the peak, in bytes.
 const LIMIT: u64 = 64 << 20;
@@ -24,25 +24,25 @@ pub(crate) fn check() -> Result<(), String> {
     }
     let (tree, got) = (tree.display().to_string(), here.path().join("got").display().to_string());
     let mut failures = Vec::new();
-    for (transfer, ways) in FLOODS {
-        let (does, source, target) = match transfer {
+    for (transfer, behaviours) in FLOODS {
+        let (operation, source, target) = match transfer {
             "get a file" => ("get", "/a-file", got.as_str()),
             "get a directory" => ("get", "/tree/", got.as_str()),
             other => (other, tree.as_str(), "/tree"),
         };
-        for way in ways {
+        for behaviour in behaviours {
             let (_folder, program) = probe::hostile_shell();
-            let sshd = Sshd::builder().option("ForceCommand", format!("{} {way}", program.display())).start();
+            let sshd = Sshd::builder().option("ForceCommand", format!("{} {behaviour}", program.display())).start();
             let case = Case {
                 hosts: sshd.alias().to_owned(),
                 ssh_config: sshd.ssh_config(),
-                does: does.to_owned(),
+                operation: operation.to_owned(),
                 source: source.to_owned(),
                 target: target.to_owned(),
             };
-            let Measured { growth, errors } = case.measure();
+            let Measurement { growth, errors } = case.measure();
             if growth > LIMIT || !errors.starts_with("error: host: ") {
-                failures.push(format!("{transfer} ({way}): {} MiB, {errors}", growth >> 20));
+                failures.push(format!("{transfer} ({behaviour}): {} MiB, {errors}", growth >> 20));
             }
         }
     }

@@ -56,7 +56,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Compares a file with the content that the step had to write.
-    pub(crate) fn at(path: &Path, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn compare(path: &Path, content: impl AsRef<[u8]>) -> Self {
         match fs::read(path) {
             Ok(found) if found == content.as_ref() => Self::Done,
             Ok(found) if !found.is_empty() => Self::Other(String::from_utf8_lossy(&found).into_owned()),
@@ -92,9 +92,9 @@ pub(crate) fn judge_line(result: Result<Output>, status: u32, stdout: &str, work
         Ok(ended) => ended,
         Err(error) => return judge::<()>(Err(error), work),
     };
-    let said =
+    let decoded =
         |bytes: Result<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    judge_status(found, status, &said(output.stdout_bytes()), &said(output.stderr_bytes()), stdout, work)
+    judge_status(found, status, &decoded(output.stdout_bytes()), &decoded(output.stderr_bytes()), stdout, work)
 }
 
 /// Returns the finding of a line from its status and its two streams.

@@ -5,8 +5,8 @@
 //! group. All processes of a stopped command must end. The client reports commands that the server
 //! could not stop.
 
-mod hundred;
-mod lines;
+mod bulk;
+mod commands;
 mod matrix;
-mod opening;
 mod root;
+mod startup;

@@ -6,57 +6,57 @@ use fabrs::prelude::*;
 use fabrs::{ErrorKind, Signal};
 use fabrs_testing::{Account, Capability, Sshd, processes_matching, wait_until};
 
-use super::lines::{Kind, Lab, Way, end};
-use crate::support::{LIMIT, refused, soon};
+use super::commands::{CancelFixture, Kind, StopMethod, stop_command};
+use crate::support::{LIMIT, expect_error, within_limit};
 
-fn lab() -> Lab {
-    Lab::of(Sshd::builder().users([Account::Root]).start(), |builder| builder)
+fn fixture() -> CancelFixture {
+    CancelFixture::of(Sshd::builder().users([Account::Root]).start(), |builder| builder)
 }
 
-async fn ends(kind: Kind) {
+async fn assert_stopped(kind: Kind) {
     if !Capability::Accounts.is_available() {
         return;
     }
-    let lab = lab();
-    let host = lab.host();
-    refused(kind.command(&host, &lab.mark).timeout(Duration::from_secs(1)).await, ErrorKind::Timeout);
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&lab.mark).is_empty());
-    assert!(lab.told.of_kind("unconfirmed_stop").is_empty(), "{:?}", lab.told.of_kind("unconfirmed_stop"));
+    let fixture = fixture();
+    let host = fixture.host();
+    expect_error(kind.command(&host, &fixture.mark).timeout(Duration::from_secs(1)).await, ErrorKind::Timeout);
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
+    assert!(fixture.events.of_kind("unconfirmed_stop").is_empty(), "{:?}", fixture.events.of_kind("unconfirmed_stop"));
     host.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_command_of_root_ends() {
-    ends(Kind::Single).await;
+    assert_stopped(Kind::Single).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_of_root_ends() {
-    ends(Kind::Pipeline).await;
+    assert_stopped(Kind::Pipeline).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_background_child_of_root_ends() {
-    ends(Kind::Background).await;
+    assert_stopped(Kind::Background).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_of_root_on_a_pty_ends() {
-    ends(Kind::OnAPty).await;
+    assert_stopped(Kind::OnAPty).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_of_root_that_heeds_no_term_is_killed() {
-    ends(Kind::Stubborn).await;
+async fn a_root_command_that_ignores_sigterm_is_killed() {
+    assert_stopped(Kind::Stubborn).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn root_gets_status_output_and_an_empty_input_as_everybody() -> fabrs::Result<()> {
+async fn a_root_login_has_status_output_and_an_empty_stdin() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let lab = lab();
-    let host = lab.host();
+    let fixture = fixture();
+    let host = fixture.host();
     let output = host.cd("/tmp").env("X", "a 'b'").run("cat; pwd; echo $X; echo e >&2; exit 3").warn().await?;
     assert_eq!((output.lines()?, output.stderr()?.as_ref()), (vec!["/tmp".to_owned(), "a 'b'".to_owned()], "e\n"));
     assert_eq!(output.status()?, &ExitStatus::Code(3));
@@ -67,18 +67,18 @@ async fn root_gets_status_output_and_an_empty_input_as_everybody() -> fabrs::Res
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_of_root_ends_when_its_connection_is_gone() -> fabrs::Result<()> {
+async fn a_root_command_ends_after_the_loss_of_its_connection() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let proxied = lab();
+    let proxied = fixture();
     let proxy = fabrs_testing::faults::Proxy::to(proxied.sshd.addr());
-    let way = crate::support::through(&proxy, &proxied.sshd);
-    let host = crate::support::client_of(&proxied.sshd, &way).build().connect(proxied.sshd.alias())?;
+    let config = crate::support::proxy_config(&proxy, &proxied.sshd);
+    let host = crate::support::client_of(&proxied.sshd, &config).build().connect(proxied.sshd.alias())?;
     let running = Kind::Single.command(&host, &proxied.mark).spawn()?;
-    proxied.wait_until_it_runs();
+    proxied.wait_until_running();
     proxy.cut_now(fabrs_testing::faults::Cut::Reset);
-    refused(running.await, ErrorKind::Channel);
+    expect_error(running.await, ErrorKind::Channel);
     wait_until("nothing of it is left", LIMIT, || processes_matching(&proxied.mark).is_empty());
     Ok(())
 }
@@ -91,7 +91,7 @@ enum Input {
 }
 
 impl Input {
-    fn given_to(self, command: Command) -> Command {
+    fn apply_to(self, command: Command) -> Command {
         match self {
             Self::Bytes => command.stdin("given"),
             Self::SecretVariable => command.env("TOKEN", Secret::new("hunter2-hunter2")),
@@ -100,20 +100,20 @@ impl Input {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_root_runs_with_an_input_of_its_own_ends_however_it_is_ended() -> fabrs::Result<()> {
+async fn a_root_command_with_an_input_ends_with_every_stop_method() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    for way in [Way::Timeout, Way::CtrlC, Way::Drop] {
+    for method in [StopMethod::Timeout, StopMethod::CtrlC, StopMethod::Drop] {
         for kind in [Kind::Single, Kind::Pipeline, Kind::Background, Kind::Stubborn] {
             for input in [Input::Bytes, Input::SecretVariable] {
-                let lab = lab();
-                let host = lab.host();
-                let command = input.given_to(kind.command(&host, &lab.mark));
-                end(way, &lab.client, command, || lab.wait_until_it_runs()).await?;
-                wait_until("nothing of it is left", LIMIT, || processes_matching(&lab.mark).is_empty());
+                let fixture = fixture();
+                let host = fixture.host();
+                let command = input.apply_to(kind.command(&host, &fixture.mark));
+                stop_command(method, &fixture.client, command, || fixture.wait_until_running()).await?;
+                wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
                 host.close().await;
-                lab.assert_nothing_is_named_as_left();
+                fixture.assert_no_unconfirmed_stop();
             }
         }
     }
@@ -121,12 +121,12 @@ async fn what_root_runs_with_an_input_of_its_own_ends_however_it_is_ended() -> f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_what_root_writes_nothing_is_lost_or_added() -> fabrs::Result<()> {
+async fn the_output_of_a_root_command_is_exact() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let lab = lab();
-    let host = lab.host();
+    let fixture = fixture();
+    let host = fixture.host();
     let output = host.run("cat; printf fab >&2; exit 3").stdin("given").hide(Hide::Both).warn().await?;
     assert_eq!((output.stdout()?.as_ref(), output.stderr()?.as_ref()), ("given", "fab"));
     assert_eq!(output.status()?, &ExitStatus::Code(3));
@@ -137,21 +137,21 @@ async fn of_what_root_writes_nothing_is_lost_or_added() -> fabrs::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_of_the_users_own_reaches_what_root_runs_and_ends_nothing_else() -> fabrs::Result<()> {
+async fn a_sent_signal_reaches_a_root_command_without_stopping_it() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let lab = lab();
-    let host = lab.host();
+    let fixture = fixture();
+    let host = fixture.host();
     for has_input in [false, true] {
-        let listens = lab.sshd.scratch().join(format!("listens-{has_input}"));
+        let listens = fixture.sshd.scratch().join(format!("listens-{has_input}"));
         let command =
             host.run(cmd!("trap 'echo reloaded; exit 7' USR1; touch {listens}; while :; do sleep 0.05; done"));
         let command = if has_input { command.stdin_open() } else { command };
         let running = command.warn().spawn()?;
         wait_until("it listens", LIMIT, || listens.exists());
         running.signal(Signal::new("USR1"))?;
-        let output = soon(running).await?;
+        let output = within_limit(running).await?;
         assert_eq!(output.status()?, &ExitStatus::Code(7));
         assert_eq!(output.lines()?, ["reloaded"]);
     }
@@ -160,20 +160,20 @@ async fn a_signal_of_the_users_own_reaches_what_root_runs_and_ends_nothing_else(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_reached_over_another_channel_is_named() -> fabrs::Result<()> {
+async fn a_root_command_without_a_second_channel_is_reported() -> fabrs::Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let lab = Lab::of(Sshd::builder().users([Account::Root]).max_sessions(1).start(), |builder| builder);
-    let host = lab.host();
-    let command = Kind::Single.command(&host, &lab.mark).stdin("given");
-    refused(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
-    assert_eq!(lab.told.of_kind("unconfirmed_stop").len(), 1);
+    let fixture = CancelFixture::of(Sshd::builder().users([Account::Root]).max_sessions(1).start(), |builder| builder);
+    let host = fixture.host();
+    let command = Kind::Single.command(&host, &fixture.mark).stdin("given");
+    expect_error(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
+    assert_eq!(fixture.events.of_kind("unconfirmed_stop").len(), 1);
     host.close().await;
     // The process is reported as running, so the test has to kill it.
-    for process in processes_matching(&lab.mark) {
+    for process in processes_matching(&fixture.mark) {
         std::process::Command::new("kill").arg(process.pid.to_string()).status().expect("`kill` is everywhere");
     }
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&lab.mark).is_empty());
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
     Ok(())
 }

@@ -7,11 +7,11 @@ use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::{SmallDisk, Sshd, wait_until};
 
-use super::{Lab, mode, open_folder, text, walk};
-use crate::support::{LIMIT, block, capture, client_of, refused, soon, through};
+use super::{FileFixture, mode, open_folder, text, walk};
+use crate::support::{LIMIT, capture, client_of, error_text, expect_error, proxy_config, within_limit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wherever_a_put_is_cut_the_target_is_the_old_file_or_the_new_one() -> Result {
+async fn a_put_cut_at_any_byte_keeps_the_old_file() -> Result {
     let old = vec![b'o'; 100_000];
     let new: Vec<u8> = (0..=250u8).cycle().take(3 << 20).collect();
     // The cuts are within the login, and at the beginning, in the middle and near the end of the
@@ -22,7 +22,7 @@ async fn wherever_a_put_is_cut_the_target_is_the_old_file_or_the_new_one() -> Re
         let target = open_folder(&sshd).join("x");
         fs::write(&target, &old)?;
         let (_, sink) = capture();
-        let host = client_of(&sshd, &through(&proxy, &sshd)).sink(sink).build().connect("host")?;
+        let host = client_of(&sshd, &proxy_config(&proxy, &sshd)).sink(sink).build().connect("host")?;
         let result = host.put(new.clone(), target.display().to_string()).await;
         assert!(result.is_err(), "cut after {after} bytes");
         wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
@@ -32,41 +32,41 @@ async fn wherever_a_put_is_cut_the_target_is_the_old_file_or_the_new_one() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_get_that_is_cut_leaves_the_old_file_here_and_no_other() -> Result {
-    let lab = Lab::new();
-    let proxy = Proxy::to(lab.sshd.addr()).cut_after(Direction::ToClient, 1_000_000, Cut::Reset);
-    fs::write(lab.there("x"), vec![b'n'; 3 << 20])?;
-    let here = lab.file("x", "old");
-    let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
-    assert!(host.get(lab.there("x").display().to_string(), here.display().to_string()).await.is_err());
+async fn a_cut_get_keeps_the_old_file() -> Result {
+    let fixture = FileFixture::new();
+    let proxy = Proxy::to(fixture.sshd.addr()).cut_after(Direction::ToClient, 1_000_000, Cut::Reset);
+    fs::write(fixture.remote("x"), vec![b'n'; 3 << 20])?;
+    let here = fixture.file("x", "old");
+    let host = client_of(&fixture.sshd, &proxy_config(&proxy, &fixture.sshd)).build().connect("host")?;
+    assert!(host.get(fixture.remote("x").display().to_string(), here.display().to_string()).await.is_err());
     assert_eq!(text(&here), "old");
-    lab.assert_nothing_is_left();
+    fixture.assert_no_leftovers();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_get_that_has_no_room_here_ends_at_once_and_leaves_the_old_file() -> Result {
-    let lab = Lab::new();
+async fn a_get_to_a_full_disk_fails_early_and_keeps_the_old_file() -> Result {
+    let fixture = FileFixture::new();
     let small = tempfile::tempdir()?;
     let Some(_disk) = SmallDisk::mount(small.path()) else { return Ok(()) };
     let here = small.path().join("x");
     fs::write(&here, "old")?;
     // The content is larger than any transfer within the time limit of the test.
-    fs::File::create(lab.there("x"))?.set_len(1 << 40)?;
-    let got = lab.host.get(lab.there("x").display().to_string(), here.display().to_string());
-    let error = refused(soon(got).await, ErrorKind::Local);
-    assert!(block(&error).contains("No space left on device"), "{error:?}");
+    fs::File::create(fixture.remote("x"))?.set_len(1 << 40)?;
+    let got = fixture.host.get(fixture.remote("x").display().to_string(), here.display().to_string());
+    let error = expect_error(within_limit(got).await, ErrorKind::Local);
+    assert!(error_text(&error).contains("No space left on device"), "{error:?}");
     assert_eq!((text(&here).as_str(), walk(small.path()).len()), ("old", 1));
-    lab.host.run("true").await?;
+    fixture.host.run("true").await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_nothing_behind() -> Result {
-    let lab = Lab::new();
-    let target = lab.there("x");
+async fn a_running_put_has_a_private_temporary_file_that_a_drop_removes() -> Result {
+    let fixture = FileFixture::new();
+    let target = fixture.remote("x");
     let large = vec![b'n'; 512 << 20];
-    let scratch = lab.sshd.scratch();
+    let scratch = fixture.sshd.scratch();
     // The check runs before the put is dropped: the drop follows the end of the other branch.
     let began = tokio::task::spawn_blocking(move || {
         wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
@@ -74,27 +74,27 @@ async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_not
         (mode(content.parent().expect("it is in a folder")), mode(&content))
     });
     tokio::select! {
-        done = lab.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
+        done = fixture.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
         modes = began => assert_eq!(modes.expect("it begins"), (0o700, 0o600)),
     }
-    wait_until("nothing is left", LIMIT, || walk(&lab.sshd.scratch()).is_empty());
+    wait_until("nothing is left", LIMIT, || walk(&fixture.sshd.scratch()).is_empty());
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn puts_that_are_given_up_since_another_failed_leave_nothing_behind() -> Result {
-    let lab = Lab::new();
+async fn abandoned_puts_of_a_failed_tree_leave_no_files() -> Result {
+    let fixture = FileFixture::new();
     for name in ["a", "b", "c", "in/d"] {
-        lab.file(&format!("tree/{name}"), name);
+        fixture.file(&format!("tree/{name}"), name);
     }
-    lab.file("tree/wrong", "wrong");
+    fixture.file("tree/wrong", "wrong");
     // Each round abandons the other puts at another time.
     for round in 0..12 {
-        let target = lab.there(&round.to_string()).display().to_string();
-        let put = lab.host.put(lab.here.path().join("tree"), target).validate("! grep -q wrong %s");
-        refused(soon(put).await, ErrorKind::File);
+        let target = fixture.remote(&round.to_string()).display().to_string();
+        let put = fixture.host.put(fixture.local.path().join("tree"), target).validate("! grep -q wrong %s");
+        expect_error(within_limit(put).await, ErrorKind::File);
     }
-    let is_clean = || walk_all(&lab.sshd.scratch()).iter().all(|path| !path.to_string_lossy().contains("/.fabrs."));
+    let is_clean = || walk_all(&fixture.sshd.scratch()).iter().all(|path| !path.to_string_lossy().contains("/.fabrs."));
     wait_until("the host has cleaned up", LIMIT, is_clean);
     Ok(())
 }

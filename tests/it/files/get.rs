@@ -5,16 +5,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use fabrs::prelude::*;
 
-use super::{Lab, mode, text, walk};
-use crate::support::{block, refused};
+use super::{FileFixture, mode, text, walk};
+use crate::support::{error_text, expect_error};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_arrives_with_its_mode_and_is_not_sent_again() -> Result {
-    let lab = Lab::new();
-    let (there, here) = (lab.there("50% x"), lab.here.path().join("deep/er/x"));
+async fn a_file_is_downloaded_with_its_mode_and_only_once() -> Result {
+    let fixture = FileFixture::new();
+    let (there, here) = (fixture.remote("50% x"), fixture.local.path().join("deep/er/x"));
     fs::write(&there, "content\nof it")?;
     fs::set_permissions(&there, fs::Permissions::from_mode(0o604))?;
-    let get = || lab.host.get(there.display().to_string(), here.display().to_string());
+    let get = || fixture.host.get(there.display().to_string(), here.display().to_string());
     assert!(get().await?.any()?);
     assert_eq!((text(&here).as_str(), mode(&here)), ("content\nof it", 0o604));
     assert!(!get().await?.any()?);
@@ -25,78 +25,83 @@ async fn a_file_arrives_with_its_mode_and_is_not_sent_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_several_hosts_go_each_to_its_own_place() -> Result {
-    let lab = Lab::new();
-    fs::create_dir_all(lab.there("log/sub"))?;
+async fn host_and_path_placeholders_separate_the_files_of_hosts() -> Result {
+    let fixture = FileFixture::new();
+    fs::create_dir_all(fixture.remote("log/sub"))?;
     for name in ["log/x", "log/sub/y", "log/100%"] {
-        fs::write(lab.there(name), name)?;
+        fs::write(fixture.remote(name), name)?;
     }
-    let port = lab.sshd.port();
-    let host = lab.host.client().expect("it has one").connect(format!("host:{port}"))?;
-    let template = |rest: &str| format!("{}/{{host}}/{rest}", lab.here.path().display());
-    host.get(lab.there("log/x").display().to_string(), template("{path}")).await?;
-    assert_eq!(text(lab.here.path().join(format!("host-{port}/x"))), "log/x");
-    host.get(lab.there("log").display().to_string(), template("{path}")).await?;
+    let port = fixture.sshd.port();
+    let host = fixture.host.client().expect("it has one").connect(format!("host:{port}"))?;
+    let template = |rest: &str| format!("{}/{{host}}/{rest}", fixture.local.path().display());
+    host.get(fixture.remote("log/x").display().to_string(), template("{path}")).await?;
+    assert_eq!(text(fixture.local.path().join(format!("host-{port}/x"))), "log/x");
+    host.get(fixture.remote("log").display().to_string(), template("{path}")).await?;
     for name in ["log/x", "log/sub/y", "log/100%"] {
-        assert_eq!(text(lab.here.path().join(format!("host-{port}")).join(name)), name);
+        assert_eq!(text(fixture.local.path().join(format!("host-{port}")).join(name)), name);
     }
-    host.get(lab.there("log/x").display().to_string(), template("")).await?;
-    host.get(lab.there("log/*0%").display().to_string(), template("all/")).await?;
-    assert_eq!(text(lab.here.path().join(format!("host-{port}/all/100%"))), "log/100%");
+    host.get(fixture.remote("log/x").display().to_string(), template("")).await?;
+    host.get(fixture.remote("log/*0%").display().to_string(), template("all/")).await?;
+    assert_eq!(text(fixture.local.path().join(format!("host-{port}/all/100%"))), "log/100%");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_goes_into_a_folder_or_becomes_one() -> Result {
-    let lab = Lab::new();
-    fs::create_dir_all(lab.there("site/css"))?;
-    fs::write(lab.there("site/css/a b"), "a")?;
-    fs::write(lab.there("site/i"), "i")?;
-    let get = |to: String| lab.host.get(lab.there("site").display().to_string(), to);
-    get(lab.here.path().join("new").display().to_string()).await?;
-    get(format!("{}/", lab.here.path().join("into").display())).await?;
-    let found: Vec<_> = walk(lab.here.path())
+async fn a_directory_is_downloaded_to_a_new_path_or_into_a_directory() -> Result {
+    let fixture = FileFixture::new();
+    fs::create_dir_all(fixture.remote("site/css"))?;
+    fs::write(fixture.remote("site/css/a b"), "a")?;
+    fs::write(fixture.remote("site/i"), "i")?;
+    let get = |to: String| fixture.host.get(fixture.remote("site").display().to_string(), to);
+    get(fixture.local.path().join("new").display().to_string()).await?;
+    get(format!("{}/", fixture.local.path().join("into").display())).await?;
+    let found: Vec<_> = walk(fixture.local.path())
         .iter()
-        .map(|path| path.strip_prefix(lab.here.path()).map(|p| p.display().to_string()))
+        .map(|path| path.strip_prefix(fixture.local.path()).map(|p| p.display().to_string()))
         .collect::<std::result::Result<_, _>>()?;
     assert_eq!(found, ["into/site/css/a b", "into/site/i", "new/css/a b", "new/i"]);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_not_there_leaves_none_here_and_an_old_one_as_it_was() -> Result {
-    let lab = Lab::new();
-    let here = lab.here.path().join("new/x");
-    let get = |to: String| lab.host.get(lab.there("none").display().to_string(), to);
-    let error = refused(get(here.display().to_string()).await, ErrorKind::File);
-    assert!(block(&error).contains("caused by: no such file:"), "{error:?}");
-    assert!(!lab.here.path().join("new").exists(), "no folder either");
-    let old = lab.file("old", "old");
-    refused(get(old.display().to_string()).await, ErrorKind::File);
+async fn a_missing_remote_file_keeps_the_local_file() -> Result {
+    let fixture = FileFixture::new();
+    let here = fixture.local.path().join("new/x");
+    let get = |to: String| fixture.host.get(fixture.remote("none").display().to_string(), to);
+    let error = expect_error(get(here.display().to_string()).await, ErrorKind::File);
+    assert!(error_text(&error).contains("caused by: no such file:"), "{error:?}");
+    assert!(!fixture.local.path().join("new").exists(), "no folder either");
+    let old = fixture.file("old", "old");
+    expect_error(get(old.display().to_string()).await, ErrorKind::File);
     assert_eq!(text(&old), "old");
-    let pattern = lab.host.get(lab.there("*.none").display().to_string(), old.display().to_string()).await;
-    refused(pattern, ErrorKind::File);
-    fs::create_dir(lab.there("empty"))?;
-    let empty = || lab.host.get(lab.there("empty").display().to_string(), format!("{}/", lab.here.path().display()));
-    assert!(empty().await?.any()? && lab.here.path().join("empty").is_dir());
+    let pattern = fixture.host.get(fixture.remote("*.none").display().to_string(), old.display().to_string()).await;
+    expect_error(pattern, ErrorKind::File);
+    fs::create_dir(fixture.remote("empty"))?;
+    let empty = || {
+        fixture.host.get(fixture.remote("empty").display().to_string(), format!("{}/", fixture.local.path().display()))
+    };
+    assert!(empty().await?.any()? && fixture.local.path().join("empty").is_dir());
     assert!(!empty().await?.any()?);
-    lab.assert_nothing_is_left();
+    fixture.assert_no_leftovers();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_a_pattern_go_below_the_place_also_where_it_is_not_there_yet() -> Result {
-    let lab = Lab::new();
+async fn files_of_a_pattern_are_written_to_a_new_directory() -> Result {
+    let fixture = FileFixture::new();
     for name in ["a.log", "b.log"] {
-        fs::write(lab.there(name), "there")?;
+        fs::write(fixture.remote(name), "there")?;
     }
-    lab.host.get(lab.there("*.log").display().to_string(), lab.here.path().join("logs").display().to_string()).await?;
-    assert_eq!(walk(lab.here.path()), ["a.log", "b.log"].map(|name| lab.here.path().join("logs").join(name)));
+    fixture
+        .host
+        .get(fixture.remote("*.log").display().to_string(), fixture.local.path().join("logs").display().to_string())
+        .await?;
+    assert_eq!(walk(fixture.local.path()), ["a.log", "b.log"].map(|name| fixture.local.path().join("logs").join(name)));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_host_can_not_choose_where_its_files_are_written() -> Result {
+async fn a_host_cannot_write_outside_the_target() -> Result {
     use fabrs::transport::{Fake, FakeAnswer};
 
     let here = tempfile::tempdir()?;
@@ -104,26 +109,26 @@ async fn a_host_can_not_choose_where_its_files_are_written() -> Result {
         let listed = FakeAnswer::stdout(format!("fabrs-here\n\0x81a4 0 0 1 0 0 1 ./{name}\0fabrs-end\0"));
         let client = Client::builder().dial(Fake::new().on("get /srv/x/", listed)).build();
         let to = here.path().join("place").display().to_string();
-        let error = refused(client.connect("web1")?.get("/srv/x/", to).await, ErrorKind::File);
+        let error = expect_error(client.connect("web1")?.get("/srv/x/", to).await, ErrorKind::File);
         assert!(error.to_string().contains("would be written outside of"), "{name}: {error:?}");
     }
     let listed = FakeAnswer::stdout("fabrs-here\nf\0/srv/a/app.log\0f\0/srv/b/app.log\0");
     let client = Client::builder().dial(Fake::new().on("list /srv/*/app.log", listed)).build();
     let to = format!("{}/", here.path().display());
-    let error = refused(client.connect("web1")?.get("/srv/*/app.log", to).await, ErrorKind::Usage);
+    let error = expect_error(client.connect("web1")?.get("/srv/*/app.log", to).await, ErrorKind::Usage);
     assert!(error.to_string().contains("would both be written to"), "{error:?}");
     assert_eq!(walk(here.path()), Vec::<std::path::PathBuf>::new());
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_place_that_can_not_be_written_is_named() -> Result {
-    let lab = Lab::new();
-    fs::write(lab.there("x"), "x")?;
-    let file = lab.file("file", "old");
+async fn an_unwritable_target_is_named() -> Result {
+    let fixture = FileFixture::new();
+    fs::write(fixture.remote("x"), "x")?;
+    let file = fixture.file("file", "old");
     let below = file.join("x");
-    let error = refused(
-        lab.host.get(lab.there("x").display().to_string(), below.display().to_string()).await,
+    let error = expect_error(
+        fixture.host.get(fixture.remote("x").display().to_string(), below.display().to_string()).await,
         ErrorKind::Local,
     );
     assert!(error.to_string().contains("could not write"), "{error:?}");
@@ -132,13 +137,13 @@ async fn a_place_that_can_not_be_written_is_named() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_written_through_a_symlink_that_a_host_has_sent_before() -> Result {
-    for lab in [Lab::new(), super::without_a_shell::lab()] {
+async fn a_downloaded_symlink_is_not_followed() -> Result {
+    for fixture in [FileFixture::new(), super::sftp::fixture()] {
         let secret = tempfile::tempdir()?;
-        let (there, here) = (lab.there("x"), lab.here.path().join("x"));
+        let (there, here) = (fixture.remote("x"), fixture.local.path().join("x"));
         fs::create_dir_all(&there)?;
         symlink(secret.path(), there.join("in"))?;
-        let get = || lab.host.get(there.display().to_string(), format!("{}/", lab.here.path().display()));
+        let get = || fixture.host.get(there.display().to_string(), format!("{}/", fixture.local.path().display()));
         get().await?;
         assert_eq!(fs::read_link(here.join("in"))?, secret.path());
         fs::remove_file(there.join("in"))?;
@@ -146,38 +151,42 @@ async fn nothing_is_written_through_a_symlink_that_a_host_has_sent_before() -> R
         for name in ["in/evil", "in/worse"] {
             fs::write(there.join(name), name)?;
         }
-        let error = refused(get().await, ErrorKind::Local);
-        assert!(block(&error).contains("in` is a symlink"), "{}", block(&error));
+        let error = expect_error(get().await, ErrorKind::Local);
+        assert!(error_text(&error).contains("in` is a symlink"), "{}", error_text(&error));
         assert_eq!(walk(secret.path()), Vec::<std::path::PathBuf>::new());
         // A symlink made by the user is followed.
-        let own = lab.here.path().join("own");
-        symlink(lab.file("elsewhere/x", "").parent().expect("it is below"), &own)?;
-        lab.host.get(there.join("in").display().to_string(), format!("{}/", own.display())).await?;
-        assert_eq!(text(lab.here.path().join("elsewhere/in/evil")), "in/evil");
+        let own = fixture.local.path().join("own");
+        symlink(fixture.file("elsewhere/x", "").parent().expect("it is below"), &own)?;
+        fixture.host.get(there.join("in").display().to_string(), format!("{}/", own.display())).await?;
+        assert_eq!(text(fixture.local.path().join("elsewhere/in/evil")), "in/evil");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn folders_of_one_name_are_none_where_only_names_are_kept() -> Result {
-    let lab = Lab::new();
+async fn the_basename_placeholder_flattens_directories() -> Result {
+    let fixture = FileFixture::new();
     for name in ["a/same/x", "b/same/y", "b/none/same/z"] {
-        fs::create_dir_all(lab.there("tree").join(name).parent().expect("it is below"))?;
-        fs::write(lab.there("tree").join(name), name)?;
+        fs::create_dir_all(fixture.remote("tree").join(name).parent().expect("it is below"))?;
+        fs::write(fixture.remote("tree").join(name), name)?;
     }
-    let to = format!("{}/all/{{basename}}", lab.here.path().display());
-    lab.host.get(lab.there("tree").display().to_string(), to).await?;
-    assert_eq!(walk(lab.here.path()), ["x", "y", "z"].map(|name| lab.here.path().join("all").join(name)));
-    assert_eq!(fs::read_dir(lab.here.path().join("all"))?.count(), 3);
+    let to = format!("{}/all/{{basename}}", fixture.local.path().display());
+    fixture.host.get(fixture.remote("tree").display().to_string(), to).await?;
+    assert_eq!(walk(fixture.local.path()), ["x", "y", "z"].map(|name| fixture.local.path().join("all").join(name)));
+    assert_eq!(fs::read_dir(fixture.local.path().join("all"))?.count(), 3);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_with_nothing_in_it_is_told_where_it_is_new() -> Result {
-    for lab in [Lab::new(), super::without_a_shell::lab()] {
-        fs::create_dir_all(lab.there("tree/none/in"))?;
-        let get = || lab.host.get(lab.there("tree").display().to_string(), format!("{}/", lab.here.path().display()));
-        let new = lab.here.path().join("tree/none/in");
+async fn a_new_empty_directory_is_a_change() -> Result {
+    for fixture in [FileFixture::new(), super::sftp::fixture()] {
+        fs::create_dir_all(fixture.remote("tree/none/in"))?;
+        let get = || {
+            fixture
+                .host
+                .get(fixture.remote("tree").display().to_string(), format!("{}/", fixture.local.path().display()))
+        };
+        let new = fixture.local.path().join("tree/none/in");
         assert_eq!(get().await?.changed()?, [new.to_str().expect("UTF-8")]);
         assert!(!get().await?.any()?);
     }

@@ -7,61 +7,64 @@ use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::{Account, Sshd, wait_until};
 
-use super::trees::lab_with;
-use super::without_a_shell::files_only;
-use super::{Lab, mode, open_folder, walk};
-use crate::support::{LIMIT, capture, client_of, soon, through};
+use super::sftp::internal_sftp;
+use super::trees::fixture_with_programs;
+use super::{FileFixture, mode, open_folder, walk};
+use crate::support::{LIMIT, capture, client_of, proxy_config, within_limit};
 
 /// Returns bytes without repetition. The size is not a multiple of the block size.
-fn large() -> Vec<u8> {
+fn large_content() -> Vec<u8> {
     (0..(20 << 20) / 8 + 77_u64).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parts_arrive_as_one_file_however_many_sessions_a_server_gives() -> Result {
-    let content = large();
+async fn parts_form_one_file_with_any_number_of_sessions() -> Result {
+    let content = large_content();
     for (sessions, server) in [1, 2, 3, 10]
         .into_iter()
-        .flat_map(|sessions| [Sshd::builder(), files_only()].map(|server| (sessions, server.max_sessions(sessions))))
+        .flat_map(|sessions| [Sshd::builder(), internal_sftp()].map(|server| (sessions, server.max_sessions(sessions))))
     {
-        let lab = Lab::of(server.start());
-        let (file, target) = (lab.file("large", &content), lab.there("large"));
-        let put = || lab.host.put(&file, target.display().to_string());
-        assert!(soon(put()).await?.any()?);
+        let fixture = FileFixture::of(server.start());
+        let (file, target) = (fixture.file("large", &content), fixture.remote("large"));
+        let put = || fixture.host.put(&file, target.display().to_string());
+        assert!(within_limit(put()).await?.any()?);
         assert!(fs::read(&target)? == content, "{sessions} sessions");
         assert_eq!(mode(&target), 0o644);
-        assert!(!soon(put()).await?.any()?, "and it is not sent again");
+        assert!(!within_limit(put()).await?.any()?, "and it is not sent again");
         let mut other = content.clone();
         if let Some(byte) = other.last_mut() {
             *byte ^= 1;
         }
-        assert!(soon(lab.host.put(other.clone(), target.display().to_string())).await?.any()?, "of the same size");
+        assert!(
+            within_limit(fixture.host.put(other.clone(), target.display().to_string())).await?.any()?,
+            "of the same size"
+        );
         assert!(fs::read(&target)? == other, "{sessions} sessions");
-        lab.assert_nothing_is_left();
+        fixture.assert_no_leftovers();
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_large_files_of_a_tree_share_the_sessions_of_a_server() -> Result {
-    let lab = Lab::of(Sshd::builder().max_sessions(4).start());
-    let content = large();
+    let fixture = FileFixture::of(Sshd::builder().max_sessions(4).start());
+    let content = large_content();
     for n in 0..6 {
-        lab.file(&format!("tree/{n}"), &content);
+        fixture.file(&format!("tree/{n}"), &content);
     }
-    let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
-    assert_eq!(soon(lab.host.put(tree, target.display().to_string())).await?.changed()?.len(), 6);
+    let (tree, target) = (fixture.local.path().join("tree"), fixture.remote("tree"));
+    assert_eq!(within_limit(fixture.host.put(tree, target.display().to_string())).await?.changed()?.len(), 6);
     assert!(walk(&target).iter().all(|path| fs::read(path).is_ok_and(|read| read == content)));
-    lab.assert_nothing_is_left();
+    fixture.assert_no_leftovers();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
-    let (old, new) = (vec![b'o'; 100_000], large());
+async fn an_upload_in_parts_cut_at_any_byte_keeps_the_old_file() -> Result {
+    let (old, new) = (vec![b'o'; 100_000], large_content());
     for (after, server) in [8_000_u64, 1 << 20, 10 << 20, 20 << 20]
         .into_iter()
-        .flat_map(|after| [(after, None), (after, Some(files_only()))])
+        .flat_map(|after| [(after, None), (after, Some(internal_sftp()))])
     {
         let gives_shell = server.is_none();
         let sshd = server.map_or_else(Sshd::start, fabrs_testing::SshdBuilder::start);
@@ -69,8 +72,8 @@ async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
         let target = open_folder(&sshd).join("x");
         fs::write(&target, &old)?;
         let (_, sink) = capture();
-        let host = client_of(&sshd, &through(&proxy, &sshd)).sink(sink).build().connect("host")?;
-        let result = soon(host.put(new.clone(), target.display().to_string())).await;
+        let host = client_of(&sshd, &proxy_config(&proxy, &sshd)).sink(sink).build().connect("host")?;
+        let result = within_limit(host.put(new.clone(), target.display().to_string())).await;
         assert!(result.is_err(), "cut after {after} bytes");
         if gives_shell {
             wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
@@ -84,85 +87,85 @@ async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_are_written_by_root_under_sudo() -> Result {
-    let Some(lab) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let Some(fixture) = crate::sudo::SudoFixture::with_password(Account::Sudo) else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let (content, target) = (large(), folder.path().join("x"));
-    let host = lab.host();
-    soon(host.put(content.clone(), target.display().to_string()).sudo().mode(0o600)).await?;
+    let (content, target) = (large_content(), folder.path().join("x"));
+    let host = fixture.host();
+    within_limit(host.put(content.clone(), target.display().to_string()).sudo().mode(0o600)).await?;
     assert!(fs::read(&target)? == content && mode(&target) == 0o600);
     host.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_file_goes_to_several_hosts_of_a_run_at_once() -> Result {
-    let lab = Lab::of(Sshd::builder().aliases(["one", "two", "three"]).start());
+async fn a_large_file_is_uploaded_to_several_hosts_at_once() -> Result {
+    let fixture = FileFixture::of(Sshd::builder().aliases(["one", "two", "three"]).start());
     let content: Vec<u8> = (0..=250_u8).cycle().take(20 << 20).collect();
-    let file = lab.file("x", &content);
-    let client = client_of(&lab.sshd, "").build();
+    let file = fixture.file("x", &content);
+    let client = client_of(&fixture.sshd, "").build();
     let put = |name: &'static str| {
-        let (host, to) = (client.connect(name), lab.there(name).display().to_string());
+        let (host, to) = (client.connect(name), fixture.remote(name).display().to_string());
         let file = file.clone();
-        async move { soon(host?.put(&file, to).verify()).await?.any() }
+        async move { within_limit(host?.put(&file, to).verify()).await?.any() }
     };
     let put = futures::join!(put("one"), put("two"), put("three"));
     assert!(put.0? && put.1? && put.2?);
     for name in ["one", "two", "three"] {
-        assert!(fs::read(lab.there(name))? == content, "{name}");
+        assert!(fs::read(fixture.remote(name))? == content, "{name}");
     }
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_large_file_that_has_changed_only_the_changed_blocks_are_sent() -> Result {
+async fn only_changed_blocks_of_a_large_file_are_sent() -> Result {
     let hosts = [
-        (Lab::new(), true),
-        (lab_with(&["sha256sum", "dd", "python3"], false), true),
-        (lab_with(&["sha256sum", "dd"], false), false),
-        (lab_with(&["perl", "dd"], false), false),
-        (lab_with(&["sha256sum", "dd"], true), false),
+        (FileFixture::new(), true),
+        (fixture_with_programs(&["sha256sum", "dd", "python3"], false), true),
+        (fixture_with_programs(&["sha256sum", "dd"], false), false),
+        (fixture_with_programs(&["perl", "dd"], false), false),
+        (fixture_with_programs(&["sha256sum", "dd"], true), false),
     ];
-    for (n, (lab, is_known)) in hosts.into_iter().enumerate() {
-        let (old, target) = (large(), lab.there("x"));
+    for (n, (fixture, is_known)) in hosts.into_iter().enumerate() {
+        let (old, target) = (large_content(), fixture.remote("x"));
         let mut new = old.clone();
         new[(5 << 20) + 3] ^= 1;
         new.extend_from_slice(b"more at the end");
         let to = target.display().to_string();
-        soon(lab.host.put(old.clone(), to.clone()).mode(0o640)).await?;
+        within_limit(fixture.host.put(old.clone(), to.clone()).mode(0o640)).await?;
         for content in [&new, &old] {
-            let proxy = Proxy::to(lab.sshd.addr());
-            let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
-            assert!(soon(host.put(content.clone(), to.clone())).await?.any()?);
+            let proxy = Proxy::to(fixture.sshd.addr());
+            let host = client_of(&fixture.sshd, &proxy_config(&proxy, &fixture.sshd)).build().connect("host")?;
+            assert!(within_limit(host.put(content.clone(), to.clone())).await?.any()?);
             assert!(&fs::read(&target)? == content, "host {n}");
             assert_eq!(mode(&target), 0o640);
             let sent = proxy.traffic(Direction::ToServer).bytes;
             assert_eq!(sent < 4 << 20, is_known, "host {n}: {sent} bytes");
-            assert!(!soon(host.put(content.clone(), to.clone())).await?.any()?);
+            assert!(!within_limit(host.put(content.clone(), to.clone())).await?.any()?);
             host.client().expect("it has one").close().await;
         }
-        lab.assert_nothing_is_left();
+        fixture.assert_no_leftovers();
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_sparse_file_only_what_is_in_it_is_sent() -> Result {
-    for (n, server) in [Sshd::builder(), files_only()].into_iter().enumerate() {
-        let lab = Lab::of(server.start());
-        let file = lab.file("disk", "begin");
+async fn holes_of_a_sparse_file_are_not_sent() -> Result {
+    for (n, server) in [Sshd::builder(), internal_sftp()].into_iter().enumerate() {
+        let fixture = FileFixture::of(server.start());
+        let file = fixture.file("disk", "begin");
         let disk = fs::File::options().write(true).open(&file)?;
         disk.set_len(40 << 20)?;
         disk.write_all_at(b"in the middle", 21 << 20)?;
-        let target = lab.there("disk");
-        let proxy = Proxy::to(lab.sshd.addr());
-        let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
-        assert!(soon(host.put(&file, target.display().to_string()).verify()).await?.any()?);
+        let target = fixture.remote("disk");
+        let proxy = Proxy::to(fixture.sshd.addr());
+        let host = client_of(&fixture.sshd, &proxy_config(&proxy, &fixture.sshd)).build().connect("host")?;
+        assert!(within_limit(host.put(&file, target.display().to_string()).verify()).await?.any()?);
         assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
         let (sent, kept) = (proxy.traffic(Direction::ToServer).bytes, fs::metadata(&target)?.blocks() * 512);
         assert!(sent < 8 << 20 && kept < 8 << 20, "{n}: {sent} bytes were sent, {kept} are kept");
         disk.write_all_at(b"now", 21 << 20)?;
-        assert!(soon(host.put(&file, target.display().to_string())).await?.any()?);
+        assert!(within_limit(host.put(&file, target.display().to_string())).await?.any()?);
         assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
         assert!(fs::metadata(&target)?.blocks() * 512 < 8 << 20, "{n}: and it stays sparse");
         host.client().expect("it has one").close().await;

@@ -1,24 +1,24 @@
 //! File transfers: atomic, idempotent, and with the requested owners and modes.
 
-mod beneath;
-mod both_ways;
-mod chance;
-mod differences;
+mod both_backends;
+mod diffs;
 mod edits;
 mod faults;
 mod get;
 mod hostile;
 mod large;
-mod losses;
-mod places;
+mod metadata_warnings;
 mod put;
+mod random_trees;
 mod round_trips;
 mod rsync;
+mod sftp;
 mod sudo;
+mod symlink_escapes;
 mod sync;
+mod targets;
 mod tree_faults;
 mod trees;
-mod without_a_shell;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -31,27 +31,27 @@ use tempfile::TempDir;
 use crate::support::connect;
 
 /// A real server, with a directory on the server and a local directory.
-pub(super) struct Lab {
+pub(super) struct FileFixture {
     pub(super) sshd: Sshd,
     pub(super) host: Connection,
-    pub(super) here: TempDir,
+    pub(super) local: TempDir,
     /// The directory with all programs of the server, unless the server has the programs of this
     /// machine.
     pub(super) programs: Option<PathBuf>,
 }
 
-impl Lab {
+impl FileFixture {
     pub(super) fn new() -> Self {
         Self::of(Sshd::start())
     }
 
     pub(super) fn of(sshd: Sshd) -> Self {
         let host = connect(&sshd);
-        Self { sshd, host, here: tempfile::tempdir().expect("a temporary directory"), programs: None }
+        Self { sshd, host, local: tempfile::tempdir().expect("a temporary directory"), programs: None }
     }
 
     /// Returns a path on the server.
-    pub(super) fn there(&self, name: &str) -> PathBuf {
+    pub(super) fn remote(&self, name: &str) -> PathBuf {
         self.sshd.scratch().join(name)
     }
 
@@ -62,15 +62,15 @@ impl Lab {
 
     /// Writes a local file and returns its path.
     pub(super) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.here.path().join(name);
+        let path = self.local.path().join(name);
         fs::create_dir_all(path.parent().expect("it is below")).expect("the directory is ours");
         fs::write(&path, text).expect("the directory is ours");
         path
     }
 
     /// Asserts that no temporary file remains, on the server and on this machine.
-    pub(super) fn assert_nothing_is_left(&self) {
-        for folder in [self.sshd.scratch(), self.here.path().to_owned()] {
+    pub(super) fn assert_no_leftovers(&self) {
+        for folder in [self.sshd.scratch(), self.local.path().to_owned()] {
             let left: Vec<_> =
                 walk(&folder).into_iter().filter(|path| path.to_string_lossy().contains(".fabrs")).collect();
             assert!(left.is_empty(), "{left:?}");

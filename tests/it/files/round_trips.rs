@@ -9,14 +9,14 @@ use fabrs::prelude::*;
 use fabrs_testing::Sshd;
 use fabrs_testing::faults::Proxy;
 
-use crate::support::{client_of, through};
+use crate::support::{client_of, proxy_config};
 
 /// The number of measured transfers.
-const TIMES: usize = 5;
+const TRANSFERS: usize = 5;
 
 /// Asserts the number of round trips: how often the client sends after the server has sent. The
 /// smallest of several counts is used, because a busy machine can only add round trips.
-async fn case(
+async fn assert_round_trips(
     name: &str,
     expected: usize,
     transfer: impl AsyncFn(&Connection, &Path, &Path, usize) -> fabrs::Result<()>,
@@ -30,24 +30,24 @@ async fn case(
         let there = sshd.scratch().join(count.to_string());
         fs::create_dir(&there).expect("the directory is ours");
         fs::set_permissions(&there, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
-        let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
-        transfer(&host, here.path(), &there, TIMES).await?;
+        let host = client_of(&sshd, &proxy_config(&proxy, &sshd)).build().connect("host")?;
+        transfer(&host, here.path(), &there, TRANSFERS).await?;
         let before = proxy.round_trips();
-        for number in 0..TIMES {
+        for number in 0..TRANSFERS {
             transfer(&host, here.path(), &there, number).await?;
         }
         // If the machine stalls for longer than the delay, two flights look like one. Such a count
         // is discarded.
         let turns = proxy.round_trips() - before;
-        if turns >= expected * TIMES {
+        if turns >= expected * TRANSFERS {
             least = least.min(turns);
         }
         host.close().await;
-        if least <= expected * TIMES + 1 {
+        if least <= expected * TRANSFERS + 1 {
             break;
         }
     }
-    assert!((expected * TIMES..=expected * TIMES + 1).contains(&least), "{name}: {least} for {TIMES}");
+    assert!((expected * TRANSFERS..=expected * TRANSFERS + 1).contains(&least), "{name}: {least} for {TRANSFERS}");
     Ok(())
 }
 
@@ -56,34 +56,35 @@ fn path(folder: &Path, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edit_takes_one_where_nothing_changes_and_three_where_something_does() -> Result {
-    case("the same", 1, async |host, _, there, _| host.append(path(there, "x"), "known").await.map(drop)).await?;
+async fn an_edit_takes_one_round_trip_unchanged_and_three_changed() -> Result {
+    assert_round_trips("the same", 1, async |host, _, there, _| host.append(path(there, "x"), "known").await.map(drop))
+        .await?;
     // The file is read first. sshd accepts no input before a program runs, so the content follows
     // its command a round trip later.
     let other = async |host: &Connection, _: &Path, there: &Path, number| {
         host.append(path(there, "x"), format!("line {number}")).await.map(drop)
     };
-    case("another", 3, other).await?;
+    assert_round_trips("another", 3, other).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_takes_one_where_it_is_there_already_and_two_where_it_is_new() -> Result {
+async fn a_file_takes_one_round_trip_unchanged_and_two_new() -> Result {
     let same = async |host: &Connection, here: &Path, there: &Path, _| {
         fs::write(here.join("x"), "content").expect("the directory is ours");
         host.put(here.join("x"), path(there, "x")).await.map(drop)
     };
-    case("the same", 1, same).await?;
+    assert_round_trips("the same", 1, same).await?;
     let new = async |host: &Connection, here: &Path, there: &Path, number: usize| {
         fs::write(here.join("x"), number.to_string()).expect("the directory is ours");
         host.put(here.join("x"), path(there, "x")).await.map(drop)
     };
-    case("another", 2, new).await?;
+    assert_round_trips("another", 2, new).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tree_takes_two_where_it_is_new_and_three_where_its_files_are_compared() -> Result {
+async fn a_tree_takes_two_round_trips_new_and_three_compared() -> Result {
     let tree = |here: &Path, content: &str| {
         let root = here.join("tree");
         fs::create_dir_all(root.join("folder")).expect("the directory is ours");
@@ -95,10 +96,10 @@ async fn a_tree_takes_two_where_it_is_new_and_three_where_its_files_are_compared
     let same = async |host: &Connection, here: &Path, there: &Path, _| {
         host.put(tree(here, "content"), path(there, "tree")).await.map(drop)
     };
-    case("the same", 3, same).await?;
+    assert_round_trips("the same", 3, same).await?;
     let new = async |host: &Connection, here: &Path, there: &Path, number: usize| {
         host.put(tree(here, "content"), path(there, &number.to_string())).await.map(drop)
     };
-    case("new", 2, new).await?;
+    assert_round_trips("new", 2, new).await?;
     Ok(())
 }

@@ -6,93 +6,97 @@ use std::process::Command;
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Sshd};
 
-use super::chance::entries;
-use super::trees::lab_with;
-use super::{Lab, text, walk};
-use crate::support::{also_known, block, capture, client_of, refused, soon};
+use super::random_trees::entries;
+use super::trees::fixture_with_programs;
+use super::{FileFixture, text, walk};
+use crate::support::{capture, client_of, error_text, expect_error, gateway_config, within_limit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tree_goes_and_comes_by_the_session_that_there_is() -> Result {
-    let lab = Lab::new();
+async fn rsync_transfers_trees_in_both_directions_over_the_open_session() -> Result {
+    let fixture = FileFixture::new();
     for name in ["a", "in/b c", "in/x.pyc", "quo'te"] {
-        lab.file(&format!("site/{name}"), name);
+        fixture.file(&format!("site/{name}"), name);
     }
-    let (tree, target) = (lab.here.path().join("site"), lab.there("site"));
+    let (tree, target) = (fixture.local.path().join("site"), fixture.remote("site"));
     let here = format!("{}/", tree.display());
-    let rsync = || lab.host.rsync(here.clone(), target.display().to_string()).delete().exclude("*.pyc");
-    lab.host.run("true").await?;
-    let made = soon(rsync()).await?;
+    let rsync = || fixture.host.rsync(here.clone(), target.display().to_string()).delete().exclude("*.pyc");
+    fixture.host.run("true").await?;
+    let made = within_limit(rsync()).await?;
     assert_eq!(made.changed()?.len(), 4, "{made:?}");
-    assert_eq!(lab.sshd.connections(), 1, "no second login");
-    assert!(!soon(rsync()).await?.any()?);
+    assert_eq!(fixture.sshd.connections(), 1, "no second login");
+    assert!(!within_limit(rsync()).await?.any()?);
     fs::remove_file(tree.join("a"))?;
-    let removed = soon(rsync()).await?;
+    let removed = within_limit(rsync()).await?;
     assert_eq!(removed.removed()?, [target.join("a").to_str().expect("UTF-8")]);
     fs::remove_file(tree.join("in/x.pyc"))?;
     assert_eq!(entries(&target), entries(&tree));
 
-    let back = lab.here.path().join("back");
+    let back = fixture.local.path().join("back");
     let there = format!("{}/", target.display());
-    assert!(soon(lab.host.rsync(back.display().to_string(), there).download()).await?.any()?);
+    assert!(within_limit(fixture.host.rsync(back.display().to_string(), there).download()).await?.any()?);
     assert_eq!(entries(&back), entries(&tree));
-    let by_cwd = lab.host.cd(lab.sshd.scratch().display().to_string());
-    assert!(!soon(by_cwd.rsync(here.clone(), "site")).await?.any()?);
+    let by_cwd = fixture.host.cd(fixture.sshd.scratch().display().to_string());
+    assert!(!within_limit(by_cwd.rsync(here.clone(), "site")).await?.any()?);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_than_a_program_takes_at_once_comes_whole() -> Result {
-    let lab = Lab::new();
+async fn rsync_transfers_large_files_completely() -> Result {
+    let fixture = FileFixture::new();
     let large: Vec<u8> = (0..=250u8).cycle().take(40 << 20).collect();
-    fs::write(lab.there("large"), &large)?;
-    let here = format!("{}/", lab.here.path().display());
-    soon(lab.host.rsync(here, lab.there("large").display().to_string()).download()).await?;
-    assert!(fs::read(lab.here.path().join("large"))? == large);
-    fs::remove_file(lab.there("large"))?;
-    let large = lab.here.path().join("large").display().to_string();
-    soon(lab.host.rsync(large, lab.sshd.scratch().display().to_string())).await?;
-    assert_eq!(fs::metadata(lab.there("large"))?.len(), 40 << 20);
+    fs::write(fixture.remote("large"), &large)?;
+    let here = format!("{}/", fixture.local.path().display());
+    within_limit(fixture.host.rsync(here, fixture.remote("large").display().to_string()).download()).await?;
+    assert!(fs::read(fixture.local.path().join("large"))? == large);
+    fs::remove_file(fixture.remote("large"))?;
+    let large = fixture.local.path().join("large").display().to_string();
+    within_limit(fixture.host.rsync(large, fixture.sshd.scratch().display().to_string())).await?;
+    assert_eq!(fs::metadata(fixture.remote("large"))?.len(), 40 << 20);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_goes_through_gateways_and_by_sudo() -> Result {
+async fn rsync_works_through_gateways_and_under_sudo() -> Result {
     let gateway = Sshd::start();
-    let lab = Lab::of(Sshd::builder().authorize(gateway.identity_key()).start());
-    let first = format!("Host host\n    ProxyJump bastion\n{}", also_known("bastion", &gateway));
+    let fixture = FileFixture::of(Sshd::builder().authorize(gateway.identity_key()).start());
+    let first = format!("Host host\n    ProxyJump bastion\n{}", gateway_config("bastion", &gateway));
     let gateway_key = format!("Host bastion\n    IdentityFile {}\n", gateway.identity().display());
-    let host = client_of(&lab.sshd, &format!("{gateway_key}{first}")).build().connect("host")?;
-    let file = lab.file("x", "x").display().to_string();
-    soon(host.rsync(file.clone(), lab.there("x").display().to_string())).await?;
-    assert_eq!(text(lab.there("x")), "x");
+    let host = client_of(&fixture.sshd, &format!("{gateway_key}{first}")).build().connect("host")?;
+    let file = fixture.file("x", "x").display().to_string();
+    within_limit(host.rsync(file.clone(), fixture.remote("x").display().to_string())).await?;
+    assert_eq!(text(fixture.remote("x")), "x");
     host.client().expect("it has one").close().await;
-    let Some(sudo) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let Some(sudo) = crate::sudo::SudoFixture::with_password(Account::Sudo) else { return Ok(()) };
     let there = tempfile::tempdir()?;
     let target = there.path().join("y");
-    soon(sudo.host().rsync(file, target.display().to_string()).sudo()).await?;
+    within_limit(sudo.host().rsync(file, target.display().to_string()).sudo()).await?;
     assert_eq!(text(target), "x");
     sudo.host().close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_wrong_on_either_side_is_told() -> Result {
-    let lab = Lab::new();
-    let file = lab.file("x", "x").display().to_string();
-    let missing = soon(lab.host.rsync(file.clone(), lab.there("no/such/x").display().to_string())).await;
-    assert!(block(&refused(missing, ErrorKind::File)).contains("No such file"));
-    let nothing = soon(lab.host.rsync("/no/such", lab.there("x").display().to_string())).await;
-    assert!(block(&refused(nothing, ErrorKind::File)).contains("No such file"));
-    let option = soon(lab.host.rsync(file.clone(), "x").option("--nonsense")).await;
-    assert!(block(&refused(option, ErrorKind::File)).contains("unknown option"));
-    let bare = lab_with(&[], false);
-    let error = refused(soon(bare.host.rsync(file.clone(), "x")).await, ErrorKind::File);
-    assert!(block(&error).contains("the host has no `rsync`\nhint: `sync` needs none"), "{}", block(&error));
+async fn rsync_errors_of_both_sides_are_reported() -> Result {
+    let fixture = FileFixture::new();
+    let file = fixture.file("x", "x").display().to_string();
+    let missing =
+        within_limit(fixture.host.rsync(file.clone(), fixture.remote("no/such/x").display().to_string())).await;
+    assert!(error_text(&expect_error(missing, ErrorKind::File)).contains("No such file"));
+    let nothing = within_limit(fixture.host.rsync("/no/such", fixture.remote("x").display().to_string())).await;
+    assert!(error_text(&expect_error(nothing, ErrorKind::File)).contains("No such file"));
+    let option = within_limit(fixture.host.rsync(file.clone(), "x").option("--nonsense")).await;
+    assert!(error_text(&expect_error(option, ErrorKind::File)).contains("unknown option"));
+    let bare = fixture_with_programs(&[], false);
+    let error = expect_error(within_limit(bare.host.rsync(file.clone(), "x")).await, ErrorKind::File);
+    assert!(error_text(&error).contains("the host has no `rsync`\nhint: `sync` needs none"), "{}", error_text(&error));
     let (seen, sink) = capture();
-    let planned = super::differences::planning(&lab.sshd).sink(sink).build().connect(lab.sshd.alias())?;
-    refused(soon(planned.rsync(file, lab.there("x").display().to_string()).delete()).await?.any(), ErrorKind::NotRun);
+    let planned = super::diffs::dry_run_client(&fixture.sshd).sink(sink).build().connect(fixture.sshd.alias())?;
+    expect_error(
+        within_limit(planned.rsync(file, fixture.remote("x").display().to_string()).delete()).await?.any(),
+        ErrorKind::NotRun,
+    );
     let what = seen.of_kind("planned").first().map(|event| event["operation"].to_string()).unwrap_or_default();
     assert!(what.contains("rsync --delete "), "{what}");
-    assert!(walk(&lab.sshd.scratch()).is_empty() && Command::new("rsync").arg("--version").output().is_ok());
+    assert!(walk(&fixture.sshd.scratch()).is_empty() && Command::new("rsync").arg("--version").output().is_ok());
     Ok(())
 }

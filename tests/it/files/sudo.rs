@@ -7,16 +7,16 @@ use fabrs::prelude::*;
 use fabrs_testing::Account;
 
 use super::{mode, text};
-use crate::support::{block, refused};
+use crate::support::{error_text, expect_error};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_of_root_s_is_put_with_and_without_a_password_and_keeps_owner_and_mode() -> Result {
+async fn a_put_under_sudo_keeps_owner_and_mode_with_and_without_a_password() -> Result {
     for account in [Account::SudoNopasswd, Account::Sudo, Account::SudoPty] {
-        let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
+        let Some(fixture) = crate::sudo::SudoFixture::with_password(account) else { return Ok(()) };
         let folder = tempfile::tempdir()?;
         let target = folder.path().join("x");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let host = lab.host();
+        let host = fixture.host();
         let put = |content: &str| host.put(content.as_bytes().to_vec(), target.display().to_string()).sudo();
         assert!(put("one").await?.any()?, "{account:?}");
         assert_eq!((text(&target).as_str(), mode(&target), fs::metadata(&target)?.uid()), ("one", 0o644, 0));
@@ -33,21 +33,24 @@ async fn a_file_of_root_s_is_put_with_and_without_a_password_and_keeps_owner_and
 
         let here = tempfile::tempdir()?;
         let copy = here.path().join("copy");
-        refused(host.get(target.display().to_string(), copy.display().to_string()).await, ErrorKind::File);
+        expect_error(host.get(target.display().to_string(), copy.display().to_string()).await, ErrorKind::File);
         host.get(target.display().to_string(), copy.display().to_string()).sudo().await?;
         assert_eq!(text(&copy), "two");
         assert_eq!(fs::read_dir(folder.path())?.count(), 1, "nothing else is left");
-        assert!(!lab.everything_told().contains(super::super::sudo::password().expose()));
+        assert!(!fixture.events_as_text().contains(super::super::sudo::password().expose()));
         host.close().await;
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_put_that_sudo_refuses_says_so_and_writes_nothing() -> Result {
-    let Some(lab) = crate::sudo::Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
-    let error = refused(lab.host().put(b"x".to_vec(), "/etc/fabrs-must-not-be").sudo().await, ErrorKind::Sudo);
-    assert!(block(&error).contains("a password is required") && block(&error).contains("put 1 byte"), "{error:?}");
+async fn a_put_refused_by_sudo_is_an_error_and_writes_no_file() -> Result {
+    let Some(fixture) = crate::sudo::SudoFixture::of(Account::Sudo, |builder| builder) else { return Ok(()) };
+    let error = expect_error(fixture.host().put(b"x".to_vec(), "/etc/fabrs-must-not-be").sudo().await, ErrorKind::Sudo);
+    assert!(
+        error_text(&error).contains("a password is required") && error_text(&error).contains("put 1 byte"),
+        "{error:?}"
+    );
     assert!(!std::path::Path::new("/etc/fabrs-must-not-be").exists());
     Ok(())
 }

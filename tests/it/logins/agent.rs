@@ -8,11 +8,11 @@ use fabrs::prelude::*;
 use fabrs_testing::{Key, KeyType, Sshd};
 
 use super::ssh_agent::Agent;
-use crate::answers::Answers;
-use crate::support::{block, client_of, refused};
+use crate::scripted_prompter::ScriptedPrompter;
+use crate::support::{client_of, error_text, expect_error};
 
 /// Returns a server that accepts this key. The server's own identity file is removed.
-fn server_for(key: &Key) -> Sshd {
+fn server_accepting(key: &Key) -> Sshd {
     let sshd = Sshd::builder().authorize(key).start();
     fs::remove_file(sshd.identity()).expect("the directory is ours");
     sshd
@@ -27,7 +27,7 @@ async fn a_key_of_the_agent_logs_in() -> Result<()> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let key = key(&dir, kind);
-        let sshd = server_for(&key);
+        let sshd = server_accepting(&key);
         let agent = Agent::holding(&[&key], &sshd);
         let config = format!("IdentitiesOnly no\n{}", agent.line());
         client_of(&sshd, &config).build().connect("host")?.run("true").await?;
@@ -37,21 +37,22 @@ async fn a_key_of_the_agent_logs_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_that_no_file_names_is_not_offered_where_only_identities_are() -> Result<()> {
+async fn an_unnamed_agent_key_is_not_offered_with_identities_only() -> Result<()> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let key = key(&dir, KeyType::Ed25519);
-    let sshd = server_for(&key);
+    let sshd = server_accepting(&key);
     let agent = Agent::holding(&[&key], &sshd);
-    let error = refused(client_of(&sshd, &agent.line()).build().connect("host")?.run("true").await, ErrorKind::Auth);
-    assert!(!block(&error).contains("of the agent"), "{error:?}");
+    let error =
+        expect_error(client_of(&sshd, &agent.line()).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(!error_text(&error).contains("of the agent"), "{error:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_public_key_names_the_one_that_the_agent_is_to_use() -> Result<()> {
+async fn a_public_key_file_selects_the_agent_key() -> Result<()> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let key = key(&dir, KeyType::Ed25519);
-    let sshd = server_for(&key);
+    let sshd = server_accepting(&key);
     let agent = Agent::holding(&[&key], &sshd);
     fs::remove_file(key.path()).expect("the directory is ours");
     // Like `ssh`: the file itself, or the file with the suffix `.pub`.
@@ -63,23 +64,23 @@ async fn a_public_key_names_the_one_that_the_agent_is_to_use() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_locked_file_needs_no_passphrase_where_the_agent_holds_its_key() -> Result<()> {
+async fn an_encrypted_key_held_by_the_agent_needs_no_passphrase() -> Result<()> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let key = key(&dir, KeyType::Ed25519);
-    let sshd = server_for(&key);
+    let sshd = server_accepting(&key);
     let agent = Agent::holding(&[&key], &sshd);
     let mut lock = Command::new("ssh-keygen");
     let locked = lock.args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(key.path()).stdout(Stdio::null()).status();
     assert!(locked.expect("`ssh-keygen` comes with openssh-client").success());
-    let answers = Answers::new([]);
+    let answers = ScriptedPrompter::new([]);
     let config = format!("IdentityFile {}\n{}", key.path().display(), agent.line());
     client_of(&sshd, &config).prompter(answers.clone()).build().connect("host")?.run("true").await?;
-    assert_eq!(answers.asked(), Vec::<String>::new());
+    assert_eq!(answers.prompts(), Vec::<String>::new());
     Ok(())
 }
 
 #[tokio::test]
-async fn an_agent_that_is_gone_does_not_keep_the_files_from_being_tried() -> Result<()> {
+async fn key_files_are_tried_without_a_running_agent() -> Result<()> {
     let sshd = Sshd::start();
     let config = format!("IdentityAgent {}\n", sshd.dir().join("nobody").display());
     client_of(&sshd, &config).build().connect("host")?.run("true").await?;

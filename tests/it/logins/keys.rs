@@ -6,17 +6,17 @@ use fabrs::prelude::*;
 use fabrs::{Group, Result};
 use fabrs_testing::{Key, KeyType, Sshd};
 
-use crate::answers::Answers;
-use crate::support::{block, client_of, connect, refused, settings, ssh_config};
+use crate::scripted_prompter::ScriptedPrompter;
+use crate::support::{client_of, connect, error_text, expect_error, settings, ssh_config};
 
 /// Returns config lines that name keys.
-fn named(keys: &[Key]) -> String {
+fn identity_lines(keys: &[Key]) -> String {
     let lines: Vec<String> = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
     lines.concat()
 }
 
 #[tokio::test]
-async fn every_kind_of_key_logs_in() -> Result<()> {
+async fn every_key_type_logs_in() -> Result<()> {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let sshd = Sshd::builder().identity_type(kind).start();
         connect(&sshd).run("true").await?;
@@ -26,62 +26,62 @@ async fn every_kind_of_key_logs_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_passphrase_is_asked_for_once_for_all_hosts() -> Result<()> {
+async fn the_passphrase_prompt_appears_once_for_all_hosts() -> Result<()> {
     let names = ["web1", "web2", "web3"];
     let sshd = Sshd::builder().passphrase("let me in").aliases(names).start();
-    let answers = Answers::new(["let me in"]);
+    let answers = ScriptedPrompter::new(["let me in"]);
     let client = client_of(&sshd, "").prompter(answers.clone()).build();
     Group::of(&client, names)?.run("true").await.all_ok()?;
-    assert_eq!(answers.asked(), [format!("passphrase for `{}`: ", sshd.identity().display())]);
+    assert_eq!(answers.prompts(), [format!("passphrase for `{}`: ", sshd.identity().display())]);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_wrong_passphrase_is_asked_for_again_and_not_for_ever() -> Result<()> {
+async fn a_wrong_passphrase_is_prompted_again_up_to_three_times() -> Result<()> {
     let sshd = Sshd::builder().passphrase("let me in").start();
-    let answers = Answers::new(["wrong", "let me in"]);
+    let answers = ScriptedPrompter::new(["wrong", "let me in"]);
     client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?.run("true").await?;
-    assert_eq!(answers.asked().len(), 2);
+    assert_eq!(answers.prompts().len(), 2);
 
-    let answers = Answers::new(["hunter2", "hunter2", "hunter2", "let me in"]);
+    let answers = ScriptedPrompter::new(["hunter2", "hunter2", "hunter2", "let me in"]);
     let host = client_of(&sshd, "").prompter(answers.clone()).build().connect("host")?;
-    let error = refused(host.run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains("passphrase for"), "{error:?}");
-    assert!(!block(&error).contains("hunter2"), "a passphrase is shown: {error:?}");
-    assert_eq!(answers.asked().len(), 3);
+    let error = expect_error(host.run("true").await, ErrorKind::Auth);
+    assert!(error_text(&error).contains("passphrase for"), "{error:?}");
+    assert!(!error_text(&error).contains("hunter2"), "a passphrase is shown: {error:?}");
+    assert_eq!(answers.prompts().len(), 3);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_passphrase_is_not_asked_for_where_the_server_would_not_take_the_key() -> Result<()> {
+async fn a_key_refused_by_the_server_needs_no_passphrase() -> Result<()> {
     let sshd = Sshd::start();
     let locked = Key::generate(sshd.dir().join("locked"), KeyType::Ed25519, "secret");
-    let answers = Answers::new([]);
+    let answers = ScriptedPrompter::new([]);
     let config = format!("IdentityFile {}\n", locked.path().display());
     client_of(&sshd, &config).prompter(answers.clone()).build().connect("host")?.run("true").await?;
-    assert_eq!(answers.asked(), Vec::<String>::new());
+    assert_eq!(answers.prompts(), Vec::<String>::new());
     Ok(())
 }
 
 #[tokio::test]
-async fn a_locked_key_without_anyone_to_ask_is_named() -> Result<()> {
+async fn an_encrypted_key_without_a_prompter_is_named() -> Result<()> {
     let sshd = Sshd::builder().passphrase("let me in").start();
-    let error = refused(connect(&sshd).run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains("cannot prompt for the passphrase"), "{error:?}");
-    assert!(block(&error).contains(&sshd.identity().display().to_string()), "{error:?}");
+    let error = expect_error(connect(&sshd).run("true").await, ErrorKind::Auth);
+    assert!(error_text(&error).contains("cannot prompt for the passphrase"), "{error:?}");
+    assert!(error_text(&error).contains(&sshd.identity().display().to_string()), "{error:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_refused_login_names_what_was_tried_and_what_would_be_taken() -> Result<()> {
+async fn a_refused_login_names_the_tried_keys_and_the_accepted_methods() -> Result<()> {
     let sshd = Sshd::start();
     let wrong = Key::generate(sshd.dir().join("wrong"), KeyType::Ed25519, "");
     for half in [sshd.identity().to_owned(), sshd.identity_key().public_path()] {
         fs::remove_file(half).expect("the directory is ours");
     }
     let config = format!("IdentityFile {}\n", wrong.path().display());
-    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
-    let text = block(&error);
+    let error = expect_error(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = error_text(&error);
     assert!(text.starts_with(&format!("error: host: could not log in as {}", sshd.user())), "{text}");
     assert!(text.contains(&format!("the server refused `{}`", wrong.path().display())), "{text}");
     let missing = sshd.identity().display();
@@ -91,14 +91,14 @@ async fn a_refused_login_names_what_was_tried_and_what_would_be_taken() -> Resul
 }
 
 #[tokio::test]
-async fn a_login_without_any_key_says_so() -> Result<()> {
+async fn a_login_without_keys_is_an_error() -> Result<()> {
     let sshd = Sshd::start();
-    let error = refused(
+    let error = expect_error(
         client_of(&sshd, "PubkeyAuthentication no\n").build().connect("host")?.run("true").await,
         ErrorKind::Auth,
     );
-    assert!(block(&error).contains("the ssh config allows no key"), "{error:?}");
-    assert!(block(&error).contains("it accepts publickey"), "{error:?}");
+    assert!(error_text(&error).contains("the ssh config allows no key"), "{error:?}");
+    assert!(error_text(&error).contains("it accepts publickey"), "{error:?}");
     Ok(())
 }
 
@@ -110,28 +110,28 @@ async fn one_bad_key_file_does_not_hide_the_next() -> Result<()> {
     let config = format!("IdentityFile {}\n", bad.display());
     client_of(&sshd, &config).build().connect("host")?.run("true").await?;
     fs::remove_file(sshd.identity()).expect("the directory is ours");
-    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains(&format!("`{}` (", bad.display())), "{error:?}");
+    let error = expect_error(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(error_text(&error).contains(&format!("`{}` (", bad.display())), "{error:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_after_too_many_keys_is_told_with_what_to_do() -> Result<()> {
+async fn too_many_keys_are_an_error_with_a_hint() -> Result<()> {
     let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
     let wrong = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
-    let config = named(&wrong);
-    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
-    let text = block(&error);
+    let config = identity_lines(&wrong);
+    let error = expect_error(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = error_text(&error);
     assert!(text.contains("the server closed the connection after"), "{text}");
     assert!(text.contains("IdentitiesOnly yes") && text.contains("-i"), "{text}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()> {
+async fn a_typed_key_is_offered_first_and_each_key_once() -> Result<()> {
     let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
     let others = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
-    let config = named(&others);
+    let config = identity_lines(&others);
     let mut typed = settings(&ssh_config(&sshd, &config));
     typed.identities = vec![sshd.identity().to_owned()];
     Client::builder().settings(typed.clone()).build().connect("host")?.run("true").await?;
@@ -143,11 +143,11 @@ async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()>
 }
 
 #[tokio::test]
-async fn keys_that_were_typed_go_before_those_of_the_config_in_their_order_each_once() -> Result<()> {
+async fn typed_keys_precede_config_keys_in_order() -> Result<()> {
     let sshd = Sshd::builder().option("MaxAuthTries", "10").start();
     let others = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
     let [one, two, three] = &others;
-    let config = named(&[two.clone(), three.clone(), one.clone()]);
+    let config = identity_lines(&[two.clone(), three.clone(), one.clone()]);
     let mut typed = settings(&ssh_config(&sshd, &config));
     typed.identities = [one, two, one].map(|key| key.path().to_owned()).to_vec();
     Client::builder().settings(typed).build().connect("host")?.run("true").await?;

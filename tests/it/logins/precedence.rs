@@ -6,15 +6,15 @@ use fabrs::{Client, Result};
 use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::support::{client_of, refused, settings, ssh_config};
+use crate::support::{client_of, expect_error, settings, ssh_config};
 
 /// Returns the remote user of a login.
-async fn user(settings: Settings, host: &str) -> Result<String> {
+async fn login_user(settings: Settings, host: &str) -> Result<String> {
     Client::builder().settings(settings).build().connect(host)?.run("id -un").line().await
 }
 
 #[tokio::test]
-async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
+async fn the_user_precedence_is_host_argument_ssh_config_fabrs_toml() -> Result<()> {
     if !Capability::Accounts.is_available() {
         return Ok(());
     }
@@ -24,20 +24,20 @@ async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
     let config = ssh_config(&sshd, "");
     let mut run = settings(&config);
     run.user = Layered::config(sudo.to_owned());
-    assert_eq!(user(run.clone(), "host").await?, plain, "ssh_config names the first account");
+    assert_eq!(login_user(run.clone(), "host").await?, plain, "ssh_config names the first account");
     run.user.argument = Some(root.to_owned());
-    assert_eq!(user(run.clone(), "host").await?, root);
-    assert_eq!(user(run.clone(), &format!("{dash}@host")).await?, dash);
+    assert_eq!(login_user(run.clone(), "host").await?, root);
+    assert_eq!(login_user(run.clone(), &format!("{dash}@host")).await?, dash);
 
     let text = std::fs::read_to_string(&config).expect("it was written");
     std::fs::write(&config, text.replace(&format!("    User {plain}\n"), "")).expect("the directory is ours");
     run.user.argument = None;
-    assert_eq!(user(run, "host").await?, sudo, "where nobody else says anything");
+    assert_eq!(login_user(run, "host").await?, sudo, "where nobody else says anything");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
+async fn the_port_precedence_is_host_argument_ssh_config_fabrs_toml() -> Result<()> {
     let sshd = Sshd::start();
     let alias = format!("HostKeyAlias [127.0.0.1]:{}\n", sshd.port());
     let (refusing, config) = (RefusedPort::reserve().addr().port(), ssh_config(&sshd, &alias));
@@ -48,7 +48,7 @@ async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
     run.port = Layered::config(refusing);
     connect(&run, "host").await?;
     run.port.argument = Some(refusing);
-    refused(connect(&run, "host").await, ErrorKind::Connect);
+    expect_error(connect(&run, "host").await, ErrorKind::Connect);
     connect(&run, &format!("host:{}", sshd.port())).await?;
 
     let text = std::fs::read_to_string(&config).expect("it was written");
@@ -65,7 +65,7 @@ async fn a_host_is_shown_by_its_name_and_reached_by_its_address() -> Result<()> 
     let output = host.run("echo $SSH_CONNECTION").await?;
     assert_eq!(output.stdout()?.split(' ').nth(2), Some("127.0.0.1"));
     assert_eq!(output.host().label().to_string(), "web1");
-    let error = refused(host.run("exit 1").await, ErrorKind::Exit);
+    let error = expect_error(host.run("exit 1").await, ErrorKind::Exit);
     assert!(error.to_string().starts_with("web1: "), "{error}");
     Ok(())
 }
@@ -85,7 +85,7 @@ async fn an_ipv6_address_is_reached_with_and_without_a_port() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unknown_host_of_the_config_is_an_address_of_its_own() -> Result<()> {
+async fn a_host_without_a_config_entry_is_an_address() -> Result<()> {
     let sshd = Sshd::start();
     let client = client_of(&sshd, "").build();
     assert_eq!(client.connect("127.0.0.1")?.run("id -un").line().await?, sshd.user());

@@ -6,7 +6,7 @@ use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{ErrorKind, RawArgs, Registry};
 
 use super::lines;
-use crate::support::{carry_out, refused, scripted, soon};
+use crate::support::{execute, expect_error, fake_client, within_limit};
 
 /// Counts the releases in a directory.
 #[task]
@@ -73,19 +73,19 @@ fn hosts() -> Fake {
 }
 
 #[tokio::test]
-async fn a_task_calls_another_for_its_value_on_its_own_host() {
+async fn a_called_task_returns_its_value_from_the_same_host() {
     let fake = hosts();
-    let report = carry_out(&scripted(&fake, "web1,web2").build(), [counts::call()]).await;
+    let report = execute(&fake_client(&fake, "web1,web2").build(), [counts::call()]).await;
     assert_eq!(lines(&report), ["counts: web1: ok, web2: ok"]);
     assert_eq!(fake.commands().len(), 4);
 }
 
 #[tokio::test]
-async fn a_call_is_a_value_that_says_what_it_is_and_runs_where_it_is_told() -> Result {
+async fn a_call_is_a_value_with_a_description_and_runs_on_any_host() -> Result {
     let call = releases::call("/srv".to_owned());
     assert_eq!((call.task().name, call.task().summary()), ("releases", "Reads how many releases there are."));
     assert_eq!(call.arguments(), [("directory", "\"/srv\"".to_owned())]);
-    let host = scripted(&hosts(), "").build().connect("web1")?;
+    let host = fake_client(&hosts(), "").build().connect("web1")?;
     assert_eq!((call.on(&host).await?, call.clone().on(&host).await?), (2, 2));
     let erased = call.erased();
     assert_eq!(erased.arguments(), [("directory", "\"/srv\"".to_owned())]);
@@ -94,19 +94,19 @@ async fn a_call_is_a_value_that_says_what_it_is_and_runs_where_it_is_told() -> R
 }
 
 #[tokio::test]
-async fn a_call_outside_a_task_fails_as_its_first_command_does() {
+async fn a_call_outside_a_task_fails_like_its_first_command() {
     let result = releases::call("/srv".to_owned()).await.map_err(TaskError::into_error);
-    refused(result, ErrorKind::Usage);
+    expect_error(result, ErrorKind::Usage);
 }
 
 #[tokio::test]
-async fn arguments_as_they_were_typed_make_the_same_call() -> Result {
+async fn typed_arguments_make_the_same_call() -> Result {
     let task = releases::task();
     let mut args = RawArgs::new(task);
     args.push(&task.params[0], "/srv");
-    let host = scripted(&hosts(), "").build().connect("web1")?;
+    let host = fake_client(&hosts(), "").build().connect("web1")?;
     (task.bind)(&args)?.on(&host).await?;
-    let error = refused((task.bind)(&RawArgs::new(task)), ErrorKind::Usage);
+    let error = expect_error((task.bind)(&RawArgs::new(task)), ErrorKind::Usage);
     assert!(error.to_string().contains("did not receive required positional arguments: 'directory'"), "{error}");
     Ok(())
 }
@@ -114,71 +114,71 @@ async fn arguments_as_they_were_typed_make_the_same_call() -> Result {
 #[tokio::test]
 async fn a_plain_function_waits_for_commands_on_its_host() -> Result {
     let fake = hosts();
-    let client = scripted(&fake, "web1,web2").build();
-    assert!(carry_out(&client, [is_plain::call(2)]).await.is_ok());
+    let client = fake_client(&fake, "web1,web2").build();
+    assert!(execute(&client, [is_plain::call(2)]).await.is_ok());
     assert_eq!(fake.commands().iter().filter(|line| line.starts_with("web1: ")).count(), 4);
     let error = is_plain::call(0).on(&client.connect("web1")?).await.map_err(TaskError::into_error);
-    assert_eq!(refused(error, ErrorKind::Task).to_string(), "it must be done once at least");
+    assert_eq!(expect_error(error, ErrorKind::Task).to_string(), "it must be done once at least");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_plain_function_fails_and_panics_as_any_other() -> Result {
-    let client = scripted(&hosts(), "web1").build();
-    let report = carry_out(&client, [is_plain_and_panics::call()]).await;
+async fn a_plain_function_fails_and_panics_like_an_async_task() -> Result {
+    let client = fake_client(&hosts(), "web1").build();
+    let report = execute(&client, [is_plain_and_panics::call()]).await;
     let error = report.stages()[0].outcomes.get(&"web1".parse()?).and_then(Outcome::error).cloned();
     assert_eq!(error.context("it panicked")?.to_string(), "web1: the task panicked: at 7");
     let error = is_plain_and_fails::call().on(&client.connect("web1")?).await.map_err(TaskError::into_error);
-    refused(error, ErrorKind::Exit);
+    expect_error(error, ErrorKind::Exit);
     Ok(())
 }
 
 #[test]
-fn waiting_outside_a_task_is_an_error() {
-    refused(run("name").wait_blocking(), ErrorKind::Usage);
+fn wait_outside_a_task_is_an_error() {
+    expect_error(run("name").wait_blocking(), ErrorKind::Usage);
 }
 
 #[tokio::test]
 async fn awaiting_a_call_twice_runs_it_twice() -> Result {
     let fake = hosts();
-    let host = scripted(&fake, "").build().connect("web1")?;
+    let host = fake_client(&fake, "").build().connect("web1")?;
     let call = releases::call("/srv".to_owned());
-    soon(host.enter(async { Ok::<_, TaskError>(call.clone().await? + call.await?) })).await?;
+    within_limit(host.enter(async { Ok::<_, TaskError>(call.clone().await? + call.await?) })).await?;
     assert_eq!(fake.commands().len(), 2);
     Ok(())
 }
 
 #[test]
-fn two_tasks_of_one_name_are_refused_with_both_places() {
+fn two_tasks_with_one_name_are_refused_with_both_locations() {
     let registry = Registry::new().task(one::deploy::task()).task(two::deploy::task());
-    let text = refused(registry.check([]), ErrorKind::Usage).to_string();
+    let text = expect_error(registry.check([]), ErrorKind::Usage).to_string();
     let at = |task: &fabrs::Task| format!("{}:{}", task.file, task.line);
     assert!(text.starts_with("two tasks have the name `deploy`: "), "{text}");
     assert!(text.contains(&at(one::deploy::task())) && text.contains(&at(two::deploy::task())), "{text}");
 
     let alias = Registry::new().task(one::another::task()).task(two::ship_it::task());
-    assert!(refused(alias.check([]), ErrorKind::Usage).to_string().contains("two tasks have the name"));
+    assert!(expect_error(alias.check([]), ErrorKind::Usage).to_string().contains("two tasks have the name"));
 }
 
 #[test]
-fn two_tasks_that_are_the_default_are_refused() {
+fn two_default_tasks_are_refused() {
     let registry = Registry::new().task(one::deploy::task()).task(one::another::task());
-    let text = refused(registry.check([]), ErrorKind::Usage).to_string();
+    let text = expect_error(registry.check([]), ErrorKind::Usage).to_string();
     assert!(text.starts_with("two tasks are the default"), "{text}");
 }
 
 #[test]
-fn a_task_named_as_an_environment_is_refused() {
+fn a_task_named_like_an_environment_is_refused() {
     let registry = Registry::new().task(two::ship_it::task()).task(one::deploy::task());
     assert!(registry.check(["live", "staging"]).is_ok());
     for environment in ["deploy", "ship-it", "ship_it"] {
-        let text = refused(registry.check(["live", environment]), ErrorKind::Usage).to_string();
+        let text = expect_error(registry.check(["live", environment]), ErrorKind::Usage).to_string();
         assert!(text.starts_with(&format!("`{environment}` is both an environment and a task (")), "{text}");
     }
 }
 
 #[test]
-fn a_task_is_found_by_each_of_its_names_and_the_default_by_none() {
+fn a_task_is_found_by_its_name_and_its_aliases() {
     let registry = Registry::new().task(one::another::task()).task(two::deploy::task());
     for name in ["other", "ship-it", "ship_it"] {
         assert_eq!(registry.find(name).map(|task| task.name), Some("other"));

@@ -5,8 +5,8 @@ use fabrs::prelude::*;
 use fabrs::transport::Fake;
 use fabrs::{ErrorKind, Plan, StageHosts};
 
-use super::{first, in_a_row, second};
-use crate::support::{refused, scripted};
+use super::{first, second, three_calls};
+use crate::support::{expect_error, fake_client};
 
 const FILE: &str = "[env.live]\nhosts = ['app1']\nroles.web = ['web2', 'web1']\nroles.none = []\n";
 
@@ -14,10 +14,10 @@ const FILE: &str = "[env.live]\nhosts = ['app1']\nroles.web = ['web2', 'web1']\n
 fn on_web() {}
 
 #[task(role = "wbe")]
-fn on_a_role_that_is_none() {}
+fn on_an_unknown_role() {}
 
 #[task(role = "bd")]
-fn on_another_that_is_none() {}
+fn on_another_unknown_role() {}
 
 #[task(role = "none")]
 fn on_a_role_without_hosts() {}
@@ -44,7 +44,7 @@ fn steps(plan: &Plan) -> Vec<String> {
 }
 
 #[test]
-fn it_names_every_task_on_every_host_in_order_and_asks_nobody() -> Result {
+fn a_plan_lists_every_task_and_host_in_order_without_a_connection() -> Result {
     let fake = Fake::new();
     let calls = || vec![first::call(), on_web::call(), on_its_own_hosts::call(), here::call()];
     let plan = Plan::new(calls(), &client(&fake, None, Settings::default())?)?;
@@ -71,7 +71,7 @@ fn it_names_every_task_on_every_host_in_order_and_asks_nobody() -> Result {
 }
 
 #[test]
-fn hosts_and_a_role_of_a_task_are_added_up_in_their_order_each_once() -> Result {
+fn hosts_and_role_of_a_task_are_combined_without_duplicates() -> Result {
     let plan = |hosts| -> Result<Plan> {
         let client = client(&Fake::new(), hosts, Settings::default())?;
         Ok(Plan::new(vec![on_its_own_hosts_and_a_role::call()], &client)?)
@@ -83,27 +83,27 @@ fn hosts_and_a_role_of_a_task_are_added_up_in_their_order_each_once() -> Result 
 }
 
 #[test]
-fn the_roles_of_all_tasks_are_checked_first_and_named_at_once() -> Result {
-    let calls = || vec![first::call(), on_a_role_that_is_none::call(), on_another_that_is_none::call()];
+fn unknown_roles_of_all_tasks_are_one_error() -> Result {
+    let calls = || vec![first::call(), on_an_unknown_role::call(), on_another_unknown_role::call()];
     let fake = Fake::new();
-    let error = refused(Plan::new(calls(), &client(&fake, None, Settings::default())?), ErrorKind::Usage);
+    let error = expect_error(Plan::new(calls(), &client(&fake, None, Settings::default())?), ErrorKind::Usage);
     assert_eq!(error.to_string(), "environment `live` has no roles `wbe`, `bd`");
     assert_eq!(Plan::new(calls(), &client(&fake, Some("x"), Settings::default())?)?.steps().count(), 3);
     Ok(())
 }
 
 #[test]
-fn a_task_without_a_host_is_an_error_with_an_exit_code_of_its_own() -> Result {
-    let error = refused(Plan::new(in_a_row().into(), &Client::builder().build()), ErrorKind::NoHost);
+fn a_task_without_a_host_has_its_own_exit_code() -> Result {
+    let error = expect_error(Plan::new(three_calls().into(), &Client::builder().build()), ErrorKind::NoHost);
     assert_eq!(error.exit_code().code(), 3);
     let calls = vec![first::call(), on_a_role_without_hosts::call()];
-    refused(Plan::new(calls, &client(&Fake::new(), None, Settings::default())?), ErrorKind::NoHost);
+    expect_error(Plan::new(calls, &client(&Fake::new(), None, Settings::default())?), ErrorKind::NoHost);
     assert_eq!(Plan::new(vec![here::call()], &Client::builder().build())?.steps().count(), 1);
     Ok(())
 }
 
 #[test]
-fn how_many_hosts_at_a_time_is_the_smallest_that_was_said() -> Result {
+fn the_smallest_concurrency_limit_applies() -> Result {
     let limits = |settings: Settings| {
         let plan = Plan::new(vec![first::call(), on_web::call()], &client(&Fake::new(), None, settings)?)?;
         Ok::<_, TaskError>(plan.stages().iter().map(|stage| stage.strategy.limit.get()).collect::<Vec<_>>())
@@ -116,8 +116,8 @@ fn how_many_hosts_at_a_time_is_the_smallest_that_was_said() -> Result {
 }
 
 #[test]
-fn one_task_can_stand_in_it_twice() -> Result {
-    let plan = Plan::new(vec![first::call(), second::call(), first::call()], &scripted(&Fake::new(), "a").build())?;
+fn a_plan_may_contain_a_task_twice() -> Result {
+    let plan = Plan::new(vec![first::call(), second::call(), first::call()], &fake_client(&Fake::new(), "a").build())?;
     assert_eq!(steps(&plan), ["first a", "second a", "first a"]);
     Ok(())
 }

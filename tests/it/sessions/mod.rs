@@ -1,6 +1,6 @@
 //! Many commands on one connection: session limits, independent streams, and lost connections.
 
-mod ahead;
-mod broken;
-mod places;
+mod lost_connections;
+mod prefetched_channels;
+mod session_limits;
 mod streams;

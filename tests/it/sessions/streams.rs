@@ -9,12 +9,12 @@ use futures::future::try_join_all;
 use crate::support::{LIMIT, connect};
 
 /// Returns a hundred mebibytes of input.
-fn much() -> Vec<u8> {
+fn large_input() -> Vec<u8> {
     vec![b'x'; 100 << 20]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn output_without_end_does_not_stall_the_others() -> Result<()> {
+async fn endless_output_does_not_stall_other_commands() -> Result<()> {
     let sshd = Sshd::start();
     let host = connect(&sshd);
     let mark = marker();
@@ -28,11 +28,11 @@ async fn output_without_end_does_not_stall_the_others() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn input_that_nobody_reads_does_not_stall_the_others() -> Result<()> {
+async fn unread_input_does_not_stall_other_commands() -> Result<()> {
     let sshd = Sshd::start();
     let host = connect(&sshd);
     let mark = marker();
-    let stuck = host.run(cmd!("sleep {mark}")).stdin(much()).spawn()?;
+    let stuck = host.run(cmd!("sleep {mark}")).stdin(large_input()).spawn()?;
     wait_until("it runs", LIMIT, || !processes_matching(&mark).is_empty());
     try_join_all((0..20).map(|_| host.run("cat").stdin("little"))).await?;
     drop(stuck);
@@ -42,19 +42,19 @@ async fn input_that_nobody_reads_does_not_stall_the_others() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_ends_though_it_has_not_read_its_input() -> Result<()> {
+async fn a_command_with_unread_input_ends() -> Result<()> {
     let sshd = Sshd::start();
     let host = connect(&sshd);
-    host.run("true").stdin(much()).await?;
-    let output = host.run("head -c 3; exit 4").stdin(much()).warn().await?;
+    host.run("true").stdin(large_input()).await?;
+    let output = host.run("head -c 3; exit 4").stdin(large_input()).warn().await?;
     assert_eq!((output.stdout()?.as_ref(), output.status()?.shell_code()), ("xxx", 4));
     let here = Client::builder().build().local()?;
-    here.run("true").stdin(much()).await?;
+    here.run("true").stdin(large_input()).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn much_input_and_much_output_pass_each_other() -> Result<()> {
+async fn large_input_and_output_pass_concurrently() -> Result<()> {
     let sshd = Sshd::start();
     let output = connect(&sshd).run("cat").stdin(vec![b'x'; 20 << 20]).hide(Hide::Both).capture_all().await?;
     assert_eq!(output.stdout_bytes()?.len(), 20 << 20);

@@ -3,17 +3,17 @@
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Sshd, marker, probe, processes_matching, wait_until};
 
-use super::Lab;
-use crate::support::{LIMIT, soon};
+use super::SudoFixture;
+use crate::support::{LIMIT, within_limit};
 
 /// Accounts without a password, with a password, and with a separate terminal (`use_pty`).
 const ACCOUNTS: [Account; 3] = [Account::SudoNopasswd, Account::Sudo, Account::SudoPty];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_of_a_line_runs_as_the_user_and_not_only_its_first_command() -> Result {
+async fn the_whole_line_runs_as_the_user() -> Result {
     for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         assert_eq!(host.sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
         assert_eq!(host.sudo("id -un | cat; id -un").await?.lines()?, ["root", "root"]);
         assert_eq!(host.sudo("id -un").await?.line()?, "root", "plain words too");
@@ -25,15 +25,15 @@ async fn all_of_a_line_runs_as_the_user_and_not_only_its_first_command() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn directory_environment_prefixes_and_virtualenv_are_those_of_the_connection() -> Result {
+async fn the_connection_settings_apply_under_sudo() -> Result {
     for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let scratch = lab.sshd.scratch();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let scratch = fixture.sshd.scratch();
         let venv = scratch.join("my env");
-        lab.host().run(cmd!("mkdir -p {venv}/bin && ln -s /bin/true {venv}/bin/python")).await?;
+        fixture.host().run(cmd!("mkdir -p {venv}/bin && ln -s /bin/true {venv}/bin/python")).await?;
         let value = "a$b \"c\" 'd' `e` ; \\ \n f";
-        let host = lab.host().cd("/tmp").env("X", value).prefix("Y=before").venv(venv.display().to_string());
-        let line = ShellLine::raw(format!("echo $Y; {} report", lab.sshd.probe().display()));
+        let host = fixture.host().cd("/tmp").env("X", value).prefix("Y=before").venv(venv.display().to_string());
+        let line = ShellLine::raw(format!("echo $Y; {} report", fixture.sshd.probe().display()));
         for command in [host.v_run(&line).sudo(), host.v_run(&line).sudo().user("nobody")] {
             let lines = command.await?.lines()?;
             let report = probe::parse(&lines[1]);
@@ -49,10 +49,10 @@ async fn directory_environment_prefixes_and_virtualenv_are_those_of_the_connecti
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_reads_what_it_was_given_and_nothing_else() -> Result {
+async fn a_command_under_sudo_reads_only_its_stdin() -> Result {
     for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         assert_eq!(host.sudo("cat").stdin("one\ntwo").await?.stdout()?, "one\ntwo");
         assert_eq!(host.sudo("cat").await?.stdout()?, "", "plain words read the end of file");
         assert_eq!(host.sudo("cat; echo over").await?.stdout()?, "over\n");
@@ -62,10 +62,10 @@ async fn a_command_reads_what_it_was_given_and_nothing_else() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_and_statuses_are_the_command_s_own() -> Result {
+async fn streams_and_statuses_are_those_of_the_command() -> Result {
     for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         let output = host.sudo("echo out; echo err >&2; exit 17").warn().await?;
         assert_eq!((output.stdout()?.as_ref(), output.status()?.shell_code()), ("out\n", 17));
         // With `use_pty` sudo always merges the two streams.
@@ -82,18 +82,18 @@ async fn streams_and_statuses_are_the_command_s_own() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_begins_at_the_user_s_home() -> Result {
-    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
-    assert_eq!(lab.host().sudo("pwd; echo $HOME").login().await?.lines()?, ["/root", "/root"]);
-    assert_eq!(lab.host().cd("/tmp").sudo("pwd").login().await?.line()?, "/tmp", "what was said is stronger");
+async fn a_login_shell_starts_in_the_home_directory() -> Result {
+    let Some(fixture) = SudoFixture::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
+    assert_eq!(fixture.host().sudo("pwd; echo $HOME").login().await?.lines()?, ["/root", "/root"]);
+    assert_eq!(fixture.host().cd("/tmp").sudo("pwd").login().await?.line()?, "/tmp", "what was said is stronger");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_pty_the_command_has_a_terminal_and_the_prompt_is_not_in_its_output() -> Result {
+async fn a_command_on_a_pty_has_a_terminal_and_no_prompt_in_its_output() -> Result {
     for account in [Account::SudoRequiretty, Account::SudoNopasswd, Account::Sudo, Account::SudoPty] {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         assert_eq!(host.sudo("test -t 1 && id -un").pty().await?.lines()?, ["root"], "{account:?}");
         assert_eq!(host.sudo("id -un").pty().await?.lines()?, ["root"], "{account:?}");
         host.close().await;
@@ -102,19 +102,19 @@ async fn on_a_pty_the_command_has_a_terminal_and_the_prompt_is_not_in_its_output
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_for_just_one_command_is_enough_for_it() -> Result {
+async fn a_rule_for_one_command_suffices_for_that_command() -> Result {
     for account in [Account::SudoLimited, Account::SudoLimitedPasswd] {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root");
-        assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root", "and again");
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        assert_eq!(fixture.host().sudo("/usr/bin/id -un").await?.line()?, "root");
+        assert_eq!(fixture.host().sudo("/usr/bin/id -un").await?.line()?, "root", "and again");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_run_at_once_and_in_the_background() -> Result {
-    let Some(lab) = Lab::with_password(Account::Sudo) else { return Ok(()) };
-    let host = lab.host();
+async fn several_commands_run_concurrently_under_sudo() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::Sudo) else { return Ok(()) };
+    let host = fixture.host();
     let started = host.sudo("id -un; echo spawned").spawn()?;
     let all = futures::future::try_join_all((0..5).map(|_| host.sudo("id -un"))).await?;
     assert!(all.iter().all(|output| output.line().is_ok_and(|line| line == "root")));
@@ -124,21 +124,21 @@ async fn several_run_at_once_and_in_the_background() -> Result {
 }
 
 #[tokio::test]
-async fn who_it_should_run_as_is_an_error_of_a_command_that_is_not_under_sudo() -> Result {
+async fn a_user_option_without_sudo_is_a_usage_error() -> Result {
     let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
     for (command, method) in [
         (host.run("id").user("www"), "`.user(..)`"),
         (host.probe("id").group("www"), "`.group(..)`"),
         (host.run("id").login(), "`.login(..)`"),
     ] {
-        let error = crate::support::refused(command.await, ErrorKind::Usage);
+        let error = crate::support::expect_error(command.await, ErrorKind::Usage);
         assert!(error.to_string().contains(method), "{error:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
+async fn a_dry_run_shows_the_sudo_command_and_its_user() -> Result {
     use fabrs::config::{Mode, Settings};
     use fabrs::transport::Fake;
 
@@ -148,15 +148,15 @@ async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
     let host = client.connect("web1")?;
     host.sudo("systemctl reload shop").await?;
     host.cd("/srv/shop").sudo("ls").user("www").await?;
-    let planned = crate::support::told(&seen, "planned", "operation");
+    let planned = crate::support::event_texts(&seen, "planned", "operation");
     assert_eq!(planned, ["sudo systemctl reload shop", "sudo -u www -H sh -c 'cd /srv/shop && ls'"]);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
-    let host = lab.host();
+async fn numeric_groups_are_ids_and_keep_env_keeps_the_environment() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::SudoNopasswd) else { return Ok(()) };
+    let host = fixture.host();
     let gid = host.run("getent group daemon | cut -d: -f3").line().await?;
     assert_eq!(host.sudo("id -g").group(&gid).await?.line()?, gid);
     // sshd sets this variable, and sudo removes it.
@@ -170,10 +170,10 @@ async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_command_prints_is_never_answered_with_the_password() -> Result {
+async fn a_printed_password_prompt_is_never_answered() -> Result {
     for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         let line = "printf '[sudo] password for x: Password: password: ' >&2; cat; echo over";
         for command in [host.sudo(line), host.sudo(line).stdin("own input\n")] {
             let output = command.hide(Hide::Both).await?;
@@ -187,10 +187,10 @@ async fn what_a_command_prints_is_never_answered_with_the_password() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() -> Result {
+async fn a_command_under_sudo_receives_sigint_and_can_be_stopped_afterwards() -> Result {
     for account in [Account::SudoNopasswd, Account::SudoPty] {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        let host = lab.host();
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        let host = fixture.host();
         let ignored = "grep SigIgn /proc/self/status; true";
         for command in [host.sudo(ignored), host.sudo(ignored).pty()] {
             let line = command.await?.line()?;
@@ -206,7 +206,7 @@ async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() ->
         let running = host.sudo(cmd!("sleep {mark}; true")).warn().spawn()?;
         sleeps(&mark).await?;
         running.signal(Signal::new("INT"))?;
-        soon(running).await?;
+        within_limit(running).await?;
         wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
 
         // SIGINT does not end this command, so the drop must stop it.
@@ -222,11 +222,11 @@ async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_is_no_shell_is_the_commands_failure_and_none_of_sudo() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
-    let output = lab.host().sudo("if true; then").warn().hide(Hide::Both).await?;
+async fn a_syntax_error_is_a_failure_of_the_command_and_not_of_sudo() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::SudoNopasswd) else { return Ok(()) };
+    let output = fixture.host().sudo("if true; then").warn().hide(Hide::Both).await?;
     assert_ne!(output.status()?.shell_code(), 0);
     assert!(!output.stderr()?.contains('}'), "no word about what was not written: {}", output.stderr()?);
-    lab.client.close().await;
+    fixture.client.close().await;
     Ok(())
 }

@@ -11,7 +11,7 @@ use fabrs::prelude::*;
 use fabrs::{Connection, Secret};
 use fabrs_testing::{Account, marker, processes_matching, wait_until};
 
-use super::{Lab, password};
+use super::{SudoFixture, password};
 use crate::support::LIMIT;
 
 /// The expected result of the operations of an account.
@@ -26,24 +26,24 @@ enum Expected {
 
 /// The origin of the sudo password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Given {
+enum PasswordOrigin {
     Right,
     Wrong,
     /// No password: a valid ticket of sudo exists.
     Ticket,
 }
 
-const ACCOUNTS: [(Account, Given, Expected); 10] = [
-    (Account::Sudo, Given::Right, Expected::Done),
-    (Account::SudoNopasswd, Given::Right, Expected::Done),
-    (Account::SudoTicket, Given::Ticket, Expected::Done),
-    (Account::SudoLimited, Given::Right, Expected::Rule),
-    (Account::SudoLimitedPasswd, Given::Right, Expected::Rule),
-    (Account::Plain, Given::Right, Expected::Refused("sudoers")),
-    (Account::Sudo, Given::Wrong, Expected::Refused("the password is wrong")),
-    (Account::SudoExpired, Given::Right, Expected::Refused("expired")),
-    (Account::SudoRequiretty, Given::Right, Expected::Refused("a terminal is required")),
-    (Account::SudoPty, Given::Right, Expected::Done),
+const ACCOUNTS: [(Account, PasswordOrigin, Expected); 10] = [
+    (Account::Sudo, PasswordOrigin::Right, Expected::Done),
+    (Account::SudoNopasswd, PasswordOrigin::Right, Expected::Done),
+    (Account::SudoTicket, PasswordOrigin::Ticket, Expected::Done),
+    (Account::SudoLimited, PasswordOrigin::Right, Expected::Rule),
+    (Account::SudoLimitedPasswd, PasswordOrigin::Right, Expected::Rule),
+    (Account::Plain, PasswordOrigin::Right, Expected::Refused("sudoers")),
+    (Account::Sudo, PasswordOrigin::Wrong, Expected::Refused("the password is wrong")),
+    (Account::SudoExpired, PasswordOrigin::Right, Expected::Refused("expired")),
+    (Account::SudoRequiretty, PasswordOrigin::Right, Expected::Refused("a terminal is required")),
+    (Account::SudoPty, PasswordOrigin::Right, Expected::Done),
 ];
 
 const TOKEN: &str = "a token of the matrix";
@@ -52,12 +52,12 @@ const WRONG: &str = "not the password";
 /// A watcher thread. Until it is stopped, it searches the arguments and environment of every
 /// process for passwords, and the arguments for the token. The environment of root's command
 /// contains the token by design.
-struct Watch {
+struct ProcessWatcher {
     over: Arc<AtomicBool>,
     seen: Option<JoinHandle<Vec<String>>>,
 }
 
-impl Watch {
+impl ProcessWatcher {
     fn new() -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
@@ -90,17 +90,17 @@ impl Watch {
     }
 }
 
-fn lab(account: Account, given: Given) -> Option<Lab> {
-    match given {
-        Given::Right => Lab::with_password(account),
-        Given::Wrong => Lab::of(account, |builder| builder.sudo_password(Secret::new(WRONG))),
-        Given::Ticket => Lab::of(account, |builder| builder),
+fn fixture(account: Account, origin: PasswordOrigin) -> Option<SudoFixture> {
+    match origin {
+        PasswordOrigin::Right => SudoFixture::with_password(account),
+        PasswordOrigin::Wrong => SudoFixture::of(account, |builder| builder.sudo_password(Secret::new(WRONG))),
+        PasswordOrigin::Ticket => SudoFixture::of(account, |builder| builder),
     }
 }
 
 /// Checks the result of one operation.
 #[track_caller]
-fn check<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
+fn assert_expected<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
     match (expected, result) {
         (Expected::Done, Ok(_)) => {}
         (Expected::Done, Err(error)) => panic!("{what}: {}", error.block()),
@@ -117,17 +117,17 @@ fn check<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
 }
 
 /// Runs every operation under sudo, with `folder` as a writable directory.
-async fn everything(host: &Connection, folder: &Path, expected: Expected, account: Account) {
+async fn run_every_operation(host: &Connection, folder: &Path, expected: Expected, account: Account) {
     let rule = host.sudo("/usr/bin/id -un").await.and_then(|output| output.line());
     match expected {
-        Expected::Refused(_) => check("one command", expected, rule),
+        Expected::Refused(_) => assert_expected("one command", expected, rule),
         Expected::Done | Expected::Rule => assert_eq!(rule.expect("it is allowed"), "root", "{account:?}"),
     }
 
-    check("run", expected, host.sudo("id -un; true").await);
+    assert_expected("run", expected, host.sudo("id -un; true").await);
 
     let target = folder.join("file");
-    check("put", expected, host.put(b"content".to_vec(), target.display().to_string()).sudo().await);
+    assert_expected("put", expected, host.put(b"content".to_vec(), target.display().to_string()).sudo().await);
     let content = fs::read_to_string(&target).ok();
     assert_eq!(content.as_deref(), (expected == Expected::Done).then_some("content"), "{account:?}");
     assert_eq!(fs::read_dir(folder).expect("it is ours").count(), usize::from(content.is_some()), "{account:?}");
@@ -136,15 +136,15 @@ async fn everything(host: &Connection, folder: &Path, expected: Expected, accoun
     if let Ok(output) = &read {
         assert_eq!(output.stdout().expect("it ran"), "the input\n", "{account:?}");
     }
-    check("stdin", expected, read);
+    assert_expected("stdin", expected, read);
 
     let token = host.env("TOKEN", Secret::new(TOKEN)).sudo("printf %s \"$TOKEN\" | wc -c; echo \"$TOKEN\"; cat");
     let token = token.stdin("rest").await;
     if let Ok(output) = &token {
-        let said = output.stdout().expect("it ran").into_owned();
-        assert_eq!(said, format!("{}\n{TOKEN}\nrest", TOKEN.len()), "{account:?}");
+        let printed = output.stdout().expect("it ran").into_owned();
+        assert_eq!(printed, format!("{}\n{TOKEN}\nrest", TOKEN.len()), "{account:?}");
     }
-    check("a secret", expected, token);
+    assert_expected("a secret", expected, token);
 
     let mark = marker();
     let line = ShellLine::raw(format!("sleep {mark} & sleep {mark}; wait"));
@@ -156,34 +156,34 @@ async fn everything(host: &Connection, folder: &Path, expected: Expected, accoun
             () = async { tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await.expect("it sleeps") } => {}
         }
     } else {
-        check("cancelled", expected, host.sudo(line).await);
+        assert_expected("cancelled", expected, host.sudo(line).await);
     }
     wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_account_does_what_it_may_and_nothing_is_left_or_leaks() -> Result {
-    for (account, given, expected) in ACCOUNTS {
-        let Some(lab) = lab(account, given) else { return Ok(()) };
-        let host = lab.host();
-        if given == Given::Ticket {
+async fn every_account_has_its_expected_results_without_leaks_or_leftovers() -> Result {
+    for (account, origin, expected) in ACCOUNTS {
+        let Some(fixture) = fixture(account, origin) else { return Ok(()) };
+        let host = fixture.host();
+        if origin == PasswordOrigin::Ticket {
             host.run("sudo -S -v -p ''").stdin(format!("{}\n", password().expose())).await?;
         }
         let folder = tempfile::tempdir()?;
-        let watch = Watch::new();
-        everything(&host, folder.path(), expected, account).await;
-        if given == Given::Ticket {
+        let watch = ProcessWatcher::new();
+        run_every_operation(&host, folder.path(), expected, account).await;
+        if origin == PasswordOrigin::Ticket {
             host.run("sudo -K").await?;
         }
         host.close().await;
-        lab.client.close().await;
+        fixture.client.close().await;
         let seen = watch.seen();
         assert!(seen.is_empty(), "{account:?}: in a process: {seen:?}");
-        let told = lab.everything_told();
+        let events = fixture.events_as_text();
         for secret in [password().expose(), TOKEN, WRONG] {
-            assert!(!told.contains(secret), "{account:?}: {told}");
+            assert!(!events.contains(secret), "{account:?}: {events}");
         }
-        assert!(!told.contains("unconfirmed_stop"), "{account:?}: {told}");
+        assert!(!events.contains("unconfirmed_stop"), "{account:?}: {events}");
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Commands under real sudo on a real OpenSSH server. On a machine without spare accounts, the
 //! tests report themselves as skipped.
 
-mod cancelled;
+mod cancellation;
 mod doas;
 mod lines;
 mod matrix;
 mod passwords;
 mod refusals;
-mod validated;
+mod validation;
 
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ use fabrs_testing::{Account, Capability, Sshd};
 use crate::support::{capture, client_of};
 
 /// A server with a sudo account, its client, and the events of the client.
-pub(super) struct Lab {
+pub(super) struct SudoFixture {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
-    pub(super) told: Arc<CaptureSink>,
+    pub(super) events: Arc<CaptureSink>,
 }
 
-impl Lab {
+impl SudoFixture {
     /// Starts the server. Returns `None` if this machine cannot create accounts.
     pub(super) fn of(account: Account, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<Self> {
         if !Capability::Sudo.is_available() {
             return None;
         }
         let sshd = Sshd::builder().users([account]).start();
-        let (told, sink) = capture();
+        let (events, sink) = capture();
         let client = change(client_of(&sshd, "").sink(sink)).build();
-        Some(Self { sshd, client, told })
+        Some(Self { sshd, client, events })
     }
 
     /// Starts the server, with a client that has the sudo password.
@@ -47,9 +47,9 @@ impl Lab {
             return None;
         }
         let sshd = Sshd::builder().users([account]).max_sessions(max_sessions).start();
-        let (told, sink) = capture();
+        let (events, sink) = capture();
         let client = client_of(&sshd, "").sudo_password(password()).sink(sink).build();
-        Some(Self { sshd, client, told })
+        Some(Self { sshd, client, events })
     }
 
     pub(super) fn host(&self) -> Connection {
@@ -57,8 +57,8 @@ impl Lab {
     }
 
     /// Returns all events as one text.
-    pub(super) fn everything_told(&self) -> String {
-        self.told.events().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    pub(super) fn events_as_text(&self) -> String {
+        self.events.events().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 }
 

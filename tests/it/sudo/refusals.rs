@@ -6,14 +6,14 @@ use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Connection, Error};
 use fabrs_testing::Account;
 
-use super::Lab;
-use crate::support::{block, refused};
+use super::SudoFixture;
+use crate::support::{error_text, expect_error};
 
 /// Returns the refusals of both forms of a command: plain words, and a line for a shell.
 async fn refusals(host: &Connection) -> Vec<(SudoRefusal, Error)> {
     let mut all = Vec::new();
     for command in [host.sudo("whoami"), host.sudo("whoami; true")] {
-        let error = refused(command.await, ErrorKind::Sudo);
+        let error = expect_error(command.await, ErrorKind::Sudo);
         let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<SudoRefusal>());
         all.push((source.expect("it says why").clone(), error));
     }
@@ -21,11 +21,11 @@ async fn refusals(host: &Connection) -> Vec<(SudoRefusal, Error)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Result {
-    let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
-    for (refusal, error) in refusals(&lab.host()).await {
+async fn a_missing_password_is_an_error_with_a_hint() -> Result {
+    let Some(fixture) = SudoFixture::of(Account::Sudo, |builder| builder) else { return Ok(()) };
+    for (refusal, error) in refusals(&fixture.host()).await {
         assert_eq!(refusal, SudoRefusal::PasswordNeeded);
-        let block = block(&error);
+        let block = error_text(&error);
         assert!(block.starts_with("error: host: sudo did not run `sudo "), "{block}");
         assert!(
             block.contains("caused by: a password is required") && block.contains("`--password-file FILE`"),
@@ -35,24 +35,24 @@ async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Resu
         assert!(error.location().is_some_and(|at| at.file().ends_with("refusals.rs")), "{error:?}");
     }
     // sudo's messages are not shown as output of the command.
-    assert_eq!(lab.told.of_kind("output_lines"), [serde_json::Value::Null; 0]);
+    assert_eq!(fixture.events.of_kind("output_lines"), [serde_json::Value::Null; 0]);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_do_nothing_under_sudo_is_told_so_once_the_password_is_right() -> Result {
-    let Some(lab) = Lab::with_password(Account::Plain) else { return Ok(()) };
-    for (refusal, _) in refusals(&lab.host()).await {
+async fn a_user_without_sudo_rights_is_refused_after_the_password() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::Plain) else { return Ok(()) };
+    for (refusal, _) in refusals(&fixture.host()).await {
         assert!(matches!(&refusal, SudoRefusal::NotAllowed(why) if why.contains("sudoers")), "{refusal:?}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_that_no_rule_allows_is_refused_in_both_forms() -> Result {
+async fn a_command_without_a_rule_is_refused_in_both_forms() -> Result {
     for account in [Account::SudoLimited, Account::SudoLimitedPasswd] {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
-        for (refusal, error) in refusals(&lab.host()).await {
+        let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
+        for (refusal, error) in refusals(&fixture.host()).await {
             let SudoRefusal::NotAllowed(why) = refusal else { panic!("{error:?}") };
             assert!(why.contains("not allowed"), "{why}");
         }
@@ -61,46 +61,48 @@ async fn a_command_that_no_rule_allows_is_refused_in_both_forms() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_terminal_that_sudo_wants_is_named() -> Result {
-    let Some(lab) = Lab::of(Account::SudoRequiretty, |builder| builder) else { return Ok(()) };
-    for (refusal, error) in refusals(&lab.host()).await {
+async fn a_required_terminal_is_an_error_with_a_hint() -> Result {
+    let Some(fixture) = SudoFixture::of(Account::SudoRequiretty, |builder| builder) else { return Ok(()) };
+    for (refusal, error) in refusals(&fixture.host()).await {
         assert_eq!(refusal, SudoRefusal::NoTerminal);
-        assert!(block(&error).contains("`.pty()`"), "{error:?}");
+        assert!(error_text(&error).contains("`.pty()`"), "{error:?}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_that_has_expired_is_told_in_sudo_s_words() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoExpired) else { return Ok(()) };
-    for (refusal, error) in refusals(&lab.host()).await {
+async fn an_expired_password_is_reported_with_the_message_of_sudo() -> Result {
+    let Some(fixture) = SudoFixture::with_password(Account::SudoExpired) else { return Ok(()) };
+    for (refusal, error) in refusals(&fixture.host()).await {
         assert!(matches!(&refusal, SudoRefusal::Expired(why) if why.contains("expired")), "{error:?}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_user_is_told_in_sudo_s_words() -> Result {
-    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
+async fn an_unknown_user_is_reported_with_the_message_of_sudo() -> Result {
+    let Some(fixture) = SudoFixture::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     for line in ["id; true", "id -un"] {
-        let error = refused(lab.host().sudo(line).user("no-such-user").await, ErrorKind::Sudo);
-        assert!(block(&error).contains("unknown user no-such-user"), "{error:?}");
+        let error = expect_error(fixture.host().sudo(line).user("no-such-user").await, ErrorKind::Sudo);
+        assert!(error_text(&error).contains("unknown user no-such-user"), "{error:?}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> Result {
+async fn a_missing_sudo_is_distinct_from_a_missing_command() -> Result {
     let missing = FakeAnswer::code(127).then(Stream::Stderr, "sh: 1: sudo: not found\n");
     let client = Client::builder().dial(Fake::new().on("sudo id", missing)).build();
-    let error = refused(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
-    assert!(block(&error).contains("caused by: the program is not installed on the host"), "{error:?}");
+    let error = expect_error(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
+    assert!(error_text(&error).contains("caused by: the program is not installed on the host"), "{error:?}");
 
-    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
-    let output = lab.host().sudo("no-such-program").warn().await?;
+    let Some(fixture) = SudoFixture::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
+    let output = fixture.host().sudo("no-such-program").warn().await?;
     assert_ne!(output.status()?.shell_code(), 0, "sudo ran, and found no such program");
-    let error =
-        refused(lab.host().sudo("sh -c 'echo it is not allowed to do this >&2; exit 1'").await, ErrorKind::Exit);
+    let error = expect_error(
+        fixture.host().sudo("sh -c 'echo it is not allowed to do this >&2; exit 1'").await,
+        ErrorKind::Exit,
+    );
     assert!(error.output().is_some(), "a command that refuses something is no refusal of sudo's");
     Ok(())
 }

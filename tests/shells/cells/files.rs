@@ -16,95 +16,96 @@ const TREE: [(&str, &str); 3] =
 
 impl Cell<'_> {
     pub(super) async fn put(&self, findings: &mut Findings) {
-        let (path, at) = (self.there(HOSTILE_NAME), self.at(HOSTILE_NAME));
-        let result = self.host.put(HOSTILE_LINES.as_bytes().to_vec(), at).await;
-        findings.add_step("a file", judge(result, Work::at(&path, HOSTILE_LINES)), self.may_fail());
+        let (path, remote_string) = (self.remote_path(HOSTILE_NAME), self.remote_string(HOSTILE_NAME));
+        let result = self.host.put(HOSTILE_LINES.as_bytes().to_vec(), remote_string).await;
+        findings.add_step("a file", judge(result, Work::compare(&path, HOSTILE_LINES)), self.may_fail());
 
         let tree = self.tree("tree");
-        let result = self.host.put(tree, self.at("tree's \\")).await;
-        findings.add_step("a folder", judge(result, works(&self.there("tree's \\"))), self.may_fail());
+        let result = self.host.put(tree, self.remote_string("tree's \\")).await;
+        findings.add_step("a folder", judge(result, works(&self.remote_path("tree's \\"))), self.may_fail());
 
-        let (path, at) = (self.there("root's \\ $x"), self.at("root's \\ $x"));
-        let result = self.host.put(HOSTILE_LINES.as_bytes().to_vec(), at).sudo().mode(0o640).await;
+        let (path, remote_string) = (self.remote_path("root's \\ $x"), self.remote_string("root's \\ $x"));
+        let result = self.host.put(HOSTILE_LINES.as_bytes().to_vec(), remote_string).sudo().mode(0o640).await;
         let work = match fs::metadata(&path) {
             Ok(found) if (found.uid(), found.mode() & 0o777) != (0, 0o640) => Work::Other(format!("{found:?}")),
-            _ => Work::at(&path, HOSTILE_LINES),
+            _ => Work::compare(&path, HOSTILE_LINES),
         };
         findings.add_step("a file under sudo", judge(result, work), self.may_fail());
         self.check_temporaries(findings);
     }
 
     pub(super) async fn get(&self, findings: &mut Findings) {
-        write(&self.there(HOSTILE_NAME), HOSTILE_LINES);
-        let here = self.here.path().join("file");
-        let result = self.host.get(self.at(HOSTILE_NAME), here.display().to_string()).await;
-        findings.add_step("a file", judge(result, Work::at(&here, HOSTILE_LINES)), self.may_fail());
+        write(&self.remote_path(HOSTILE_NAME), HOSTILE_LINES);
+        let local = self.local_dir.path().join("file");
+        let result = self.host.get(self.remote_string(HOSTILE_NAME), local.display().to_string()).await;
+        findings.add_step("a file", judge(result, Work::compare(&local, HOSTILE_LINES)), self.may_fail());
 
         for (name, text) in TREE {
-            write(&self.there("tree's").join(name), text);
+            write(&self.remote_path("tree's").join(name), text);
         }
-        let here = self.here.path().join("tree");
-        let result = self.host.get(self.at("tree's"), here.display().to_string()).await;
-        findings.add_step("a folder", judge(result, works(&here)), self.may_fail());
+        let local = self.local_dir.path().join("tree");
+        let result = self.host.get(self.remote_string("tree's"), local.display().to_string()).await;
+        findings.add_step("a folder", judge(result, works(&local)), self.may_fail());
 
-        let secret = self.there("root's $x");
+        let secret = self.remote_path("root's $x");
         write(&secret, HOSTILE_LINES);
         fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("the directory is ours");
-        let here = self.here.path().join("secret");
-        let result = self.host.get(self.at("root's $x"), here.display().to_string()).sudo().await;
-        findings.add_step("a file under sudo", judge(result, Work::at(&here, HOSTILE_LINES)), self.may_fail());
+        let local = self.local_dir.path().join("secret");
+        let result = self.host.get(self.remote_string("root's $x"), local.display().to_string()).sudo().await;
+        findings.add_step("a file under sudo", judge(result, Work::compare(&local, HOSTILE_LINES)), self.may_fail());
         self.check_temporaries(findings);
     }
 
     pub(super) async fn sync(&self, findings: &mut Findings) {
-        let (tree, there, at) = (self.tree("tree"), self.there("tree's \\ $x"), self.at("tree's \\ $x"));
-        let result = self.host.sync(&tree, &at).await;
-        findings.add_step("a new folder", judge(result, works(&there)), self.may_fail());
+        let (tree, remote_path, remote_string) =
+            (self.tree("tree"), self.remote_path("tree's \\ $x"), self.remote_string("tree's \\ $x"));
+        let result = self.host.sync(&tree, &remote_string).await;
+        findings.add_step("a new folder", judge(result, works(&remote_path)), self.may_fail());
 
-        let surplus = there.join("surplus");
-        if there.is_dir() {
+        let surplus = remote_path.join("surplus");
+        if remote_path.is_dir() {
             write(&surplus, "surplus");
         }
-        let result = self.host.sync(&tree, &at).delete().await;
-        let work = if surplus.exists() { Work::Other("a surplus file".to_owned()) } else { works(&there) };
+        let result = self.host.sync(&tree, &remote_string).delete().await;
+        let work = if surplus.exists() { Work::Other("a surplus file".to_owned()) } else { works(&remote_path) };
         // After an error the surplus file may still exist, because nothing was done.
         let work = if result.is_err() { Work::Absent } else { work };
         findings.add_step("a surplus file", judge(result, work), self.may_fail());
 
-        let result = self.host.sync(&tree, &at).delete().await;
+        let result = self.host.sync(&tree, &remote_string).delete().await;
         findings.add_step("an equal folder", unchanged(result), self.may_fail());
         self.check_temporaries(findings);
     }
 
     pub(super) async fn edit(&self, findings: &mut Findings) {
-        let (path, at) = (self.there(HOSTILE_NAME), self.at(HOSTILE_NAME));
+        let (path, remote_string) = (self.remote_path(HOSTILE_NAME), self.remote_string(HOSTILE_NAME));
         let old = "port = 80\n";
         write(&path, old);
         // A replaced file keeps its owner. Only root may set an owner.
         fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("the directory is ours");
         let line = "name = it's \\ \"q\" $x !x";
         let expected = format!("{old}{line}\n");
-        let result = self.host.ensure_line(&at, line).await;
+        let result = self.host.ensure_line(&remote_string, line).await;
         findings.add_step("ensure_line", judge(result, edited(&path, &expected, old)), self.may_fail());
 
         let old = expected;
         let expected = format!("{old}# it's `x` !y\n");
         write(&path, &old);
-        let result = self.host.append(&at, "# it's `x` !y").await;
+        let result = self.host.append(&remote_string, "# it's `x` !y").await;
         findings.add_step("append", judge(result, edited(&path, &expected, &old)), self.may_fail());
 
         write(&path, &expected);
-        let result = self.host.append(&at, "# it's `x` !y").await;
+        let result = self.host.append(&remote_string, "# it's `x` !y").await;
         findings.add_step("append again", unchanged(result), self.may_fail());
 
-        let finding = match self.host.read(&at).await {
+        let finding = match self.host.read(&remote_string).await {
             Ok(text) if text == expected => Finding::Right,
             Ok(text) => Finding::Wrong(format!("read as {text:?}")),
             Err(error) => judge::<()>(Err(error), Work::Absent),
         };
         findings.add_step("read", finding, self.may_fail());
 
-        let result = self.host.ensure_line(&at, "last").sudo().await;
+        let result = self.host.ensure_line(&remote_string, "last").sudo().await;
         let work = edited(&path, &format!("{expected}last\n"), &expected);
         findings.add_step("ensure_line under sudo", judge(result, work), self.may_fail());
         self.check_temporaries(findings);
@@ -112,7 +113,7 @@ impl Cell<'_> {
 
     /// Writes the tree on this machine.
     fn tree(&self, name: &str) -> PathBuf {
-        let tree = self.here.path().join(name);
+        let tree = self.local_dir.path().join(name);
         for (name, text) in TREE {
             write(&tree.join(name), text);
         }
@@ -122,8 +123,8 @@ impl Cell<'_> {
     /// Adds a step: no temporary file remains on the server or on this machine.
     fn check_temporaries(&self, findings: &mut Findings) {
         let mut left = Vec::new();
-        temporaries(&self.there, &mut left);
-        temporaries(self.here.path(), &mut left);
+        temporaries(&self.remote_path, &mut left);
+        temporaries(self.local_dir.path(), &mut left);
         let finding = if left.is_empty() { Finding::Right } else { Finding::Wrong(format!("{left:?}")) };
         findings.add("temporary files", finding);
     }
@@ -131,12 +132,12 @@ impl Cell<'_> {
 
 /// Compares a folder with the tree.
 fn works(folder: &Path) -> Work {
-    Work::all(TREE.map(|(name, text)| Work::at(&folder.join(name), text)))
+    Work::all(TREE.map(|(name, text)| Work::compare(&folder.join(name), text)))
 }
 
 /// Compares an edited file. The old content counts as no work.
 fn edited(path: &Path, new: &str, old: &str) -> Work {
-    match Work::at(path, new) {
+    match Work::compare(path, new) {
         Work::Other(found) if found == old => Work::Absent,
         work => work,
     }

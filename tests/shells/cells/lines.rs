@@ -8,26 +8,26 @@ use crate::verdict::{Finding, Findings, Work, judge, judge_line};
 impl Cell<'_> {
     /// Runs plain lines, in a language that all shells share.
     pub(super) async fn line(&self, findings: &mut Findings) {
-        let file = self.there("status");
+        let file = self.remote_path("status");
         let result = self.host.run(cmd!("echo done > {file}; echo out; exit 3")).warn().await;
-        let finding = judge_line(result, 3, "out\n", Work::at(&file, "done\n"));
+        let finding = judge_line(result, 3, "out\n", Work::compare(&file, "done\n"));
         findings.add_step("exit 3", finding, self.may_fail());
 
-        let file = self.there("true");
+        let file = self.remote_path("true");
         let result = self.host.run(cmd!("touch {file}; true")).await;
         let work = if file.exists() { Work::Done } else { Work::Absent };
         findings.add_step("true", judge(result, work), self.may_fail());
 
         let value = HOSTILE;
-        let file = self.there(value);
+        let file = self.remote_path(value);
         let result = self.host.run(cmd!("printf %s {value} > {file}; printf %s {value}; exit 3")).warn().await;
-        let finding = judge_line(result, 3, value, Work::at(&file, value));
+        let finding = judge_line(result, 3, value, Work::compare(&file, value));
         findings.add_step("a hostile value", finding, self.may_fail());
 
         let value = HOSTILE_LINES;
-        let file = self.there(HOSTILE_NAME);
+        let file = self.remote_path(HOSTILE_NAME);
         let result = self.host.run(cmd!("printf %s {value} > {file}; printf %s {value}; exit 3")).warn().await;
-        let finding = judge_line(result, 3, value, Work::at(&file, value));
+        let finding = judge_line(result, 3, value, Work::compare(&file, value));
         findings.add_step("a hostile value with line ends", finding, self.may_fail() || self.shell.refuses_line_ends());
     }
 
@@ -62,7 +62,7 @@ impl Cell<'_> {
             let host = host.cd(folder.display().to_string()).env("FABRS_X", value);
             let result = host.run("printenv FABRS_X > file; printenv FABRS_X; pwd; exit 3").warn().await;
             let stdout = format!("{value}\n{}\n", folder.display());
-            found.push(judge_line(result, 3, &stdout, Work::at(&folder.join("file"), format!("{value}\n"))));
+            found.push(judge_line(result, 3, &stdout, Work::compare(&folder.join("file"), format!("{value}\n"))));
         }
         let second = found.pop().expect("two steps");
         (found.pop().expect("two steps"), second)
@@ -70,10 +70,10 @@ impl Cell<'_> {
 
     /// Runs lines under sudo: whole lines, plain words, and a line with a directory and a variable.
     pub(super) async fn sudo(&self, findings: &mut Findings) {
-        let (value, file) = (HOSTILE_LINES, self.there(HOSTILE_NAME));
+        let (value, file) = (HOSTILE_LINES, self.remote_path(HOSTILE_NAME));
         let line = cmd!("id -un > {file} && printf %s {value} >> {file}; printf %s {value}; exit 3");
         let result = self.host.sudo(line).warn().await;
-        let finding = judge_line(result, 3, value, Work::at(&file, format!("root\n{value}")));
+        let finding = judge_line(result, 3, value, Work::compare(&file, format!("root\n{value}")));
         findings.add_step("a whole line", finding, self.may_fail());
 
         let finding = match self.host.sudo("id -un").line().await {
@@ -86,7 +86,7 @@ impl Cell<'_> {
         let folder = self.open_folder("folder's \\");
         let host = self.host.cd(folder.display().to_string()).env("FABRS_X", value);
         let result = host.sudo("printenv FABRS_X > file; pwd; exit 3").warn().await;
-        let work = Work::at(&folder.join("file"), format!("{value}\n"));
+        let work = Work::compare(&folder.join("file"), format!("{value}\n"));
         let finding = judge_line(result, 3, &format!("{}\n", folder.display()), work);
         findings.add_step("cd + env", finding, self.may_fail());
     }

@@ -44,24 +44,24 @@ pub(crate) struct Cell<'a> {
     events: Arc<CaptureSink>,
     host: Connection,
     /// The cell's directory on the server.
-    there: PathBuf,
+    remote_path: PathBuf,
     /// The cell's directory on this machine.
-    here: TempDir,
+    local_dir: TempDir,
 }
 
 impl<'a> Cell<'a> {
     pub(crate) fn new(machine: &'a Machine, shell: Shell, operation: Operation) -> Self {
         let token = marker();
-        let there = machine.scratch().join(&token);
-        make_open(&there);
+        let remote_path = machine.scratch().join(&token);
+        make_open(&remote_path);
         let events = Arc::new(CaptureSink::default());
         let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&events);
         let ssh_config = SshConfigSource::File(machine.ssh_config().to_owned());
         let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
         let client = Client::builder().settings(settings).sink(sink).build();
         let host = client.connect("host").expect("an alias is a host");
-        let here = tempfile::tempdir().expect("a temporary directory");
-        Self { machine, shell, operation, token, client, events, host, there, here }
+        let local_dir = tempfile::tempdir().expect("a temporary directory");
+        Self { machine, shell, operation, token, client, events, host, remote_path, local_dir }
     }
 
     /// Runs the operation and looks for processes that remain.
@@ -109,18 +109,18 @@ impl<'a> Cell<'a> {
     }
 
     /// Returns a path in the cell's directory on the server.
-    fn there(&self, name: &str) -> PathBuf {
-        self.there.join(name)
+    fn remote_path(&self, name: &str) -> PathBuf {
+        self.remote_path.join(name)
     }
 
     /// Returns a path in the cell's directory on the server, as text.
-    fn at(&self, name: &str) -> String {
-        self.there(name).display().to_string()
+    fn remote_string(&self, name: &str) -> String {
+        self.remote_path(name).display().to_string()
     }
 
     /// Makes a directory on the server that is writable by all users.
     fn open_folder(&self, name: &str) -> PathBuf {
-        let folder = self.there(name);
+        let folder = self.remote_path(name);
         make_open(&folder);
         folder
     }

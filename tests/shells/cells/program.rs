@@ -24,14 +24,14 @@ fn program() -> PathBuf {
 
 impl Cell<'_> {
     pub(super) fn fab_line(&self, findings: &mut Findings) {
-        let file = self.there("file");
+        let file = self.remote_path("file");
         let ran = self.fab(&[], &format!("echo done > {}; echo out; exit 3", file.display())).run();
-        let finding = judge_status(code(&ran), 3, &ran.stdout, &ran.stderr, "out\n", Work::at(&file, "done\n"));
+        let finding = judge_status(code(&ran), 3, &ran.stdout, &ran.stderr, "out\n", Work::compare(&file, "done\n"));
         findings.add_step("exit 3", finding, self.may_fail());
     }
 
     pub(super) fn fab_timeout(&self, findings: &mut Findings) {
-        let begun = self.there("begun");
+        let begun = self.remote_path("begun");
         let mut last = None;
         for limit in TIMEOUTS {
             let ran = self.fab(&["-T", limit], &self.endless_line(&begun)).run();
@@ -46,7 +46,7 @@ impl Cell<'_> {
     }
 
     pub(super) fn fab_ctrl_c(&self, findings: &mut Findings) {
-        let begun = self.there("begun");
+        let begun = self.remote_path("begun");
         let running = self.fab(&[], &self.endless_line(&begun)).spawn();
         let has_ended = || i32::try_from(running.pid()).ok().and_then(Process::find).is_none();
         wait_until("the line has begun, or `fab` has ended", LIMIT, || sleeps(&self.token) || has_ended());

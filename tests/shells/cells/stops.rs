@@ -92,7 +92,7 @@ impl Cell<'_> {
 
     /// Returns a command that runs until it is stopped, and the file that it makes first.
     fn endless(&self, kind: Endless) -> (Command, PathBuf) {
-        let (mark, begun) = (self.mark(kind), self.there(&format!("begun by {kind:?}")));
+        let (mark, begun) = (self.mark(kind), self.remote_path(&format!("begun by {kind:?}")));
         let command = match kind {
             Endless::Pipeline => self.host.run(cmd!("touch {begun}; sleep {mark} | cat")),
             Endless::Stubborn => {
