@@ -76,6 +76,9 @@ impl Connection {
     /// - [`File`](crate::ErrorKind::File) if the host rejects a file, with the reason.
     /// - [`Local`](crate::ErrorKind::Local) if a source can't be read.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "upload")]
+    #[doc(alias = "upload_template")]
+    #[doc(alias = "copy")]
     #[track_caller]
     pub fn put(&self, source: impl Into<Source>, target: impl Into<String>) -> PutRequest {
         PutRequest::new(self.clone(), source.into(), target.into(), Location::caller())
@@ -96,6 +99,8 @@ impl Connection {
     /// # Errors
     ///
     /// As [`put`](Self::put).
+    #[doc(alias = "upload")]
+    #[doc(alias = "copy")]
     #[track_caller]
     pub fn write(&self, path: impl Into<String>, content: impl AsRef<[u8]>) -> PutRequest {
         self.put(content.as_ref().to_vec(), path)
@@ -157,6 +162,8 @@ impl Connection {
     /// - [`File`](crate::ErrorKind::File) if the host can't send a file, with the reason.
     /// - [`Local`](crate::ErrorKind::Local) if a local file can't be written.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "download")]
+    #[doc(alias = "fetch")]
     #[track_caller]
     pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> GetRequest {
         GetRequest::new(self.clone(), path.into(), to.into(), Location::caller())
@@ -210,6 +217,8 @@ impl Connection {
     /// - [`Usage`](crate::ErrorKind::Usage) if [`delete`](SyncRequest::delete) would remove the
     ///   whole file system or the whole home, or if the local directory is empty.
     /// - The errors of [`put`](Self::put).
+    #[doc(alias = "synchronize")]
+    #[doc(alias = "upload_project")]
     #[track_caller]
     pub fn sync(&self, from: impl Into<PathBuf>, to: impl Into<String>) -> SyncRequest {
         SyncRequest::new(self.clone(), from.into(), to.into(), Location::caller())
@@ -243,6 +252,7 @@ impl Connection {
     ///
     /// - [`File`](crate::ErrorKind::File) if `rsync` fails, with its first line of error output.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "rsync_project")]
     #[track_caller]
     pub fn rsync(&self, here: impl Into<String>, there: impl Into<String>) -> RsyncRequest {
         RsyncRequest::new(self.clone(), here.into(), there.into(), Location::caller())

@@ -93,6 +93,7 @@ impl PutRequest {
     /// assert_eq!(host.stat("deploy.sh").await?.unwrap().mode(), 0o750);
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "chmod")]
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.configure(|spec| spec.attributes.mode = Some(mode)))
     }
@@ -112,6 +113,7 @@ impl PutRequest {
     /// assert_eq!(host.stat("target").await?.unwrap().mode(), 0o640);
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "mirror_local_mode")]
     pub fn preserve_mode(self) -> Self {
         Self(self.0.configure(|spec| spec.preserves_mode = true))
     }
@@ -125,6 +127,7 @@ impl PutRequest {
     /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
+    #[doc(alias = "chown")]
     pub fn owner(self, user: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
@@ -138,6 +141,7 @@ impl PutRequest {
     /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
+    #[doc(alias = "chgrp")]
     pub fn group(self, group: impl Into<String>) -> Self {
         Self(self.0.configure(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
@@ -285,6 +289,7 @@ impl PutRequest {
     /// assert_eq!(format!("{upload:?}"), "conf/motd -> /etc/motd");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
+    #[doc(alias = "use_sudo")]
     pub fn sudo(self) -> Self {
         Self(self.0.configure(|spec| spec.context.elevated = true))
     }

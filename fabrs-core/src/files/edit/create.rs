@@ -165,6 +165,7 @@ impl Connection {
     /// - [`File`](crate::ErrorKind::File) if another file has the path, or the directory can't be
     ///   created.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "mkdir")]
     #[track_caller]
     pub fn ensure_dir(&self, path: impl Into<String>) -> CreateRequest {
         CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Directory)
@@ -192,6 +193,7 @@ impl Connection {
     /// - [`File`](crate::ErrorKind::File) if another file has the path, or the symlink can't be
     ///   created.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "ln")]
     #[track_caller]
     pub fn symlink(&self, to: impl Into<PathBuf>, path: impl Into<String>) -> CreateRequest {
         CreateRequest::new(self.clone(), path.into(), Location::caller(), ItemKind::Link(to.into()))

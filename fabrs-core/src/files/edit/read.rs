@@ -105,6 +105,8 @@ impl Connection {
     /// - [`File`](crate::ErrorKind::File) if the file can't be read, with the reason, or is not
     ///   UTF-8. [`read_bytes`](Self::read_bytes) reads any content.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "cat")]
+    #[doc(alias = "slurp")]
     #[track_caller]
     pub fn read(&self, path: impl Into<String>) -> ReadRequest<String> {
         let path = path.into();
@@ -150,6 +152,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`read_bytes`](Self::read_bytes).
+    #[doc(alias = "grep")]
     #[track_caller]
     pub fn contains(&self, path: impl Into<String>, operation: impl Into<String>) -> ReadRequest<bool> {
         let operation = operation.into();

@@ -163,6 +163,8 @@ impl Connection {
     /// - [`Usage`](crate::ErrorKind::Usage) if the path does not end with a name, such as `/` or
     ///   `..`.
     /// - The errors of a [command](Self::run).
+    #[doc(alias = "rm")]
+    #[doc(alias = "unlink")]
     #[track_caller]
     pub fn remove(&self, path: impl Into<String>) -> RemoveRequest {
         RemoveRequest::new(self.clone(), path.into(), Location::caller())

@@ -282,6 +282,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`put`](Self::put) of a file.
+    #[doc(alias = "blockinfile")]
     #[track_caller]
     pub fn append(&self, path: impl Into<String>, lines: impl IntoLines) -> EditRequest<AppendLines> {
         EditRequest::new(self.clone(), path.into(), Location::caller(), AppendLines(lines.into_lines()))
@@ -308,6 +309,7 @@ impl Connection {
     ///
     /// - [`Usage`](crate::ErrorKind::Usage) for an invalid pattern or an unknown group.
     /// - The errors of [`put`](Self::put) of a file. A missing file is an error.
+    #[doc(alias = "sed")]
     #[track_caller]
     pub fn replace(
         &self,
@@ -385,6 +387,7 @@ impl Connection {
     ///
     /// As [`put`](Self::put) of a file, and [`Usage`](crate::ErrorKind::Usage) for an invalid
     /// pattern.
+    #[doc(alias = "lineinfile")]
     #[track_caller]
     pub fn ensure_line(&self, path: impl Into<String>, line: impl Into<String>) -> EditRequest<EnsureLine> {
         let change = EnsureLine { text: line.into(), matching: None, after: None, before: None };

@@ -152,6 +152,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`exists`](Self::exists).
+    #[doc(alias = "metadata")]
     #[track_caller]
     pub fn stat(&self, path: impl Into<String>) -> StatRequest<Option<Stat>> {
         StatRequest::new(self.clone(), path.into(), Location::caller(), |found| found.stat)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::fetch::Fetch;
 use super::limits::Allowance;
 use super::script_run::MAX_KEPT_OUTPUT;
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use super::text;
 use crate::connection::{result_of, with_marked_result};
 use crate::files::backend_error::BackendError;
@@ -24,7 +24,7 @@ pub(super) async fn get(
     incoming_file: &IncomingFile,
     operation: &str,
 ) -> Result<bool, BackendError> {
-    let script = Script { context, effect: Effect::Reads, operation };
+    let script = ScriptRun { context, effect: Effect::Reads, operation };
     let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
     let output = script.run(command.with_watcher(Fetch::new(incoming_file)).capture_tail(MAX_KEPT_OUTPUT)).await;
     let output = output.inspect_err(|_| incoming_file.discard())?;
@@ -38,10 +38,10 @@ pub(super) async fn matches(
     operation: &str,
 ) -> Result<Vec<(PathBuf, bool)>, BackendError> {
     let listing = format!("list {pattern}");
-    let script = Script { context, effect: Effect::Reads, operation: &listing };
+    let script = ScriptRun { context, effect: Effect::Reads, operation: &listing };
     let line = text::matches(pattern).map(|line| with_marked_result(&line));
     let command = script.command(line, pattern)?.capture_all();
-    let output = Script { operation, ..script }.run(command).await?;
+    let output = ScriptRun { operation, ..script }.run(command).await?;
     let listed = output.stdout_bytes()?;
     let mut records = result_of(listed).split(|byte| *byte == 0);
     let (mut matches, mut allowed) = (Vec::new(), Allowance::listing());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dialog_error::{DialogError, ScriptEnded};
 use super::script_dialog::ScriptDialog;
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use super::text;
 use crate::error::Result;
 use crate::files::backend_error::BackendError;
@@ -47,7 +47,7 @@ async fn transfer_with_helper(
     progress: &Arc<ProgressCounter>,
 ) {
     let operation = format!("{} (a part)", file.job.operation(context));
-    let script = Script { context, effect: Effect::Changes, operation: &operation };
+    let script = ScriptRun { context, effect: Effect::Changes, operation: &operation };
     let Ok((mut dialog, command)) = script.dialog(text::help(folder), folder) else { return };
     let transfer = async {
         dialog.send_preamble().await?;

@@ -3,7 +3,7 @@
 use super::dialog_error::{DialogError, ScriptEnded};
 use super::put::{MAX_EMBEDDED_CHECKSUM_SIZE, sum};
 use super::script_dialog::ScriptDialog;
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use super::text;
 use crate::files::backend_error::BackendError;
 use crate::files::disk_work::on_transfer_thread;
@@ -17,7 +17,7 @@ use crate::transport::Effect;
 /// Compares an entry with the host. Returns the path, and true if an upload would write it.
 pub(super) async fn plan(context: &TransferContext, job: &Job) -> Result<FileOutcome, BackendError> {
     let operation = format!("compare {}", job.shown());
-    let script = Script { context, effect: Effect::Reads, operation: &operation };
+    let script = ScriptRun { context, effect: Effect::Reads, operation: &operation };
     let line = match (&job.item.content, job.as_file()) {
         (_, Some(file)) => text::plan(file, known(context, file).await?.as_deref()),
         (ItemKind::Link(to), _) => text::plan_link(job, to),

@@ -3,7 +3,7 @@
 use super::blocks::{self, Blocks};
 use super::dialog_error::{DialogError, ScriptEnded};
 use super::script_dialog::ScriptDialog;
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use super::{metadata_warnings, parts, text};
 use crate::error::Result;
 use crate::files::backend_error::BackendError;
@@ -38,7 +38,7 @@ pub(super) async fn create_directories(
     directories: &[String],
     operation: &str,
 ) -> Result<(), BackendError> {
-    let script = Script { context, effect: Effect::Changes, operation };
+    let script = ScriptRun { context, effect: Effect::Changes, operation };
     // The script is an argument of a program, and the length of an argument is limited.
     for some in directories.chunks(MAX_DIRECTORIES_PER_COMMAND) {
         let path = some.first().map(String::as_str).unwrap_or_default();
@@ -54,7 +54,7 @@ pub(super) async fn remove(
     is_recursive: bool,
     operation: &str,
 ) -> Result<bool, BackendError> {
-    let script = Script { context, effect: Effect::Changes, operation };
+    let script = ScriptRun { context, effect: Effect::Changes, operation };
     let output = script.run(script.command(text::remove(path, is_recursive), path)?).await?;
     Ok(!output.stdout()?.ends_with(text::SAME))
 }
@@ -63,7 +63,7 @@ async fn put_file(context: &TransferContext, file: FileJob<'_>) -> Result<FileOu
     let shared = file.shared(context);
     let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
     let operation = file.job.operation(context);
-    let script = Script { context, effect: Effect::Changes, operation: &operation };
+    let script = ScriptRun { context, effect: Effect::Changes, operation: &operation };
     let may_embed_checksum =
         file.content.secret().is_none() && file.job.write_options.replaces == ReplacePolicy::Anything;
     let sum = if may_embed_checksum && file.fingerprint.size <= MAX_EMBEDDED_CHECKSUM_SIZE {
@@ -159,7 +159,7 @@ async fn run_entry_script(
     line: Result<String, ShellLineError>,
 ) -> Result<FileOutcome, BackendError> {
     let operation = job.operation(context);
-    let script = Script { context, effect: Effect::Changes, operation: &operation };
+    let script = ScriptRun { context, effect: Effect::Changes, operation: &operation };
     let output = script.run(script.command(line, &job.shown())?).await?;
     Ok((job.shown(), !output.stdout()?.ends_with(text::SAME)))
 }

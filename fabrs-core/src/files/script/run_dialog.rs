@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::dialog_error::DialogError;
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use crate::connection::Command;
 use crate::error::{CauseText, Result};
 use crate::files::backend_error::BackendError;
@@ -13,7 +13,7 @@ use crate::files::backend_error::BackendError;
 /// temporary files in this time.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Script<'_> {
+impl ScriptRun<'_> {
     /// Runs a script and the dialogue with the script.
     ///
     /// A failed dialogue closes the stdin of the script. The script then has [`CLEANUP_TIMEOUT`] to

@@ -19,14 +19,14 @@ use crate::transport::{Effect, ProgramRejected};
 pub(super) const MAX_KEPT_OUTPUT: usize = 4096;
 
 /// A script for one host.
-pub(super) struct Script<'a> {
+pub(super) struct ScriptRun<'a> {
     pub(super) context: &'a TransferContext,
     pub(super) effect: Effect,
     /// The description of the operation, for events and errors.
     pub(super) operation: &'a str,
 }
 
-impl Script<'_> {
+impl ScriptRun<'_> {
     /// Creates the command of a script with a short answer. Errors name `path`.
     pub(super) fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         Ok(self.command_with_content(line, path)?.with_watcher(MessageLimit::of(Stream::Stdout)))

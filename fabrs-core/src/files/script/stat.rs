@@ -1,6 +1,6 @@
 //! Reads the metadata of a path with a script.
 
-use super::script_run::Script;
+use super::script_run::ScriptRun;
 use super::text;
 use super::tree::{RemoteMetadata, status};
 use crate::connection::{result_of, with_marked_result};
@@ -11,7 +11,7 @@ use crate::transport::Effect;
 
 /// Returns the metadata of a path: with and without following a symlink.
 pub(super) async fn stat(context: &TransferContext, path: &str, operation: &str) -> Result<PathStat, BackendError> {
-    let script = Script { context, effect: Effect::Reads, operation };
+    let script = ScriptRun { context, effect: Effect::Reads, operation };
     let line = text::stat(path).map(|line| with_marked_result(&line));
     let output = script.run(script.command(line, path)?).await?;
     let mut records = result_of(output.stdout_bytes()?).split(|byte| *byte == b'\n');

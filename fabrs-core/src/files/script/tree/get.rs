@@ -28,7 +28,7 @@ use crate::files::progress_counter::ProgressCounter;
 use crate::files::script::dialog_error::DialogError;
 use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
 use crate::files::script::script_dialog::{END_OF_ANSWER, ScriptDialog};
-use crate::files::script::script_run::Script;
+use crate::files::script::script_run::ScriptRun;
 use crate::files::temporary;
 use crate::files::transfer_context::TransferContext;
 use crate::files::tree_download::{DownloadMode, LocalPathOf};
@@ -53,7 +53,7 @@ pub(in crate::files::script) async fn get_tree(
     download_mode: DownloadMode,
     operation: &str,
 ) -> Result<Vec<(DirectoryEntry, LocalPath)>, BackendError> {
-    let script = Script { context, effect: Effect::Reads, operation };
+    let script = ScriptRun { context, effect: Effect::Reads, operation };
     let (dialog, command) = script.dialog(script_text::download(folder), &folder.to_string_lossy())?;
     let found =
         script.run_with(command, run_protocol(dialog, context, local_path_of, download_mode, operation)).await?;

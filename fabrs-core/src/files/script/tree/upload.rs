@@ -22,7 +22,7 @@ use crate::files::script::dialog_error::{DialogError, ScriptEnded};
 use crate::files::script::limits::Allowance;
 use crate::files::script::metadata_warnings;
 use crate::files::script::script_dialog::{self, ScriptDialog};
-use crate::files::script::script_run::Script;
+use crate::files::script::script_run::ScriptRun;
 use crate::files::script::text::owner_words;
 use crate::files::transfer_context::TransferContext;
 use crate::files::tree_result::TreeResult;
@@ -75,7 +75,7 @@ pub(in crate::files::script) async fn plan_tree(
 
 /// The command and the dialogue of a tree.
 struct Opened<'a> {
-    script: Script<'a>,
+    script: ScriptRun<'a>,
     command: Command,
     dialog: ScriptDialog,
     /// The paths too long for the script.
@@ -83,7 +83,7 @@ struct Opened<'a> {
 }
 
 fn open<'a>(context: &'a TransferContext, tree: &'a Tree, effect: Effect) -> Result<Opened<'a>> {
-    let script = Script { context, effect, operation: &tree.operation };
+    let script = ScriptRun { context, effect, operation: &tree.operation };
     let (asked, unsent_paths) = match &tree.mode {
         TreeMode::Sync(_) => (InitialPaths::All, Vec::new()),
         TreeMode::Put => {
