@@ -99,7 +99,7 @@ impl LocalPath {
     ///
     /// [`ErrorKind::Local`] if a directory can't be created.
     pub(super) fn create_directory(&self) -> Result<bool> {
-        let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("make", source))?;
+        let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("create", source))?;
         Ok(opened.is_new)
     }
 

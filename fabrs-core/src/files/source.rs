@@ -40,7 +40,7 @@ pub enum Source {
     #[cfg(feature = "template")]
     Template(Template),
     /// Several sources. The target is a directory, and each source has its own name in the target.
-    Several(Vec<Self>),
+    List(Vec<Self>),
 }
 
 impl fmt::Debug for Source {
@@ -53,7 +53,7 @@ impl fmt::Debug for Source {
             Self::Reader(reader) => write!(f, "{reader}"),
             #[cfg(feature = "template")]
             Self::Template(template) => write!(f, "{template}"),
-            Self::Several(sources) => {
+            Self::List(sources) => {
                 for (n, source) in sources.iter().enumerate() {
                     let comma = if n == 0 { "" } else { ", " };
                     write!(f, "{comma}{source:?}")?;
@@ -88,13 +88,13 @@ impl From<Template> for Source {
 impl<T: Into<Self>, const N: usize> From<[T; N]> for Source {
     /// Creates a source from a list: `["app.py", "wsgi.py"]`.
     fn from(sources: [T; N]) -> Self {
-        Self::Several(sources.into_iter().map(Into::into).collect())
+        Self::List(sources.into_iter().map(Into::into).collect())
     }
 }
 
 impl From<Vec<PathBuf>> for Source {
     fn from(paths: Vec<PathBuf>) -> Self {
-        Self::Several(paths.into_iter().map(Self::Path).collect())
+        Self::List(paths.into_iter().map(Self::Path).collect())
     }
 }
 
@@ -131,7 +131,7 @@ impl Source {
     /// Returns all secrets of the source, including those of a list.
     pub(super) fn secrets(&self) -> Box<dyn Iterator<Item = &Secret> + '_> {
         match self {
-            Self::Several(sources) => Box::new(sources.iter().flat_map(Self::secrets)),
+            Self::List(sources) => Box::new(sources.iter().flat_map(Self::secrets)),
             Self::Secret(secret) => Box::new(std::iter::once(secret)),
             _ => Box::new(std::iter::empty()),
         }

@@ -97,7 +97,7 @@ impl SourceFilter {
                     Generated::Bytes(rendered.into()),
                 ))]);
             }
-            Source::Several(sources) => {
+            Source::List(sources) => {
                 let each =
                     sources.iter().map(|source| self.list_with_name(source, vars)).collect::<Result<Vec<_>>>()?;
                 return Ok(each.into_iter().flatten().collect());

@@ -93,9 +93,9 @@ async fn a_symlink_of_one_host_does_not_redirect_a_file_of_another() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn symlinks_directories_and_comparisons_stay_beneath_the_target() -> Result {
     for (names, path) in [
-        (&["sub/link -> nowhere"][..], "could not make"),
-        (&["link -> nowhere", "sub/new/"], "could not make"),
-        (&["link -> nowhere", "sub/same"], "could not make"),
+        (&["sub/link -> nowhere"][..], "could not create"),
+        (&["link -> nowhere", "sub/new/"], "could not create"),
+        (&["link -> nowhere", "sub/same"], "could not create"),
         (&["link -> nowhere", "sub/same", "sub/b"], "x/sub/"),
     ] {
         let outside = tempfile::tempdir()?;
