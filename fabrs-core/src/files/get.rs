@@ -94,7 +94,7 @@ impl GetRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let download = web.get("/var/log/auth.log", "logs/").sudo();
-    /// assert_eq!(format!("{download:?}"), "logs/ <- /var/log/auth.log");
+    /// assert_eq!(format!("{download:?}"), "GetRequest(logs/ <- /var/log/auth.log)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

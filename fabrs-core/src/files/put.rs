@@ -124,7 +124,7 @@ impl PutRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.put("conf/app.env", "/etc/app.env").owner("app").sudo();
-    /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
+    /// assert_eq!(format!("{upload:?}"), "PutRequest(conf/app.env -> /etc/app.env)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     #[doc(alias = "chown")]
@@ -138,7 +138,7 @@ impl PutRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.put("conf/app.env", "/etc/app.env").group("www-data").sudo();
-    /// assert_eq!(format!("{upload:?}"), "conf/app.env -> /etc/app.env");
+    /// assert_eq!(format!("{upload:?}"), "PutRequest(conf/app.env -> /etc/app.env)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     #[doc(alias = "chgrp")]
@@ -286,7 +286,7 @@ impl PutRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.put("conf/motd", "/etc/motd").sudo();
-    /// assert_eq!(format!("{upload:?}"), "conf/motd -> /etc/motd");
+    /// assert_eq!(format!("{upload:?}"), "PutRequest(conf/motd -> /etc/motd)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     #[doc(alias = "use_sudo")]

@@ -215,7 +215,7 @@ impl SyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let sync = web.sync("site", "/srv/site").owner("app").sudo();
-    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// assert_eq!(format!("{sync:?}"), "SyncRequest(sync site -> /srv/site by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
@@ -228,7 +228,7 @@ impl SyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let sync = web.sync("site", "/srv/site").group("www-data").sudo();
-    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// assert_eq!(format!("{sync:?}"), "SyncRequest(sync site -> /srv/site by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
@@ -241,7 +241,7 @@ impl SyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let sync = web.sync("site", "/srv/site").sudo();
-    /// assert_eq!(format!("{sync:?}"), "sync site -> /srv/site by sudo");
+    /// assert_eq!(format!("{sync:?}"), "SyncRequest(sync site -> /srv/site by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

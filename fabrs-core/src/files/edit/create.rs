@@ -72,7 +72,7 @@ impl CreateRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let create = web.ensure_dir("/srv/shop").owner("shop").sudo();
-    /// assert_eq!(format!("{create:?}"), "create the directory /srv/shop by sudo");
+    /// assert_eq!(format!("{create:?}"), "CreateRequest(create the directory /srv/shop by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn owner(self, user: impl Into<String>) -> Self {
@@ -85,7 +85,7 @@ impl CreateRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let create = web.ensure_dir("/srv/shop").group("www-data").sudo();
-    /// assert_eq!(format!("{create:?}"), "create the directory /srv/shop by sudo");
+    /// assert_eq!(format!("{create:?}"), "CreateRequest(create the directory /srv/shop by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn group(self, group: impl Into<String>) -> Self {
@@ -98,7 +98,7 @@ impl CreateRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let create = web.symlink("/opt/java-21", "/opt/java").sudo();
-    /// assert_eq!(format!("{create:?}"), "link /opt/java -> /opt/java-21 by sudo");
+    /// assert_eq!(format!("{create:?}"), "CreateRequest(link /opt/java -> /opt/java-21 by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

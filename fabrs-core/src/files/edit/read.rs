@@ -47,7 +47,7 @@ impl<T: Send + 'static> ReadRequest<T> {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let shadow = web.read("/etc/shadow").sudo();
-    /// assert_eq!(format!("{shadow:?}"), "read /etc/shadow");
+    /// assert_eq!(format!("{shadow:?}"), "ReadRequest(read /etc/shadow)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

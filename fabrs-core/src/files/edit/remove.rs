@@ -66,8 +66,8 @@ impl RemoveRequest {
     /// ```
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
-    /// let remove = web.remove("/etc/nginx/sites-enabled/default").sudo();
-    /// assert_eq!(format!("{remove:?}"), "remove /etc/nginx/sites-enabled/default by sudo");
+    /// let remove = web.remove("/etc/nginx/default").sudo();
+    /// assert_eq!(format!("{remove:?}"), "RemoveRequest(remove /etc/nginx/default by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

@@ -103,7 +103,7 @@ impl<C: TextEdit> EditRequest<C> {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let edit = web.append("/etc/hosts", "10.0.0.5 db").sudo();
-    /// assert_eq!(format!("{edit:?}"), "edit /etc/hosts");
+    /// assert_eq!(format!("{edit:?}"), "EditRequest(edit /etc/hosts)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

@@ -50,7 +50,7 @@ impl<T: Send + 'static> StatRequest<T> {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let query = web.exists("/root/.ssh/authorized_keys").sudo();
-    /// assert_eq!(format!("{query:?}"), "stat /root/.ssh/authorized_keys");
+    /// assert_eq!(format!("{query:?}"), "StatRequest(stat /root/.ssh/authorized_keys)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {

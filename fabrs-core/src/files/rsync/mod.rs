@@ -70,7 +70,7 @@ impl RsyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let download = web.rsync("logs/", "/var/log/shop/").download();
-    /// assert_eq!(format!("{download:?}"), "rsync /var/log/shop/ -> logs/");
+    /// assert_eq!(format!("{download:?}"), "RsyncRequest(rsync /var/log/shop/ -> logs/)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn download(self) -> Self {
@@ -83,7 +83,7 @@ impl RsyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.rsync("site/", "/srv/site").delete();
-    /// assert_eq!(format!("{upload:?}"), "rsync --delete site/ -> /srv/site");
+    /// assert_eq!(format!("{upload:?}"), "RsyncRequest(rsync --delete site/ -> /srv/site)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn delete(self) -> Self {
@@ -96,7 +96,7 @@ impl RsyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.rsync("site/", "/srv/site").exclude("*.pyc");
-    /// assert_eq!(format!("{upload:?}"), "rsync --exclude=*.pyc site/ -> /srv/site");
+    /// assert_eq!(format!("{upload:?}"), "RsyncRequest(rsync --exclude=*.pyc site/ -> /srv/site)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn exclude(self, pattern: impl Into<String>) -> Self {
@@ -110,7 +110,7 @@ impl RsyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.rsync("site/", "/srv/site").option("--compress");
-    /// assert_eq!(format!("{upload:?}"), "rsync --compress site/ -> /srv/site");
+    /// assert_eq!(format!("{upload:?}"), "RsyncRequest(rsync --compress site/ -> /srv/site)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn option(self, option: impl Into<String>) -> Self {
@@ -124,7 +124,7 @@ impl RsyncRequest {
     /// # use fabrs_core::{Client, transport::Fake};
     /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
     /// let upload = web.rsync("site/", "/srv/site").sudo();
-    /// assert_eq!(format!("{upload:?}"), "rsync site/ -> /srv/site by sudo");
+    /// assert_eq!(format!("{upload:?}"), "RsyncRequest(rsync site/ -> /srv/site by sudo)");
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
     pub fn sudo(self) -> Self {
