@@ -59,7 +59,7 @@ impl History {
         let folder = sshd.scratch().join("history");
         for folder in HOSTS.map(|host| folder.join(host)).iter().chain([&folder]) {
             fs::create_dir_all(folder).expect("the scratch folder is ours");
-            fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("it is ours");
+            fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the directory is ours");
         }
         Self { sshd, folder, rng }
     }
@@ -103,7 +103,7 @@ impl History {
 
     fn start(&mut self, number: usize, began: Instant) -> StartedRun {
         let (name, proxy) = (format!("run{number}"), Proxy::to(self.sshd.addr()));
-        let config = fs::read_to_string(self.sshd.ssh_config()).expect("the harness wrote it");
+        let config = fs::read_to_string(self.sshd.ssh_config()).expect("the harness wrote the config");
         let through = format!(
             "Host *\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n    ServerAliveInterval 1\n",
             proxy.port(),

@@ -35,7 +35,7 @@ impl Run {
     /// Returns the run that the environment describes, or `None` in the test process itself.
     pub(crate) fn from_env() -> Option<Self> {
         let [name, ssh_config, folder, blocks] = VARIABLES.map(|name| env::var(name).ok());
-        let blocks = Duration::from_millis(blocks?.parse().expect("it is a number"));
+        let blocks = Duration::from_millis(blocks?.parse().expect("the value is a number"));
         Some(Self { name: name?, ssh_config: ssh_config?.into(), folder: folder?.into(), blocks })
     }
 
@@ -96,7 +96,7 @@ impl Run {
     async fn atomic_step(&self, hosts: &Group, lock: &LockHandle, step: &str, line: &str) -> Result {
         let done = hosts.each(|host| async move {
             let line = self.entry(&host, step, line);
-            host.run(lock.atomic(host.host().expect("it has a host"), &line)?).await
+            host.run(lock.atomic(host.host().expect("the connection has a host"), &line)?).await
         });
         done.await.all_ok()?;
         Ok(())
@@ -104,7 +104,7 @@ impl Run {
 
     /// Returns a shell line that runs `line` and appends an entry to the journal of the host.
     fn entry(&self, host: &Connection, step: &str, line: &str) -> ShellLine {
-        let folder = self.folder.join(host.host().expect("it has a host").name());
+        let folder = self.folder.join(host.host().expect("the connection has a host").name());
         ShellLine::raw(format!("cd {} && {line} && echo '{step} {}' >> journal", folder.display(), self.name))
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::sudo::SudoFixture;
 use crate::support::{connect, error_text, expect_error};
 
-/// Text that a shell would change without quoting.
+/// Text with special characters of the shell.
 const HOSTILE: &str = "$HOME \" ' \\ ; `id` $(id) & | * ~ \n é";
 
 /// The shells that run the line: the login shell, and configured shells.
@@ -43,9 +43,9 @@ const INVOCATIONS: [Invocation; 5] = [
 fn hostile_directory() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("a 'b' $c \"d\" ").tempdir().expect("a temporary folder");
     let venv = folder.path().join("my env/bin");
-    fs::create_dir_all(&venv).expect("it is ours");
-    std::os::unix::fs::symlink("/bin/true", venv.join("python")).expect("it is ours");
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    fs::create_dir_all(&venv).expect("the directory is ours");
+    std::os::unix::fs::symlink("/bin/true", venv.join("python")).expect("the directory is ours");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the directory is ours");
     folder
 }
 
@@ -83,7 +83,7 @@ async fn differences(
     ];
     let mut text = String::new();
     for (what, seen, expected) in seen {
-        // busybox prints a umask with one digit less.
+        // busybox prints a umask with a digit fewer.
         let same = seen == expected || (what == "argv" && seen == json!([HOSTILE, "", "027"]));
         if !same {
             let _infallible = write!(text, "\n  {what}: {seen}, expected {expected}");

@@ -36,7 +36,7 @@ fn planned(seen: &CaptureSink) -> Vec<String> {
         .collect()
 }
 
-/// Plans one task on hosts that answer `now`. Returns the report and the planned commands.
+/// Plans a task on hosts with an answer to `now`. Returns the report and the planned commands.
 async fn plan_of(call: Call, hosts: &str) -> (Report, Vec<String>) {
     let (seen, sink) = capture();
     let fake = Fake::new().on("now", FakeAnswer::stdout("1\n"));
@@ -55,7 +55,7 @@ async fn a_change_is_planned_and_not_made() -> Result {
     assert_eq!(planned(&seen), [format!("@local: touch {}", file.display())]);
     assert!(!file.exists());
     client.local()?.probe(cmd!("touch {file}")).await?;
-    assert!(file.exists(), "what only reads is run");
+    assert!(file.exists(), "a probe runs in a dry run");
     Ok(())
 }
 
@@ -74,7 +74,7 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
     assert_eq!(proxy.accepted(), 0);
 
     assert_eq!(host.probe("echo read").line().await?, "read");
-    assert_eq!(proxy.accepted(), 1, "a read needs it");
+    assert_eq!(proxy.accepted(), 1, "a read needs a connection");
     client.close().await;
     Ok(())
 }
@@ -110,7 +110,7 @@ async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
     Ok(())
 }
 
-/// Checks that an error names two lines: the planned change, and the use of its result.
+/// Asserts that an error names the lines of the planned change and of the use of the result.
 #[track_caller]
 fn assert_both_locations(error: &Error, made: u32, looked: u32) {
     assert!(error.to_string().contains(&format!("`change` ({}:{made}) was not run", file!())), "{error}");
@@ -224,7 +224,7 @@ async fn a_plan_covers_all_connections_of_its_task() {
     let of = |host: &str| planned.iter().filter(|line| line.starts_with(host)).cloned().collect::<Vec<_>>();
     assert_eq!(of("web1"), ["web1: change", "web1: the same on both"]);
     assert_eq!(of("web2"), ["web2: change", "web2: the same on both", "web2: later"]);
-    assert_eq!(of("@local"), [""; 0], "the task's plan ended with one of its hosts'");
+    assert_eq!(of("@local"), [""; 0], "the plan of the task ended with that of a host");
 
     let (_, planned) = plan_of(ignores_missing_results_of_another_host::call(), "web1").await;
     assert_eq!(planned, ["db1: change"]);
@@ -250,7 +250,7 @@ async fn each_task_has_its_own_plan() {
     let (seen, sink) = capture();
     let client = dry_run_client(&Fake::new(), "web1").sink(sink).build();
     let report = execute(&client, [ignores_missing_results::call(), changes::call()]).await;
-    assert_eq!(report.exit_code(), ExitCode::PlanIncomplete, "a task that swallows the error has no whole plan either");
+    assert_eq!(report.exit_code(), ExitCode::PlanIncomplete, "a task that ignores the error has an incomplete plan");
     assert_eq!(planned(&seen), ["web1: change", "web1: the same on both", "web1: change"]);
 }
 

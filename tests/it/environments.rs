@@ -11,14 +11,14 @@ use serde::Deserialize;
 use crate::support::{client_of, error_text, execute, expect_error, settings, ssh_config, within_limit};
 
 fn live_inventory(text: &str) -> Inventory {
-    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is right");
-    Inventory::new(&config, Some("live")).expect("it is there")
+    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is valid");
+    Inventory::new(&config, Some("live")).expect("the file exists")
 }
 
-/// Returns an ssh config without user and port, so that the values of `fabrs.toml` apply.
+/// Returns an ssh config without user and port, for the values of `fabrs.toml` to apply.
 fn config_without_user_and_port(sshd: &Sshd) -> std::path::PathBuf {
     let path = ssh_config(sshd, &format!("Host *\n    HostKeyAlias [127.0.0.1]:{}\n", sshd.port()));
-    let text = std::fs::read_to_string(&path).expect("it was written");
+    let text = std::fs::read_to_string(&path).expect("the file was written");
     let kept = text.lines().filter(|line| !line.trim().starts_with("User ") && !line.trim().starts_with("Port "));
     std::fs::write(&path, kept.collect::<Vec<_>>().join("\n")).expect("the directory is ours");
     path
@@ -34,7 +34,7 @@ async fn a_host_port_overrides_the_environment_but_not_ssh_config_or_arguments()
         sshd.port()
     );
     let client = |path: &std::path::Path, port: Option<u16>| {
-        let mut run = settings(path).or_environment(live_inventory(&text).environment().expect("it is there"));
+        let mut run = settings(path).or_environment(live_inventory(&text).environment().expect("the file exists"));
         run.port.argument = port;
         Client::builder().settings(run).inventory(live_inventory(&text)).build()
     };
@@ -118,7 +118,7 @@ async fn a_task_reads_the_vars_of_its_host_and_a_local_task_those_of_the_environ
     let fake = Fake::new().on("shop 4", FakeAnswer::code(0)).on("shop 16", FakeAnswer::code(0));
     let client = Client::builder().dial(fake.clone()).inventory(live_inventory(VARS)).build();
     let report = execute(&client, [reads_environment_vars::call(), reads_host_vars::call()]).await;
-    assert!(!report.is_ok(), "those of web3 do not fit");
+    assert!(!report.is_ok(), "the vars of web3 are invalid");
     let mut ran = fake.commands();
     ran.sort_unstable();
     assert_eq!(ran, ["@local: shop 4", "web1: shop 4", "web2: shop 16"]);

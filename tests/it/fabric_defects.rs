@@ -30,7 +30,7 @@ async fn defect_04_a_command_under_sudo_runs_in_its_directory() -> Result {
     Ok(())
 }
 
-/// In Fabric a value was cut at its first blank, or the rest of the value was executed.
+/// In Fabric a value was cut at the first blank, or the rest of the value was executed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_05_a_variable_keeps_its_value_and_is_not_executed() -> Result {
     let sshd = Sshd::start();
@@ -46,15 +46,15 @@ async fn defect_05_a_variable_keeps_its_value_and_is_not_executed() -> Result {
     Ok(())
 }
 
-/// In Fabric a command continued on the host after its timeout.
+/// In Fabric a command continued on the host after the timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_06_a_timeout_ends_the_remote_command() -> Result {
     let (sshd, mark) = (Sshd::start(), marker());
     let host = connect(&sshd);
     let error =
         expect_error(host.run(cmd!("echo before; sleep {mark}")).warn().timeout(secs(1)).await, ErrorKind::Timeout);
-    assert_eq!(error.output().expect("it printed something").stdout()?, "before\n");
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    assert_eq!(error.output().expect("the command printed output").stdout()?, "before\n");
+    wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
     host.close().await;
     Ok(())
 }
@@ -75,7 +75,7 @@ async fn defect_07_characters_stay_intact_with_chunks_of_any_size() -> Result {
     }
     host.close().await;
     let shown = event_texts(&seen, "output_lines", "text").concat();
-    assert_eq!(shown, text.repeat(7), "what is shown is whole too");
+    assert_eq!(shown, text.repeat(7), "the shown output is intact too");
 
     // A network may merge pieces again. Here the pieces arrive unchanged, as lines and as one long
     // line that is shown in parts.
@@ -179,11 +179,11 @@ async fn defect_17_hosts_start_in_order_and_keep_their_values() -> Result {
     let outcomes = group
         .each(|c| {
             let name = c.host().map(|host| host.name().to_owned()).unwrap_or_default();
-            began.lock().expect("nobody panics").push(name.clone());
+            began.lock().expect("no task panics").push(name.clone());
             async move { Ok::<_, fabrs::Error>(format!("{name}: {}", c.run("echo done").line().await?)) }
         })
         .await;
-    assert_eq!(*began.lock().expect("nobody panics"), ["web1", "web2", "web3", "web4"]);
+    assert_eq!(*began.lock().expect("no task panics"), ["web1", "web2", "web3", "web4"]);
     let kept: Vec<_> = outcomes.all_ok()?.into_iter().map(|(_, value)| value).collect();
     assert_eq!(kept, ["web1: done", "web2: done", "web3: done", "web4: done"]);
     client.close().await;

@@ -12,7 +12,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{client_of, execute, outcome_lines};
 
-/// Moves a host to the newest deployable tag. Restarts the service if its settings changed.
+/// Moves a host to the newest deployable tag. Restarts the service after a change of the settings.
 #[task(rolling = 1)]
 async fn deploy(
     c: Connection,
@@ -20,7 +20,7 @@ async fn deploy(
     origin: String,
     /// A directory of root.
     etc: String,
-    /// A tag that CI creates during the run.
+    /// A tag created by CI during the run.
     meanwhile: Option<String>,
 ) -> Result {
     let shop = cd("~/shop").venv("~/shop env");
@@ -49,7 +49,8 @@ async fn deploy(
 /// Runs git on this machine.
 fn git(folder: &Path, arguments: &[&str]) {
     let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];
-    let status = Program::new("git").arg("-C").arg(folder).args(name).args(arguments).status().expect("git is there");
+    let status =
+        Program::new("git").arg("-C").arg(folder).args(name).args(arguments).status().expect("git is installed");
     assert!(status.success(), "git {arguments:?}");
 }
 
@@ -62,7 +63,7 @@ fn repository(folder: &Path) {
         z.writestr(d + 'RECORD', ''); z.close()";
     fs::create_dir_all(folder.join("wheels")).expect("the directory is ours");
     let made = Program::new("/usr/bin/python3").args(["-c", WHEEL]).current_dir(folder).status();
-    assert!(made.expect("python3 is there").success());
+    assert!(made.expect("python3 is installed").success());
     fs::write(folder.join("requirements.txt"), "greeting==1.0\n").expect("the directory is ours");
     git(folder, &["init", "-q"]);
     for build in 1..=2 {
@@ -112,7 +113,7 @@ async fn a_deploy_switches_all_hosts_to_one_tag_and_a_repeated_deploy_changes_no
     git(&origin, &["tag", "-d", "deployable-3"]);
     let report = execute(&client, [call(None)]).await;
     assert_eq!(outcome_lines(&report.stages()[0].outcomes), all, "{report:?}");
-    assert_eq!(restarts()?.lines().count(), 3, "nothing was restarted again");
+    assert_eq!(restarts()?.lines().count(), 3, "no service was restarted again");
     client.close().await;
     Ok(())
 }

@@ -60,7 +60,7 @@ async fn a_gateway_in_the_settings_is_used() -> Result<()> {
         client.connect("host")?.run("true").await?;
         assert_eq!(jump.connections(), 1);
         client.close().await;
-        wait_until("it is closed", LIMIT, || jump.connections() == 0);
+        wait_until("the connection is closed", LIMIT, || jump.connections() == 0);
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ async fn a_direct_setting_skips_the_gateway_of_ssh_config() -> Result<()> {
         client.connect("host")?.run("true").await?;
         assert_eq!((jump.connections(), server.connections()), (0, 1));
         client.close().await;
-        wait_until("it is closed", LIMIT, || server.connections() == 0);
+        wait_until("the connection is closed", LIMIT, || server.connections() == 0);
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
     run.gateway = Layered::argument("jump".into_host().map(Gateway::from)?);
     let client = Client::builder().settings(run).build();
     Group::of(&client, ["host", "jump"])?.run("true").await.all_ok()?;
-    assert_eq!((jump.connections(), server.connections()), (2, 1), "one to pass through, one to work on");
+    assert_eq!((jump.connections(), server.connections()), (2, 1), "one as a gateway, one as a host");
     Ok(())
 }
 
@@ -198,10 +198,10 @@ async fn a_lost_gateway_loses_its_hosts_and_is_reconnected() -> Result<()> {
     // The command reads and writes all the time. It would hang if one direction waited for the
     // other.
     let running = host.run("cat /dev/zero").stdin(vec![0; 50 << 20]).spawn()?;
-    wait_until("it runs", LIMIT, || server.open_sessions() == 1);
+    wait_until("the command runs", LIMIT, || server.open_sessions() == 1);
     proxy.cut_now(Cut::Reset);
-    let error = tokio::time::timeout(LIMIT, running).await.expect("it ends");
-    assert_eq!(error.expect_err("it was cut").kind(), ErrorKind::Channel);
+    let error = tokio::time::timeout(LIMIT, running).await.expect("the command ends");
+    assert_eq!(error.expect_err("the connection was cut").kind(), ErrorKind::Channel);
     host.run("true").await?;
     assert_eq!(proxy.accepted(), 2);
     Ok(())
@@ -215,9 +215,11 @@ async fn a_cancelled_command_behind_a_gateway_ends() -> Result<()> {
     let host = client_of(&server, &config).build().connect("host")?;
     for line in ["sleep 60 | cat", "cat /dev/zero"] {
         let running = host.run(line).hide(Hide::Both).spawn()?;
-        wait_until("it runs", LIMIT, || server.open_sessions() == 1);
+        wait_until("the command runs", LIMIT, || server.open_sessions() == 1);
         drop(running);
-        wait_until("it is gone", LIMIT, || server.session_processes().is_empty() && server.open_sessions() == 0);
+        wait_until("the command has ended", LIMIT, || {
+            server.session_processes().is_empty() && server.open_sessions() == 0
+        });
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::support::{LIMIT, capture, client_of, event_texts, expect_error, fake_
 const WEB: [&str; 3] = ["web3", "web1", "web2"];
 
 fn group(fake: &Fake, hosts: impl IntoIterator<Item = &'static str>) -> Group {
-    Group::of(&fake_client(fake, "").build(), hosts).expect("these are hosts")
+    Group::of(&fake_client(fake, "").build(), hosts).expect("the host names are valid")
 }
 
 fn names(hosts: &[Host]) -> Vec<&str> {
@@ -72,7 +72,7 @@ async fn all_hosts_run_concurrently_and_return_their_values() -> Result {
         let barrier = Arc::clone(&barrier);
         async move {
             host.run("true").await?;
-            // No host passes the barrier before all hosts have reached it.
+            // No host passes the barrier before the arrival of all hosts.
             barrier.wait().await;
             Ok::<_, TaskError>(host.host().map(|host| format!("value of {}", host.name())))
         }
@@ -114,7 +114,7 @@ async fn max_concurrency(settings: Settings, change: impl FnOnce(Group) -> Group
     let fake = Fake::new().on("true", FakeAnswer::code(0));
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = fake_client(&fake, "").settings(settings).build();
-    let group = change(Group::of(&client, ["d", "c", "b", "a"]).expect("these are hosts"));
+    let group = change(Group::of(&client, ["d", "c", "b", "a"]).expect("the host names are valid"));
     let outcomes = group.each(|host| {
         let (now, most) = (&now, &most);
         async move {
@@ -135,7 +135,7 @@ async fn the_limit_bounds_concurrent_hosts_and_hosts_start_in_order() {
         assert_eq!(max_concurrency(Settings::default(), |group| group.limit(limit)).await, (limit, order.clone()));
     }
     let (most, commands) = max_concurrency(Settings::default(), |group| group.limit(0)).await;
-    assert_eq!((most, commands), (1, order), "a limit of nothing would never begin");
+    assert_eq!((most, commands), (1, order), "a limit of 0 counts as 1");
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn the_smaller_limit_of_command_line_and_group_applies() {
     assert_eq!(max_concurrency(typed(3), |group| group.limit(2)).await.0, 2);
     assert_eq!(max_concurrency(typed(2), |group| keep(&group)).await.0, 2);
     assert_eq!(max_concurrency(typed(2), |group| Group::new(group.connections().to_vec())).await.0, 2);
-    assert_eq!(max_concurrency(typed(2), |group| group.uncancellable().expect("they are hosts")).await.0, 2);
+    assert_eq!(max_concurrency(typed(2), |group| group.uncancellable().expect("the host names are valid")).await.0, 2);
     assert_eq!(max_concurrency(serial(), |group| group.limit(3)).await.0, 1);
     assert_eq!(max_concurrency(Settings::default(), |group| keep(&group.serial())).await.0, 1);
 }
@@ -346,11 +346,11 @@ async fn a_dropped_group_run_ends_the_commands_of_all_hosts() -> Result {
     let client = fake_client(&fake, "").sink(sink).build();
     let group = Group::of(&client, WEB)?;
     tokio::select! {
-        outcomes = group.run("wait") => panic!("it never ends: {:?}", outcome_lines(&outcomes)),
+        outcomes = group.run("wait") => panic!("the commands ended: {:?}", outcome_lines(&outcomes)),
         () = async { while fake.commands().len() < 3 { tokio::task::yield_now().await } } => {}
     }
     within_limit(client.close()).await;
-    wait_until("all have ended", LIMIT, || seen.of_kind("command_ended").len() == 3);
+    wait_until("all commands have ended", LIMIT, || seen.of_kind("command_ended").len() == 3);
     assert_eq!(event_texts(&seen, "unconfirmed_stop", "host"), [""; 0]);
     Ok(())
 }

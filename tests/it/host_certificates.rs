@@ -10,7 +10,7 @@ use crate::known_hosts_file::KnownHostsFile;
 use crate::scripted_prompter::ScriptedPrompter;
 use crate::support::{capture, client_of, error_text, event_texts, expect_error};
 
-/// A certificate authority with its directory.
+/// A certificate authority and a directory for the key.
 struct Authority {
     key: Key,
     _dir: tempfile::TempDir,
@@ -88,7 +88,7 @@ async fn an_authority_is_trusted_only_for_the_hosts_of_its_line() -> Result<()> 
         let error = expect_error(record.connect_like_ssh(&sshd).await, ErrorKind::HostKey);
         assert!(error_text(&error).contains("key is not known"), "{error:?}");
     }
-    // A line may exclude the name with its port. The name without the port still matches.
+    // A line may exclude the name with a port. The name without the port still matches.
     KnownHostsFile::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).connect_like_ssh(&sshd).await
 }
 

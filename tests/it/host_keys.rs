@@ -45,7 +45,7 @@ async fn accept_new_records_a_key_and_verifies_later_connections() -> Result<()>
     let record = KnownHostsFile::empty(&sshd, "accept-new");
     let (events, sink) = capture();
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
-    let mode = fs::metadata(&record.file).expect("it was written").permissions().mode();
+    let mode = fs::metadata(&record.file).expect("the file was written").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let warning = &events.of_kind("warning")[0]["text"];
     assert!(warning.as_str().is_some_and(|text| text.contains("recorded its ssh-ed25519 key")), "{warning}");
@@ -83,7 +83,7 @@ async fn a_changed_key_is_an_error_that_names_file_and_line() -> Result<()> {
             )),
             "{text}"
         );
-        assert!(!text.contains("ssh-keygen -R") || record.text().starts_with("# a comment"), "nothing is changed");
+        assert!(!text.contains("ssh-keygen -R") || record.text().starts_with("# a comment"), "the file is unchanged");
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn the_known_key_type_is_negotiated_among_several_keys() -> Result<()> {
     Ok(())
 }
 
-/// Like `ssh`: a server without its recorded key is not a new server.
+/// Like `ssh`: a server without the recorded key is not a new server.
 #[tokio::test]
 async fn a_server_without_the_known_key_type_is_refused() -> Result<()> {
     let (sshd, other) = (Sshd::builder().host_keys([KeyType::Ecdsa]).start(), Sshd::start());
@@ -165,7 +165,7 @@ async fn hashed_names_are_read_and_written() -> Result<()> {
     let mut hash = Command::new("ssh-keygen");
     let hashed = hash.arg("-H").arg("-f").arg(sshd.known_hosts()).output();
     assert!(hashed.expect("`ssh-keygen` comes with openssh-client").status.success());
-    assert!(fs::read_to_string(sshd.known_hosts()).expect("it is there").starts_with("|1|"));
+    assert!(fs::read_to_string(sshd.known_hosts()).expect("the file exists").starts_with("|1|"));
     connect(&sshd).run("true").await?;
 
     let record = KnownHostsFile::empty(&sshd, "accept-new");
@@ -216,7 +216,7 @@ async fn disabled_checking_records_a_new_key_and_warns_about_a_changed_key() -> 
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
     let warning = &events.of_kind("warning")[0]["text"];
     assert!(warning.as_str().is_some_and(|text| text.contains("differs from the one in")), "{warning}");
-    assert_eq!(record.text(), before, "the record stays as it was");
+    assert_eq!(record.text(), before, "the known hosts file is unchanged");
     Ok(())
 }
 

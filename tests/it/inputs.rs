@@ -42,7 +42,7 @@ async fn stdin_from_a_file_or_reader_arrives_complete() -> Result {
         let reader = host.run("sha256sum").stdin_reader(std::io::Cursor::new(content.clone())).line().await?;
         assert_eq!(sum, reader, "{name}");
         assert_eq!(host.run("wc -c").stdin_file(file.path()).line().await?.trim(), (3 << 20).to_string(), "{name}");
-        // A command that does not read its stdin still ends.
+        // A command with an unread stdin still ends.
         within_limit(host.run("true").stdin_file("/dev/zero")).await?;
         let secret = host.env("TOKEN", Secret::new("a secret")).run("printf %s \"$TOKEN\"; wc -c").hide(Hide::Both);
         assert_eq!(secret.stdin_file(file.path()).line().await?, format!("a secret{}", 3 << 20), "{name}");
@@ -72,7 +72,7 @@ async fn a_command_on_a_pty_reads_its_input_and_end_of_file() -> Result {
         let mark = marker();
         let sleeps = host.run(ShellLine::raw(format!("sleep {mark} & sleep {mark}"))).pty().timeout(secs(1));
         expect_error(within_limit(sleeps).await, ErrorKind::Timeout);
-        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
+        let gone = move || wait_until("the command was stopped", LIMIT, || processes_matching(&mark).is_empty());
         tokio::task::spawn_blocking(gone).await?;
         assert_eq!(host.run("exit 7").pty().warn().await?.status()?.shell_code(), 7, "{name}");
         host.close().await;
@@ -111,10 +111,10 @@ async fn a_spawned_command_accepts_input_and_signals() -> Result {
         let mark = marker();
         let line = ShellLine::raw(format!("trap 'echo asked; exit 0' USR1; sleep {mark} & wait"));
         let child = host.run(line).warn().spawn()?;
-        // The shell's command line contains the mark too, and before the sleep its trap may not be
+        // The shell's command line contains the mark too, and before the sleep the trap may not be
         // set yet.
         let sleeps = move || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
-        tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
+        tokio::task::spawn_blocking(move || wait_until("the command sleeps", LIMIT, sleeps)).await?;
         child.signal(Signal::new("USR1"))?;
         let output = within_limit(child).await?;
         // The whole process group receives the signal, as from a keyboard.
@@ -153,7 +153,7 @@ async fn tee_writes_the_whole_output_without_secrets() -> Result {
     let command = host.env("TOKEN", Secret::new("a secret")).run("echo out; echo \"$TOKEN\"; printf 'no end, a sec'");
     command.hide(Hide::Both).tee(&file).await?;
     assert_eq!(fs::read_to_string(&file)?, "out\n[redacted]\nno end, a sec");
-    assert!(capture.of_kind("output_lines").is_empty(), "it is still hidden");
+    assert!(capture.of_kind("output_lines").is_empty(), "the output is hidden");
     host.run("echo anew").tee(&file).await?;
     assert_eq!(fs::read_to_string(&file)?, "anew\n");
     expect_error(host.run("true").tee("/no/such/folder/x").await, ErrorKind::Local);
@@ -192,7 +192,7 @@ async fn a_disowned_command_outlives_the_run_without_blocking() -> Result {
         within_limit(command(&fixture.host(), line).disown()).await?;
         let theirs = mark.clone();
         let sleeps = move || processes_matching(&theirs).iter().any(|process| process.cmdline.starts_with("sleep"));
-        tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
+        tokio::task::spawn_blocking(move || wait_until("the command sleeps", LIMIT, sleeps)).await?;
         fixture.client.close().await;
         let left = processes_matching(&mark);
         assert!(left.iter().any(|process| process.cmdline.starts_with("sleep")), "{method}: {left:?}");
@@ -214,17 +214,17 @@ async fn streamed_lines_arrive_early_and_end_with_the_failure() -> Result {
         }
         lines.end_input();
         assert_eq!(within_limit(lines.next()).await.expect("a line")?, "no end", "{name}");
-        expect_error(within_limit(lines.next()).await.expect("its end"), ErrorKind::Exit);
+        expect_error(within_limit(lines.next()).await.expect("the stream has an end"), ErrorKind::Exit);
         assert!(lines.next().await.is_none());
 
         let mark = marker();
         let mut unread = host.run(ShellLine::raw(format!("yes 'nobody reads this {mark}'"))).stream_lines()?;
-        assert!(within_limit(unread.next()).await.expect("it has begun").is_ok(), "{name}");
-        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
+        assert!(within_limit(unread.next()).await.expect("the command has started").is_ok(), "{name}");
+        let gone = move || wait_until("the command was stopped", LIMIT, || processes_matching(&mark).is_empty());
         tokio::task::spawn_blocking(gone).await?;
         let mut count = 0;
         let last = loop {
-            match unread.next().await.expect("its end is told") {
+            match unread.next().await.expect("the stream has an end") {
                 Ok(_) => count += 1,
                 Err(error) => break error,
             }
@@ -244,7 +244,7 @@ async fn streamed_lines_of_a_failed_start_end_with_the_error() -> Result {
     let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
     for command in [host.sudo("x; y"), host.run("x")] {
         let result = match command.stdin_file("/no/such/file").stream_lines() {
-            Ok(mut lines) => within_limit(lines.next()).await.expect("its end").map(drop),
+            Ok(mut lines) => within_limit(lines.next()).await.expect("the stream has an end").map(drop),
             Err(error) => Err(error),
         };
         expect_error(result, ErrorKind::Local);

@@ -43,7 +43,7 @@ async fn a_new_key_is_recorded_in_the_first_user_file() -> Result<()> {
     let sshd = Sshd::start();
     let [first, second, global] = ["first", "second", "global"].map(|name| sshd.dir().join(name));
     client(&sshd, &[&first, &second], &global, "accept-new").connect("host")?.run("true").await?;
-    let text = fs::read_to_string(&first).expect("it was written");
+    let text = fs::read_to_string(&first).expect("the file was written");
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.starts_with(&format!("[127.0.0.1]:{} ssh-ed25519 ", sshd.port())), "{text}");
     assert!(!second.exists() && !global.exists());
@@ -56,7 +56,7 @@ async fn a_directory_made_for_known_hosts_is_private() -> Result<()> {
     let folder = sshd.dir().join("home/.ssh");
     let file = folder.join("known_hosts");
     client(&sshd, &[&file], Path::new("/dev/null"), "accept-new").connect("host")?.run("true").await?;
-    let mode = |path: &Path| fs::metadata(path).expect("it was made").permissions().mode() & 0o777;
+    let mode = |path: &Path| fs::metadata(path).expect("the file was made").permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn only_one_of_two_servers_with_the_same_new_name_is_accepted() -> Result<
     assert!(taken?.ok()?);
     let error = expect_error(refusal, ErrorKind::HostKey);
     assert!(error_text(&error).contains("key has changed"), "{error:?}");
-    assert_eq!(fs::read_to_string(&record).expect("it was written").lines().count(), 1);
+    assert_eq!(fs::read_to_string(&record).expect("the file was written").lines().count(), 1);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A private known hosts file for a test, with its config lines.
+//! A private known hosts file for a test, with the config lines.
 
 use std::fs;
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use crate::support::{
     capture, client_of, connect, event_texts, execute, expect_error, outcome_lines, settings, ssh_config, within_limit,
 };
 
-/// A server with a lock directory that is writable for the login.
+/// A server with a lock directory writable for the login.
 struct LockFixture {
     sshd: Sshd,
     folder: PathBuf,
@@ -23,7 +23,7 @@ impl LockFixture {
     fn start(sshd: Sshd) -> Self {
         let folder = sshd.scratch().join("locks");
         fs::create_dir(&folder).expect("the scratch folder is ours");
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
         Self { sshd, folder }
     }
 
@@ -32,14 +32,14 @@ impl LockFixture {
     }
 
     fn lock_request(&self, host: &Connection) -> fabrs::LockRequest {
-        let name = host.host().expect("it has a host");
+        let name = host.host().expect("the connection has a host");
         host.lock("deploy").dir(name, self.folder.display().to_string()).purpose("move the shop")
     }
 
     /// Replaces the holder in the lock file by another run.
     fn replace_holder(&self) {
         let holder = r#"{"by":{"user":"bob","machine":"ci"},"since":"2026-11-03T14:02:11Z","what":"x","token":"0"}"#;
-        fs::write(self.folder.join("deploy.lock"), holder).expect("root may write everywhere");
+        fs::write(self.folder.join("deploy.lock"), holder).expect("root can write the file");
     }
 
     fn file_exists(&self, name: &str) -> bool {
@@ -84,12 +84,13 @@ async fn a_run_with_a_lost_lock_can_read_but_not_change_the_host() -> Result {
     let lock = fixture.lock_request(&host).await?;
     host.run("touch before").await?;
     host.run("test -e before; exit 3").warn().await?;
-    let atomic = lock.handle().atomic(host.host().expect("it has one"), &ShellLine::raw("touch switched"))?;
+    let atomic =
+        lock.handle().atomic(host.host().expect("the connection has a host"), &ShellLine::raw("touch switched"))?;
     host.run(&atomic).await?;
     assert!(fixture.file_exists("before") && fixture.file_exists("switched"));
 
     fixture.replace_holder();
-    let late = lock.handle().atomic(host.host().expect("it has one"), &ShellLine::raw("touch late"))?;
+    let late = lock.handle().atomic(host.host().expect("the connection has a host"), &ShellLine::raw("touch late"))?;
     for error in [
         expect_error(host.run("touch late").await, ErrorKind::Channel),
         expect_error(host.run(&late).await, ErrorKind::Channel),
@@ -192,7 +193,7 @@ async fn long_task() -> Result {
 async fn a_task_ends_on_a_host_that_loses_its_lock() -> Result {
     let sshd = Sshd::start();
     let (seen, sink) = capture();
-    let hosts = Inventory::default().with_hosts(parse_host_args(&["host"]).expect("it is a host"));
+    let hosts = Inventory::default().with_hosts(parse_host_args(&["host"]).expect("the host name is valid"));
     let client = client_of(&sshd, "").inventory(hosts).sink(sink).build();
     let kill = async {
         while seen.of_kind("command_started").iter().all(|event| event["command"] != "sleep 600") {
@@ -243,7 +244,7 @@ async fn inner_task() -> Result {
 #[tokio::test]
 async fn a_task_with_a_lock_locks_its_hosts_and_releases_them() -> Result {
     let sshd = Sshd::start();
-    let hosts = || Inventory::default().with_hosts(parse_host_args(&["host"]).expect("it is a host"));
+    let hosts = || Inventory::default().with_hosts(parse_host_args(&["host"]).expect("the host name is valid"));
     let client = client_of(&sshd, "").inventory(hosts()).build();
     assert_eq!(outcome_lines(&execute(&client, [locked_task::call()]).await.stages()[0].outcomes), ["host: ok"]);
 
@@ -252,7 +253,7 @@ async fn a_task_with_a_lock_locks_its_hosts_and_releases_them() -> Result {
     let report = execute(&client, [locked_task::call()]).await;
     let outcomes = &report.stages()[0].outcomes;
     assert_eq!(outcome_lines(outcomes), ["host: failed"]);
-    let error = outcomes.failed().next().and_then(|(_, outcome)| outcome.error()).expect("it failed");
+    let error = outcomes.failed().next().and_then(|(_, outcome)| outcome.error()).expect("the task failed");
     assert!(error.to_string().ends_with(": a test"), "{error}");
     lock.release().await;
     assert!(execute(&client, [locked_task::call()]).await.is_ok());

@@ -26,7 +26,7 @@ struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 impl SharedBuffer {
     fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        String::from_utf8(bytes).expect("no character is torn")
+        String::from_utf8(bytes).expect("the output is valid UTF-8")
     }
 }
 
@@ -43,7 +43,7 @@ impl Write for SharedBuffer {
     }
 }
 
-/// A sink with its captured output.
+/// A sink with the captured output.
 struct SinkOutput {
     sink: Arc<dyn Sink>,
     stdout: SharedBuffer,
@@ -104,7 +104,7 @@ async fn lines_of_many_hosts_stay_intact_with_a_host_prefix() -> Result {
     Ok(())
 }
 
-/// Prints on two hosts, and fails on one of them.
+/// Prints on two hosts, and fails on the second.
 #[task]
 async fn prints() -> Result {
     run("print").await?;
@@ -162,7 +162,8 @@ async fn the_json_sink_prints_one_event_per_line() {
     assert!(!execute(&client, [prints::call()]).await.is_ok());
     let (stdout, stderr) = output.texts();
     let names = |events: Vec<Value>| events.iter().map(|event| event["event"].clone()).collect::<Vec<_>>();
-    let printed: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let printed: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).expect("the line is JSON")).collect();
     assert_eq!(names(printed), names(capture.events()));
     assert!(stderr.starts_with("error: web2: `print` ended with exit status 3\n"), "{stderr}");
 }
@@ -190,9 +191,9 @@ async fn echo_shows_a_command_once_in_a_run_and_in_a_plan() {
         let output = SinkOutput::plain();
         let settings = Settings::default().mode(mode);
         let client = fake_client(&fake, "web1").settings(settings).sink(Arc::clone(&output.sink)).build();
-        let host = client.connect("web1").expect("it is a host");
-        host.run("quiet").await.expect("it is known");
-        host.cd("/srv").run("shown; again").echo().await.expect("it is known");
+        let host = client.connect("web1").expect("the host name is valid");
+        host.run("quiet").await.expect("the command is scripted");
+        host.cd("/srv").run("shown; again").echo().await.expect("the command is scripted");
         output.sink.finish();
         assert_eq!(output.texts().1, expected);
     }

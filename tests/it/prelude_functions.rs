@@ -14,7 +14,7 @@ use crate::support::{error_text, execute, expect_error, fake_client, outcome_lin
 
 const FILE: &str = "[env.live]\nroles.web = ['web1', 'web2']\nroles.db = ['db1']\n";
 
-/// Returns hosts that answer `name` with their name.
+/// Returns hosts with their name as the answer to `name`.
 fn hosts_with_names() -> Fake {
     ["web1", "web2", "db1", "@local"]
         .iter()
@@ -28,15 +28,15 @@ fn in_environment(fake: &Fake) -> Result<Client> {
 }
 
 async fn on_web1<T>(fake: &Fake, future: impl Future<Output = T>) -> T {
-    let host = fake_client(fake, "").build().connect("web1").expect("this is a host");
+    let host = fake_client(fake, "").build().connect("web1").expect("the host name is valid");
     within_limit(host.enter(future)).await
 }
 
-/// Checks that the location of an error is `above` lines before the call of this function.
+/// Asserts an error location `above` lines before the call of this function.
 #[track_caller]
 fn assert_location(error: &Error, above: u32) {
     let here = Location::caller();
-    let at = error.location().expect("it names a line");
+    let at = error.location().expect("the error has a location");
     assert_eq!((at.file(), at.line()), (here.file(), here.line() - above));
 }
 
@@ -47,10 +47,10 @@ async fn concurrent_commands_run_on_the_host_of_their_task() -> Result {
         let (one, two) = tokio::try_join!(run("name").line(), local("name").line())?;
         assert_eq!((one.as_str(), two.as_str()), ("web1", "@local"));
         tokio::select! {
-            output = run("hang") => panic!("it never ends: {output:?}"),
+            output = run("hang") => panic!("the command ended: {output:?}"),
             line = probe("name").line() => assert_eq!(line?, "web1"),
         }
-        // A command is bound to its host when it is made, so it can be awaited outside the task.
+        // A command is bound to a host at its creation, and can be awaited outside the task.
         let mut set = JoinSet::new();
         set.spawn(run("name"));
         let output = set.join_next().await.context("one was spawned")??;
@@ -117,7 +117,7 @@ async fn orchestrates() -> Result {
     assert!(text.contains("local(..)") && text.contains("on(role(..))"), "{text}");
     assert_eq!(local("name").line().await?, "@local");
     let inside = cd("/srv").enter(async { local("name").line().await }).await?;
-    assert_eq!(inside, "@local", "a remote directory is not one of this machine");
+    assert_eq!(inside, "@local", "a remote directory does not apply to this machine");
 
     let names = on(role("web"))?.each(|_| async { run("name").line().await }).await.all_ok()?;
     assert_eq!(names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["web1", "web2"]);
@@ -181,7 +181,7 @@ async fn interleaved_tasks_keep_their_hosts() -> Result {
                 if wait {
                     to_two.notified().await;
                 }
-                assert_eq!(run("name").line().await.expect("it answers"), mine);
+                assert_eq!(run("name").line().await.expect("the host answers"), mine);
                 if wait {
                     to_one.notify_one();
                 } else {
@@ -201,7 +201,7 @@ async fn a_dropped_enter_future_restores_the_previous_host() -> Result {
     let (one, two) = (client.connect("web1")?, client.connect("web2")?);
     within_limit(one.enter(async {
         tokio::select! {
-            () = two.enter(async { run("name").await.map(drop).expect("it answers"); pending().await }) => {}
+            () = two.enter(async { run("name").await.map(drop).expect("the host answers"); pending().await }) => {}
             line = run("name").line() => assert_eq!(line?, "web1"),
         }
         assert_eq!(run("name").line().await?, "web1");
@@ -273,7 +273,7 @@ async fn local_has_its_own_directory_and_ignores_unrelated_host_settings() -> Re
         assert_eq!(local("name").cd("src").line().await?, "src");
         let c = current();
         for connection in [c.clone(), c.venv("/srv/env"), c.sudo_user("www")] {
-            assert_eq!(connection.local("name").line().await?, "@local", "they are for `v_run` and `sudo`");
+            assert_eq!(connection.local("name").line().await?, "@local", "the settings apply to `v_run` and `sudo`");
         }
         let changed = c.cd("/srv").env("A", "b");
         assert_eq!(changed.enter(async { local("name").line().await }).await?, "@local");

@@ -15,7 +15,7 @@ async fn answer_with_script<T>(
 ) -> (fabrs::Result<T>, Vec<String>) {
     let script = ScriptedPrompter::new(answers.iter().copied());
     let client = Client::builder().prompter(script.clone()).build();
-    let here = client.local().expect("this machine is always there");
+    let here = client.local().expect("this machine is always available");
     (here.enter(ask()).await, script.prompts())
 }
 
@@ -27,7 +27,7 @@ async fn confirm_repeats_until_a_valid_answer_and_accepts_a_default() -> Result 
     let (answer, questions) = answer_with_script(&[""], async || confirm("Go?").default(true).await).await;
     assert!(answer? && questions == ["Go? [Y/n] "]);
     let (answer, questions) = answer_with_script(&["", "no"], async || confirm("Go?").await).await;
-    assert!(!answer? && questions.len() == 2, "without a default it has to be said");
+    assert!(!answer? && questions.len() == 2, "without a default an answer is required");
     Ok(())
 }
 
@@ -47,7 +47,7 @@ async fn a_secret_answer_is_hidden_and_redacted() -> Result {
     let (script, (events, sink)) = (ScriptedPrompter::new(["", "hunter2-and-more"]), capture());
     let here = Client::builder().prompter(script.clone()).sink(sink).build().local()?;
     let token = here.enter(async { prompt("Token?").secret().await }).await?;
-    assert_eq!((token.expose(), script.prompts().len()), ("hunter2-and-more", 2), "an empty one is none");
+    assert_eq!((token.expose(), script.prompts().len()), ("hunter2-and-more", 2), "an empty answer is rejected");
     here.run("echo it is hunter2-and-more").await?;
     let events = events.events().iter().map(ToString::to_string).collect::<String>();
     assert!(events.contains("it is [redacted]") && !events.contains("hunter2"), "{events}");
@@ -127,7 +127,7 @@ async fn responders_answer_commands_with_and_without_a_pty() -> Result {
     }
     let two = connect(&sshd).run("printf 'out? '; read a; printf 'err? ' >&2; read b; echo $a-$b");
     let two = two.watch(Responder::new("out? ", "1\n")).watch(Responder::new("err? ", "2\n"));
-    assert_eq!(two.await?.tail(1)?, "out? 1-2", "each answers its own");
+    assert_eq!(two.await?.tail(1)?, "out? 1-2", "each responder answers its prompt");
     Ok(())
 }
 
@@ -142,7 +142,7 @@ async fn a_refused_answer_is_an_error() -> Result {
     Ok(())
 }
 
-/// A prompter that never answers.
+/// A prompter without an answer.
 #[derive(Debug)]
 struct SilentPrompter;
 

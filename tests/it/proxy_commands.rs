@@ -22,12 +22,12 @@ struct Relay {
 }
 
 impl Relay {
-    /// Makes a relay that connects to the address and port in its arguments.
+    /// Makes a relay to the address and port in the arguments.
     fn to_host(sshd: &Sshd) -> Self {
         Self::with_script(sshd, "exec 3<>\"/dev/tcp/$1/$2\"\nnap 3>&- &\ncat <&3 &\nexec cat >&3")
     }
 
-    /// Makes a relay with this script. The function `nap` starts a process that stays.
+    /// Makes a relay with this script. The function `nap` starts a lasting process.
     fn with_script(sshd: &Sshd, script: &str) -> Self {
         let mark = marker();
         let path = sshd.dir().join(format!("relay-{mark}"));
@@ -36,7 +36,7 @@ impl Relay {
         Self { path, mark }
     }
 
-    /// Returns the command with its tokens.
+    /// Returns the command with the tokens.
     fn command(&self) -> String {
         format!("bash '{}' %h %p", self.path.display())
     }
@@ -52,7 +52,7 @@ impl Relay {
 
     #[track_caller]
     fn wait_until_gone(&self) {
-        wait_until("nothing of it is left", LIMIT, || self.running().is_empty());
+        wait_until("all processes have ended", LIMIT, || self.running().is_empty());
     }
 }
 
@@ -64,7 +64,7 @@ fn client_with_local_programs(sshd: &Sshd, first: &str) -> ClientBuilder {
 /// Connects to `host` through this command. Returns the error.
 async fn failure(sshd: &Sshd, command: &str) -> Error {
     let client = client_with_local_programs(sshd, &format!("Host host\n    ProxyCommand {command}\n")).build();
-    let host = client.connect("host").expect("the config is a good one");
+    let host = client.connect("host").expect("the config is valid");
     expect_error(within_limit(host.run("true")).await, ErrorKind::Connect)
 }
 
@@ -94,7 +94,7 @@ async fn ssh_works_as_a_proxy_command() -> Result<()> {
     within_limit(client.connect("host")?.run("true")).await?;
     assert_eq!((jump.connections(), server.connections()), (1, 1));
     client.close().await;
-    wait_until("both are closed", LIMIT, || jump.connections() + server.connections() == 0);
+    wait_until("both connections are closed", LIMIT, || jump.connections() + server.connections() == 0);
     Ok(())
 }
 
@@ -124,7 +124,7 @@ async fn tokens_contain_the_effective_user_and_port() -> Result<()> {
     for (host, expected) in [("web", "web 127.0.0.1 2022 ann %\n"), ("bob@web:23", "web 127.0.0.1 23 bob %\n")] {
         let client = Client::builder().settings(by_file.clone()).allow_local_programs().build();
         expect_error(within_limit(client.connect(host)?.run("true")).await, ErrorKind::Connect);
-        assert_eq!(fs::read_to_string(&seen).expect("it was run"), expected);
+        assert_eq!(fs::read_to_string(&seen).expect("the command ran"), expected);
     }
     Ok(())
 }
@@ -198,7 +198,7 @@ async fn a_silent_proxy_command_ends_at_the_connect_timeout() {
     let relay = Relay::with_script(&server, "nap & nap");
     let client =
         client_with_local_programs(&server, &format!("ConnectTimeout 1\n{}", relay.config_for("host"))).build();
-    let host = client.connect("host").expect("the config is a good one");
+    let host = client.connect("host").expect("the config is valid");
     let text = error_text(&expect_error(within_limit(host.run("true")).await, ErrorKind::Connect));
     let words = format!("error: host: no answer from `bash '{}' 127.0.0.1 ", relay.path.display());
     assert!(text.starts_with(&words) && text.contains(" within 1s\n"), "{text}");
@@ -210,9 +210,9 @@ async fn an_abandoned_connection_attempt_leaves_no_process() {
     let server = Sshd::start();
     let relay = Relay::with_script(&server, "trap '' HUP TERM\nnap & nap");
     let client = client_with_local_programs(&server, &relay.config_for("host")).build();
-    let host = client.connect("host").expect("the config is a good one");
-    let running = host.run("true").spawn().expect("it starts");
-    wait_until("it connects", LIMIT, || relay.running().len() >= 2);
+    let host = client.connect("host").expect("the config is valid");
+    let running = host.run("true").spawn().expect("the command starts");
+    wait_until("the client connects", LIMIT, || relay.running().len() >= 2);
     drop(running);
     relay.wait_until_gone();
     client.close().await;
@@ -248,7 +248,9 @@ fn an_ended_runtime_ends_its_proxy_commands() {
     let relay = Relay::to_host(&server);
     let client = client_with_local_programs(&server, &relay.config_for("host")).build();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    runtime.block_on(async { client.connect("host").expect("it is a host").run("true").await }).expect("it runs");
+    runtime
+        .block_on(async { client.connect("host").expect("the host name is valid").run("true").await })
+        .expect("the command runs");
     assert!(!relay.running().is_empty());
     drop(runtime);
     relay.wait_until_gone();
@@ -260,7 +262,7 @@ async fn a_connection_with_an_ended_proxy_command_is_lost_and_reopened() -> Resu
     let relay = Relay::to_host(&server);
     let host = client_with_local_programs(&server, &relay.config_for("host")).build().connect("host")?;
     let running = host.run("sleep 60").spawn()?;
-    wait_until("it runs", LIMIT, || server.open_sessions() == 1);
+    wait_until("the command runs", LIMIT, || server.open_sessions() == 1);
     let leaders =
         Process::all().into_iter().filter(|process| relay.running().iter().any(|one| one.pgid == process.pid));
     leaders.for_each(|leader| leader.kill());
@@ -317,14 +319,14 @@ async fn a_proxy_command_overrides_fabrs_toml_but_not_a_typed_gateway() -> Resul
     let jump = Sshd::builder().authorize(server.identity_key()).start();
     let relay = Relay::to_host(&server);
     let config = ssh_config(&server, &(gateway_config("jump", &jump) + &relay.config_for("host")));
-    let jump_host: Gateway = "jump".parse().expect("this is a host");
+    let jump_host: Gateway = "jump".parse().expect("the host name is valid");
     for (gateway, by_gateway) in [(Layered::config(jump_host.clone()), false), (Layered::argument(jump_host), true)] {
         let run = settings(&config).gateway(gateway);
         let client = Client::builder().settings(run).allow_local_programs().build();
         within_limit(client.connect("host")?.run("true")).await?;
         assert_eq!((jump.connections() == 1, relay.running().is_empty()), (by_gateway, by_gateway));
         client.close().await;
-        wait_until("it is closed", LIMIT, || jump.connections() == 0);
+        wait_until("the connection is closed", LIMIT, || jump.connections() == 0);
     }
     Ok(())
 }
@@ -363,7 +365,7 @@ async fn a_gateway_with_a_failed_proxy_command_is_named() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_command_runs_in_the_current_directory() {
     let server = Sshd::start();
-    let here = Path::new(".").canonicalize().expect("it is there");
+    let here = Path::new(".").canonicalize().expect("the file exists");
     let command = format!("sh -c 'test \"$PWD\" = \"{}\" && exit 5; exit 6'", here.display());
     let text = error_text(&failure(&server, &command).await);
     assert!(text.ends_with("ended with exit status 5"), "{text}");

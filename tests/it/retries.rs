@@ -9,7 +9,7 @@ use fabrs_testing::Sshd;
 
 use crate::support::{capture, client_of, error_text, event_texts, expect_error};
 
-/// A line that counts its runs in a file, and succeeds from the third run on.
+/// A line with a run counter in a file. The line succeeds from the third run on.
 fn succeeds_on_third_run(file: &std::path::Path) -> ShellLine {
     cmd!("n=$(cat {file} 2>/dev/null || echo 0); n=$((n+1)); echo $n | tee {file}; [ $n -ge 3 ]")
 }
@@ -27,7 +27,7 @@ async fn a_failed_command_is_retried_up_to_the_limit_with_an_event_per_retry() -
     assert_eq!(retries.iter().map(|retry| &retry["attempt"]).collect::<Vec<_>>(), [2, 3]);
     assert!(retries.iter().all(|retry| retry["max_attempts"] == 3 && retry["time_left"].is_null()), "{retries:?}");
     let error = expect_error(host.run(succeeds_on_third_run(&few)).retry(1, Duration::ZERO).await, ErrorKind::Exit);
-    assert_eq!(error.output().expect("it ran").line()?, "2");
+    assert_eq!(error.output().expect("the command ran").line()?, "2");
     host.close().await;
     Ok(())
 }
@@ -119,7 +119,7 @@ async fn a_failure_with_warn_is_retried_too() -> Result {
     let enough = sshd.scratch().join("enough");
     assert_eq!(host.run(succeeds_on_third_run(&enough)).retry(2, Duration::ZERO).await?.line()?, "3");
     let last = host.run("exit 3").retry(1, Duration::ZERO).await?;
-    assert_eq!(last.status()?, &ExitStatus::Code(3), "and the last failure is none");
+    assert_eq!(last.status()?, &ExitStatus::Code(3), "the last failure is not an error");
     let last = strict.connect(sshd.alias())?.run("exit 3").warn().retry(1, Duration::ZERO).await?;
     assert_eq!(last.status()?, &ExitStatus::Code(3));
     lenient.close().await;

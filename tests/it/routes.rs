@@ -16,7 +16,7 @@ fn gateway(server: &Sshd) -> Sshd {
 
 /// Returns a gateway as a command line argument.
 fn gateway_argument(host: &str) -> Layered<Gateway> {
-    Layered::argument(host.parse().expect("this is a host"))
+    Layered::argument(host.parse().expect("the host name is valid"))
 }
 
 async fn connect_and_run(settings: &Settings, host: &str) -> Result<Client> {
@@ -47,7 +47,7 @@ async fn a_typed_gateway_overrides_ssh_config() -> Result<()> {
         let client = connect_and_run(&run, "host").await?;
         assert_eq!(jump.connections(), 1, "{line}");
         client.close().await;
-        wait_until("it is closed", LIMIT, || jump.connections() == 0);
+        wait_until("the connection is closed", LIMIT, || jump.connections() == 0);
     }
     Ok(())
 }
@@ -108,13 +108,13 @@ async fn a_silent_gateway_is_named_and_contacted_once() -> Result<()> {
     let client = client_of(&server, &config).build();
     let outcomes = Group::of(&client, &names)?.run("true").await;
     for (host, outcome) in &outcomes {
-        let error = outcome.error().expect("none is reached");
+        let error = outcome.error().expect("every host fails");
         let text = error_text(error);
         assert!(text.starts_with(&format!("error: {host}: could not get through its gateway jump\n")), "{text}");
         assert!(text.contains(&format!("jump: no answer from 127.0.0.1 port {} within 2s", silent.port())), "{text}");
         assert_eq!(error.kind(), ErrorKind::Connect);
     }
-    assert_eq!(silent.accepted(), 1, "all that wait share the one attempt");
+    assert_eq!(silent.accepted(), 1, "all waiting hosts share one attempt");
     Ok(())
 }
 

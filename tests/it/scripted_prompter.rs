@@ -22,12 +22,12 @@ impl ScriptedPrompter {
 
     /// Returns the prompts so far.
     pub(crate) fn prompts(&self) -> Vec<String> {
-        self.prompts.lock().expect("no test panics while it holds this").clone()
+        self.prompts.lock().expect("no test panics while holding the lock").clone()
     }
 
     fn answer(&self, question: &str) -> Result<String> {
-        self.prompts.lock().expect("no test panics while it holds this").push(question.to_owned());
-        let answer = self.left.lock().expect("no test panics while it holds this").pop_front();
+        self.prompts.lock().expect("no test panics while holding the lock").push(question.to_owned());
+        let answer = self.left.lock().expect("no test panics while holding the lock").pop_front();
         answer.ok_or_else(|| Error::new(ErrorKind::Prompt, format!("the script has no answer to `{question}`")))
     }
 }

@@ -23,7 +23,7 @@ async fn a_printed_secret_is_redacted_in_sinks_and_errors_but_not_in_the_output_
     let line = "echo \"a $TOKEN b\"; printf %s \"$TOKEN\" | base64; printf 't0ken '; echo \"with 'quotes'\" >&2; \
                 printf \"with 'quotes'\\n\"";
     let output = host.run(line).await?;
-    assert_eq!(output.lines()?[0], format!("a {TOKEN} b"), "the program gets what was printed");
+    assert_eq!(output.lines()?[0], format!("a {TOKEN} b"), "the output value is not redacted");
     let events = capture.events().iter().map(ToString::to_string).collect::<String>();
     assert_eq!(events.matches("[redacted]").count(), 5, "the line twice, and what it printed: {events}");
     for form in ["t0ken with", "dDBrZW4gd2l0aCAncXVvdGVz"] {
@@ -37,7 +37,7 @@ async fn a_printed_secret_is_redacted_in_sinks_and_errors_but_not_in_the_output_
         "{}",
         error_text(&error)
     );
-    assert_eq!(error.output().expect("it ran").stderr()?, format!("{TOKEN}\n"));
+    assert_eq!(error.output().expect("the command ran").stderr()?, format!("{TOKEN}\n"));
     client.close().await;
     Ok(())
 }
@@ -127,8 +127,8 @@ async fn a_secret_printed_by_a_task_is_redacted() -> Result {
         let (capture, sink) = capture();
         let client = fake_client(&fake, "web1").settings(Settings::default().mode(mode)).sink(sink).build();
         let report = execute(&client, [tells::call()]).await;
-        let (_, outcome) = report.stages()[0].outcomes.failed().next().expect("it failed");
-        let text = error_text(outcome.error().expect("it says why"));
+        let (_, outcome) = report.stages()[0].outcomes.failed().next().expect("the task failed");
+        let text = error_text(outcome.error().expect("the error has a cause"));
         assert!(text.contains("the token was [redacted]"), "{text}");
         let events = capture.events().iter().map(ToString::to_string).collect::<String>();
         assert!(!events.contains("t0ken") && events.contains("the token was [redacted]"), "{events}");

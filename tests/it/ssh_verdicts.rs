@@ -131,7 +131,7 @@ async fn recorded_keys_are_accepted_by_both_programs() -> Result<()> {
         ours.with("yes").connect_like_ssh(&sshd).await?;
 
         let theirs = KnownHostsFile::empty(&sshd, "yes");
-        fs::remove_file(&theirs.file).expect("it was written");
+        fs::remove_file(&theirs.file).expect("the file was written");
         let mut ssh = sshd.ssh();
         for option in [format!("UserKnownHostsFile={}", theirs.file.display()), format!("HashKnownHosts={hash}")] {
             ssh.arg("-o").arg(option);

@@ -19,7 +19,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// lines of the harness, and so take precedence.
 pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let harness = std::fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+    let harness = std::fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the config");
     let path = sshd.dir().join(format!("ssh_config_{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&path, format!("{first}\n{harness}")).expect("the directory is ours");
     path
@@ -40,7 +40,7 @@ pub(crate) fn connect(sshd: &Sshd) -> Connection {
     client_of(sshd, "").build().connect(sshd.alias()).expect("an alias is a host")
 }
 
-/// Returns config lines that connect to the server through a proxy.
+/// Returns the config lines of a connection through a proxy.
 pub(crate) fn proxy_config(proxy: &Proxy, sshd: &Sshd) -> String {
     format!("Host *\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n", proxy.port(), sshd.port())
 }
@@ -62,11 +62,11 @@ pub(crate) fn capture() -> (Arc<CaptureSink>, Arc<dyn Sink>) {
     (Arc::clone(&capture), capture)
 }
 
-/// Returns the expected error, after a check of its kind.
+/// Returns the expected error, after a check of the kind.
 #[track_caller]
 pub(crate) fn expect_error<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) -> Error {
     let error = match result {
-        Ok(value) => panic!("{kind:?} was expected, and it went well: {value:?}"),
+        Ok(value) => panic!("expected an error of kind {kind:?}, got {value:?}"),
         Err(error) => error,
     };
     assert_eq!(error.kind(), kind, "{error:?}");
@@ -80,19 +80,19 @@ pub(crate) fn error_text(error: &Error) -> String {
 
 /// Returns a client of scripted hosts. Tasks run on `hosts`, as with `-H`.
 pub(crate) fn fake_client(fake: &Fake, hosts: &str) -> ClientBuilder {
-    let typed = parse_host_args(&[hosts]).expect("these are hosts");
+    let typed = parse_host_args(&[hosts]).expect("the host names are valid");
     Client::builder().dial(fake.clone()).inventory(Inventory::default().with_hosts(typed))
 }
 
 /// Runs calls in sequence. Returns the report.
 pub(crate) async fn execute(client: &Client, calls: impl IntoIterator<Item = Call>) -> Report {
-    let plan = Plan::new(calls.into_iter().collect(), client).expect("this can be planned");
+    let plan = Plan::new(calls.into_iter().collect(), client).expect("the plan is valid");
     within_limit(Executor::new(client.clone()).run(&plan)).await
 }
 
 /// Awaits a future within the time limit.
 pub(crate) async fn within_limit<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(LIMIT, future).await.expect("waited in vain")
+    tokio::time::timeout(LIMIT, future).await.expect("the future exceeded the time limit")
 }
 
 /// Returns the outcome of each host, as `web1: ok`.
@@ -100,7 +100,7 @@ pub(crate) fn outcome_lines<T>(outcomes: &Outcomes<T>) -> Vec<String> {
     outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.kind().as_str())).collect()
 }
 
-/// Returns one text field of each event of a kind, in order.
+/// Returns a text field of each event of a kind, in order.
 pub(crate) fn event_texts(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
     capture.of_kind(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }

@@ -17,7 +17,7 @@ async fn the_whole_line_runs_inside_a_real_virtualenv_with_any_settings() -> Res
     let line = "true; python -c 'import os, sys; print(sys.prefix, os.getcwd(), os.environ[\"X\"], sep=\"|\")'";
     assert_eq!(host.v_run(line).await?.line()?, format!("{venv}|/tmp|a b"));
     assert_eq!(host.v_run("echo $VIRTUAL_ENV").await?.line()?, venv);
-    assert_eq!(host.run("echo $VIRTUAL_ENV").await?.stdout()?, "\n", "what is no `v_run` has no part in it");
+    assert_eq!(host.run("echo $VIRTUAL_ENV").await?.stdout()?, "\n", "only `v_run` uses the virtualenv");
     let shown = host.v_run("ls").await?.command().to_owned();
     assert!(shown.ends_with(&format!(". '{venv}'/bin/activate && ls")) || shown.contains("/bin/activate"), "{shown}");
     Ok(())
@@ -71,11 +71,7 @@ async fn a_command_of_another_user_uses_the_same_virtualenv() -> Result {
     let line = "python -c 'import os, sys; print(sys.prefix, os.getuid(), sep=\"|\")'";
     assert_eq!(host.v_run(line).sudo().await?.line()?, format!("{venv}|0"));
     assert_eq!(host.v_run(line).sudo().user("65534").await?.line()?, format!("{venv}|65534"));
-    assert_eq!(
-        fixture.host().v_run(line).venv(&venv).sudo().await?.line()?,
-        format!("{venv}|0"),
-        "said of the command"
-    );
+    assert_eq!(fixture.host().v_run(line).venv(&venv).sudo().await?.line()?, format!("{venv}|0"), "set on the command");
     host.close().await;
     Ok(())
 }
@@ -86,7 +82,7 @@ async fn a_virtualenv_made_by_uv_is_used() -> Result {
         return Ok(());
     }
     let sshd = Sshd::start();
-    let (host, uv) = (connect(&sshd), uv().expect("it is there"));
+    let (host, uv) = (connect(&sshd), uv().expect("the file exists"));
     let venv = sshd.scratch().join("of uv").display().to_string();
     host.run(cmd!("{uv} venv -q --offline --python /usr/bin/python3 {venv}")).await?;
     let inside = host.venv(&venv);
@@ -118,7 +114,7 @@ async fn a_conda_environment_is_activated_like_conda() -> Result {
     assert_eq!(output.lines()?, [venv.clone(), format!("{venv}/share/gdal"), format!("{venv}/bin/python")]);
     let dash = host.venv(&venv).with_shell("dash -c").v_run("echo $GDAL_DATA").hide(Hide::Both).await?;
     assert_eq!(dash.line()?, format!("{venv}/share/gdal"));
-    assert!(dash.stderr()?.contains("of_bash.sh"), "what is not for this shell is told: {}", dash.stderr()?);
+    assert!(dash.stderr()?.contains("of_bash.sh"), "the script for another shell reports an error: {}", dash.stderr()?);
     host.close().await;
     Ok(())
 }
@@ -139,7 +135,11 @@ async fn fabrs_toml_sets_a_virtualenv_for_all_hosts_or_one_host() -> Result {
         let output = host.v_run("echo $VIRTUAL_ENV; echo ${BASH_VERSION:+bash}").await?;
         assert_eq!(output.lines()?, [format!("{scratch}/{venv}"), shell.to_owned()]);
     }
-    assert_eq!(client.local()?.run("echo ${BASH_VERSION:+bash}").await?.stdout()?, "\n", "nor is it for this machine");
+    assert_eq!(
+        client.local()?.run("echo ${BASH_VERSION:+bash}").await?.stdout()?,
+        "\n",
+        "the setting does not apply to this machine"
+    );
     client.close().await;
     Ok(())
 }

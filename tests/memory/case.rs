@@ -59,7 +59,7 @@ impl Case {
         let mut command = Command::new(env::current_exe().expect("a process has a program"));
         let config = self.ssh_config.display().to_string();
         let values = [&self.hosts, &config, &self.operation, &self.source, &self.target];
-        let output = command.envs(VARIABLES.iter().zip(values)).output().expect("it was started before");
+        let output = command.envs(VARIABLES.iter().zip(values)).output().expect("the program starts");
         let report = String::from_utf8(output.stdout).expect("a report is text");
         let (growth, errors) = report.split_once('\n').unwrap_or_default();
         let Ok(growth) = growth.parse() else { panic!("no report: {}", String::from_utf8_lossy(&output.stderr)) };
@@ -83,7 +83,7 @@ impl Case {
         let client = client.build();
         let hosts: Vec<&str> = self.hosts.split(',').collect();
         let group = Group::of(&client, hosts.iter().copied()).expect("aliases are hosts");
-        group.each(async |host: Connection| host.connect().await).await.all_ok().expect("the hosts are reached");
+        group.each(async |host: Connection| host.connect().await).await.all_ok().expect("the hosts are reachable");
         let base = peak();
         let outcomes = group
             .each(async |host: Connection| {
@@ -101,8 +101,8 @@ impl Case {
 
 /// Returns the peak memory of this process, in bytes.
 fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux reports it");
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has procfs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux reports the peak");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("the value is a number");
     kilobytes << 10
 }

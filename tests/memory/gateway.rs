@@ -20,7 +20,7 @@ pub(crate) fn check() -> Result<(), String> {
     let server = Sshd::builder().aliases(HOSTS).start();
     let gateway = Sshd::builder().authorize(server.identity_key()).start();
     let proxy = Proxy::to(gateway.addr()).delay_both(DELAY);
-    let harness = std::fs::read_to_string(server.ssh_config()).expect("the harness wrote it");
+    let harness = std::fs::read_to_string(server.ssh_config()).expect("the harness wrote the config");
     let config = format!(
         "Host jump\n    HostName 127.0.0.1\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n    UserKnownHostsFile {}\n\
          Host host*\n    ProxyJump jump\n{harness}",

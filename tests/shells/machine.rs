@@ -58,7 +58,7 @@ impl Machine {
         let (running, text) = match server {
             Server::OpensshUser | Server::OpensshRoot => {
                 let sshd = Sshd::builder().users([server.account()]).login_shell(shell).start();
-                let text = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+                let text = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the config");
                 (Running::Openssh(Box::new(sshd)), text)
             }
             Server::DropbearUser | Server::DropbearRoot => {

@@ -12,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use super::commands::{CancelFixture, Kind};
 use crate::support::{LIMIT, expect_error};
 
-/// Returns `n` commands that need no special account, all kinds in turn.
+/// Returns `n` commands for an ordinary account, all kinds in turn.
 fn plain_commands(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
     let kinds = [Kind::Single, Kind::Pipeline, Kind::Background];
     kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
@@ -92,6 +92,6 @@ async fn dropped_commands_release_their_channels() -> Result<()> {
         fixture.wait_until_stopped();
         try_join_all((0..10).map(|_| host.run("true"))).await?;
     }
-    assert_eq!(fixture.sshd.connections(), 1, "all on one connection");
+    assert_eq!(fixture.sshd.connections(), 1, "all commands use one connection");
     Ok(())
 }

@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// Makes the command without starting it.
+    /// Builds the command. The command is not started yet.
     pub(super) fn command(self, host: &Connection, mark: &str) -> Command {
         let command = host.run(self.line(mark));
         match self {
@@ -55,7 +55,7 @@ pub(super) enum StopMethod {
     Drop,
 }
 
-/// A server, its client, and the events of the client.
+/// A server, a client, and the events of the client.
 pub(super) struct CancelFixture {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
@@ -92,7 +92,7 @@ impl CancelFixture {
     /// Waits until no process of the server's sessions remains, and no process anywhere contains
     /// the mark.
     pub(super) fn wait_until_stopped(&self) {
-        wait_until("nothing of it is left", LIMIT, || {
+        wait_until("all processes have ended", LIMIT, || {
             processes_matching(&self.mark).is_empty() && self.sshd.session_processes().is_empty()
         });
     }
@@ -102,7 +102,7 @@ impl CancelFixture {
     }
 }
 
-/// Stops a running command, and checks the result that its awaiter receives.
+/// Stops a running command, and checks the result of the awaiting future.
 pub(super) async fn stop_command(
     method: StopMethod,
     client: &Client,

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use super::commands::{CancelFixture, Kind, StopMethod, stop_command};
 use crate::support::{LIMIT, capture, expect_error};
 
-/// Stops one command. Then ten commands run at once on the freed channels, and the server closes
+/// Stops a command. Then ten commands run at once on the freed channels, and the server closes
 /// every session.
 async fn assert_stopped_on_the_server(kind: Kind, method: StopMethod, max_sessions: usize) -> Result<()> {
     if matches!(kind, Kind::OnAPty) && !Capability::Terminal.is_available() {
@@ -76,7 +76,7 @@ async fn assert_stopped_on_this_machine(kind: Kind, method: StopMethod) -> Resul
     let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
     let runs = || wait_until("the command runs", LIMIT, sleeps);
     stop_command(method, &client, kind.command(&host, &mark), runs).await?;
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
     client.close().await;
     assert_eq!(events.of_kind("unconfirmed_stop"), Vec::<serde_json::Value>::new());
     Ok(())
@@ -124,7 +124,7 @@ async fn a_command_that_the_server_cannot_stop_is_reported() -> Result<()> {
         let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & {leader}"));
         let error = expect_error(host.run(&line).timeout(secs(1)).await, ErrorKind::Timeout);
         assert!(error.to_string().ends_with("ran longer than 1 second and may still be running"), "{error}");
-        assert_eq!(processes_matching(mark).len(), 1, "it is really there");
+        assert_eq!(processes_matching(mark).len(), 1, "the process is running");
         let named = fixture.events.of_kind("unconfirmed_stop");
         assert_eq!(named.len(), 1, "{named:?}");
         assert_eq!((&named[0]["host"], &named[0]["command"]), (&"host".into(), &line.as_str().into()));
@@ -143,6 +143,6 @@ async fn a_local_child_of_an_ended_leader_is_stopped() -> Result<()> {
     let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & exit 0"));
     let error: Error = expect_error(client.local()?.run(&line).timeout(secs(1)).await, ErrorKind::Timeout);
     assert!(error.to_string().ends_with("and was ended"), "{error}");
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
     Ok(())
 }

@@ -20,7 +20,7 @@ async fn assert_stopped(kind: Kind) {
     let fixture = fixture();
     let host = fixture.host();
     expect_error(kind.command(&host, &fixture.mark).timeout(Duration::from_secs(1)).await, ErrorKind::Timeout);
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&fixture.mark).is_empty());
     assert!(fixture.events.of_kind("unconfirmed_stop").is_empty(), "{:?}", fixture.events.of_kind("unconfirmed_stop"));
     host.close().await;
 }
@@ -79,11 +79,11 @@ async fn a_root_command_ends_after_the_loss_of_its_connection() -> fabrs::Result
     proxied.wait_until_running();
     proxy.cut_now(fabrs_testing::faults::Cut::Reset);
     expect_error(running.await, ErrorKind::Channel);
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&proxied.mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&proxied.mark).is_empty());
     Ok(())
 }
 
-/// The stdin of a root command. With an input, no watcher can read in its place.
+/// The stdin of a root command. With an input, no watcher can read stdin.
 #[derive(Debug, Clone, Copy)]
 enum Input {
     Bytes,
@@ -111,7 +111,7 @@ async fn a_root_command_with_an_input_ends_with_every_stop_method() -> fabrs::Re
                 let host = fixture.host();
                 let command = input.apply_to(kind.command(&host, &fixture.mark));
                 stop_command(method, &fixture.client, command, || fixture.wait_until_running()).await?;
-                wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
+                wait_until("all processes have ended", LIMIT, || processes_matching(&fixture.mark).is_empty());
                 host.close().await;
                 fixture.assert_no_unconfirmed_stop();
             }
@@ -149,7 +149,7 @@ async fn a_sent_signal_reaches_a_root_command_without_stopping_it() -> fabrs::Re
             host.run(cmd!("trap 'echo reloaded; exit 7' USR1; touch {listens}; while :; do sleep 0.05; done"));
         let command = if has_input { command.stdin_open() } else { command };
         let running = command.warn().spawn()?;
-        wait_until("it listens", LIMIT, || listens.exists());
+        wait_until("the command listens", LIMIT, || listens.exists());
         running.signal(Signal::new("USR1"))?;
         let output = within_limit(running).await?;
         assert_eq!(output.status()?, &ExitStatus::Code(7));
@@ -170,10 +170,10 @@ async fn a_root_command_without_a_second_channel_is_reported() -> fabrs::Result<
     expect_error(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
     assert_eq!(fixture.events.of_kind("unconfirmed_stop").len(), 1);
     host.close().await;
-    // The process is reported as running, so the test has to kill it.
+    // The process is reported as running, so the test has to kill the process.
     for process in processes_matching(&fixture.mark) {
-        std::process::Command::new("kill").arg(process.pid.to_string()).status().expect("`kill` is everywhere");
+        std::process::Command::new("kill").arg(process.pid.to_string()).status().expect("`kill` is installed");
     }
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&fixture.mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&fixture.mark).is_empty());
     Ok(())
 }

@@ -20,7 +20,7 @@ async fn a_command_dropped_while_connecting_abandons_the_connection() -> Result<
     let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
     wait_until("the server has been reached", LIMIT, || sshd.connections() == 1);
     drop(spawned);
-    wait_until("the connection is given up", LIMIT, || sshd.connections() == 0);
+    wait_until("the connection is abandoned", LIMIT, || sshd.connections() == 0);
     assert_eq!(processes_matching(&mark), []);
     host.run("true").await?;
     Ok(())
@@ -52,7 +52,7 @@ async fn drop_while_the_channel_opens(max_sessions: usize, prefetch: bool) -> Re
         proxy.stall();
         let before = proxy.traffic(Direction::ToServer).segments;
         let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
-        wait_until("the channel was asked for", LIMIT, || proxy.traffic(Direction::ToServer).segments > before);
+        wait_until("the channel was requested", LIMIT, || proxy.traffic(Direction::ToServer).segments > before);
         drop(spawned);
         proxy.resume();
         // The next command starts at once: the slot of the dropped command must stay reserved until
@@ -60,9 +60,9 @@ async fn drop_while_the_channel_opens(max_sessions: usize, prefetch: bool) -> Re
         host.run("true").await?;
     }
     try_join_all((0..10).map(|_| host.run("true"))).await?;
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
     wait_until("every session is closed", LIMIT, || sshd.open_sessions() == 0);
-    assert_eq!(proxy.accepted(), 1, "all on one connection");
+    assert_eq!(proxy.accepted(), 1, "all commands use one connection");
     Ok(())
 }
 
@@ -98,10 +98,10 @@ async fn commands_dropped_at_any_time_of_their_start_leave_no_process() -> Resul
         for n in 0..300_u64 {
             let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
             let moment = tokio::time::timeout(Duration::from_micros(n * 20), spawned).await;
-            assert!(moment.is_err(), "it can't have ended");
+            assert!(moment.is_err(), "the command is still running");
         }
         try_join_all((0..10).map(|_| host.run("true"))).await?;
-        wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+        wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
         wait_until("every session is closed", LIMIT, || sshd.open_sessions() == 0);
     }
     Ok(())

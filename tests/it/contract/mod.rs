@@ -8,7 +8,7 @@
 mod promises;
 mod transports;
 
-/// Makes a test of each promise on one transport.
+/// Makes a test of each promise on a transport.
 macro_rules! transport_tests {
     ($transport:ident: $($promise:ident)*) => {
         mod $transport {
@@ -25,7 +25,7 @@ macro_rules! transport_tests {
     };
 }
 
-/// Makes the tests of the promises kept by every transport that runs real commands.
+/// Makes the tests of the promises kept by every transport with real commands.
 macro_rules! real_transport_tests {
     ($($promise:ident)*) => {
         transport_tests!(local: $($promise)*);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::transports::TransportFixture;
 use crate::support::expect_error;
 
-/// A number of lines that exceeds the limit of the capture.
+/// A number of lines beyond the limit of the capture.
 pub(super) const LINES: usize = 150_000;
 /// A character of three bytes in UTF-8.
 pub(super) const EURO: &str = "€";
@@ -31,7 +31,7 @@ pub(super) async fn a_nonzero_status_is_an_error_with_the_output(fixture: &Trans
     let error = expect_error(fixture.host.run(line).await, ErrorKind::Exit);
     assert!(error.to_string().ends_with("`echo before; echo why >&2; exit 17` ended with exit status 17"), "{error}");
     let output = error.output().expect("the command ran");
-    assert_eq!((output.command(), output.host()), (line, fixture.host.host().expect("it has a host")));
+    assert_eq!((output.command(), output.host()), (line, fixture.host.host().expect("the connection has a host")));
     assert_eq!(output.status()?.shell_code(), 17);
     assert_eq!((output.stdout()?.as_ref(), output.stderr()?.as_ref()), ("before\n", "why\n"));
     Ok(())
@@ -65,7 +65,7 @@ pub(super) async fn a_timeout_ends_the_command_and_keeps_its_output(fixture: &Tr
     let result = fixture.host.run("echo before; sleep 60").warn().timeout(secs(1)).await;
     let error = expect_error(result, ErrorKind::Timeout);
     assert!(error.to_string().contains("ran longer than 1 second and was ended"), "{error}");
-    assert_eq!(error.output().expect("it printed something").stdout()?, "before\n");
+    assert_eq!(error.output().expect("the command printed output").stdout()?, "before\n");
     Ok(())
 }
 
@@ -132,7 +132,10 @@ pub(super) async fn hidden_streams_are_captured_and_not_shown(fixture: &Transpor
 }
 
 pub(super) async fn connections_to_one_host_have_equal_hosts(fixture: &TransportFixture) -> Result<()> {
-    let (client, host) = (fixture.host.client().expect("it has a client"), fixture.host.host().expect("it has a host"));
+    let (client, host) = (
+        fixture.host.client().expect("the connection has a client"),
+        fixture.host.host().expect("the connection has a host"),
+    );
     let again = client.connect(host)?;
     assert_eq!(fixture.host.host(), again.host());
     assert_eq!(fixture.host.host(), again.cd("/tmp").host());
@@ -178,7 +181,7 @@ pub(super) async fn a_relative_directory_extends_and_an_absolute_directory_repla
     for inner in ["a/b", "with space"] {
         fs::create_dir_all(fixture.scratch.join(inner)).expect("the directory is ours");
     }
-    let scratch = fixture.scratch.canonicalize().expect("it is there");
+    let scratch = fixture.scratch.canonicalize().expect("the file exists");
     let here = fixture.host.cd(scratch.display().to_string());
     let pwd = async |host: &Connection| host.run("pwd -P").line().await;
     assert_eq!(pwd(&here.cd("a").cd("b")).await?, scratch.join("a/b").display().to_string());
@@ -186,7 +189,7 @@ pub(super) async fn a_relative_directory_extends_and_an_absolute_directory_repla
     assert_eq!(pwd(&here.cd("a").cd("/")).await?, "/");
     let home = fixture.host.run("cd && pwd -P").line().await?;
     assert_eq!(pwd(&here.cd("~")).await?, home);
-    assert_eq!(pwd(&here).await?, scratch.display().to_string(), "nothing was changed in place");
+    assert_eq!(pwd(&here).await?, scratch.display().to_string(), "the connection is unchanged");
     Ok(())
 }
 
@@ -213,7 +216,7 @@ pub(super) async fn a_variable_arrives_byte_for_byte(fixture: &TransportFixture)
     let report = ShellLine::raw(format!("{} report", fixture.probe));
     let report = probe::parse(host.run(&report).await?.stdout_bytes()?);
     assert_eq!(report["env"]["X"], value);
-    assert!(!file.exists(), "something of it was executed");
+    assert!(!file.exists(), "a part of the value was executed");
     Ok(())
 }
 
@@ -231,7 +234,7 @@ pub(super) async fn a_secret_variable_arrives_byte_for_byte_and_is_absent_from_t
             printed.strip_prefix(&format!("{value}|another one||")).unwrap_or_else(|| panic!("{value:?}: {printed}"));
         assert!(line.ends_with("and the rest") && !line.contains("another one"), "{line}");
         assert!(output.command().contains("export TOKEN='[redacted]' && "), "{}", output.command());
-        assert_eq!(host.run("cat").hide(Hide::Both).await?.stdout()?, "", "there is nothing else to read");
+        assert_eq!(host.run("cat").hide(Hide::Both).await?.stdout()?, "", "the stdin is empty");
     }
     Ok(())
 }

@@ -13,14 +13,14 @@ use tempfile::TempDir;
 use super::promises::{EURO, EUROS, LINES};
 use crate::support::{capture, client_of, gateway_config};
 
-/// One host, with the resources that a promise may use.
+/// A host with the resources of the promises.
 pub(super) struct TransportFixture {
     pub(super) host: Connection,
     /// The events of the host's client.
     pub(super) events: Arc<CaptureSink>,
     /// The path of the probe program on the host.
     pub(super) probe: String,
-    /// A directory that both the host and this test can write to.
+    /// A directory that is writable for the host and for this test.
     pub(super) scratch: PathBuf,
     _servers: Vec<Sshd>,
     _dir: Option<TempDir>,
@@ -45,7 +45,7 @@ pub(super) fn local() -> TransportFixture {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let client = Client::builder().sink(sink).build();
     TransportFixture {
-        host: client.local().expect("this machine is always there"),
+        host: client.local().expect("this machine is always available"),
         events,
         probe: probe::path().display().to_string(),
         scratch: dir.path().to_owned(),
@@ -102,7 +102,7 @@ pub(super) fn fake() -> TransportFixture {
     let (events, sink) = capture();
     let client = Client::builder().dial(script).sink(sink).build();
     TransportFixture {
-        host: client.connect("web1").expect("this is a host"),
+        host: client.connect("web1").expect("the host name is valid"),
         events,
         probe: "/probe".to_owned(),
         scratch: PathBuf::new(),

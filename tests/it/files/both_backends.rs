@@ -1,4 +1,4 @@
-//! Promises that both file backends keep: the shell backend and the SFTP backend.
+//! Promises of both file backends: the shell backend and the SFTP backend.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use fabrs_testing::{Capability, QuotaDir, SmallDisk};
 use super::{FileFixture, mode, text, walk};
 use crate::support::{error_text, expect_error, within_limit};
 
-/// Makes a test of each promise with one backend.
+/// Makes a test of each promise with a backend.
 macro_rules! backend_tests {
     ($backend:ident = $fixture:expr; $($promise:ident)*) => {
         mod $backend {
@@ -96,7 +96,7 @@ async fn an_exceeded_quota_is_an_error_and_keeps_the_old_file(fixture: FileFixtu
 async fn error_of_full_directory(fixture: &FileFixture, folder: &Path) -> fabrs::Result<String> {
     let target = folder.join("x");
     fixture.host.put(b"old".to_vec(), target.display().to_string()).await?;
-    // The first size is sent in parts, the second in one piece.
+    // The first size is sent in parts, the second as a whole.
     let mut shown = String::new();
     for size in [12 << 20, 4 << 20] {
         let new = vec![b'n'; size];

@@ -12,13 +12,13 @@ use super::FileFixture;
 use super::sftp::server_kinds;
 use crate::support::{capture, event_texts, expect_error, settings, ssh_config};
 
-/// Returns a dry-run client that shows diffs.
+/// Returns a dry-run client with diffs.
 pub(super) fn dry_run_client(sshd: &Sshd) -> ClientBuilder {
     let settings = settings(&ssh_config(sshd, "")).mode(Mode::DryRun).diff(DiffMode::Readable);
     Client::builder().settings(settings)
 }
 
-/// Returns a client that shows diffs and makes the changes.
+/// Returns a client with diffs that makes the changes.
 fn diff_client(sshd: &Sshd) -> ClientBuilder {
     Client::builder().settings(settings(&ssh_config(sshd, "")).diff(DiffMode::Readable))
 }
@@ -130,11 +130,11 @@ async fn a_directory_is_compared_before_its_changes_are_planned() -> Result {
     let conf = fixture.local.path().join("conf");
     host.put(&conf, fixture.remote("conf").display().to_string()).await?;
     assert_eq!(seen.of_kind("diff").len(), 2);
-    assert_eq!(seen.of_kind("stale_read").len(), 0, "its own changes come after it");
+    assert_eq!(seen.of_kind("stale_read").len(), 0, "its own changes are planned later");
     host.put(&conf, fixture.remote("conf").display().to_string()).await?;
     assert_eq!(seen.of_kind("stale_read").len(), 1, "the differences, after a planned change");
     let planned = format!("put {} -> {}: 2 of 2 files", conf.display(), fixture.remote("conf").display());
-    assert_eq!(event_texts(&seen, "planned", "operation"), [planned.clone(), planned], "a folder is one change");
+    assert_eq!(event_texts(&seen, "planned", "operation"), [planned.clone(), planned], "a directory is one change");
     client.close().await;
     Ok(())
 }

@@ -38,7 +38,7 @@ async fn stat_and_its_short_forms_report_the_entry_at_a_path() -> Result {
             let found = (host.exists(at(name)).await?, host.is_dir(at(name)).await?, host.is_link(at(name)).await?);
             assert_eq!(found, (exists, is_dir, is_link), "{name}");
         }
-        let stat = host.stat(at("file")).await?.expect("it is there");
+        let stat = host.stat(at("file")).await?.expect("the file exists");
         let there = fs::metadata(fixture.remote("file"))?;
         assert_eq!((stat.kind(), stat.mode(), stat.size()), (FileKind::File, 0o640, 7));
         assert_eq!(
@@ -99,7 +99,7 @@ async fn edits_are_idempotent_and_keep_the_mode() -> Result {
                 host.ensure_line(&at, "user = web").matching("^user").await?.any()?,
                 host.ensure_line(&at, "first").before("^port").await?.any()?,
             ];
-            // The fifth edit replaced the line that the first edit had appended.
+            // The fifth edit replaced the line appended by the first edit.
             let expected = if round == 0 { [true; 6] } else { [true, false, false, false, false, false] };
             assert_eq!(changed, expected, "round {round}");
             if round == 0 {
@@ -189,7 +189,10 @@ async fn ensure_dir_and_symlink_are_idempotent() -> Result {
         assert_eq!(mode(&root.join("a/b")), 0o755);
         assert!(within_limit(host.symlink("a", at("current"))).await?.any()?);
         assert_eq!(fs::read_link(root.join("current"))?, std::path::Path::new("a"));
-        assert!(!root.join("a/b/b").exists() && !root.join("a/b/current").exists(), "not into what it led to");
+        assert!(
+            !root.join("a/b/b").exists() && !root.join("a/b/current").exists(),
+            "the symlink is not created inside its target"
+        );
         expect_error(within_limit(host.symlink("x", at("a"))).await, ErrorKind::File);
         fs::write(root.join("file"), "x")?;
         expect_error(within_limit(host.ensure_dir(at("file"))).await, ErrorKind::File);
@@ -256,7 +259,7 @@ async fn remove_deletes_the_entry_and_keeps_symlink_targets() -> Result {
         for name in ["file", "link"] {
             assert_eq!(within_limit(fixture.host.remove(path(name))).await?.removed()?, [path(name)]);
             assert!(!fixture.remote(name).is_symlink() && !fixture.remote(name).exists());
-            assert!(!within_limit(fixture.host.remove(path(name))).await?.any()?, "it is not there");
+            assert!(!within_limit(fixture.host.remove(path(name))).await?.any()?, "the entry does not exist");
         }
         let refused_folder = expect_error(within_limit(fixture.host.remove(path("folder/"))).await, ErrorKind::File);
         assert!(error_text(&refused_folder).contains("folder is a directory"), "{}", error_text(&refused_folder));

@@ -69,15 +69,15 @@ async fn a_running_put_has_a_private_temporary_file_that_a_drop_removes() -> Res
     let scratch = fixture.sshd.scratch();
     // The check runs before the put is dropped: the drop follows the end of the other branch.
     let began = tokio::task::spawn_blocking(move || {
-        wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
+        wait_until("the transfer has started", LIMIT, || !walk(&scratch).is_empty());
         let content = walk(&scratch).remove(0);
-        (mode(content.parent().expect("it is in a folder")), mode(&content))
+        (mode(content.parent().expect("the file has a parent")), mode(&content))
     });
     tokio::select! {
-        done = fixture.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
-        modes = began => assert_eq!(modes.expect("it begins"), (0o700, 0o600)),
+        done = fixture.host.put(large, target.display().to_string()) => panic!("the transfer ended too early: {done:?}"),
+        modes = began => assert_eq!(modes.expect("the transfer starts"), (0o700, 0o600)),
     }
-    wait_until("nothing is left", LIMIT, || walk(&fixture.sshd.scratch()).is_empty());
+    wait_until("all leftovers are gone", LIMIT, || walk(&fixture.sshd.scratch()).is_empty());
     Ok(())
 }
 

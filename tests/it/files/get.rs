@@ -19,7 +19,7 @@ async fn a_file_is_downloaded_with_its_mode_and_only_once() -> Result {
     assert_eq!((text(&here).as_str(), mode(&here)), ("content\nof it", 0o604));
     assert!(!get().await?.any()?);
     fs::write(&there, "other")?;
-    assert_eq!(get().mode(0o600).await?.changed()?, [here.to_str().expect("UTF-8")]);
+    assert_eq!(get().mode(0o600).await?.changed()?, [here.to_str().expect("the path is valid UTF-8")]);
     assert_eq!((text(&here).as_str(), mode(&here)), ("other", 0o600));
     Ok(())
 }
@@ -32,7 +32,7 @@ async fn host_and_path_placeholders_separate_the_files_of_hosts() -> Result {
         fs::write(fixture.remote(name), name)?;
     }
     let port = fixture.sshd.port();
-    let host = fixture.host.client().expect("it has one").connect(format!("host:{port}"))?;
+    let host = fixture.host.client().expect("the connection has a client").connect(format!("host:{port}"))?;
     let template = |rest: &str| format!("{}/{{host}}/{rest}", fixture.local.path().display());
     host.get(fixture.remote("log/x").display().to_string(), template("{path}")).await?;
     assert_eq!(text(fixture.local.path().join(format!("host-{port}/x"))), "log/x");
@@ -70,7 +70,7 @@ async fn a_missing_remote_file_keeps_the_local_file() -> Result {
     let get = |to: String| fixture.host.get(fixture.remote("none").display().to_string(), to);
     let error = expect_error(get(here.display().to_string()).await, ErrorKind::File);
     assert!(error_text(&error).contains("caused by: no such file:"), "{error:?}");
-    assert!(!fixture.local.path().join("new").exists(), "no folder either");
+    assert!(!fixture.local.path().join("new").exists(), "no directory is made");
     let old = fixture.file("old", "old");
     expect_error(get(old.display().to_string()).await, ErrorKind::File);
     assert_eq!(text(&old), "old");
@@ -156,7 +156,7 @@ async fn a_downloaded_symlink_is_not_followed() -> Result {
         assert_eq!(walk(secret.path()), Vec::<std::path::PathBuf>::new());
         // A symlink made by the user is followed.
         let own = fixture.local.path().join("own");
-        symlink(fixture.file("elsewhere/x", "").parent().expect("it is below"), &own)?;
+        symlink(fixture.file("elsewhere/x", "").parent().expect("the path has a parent"), &own)?;
         fixture.host.get(there.join("in").display().to_string(), format!("{}/", own.display())).await?;
         assert_eq!(text(fixture.local.path().join("elsewhere/in/evil")), "in/evil");
     }
@@ -167,7 +167,7 @@ async fn a_downloaded_symlink_is_not_followed() -> Result {
 async fn the_basename_placeholder_flattens_directories() -> Result {
     let fixture = FileFixture::new();
     for name in ["a/same/x", "b/same/y", "b/none/same/z"] {
-        fs::create_dir_all(fixture.remote("tree").join(name).parent().expect("it is below"))?;
+        fs::create_dir_all(fixture.remote("tree").join(name).parent().expect("the path has a parent"))?;
         fs::write(fixture.remote("tree").join(name), name)?;
     }
     let to = format!("{}/all/{{basename}}", fixture.local.path().display());
@@ -187,7 +187,7 @@ async fn a_new_empty_directory_is_a_change() -> Result {
                 .get(fixture.remote("tree").display().to_string(), format!("{}/", fixture.local.path().display()))
         };
         let new = fixture.local.path().join("tree/none/in");
-        assert_eq!(get().await?.changed()?, [new.to_str().expect("UTF-8")]);
+        assert_eq!(get().await?.changed()?, [new.to_str().expect("the path is valid UTF-8")]);
         assert!(!get().await?.any()?);
     }
     Ok(())

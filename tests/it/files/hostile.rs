@@ -11,7 +11,7 @@ use futures::future::join_all;
 use super::FileFixture;
 use crate::support::{error_text, expect_error, settings, ssh_config, within_limit};
 
-/// Returns a server with this hostile behaviour, and the directory of its program.
+/// Returns a server with this hostile behaviour, and the directory of the program.
 fn hostile_host(behaviour: &str) -> (FileFixture, tempfile::TempDir) {
     let (folder, program) = probe::hostile_shell();
     let command = format!("{} {behaviour}", program.display());
@@ -43,7 +43,7 @@ async fn a_get_of_an_endless_file_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_of_an_endless_directory_is_an_error() {
-    // A busy machine detects a flood before it has read the listing.
+    // A busy machine may detect a flood before the end of the listing.
     let listing: &[&str] = &["the listing of the host is larger than 32 MiB", "24 MiB from the host wait to be read"];
     let cases: [(_, &[&str]); 8] = [
         ("tree", listing),
@@ -85,7 +85,7 @@ async fn a_put_to_a_host_with_endless_output_is_an_error() {
     join_all(["noise", "record", "messages", "tree"].map(async |behaviour| {
         let (fixture, _program) = hostile_host(behaviour);
         expect_error(within_limit(fixture.host.put(b"x".to_vec(), "/tree/new")).await, ErrorKind::File);
-        let tree = fixture.file("tree/a", "a").parent().expect("it is in a directory").to_owned();
+        let tree = fixture.file("tree/a", "a").parent().expect("the file has a parent").to_owned();
         fixture.file("tree/b", "b");
         expect_error(within_limit(fixture.host.put(tree, "/tree")).await, ErrorKind::File);
     }))
@@ -95,7 +95,7 @@ async fn a_put_to_a_host_with_endless_output_is_an_error() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_with_an_endless_host_is_an_error() {
     let (fixture, _program) = hostile_host("sync");
-    let tree = fixture.file("tree/a", "a").parent().expect("it is in a directory").to_owned();
+    let tree = fixture.file("tree/a", "a").parent().expect("the file has a parent").to_owned();
     let text = error_text(&expect_error(within_limit(fixture.host.sync(tree, "/tree")).await, ErrorKind::File));
     assert!(text.contains("the listing of the host is larger than 32 MiB") || text.contains("24 MiB from"), "{text}");
 }

@@ -30,7 +30,7 @@ async fn parts_form_one_file_with_any_number_of_sessions() -> Result {
         assert!(within_limit(put()).await?.any()?);
         assert!(fs::read(&target)? == content, "{sessions} sessions");
         assert_eq!(mode(&target), 0o644);
-        assert!(!within_limit(put()).await?.any()?, "and it is not sent again");
+        assert!(!within_limit(put()).await?.any()?, "the file is not sent again");
         let mut other = content.clone();
         if let Some(byte) = other.last_mut() {
             *byte ^= 1;
@@ -78,7 +78,7 @@ async fn an_upload_in_parts_cut_at_any_byte_keeps_the_old_file() -> Result {
         if gives_shell {
             wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
         } else {
-            wait_until("the host has noticed", LIMIT, || sshd.connections() == 0);
+            wait_until("the server has closed the connection", LIMIT, || sshd.connections() == 0);
         }
         assert!(fs::read(&target)? == old, "cut after {after} bytes");
     }
@@ -142,7 +142,7 @@ async fn only_changed_blocks_of_a_large_file_are_sent() -> Result {
             let sent = proxy.traffic(Direction::ToServer).bytes;
             assert_eq!(sent < 4 << 20, is_known, "host {n}: {sent} bytes");
             assert!(!within_limit(host.put(content.clone(), to.clone())).await?.any()?);
-            host.client().expect("it has one").close().await;
+            host.client().expect("the connection has a client").close().await;
         }
         fixture.assert_no_leftovers();
     }
@@ -168,7 +168,7 @@ async fn holes_of_a_sparse_file_are_not_sent() -> Result {
         assert!(within_limit(host.put(&file, target.display().to_string())).await?.any()?);
         assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
         assert!(fs::metadata(&target)?.blocks() * 512 < 8 << 20, "{n}: and it stays sparse");
-        host.client().expect("it has one").close().await;
+        host.client().expect("the connection has a client").close().await;
     }
     Ok(())
 }

@@ -28,8 +28,8 @@ fn has_programs(names: &[&str]) -> bool {
 }
 
 fn acl_of(path: &Path) -> String {
-    let output = Command::new("getfacl").arg("-cp").arg(path).output().expect("it is installed");
-    String::from_utf8(output.stdout).expect("it is text")
+    let output = Command::new("getfacl").arg("-cp").arg(path).output().expect("the program is installed");
+    String::from_utf8(output.stdout).expect("the output is text")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,7 +94,7 @@ async fn an_acl_is_kept_with_setfacl_and_otherwise_a_warning_reports_its_loss() 
             let before = acl_of(&plain);
             Command::new("setfacl")
                 .args(["-d", "-m", "u:daemon:rwx"])
-                .arg(plain.parent().expect("it is below"))
+                .arg(plain.parent().expect("the path has a parent"))
                 .status()?;
             assert!(warnings_of_put(&fixture, b"new", &plain).await?.is_empty());
             assert_eq!((text(&plain).as_str(), acl_of(&plain)), ("new", before));

@@ -60,15 +60,15 @@ impl FileFixture {
         open_folder(&self.sshd)
     }
 
-    /// Writes a local file and returns its path.
+    /// Writes a local file and returns the path.
     pub(super) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.local.path().join(name);
-        fs::create_dir_all(path.parent().expect("it is below")).expect("the directory is ours");
+        fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the directory is ours");
         fs::write(&path, text).expect("the directory is ours");
         path
     }
 
-    /// Asserts that no temporary file remains, on the server and on this machine.
+    /// Asserts the absence of temporary files, on the server and on this machine.
     pub(super) fn assert_no_leftovers(&self) {
         for folder in [self.sshd.scratch(), self.local.path().to_owned()] {
             let left: Vec<_> =
@@ -98,9 +98,9 @@ pub(super) fn walk(folder: &Path) -> Vec<PathBuf> {
 }
 
 pub(super) fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+    fs::metadata(path).expect("the file exists").permissions().mode() & 0o7777
 }
 
 pub(super) fn text(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(path).expect("it is there and text")
+    fs::read_to_string(path).expect("the file is text")
 }

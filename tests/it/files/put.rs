@@ -18,13 +18,13 @@ async fn a_file_is_uploaded_with_its_mode_and_only_once() -> Result {
     assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 4\n", 0o640));
     let inode = fs::metadata(&target)?.ino();
     let changes = put().mode(0o640).await?;
-    assert_eq!((changes.any()?, changes.files()?), (false, vec![target.to_str().expect("UTF-8")]));
-    assert_eq!(fs::metadata(&target)?.ino(), inode, "it was not touched");
+    assert_eq!((changes.any()?, changes.files()?), (false, vec![target.to_str().expect("the path is valid UTF-8")]));
+    assert_eq!(fs::metadata(&target)?.ino(), inode, "the file was not replaced");
     assert!(put().mode(0o600).await?.any()?, "a mode is a change too");
     assert_eq!((mode(&target), fs::metadata(&target)?.ino()), (0o600, inode));
     fixture.file("app.conf", "workers = 5\n");
-    assert_eq!(put().await?.changed()?, [target.to_str().expect("UTF-8")]);
-    assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 5\n", 0o600), "what is replaced keeps its mode");
+    assert_eq!(put().await?.changed()?, [target.to_str().expect("the path is valid UTF-8")]);
+    assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 5\n", 0o600), "a replaced file keeps its mode");
     fixture.assert_no_leftovers();
     Ok(())
 }
@@ -39,7 +39,7 @@ async fn a_relative_target_is_resolved_against_the_directory() -> Result {
     there.put(&file, "it's here").await?;
     there.env("X", "y").prefix("false").put(&file, fixture.remote("absolute").display().to_string()).await?;
     assert_eq!(text(fixture.remote("with blank/it's here")), "x");
-    assert_eq!(text(fixture.remote("absolute")), "x", "what is said for commands is nothing to files");
+    assert_eq!(text(fixture.remote("absolute")), "x", "settings for commands do not affect files");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o751))?;
     there.put(&file, "").preserve_mode().await?;
     assert_eq!((text(fixture.remote("with blank/x")).as_str(), mode(&fixture.remote("with blank/x"))), ("x", 0o751));
@@ -80,7 +80,11 @@ async fn directories_and_patterns_are_uploaded_recursively() -> Result {
     assert_eq!(names, ["css/a.css", "css/b c.css", "css/deep/d.css", "index.html"]);
     fixture.file("site/css/a.css", "changed");
     let changes = fixture.host.put(&site, target.display().to_string()).await?;
-    assert_eq!(changes.changed()?, [target.join("css/a.css").to_str().expect("UTF-8")], "only what differs is sent");
+    assert_eq!(
+        changes.changed()?,
+        [target.join("css/a.css").to_str().expect("the path is valid UTF-8")],
+        "only differing files are sent"
+    );
 
     let pattern = fixture.local.path().join("site/css/*.css");
     fixture.host.put(pattern, fixture.remote("styles").display().to_string()).await?;
@@ -205,11 +209,11 @@ async fn an_uploaded_secret_is_private_and_never_shown() -> Result {
     let put = || fixture.host.put(&secret, there.display().to_string());
     assert!(put().await?.any()?);
     assert_eq!((text(&there).as_str(), mode(&there)), ("a secret of the files", 0o600));
-    assert!(!put().await?.any()?, "and is not written again");
+    assert!(!put().await?.any()?, "the file is not written again");
     assert!(put().mode(0o640).await?.any()?, "a mode is a change");
     assert_eq!(mode(&there), 0o640);
     assert!(fixture.host.put(Secret::new("a secret of the other"), there.display().to_string()).await?.any()?);
-    assert_eq!(mode(&there), 0o640, "what is replaced keeps its mode");
+    assert_eq!(mode(&there), 0o640, "a replaced file keeps its mode");
     let printed = format!("{:?} {:?}", fixture.host.put(&secret, "x"), put().await?);
     assert!(!printed.contains("a secret of"), "{printed}");
     assert_eq!(walk(&fixture.sshd.scratch()), [there]);

@@ -19,19 +19,19 @@ use crate::support::{settings, within_limit};
 /// Returns all entries below a directory, with their kind, mode, time and content.
 pub(super) fn entries(root: &Path) -> Vec<(PathBuf, String)> {
     fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-        for entry in fs::read_dir(folder).expect("it can be read").flatten() {
+        for entry in fs::read_dir(folder).expect("the entry is readable").flatten() {
             let path = entry.path();
-            let meta = fs::symlink_metadata(&path).expect("it is there");
+            let meta = fs::symlink_metadata(&path).expect("the file exists");
             let what = if meta.is_symlink() {
-                format!("-> {}", fs::read_link(&path).expect("it is one").display())
+                format!("-> {}", fs::read_link(&path).expect("the entry is a symlink").display())
             } else if meta.is_dir() {
                 all(root, &path, found);
                 format!("folder {:o}", meta.mode() & 0o777)
             } else {
-                let content = fs::read(&path).expect("it can be read");
+                let content = fs::read(&path).expect("the entry is readable");
                 format!("{:o} {} {}", meta.mode() & 0o777, meta.mtime(), String::from_utf8_lossy(&content))
             };
-            found.push((path.strip_prefix(root).expect("it is below").to_owned(), what));
+            found.push((path.strip_prefix(root).expect("the path has a parent").to_owned(), what));
         }
     }
     let mut found = Vec::new();
@@ -198,11 +198,11 @@ async fn random_trees_round_trip_with_dropbear() -> Result {
         Client::builder().settings(settings(&config)).password(Secret::new(Sshd::account_password().to_owned()));
     let host = client.build().connect("host")?;
     assert_round_trip(&host, &server.scratch().join("t").display().to_string(), false).await?;
-    host.client().expect("it has one").close().await;
+    host.client().expect("the connection has a client").close().await;
     Ok(())
 }
 
-/// Makes a directory for a chroot, with a subdirectory that is writable by all users.
+/// Makes a directory for a chroot, with a subdirectory writable by all users.
 pub(super) fn chroot_directory() -> std::io::Result<TempDir> {
     // sshd requires that root alone can write to all directories above a chroot.
     let root = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/run")?;
@@ -220,7 +220,7 @@ async fn random_trees_round_trip_in_a_chroot() -> Result {
     let server = Sshd::builder().option("ForceCommand", "internal-sftp");
     let fixture = FileFixture::of(server.option("ChrootDirectory", root.path().display().to_string()).start());
     assert_round_trip(&fixture.host, "/open/t", true).await?;
-    fixture.host.client().expect("it has one").close().await;
+    fixture.host.client().expect("the connection has a client").close().await;
     Ok(())
 }
 

@@ -27,7 +27,7 @@ async fn rsync_transfers_trees_in_both_directions_over_the_open_session() -> Res
     assert!(!within_limit(rsync()).await?.any()?);
     fs::remove_file(tree.join("a"))?;
     let removed = within_limit(rsync()).await?;
-    assert_eq!(removed.removed()?, [target.join("a").to_str().expect("UTF-8")]);
+    assert_eq!(removed.removed()?, [target.join("a").to_str().expect("the path is valid UTF-8")]);
     fs::remove_file(tree.join("in/x.pyc"))?;
     assert_eq!(entries(&target), entries(&tree));
 
@@ -65,7 +65,7 @@ async fn rsync_works_through_gateways_and_under_sudo() -> Result {
     let file = fixture.file("x", "x").display().to_string();
     within_limit(host.rsync(file.clone(), fixture.remote("x").display().to_string())).await?;
     assert_eq!(text(fixture.remote("x")), "x");
-    host.client().expect("it has one").close().await;
+    host.client().expect("the connection has a client").close().await;
     let Some(sudo) = crate::sudo::SudoFixture::with_password(Account::Sudo) else { return Ok(()) };
     let there = tempfile::tempdir()?;
     let target = there.path().join("y");

@@ -26,7 +26,7 @@ async fn a_put_under_sudo_keeps_owner_and_mode_with_and_without_a_password() -> 
         assert!(put("two").await?.any()?);
         let meta = fs::metadata(&target)?;
         assert_eq!((text(&target).as_str(), mode(&target), meta.uid(), meta.gid()), ("two", 0o640, 65534, 1));
-        assert!(!put("two").await?.any()?, "and is not written again");
+        assert!(!put("two").await?.any()?, "the file is not written again");
         assert!(put("two").owner("root").group("daemon").mode(0o600).await?.any()?, "owner and mode are changes");
         let meta = fs::metadata(&target)?;
         assert_eq!((mode(&target), meta.uid(), meta.gid()), (0o600, 0, 1));
@@ -36,7 +36,7 @@ async fn a_put_under_sudo_keeps_owner_and_mode_with_and_without_a_password() -> 
         expect_error(host.get(target.display().to_string(), copy.display().to_string()).await, ErrorKind::File);
         host.get(target.display().to_string(), copy.display().to_string()).sudo().await?;
         assert_eq!(text(&copy), "two");
-        assert_eq!(fs::read_dir(folder.path())?.count(), 1, "nothing else is left");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1, "no other file remains");
         assert!(!fixture.events_as_text().contains(super::super::sudo::password().expose()));
         host.close().await;
     }

@@ -16,7 +16,7 @@ use crate::support::{LIMIT, error_text, within_limit};
 /// Returns a host on which this program waits at a gate during its first run.
 fn fixture_with_gate(program: &str) -> (FileFixture, Breakpoint) {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
-    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("the directory is ours");
     let gate = Breakpoint::new(place.join("gate"));
     gate.wrap_program(&place.join(program), &which(program));
     let path = format!("PATH={}:/usr/bin:/bin", place.display());
@@ -29,11 +29,11 @@ fn tree(fixture: &FileFixture, names: &[&str]) {
     for name in names {
         let (name, link) = name.split_once(" -> ").map_or((*name, None), |(name, link)| (name, Some(link)));
         let path = fixture.remote("x").join(name);
-        fs::create_dir_all(path.parent().expect("it is below")).expect("it is ours");
+        fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the directory is ours");
         match link {
-            Some(link) => symlink(link, path).expect("it is ours"),
-            None if name.ends_with('/') => fs::create_dir_all(path).expect("it is ours"),
-            None => fs::write(path, "evil").expect("it is ours"),
+            Some(link) => symlink(link, path).expect("the directory is ours"),
+            None if name.ends_with('/') => fs::create_dir_all(path).expect("the directory is ours"),
+            None => fs::write(path, "evil").expect("the directory is ours"),
         }
     }
 }
@@ -45,7 +45,9 @@ async fn error_at_gate(
     meanwhile: impl AsyncFnOnce(),
 ) -> String {
     let planted = async {
-        let waiting = tokio::task::spawn_blocking(move || gate.wait_until_hit(LIMIT)).await.expect("it arrives");
+        let waiting = tokio::task::spawn_blocking(move || gate.wait_until_hit(LIMIT))
+            .await
+            .expect("the program reaches the gate");
         meanwhile().await;
         waiting.resume();
     };
@@ -75,7 +77,7 @@ async fn a_symlink_of_one_host_does_not_redirect_a_file_of_another() -> Result {
         let link = one.local.path().join("x/sub");
         let plant = async || {
             if link.is_dir() {
-                fs::remove_dir(&link).expect("it is empty");
+                fs::remove_dir(&link).expect("the directory is empty");
             }
             within_limit(one.host.get(one.remote("x").display().to_string(), to))
                 .await
@@ -108,8 +110,8 @@ async fn symlinks_directories_and_comparisons_stay_beneath_the_target() -> Resul
             fixture.host.get(fixture.remote("x").display().to_string(), format!("{}/", fixture.local.path().display()));
         let link = fixture.local.path().join("x/sub");
         let plant = async || {
-            fs::create_dir(fixture.local.path().join("x")).expect("it is ours");
-            symlink(outside.path(), &link).expect("it is ours");
+            fs::create_dir(fixture.local.path().join("x")).expect("the directory is ours");
+            symlink(outside.path(), &link).expect("the directory is ours");
         };
         let error = error_at_gate(gate, get, plant).await;
         assert_refused(&error, path, &link);
@@ -129,8 +131,8 @@ async fn a_symlink_does_not_redirect_an_sftp_download() -> Result {
     let link = fixture.local.path().join("x/sub");
     let plant = async || {
         // The directories are made before the first file is opened.
-        fs::remove_dir(&link).expect("it is empty");
-        symlink(outside.path(), &link).expect("it is ours");
+        fs::remove_dir(&link).expect("the directory is empty");
+        symlink(outside.path(), &link).expect("the directory is ours");
     };
     let get = fixture.host.get("/x/", format!("{}/", fixture.local.path().display()));
     let error = error_at_gate(gate, get, plant).await;

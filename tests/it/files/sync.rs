@@ -48,7 +48,7 @@ async fn a_sync_makes_the_remote_directory_equal() -> Result {
     fixture.file("tree/in/x", "another");
     fs::remove_file(tree.join("exec"))?;
     for name in ["old/deep/x", "uploads/kept", "old.pyc", ".fabrs.0123456789abcdef/x"] {
-        fs::create_dir_all(target.join(name).parent().expect("it is below"))?;
+        fs::create_dir_all(target.join(name).parent().expect("the path has a parent"))?;
         fs::write(target.join(name), "there")?;
     }
     // The directories belong to another user than the login.
@@ -57,7 +57,7 @@ async fn a_sync_makes_the_remote_directory_equal() -> Result {
     }
     let refused_change = expect_error(within_limit(sync()).await, ErrorKind::File);
     assert!(error_text(&refused_change).contains("becomes a file is a directory"), "{}", error_text(&refused_change));
-    assert_eq!(text(target.join("in/x")), "in/x", "nothing is put");
+    assert_eq!(text(target.join("in/x")), "in/x", "no file is put");
     let delete = || sync().delete().protect("/uploads").exclude("*.pyc");
     let changes = within_limit(delete()).await?;
     let written = ["becomes a file", "becomes a folder/x", "becomes a link", "in/x", "link"];
@@ -85,7 +85,7 @@ async fn a_sync_updates_times_and_modes_without_content_and_checksum_compares_co
     let (tree, target) = (fixture.local.path().join("tree"), fixture.remote("tree"));
     let sync = || fixture.host.sync(&tree, target.display().to_string());
     within_limit(sync()).await?;
-    assert_eq!(entries(&target), entries(&tree), "a large file has its time too");
+    assert_eq!(entries(&target), entries(&tree), "a large file keeps its time");
     let inode = |name: &str| fs::metadata(target.join(name)).map(|meta| meta.ino());
     let before = (inode("time")?, inode("mode")?);
     fs::File::open(tree.join("time"))?.set_modified(std::time::UNIX_EPOCH + secs(1_000_000_000))?;
@@ -95,7 +95,7 @@ async fn a_sync_updates_times_and_modes_without_content_and_checksum_compares_co
         ["mode"],
         "since when it is so is no change"
     );
-    assert_eq!((inode("time")?, inode("mode")?), before, "they were not sent");
+    assert_eq!((inode("time")?, inode("mode")?), before, "the contents were not sent");
     assert_eq!(entries(&target), entries(&tree));
 
     let time = fs::metadata(tree.join("hidden"))?.modified()?;

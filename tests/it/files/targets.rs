@@ -16,12 +16,12 @@ use crate::support::{error_text, expect_error, within_limit};
 const FOREIGN_ID: u32 = 65534;
 
 fn make_directory(folder: &Path, mode: u32) {
-    fs::create_dir_all(folder).expect("it is ours");
-    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("it is ours");
+    fs::create_dir_all(folder).expect("the directory is ours");
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("the directory is ours");
 }
 
 fn gid(path: impl AsRef<Path>) -> u32 {
-    fs::symlink_metadata(path).expect("it is there").gid()
+    fs::symlink_metadata(path).expect("the file exists").gid()
 }
 
 /// Returns hosts for each implementation of tree uploads.
@@ -221,14 +221,21 @@ async fn leftovers_of_killed_transfers_are_removed_after_a_day_and_newer_files_s
             fs::File::open(folder.join(name))?.set_modified(long_ago)?;
         }
         let stays = |names: &[&str]| {
-            let mut there: Vec<_> =
-                fs::read_dir(&folder).expect("it is ours").flatten().map(|entry| entry.file_name()).collect();
+            let mut there: Vec<_> = fs::read_dir(&folder)
+                .expect("the directory is ours")
+                .flatten()
+                .map(|entry| entry.file_name())
+                .collect();
             there.sort();
             there.retain(|name| {
                 ![".fabrs.d", ".fabrs.toml", ".fabrs.0123456789abcdeX"].contains(&&*name.to_string_lossy())
             });
             assert_eq!(there, names);
-            assert_eq!(there.len() + 3, fs::read_dir(&folder).expect("it is ours").count(), "what is the user's stays");
+            assert_eq!(
+                there.len() + 3,
+                fs::read_dir(&folder).expect("the directory is ours").count(),
+                "the user's files stay"
+            );
         };
         fixture.host.put(b"x", folder.join("x").display().to_string()).await?;
         stays(&[".fabrs.1123456789abcdef", ".fabrs.2123456789abcdef", ".fabrs.3123456789abcdef", "x"]);
@@ -247,8 +254,8 @@ async fn leftovers_of_killed_transfers_are_removed_after_a_day_and_newer_files_s
 fn root_fixture(swaps: &str) -> FileFixture {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     let tar = format!("#!/bin/sh\n{swaps}\nexec {} \"$@\"\n", super::trees::which("tar").display());
-    fs::write(place.join("tar"), tar).expect("it is ours");
-    fs::set_permissions(place.join("tar"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::write(place.join("tar"), tar).expect("the directory is ours");
+    fs::set_permissions(place.join("tar"), fs::Permissions::from_mode(0o755)).expect("the directory is ours");
     let path = format!("PATH={}:/usr/bin:/bin", place.display());
     FileFixture {
         programs: Some(place),
@@ -266,7 +273,7 @@ async fn root_changes_no_file_behind_a_swapped_directory() -> Result {
         fs::write(outside.path().join(name), "outside")?;
     }
     let before = mode(outside.path());
-    // The client runs the program once to detect it. That first run swaps nothing.
+    // The client runs the program once for its detection. The first run swaps nothing.
     let swap = format!("[ -d ../in ] && mv ../in ../away && ln -s {} ../in", outside.path().display());
     let fixture = root_fixture(&swap);
     let target = fixture.remote("tree");

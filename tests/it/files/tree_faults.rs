@@ -26,11 +26,11 @@ async fn make_old_and_new_trees(fixture: &FileFixture, target: &Path) -> Result 
     Ok(())
 }
 
-/// Asserts that each file is complete. Returns the number of new files.
+/// Asserts complete files. Returns the number of new files.
 fn count_new_files(target: &Path) -> usize {
     let is_new = |path: &Path| {
         let content = text(path);
-        let n = path.file_name().and_then(|name| name.to_str()).expect("it has one");
+        let n = path.file_name().and_then(|name| name.to_str()).expect("the file has a name");
         assert!(
             content == format!("old {n}").repeat(50) || content == format!("new {n}").repeat(5_000),
             "{n} is neither"
@@ -65,7 +65,7 @@ async fn an_upload_stopped_between_renames_reports_its_progress_and_can_continue
     let target = fixture.open_folder().join("tree");
     make_old_and_new_trees(&fixture, &target).await?;
     // The third rename ends the script.
-    let place = fixture.programs.clone().expect("it has a folder of its own for them");
+    let place = fixture.programs.clone().expect("the fixture has a program directory");
     let count = fixture.remote("count");
     fs::write(&count, "")?;
     fs::set_permissions(&count, fs::Permissions::from_mode(0o666))?;
@@ -100,16 +100,17 @@ async fn a_killed_server_keeps_the_old_file() -> Result {
     let (host, scratch) = (fixture.host.clone(), fixture.sshd.scratch());
     let to = target.display().to_string();
     let put = host.put(vec![b'n'; 700 << 20], to);
-    let is_there = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || walk(&scratch).len() > 1));
+    let is_there =
+        tokio::task::spawn_blocking(move || wait_until("the transfer has started", LIMIT, || walk(&scratch).len() > 1));
     let killed = async {
-        is_there.await.expect("it begins");
+        is_there.await.expect("the transfer starts");
         // sshd's child processes notice the end of sshd by the end of their input.
         let started = fixture.sshd.session_processes();
         fixture.sshd.processes().iter().filter(|process| !started.contains(process)).for_each(Process::kill);
     };
     let (put, ()) = futures::join!(within_limit(put), killed);
     assert!(put.is_err());
-    wait_until("nothing else is left", LIMIT, || walk(&fixture.sshd.scratch()) == [target.clone()]);
+    wait_until("only the target remains", LIMIT, || walk(&fixture.sshd.scratch()) == [target.clone()]);
     assert_eq!(text(&target), "old");
     Ok(())
 }
@@ -149,14 +150,14 @@ async fn a_file_changed_during_its_upload_is_not_put() -> Result {
         let is_over = Arc::new(AtomicBool::new(false));
         let (over, path) = (Arc::clone(&is_over), file.clone());
         let writer = std::thread::spawn(move || {
-            let file = fs::File::options().append(true).open(path).expect("it is there");
+            let file = fs::File::options().append(true).open(path).expect("the file exists");
             while !over.load(Ordering::Relaxed) {
-                std::io::Write::write_all(&mut &file, b"more").expect("it can be written to");
+                std::io::Write::write_all(&mut &file, b"more").expect("the file is writable");
             }
         });
         let put = within_limit(fixture.host.put(&file, target.display().to_string())).await;
         is_over.store(true, Ordering::Relaxed);
-        writer.join().expect("it ends");
+        writer.join().expect("the command ends");
         let error = expect_error(put, ErrorKind::Local);
         assert!(error_text(&error).contains("was changed during the upload"), "{}", error_text(&error));
         assert_eq!(text(&target), "old");
@@ -177,7 +178,7 @@ async fn a_directory_moved_aside_by_a_failed_sync_is_restored() -> Result {
         fixture.file("tree/data", "a file now");
         // The script is ended after the first of two renames: by the second rename, or at its
         // start.
-        let place = fixture.programs.clone().expect("it has a folder of its own for them");
+        let place = fixture.programs.clone().expect("the fixture has a program directory");
         let (name, wrapped) = if programs.contains(&"perl") {
             let module = fixture.remote("Ends.pm");
             let ends = "package Ends; BEGIN { *CORE::GLOBAL::rename = sub { my ($from, $to) = @_; \

@@ -12,21 +12,21 @@ use fabrs_testing::{Account, Sshd};
 use super::{FileFixture, text, walk};
 use crate::support::{error_text, expect_error, within_limit};
 
-/// Programs that every host has.
+/// The programs of every host.
 const REQUIRED_PROGRAMS: [&str; 24] = [
     "sh", "awk", "cat", "chmod", "chown", "cmp", "cut", "false", "find", "head", "id", "ln", "ls", "mkdir", "mktemp",
     "mv", "readlink", "rm", "sleep", "stat", "tr", "true", "wc", "xargs",
 ];
-/// Programs that speed up tree transfers.
+/// Optional programs for faster tree transfers.
 const FAST_PROGRAMS: [&str; 3] = ["tar", "sha256sum", "perl"];
 
 /// Returns a host with these programs only. The programs are those of busybox if `is_small`.
 pub(super) fn fixture_with_programs(programs: &[&str], is_small: bool) -> FileFixture {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
-    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("the directory is ours");
     for program in REQUIRED_PROGRAMS.iter().chain(programs) {
         let found = if is_small { "/usr/bin/busybox".into() } else { which(program) };
-        symlink(found, place.join(program)).expect("it is ours");
+        symlink(found, place.join(program)).expect("the directory is ours");
     }
     FileFixture {
         programs: Some(place.clone()),
@@ -37,10 +37,10 @@ pub(super) fn fixture_with_programs(programs: &[&str], is_small: bool) -> FileFi
 /// Returns a host with a defective checksum program.
 fn fixture_with_defective_checksum() -> FileFixture {
     let fixture = fixture_with_programs(&["tar", "perl", "dd", "grep"], false);
-    let place = fixture.programs.clone().expect("it has a folder of its own for them");
+    let place = fixture.programs.clone().expect("the fixture has a program directory");
     let script = "#!/bin/sh\n[ \"$1\" != -c ] || exit 1\ncat >/dev/null\nprintf '%064d  -\\n' 7\n";
-    fs::write(place.join("sha256sum"), script).expect("it is ours");
-    fs::set_permissions(place.join("sha256sum"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::write(place.join("sha256sum"), script).expect("the directory is ours");
+    fs::set_permissions(place.join("sha256sum"), fs::Permissions::from_mode(0o755)).expect("the directory is ours");
     fixture
 }
 
@@ -105,17 +105,17 @@ fn odd_tree(fixture: &FileFixture) -> PathBuf {
 /// Returns all entries below a directory, with their kind and content.
 fn entries(root: &Path) -> Vec<(PathBuf, String)> {
     fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-        for entry in fs::read_dir(folder).expect("it can be read").flatten() {
-            let (path, kind) = (entry.path(), entry.file_type().expect("it is there"));
+        for entry in fs::read_dir(folder).expect("the entry is readable").flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().expect("the file exists"));
             let what = if kind.is_symlink() {
-                format!("-> {}", fs::read_link(&path).expect("it is one").display())
+                format!("-> {}", fs::read_link(&path).expect("the entry is a symlink").display())
             } else if kind.is_dir() {
                 all(root, &path, found);
                 "folder".to_owned()
             } else {
-                String::from_utf8_lossy(&fs::read(&path).expect("it can be read")).into_owned()
+                String::from_utf8_lossy(&fs::read(&path).expect("the entry is readable")).into_owned()
             };
-            found.push((path.strip_prefix(root).expect("it is below").to_owned(), what));
+            found.push((path.strip_prefix(root).expect("the path has a parent").to_owned(), what));
         }
     }
     let mut found = Vec::new();
@@ -155,7 +155,7 @@ async fn only_differing_entries_are_written(fixture: FileFixture) -> Result {
     written.sort_unstable();
     assert_eq!((written, changes.files()?.len()), (expected.iter().map(String::as_str).collect(), 41));
     assert_eq!(entries(&target), entries(&tree));
-    assert_eq!(super::mode(&target.join("1/1")), 0o600, "what is replaced keeps its mode");
+    assert_eq!(super::mode(&target.join("1/1")), 0o600, "a replaced file keeps its mode");
     assert_eq!(fs::metadata(target.join("0/0"))?.ino(), untouched);
 
     let changes = within_limit(put().mode(0o640)).await?;
@@ -342,7 +342,7 @@ async fn a_verified_upload_is_read_back_before_its_rename() -> Result {
     }
     let fixture = fixture_with_defective_checksum();
     for (number, put) in put_verified(&fixture).await.into_iter().enumerate() {
-        let error = put.expect_err("it is another content").to_string();
+        let error = put.expect_err("the content differs").to_string();
         let shown = format!("{error:?}");
         assert!(
             !fixture.remote("tree/a").exists()
@@ -434,7 +434,7 @@ async fn a_tree_put_under_sudo_keeps_its_owners() -> Result {
     fs::set_permissions(there.path(), fs::Permissions::from_mode(0o755))?;
     for name in ["kept", "new", "same", "in/x"] {
         let path = here.path().join(name);
-        fs::create_dir_all(path.parent().expect("it is below"))?;
+        fs::create_dir_all(path.parent().expect("the path has a parent"))?;
         fs::write(path, name)?;
     }
     for (name, content, owner) in [("kept", "old", 65534), ("same", "same", 0)] {
@@ -448,7 +448,7 @@ async fn a_tree_put_under_sudo_keeps_its_owners() -> Result {
     assert_eq!((owner("kept")?, owner("new")?, owner("same")?, owner("in/x")?), ((65534, 1), (0, 0), (0, 1), (0, 0)));
     assert_eq!(text(there.path().join("kept")), "kept");
     let changes = within_limit(put().owner("nobody").group("daemon")).await?;
-    // Of the existing files, only one belongs to another owner.
+    // Of the existing files, only `same` belongs to another owner.
     assert_eq!(changes.changed()?.len(), 3, "{changes:?}");
     assert!(["kept", "new", "same", "in/x"].iter().all(|name| owner(name).is_ok_and(|owner| owner == (65534, 1))));
     assert!(!within_limit(put().owner("nobody").group("daemon")).await?.any()?);
@@ -464,7 +464,7 @@ async fn files_that_grow_or_shrink_during_a_download_do_not_fail_the_tree() -> R
         let fixture = fixture_with_programs(&["sha256sum", "sed"], false);
         // GNU tar prints this message and exits with status 1.
         let tar = format!("#!/bin/sh\n{} \"$@\"\necho 'tar: x: {printed}' >&2\nexit 1\n", which("tar").display());
-        let place = fixture.programs.clone().expect("it has a folder of its own for them").join("tar");
+        let place = fixture.programs.clone().expect("the fixture has a program directory").join("tar");
         fs::write(&place, tar)?;
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
         fs::create_dir(fixture.remote("tree"))?;
@@ -499,7 +499,7 @@ async fn an_empty_directory_is_uploaded() -> Result {
 async fn a_file_and_a_directory_with_one_target_are_refused() -> Result {
     let fixture = FileFixture::new();
     let (file, folder) = (fixture.file("a/x", "x"), fixture.file("b/x/y", "y"));
-    let sources = [file, folder.parent().expect("it is below").to_owned()];
+    let sources = [file, folder.parent().expect("the path has a parent").to_owned()];
     let error = expect_error(
         within_limit(fixture.host.put(sources, fixture.remote("t").display().to_string())).await,
         ErrorKind::Usage,

@@ -214,9 +214,10 @@ async fn an_unusable_certificate_is_named_and_does_not_prevent_the_login() -> Re
     let (key, other) = (fixture.key(KeyType::Ed25519), fixture.key(KeyType::Ecdsa));
     let name = |name: &str| fixture.dir.path().join(name);
     other.certify(&fixture.authority, &["-h", "-n", "web"]);
-    fs::rename(other.certify(&fixture.authority, &["-h", "-n", "web"]), name("of_host")).expect("ours");
-    fs::rename(fixture.certify(&other), name("without_key")).expect("ours");
-    fs::write(name("broken"), "no certificate").expect("ours");
+    fs::rename(other.certify(&fixture.authority, &["-h", "-n", "web"]), name("of_host"))
+        .expect("the directory is ours");
+    fs::rename(fixture.certify(&other), name("without_key")).expect("the directory is ours");
+    fs::write(name("broken"), "no certificate").expect("the directory is ours");
     let files = ["missing", "broken", "of_host", "without_key"];
     let config: String = files.map(|file| format!("CertificateFile {}\n", name(file).display())).concat();
     let error = expect_error(

@@ -29,10 +29,10 @@ async fn the_user_precedence_is_host_argument_ssh_config_fabrs_toml() -> Result<
     assert_eq!(login_user(run.clone(), "host").await?, root);
     assert_eq!(login_user(run.clone(), &format!("{dash}@host")).await?, dash);
 
-    let text = std::fs::read_to_string(&config).expect("it was written");
+    let text = std::fs::read_to_string(&config).expect("the file was written");
     std::fs::write(&config, text.replace(&format!("    User {plain}\n"), "")).expect("the directory is ours");
     run.user.argument = None;
-    assert_eq!(login_user(run, "host").await?, sudo, "where nobody else says anything");
+    assert_eq!(login_user(run, "host").await?, sudo, "without another source");
     Ok(())
 }
 
@@ -51,7 +51,7 @@ async fn the_port_precedence_is_host_argument_ssh_config_fabrs_toml() -> Result<
     expect_error(connect(&run, "host").await, ErrorKind::Connect);
     connect(&run, &format!("host:{}", sshd.port())).await?;
 
-    let text = std::fs::read_to_string(&config).expect("it was written");
+    let text = std::fs::read_to_string(&config).expect("the file was written");
     std::fs::write(&config, text.replace(&format!("    Port {}\n", sshd.port()), "")).expect("the directory is ours");
     run.port = Layered::config(sshd.port());
     connect(&run, "host").await?;

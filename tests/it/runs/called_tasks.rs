@@ -13,7 +13,7 @@ use crate::support::{capture, error_text, execute, expect_error, outcome_lines, 
 const FILE: &str =
     "[env.live]\nroles.web = ['web1', 'web2']\nroles.db = ['db1']\nroles.all = ['web1', 'web2', 'db1']\n";
 
-/// Returns hosts that answer `name` with their name.
+/// Returns hosts with their name as the answer to `name`.
 fn hosts_with_names() -> Fake {
     ["web1", "web2", "db1", "other", "ann@web1", "@local"]
         .iter()
@@ -29,7 +29,7 @@ fn client(fake: &Fake, typed: &[&str], settings: Settings) -> Result<(Client, st
     Ok((builder.sink(sink).build(), seen))
 }
 
-/// Runs a task with the hosts of `-H`. Returns its report and the commands.
+/// Runs a task with the hosts of `-H`. Returns the report and the commands.
 async fn run_task(call: Call, typed: &[&str]) -> Result<(Report, Vec<String>)> {
     let fake = hosts_with_names();
     let (client, _) = client(&fake, typed, Settings::default())?;

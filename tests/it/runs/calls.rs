@@ -187,5 +187,5 @@ fn a_task_is_found_by_its_name_and_its_aliases() {
     assert_eq!(registry.default_task().map(|task| task.name), Some("other"));
     let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();
     assert_eq!(names, ["deploy", "other"]);
-    assert!(Registry::linked().find("counts").is_some(), "what `#[task]` writes down is linked");
+    assert!(Registry::linked().find("counts").is_some(), "tasks with `#[task]` are linked");
 }

@@ -42,12 +42,12 @@ fn three_calls() -> [Call; 3] {
     [first::call(), second::call(), third::call()]
 }
 
-/// Returns a client that continues after a failed host.
+/// Returns a client with `OnFailure::Continue`.
 fn continuing_client(fake: &Fake, hosts: &str) -> ClientBuilder {
     fake_client(fake, hosts).settings(Settings::default().on_failure(OnFailure::Continue))
 }
 
-/// Returns the outcomes of each task, one line per task.
+/// Returns the outcomes of each task, a line per task.
 fn lines(report: &Report) -> Vec<String> {
     let line = |outcomes| outcome_lines(outcomes).join(", ");
     report.stages().iter().map(|stage| format!("{}: {}", stage.task.name, line(&stage.outcomes))).collect()

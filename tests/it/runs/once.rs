@@ -106,7 +106,7 @@ async fn one_once_name_has_one_value_type() -> Result {
     let host = fake_client(&Fake::new(), "").build().connect("web1")?;
     host.enter(async {
         assert_eq!(once("n", async { Ok::<u8, Error>(1) }).await?, 1);
-        assert_eq!(once("n", async { Ok::<u8, Error>(2) }).await?, 1, "it is settled");
+        assert_eq!(once("n", async { Ok::<u8, Error>(2) }).await?, 1, "the value is cached");
         let error = expect_error(once("n", async { Ok::<String, Error>("1".into()) }).await, ErrorKind::Usage);
         assert_eq!(error.location().map(std::panic::Location::line), Some(line!() - 1));
         assert!(error.to_string().contains("`once(\"n\", ..)` stands for values of two types"), "{error}");

@@ -60,11 +60,11 @@ fn a_plan_lists_every_task_and_host_in_order_without_a_connection() -> Result {
     ];
     assert_eq!(steps(&plan), expected);
     assert_eq!(plan.stages()[3].hosts, StageHosts::Local);
-    assert_eq!(steps(&plan.clone()), expected, "it is a value");
+    assert_eq!(steps(&plan.clone()), expected, "the clone is equal");
 
     let typed = Plan::new(calls(), &client(&fake, Some("x,y,x"), Settings::default())?)?;
     let expected = ["first x", "first y", "on_web x", "on_web y", "on_its_own_hosts x", "on_its_own_hosts y"];
-    assert_eq!(steps(&typed)[..6], expected, "typed hosts beat all others");
+    assert_eq!(steps(&typed)[..6], expected, "typed hosts override all others");
     assert_eq!(steps(&typed)[6], "here here");
     assert!(fake.commands().is_empty());
     Ok(())
@@ -78,7 +78,7 @@ fn hosts_and_role_of_a_task_are_combined_without_duplicates() -> Result {
     };
     let name = "on_its_own_hosts_and_a_role";
     assert_eq!(steps(&plan(None)?), ["web2", "db1", "web1"].map(|host| format!("{name} {host}")));
-    assert_eq!(steps(&plan(Some("x"))?), [format!("{name} x")], "typed hosts beat both");
+    assert_eq!(steps(&plan(Some("x"))?), [format!("{name} x")], "typed hosts override both");
     Ok(())
 }
 

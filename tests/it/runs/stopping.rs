@@ -31,7 +31,7 @@ static DONE: AtomicBool = AtomicBool::new(false);
 #[task]
 fn is_a_plain_function() {
     let go_on = CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    go_on.expect("it is called once").recv().expect("it is told to go on");
+    go_on.expect("the task runs once").recv().expect("the sender continues the task");
     DONE.store(true, Ordering::SeqCst);
 }
 
@@ -62,7 +62,7 @@ async fn running_hosts_are_cancelled_and_the_rest_is_not_started() {
     assert_eq!(lines(&report), expected);
     assert_eq!(fake.commands(), ["web1: first"]);
     assert_eq!(report.exit_code(), ExitCode::Failed);
-    assert_eq!(event_texts(&seen, "task_ended", "outcome").len(), 9, "every host of every task is told of");
+    assert_eq!(event_texts(&seen, "task_ended", "outcome").len(), 9, "every host of every task has an event");
 }
 
 #[tokio::test]
@@ -119,13 +119,13 @@ async fn a_stopped_run_waits_for_a_plain_function() {
     let run = stop_when(&client, [is_a_plain_function::call()], || !seen.of_kind("task_started").is_empty());
     let another_run = async {
         within_limit(client.stop().wait_above(StopLevel::None)).await;
-        // The run stopped last has already abandoned its task.
+        // The run stopped last has already abandoned the task.
         let (seen, sink) = capture();
         let client = fake_client(&Fake::new(), "a").sink(sink).build();
         let report = stop_when(&client, [never_ends::call()], || !seen.of_kind("task_started").is_empty()).await;
         assert_eq!(lines(&report), ["never_ends: a: cancelled"]);
         assert!(!DONE.load(Ordering::SeqCst));
-        go_on.send(()).expect("it waits");
+        go_on.send(()).expect("the task waits");
     };
     let (report, ()) = tokio::join!(run, another_run);
     assert!(DONE.load(Ordering::SeqCst));

@@ -18,7 +18,7 @@ async fn a_connection_cut_during_a_command_is_lost() -> Result<()> {
         let line = "echo begun; head -c 1000000 /dev/zero; echo never seen";
         let error = expect_error(host.run(line).hide(Hide::Both).await, ErrorKind::Channel);
         assert!(error_text(&error).contains("it may have done its work"), "{error:?}");
-        let output = error.output().expect("something had arrived");
+        let output = error.output().expect("some output arrived");
         assert!(output.stdout()?.starts_with("begun\n"), "{how:?}");
         expect_error(output.status(), ErrorKind::Channel);
         // The next command connects again. `warn` does not apply to a lost connection.
@@ -40,9 +40,9 @@ async fn a_lost_host_is_distinct_from_a_failed_host() -> Result<()> {
     let go = sshd.scratch().join("go");
     let line = cmd!("echo ready; while ! test -e {go}; do sleep 0.01; done");
     let cut = async {
-        wait_until("both run", LIMIT, || sshd.open_sessions() == 2);
+        wait_until("both commands run", LIMIT, || sshd.open_sessions() == 2);
         proxy.cut_now(Cut::Reset);
-        wait_until("one is left", LIMIT, || sshd.connections() == 1);
+        wait_until("one connection remains", LIMIT, || sshd.connections() == 1);
         std::fs::write(&go, "").expect("the directory is ours");
     };
     let (outcomes, ()) = tokio::join!(both.each(async |host: Connection| host.run(&line).warn().await), cut);
@@ -68,7 +68,7 @@ async fn a_received_status_survives_a_cut_before_the_close() -> Result<()> {
     host.run("true").await?;
     proxy.cut_now(Cut::Reset);
     let error = expect_error(running.await, ErrorKind::Exit);
-    let output = error.output().expect("it ended by itself");
+    let output = error.output().expect("the command ended by itself");
     assert_eq!((output.status()?.shell_code(), output.tail(1)?.as_ref()), (3, "said"));
     // The background process may have written more output, so the output is not complete.
     expect_error(output.stdout(), ErrorKind::Truncated);
@@ -94,7 +94,7 @@ async fn a_silent_server_does_not_delay_a_timeout() -> Result<()> {
     let proxy = Proxy::to(sshd.addr());
     let host = client_of(&sshd, &proxy_config(&proxy, &sshd)).build().connect("host")?;
     let running = host.run("sleep 60").timeout(secs(1)).spawn()?;
-    wait_until("it runs", LIMIT, || sshd.open_sessions() == 1);
+    wait_until("the command runs", LIMIT, || sshd.open_sessions() == 1);
     proxy.stall();
     let error = expect_error(running.await, ErrorKind::Timeout);
     assert!(error.to_string().ends_with("may still be running"), "nothing confirmed its end: {error}");
@@ -150,7 +150,7 @@ async fn an_idle_connection_closed_by_the_server_is_reopened() -> Result<()> {
             }
         }
     };
-    tokio::time::timeout(LIMIT, again).await.expect("it opens again");
+    tokio::time::timeout(LIMIT, again).await.expect("the connection reopens");
     assert_eq!(proxy.accepted(), 2);
     Ok(())
 }

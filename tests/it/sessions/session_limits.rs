@@ -50,7 +50,7 @@ async fn the_detected_limit_is_not_below_the_server_limit() -> Result<()> {
         processes_matching(&mark).iter().filter(|process| process.cmdline.starts_with("sleep")).count() == 10
     });
     drop(running);
-    wait_until("they are gone", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("the commands have ended", LIMIT, || processes_matching(&mark).is_empty());
     Ok(())
 }
 
@@ -64,7 +64,7 @@ async fn all_connections_to_a_host_share_one_session() -> Result<()> {
     try_join_all([one.run("true"), other.run("true"), one.run("true")]).await?;
     assert_eq!(proxy.accepted(), 1);
     client.close().await;
-    wait_until("it is closed", LIMIT, || sshd.connections() == 0);
+    wait_until("the connection is closed", LIMIT, || sshd.connections() == 0);
     client.close().await;
     one.run("true").await?;
     assert_eq!(proxy.accepted(), 2);

@@ -20,10 +20,10 @@ async fn endless_output_does_not_stall_other_commands() -> Result<()> {
     let mark = marker();
     let line = cmd!("echo {mark}; exec tail -f /dev/zero");
     let flood = host.run(&line).hide(Hide::Both).spawn()?;
-    wait_until("it flows", LIMIT, || !processes_matching("tail -f /dev/zero").is_empty());
+    wait_until("the output flows", LIMIT, || !processes_matching("tail -f /dev/zero").is_empty());
     try_join_all((0..20).map(|_| host.run("true"))).await?;
     drop(flood);
-    wait_until("it has ended", LIMIT, || sshd.session_processes().is_empty());
+    wait_until("the command has ended", LIMIT, || sshd.session_processes().is_empty());
     Ok(())
 }
 
@@ -33,10 +33,10 @@ async fn unread_input_does_not_stall_other_commands() -> Result<()> {
     let host = connect(&sshd);
     let mark = marker();
     let stuck = host.run(cmd!("sleep {mark}")).stdin(large_input()).spawn()?;
-    wait_until("it runs", LIMIT, || !processes_matching(&mark).is_empty());
+    wait_until("the command runs", LIMIT, || !processes_matching(&mark).is_empty());
     try_join_all((0..20).map(|_| host.run("cat").stdin("little"))).await?;
     drop(stuck);
-    wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("the command has ended", LIMIT, || processes_matching(&mark).is_empty());
     try_join_all((0..10).map(|_| host.run("true"))).await?;
     Ok(())
 }

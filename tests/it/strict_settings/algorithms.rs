@@ -23,7 +23,7 @@ async fn assert_same_algorithms(sshd: &Sshd, lines: &str, word: &str) {
     let (ours, theirs) = lines_of_both.split_at(lines_of_both.len() / 2);
     for (who, agreed) in [("ours", ours), ("ssh", theirs)] {
         let has_word = agreed.iter().any(|line| line.contains(word));
-        assert!(has_word, "{word} is not in that of {who}, with {lines}: {agreed:#?}");
+        assert!(has_word, "{word} is missing in the log of {who}, with {lines}: {agreed:#?}");
     }
 }
 

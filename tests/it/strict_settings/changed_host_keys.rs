@@ -49,7 +49,7 @@ async fn a_host_with_a_changed_key_runs_commands_but_receives_no_secret() -> Res
         .await;
     let error = error_text(&expect_error(outcomes.all_ok(), ErrorKind::HostKey));
     assert!(error.contains("was not sent") && !error.contains("could not be reached again"), "{error}");
-    // Another host has its own key and is trusted.
+    // Another host has a trusted key.
     let trusted = client_of(&sshd, "").build().connect("host")?;
     trusted.env("TOKEN", &secret).run("true").await?;
     Ok(())

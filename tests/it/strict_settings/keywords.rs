@@ -108,7 +108,7 @@ async fn a_match_exec_command_runs_once_for_all_hosts() -> Result<()> {
 async fn a_jump_host_with_the_address_of_its_target_is_used() -> Result<()> {
     let inner = Sshd::start();
     let gateway = Sshd::builder().authorize(inner.identity_key()).start();
-    // The gateway has no alias. It is identified by its address and port.
+    // The gateway has no alias, only an address and a port.
     let lines = format!(
         "Host host\n    ProxyJump 127.0.0.1:{}\nHost 127.0.0.1\n    UserKnownHostsFile {}\n    IdentityFile {}\nHost *\n",
         gateway.port(),

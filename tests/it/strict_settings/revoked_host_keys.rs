@@ -40,7 +40,7 @@ async fn assert_revoked(sshd: &Sshd, record: &KnownHostsFile, list: &Path) -> St
     text
 }
 
-/// Asserts that fabrs and `ssh` accept the host with this list.
+/// Asserts that fabrs and `ssh` accept a host with this list.
 async fn assert_accepted(sshd: &Sshd, record: &KnownHostsFile, list: &Path) -> Result<()> {
     connect_like_ssh(sshd, &format!("{}RevokedHostKeys {}\n", record.lines(), list.display())).await
 }

@@ -44,7 +44,7 @@ async fn a_silent_agent_is_named() -> Result<()> {
 /// Forwards connections to `server`. Client data beyond `after` bytes is dropped.
 fn stalling(server: std::net::SocketAddr, after: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
-    let port = listener.local_addr().expect("it is bound").port();
+    let port = listener.local_addr().expect("the listener is bound").port();
     std::thread::spawn(move || {
         for near in listener.incoming() {
             let (Ok(near), Ok(far)) = (near, TcpStream::connect(server)) else { return };
@@ -73,7 +73,8 @@ async fn a_server_that_stalls_after_the_key_exchange_is_named() -> Result<()> {
     let lines =
         |port: u16| format!("Host host\n    Port {port}\n    HostKeyAlias [127.0.0.1]:{}\nHost *\n", sshd.port());
     client(&sshd, &lines(proxy.port())).connect("host")?.connect().await?;
-    let whole = usize::try_from(proxy.traffic(fabrs_testing::faults::Direction::ToServer).bytes).expect("it is small");
+    let whole =
+        usize::try_from(proxy.traffic(fabrs_testing::faults::Direction::ToServer).bytes).expect("the number is small");
     // This limit is within the login: the key exchange takes more than two thirds of the client's
     // bytes.
     let port = stalling(sshd.addr(), whole * 9 / 10);

@@ -37,7 +37,7 @@ async fn assert_stopped_by(stop: impl AsyncFn(Command, &str)) -> Result {
             let mark = marker();
             let (shape, command) = shapes(&host, &mark).swap_remove(at);
             stop(command, &mark).await;
-            wait_until(&format!("{account:?}: nothing of {shape} is left"), LIMIT, || {
+            wait_until(&format!("{account:?}: all processes of {shape} have ended"), LIMIT, || {
                 processes_matching(&mark).is_empty()
             });
         }
@@ -52,7 +52,9 @@ async fn assert_stopped_by(stop: impl AsyncFn(Command, &str)) -> Result {
 }
 
 fn wait_until_sleeping(mark: &str) {
-    wait_until("it sleeps", LIMIT, || processes_matching(mark).iter().any(|p| p.cmdline.starts_with("sleep ")));
+    wait_until("the command sleeps", LIMIT, || {
+        processes_matching(mark).iter().any(|p| p.cmdline.starts_with("sleep "))
+    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,8 +70,8 @@ async fn no_command_under_sudo_outlives_its_drop() -> Result {
     assert_stopped_by(async |command: Command, mark: &str| {
         let mark = mark.to_owned();
         tokio::select! {
-            ended = command => panic!("it ended by itself: {ended:?}"),
-            sleeps = tokio::task::spawn_blocking(move || wait_until_sleeping(&mark)) => sleeps.expect("it sleeps"),
+            ended = command => panic!("the command ended by itself: {ended:?}"),
+            sleeps = tokio::task::spawn_blocking(move || wait_until_sleeping(&mark)) => sleeps.expect("the command sleeps"),
         }
     })
     .await
@@ -87,7 +89,7 @@ async fn no_command_under_sudo_outlives_ctrl_c() -> Result {
             tokio::task::spawn_blocking(move || wait_until_sleeping(&sleeps)).await?;
             fixture.client.stop().raise(StopLevel::Stop);
             expect_error(spawned.await, ErrorKind::Cancelled);
-            wait_until(&format!("{account:?}: nothing of {shape} is left"), LIMIT, || {
+            wait_until(&format!("{account:?}: all processes of {shape} have ended"), LIMIT, || {
                 processes_matching(&mark).is_empty()
             });
             fixture.client.close().await;
@@ -102,6 +104,6 @@ async fn no_command_under_sudo_outlives_ctrl_c() -> Result {
 }
 
 fn shapes_count() -> usize {
-    let nowhere = Client::builder().build().local().expect("this machine is always there");
+    let nowhere = Client::builder().build().local().expect("this machine is always available");
     shapes(&nowhere, "0").len()
 }

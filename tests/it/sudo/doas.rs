@@ -37,7 +37,7 @@ async fn a_whole_line_runs_as_the_user_with_its_directory_and_environment() -> R
     let Some(fixture) = fixture(Account::DoasNopass) else { return Ok(()) };
     let host = host(&fixture);
     assert_eq!(host.sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
-    assert_eq!(host.sudo("id -un").await?.line()?, "root", "plain words too");
+    assert_eq!(host.sudo("id -un").await?.line()?, "root", "a command of plain words");
     assert_eq!(host.sudo("id -u").user("65534").await?.line()?, "65534", "a number is an id");
     assert_eq!(host.sudo("cat; echo over").stdin("one\n").await?.stdout()?, "one\nover\n");
     let output = host.sudo("echo out; echo err >&2; exit 17").warn().await?;
@@ -158,13 +158,13 @@ async fn no_command_under_doas_outlives_its_timeout() -> Result {
         let mark = marker();
         let command = host.sudo(ShellLine::raw(line.replace("MARK", &mark)));
         expect_error(command.timeout(secs(1)).await, ErrorKind::Timeout);
-        wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
+        wait_until(&format!("all processes of `{line}` have ended"), LIMIT, || processes_matching(&mark).is_empty());
     }
     assert!(fixture.events.of_kind("unconfirmed_stop").is_empty(), "{:?}", fixture.events.of_kind("unconfirmed_stop"));
     // In this case doas itself stops the command, which takes two seconds.
     let mark = marker();
     expect_error(host.sudo(cmd!("sleep {mark}")).timeout(secs(1)).await, ErrorKind::Timeout);
-    wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("all leftovers are gone", LIMIT, || processes_matching(&mark).is_empty());
     host.close().await;
     Ok(())
 }
@@ -190,7 +190,7 @@ async fn a_doas_that_execs_the_command_causes_no_stray_kill() -> Result {
         let mark = marker();
         let command = host.sudo(ShellLine::raw(line.replace("MARK", &mark)));
         expect_error(command.timeout(Duration::from_millis(300)).await, ErrorKind::Timeout);
-        wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
+        wait_until(&format!("all processes of `{line}` have ended"), LIMIT, || processes_matching(&mark).is_empty());
     }
     assert_eq!(within_limit(beside).await?.line()?, "still there");
     assert_eq!((sshd.connections(), events.of_kind("unconfirmed_stop").len()), (1, 0));

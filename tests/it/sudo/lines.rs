@@ -16,7 +16,7 @@ async fn the_whole_line_runs_as_the_user() -> Result {
         let host = fixture.host();
         assert_eq!(host.sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
         assert_eq!(host.sudo("id -un | cat; id -un").await?.lines()?, ["root", "root"]);
-        assert_eq!(host.sudo("id -un").await?.line()?, "root", "plain words too");
+        assert_eq!(host.sudo("id -un").await?.line()?, "root", "a command of plain words");
         assert_eq!(host.sudo("id -u").user("65534").await?.line()?, "65534", "a number is an id");
         assert_eq!(host.sudo("id -gn").group("daemon").await?.line()?, "daemon");
         host.close().await;
@@ -74,7 +74,7 @@ async fn streams_and_statuses_are_those_of_the_command() -> Result {
         }
         for line in ["false", "sh -c 'exit 1'"] {
             let output = host.sudo(ShellLine::raw(line)).warn().await?;
-            assert_eq!(output.status()?.shell_code(), 1, "a command that ends as sudo does is no refusal");
+            assert_eq!(output.status()?.shell_code(), 1, "exit status 1 is not a refusal by sudo");
         }
         host.close().await;
     }
@@ -85,7 +85,11 @@ async fn streams_and_statuses_are_those_of_the_command() -> Result {
 async fn a_login_shell_starts_in_the_home_directory() -> Result {
     let Some(fixture) = SudoFixture::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     assert_eq!(fixture.host().sudo("pwd; echo $HOME").login().await?.lines()?, ["/root", "/root"]);
-    assert_eq!(fixture.host().cd("/tmp").sudo("pwd").login().await?.line()?, "/tmp", "what was said is stronger");
+    assert_eq!(
+        fixture.host().cd("/tmp").sudo("pwd").login().await?.line()?,
+        "/tmp",
+        "an explicit directory takes precedence"
+    );
     Ok(())
 }
 
@@ -106,7 +110,7 @@ async fn a_rule_for_one_command_suffices_for_that_command() -> Result {
     for account in [Account::SudoLimited, Account::SudoLimitedPasswd] {
         let Some(fixture) = SudoFixture::with_password(account) else { return Ok(()) };
         assert_eq!(fixture.host().sudo("/usr/bin/id -un").await?.line()?, "root");
-        assert_eq!(fixture.host().sudo("/usr/bin/id -un").await?.line()?, "root", "and again");
+        assert_eq!(fixture.host().sudo("/usr/bin/id -un").await?.line()?, "root", "a second time");
     }
     Ok(())
 }
@@ -159,7 +163,7 @@ async fn numeric_groups_are_ids_and_keep_env_keeps_the_environment() -> Result {
     let host = fixture.host();
     let gid = host.run("getent group daemon | cut -d: -f3").line().await?;
     assert_eq!(host.sudo("id -g").group(&gid).await?.line()?, gid);
-    // sshd sets this variable, and sudo removes it.
+    // sshd sets this variable, and sudo removes the variable.
     let line = "echo \"[$SSH_CONNECTION]\"";
     assert_eq!(host.sudo(line).await?.line()?, "[]");
     assert_ne!(host.sudo(line).keep_env().await?.line()?, "[]");
@@ -201,21 +205,21 @@ async fn a_command_under_sudo_receives_sigint_and_can_be_stopped_afterwards() ->
         let sleeps = |mark: &str| {
             let mark = mark.to_owned();
             let sleeps = move || processes_matching(&mark).iter().any(|p| p.cmdline.starts_with("sleep "));
-            tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps))
+            tokio::task::spawn_blocking(move || wait_until("the command sleeps", LIMIT, sleeps))
         };
         let running = host.sudo(cmd!("sleep {mark}; true")).warn().spawn()?;
         sleeps(&mark).await?;
         running.signal(Signal::new("INT"))?;
         within_limit(running).await?;
-        wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
+        wait_until("the command has ended", LIMIT, || processes_matching(&mark).is_empty());
 
-        // SIGINT does not end this command, so the drop must stop it.
+        // SIGINT does not end this command, so the drop must stop the command.
         let mark = marker();
         let deaf = host.sudo(cmd!("trap '' INT; sleep {mark}; true")).spawn()?;
         sleeps(&mark).await?;
         deaf.signal(Signal::new("INT"))?;
         drop(deaf);
-        wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+        wait_until("all processes have ended", LIMIT, || processes_matching(&mark).is_empty());
         host.close().await;
     }
     Ok(())

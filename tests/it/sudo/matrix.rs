@@ -67,7 +67,7 @@ impl ProcessWatcher {
         let seen = std::thread::spawn(move || {
             let mut seen = Vec::new();
             while !ends.load(Ordering::Relaxed) {
-                for entry in fs::read_dir("/proc").expect("Linux has it").flatten() {
+                for entry in fs::read_dir("/proc").expect("Linux has procfs").flatten() {
                     let name = entry.file_name().to_string_lossy().into_owned();
                     if name == own || !name.starts_with(|c: char| c.is_ascii_digit()) {
                         continue;
@@ -86,7 +86,7 @@ impl ProcessWatcher {
 
     fn seen(mut self) -> Vec<String> {
         self.over.store(true, Ordering::Relaxed);
-        self.seen.take().map(|thread| thread.join().expect("it only looks")).unwrap_or_default()
+        self.seen.take().map(|thread| thread.join().expect("the watcher does not panic")).unwrap_or_default()
     }
 }
 
@@ -98,7 +98,7 @@ fn fixture(account: Account, origin: PasswordOrigin) -> Option<SudoFixture> {
     }
 }
 
-/// Checks the result of one operation.
+/// Checks the result of an operation.
 #[track_caller]
 fn assert_expected<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
     match (expected, result) {
@@ -121,7 +121,7 @@ async fn run_every_operation(host: &Connection, folder: &Path, expected: Expecte
     let rule = host.sudo("/usr/bin/id -un").await.and_then(|output| output.line());
     match expected {
         Expected::Refused(_) => assert_expected("one command", expected, rule),
-        Expected::Done | Expected::Rule => assert_eq!(rule.expect("it is allowed"), "root", "{account:?}"),
+        Expected::Done | Expected::Rule => assert_eq!(rule.expect("the command is allowed"), "root", "{account:?}"),
     }
 
     assert_expected("run", expected, host.sudo("id -un; true").await);
@@ -130,18 +130,22 @@ async fn run_every_operation(host: &Connection, folder: &Path, expected: Expecte
     assert_expected("put", expected, host.put(b"content".to_vec(), target.display().to_string()).sudo().await);
     let content = fs::read_to_string(&target).ok();
     assert_eq!(content.as_deref(), (expected == Expected::Done).then_some("content"), "{account:?}");
-    assert_eq!(fs::read_dir(folder).expect("it is ours").count(), usize::from(content.is_some()), "{account:?}");
+    assert_eq!(
+        fs::read_dir(folder).expect("the directory is ours").count(),
+        usize::from(content.is_some()),
+        "{account:?}"
+    );
 
     let read = host.sudo("cat; true").stdin("the input\n").await;
     if let Ok(output) = &read {
-        assert_eq!(output.stdout().expect("it ran"), "the input\n", "{account:?}");
+        assert_eq!(output.stdout().expect("the command ran"), "the input\n", "{account:?}");
     }
     assert_expected("stdin", expected, read);
 
     let token = host.env("TOKEN", Secret::new(TOKEN)).sudo("printf %s \"$TOKEN\" | wc -c; echo \"$TOKEN\"; cat");
     let token = token.stdin("rest").await;
     if let Ok(output) = &token {
-        let printed = output.stdout().expect("it ran").into_owned();
+        let printed = output.stdout().expect("the command ran").into_owned();
         assert_eq!(printed, format!("{}\n{TOKEN}\nrest", TOKEN.len()), "{account:?}");
     }
     assert_expected("a secret", expected, token);
@@ -152,13 +156,13 @@ async fn run_every_operation(host: &Connection, folder: &Path, expected: Expecte
         let theirs = mark.clone();
         let sleeps = move || processes_matching(&theirs).iter().any(|process| process.cmdline.starts_with("sleep "));
         tokio::select! {
-            ended = host.sudo(line) => panic!("{account:?}: it ended by itself: {ended:?}"),
-            () = async { tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await.expect("it sleeps") } => {}
+            ended = host.sudo(line) => panic!("{account:?}: the command ended by itself: {ended:?}"),
+            () = async { tokio::task::spawn_blocking(move || wait_until("the command sleeps", LIMIT, sleeps)).await.expect("the command sleeps") } => {}
         }
     } else {
         assert_expected("cancelled", expected, host.sudo(line).await);
     }
-    wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("all leftovers are gone", LIMIT, || processes_matching(&mark).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

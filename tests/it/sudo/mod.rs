@@ -17,7 +17,7 @@ use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{capture, client_of};
 
-/// A server with a sudo account, its client, and the events of the client.
+/// A server with a sudo account, a client, and the events of the client.
 pub(super) struct SudoFixture {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
@@ -56,7 +56,7 @@ impl SudoFixture {
         self.client.connect(self.sshd.alias()).expect("an alias is a host")
     }
 
-    /// Returns all events as one text.
+    /// Returns all events as a single text.
     pub(super) fn events_as_text(&self) -> String {
         self.events.events().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }

@@ -39,7 +39,7 @@ async fn a_wrong_password_is_prompted_again_and_never_sent_twice() -> Result {
     let theirs = answers.clone();
     let Some(fixture) = SudoFixture::of(Account::Sudo, |builder| builder.prompter(theirs)) else { return Ok(()) };
     assert_eq!(fixture.host().sudo("id -un; true").await?.line()?, "root");
-    assert_eq!(fixture.host().sudo("id -un").await?.line()?, "root", "it is known from now on");
+    assert_eq!(fixture.host().sudo("id -un").await?.line()?, "root", "the password is cached");
     let prompts = answers.prompts();
     assert_eq!((prompts.len(), prompts[0].as_str()), (3, "sudo password: "));
     assert!(prompts[1].starts_with("host: ") && prompts[1].contains("sudo rejected the password"), "{prompts:?}");
@@ -139,7 +139,7 @@ async fn a_wrong_configured_password_is_sent_once() -> Result {
     Ok(())
 }
 
-/// A prompter that answers only after a permit.
+/// A prompter that waits for a permit before each answer.
 #[derive(Debug, Clone)]
 struct DelayedPrompter {
     answers: ScriptedPrompter,
@@ -226,12 +226,12 @@ async fn a_password_is_absent_from_arguments_environment_output_events_and_debug
         let output = command.capture_all().await?;
         let (stdout, stderr) = (output.stdout()?, output.stderr()?);
         if account == Account::Sudo {
-            assert!(stdout.contains("sudo"), "it looked at sudo itself");
+            assert!(stdout.contains("sudo"), "the list contains sudo");
         }
         for (place, text) in [("debug", shown.as_str()), ("output", &stdout), ("stderr", &stderr)] {
             assert!(!text.contains(secret.expose()), "{place} has it");
         }
-        assert_eq!(stderr, "", "nothing of the prompt is left");
+        assert_eq!(stderr, "", "no part of the prompt remains");
         assert!(!fixture.events_as_text().contains(secret.expose()));
         host.close().await;
     }
@@ -261,7 +261,7 @@ async fn a_host_password_command_needs_allowed_local_programs() -> Result {
     let (web1, web2) = (client.connect("web1")?, client.connect("web2")?);
     let (one, two) = tokio::join!(web1.sudo("id -un; true"), web1.sudo("id -un; false || true"));
     assert_eq!((one?.line()?.as_str(), two?.line()?.as_str()), ("root", "root"));
-    assert_eq!(std::fs::read_to_string(&prompts)?, "web1\n", "it is run once");
+    assert_eq!(std::fs::read_to_string(&prompts)?, "web1\n", "the command runs once");
     let error = expect_error(web2.sudo("id; true").await, ErrorKind::Sudo);
     assert!(
         error_text(&error).contains("the password is wrong") && !error_text(&error).contains("not-of-web2"),
@@ -292,7 +292,7 @@ async fn a_waiting_password_source_does_not_block_a_stop() -> Result {
                 None
             }) as Box<dyn FnOnce() -> Option<std::fs::File> + Send>
         }),
-        // A FIFO opens for writing only when a reader has opened it.
+        // A FIFO opens for writing only after a reader has opened the other end.
         (PasswordSource::File(pipe.clone()), Box::new(move || std::fs::OpenOptions::new().write(true).open(pipe).ok())),
     ];
     for (from, is_read) in is_looked_for {

@@ -15,7 +15,7 @@ async fn refusals(host: &Connection) -> Vec<(SudoRefusal, Error)> {
     for command in [host.sudo("whoami"), host.sudo("whoami; true")] {
         let error = expect_error(command.await, ErrorKind::Sudo);
         let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<SudoRefusal>());
-        all.push((source.expect("it says why").clone(), error));
+        all.push((source.expect("the error has a cause").clone(), error));
     }
     all
 }
@@ -103,6 +103,6 @@ async fn a_missing_sudo_is_distinct_from_a_missing_command() -> Result {
         fixture.host().sudo("sh -c 'echo it is not allowed to do this >&2; exit 1'").await,
         ErrorKind::Exit,
     );
-    assert!(error.output().is_some(), "a command that refuses something is no refusal of sudo's");
+    assert!(error.output().is_some(), "a refusal by the command is not a refusal by sudo");
     Ok(())
 }

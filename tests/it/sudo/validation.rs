@@ -13,7 +13,7 @@ use crate::support::{
     ssh_config,
 };
 
-/// A task without sudo that runs before the sudo task.
+/// A task without sudo, to run before the sudo task.
 #[task]
 async fn builds(c: Connection) -> Result {
     c.run("echo built").await?;
@@ -35,7 +35,7 @@ fn server() -> Option<Sshd> {
 
 fn client(sshd: &Sshd, change: impl FnOnce(Settings) -> Settings) -> ClientBuilder {
     let plain = format!("Host web2\n    User {}\n", Account::Plain.name());
-    let hosts = parse_host_args(&["web1,web2"]).expect("these are hosts");
+    let hosts = parse_host_args(&["web1,web2"]).expect("the host names are valid");
     let settings = change(settings(&ssh_config(sshd, &plain)));
     client_of(sshd, "").settings(settings).inventory(Inventory::default().with_hosts(hosts))
 }
@@ -56,8 +56,8 @@ async fn a_host_that_refuses_sudo_prevents_the_start_of_the_run() -> Result {
         "{:?}",
         capture.events()
     );
-    let (_, outcome) = report.stages()[1].outcomes.failed().nth(1).expect("web2 is no good");
-    let block = error_text(outcome.error().expect("it says why"));
+    let (_, outcome) = report.stages()[1].outcomes.failed().nth(1).expect("web2 failed");
+    let block = error_text(outcome.error().expect("the error has a cause"));
     assert!(
         block.starts_with("error: web2: sudo did not run `sudo -v`") && block.contains("may not run sudo"),
         "{block}"
@@ -82,7 +82,9 @@ async fn continue_on_failure_runs_the_hosts_with_sudo() -> Result {
 async fn the_sudo_prompt_appears_once_before_the_first_command() -> Result {
     let answers = ScriptedPrompter::new([password().expose()]);
     let theirs = answers.clone();
-    let typed = |sshd: &Sshd| Inventory::default().with_hosts(parse_host_args(&[sshd.alias()]).expect("a host"));
+    let typed = |sshd: &Sshd| {
+        Inventory::default().with_hosts(parse_host_args(&[sshd.alias()]).expect("the host name is valid"))
+    };
     let Some(fixture) = SudoFixture::of(Account::Sudo, |builder| builder.prompter(theirs)) else { return Ok(()) };
     let (capture, sink) = capture();
     let asks = answers.clone();

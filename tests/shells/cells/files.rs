@@ -153,7 +153,7 @@ fn unchanged(result: std::result::Result<Changes, Error>) -> Finding {
 }
 
 fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().expect("it is below")).expect("the directory is ours");
+    fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the directory is ours");
     fs::write(path, text).expect("the directory is ours");
 }
 

@@ -25,7 +25,7 @@ async fn a_put_cut_at_any_byte_keeps_the_old_file() -> Result {
         let host = client_of(&sshd, &proxy_config(&proxy, &sshd)).build().connect("host")?;
         let result = within_limit(host.put(new.clone(), target.display().to_string())).await;
         assert!(result.is_err(), "cut after {after} bytes");
-        wait_until("the host has noticed", LIMIT, || sshd.connections() == 0);
+        wait_until("the server has closed the connection", LIMIT, || sshd.connections() == 0);
         assert!(fs::read(&target)? == old, "cut after {after} bytes");
         // Without a shell nothing can remove the temporary file. It is private, and has its own
         // name.
@@ -57,17 +57,17 @@ async fn a_running_put_has_a_private_temporary_file_that_a_drop_removes() -> Res
     let fixture = fixture();
     let large = vec![b'n'; 512 << 20];
     let scratch = fixture.sshd.scratch();
-    let began = move || wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
+    let began = move || wait_until("the transfer has started", LIMIT, || !walk(&scratch).is_empty());
     let mut put = Box::pin(async { fixture.host.put(large, fixture.remote("x").display().to_string()).await });
     tokio::select! {
-        done = &mut put => panic!("it was done too soon: {done:?}"),
-        began = tokio::task::spawn_blocking(began) => began.expect("it begins"),
+        done = &mut put => panic!("the transfer ended too early: {done:?}"),
+        began = tokio::task::spawn_blocking(began) => began.expect("the transfer starts"),
     }
     let content = walk(&fixture.sshd.scratch()).remove(0);
     assert_eq!(mode(&content), 0o600, "{}", content.display());
     drop(put);
-    fixture.host.client().expect("it has one").close().await;
-    assert_eq!(walk(&fixture.sshd.scratch()), Vec::<std::path::PathBuf>::new(), "the client waits for that");
+    fixture.host.client().expect("the connection has a client").close().await;
+    assert_eq!(walk(&fixture.sshd.scratch()), Vec::<std::path::PathBuf>::new(), "`close` waits for the cleanup");
     Ok(())
 }
 
@@ -75,14 +75,14 @@ async fn a_running_put_has_a_private_temporary_file_that_a_drop_removes() -> Res
 async fn a_stopped_run_removes_the_temporary_file_of_a_put() -> Result {
     let fixture = fixture();
     let large = vec![b'n'; 512 << 20];
-    let client = fixture.host.client().expect("it has one").clone();
+    let client = fixture.host.client().expect("the connection has a client").clone();
     let (scratch, stop) = (fixture.sshd.scratch(), client.stop().clone());
     let stopped = tokio::task::spawn_blocking(move || {
-        wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
+        wait_until("the transfer has started", LIMIT, || !walk(&scratch).is_empty());
         stop.raise(StopLevel::Stop);
     });
     let put = within_limit(fixture.host.put(large, fixture.remote("x").display().to_string())).await;
-    stopped.await.expect("it begins");
+    stopped.await.expect("the transfer starts");
     expect_error(put, ErrorKind::Cancelled);
     client.close().await;
     assert_eq!(walk(&fixture.sshd.scratch()), Vec::<std::path::PathBuf>::new());

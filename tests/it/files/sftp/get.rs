@@ -26,7 +26,7 @@ async fn a_file_is_downloaded_with_its_mode_and_only_once() -> Result {
         fs::write(&there, "another size")?;
         assert!(get().await?.any()?, "{kind}");
         fs::write(&there, "another_size")?;
-        assert_eq!(get().mode(0o600).await?.changed()?, [here.to_str().expect("UTF-8")], "{kind}");
+        assert_eq!(get().mode(0o600).await?.changed()?, [here.to_str().expect("the path is valid UTF-8")], "{kind}");
         assert_eq!((text(&here).as_str(), mode(&here)), ("another_size", 0o600), "{kind}");
         fixture.assert_no_leftovers();
     }
@@ -51,7 +51,7 @@ async fn a_root_login_with_sftp_only_does_not_stall() -> Result {
 async fn patterns_match_like_in_a_shell() -> Result {
     let fixture = fixture();
     for name in ["log/a/1.log", "log/b/2.log", "log/b/.3.log", "log/b/4.txt", "log/x.log"] {
-        fs::create_dir_all(fixture.remote(name).parent().expect("it is below"))?;
+        fs::create_dir_all(fixture.remote(name).parent().expect("the path has a parent"))?;
         fs::write(fixture.remote(name), name)?;
     }
     fs::write(fixture.remote("log/[odd]"), "odd")?;
@@ -65,7 +65,7 @@ async fn patterns_match_like_in_a_shell() -> Result {
     fixture.host.get(fixture.remote("lo?/b*").display().to_string(), here("two").display().to_string()).await?;
     assert_eq!(walk(&here("two")), [here("two/.3.log"), here("two/2.log"), here("two/4.txt")]);
     fixture.host.get(fixture.remote("log/[odd]").display().to_string(), here("three").display().to_string()).await?;
-    assert_eq!(text(here("three/[odd]")), "odd", "a pattern that nothing matches is a name");
+    assert_eq!(text(here("three/[odd]")), "odd", "a pattern without a match is a file name");
     let none =
         fixture.host.get(fixture.remote("*.none").display().to_string(), here("four").display().to_string()).await;
     assert!(error_text(&expect_error(none, ErrorKind::File)).contains("there is no file"));
@@ -80,7 +80,7 @@ async fn an_unavailable_remote_file_keeps_the_local_file() -> Result {
     let error = expect_error(get("none", here.display().to_string()).await, ErrorKind::File);
     let no_file = format!("caused by: no such file: {}", fixture.remote("none").display());
     assert!(error_text(&error).contains(&no_file), "{error:?}");
-    assert!(!fixture.local.path().join("new").exists(), "no folder either");
+    assert!(!fixture.local.path().join("new").exists(), "no directory is made");
     let old = fixture.file("old", "old");
     expect_error(get("none", old.display().to_string()).await, ErrorKind::File);
     if Capability::Accounts.is_available() {
@@ -95,7 +95,10 @@ async fn an_unavailable_remote_file_keeps_the_local_file() -> Result {
     assert!(error_text(&pipe).contains("is not a regular file"), "{pipe:?}");
     assert_eq!(text(&old), "old");
     fs::create_dir(fixture.remote("empty"))?;
-    assert_eq!(get("empty", here.display().to_string()).await?.files()?, [here.to_str().expect("UTF-8")]);
+    assert_eq!(
+        get("empty", here.display().to_string()).await?.files()?,
+        [here.to_str().expect("the path is valid UTF-8")]
+    );
     fixture.assert_no_leftovers();
     Ok(())
 }

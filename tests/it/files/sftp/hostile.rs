@@ -6,7 +6,7 @@ use fabrs_testing::{Sshd, probe};
 use super::super::FileFixture;
 use crate::support::{error_text, expect_error, within_limit};
 
-/// Returns a server with this hostile behaviour, and the directory of its program.
+/// Returns a server with this hostile behaviour, and the directory of the program.
 fn hostile_server(behaviour: &str) -> (FileFixture, tempfile::TempDir) {
     let (folder, program) = probe::hostile_sftp();
     let command = format!("{} {behaviour}", program.display());

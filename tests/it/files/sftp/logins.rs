@@ -23,8 +23,8 @@ async fn a_missing_shell_is_detected_once() -> Result {
     let expected = [put(3, ""), put(3, " by SFTP"), put(4, " by SFTP")];
     assert_eq!(event_texts(&seen, "command_started", "command"), expected);
     host.close().await;
-    host.client().expect("it has one").close().await;
-    assert_eq!(seen.of_kind("command_ended").len(), 3, "each is told as ended");
+    host.client().expect("the connection has a client").close().await;
+    assert_eq!(seen.of_kind("command_ended").len(), 3, "each command has an end event");
     Ok(())
 }
 
@@ -45,7 +45,7 @@ async fn a_chroot_login_transfers_files_inside_its_root() -> Result {
         let here = fixture.local.path().join("y");
         fixture.host.get("/open/x", here.display().to_string()).await?;
         assert_eq!(text(here), name);
-        fixture.host.client().expect("it has one").close().await;
+        fixture.host.client().expect("the connection has a client").close().await;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use fabrs_testing::{Account, Capability, Sshd, SshdBuilder};
 
 use super::FileFixture;
 
-/// Returns a server that starts its internal SFTP server for every request.
+/// Returns a server with the internal SFTP server for every request.
 pub(super) fn internal_sftp() -> SshdBuilder {
     Sshd::builder().option("ForceCommand", "internal-sftp")
 }

@@ -20,12 +20,16 @@ async fn a_file_is_uploaded_with_its_mode_and_only_once() -> Result {
         assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 4\n", 0o640), "{kind}");
         let inode = fs::metadata(&target)?.ino();
         let changes = put().mode(0o640).await?;
-        assert_eq!((changes.any()?, changes.files()?), (false, vec![target.to_str().expect("UTF-8")]), "{kind}");
+        assert_eq!(
+            (changes.any()?, changes.files()?),
+            (false, vec![target.to_str().expect("the path is valid UTF-8")]),
+            "{kind}"
+        );
         assert_eq!(fs::metadata(&target)?.ino(), inode, "{kind}: it was not touched");
         assert!(put().mode(0o600).await?.any()?, "{kind}: a mode is a change too");
         assert_eq!((mode(&target), fs::metadata(&target)?.ino()), (0o600, inode), "{kind}");
         fixture.file("app.conf", "workers = 5\n");
-        assert_eq!(put().await?.changed()?, [target.to_str().expect("UTF-8")], "{kind}");
+        assert_eq!(put().await?.changed()?, [target.to_str().expect("the path is valid UTF-8")], "{kind}");
         assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 5\n", 0o600), "{kind}: it keeps its mode");
         fixture.assert_no_leftovers();
     }
@@ -53,7 +57,7 @@ async fn targets_are_resolved_against_the_directory_and_the_home() -> Result {
     let changes = fixture.host.put(&file, format!("~/{name}")).await?;
     let home = changes.files()?.first().map(std::path::PathBuf::from).expect("one file was put");
     assert!(home.is_absolute() && text(&home) == "x", "{}", home.display());
-    assert!(!fixture.host.put(&file, name).await?.any()?, "it is the same place");
+    assert!(!fixture.host.put(&file, name).await?.any()?, "the target is the same");
     fs::remove_file(home)?;
     Ok(())
 }
@@ -72,7 +76,11 @@ async fn directories_and_patterns_are_uploaded_recursively() -> Result {
     assert_eq!(mode(&target), 0o755);
     fixture.file("site/css/a.css", "changed");
     let changes = fixture.host.put(&site, target.display().to_string()).await?;
-    assert_eq!(changes.changed()?, [target.join("css/a.css").to_str().expect("UTF-8")], "only what differs is sent");
+    assert_eq!(
+        changes.changed()?,
+        [target.join("css/a.css").to_str().expect("the path is valid UTF-8")],
+        "only differing files are sent"
+    );
     fixture.host.put(site.join("css/*.css"), fixture.remote("styles").display().to_string()).await?;
     assert_eq!(walk(&fixture.remote("styles")).len(), 2);
     fixture.assert_no_leftovers();
@@ -89,12 +97,12 @@ async fn a_put_to_a_symlink_replaces_its_target_file() -> Result {
     symlink("open/by", &link)?;
     symlink(&real, folder.join("by"))?;
     let changes = fixture.host.put(&file, link.display().to_string()).await?;
-    assert_eq!(changes.changed()?, [real.to_str().expect("UTF-8")]);
+    assert_eq!(changes.changed()?, [real.to_str().expect("the path is valid UTF-8")]);
     assert!(fs::symlink_metadata(&link)?.is_symlink() && fs::symlink_metadata(folder.join("by"))?.is_symlink());
     assert_eq!((text(&real).as_str(), mode(&real)), ("new", 0o666));
     fs::remove_file(&real)?;
     fixture.host.put(&file, link.display().to_string()).await?;
-    assert_eq!(text(&real), "new", "also where it is not there yet");
+    assert_eq!(text(&real), "new", "the target did not exist");
     Ok(())
 }
 
@@ -145,7 +153,7 @@ async fn numeric_owners_are_set_and_kept() -> Result {
     put("one").owner("65534").group("1").await?;
     assert_eq!(owner()?, (65534, 1));
     assert!(put("two").await?.any()?);
-    assert_eq!((owner()?, text(&target)), ((65534, 1), "two".to_owned()), "what is replaced keeps its owner");
+    assert_eq!((owner()?, text(&target)), ((65534, 1), "two".to_owned()), "a replaced file keeps its owner");
     assert!(put("two").group("2").mode(0o4755).await?.any()?, "an owner is a change");
     assert_eq!((owner()?, mode(&target)), ((65534, 2), 0o4755));
     assert!(!put("two").owner("65534").group("2").mode(0o4755).await?.any()?);
