@@ -68,7 +68,7 @@ async fn patterns_match_like_in_a_shell() -> Result {
     assert_eq!(text(here("three/[odd]")), "odd", "a pattern without a match is a file name");
     let none =
         fixture.host.get(fixture.remote("*.none").display().to_string(), here("four").display().to_string()).await;
-    assert!(error_text(&expect_error(none, ErrorKind::File)).contains("there is no file"));
+    assert!(error_text(&expect_error(none, ErrorKind::File)).contains("no such file"));
     Ok(())
 }
 

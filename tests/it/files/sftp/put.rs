@@ -121,7 +121,7 @@ async fn a_failed_put_has_a_reason_and_keeps_the_old_file() -> Result {
     fs::create_dir_all(fixture.remote("folder/is a directory/x"))?;
     let folder =
         expect_error(put(fixture.remote("folder/is a directory").display().to_string()).await, ErrorKind::File);
-    assert!(error_text(&folder).contains("x is a folder"), "{folder:?}");
+    assert!(error_text(&folder).contains("x is a directory"), "{folder:?}");
     let below = expect_error(put(target.join("x").display().to_string()).await, ErrorKind::File);
     assert!(error_text(&below).contains("no such directory"), "{below:?}");
 
