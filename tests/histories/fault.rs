@@ -41,7 +41,7 @@ impl Fault {
         }
     }
 
-    /// Returns how long the step of a run blocks all threads.
+    /// Returns the blocking time of all threads in the step of a run.
     pub(crate) fn blocks(self) -> Duration {
         match self {
             Self::Blocked { pause } => pause,

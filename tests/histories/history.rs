@@ -1,4 +1,4 @@
-//! One history: five runs with random faults, and the journals of their hosts.
+//! A history: five runs with random faults, and the journals of the hosts.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -30,13 +30,13 @@ pub(crate) struct History {
 /// The result of a history.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// The number of runs that switched all hosts.
+    /// The number of runs with a switch on all hosts.
     pub(crate) switches: usize,
-    /// The number of runs that failed.
+    /// The number of failed runs.
     pub(crate) failed_runs: usize,
 }
 
-/// A started run, with its fault.
+/// A started run and the fault of the run.
 #[derive(Debug)]
 struct StartedRun {
     child: Child,
@@ -68,7 +68,7 @@ impl History {
     ///
     /// # Errors
     ///
-    /// Describes the violated rule, or the time limit that was exceeded.
+    /// Describes the violated rule, or the exceeded time limit.
     pub(crate) fn play(mut self) -> Result<Summary, String> {
         let began = Instant::now();
         let mut runs: Vec<StartedRun> = (1..=5).map(|number| self.start(number, began)).collect();
@@ -82,7 +82,7 @@ impl History {
         let failed = runs.iter_mut().filter_map(|run| run.child.try_wait().ok()?).filter(|status| !status.success());
         let failed_runs = failed.count();
         runs.iter_mut().for_each(StartedRun::end);
-        // The remote shells that hold locks end by themselves.
+        // The remote shells with a lock end by themselves.
         poll(Duration::from_secs(10), || self.sshd.session_processes().is_empty().then_some(()));
         self.sshd.session_processes().iter().for_each(Process::kill);
         if over.is_none() {
@@ -121,7 +121,7 @@ impl History {
 }
 
 impl StartedRun {
-    /// Injects the fault of the run as soon as its time has come.
+    /// Injects the fault of the run when the time of the fault has come.
     fn inject_fault(&mut self, now: Duration) {
         let since = now.saturating_sub(self.started_at);
         match (self.state, self.fault) {
@@ -147,7 +147,8 @@ impl StartedRun {
 
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // The process may have ended. It is reaped later, so its process id is not reused yet.
+        // The process may have ended. The process is reaped later, so the process id is not reused
+        // yet.
         let _ = kill_process(pid.expect("a process has a number"), signal);
     }
 

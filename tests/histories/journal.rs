@@ -1,10 +1,10 @@
-//! The journals of the hosts, with the rules that a journal must satisfy.
+//! The journals of the hosts, and the rules of a valid journal.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-/// The entries `STEP RUN` of one host, in the order of their creation.
+/// The entries `STEP RUN` of a host, in the order of creation.
 #[derive(Debug)]
 pub(crate) struct Journal {
     entries: Vec<(String, String)>,
@@ -20,7 +20,7 @@ impl Journal {
         Self { entries: text.lines().filter_map(entry).collect(), current: current.display().to_string() }
     }
 
-    /// Returns the runs that switched the host.
+    /// Returns the runs with a switch of the host.
     pub(crate) fn switched(&self) -> HashSet<&str> {
         let switches = self.entries.iter().filter(|(step, _)| step == "switch");
         switches.map(|(_, run)| run.as_str()).collect()

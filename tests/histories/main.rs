@@ -1,11 +1,10 @@
 //! Lock histories: five runs compete for the locks of five hosts, and are stopped, killed, cut off
 //! and blocked at random times.
 //!
-//! Each run appends its steps to a journal on each host. An entry of a run must not follow an entry
-//! of a run that acquired the lock later. Otherwise a run without the lock would have changed a
-//! host. Ten histories run by default. `FABRS_HISTORIES` sets another number, and `scripts/full
-//! lock` runs 200. The test prints the seed of each failed history. `FABRS_SEED` repeats the
-//! history.
+//! Each run appends the steps to a journal on each host. A run must not append an entry after
+//! another run has acquired the lock. Such an entry shows a change by a run without the lock. Ten
+//! histories run by default. `FABRS_HISTORIES` sets another number, and `scripts/full lock` runs
+//! 200. The test prints the seed of each failed history. `FABRS_SEED` repeats the history.
 
 mod fault;
 mod history;
@@ -20,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use history::History;
 use rng::Rng;
 
-/// The number of histories that run at the same time.
+/// The number of concurrent histories.
 const AT_ONCE: usize = 5;
 
 fn main() -> ExitCode {

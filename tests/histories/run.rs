@@ -1,4 +1,4 @@
-//! One run of a history: a process that locks all hosts and changes them in three steps.
+//! A run of a history: a process with a lock on all hosts and three steps of changes.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -10,7 +10,7 @@ use fabrs::LockHandle;
 use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
-/// The environment variables that describe a run to its process.
+/// The environment variables of a run process.
 const VARIABLES: [&str; 4] =
     ["FABRS_HISTORY_RUN", "FABRS_HISTORY_CONFIG", "FABRS_HISTORY_FOLDER", "FABRS_HISTORY_BLOCK"];
 
@@ -27,19 +27,19 @@ pub(crate) struct Run {
     pub(crate) ssh_config: PathBuf,
     /// The folder with one folder for each host.
     pub(crate) folder: PathBuf,
-    /// How long the step of the run blocks all threads.
+    /// The blocking time of all threads in the step of the run.
     pub(crate) blocks: Duration,
 }
 
 impl Run {
-    /// Returns the run that the environment describes, or `None` in the test process itself.
+    /// Returns the run described by the environment, or `None` in the main process of the test.
     pub(crate) fn from_env() -> Option<Self> {
         let [name, ssh_config, folder, blocks] = VARIABLES.map(|name| env::var(name).ok());
         let blocks = Duration::from_millis(blocks?.parse().expect("the value is a number"));
         Some(Self { name: name?, ssh_config: ssh_config?.into(), folder: folder?.into(), blocks })
     }
 
-    /// Returns the command that starts the run as a separate process.
+    /// Returns the command of the run process.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env::current_exe().expect("a process has a program"));
         let values = [self.name.clone(), self.ssh_config.display().to_string(), self.folder.display().to_string()];
@@ -71,8 +71,8 @@ impl Run {
             locking = locking.dir(host, self.folder.join(host.name()).display().to_string());
         }
         let lock = locking.await?;
-        // `Lock::during` is not used: it would end the steps of a lost lock before the host has to
-        // reject a step.
+        // `Lock::during` is not used: `Lock::during` would end the steps of a lost lock before the
+        // host has to reject a step.
         let done = self.steps(&hosts, lock.handle()).await;
         lock.release().await;
         client.close().await;
@@ -102,13 +102,14 @@ impl Run {
         Ok(())
     }
 
-    /// Returns a shell line that runs `line` and appends an entry to the journal of the host.
+    /// Returns a shell line with `line` and an entry for the journal of the host.
     fn entry(&self, host: &Connection, step: &str, line: &str) -> ShellLine {
         let folder = self.folder.join(host.host().expect("the connection has a host").name());
         ShellLine::raw(format!("cd {} && {line} && echo '{step} {}' >> journal", folder.display(), self.name))
     }
 
-    /// Blocks every thread of the runtime, like a step that computes or waits without `await`.
+    /// Blocks every thread of the runtime, like a step with a long computation or a wait without
+    /// `await`.
     #[expect(clippy::disallowed_methods, reason = "a step that blocks is the fault that is tested")]
     async fn block(&self) {
         if self.blocks.is_zero() {

@@ -1,4 +1,4 @@
-//! One transfer in a separate process, with a report of its peak memory.
+//! A transfer in a separate process, with a report of the peak memory.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use fabrs::Group;
 use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
-/// The variables that describe a case to its process.
+/// The environment variables of a transfer process.
 const VARIABLES: [&str; 5] = [
     "FABRS_MEMORY_HOSTS",
     "FABRS_MEMORY_CONFIG",
@@ -20,7 +20,7 @@ const VARIABLES: [&str; 5] = [
     "FABRS_MEMORY_TARGET",
 ];
 
-/// A transfer with all of its hosts at once.
+/// A transfer with all hosts of the case at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     /// The host aliases, separated by commas.
@@ -42,7 +42,7 @@ pub(crate) struct Measurement {
 }
 
 impl Case {
-    /// Returns the case that the environment describes, or `None` in the test process itself.
+    /// Returns the case described by the environment, or `None` in the main process of the test.
     pub(crate) fn from_env() -> Option<Self> {
         let [hosts, ssh_config, operation, source, target] = VARIABLES.map(|name| env::var(name).ok());
         Some(Self {

@@ -9,11 +9,11 @@ use crate::case::{Case, Measurement};
 
 /// The hosts behind the gateway.
 const HOSTS: [&str; 4] = ["host1", "host2", "host3", "host4"];
-/// The size of the file, in bytes. It exceeds the windows of all channels of a transfer.
+/// The size of the file, in bytes. The size exceeds the windows of all channels of a transfer.
 const SIZE: usize = 24 << 20;
 /// The maximum growth of the peak for each host, in bytes beyond the peak of a direct put.
 const LIMIT: u64 = 6 << 20;
-/// The delay of the network to and from the gateway. It keeps the tunnel of each host full.
+/// The delay of the network to and from the gateway. The delay keeps the tunnel of each host full.
 const DELAY: Duration = Duration::from_millis(150);
 
 pub(crate) fn check() -> Result<(), String> {

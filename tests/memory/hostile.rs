@@ -1,4 +1,4 @@
-//! Floods from hostile hosts: each flood ends with an error long before it costs memory.
+//! Floods from hostile hosts: each flood ends with an error long before a high memory use.
 
 use fabrs_testing::{Sshd, probe};
 
@@ -7,7 +7,7 @@ use crate::case::{Case, Measurement};
 /// The maximum growth of the peak, in bytes.
 const LIMIT: u64 = 64 << 20;
 
-/// The transfers, each with the floods by which the host answers.
+/// The transfers, with the floods in the answers of the host.
 const FLOODS: [(&str, &[&str]); 4] = [
     ("get a file", &["head", "text", "noise", "messages"]),
     ("get a directory", &["tree", "links", "deep", "record", "noise", "messages", "stream", "long-name"]),

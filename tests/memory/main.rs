@@ -1,7 +1,6 @@
-//! Peak memory of transfers from hosts that answer in bad faith, and of transfers through a
-//! gateway.
+//! Peak memory of transfers from hostile hosts, and of transfers through a gateway.
 //!
-//! Each transfer runs in a separate process. The process reports its peak before and after the
+//! Each transfer runs in a separate process. The process reports the peak before and after the
 //! transfer. Arguments select cases by a part of their names.
 
 mod case;
@@ -13,7 +12,7 @@ use std::process::ExitCode;
 
 use case::Case;
 
-/// A check of one promise. The error describes the failure.
+/// A check of a promise. The error describes the failure.
 type Check = fn() -> Result<(), String>;
 
 fn main() -> ExitCode {

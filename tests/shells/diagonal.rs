@@ -1,4 +1,4 @@
-//! The diagonal of the matrix: the cells that every run of the tests includes.
+//! The diagonal of the matrix: the cells of every test run.
 
 use crate::machine::Server;
 use crate::matrix::Row;

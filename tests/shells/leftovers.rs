@@ -1,4 +1,4 @@
-//! Processes that remain after a cell.
+//! Processes remaining after a cell.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::machine::Machine;
 /// The time limit for the end of a process after its cell. It exceeds every grace period of fabrs.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
-/// The processes that remained after a cell. They have been killed.
+/// The processes remaining after a cell. All of them have been killed.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
-    /// Processes that may still be running according to a report of the run.
+    /// Reported processes: the run warns that they may still be running.
     pub(crate) reported: Vec<Process>,
     /// Processes without a report of the run.
     pub(crate) unreported: Vec<Process>,
 }
 
-/// A search for the processes of one cell.
+/// A search for the processes of a cell.
 #[derive(Debug)]
 pub(crate) struct Search<'a> {
     pub(crate) machine: &'a Machine,
@@ -39,7 +39,7 @@ impl Search<'_> {
         block_in_place(|| {
             let left = self.wait_for_end();
             let (reported, unreported) = left.iter().cloned().partition(|process| self.is_reported(process, &left));
-            // A parent may start another child before it is killed.
+            // A parent may start another child before its death.
             let killed = poll(END_LIMIT, || {
                 let found = self.find();
                 found.iter().for_each(Process::kill);

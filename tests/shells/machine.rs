@@ -1,4 +1,4 @@
-//! A server of the matrix: OpenSSH or dropbear, for an ordinary user or root, with one login shell.
+//! A server of the matrix: OpenSSH or dropbear, for an ordinary user or root, with a login shell.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fabrs_testing::{Account, Dropbear, Process, Sshd};
 use tempfile::TempDir;
 
-/// A kind of server and its login.
+/// A kind of server, with the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {
     OpensshUser,
@@ -76,7 +76,7 @@ impl Machine {
         &self.ssh_config
     }
 
-    /// Returns a directory that is writable by all users.
+    /// Returns a directory writable by all users.
     pub(crate) fn scratch(&self) -> PathBuf {
         match &self.running {
             Running::Openssh(sshd) => sshd.scratch(),

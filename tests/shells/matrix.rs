@@ -17,7 +17,8 @@ use crate::verdict::Verdict;
 /// The maximum number of servers at a time.
 const MAX_SERVERS: usize = 8;
 
-/// The cells of one server. They run in sequence, so each remaining process belongs to one cell.
+/// The cells of a server. The cells run in sequence, so each remaining process belongs to a single
+/// cell.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) shell: Shell,
@@ -42,7 +43,7 @@ impl Row {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let runtime = runtime.expect("threads can be started");
             let run = || runtime.block_on(Cell::new(&machine, self.shell, *operation).run());
-            // A defect of one cell must not hide the others.
+            // A defect of a cell must not hide other cells.
             let verdict = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
                 let words = panic.downcast_ref::<String>().map(String::as_str);
                 let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");

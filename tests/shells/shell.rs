@@ -36,7 +36,7 @@ impl Shell {
         }
     }
 
-    /// Returns the program on this machine, and its package.
+    /// Returns the program on this machine, and the package.
     fn program(self) -> (&'static str, &'static str) {
         match self {
             Self::Sh => ("/bin/sh", "dash"),

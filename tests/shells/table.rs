@@ -28,7 +28,7 @@ impl Table {
         self.cells.values().any(|(verdict, _)| verdict.is_failure())
     }
 
-    /// Returns the verdicts of one row.
+    /// Returns the verdicts of a row.
     pub(crate) fn verdicts(&self, shell: Shell, server: Server) -> BTreeMap<Operation, Verdict> {
         let row = self.cells.iter().filter(|((a, b, _), _)| (*a, *b) == (shell, server));
         row.map(|((_, _, operation), (verdict, _))| (*operation, *verdict)).collect()

@@ -1,4 +1,4 @@
-//! The verdict of a cell, derived from the findings of its steps.
+//! The verdict of a cell, derived from the findings of the steps.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Verdict {
     }
 }
 
-/// The result of one step of an operation.
+/// The result of a step of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// The work was done.
@@ -55,7 +55,7 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// Compares a file with the content that the step had to write.
+    /// Compares a file with the expected content of the step.
     pub(crate) fn compare(path: &Path, content: impl AsRef<[u8]>) -> Self {
         match fs::read(path) {
             Ok(found) if found == content.as_ref() => Self::Done,
@@ -97,7 +97,7 @@ pub(crate) fn judge_line(result: Result<Output>, status: u32, stdout: &str, work
     judge_status(found, status, &decoded(output.stdout_bytes()), &decoded(output.stderr_bytes()), stdout, work)
 }
 
-/// Returns the finding of a line from its status and its two streams.
+/// Returns the finding of a line from the exit status and the two streams.
 pub(crate) fn judge_status(
     found: u32,
     status: u32,
@@ -134,7 +134,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Adds a step that must succeed.
+    /// Adds a step without a permitted error.
     pub(crate) fn add(&mut self, step: &str, finding: Finding) {
         self.add_step(step, finding, false);
     }

@@ -33,7 +33,7 @@ async fn third() -> Result {
     Ok(())
 }
 
-/// Returns hosts on which every task succeeds.
+/// Returns hosts with success for every task.
 fn successful_hosts() -> Fake {
     ["first", "second", "third"].iter().fold(Fake::new(), |fake, line| fake.on(line, FakeAnswer::code(0)))
 }

@@ -161,7 +161,7 @@ async fn no_command_under_doas_outlives_its_timeout() -> Result {
         wait_until(&format!("all processes of `{line}` have ended"), LIMIT, || processes_matching(&mark).is_empty());
     }
     assert!(fixture.events.of_kind("unconfirmed_stop").is_empty(), "{:?}", fixture.events.of_kind("unconfirmed_stop"));
-    // In this case doas itself stops the command, which takes two seconds.
+    // In this case doas itself stops the command after two seconds.
     let mark = marker();
     expect_error(host.sudo(cmd!("sleep {mark}")).timeout(secs(1)).await, ErrorKind::Timeout);
     wait_until("all leftovers are gone", LIMIT, || processes_matching(&mark).is_empty());

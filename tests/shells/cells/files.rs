@@ -10,7 +10,7 @@ use fabrs::prelude::*;
 use super::{Cell, HOSTILE_LINES, HOSTILE_NAME};
 use crate::verdict::{Finding, Findings, Work, judge};
 
-/// The files of a tree: a plain one, a hostile one, and one in a folder.
+/// The files of a tree: a plain file, a file with a hostile name, and a file in a directory.
 const TREE: [(&str, &str); 3] =
     [("plain", "content\n"), (HOSTILE_NAME, HOSTILE_LINES), ("sub folder's/file", "it is\nbelow")];
 
@@ -143,7 +143,7 @@ fn edited(path: &Path, new: &str, old: &str) -> Work {
     }
 }
 
-/// Returns the finding of an operation that had nothing to change.
+/// Returns the finding of an operation without a pending change.
 fn unchanged(result: std::result::Result<Changes, Error>) -> Finding {
     match result.and_then(|changes| changes.any()) {
         Ok(false) => Finding::Right,

@@ -6,7 +6,7 @@ use super::{Cell, HOSTILE, HOSTILE_LINES, HOSTILE_NAME};
 use crate::verdict::{Finding, Findings, Work, judge, judge_line};
 
 impl Cell<'_> {
-    /// Runs plain lines, in a language that all shells share.
+    /// Runs plain lines, in the common language of all shells.
     pub(super) async fn line(&self, findings: &mut Findings) {
         let file = self.remote_path("status");
         let result = self.host.run(cmd!("echo done > {file}; echo out; exit 3")).warn().await;

@@ -1,4 +1,4 @@
-//! One cell: an operation on a server with one login shell, and its verdict.
+//! A cell: an operation on a server with a login shell, and the verdict.
 
 mod files;
 mod lines;
@@ -23,7 +23,7 @@ use crate::operation::Operation;
 use crate::shell::Shell;
 use crate::verdict::{Findings, Verdict};
 
-/// The time limit of a cell, for defects that would block forever.
+/// The time limit of a cell, for defects with an endless wait.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A value that shells expand in different ways unless it is quoted for all of them.
@@ -64,7 +64,7 @@ impl<'a> Cell<'a> {
         Self { machine, shell, operation, token, client, events, host, remote_path, local_dir }
     }
 
-    /// Runs the operation and looks for processes that remain.
+    /// Runs the operation, and looks for remaining processes.
     pub(crate) async fn run(self) -> (Verdict, Vec<String>) {
         let mut findings = Findings::default();
         if tokio::time::timeout(LIMIT, self.steps(&mut findings)).await.is_err() {
@@ -118,7 +118,7 @@ impl<'a> Cell<'a> {
         self.remote_path(name).display().to_string()
     }
 
-    /// Makes a directory on the server that is writable by all users.
+    /// Makes a directory on the server, writable by all users.
     fn open_folder(&self, name: &str) -> PathBuf {
         let folder = self.remote_path(name);
         make_open(&folder);
@@ -131,7 +131,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Makes a directory that is writable by all users.
+/// Makes a directory writable by all users.
 fn make_open(folder: &Path) {
     fs::create_dir(folder).expect("the directory is ours");
     fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the directory is ours");

@@ -11,7 +11,7 @@ use crate::verdict::{Finding, Findings, Work, judge_status};
 
 /// The time limit of a run.
 const LIMIT: Duration = Duration::from_mins(1);
-/// The timeouts in seconds. Each is tried until the command has started within one of them.
+/// The timeouts in seconds. They are tried in order until the command starts in time.
 const TIMEOUTS: [&str; 4] = ["1", "2", "4", "16"];
 
 /// Returns the path of `fab`. `cargo test --workspace` builds the program beside the tests.

@@ -13,12 +13,12 @@ use fabrs_testing::processes_matching;
 use super::{Cell, LIMIT};
 use crate::verdict::{Finding, Findings, text};
 
-/// The longest timeout. The timeout doubles until the command has started within it.
+/// The longest timeout. The timeout doubles until the command starts in time.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(16);
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A command that runs until it is stopped.
+/// A command without an end, until it is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Endless {
     Pipeline,
