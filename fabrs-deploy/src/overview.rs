@@ -12,7 +12,7 @@ use crate::table::{render, table};
 
 impl Site {
     /// Prints the live release of each host of a group, with locks, unreachable hosts, and hosts
-    /// out of step with the others.
+    /// with another release than most hosts.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -91,7 +91,7 @@ fn status_table(hosts: &[&Host], surveys: &Surveys) -> String {
         let mut remarks: Vec<String> = survey.manual_lock.iter().map(ToString::to_string).collect();
         remarks.extend(survey.lock_holder.iter().map(|(holder, phase)| format!("locked by {holder}, phase `{phase}`")));
         if survey.live() != common {
-            remarks.push("out of step".to_owned());
+            remarks.push("differs from most hosts".to_owned());
         }
         match &survey.current {
             CurrentLink::Foreign(to) => remarks.push(format!("`current` links to `{to}`")),
@@ -152,7 +152,7 @@ fn releases_table(hosts: &[&Host], surveys: &Surveys) -> String {
     render(&rows)
 }
 
-/// Returns the names of some hosts, or `all` if they are all of several hosts.
+/// Returns the names of some hosts, or `all` for all hosts of a group of several hosts.
 fn names(some: &[&Host], total: usize) -> String {
     if some.len() == total && total > 1 {
         return "all".to_owned();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_with_another_release_than_most_are_out_of_step() {
+    fn hosts_with_another_release_than_most_hosts_are_marked() {
         let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
         let found = [survey(&[1, 2], Some(2)), survey(&[1, 2], Some(2)), survey(&[1], Some(1))];
         let surveys = hosts.iter().cloned().zip(found).collect();
@@ -212,7 +212,7 @@ mod tests {
             "host  live            revision         by               at\n\
              web1  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
              web2  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
-             web3  20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  out of step\n"
+             web3  20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  differs from most hosts\n"
         );
     }
 

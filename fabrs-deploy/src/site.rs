@@ -198,7 +198,7 @@ impl Site {
         self
     }
 
-    /// Sets the number of good releases kept on a host. Defaults to 5, the minimum is 1.
+    /// Sets the number of good releases kept on a host. Defaults to 5. The minimum is 1.
     ///
     /// The live release, the previous release and the last bad release always stay. Directories in
     /// `releases` with other names stay as well.
@@ -235,9 +235,9 @@ impl Site {
         self
     }
 
-    /// Sets how long a host keeps the lock without a heartbeat from the run. Defaults to 30 s, the
-    /// minimum is 1 s. Fractions of a second are cut off. A host without the `timeout` command
-    /// keeps the lock until the connection ends.
+    /// Sets the lease of the lock: the time for which a host keeps the lock without a heartbeat
+    /// from the run. Defaults to 30 s. The minimum is 1 s. Fractions of a second are cut off. A
+    /// host without the `timeout` command keeps the lock until the connection ends.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -255,7 +255,7 @@ impl Site {
     /// whole site.
     ///
     /// Every host of the deploy still receives the release, so the group of the deploy must contain
-    /// all of these roles. If no host of the subset is deployed, its steps are skipped with a
+    /// the hosts of all subsets. If no host of the subset is deployed, its steps are skipped with a
     /// warning. Steps of [`once`](Self::once) and [`post_deploy`](Self::post_deploy) cause an error
     /// instead. A role unknown to the environment is an error.
     ///

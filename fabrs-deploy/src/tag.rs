@@ -19,7 +19,9 @@ impl Site {
     /// ```
     /// # use fabrs::prelude::*;
     /// # use fabrs_deploy::{Git, Site};
-    /// # fn shop() -> Site { Site::new("/srv/shop").source(Git::at("https://git.example.com/shop.git")) }
+    /// # fn shop() -> Site {
+    /// #     Site::new("/srv/shop").source(Git::at("https://git.example.com/shop.git"))
+    /// # }
     /// /// Tags the live build as good.
     /// #[task(local)]
     /// async fn mark_good(build: String) -> Result {

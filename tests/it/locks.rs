@@ -148,7 +148,7 @@ async fn a_lock_freed_by_the_host_ends_the_commands_under_the_lock() -> Result {
     );
     connect(&fixture.sshd).run(kill).await?;
     let lost = expect_error(lock.during(host.run("sleep 600")).await, ErrorKind::Channel);
-    assert!(lost.to_string().ends_with("the process that held it has ended"), "{lost}");
+    assert!(lost.to_string().ends_with("the process of the lock has ended"), "{lost}");
     drop(lock);
     client.close().await;
     Ok(())

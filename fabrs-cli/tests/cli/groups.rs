@@ -79,8 +79,8 @@ fn demo_hosts_replace_the_hosts_of_each_role() {
 fn calling_a_task_of_another_role_is_an_error_with_a_hint() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(groups(), &sshd).args(["-H", "web1", "live", "backs-up"]).code(1).stdout("").run();
-    let error = "error: web1: task `back-up` runs on role `db`, not on the host of the task that calls it\n";
-    let hint = "hint: call it in a `#[task(local)]`: `back_up::call(..).all().await?.all_ok()?`\n";
+    let error = "error: web1: task `back-up` runs on role `db`, not on the host of the calling task\n";
+    let hint = "hint: call the task in a `#[task(local)]`: `back_up::call(..).all().await?.all_ok()?`\n";
     assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);
     with_ssh_config(groups(), &sshd).args(["live", "backs-up-all"]).stdout("[local] backed up: db1\n").run();
     let narrowed = with_ssh_config(groups(), &sshd).args(["-H", "web1", "live", "backs-up-all"]);

@@ -59,10 +59,10 @@ fn a_host_file_with_one_host_counts_as_one_host() {
 
 #[test]
 fn a_missing_or_empty_host_file_runs_nothing() {
-    let missing = "error: could not read the file of hosts `gone.txt`\n  caused by: No such file or directory \
-                   (os error 2)\nhint: `-H @gone.txt` reads a file with one host a line\n";
+    let missing = "error: could not read the host file `gone.txt`\n  caused by: No such file or directory \
+                   (os error 2)\nhint: `-H @gone.txt` reads a file with one host per line\n";
     fab().args(["-H", "@gone.txt", "--", "true"]).code(2).stderr(missing).run();
-    let empty = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line\n";
+    let empty = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host per line\n";
     fab().project(&[("none.txt", "# none yet\n")]).args(["-H", "@none.txt", "--", "true"]).code(3).stderr(empty).run();
 }
 

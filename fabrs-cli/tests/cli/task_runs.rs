@@ -27,7 +27,7 @@ fn options_may_follow_the_task_and_host_options_override_its_hosts() {
 fn a_task_runs_on_the_hosts_of_its_role() {
     let sshd = shop_hosts();
     with_ssh_config(shop(), &sshd).args(["live", "backup"]).stdout("[db1] saved\n").run();
-    let role = "error: role `web` without an environment\nhint: name one with `-H HOST`, or an environment before the task: `live`, `guarded`, `empty`\n";
+    let role = "error: role `web` needs an environment\nhint: name one with `-H HOST`, or an environment before the task: `live`, `guarded`, `empty`\n";
     shop().args(["deploy", "t1"]).code(2).stderr(role).run();
     shop()
         .args(["empty", "deploy", "t1"])

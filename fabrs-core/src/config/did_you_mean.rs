@@ -1,6 +1,6 @@
 //! "Did you mean" suggestions and lists of names for hints.
 
-/// Returns the known name that the typed name probably stands for, if any.
+/// Returns the known name closest to the typed name, if any is close enough.
 ///
 /// A name matches if a few letters are missing, added or swapped, or if it starts with the typed
 /// name.
@@ -15,8 +15,8 @@
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
-    // The distance takes time proportional to the product of both lengths, and such a long word is
-    // not a typing error.
+    // The distance takes time proportional to the product of both lengths, and a word of this
+    // length is not a typing error.
     if length > 100 {
         return None;
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typing_error_finds_the_key_and_an_unrelated_word_finds_none() {
+    fn a_typing_error_has_a_suggestion_and_an_unrelated_word_has_none() {
         case("hots", Some("hosts"));
         case("host", Some("hosts"));
         case("role", Some("roles"));

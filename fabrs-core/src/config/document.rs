@@ -27,9 +27,10 @@ impl<'d> Document<'d> {
     /// Parses the text as TOML.
     pub(super) fn parse(&self) -> Result<Spanned<DeTable<'d>>> {
         DeTable::parse(self.text).map_err(|cause| {
-            // The text of the TOML error repeats the line with a drawing. Only its message is new.
-            let said = CauseText(cause.message().to_owned());
-            self.error(cause.span(), "invalid TOML").caused_by(said)
+            // The text form of a TOML error repeats the line with markers. Only its message is
+            // needed here.
+            let message = CauseText(cause.message().to_owned());
+            self.error(cause.span(), "invalid TOML").caused_by(message)
         })
     }
 
@@ -90,7 +91,7 @@ impl<'t> Entry<'t> {
         self.document.place(&self.key_span)
     }
 
-    /// Makes an error at a position in the entry, or at its key.
+    /// Makes an error at a position in the entry. Without a position, the error points at the key.
     pub(super) fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
         self.document.error(span.or_else(|| Some(self.key_span.clone())), what)
     }
@@ -110,7 +111,7 @@ impl<'t> Entry<'t> {
     }
 
     fn expected_at(&self, value: &Spanned<DeValue<'_>>, what: &str) -> Error {
-        // A table made by dotted keys has no useful position. Its key has one.
+        // A table made by dotted keys has no useful position, so the error points at the key.
         let span = (!value.get_ref().is_table()).then(|| value.span());
         let found = value.get_ref().type_str();
         self.error(span, &format!("`{}` must be {what}, found: {found}", self.path))
@@ -183,7 +184,7 @@ impl<'t> Entry<'t> {
                 let machines = list.iter().map(|item| {
                     let host = self.read_at(item, WHAT, str::parse::<Host>)?;
                     let bare = host.user().is_none() && host.port().is_none() && !host.is_local();
-                    let what = || format!("`{}` names machines of Vagrant, found: {host}", self.path);
+                    let what = || format!("`{}` must contain names of Vagrant machines, found: {host}", self.path);
                     if bare { Ok(host.name().to_owned()) } else { Err(self.error(Some(item.span()), &what())) }
                 });
                 machines.collect::<Result<_>>().map(Some)
@@ -205,7 +206,7 @@ impl<'t> Entry<'t> {
         let gateway: Gateway = self.read_at(self.value, "the address of a host, or `false`", str::parse)?;
         match gateway.host() {
             Some(host) if host.is_local() => {
-                Err(self.error(None, &format!("`{}` must be another machine, found: {host}", self.path)))
+                Err(self.error(None, &format!("`{}` must be a remote host, found: {host}", self.path)))
             }
             _ => Ok(gateway),
         }
@@ -296,13 +297,13 @@ mod tests {
         refused("env.a.vagrant = []", "error: fabrs.toml:1: `env.a.vagrant` is empty");
         refused(
             "env.a.vagrant = ['web',\n'vagrant@db']",
-            "error: fabrs.toml:2: `env.a.vagrant` names machines of Vagrant, found: vagrant@db",
+            "error: fabrs.toml:2: `env.a.vagrant` must contain names of Vagrant machines, found: vagrant@db",
         );
         refused("env.a.user = ' '", "error: fabrs.toml:1: `env.a.user` is empty");
         refused("[env.'-x']", "error: fabrs.toml:1: `-x` is not a valid environment name");
         refused(
             "env.a.gateway = '@local'",
-            "error: fabrs.toml:1: `env.a.gateway` must be another machine, found: @local",
+            "error: fabrs.toml:1: `env.a.gateway` must be a remote host, found: @local",
         );
         refused(
             "env.a.hosts = ['a',\n'web:ssh']",
@@ -317,7 +318,7 @@ mod tests {
         refused(
             "env.a.gateway = 'b[1-2]'",
             "error: fabrs.toml:1: invalid host in `env.a.gateway`\n  caused by: \
-             `b[1-2]` is a range of hosts, and one host is expected",
+             `b[1-2]` is a range of hosts, but one host is expected",
         );
         refused(
             "[vars]\nbig = 99999999999999999999",

@@ -98,8 +98,8 @@ impl Environment {
         deduplicated(self.hosts.iter().cloned().chain(machines).chain(roles))
     }
 
-    /// Checks the hosts with own settings against the Vagrant machines, once the machines are
-    /// known.
+    /// Checks the hosts with settings of their own against the Vagrant machines, once the machines
+    /// are known.
     pub(super) fn check_machines(&self, machines: &[Host]) -> Result<()> {
         self.overrides.check(machines)
     }
@@ -121,7 +121,7 @@ impl Environment {
     }
 
     /// Returns the gateway of the environment, or [`Gateway::Direct`] for `gateway = false`.
-    /// Arguments have precedence, and so does `ssh_config` over a host.
+    /// Arguments have precedence over both. `ssh_config` has precedence over a gateway host.
     #[doc(alias = "jump host")]
     #[doc(alias = "proxy_jump")]
     pub fn gateway(&self) -> Option<&Gateway> {
@@ -134,42 +134,42 @@ impl Environment {
         self.virtualenv.as_deref()
     }
 
-    /// Returns the user for a host: the host's own, or else the environment's.
+    /// Returns the user for a host. The host's setting has precedence over the environment's.
     pub fn user_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.user.as_deref()).or(self.user())
     }
 
-    /// Returns the port for a host: the host's own, or else the environment's.
+    /// Returns the port for a host. The host's setting has precedence over the environment's.
     pub fn port_for(&self, host: &Host) -> Option<u16> {
         self.of(host, |settings| settings.port).or(self.port())
     }
 
-    /// Returns the gateway for a host: the host's own, or else the environment's.
+    /// Returns the gateway for a host. The host's setting has precedence over the environment's.
     pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         self.of(host, |settings| settings.gateway.as_ref()).or(self.gateway())
     }
 
-    /// Returns the virtualenv for a host: the host's own, or else the environment's.
+    /// Returns the virtualenv for a host. The host's setting has precedence over the environment's.
     pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.virtualenv.as_deref()).or(self.virtualenv())
     }
 
-    /// Returns the shell that runs lines on a host: the host's own, or else the environment's.
-    /// The environment's shell does not apply to `@local`.
+    /// Returns the shell for lines on a host. The host's setting has precedence over the
+    /// environment's. The environment's shell does not apply to `@local`.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         let of_all = self.shell.as_deref().filter(|_| !host.is_local());
         self.of(host, |settings| settings.shell.as_deref()).or(of_all)
     }
 
-    /// Returns the program that runs commands as another user on a host: the host's own, or else
-    /// the environment's. The environment's program does not apply to `@local`.
+    /// Returns the program that runs commands as another user on a host. The host's setting has
+    /// precedence over the environment's. The environment's program does not apply to `@local`.
     pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
         let of_all = self.sudo.filter(|_| !host.is_local());
         self.of(host, |settings| settings.sudo).or(of_all)
     }
 
-    /// Returns the local command that prints the sudo password for a host: the host's own, or
-    /// else the environment's. `{host}` in the command stands for the host.
+    /// Returns the local command that prints the sudo password for a host. The host's setting has
+    /// precedence over the environment's. `{host}` in the command stands for the host.
     pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
         self.of(host, |settings| settings.sudo_password_command.as_deref()).or(self.sudo_password_command.as_deref())
     }
@@ -228,7 +228,7 @@ impl Environment {
         // After the loop, because `hosts` may follow in the file.
         if let Some(entry) = overrides {
             entry.table().map_err(|error| {
-                let hint = format!("`hosts` lists hosts; `[env.{}.host.NAME]` has settings of one", made.name);
+                let hint = format!("`hosts` lists hosts; `[env.{}.host.NAME]` has the settings of one host", made.name);
                 error.hint(hint)
             })?;
             let all_machines = made.vagrant.as_ref().is_some_and(Vec::is_empty);
@@ -244,7 +244,7 @@ impl Environment {
 
     fn without_roles(&self, missing: &[&str]) -> Error {
         let word = if missing.len() == 1 { "role" } else { "roles" };
-        let doing = format!("environment `{}` has no {word} {}", self.name, quoted_list(missing.iter().copied()));
+        let text = format!("environment `{}` has no {word} {}", self.name, quoted_list(missing.iter().copied()));
         let hint = match missing {
             _ if self.roles.is_empty() => {
                 let role = missing.first().copied().unwrap_or_default();
@@ -253,7 +253,7 @@ impl Environment {
             [one] => unknown_name_hint(one, self.roles(), "its roles"),
             _ => format!("its roles: {}", quoted_list(self.roles())),
         };
-        Error::new(ErrorKind::Usage, doing).hint(hint)
+        Error::new(ErrorKind::Usage, text).hint(hint)
     }
 }
 

@@ -57,8 +57,8 @@ impl Config {
             Ok(text) => Self::parse(&text, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(cause) => {
-                let doing = format!("could not read `{}`", path.display());
-                Err(Error::new(ErrorKind::Config, doing).caused_by(cause))
+                let text = format!("could not read `{}`", path.display());
+                Err(Error::new(ErrorKind::Config, text).caused_by(cause))
             }
         }
     }

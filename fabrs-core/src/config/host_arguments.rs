@@ -24,7 +24,8 @@ pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 /// use fabrs_core::config::parse_host_args;
 ///
 /// let hosts = parse_host_args(&["web1,deploy@web2", "@local,web1"])?.expect("`-H` was given");
-/// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "web2", "@local"]);
+/// let names: Vec<_> = hosts.iter().map(|host| host.name()).collect();
+/// assert_eq!(names, ["web1", "web2", "@local"]);
 /// # Ok::<(), fabrs_core::Error>(())
 /// ```
 ///
@@ -43,7 +44,8 @@ pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> 
 /// ```
 /// use fabrs_core::{Host, config::parse_host_args_with};
 ///
-/// let named = |name: &str| (name == "lab").then(|| Ok(vec!["10.0.0.7".parse::<Host>().expect("a host")]));
+/// let lab: Host = "10.0.0.7".parse().expect("a host");
+/// let named = |name: &str| (name == "lab").then(|| Ok(vec![lab.clone()]));
 /// let hosts = parse_host_args_with(&["web1,@lab"], &named)?.expect("`-H` was given");
 /// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "10.0.0.7"]);
 /// # Ok::<(), fabrs_core::Error>(())
@@ -87,11 +89,11 @@ fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &HostAliases<'_>) -> Re
 
 fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, format!("`{option} @` names no file")));
+        return Err(Error::new(ErrorKind::Usage, format!("missing file name in `{option} @`")));
     }
     let text = fs::read_to_string(name).map_err(|cause| {
-        let error = Error::new(ErrorKind::Usage, format!("could not read the file of hosts `{name}`"));
-        error.caused_by(cause).hint(format!("`{option} @{name}` reads a file with one host a line"))
+        let error = Error::new(ErrorKind::Usage, format!("could not read the host file `{name}`"));
+        error.caused_by(cause).hint(format!("`{option} @{name}` reads a file with one host per line"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     for (n, line) in text.lines().enumerate() {
@@ -118,7 +120,8 @@ fn without_comment(line: &str) -> &str {
 }
 
 fn range(text: &str, place: &str) -> Result<Vec<Host>> {
-    Host::expand(text).map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
+    Host::expand(text)
+        .map_err(|cause| Error::new(ErrorKind::Usage, format!("invalid host in `{place}`")).caused_by(cause))
 }
 
 #[cfg(test)]
@@ -166,8 +169,8 @@ mod tests {
         assert_eq!(texts(parse_excluded_hosts(&["web[1-2]", &listed], &|_| None).unwrap()), ["web1", "web2", "db1"]);
         assert_eq!(parse_excluded_hosts::<&str>(&[], &|_| None).unwrap(), []);
         let error = parse_excluded_hosts(&["web[2-1]"], &|_| None).unwrap_err();
-        assert!(error.to_string().starts_with("no host in `-x web[2-1]`"), "{error}");
-        assert_eq!(parse_excluded_hosts(&["@"], &|_| None).unwrap_err().to_string(), "`-x @` names no file");
+        assert!(error.to_string().starts_with("invalid host in `-x web[2-1]`"), "{error}");
+        assert_eq!(parse_excluded_hosts(&["@"], &|_| None).unwrap_err().to_string(), "missing file name in `-x @`");
     }
 
     #[test]
@@ -191,9 +194,9 @@ mod tests {
         assert_eq!(parse_host_args_with(&["@none"], &named).unwrap_err().message(), "there is no lab");
         refused(
             "@./lab",
-            "error: could not read the file of hosts `./lab`\n\
+            "error: could not read the host file `./lab`\n\
              \x20 caused by: No such file or directory (os error 2)\n\
-             hint: `-H @./lab` reads a file with one host a line",
+             hint: `-H @./lab` reads a file with one host per line",
         );
     }
 
@@ -214,22 +217,25 @@ mod tests {
 
     #[test]
     fn an_invalid_host_is_reported_with_its_position() {
-        refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: the host name is empty in ``");
-        refused("web:0", "error: no host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
-        refused("@", "error: `-H @` names no file");
+        refused("web1,,web2", "error: invalid host in `-H web1,,web2`\n  caused by: the host name is empty in ``");
+        refused("web:0", "error: invalid host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
+        refused("@", "error: missing file name in `-H @`");
         refused(
             "db1,web[3-1]",
-            "error: no host in `-H db1,web[3-1]`\n  caused by: \
+            "error: invalid host in `-H db1,web[3-1]`\n  caused by: \
              invalid range `[3-1]` in `web[3-1]`: the first bound `3` is greater than the last bound `1`",
         );
         refused(
             "@no/such/file",
-            "error: could not read the file of hosts `no/such/file`\n\
+            "error: could not read the host file `no/such/file`\n\
              \x20 caused by: No such file or directory (os error 2)\n\
-             hint: `-H @no/such/file` reads a file with one host a line",
+             hint: `-H @no/such/file` reads a file with one host per line",
         );
         let (file, hosts) = file("web1\n\nweb2 web3\n");
         let path = file.path().display();
-        refused(&hosts, &format!("error: no host in `{path}:3`\n  caused by: `web2 web3` is not a valid host name"));
+        refused(
+            &hosts,
+            &format!("error: invalid host in `{path}:3`\n  caused by: `web2 web3` is not a valid host name"),
+        );
     }
 }

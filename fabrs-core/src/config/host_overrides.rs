@@ -27,21 +27,21 @@ pub(super) struct HostOverride {
     pub(super) vars: Vars,
 }
 
-/// The settings of all hosts of an environment with own settings.
+/// The host settings of an environment, one entry for each `[env.NAME.host.HOST]` table.
 ///
-/// If several keys match a host, the first key with a value wins. Keys of one host precede keys of
-/// a range. Otherwise the order of the file decides.
+/// If several keys match a host, the first key with a value wins. Keys of single hosts precede keys
+/// of a range. Otherwise the order of the file decides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct HostOverrides {
-    /// By the name of the host. User and port of the key are compared too.
+    /// The settings, by the name of the host. User and port of the key are compared too.
     by_name: BTreeMap<String, Vec<(Host, Arc<HostOverride>)>>,
-    /// The hosts that occur only here, each with the error if it is not a Vagrant machine either.
+    /// The hosts listed nowhere else in the file. Each has the error for a host unknown to Vagrant.
     strangers: Vec<(Host, String)>,
 }
 
 impl HostOverrides {
-    /// Reads the table of all hosts. Every host must be in `known`. If `vagrant` is true, it may be
-    /// a Vagrant machine instead.
+    /// Reads the table of all hosts. Every host must be in `known`. If `vagrant` is true, a host
+    /// may be a Vagrant machine instead.
     pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
         let mut by_name: BTreeMap<&str, Vec<&Host>> = BTreeMap::new();
         for host in known {
@@ -174,7 +174,7 @@ mod tests {
         refused(
             "[env.a]\nhost = ['w1']",
             "error: fabrs.toml:2: `env.a.host` must be a table, found: array\n\
-             hint: `hosts` lists hosts; `[env.a.host.NAME]` has settings of one",
+             hint: `hosts` lists hosts; `[env.a.host.NAME]` has the settings of one host",
         );
         refused(
             "[env.a]\nhosts = ['w1']\nhost.w1.virtualenv = 'env'",

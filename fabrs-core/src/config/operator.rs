@@ -50,8 +50,8 @@ impl Operator {
 
 /// Returns the user name from `id -un`. Cron and containers often set no variables.
 fn login() -> Option<String> {
-    let said = std::process::Command::new("id").arg("-un").env_remove(ProcessEnv::SUDO_PASSWORD).output().ok()?;
-    String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+    let output = std::process::Command::new("id").arg("-un").env_remove(ProcessEnv::SUDO_PASSWORD).output().ok()?;
+    String::from_utf8(output.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn machine() -> String {

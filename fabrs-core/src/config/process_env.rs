@@ -9,16 +9,15 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProcessEnv {
-    /// `FABRS_NO_INPUT`: prompts are not allowed (`--no-input`). Unset and `0` mean no.
+    /// `FABRS_NO_INPUT`: prompts are not allowed (`--no-input`). Unset and `0` have no effect.
     pub no_input: bool,
     /// `FABRS_SSH_CONFIG`: the file to read in place of `~/.ssh/config` (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
-    /// `FABRS_SUDO_PASSWORD`: whether it is set. The password itself is read only when it is
-    /// needed.
+    /// `FABRS_SUDO_PASSWORD`: true if the variable is set. The password is read only when needed.
     pub has_sudo_password: bool,
     /// `NO_COLOR`: disables colours.
     pub no_color: bool,
-    /// `CLICOLOR_FORCE`: enables colours, also without a terminal. Unset and `0` mean no.
+    /// `CLICOLOR_FORCE`: enables colours, also without a terminal. Unset and `0` have no effect.
     pub force_color: bool,
     /// `TERM`: the type of the terminal. Unset and `dumb` disable progress bars and other control
     /// sequences.
@@ -102,7 +101,7 @@ mod tests {
             no_input: true,
             ssh_config: Some("/etc/fab/ssh".into()),
             has_sudo_password: true,
-            // Every value except the empty one counts, see <https://no-color.org>.
+            // Every value except an empty value counts, see <https://no-color.org>.
             no_color: true,
             force_color: true,
             term: Some("xterm".to_owned()),

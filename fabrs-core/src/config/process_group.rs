@@ -30,10 +30,10 @@ impl ProcessGroup {
         Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
     }
 
-    /// Sends a signal to the group, unless its id belongs to another program by now.
+    /// Sends a signal to the group, unless another program has the id of the group by now.
     ///
-    /// The system can reuse the id when the leader was waited for and the last member has ended. If
-    /// a leader exists and is not a child of this process, the id was reused.
+    /// The system can reuse the id after the leader was waited for and the last member has ended.
+    /// If a leader exists and is not a child of this process, the id was reused.
     pub(crate) fn signal(self, signal: Signal) {
         let Some(group) = self.0 else { return };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Starts a line in a process group of its own.
+    /// Starts a shell line in a separate process group.
     fn start(line: &str) -> Child {
         let mut command = Command::new("sh");
         command.args(["-c", line]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -75,7 +75,7 @@ mod tests {
         leader.wait().await.expect("it is ours");
         group.signal(Signal::TERM);
         let mut text = String::new();
-        // The pipe ends with its last holder.
+        // The read ends when the last process with the pipe has ended.
         stdout.read_to_string(&mut text).await.expect("it is a pipe");
         assert_eq!(text, "begun\n");
     }

@@ -61,7 +61,7 @@ fn check_size(size: u64) -> io::Result<()> {
 
 fn kind(kind: FileType) -> &'static str {
     if kind.is_dir() {
-        "a folder"
+        "a directory"
     } else if kind.is_fifo() {
         "a FIFO"
     } else if kind.is_socket() {

@@ -3,7 +3,7 @@
 /// The hosts selected by a task.
 ///
 /// A selection contains no addresses. [`Inventory::hosts_for`](crate::config::Inventory::hosts_for)
-/// resolves it to hosts. The hosts of `-H` replace it.
+/// resolves a selection to hosts. The hosts of `-H` replace the hosts of a selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Selection<'a> {

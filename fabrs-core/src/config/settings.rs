@@ -19,16 +19,17 @@ use crate::config::process_env::ProcessEnv;
 /// ```
 /// use fabrs_core::config::{Layered, Mode, Settings};
 ///
-/// let settings = Settings::default().user(Layered::argument("deploy".to_owned())).mode(Mode::DryRun);
+/// let user = Layered::argument("deploy".to_owned());
+/// let settings = Settings::default().user(user).mode(Mode::DryRun);
 /// assert_eq!(settings.user.choose(None).as_deref(), Some("deploy"));
 /// assert_eq!(settings.port.resolve(None, Settings::PORT), 22);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The login user (`ssh -l`). A host with a user of its own keeps it.
+    /// The login user (`ssh -l`). Does not apply to a host with a user of its own.
     pub user: Layered<String>,
-    /// The port (`ssh -p`). A host with a port of its own keeps it. Defaults to 22.
+    /// The port (`ssh -p`). Does not apply to a host with a port of its own. Defaults to 22.
     pub port: Layered<u16>,
     /// The host to connect through (`ssh -J`), or [`Gateway::Direct`] for a direct connection.
     ///
@@ -48,22 +49,22 @@ pub struct Settings {
     /// The maximum number of hosts in parallel (`-P`). The code may set a smaller limit. Defaults
     /// to 64, or any limit set in the code.
     pub limit: Option<NonZeroUsize>,
-    /// Whether hosts run in parallel or one after the other. Defaults to parallel.
+    /// The order of the hosts: in parallel or one after the other. Defaults to parallel.
     pub order: Order,
-    /// Whether other hosts continue after a failure. Defaults to stop.
+    /// The effect of a failure on other hosts. Defaults to [`OnFailure::Stop`].
     pub on_failure: OnFailure,
-    /// Whether an unreachable host is a failure. Defaults to a failure.
+    /// The effect of an unreachable host. Defaults to a failure.
     pub on_unreachable: OnUnreachable,
-    /// Whether a failed command only causes a warning, as if every command had `.warn()`. Defaults
-    /// to no.
+    /// If true, a failed command only causes a warning, as if every command had `.warn()`. Defaults
+    /// to false.
     pub warn_only: bool,
-    /// Whether prompts are allowed. Defaults to allowed.
+    /// The permission to show prompts. Defaults to allowed.
     pub prompts: PromptPolicy,
-    /// Whether a run waits for a lock of another run. Defaults to no: the run fails.
+    /// If true, a run waits for a lock held by another run. Defaults to false: the run fails.
     pub wait_for_locks: bool,
     /// The source of the sudo password. Defaults to a prompt.
     pub sudo_password: PasswordSource,
-    /// Whether changes are made. Defaults to yes.
+    /// The mode of the run: make changes, or only plan them. Defaults to making changes.
     pub mode: Mode,
     /// The files that are compared before an upload. Defaults to none.
     pub diff: DiffMode,
@@ -120,7 +121,7 @@ pub enum OnUnreachable {
     Skip,
 }
 
-/// Whether prompts for passwords, passphrases and confirmations are allowed.
+/// The permission to show prompts for passwords, passphrases and confirmations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PromptPolicy {
@@ -147,7 +148,7 @@ pub enum PasswordSource {
     Variable(String),
 }
 
-/// The answer to the prompts before a change.
+/// The answer to the confirmation prompts before a change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Confirmation {
@@ -160,7 +161,7 @@ pub enum Confirmation {
     Fingerprint(String),
 }
 
-/// Whether changes are made.
+/// The mode of a run: make changes, or only plan them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Mode {
@@ -210,11 +211,11 @@ setters! {
     ssh_config: SshConfigSource,
     /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).
     connect_timeout: Layered<Duration>,
-    /// Sets the timeout of commands without a timeout of their own, or removes it with `None`.
+    /// Sets the timeout of commands without a timeout of their own. `None` removes the timeout.
     command_timeout: Option<Duration>,
-    /// Sets the maximum number of hosts in parallel (`-P`), or removes it with `None`.
+    /// Sets the maximum number of hosts in parallel (`-P`). `None` removes the limit.
     limit: Option<NonZeroUsize>,
-    /// Sets whether hosts run in parallel or serially.
+    /// Sets the order of the hosts: in parallel or one after the other.
     order: Order,
     /// Sets the effect of a failed host on other hosts.
     on_failure: OnFailure,
@@ -222,13 +223,13 @@ setters! {
     on_unreachable: OnUnreachable,
     /// Sets whether a failed command only causes a warning.
     warn_only: bool,
-    /// Sets whether prompts are allowed.
+    /// Sets the permission to show prompts.
     prompts: PromptPolicy,
     /// Sets whether a run waits for a lock of another run.
     wait_for_locks: bool,
     /// Sets the source of the sudo password.
     sudo_password: PasswordSource,
-    /// Sets whether changes are made.
+    /// Sets the mode of the run: make changes, or only plan them.
     mode: Mode,
     /// Sets the files that are compared before an upload.
     diff: DiffMode,
@@ -243,7 +244,7 @@ impl Settings {
     pub const PORT: u16 = 22;
     const LIMIT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
-    /// Fills in the values of an environment below explicit values.
+    /// Sets the values from an environment of `fabrs.toml`. Explicit values keep their precedence.
     pub fn or_environment(mut self, environment: &Environment) -> Self {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
@@ -253,7 +254,7 @@ impl Settings {
 
     /// Fills in missing values from environment variables.
     ///
-    /// The local user name is not included. It is the last default, after `ssh_config`.
+    /// The local user name is not included: `ssh_config` has precedence over this last default.
     pub fn or_process_env(mut self, variables: &ProcessEnv) -> Self {
         if let (SshConfigSource::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
             self.ssh_config = SshConfigSource::File(file.clone());
@@ -276,7 +277,7 @@ impl Settings {
     }
 
     /// Returns the maximum number of hosts in parallel if the code sets `wanted`. A smaller limit
-    /// of the command line has precedence. The default limit does not apply.
+    /// of the command line has precedence. The default limit of 64 does not apply.
     pub fn parallel_limit_for(&self, wanted: NonZeroUsize) -> NonZeroUsize {
         match (self.order, self.limit) {
             (Order::Serial, _) => NonZeroUsize::MIN,

@@ -11,8 +11,8 @@ use crate::error::{CauseText, Error, ErrorKind, Result};
 
 use crate::config::document::{Entry, FILE_NAME};
 
-/// The user's variables by name. Variables of an environment have precedence over those at the top
-/// of the file.
+/// The user's variables by name. Variables of an environment have precedence over the variables at
+/// the top of the file.
 ///
 /// ```
 /// use fabrs_core::config::Config;
@@ -20,7 +20,8 @@ use crate::config::document::{Entry, FILE_NAME};
 /// #[derive(serde::Deserialize)]
 /// struct Shop { app: String, workers: u8 }
 ///
-/// let config = Config::parse("vars = { app = 'shop' }\nenv.staging.vars.workers = 4", "fabrs.toml".as_ref())?;
+/// let text = "vars = { app = 'shop' }\nenv.staging.vars.workers = 4";
+/// let config = Config::parse(text, "fabrs.toml".as_ref())?;
 /// let shop: Shop = config.environment("staging")?.vars().read()?;
 /// assert_eq!((shop.app.as_str(), shop.workers), ("shop", 4));
 /// # Ok::<(), fabrs_core::Error>(())
@@ -50,10 +51,9 @@ impl Vars {
     /// [`ErrorKind::Config`], with file, line and field, if a field is missing or has another type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         serde_path_to_error::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
-            let doing = format!("invalid vars for `{}`", std::any::type_name::<T>());
+            let text = format!("invalid vars for `{}`", std::any::type_name::<T>());
             let path = error.path().to_string();
-            Error::new(ErrorKind::Config, doing)
-                .caused_by(CauseText(self.mismatch_text(&path, error.inner().message())))
+            Error::new(ErrorKind::Config, text).caused_by(CauseText(self.mismatch_text(&path, error.inner().message())))
         })
     }
 
@@ -63,9 +63,9 @@ impl Vars {
         let top = path.split(['.', '[']).next().unwrap_or_default();
         let Some(place) = self.places.get(top) else { return format!("{}: {message}", FILE_NAME) };
         match (message.split_once(", expected "), self.at(path)) {
-            (Some((said, expected)), Some(found)) if said.starts_with("invalid") => {
+            (Some((kind, expected)), Some(found)) if kind.starts_with("invalid") => {
                 let shown = match found {
-                    toml::Value::Integer(_) if said.starts_with("invalid value") => found.to_string(),
+                    toml::Value::Integer(_) if kind.starts_with("invalid value") => found.to_string(),
                     _ => found.type_str().to_owned(),
                 };
                 format!("{place}: `{path}` must be {expected}, found: {shown}")
@@ -88,7 +88,7 @@ impl Vars {
         Some(value)
     }
 
-    /// Adds the variables of `below` that are missing here. Tables are not merged.
+    /// Adds the variables of `below` that are missing in these variables. Tables are not merged.
     pub(super) fn merge_defaults(&mut self, below: &Self) {
         for (name, value) in &below.table {
             if !self.table.contains_key(name) {
@@ -100,7 +100,7 @@ impl Vars {
 
     pub(super) fn from_entry(entry: &Entry<'_>) -> Result<Self> {
         let value = entry.table()?.clone();
-        // A number that needs more than 64 bits fails only here.
+        // A number of more than 64 bits fails only here.
         let table = toml::Table::deserialize(ValueDeserializer::from(value)).map_err(|cause| {
             entry.error(cause.span(), &format!("could not read `{}`", entry.path())).caused_by(cause)
         })?;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_value_replaces_the_whole_default() {
+    fn a_value_replaces_the_whole_default() {
         let mut above = vars("app = 'shop'\nsmtp = { host = 'a' }");
         above.merge_defaults(&vars("app = 'other'\ndomain = 'x'\nsmtp = { host = 'b', port = 25 }"));
         assert_eq!(values(&above), values(&vars("app = 'shop'\ndomain = 'x'\nsmtp = { host = 'a' }")));

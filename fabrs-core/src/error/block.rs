@@ -7,7 +7,7 @@ use crate::controls::escape_except_colours;
 use crate::error::error::Error;
 use crate::output::{CommandResult, Output, last_lines};
 
-/// The maximum number of lines shown of a hidden stream. The last lines are shown.
+/// The maximum number of lines shown from the end of a stream that was not shown yet.
 const MAX_SHOWN_LINES: usize = 10;
 
 /// The display of an error as one block: the message, the causes, output that was not shown yet,
@@ -31,8 +31,8 @@ impl Error {
 }
 
 impl<'a> ErrorBlock<'a> {
-    /// Returns the shown hint: the hint of the error, or else of the nearest cause with a hint. A
-    /// context around an error has no hint.
+    /// Returns the shown hint: the hint of the error, or else of the nearest cause with a hint. An
+    /// error made by [`Context`](crate::Context) has no hint, but its cause may have a hint.
     pub(crate) fn hint(self) -> Option<&'a str> {
         let mut inner = Some(self.error);
         while let Some(error) = inner {
@@ -44,8 +44,8 @@ impl<'a> ErrorBlock<'a> {
         None
     }
 
-    /// Returns the lines between the message and the causes: the line of code, and output that was
-    /// not shown yet.
+    /// Returns the lines between the message and the causes: the line of code, and output not shown
+    /// yet.
     pub(super) fn details(self) -> String {
         let at = self.error.code_location().map(|at| format!("\n  at {at}"));
         let mut text = at.unwrap_or_default();
@@ -54,13 +54,13 @@ impl<'a> ErrorBlock<'a> {
         text += &stream("stderr");
         let is_merged = |output: &Output| output.record.has_pty && !output.record.shown.0;
         if self.error.output().is_some_and(is_merged) {
-            text += "\n  stderr: on a pty it is part of stdout";
+            text += "\n  stderr: included in stdout on a pty";
         }
         text
     }
 
     /// Returns the last lines of a stream, `stdout` or `stderr`. Returns `None` if the stream is
-    /// empty or was shown already.
+    /// empty or was already shown.
     pub(crate) fn unshown_output(self, stream: &str) -> Option<String> {
         let output = self.error.output()?;
         let record = &output.record;
@@ -85,7 +85,7 @@ impl fmt::Display for ErrorBlock<'_> {
         if let Some(hint) = self.hint() {
             text = format!("{text}\nhint: {hint}");
         }
-        // Most of the text comes from hosts and commands, so it may contain control characters.
+        // Most of the text is from hosts and commands, so it may contain control characters.
         let shown = escape_except_colours(&text);
         f.write_str(&shown)?;
         // A colour without a reset would continue into the next lines of the terminal.
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_block_with_a_pty_explains_the_missing_stderr() {
-        assert!(case((false, false), true).ends_with("out 15\n  stderr: on a pty it is part of stdout"));
+        assert!(case((false, false), true).ends_with("out 15\n  stderr: included in stdout on a pty"));
         assert_eq!(case((true, true), true), "");
     }
 }

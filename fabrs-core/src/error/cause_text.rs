@@ -1,6 +1,6 @@
 //! [`CauseText`]: the cause of an error as text.
 
-/// The cause of an error as text: the message of another program, or causes whose types are gone.
+/// The cause of an error as text: the message of another program, or causes without their types.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct CauseText(pub(crate) String);

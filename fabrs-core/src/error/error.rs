@@ -43,7 +43,7 @@ pub(super) struct Inner {
 #[derive(Clone)]
 enum CodeLocation {
     Call(&'static Location<'static>),
-    /// As text, because a panic hook can't keep the location.
+    /// As text, because a panic hook can't store a `Location`.
     Panic(Arc<str>),
 }
 
@@ -79,7 +79,7 @@ impl Error {
         self.with(|inner| inner.host = Some(host.clone()))
     }
 
-    /// Sets the host if the error has none.
+    /// Sets the host, unless the error already has a host.
     pub(crate) fn or_on(self, host: Option<&Host>) -> Self {
         match host {
             Some(host) if self.inner.host.is_none() => self.on(host),
@@ -101,8 +101,8 @@ impl Error {
 
     /// Sets the hint: one next step for the user, if possible a command to paste.
     ///
-    /// Has no effect if the open file limit caused the error: [`caused_by`](Self::caused_by) has
-    /// set the hint already.
+    /// Has no effect if the open file limit caused the error, because
+    /// [`caused_by`](Self::caused_by) has already set the hint.
     pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         if self.is_out_of_files() {
             return self;
@@ -126,14 +126,14 @@ impl Error {
         self.with(|inner| inner.code_location = Some(CodeLocation::Panic(Arc::from(line))))
     }
 
-    /// Removes the line of code. A command from the command line has none that a user could look
-    /// up.
+    /// Removes the line of code, for a command from the command line. Such a command has no line in
+    /// the user's code.
     pub fn without_location(self) -> Self {
         self.with(|inner| inner.code_location = None)
     }
 
-    /// Sets the address in the message. Errors that differ only in this address are equal
-    /// ([`GroupedErrors`](crate::error::GroupedErrors)).
+    /// Sets the address in the message. Errors with different addresses but otherwise equal
+    /// messages are equal ([`GroupedErrors`](crate::error::GroupedErrors)).
     pub(crate) fn with_address(self, address: &str) -> Self {
         self.with(|inner| inner.address = Some(Arc::from(address)))
     }
@@ -163,9 +163,9 @@ impl Error {
         self.inner.host.as_ref()
     }
 
-    /// Returns the output of the failed command. [`ErrorKind::Exit`] and [`ErrorKind::Timeout`]
-    /// always have one. [`ErrorKind::Channel`] and [`ErrorKind::Cancelled`] have one if the command
-    /// printed anything.
+    /// Returns the output of the failed command. Errors of the kinds [`ErrorKind::Exit`] and
+    /// [`ErrorKind::Timeout`] always have an output. Errors of the kinds [`ErrorKind::Channel`] and
+    /// [`ErrorKind::Cancelled`] have an output if the command printed anything.
     pub fn output(&self) -> Option<&Output> {
         self.inner.output.as_ref()
     }
@@ -175,7 +175,7 @@ impl Error {
         self.inner.hint.as_deref()
     }
 
-    /// Returns the line of the user's code with the failed call, if known.
+    /// Returns the line of the failed call in the user's code, if known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         match self.inner.code_location {
             Some(CodeLocation::Call(location)) => Some(location),
@@ -183,7 +183,7 @@ impl Error {
         }
     }
 
-    /// Returns the line of the user's code with the failed call or panicked, as `FILE:LINE`.
+    /// Returns the line of the failed call or the panic in the user's code, as `FILE:LINE`.
     pub(crate) fn code_location(&self) -> Option<String> {
         self.inner.code_location.as_ref().map(ToString::to_string)
     }
@@ -220,8 +220,7 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
-    /// Prints the whole block. This is the text of a failed `unwrap` and of a `main` that returns
-    /// an error.
+    /// Prints the whole block. A failed `unwrap` and a `main` that returns an error show this text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.block(), f)
     }

@@ -48,7 +48,8 @@ impl ExitCode {
     /// ```
     /// use fabrs_core::ExitCode;
     ///
-    /// assert_eq!(ExitCode::worst([ExitCode::Unreachable, ExitCode::Failed, ExitCode::Ok]), ExitCode::Failed);
+    /// let codes = [ExitCode::Unreachable, ExitCode::Failed, ExitCode::Ok];
+    /// assert_eq!(ExitCode::worst(codes), ExitCode::Failed);
     /// assert_eq!(ExitCode::worst([ExitCode::PlanIncomplete, ExitCode::NoHost]), ExitCode::NoHost);
     /// assert_eq!(ExitCode::worst([]), ExitCode::Ok);
     /// ```

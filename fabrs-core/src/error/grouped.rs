@@ -25,7 +25,8 @@ const MAX_NAMES_WIDTH: usize = 60;
 /// let mut errors = GroupedErrors::default();
 /// for name in ["web1", "web2"] {
 ///     let host: Host = name.parse()?;
-///     errors.add(&host, &Error::new(ErrorKind::Exit, "`false` ended with exit status 1").on(&host));
+///     let error = Error::new(ErrorKind::Exit, "`false` ended with exit status 1").on(&host);
+///     errors.add(&host, &error);
 /// }
 /// assert_eq!(errors.blocks(1), ["error: web1, web2: `false` ended with exit status 1"]);
 /// # Ok::<(), fabrs_core::HostError>(())
@@ -42,11 +43,11 @@ struct Group {
     occurrences: Vec<(Host, Error)>,
 }
 
-/// The equal parts of equal errors, with placeholders for hosts.
+/// The parts compared between errors, with placeholders for hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     kind: ErrorKind,
-    /// The host named by the error, if it is not the failed host: a gateway.
+    /// The host named in the error, such as a gateway, if it differs from the failed host.
     other_host: Option<Host>,
     message: String,
     details: String,
@@ -159,7 +160,7 @@ impl Group {
         self.causes().into_iter().map(line).collect()
     }
 
-    /// Returns a text for the texts of all errors of the group.
+    /// Returns the text of the group for the texts of all its errors.
     fn common(&self, text_of: impl Fn(&Error) -> String) -> String {
         common(&self.occurrences.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
     }
@@ -192,8 +193,8 @@ impl Group {
     }
 }
 
-/// Returns a text for the texts of several errors. Equal texts are returned unchanged. Otherwise
-/// hosts, and ports if they differ, become placeholders.
+/// Returns a common text for the texts of several errors. Equal texts are returned unchanged.
+/// Otherwise placeholders replace the hosts, and the ports if they differ.
 fn common(texts: &[(&Host, &Error, String)]) -> String {
     let Some((host, error, first)) = texts.first() else { return String::new() };
     if texts.iter().all(|(_, _, text)| text == first) {

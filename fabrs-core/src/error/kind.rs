@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Sudo,
     /// The command exceeded its timeout and was stopped.
     Timeout,
-    /// A prompt needed an answer, and there was no terminal or prompts are not allowed.
+    /// A prompt was needed, but there was no terminal, or prompts are not allowed.
     Prompt,
     /// A file could not be uploaded or downloaded. The old file is unchanged.
     File,
@@ -48,7 +48,7 @@ pub enum ErrorKind {
     NotRun,
     /// The output is incomplete: it exceeds the capture limit, or its end was lost.
     Truncated,
-    /// The output has no line, and one was expected.
+    /// The output has no line, but a line was expected.
     Empty,
     /// The output has an unexpected format.
     Format,

@@ -42,8 +42,8 @@ pub(super) fn masked(host: &Host, error: &Error, text: &str, mask: Mask) -> Stri
 /// Returns the replacement of a word: a placeholder for the name, the address or the port of the
 /// host.
 fn replaced(host: &Host, error: &Error, before: &str, word: &str, mask: Mask) -> Option<String> {
-    // In errors of these kinds every address belongs to the host. A failed command may name any
-    // address.
+    // In errors of these kinds every address belongs to the host. The text of a failed command can
+    // contain any other address.
     let is_connecting = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
     let is_host = |name: &str| name == host.name() || error.address() == Some(name);
     let with_port = |port: &str| match mask {

@@ -1,4 +1,4 @@
-//! Errors: one type with a published kind, and its display as a block.
+//! Errors: one type with a public kind, and its display as a block.
 //!
 //! The code that detects a failure builds the error with [`Error::new`] and the methods of
 //! [`Error`]. This module imports only [`crate::host`], [`crate::secret`], [`crate::output`] and

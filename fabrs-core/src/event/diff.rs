@@ -18,12 +18,12 @@ pub enum FileDiff {
     /// The changes in a directory, one line for each entry in the format of
     /// `rsync --itemize-changes`.
     Entries(Vec<String>),
-    /// The content differs and is not text.
+    /// The content differs and is binary.
     Binary,
     /// The content differs and is not shown. Not all users of the host may read the file, so it may
     /// contain an unknown secret.
     Private,
-    /// The file could not be read, for this reason. The upload may still succeed.
+    /// The file could not be read. The text is the reason. The upload may still succeed.
     Unread(String),
     /// The old or the new file is larger than 1 MiB.
     Large,
@@ -42,11 +42,11 @@ impl FileDiff {
             Self::Entries(entries) if !entries.is_empty() => {
                 return entries.iter().map(|entry| entry_line(entry, style)).collect();
             }
-            Self::Entries(_) => "nothing differs",
+            Self::Entries(_) => "no differences",
             Self::None => "the same content",
-            Self::Private => "differs, and not all users may read it (`--diff=all` shows the diff)",
+            Self::Private => "differs, not shown because not all users may read the file (use `--diff=all`)",
             Self::Unread(why) => return vec![format!("{path}: not compared: {}", escape_all_controls(why))],
-            Self::Binary => "differs, and is not text",
+            Self::Binary => "binary content differs",
             Self::Large => "not compared: too large",
             Self::Secret => "not compared: a secret",
         };
@@ -77,7 +77,7 @@ fn entry_line(entry: &str, style: Style) -> String {
 }
 
 /// Returns a line of a diff in the colour of its sign. The first two lines name the file. Control
-/// characters are escaped, because the old content comes from the host.
+/// characters are escaped, because the old content is from the host.
 fn diff_line(number: usize, line: &str, style: Style) -> String {
     let line = line.split('\t').map(escape_all_controls).collect::<Vec<_>>().join("\t");
     let role = match line.as_bytes() {

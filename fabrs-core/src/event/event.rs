@@ -1,4 +1,4 @@
-//! [`Event`]: everything that a run reports.
+//! [`Event`]: an event of a run, such as a started command or a failed task.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ pub enum Event<'a> {
     TaskStarted {
         /// The name of the task.
         task: &'a str,
-        /// The host, if the task runs on one.
+        /// The host, or `None` for a task on this machine.
         host: Option<&'a Host>,
     },
-    /// A task ended on a host, or will not start there.
+    /// A task ended on a host, or does not start on the host.
     TaskEnded {
         /// The name of the task.
         task: &'a str,
-        /// The host, if the task runs on one.
+        /// The host, or `None` for a task on this machine.
         host: Option<&'a Host>,
         /// The outcome.
         outcome: OutcomeKind,
@@ -49,7 +49,7 @@ pub enum Event<'a> {
         host: &'a Host,
         /// The quoted command line.
         command: &'a str,
-        /// Whether the user wants to see the command line (`.echo()`, `-e`).
+        /// True if the user wants to see the command line (`.echo()`, `-e`).
         is_echoed: bool,
     },
     /// Complete lines of output with their line ends. The last line of a stream may have no line
@@ -88,10 +88,10 @@ pub enum Event<'a> {
         host: &'a Host,
         /// The quoted command line.
         command: &'a str,
-        /// The exit status or signal. `None` if the command did not start or its end is unknown.
+        /// The exit status or signal. `None` if the command did not start, or its end is unknown.
         status: Option<&'a ExitStatus>,
-        /// The reason if the command did not end by itself: no connection, a lost connection, a
-        /// timeout or a stop.
+        /// The reason for a missing exit status: no connection, a lost connection, a timeout or a
+        /// stop.
         error: Option<&'a Error>,
         /// The duration of the command.
         #[serde(serialize_with = "seconds")]
@@ -111,21 +111,21 @@ pub enum Event<'a> {
     /// The progress of a transfer. Emitted a few times a second if the transfer takes longer than
     /// half a second.
     Progress {
-        /// The number of the transfer within its client, starting at 1. all events of a transfer
+        /// The number of the transfer within its client, starting at 1. All events of a transfer
         /// have the same number.
         id: u64,
         /// The host.
         host: &'a Host,
         /// The operation: `put app.tar -> /srv/`.
         operation: &'a str,
-        /// The number of transferred bytes. Bytes that the host has already are not transferred.
+        /// The number of transferred bytes. Bytes already on the host are not transferred.
         done_bytes: u64,
         /// The total number of bytes.
         total_bytes: u64,
         /// The time since the start of the transfer.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
-        /// Whether the transfer has ended, with any result. The last event of a transfer.
+        /// True in the last event of a transfer, with any result.
         is_finished: bool,
     },
     /// A transfer ended.
@@ -141,24 +141,23 @@ pub enum Event<'a> {
         /// The number of removed files.
         removed: usize,
     },
-    /// A dry run planned a change and did not make it.
+    /// A dry run planned a change instead of making the change.
     Planned {
-        /// The host. `None` for an effect.
+        /// The host. `None` for an effect such as a mail.
         host: Option<&'a Host>,
         /// The quoted command, the transfer (`put conf -> /etc/shop`), or the name of the effect.
         operation: &'a str,
-        /// Whether the operation is a command.
+        /// True if the operation is a command.
         #[serde(skip)]
         is_command: bool,
     },
-    /// A dry run read a host after it had planned changes there. The result does not include these
-    /// changes.
+    /// A dry run read from a host with planned changes. The result does not include these changes.
     StaleRead {
         /// The host.
         host: &'a Host,
         /// The command that read the host.
         command: &'a str,
-        /// The number of changes planned on this host before.
+        /// The number of changes planned on this host before the read.
         planned_changes: usize,
     },
     /// A value was computed once for all hosts.
@@ -212,7 +211,7 @@ pub enum Event<'a> {
     Summary {
         /// The name of the task, or the shell line.
         name: &'a str,
-        /// Whether the task ran on this machine, without a host.
+        /// True for a `local` task, which has no host.
         is_local: bool,
         /// The outcome of each host in plan order. Serialized as a list of hosts for each outcome.
         #[serde(serialize_with = "by_outcome")]
@@ -226,7 +225,7 @@ pub enum Event<'a> {
         /// each outcome.
         #[serde(serialize_with = "counts")]
         outcomes: &'a [(Host, OutcomeKind)],
-        /// The reason if the run failed as a whole: invalid arguments, an invalid fabrs.toml, no
+        /// The reason if the run failed as a whole: invalid arguments, an invalid fabrs.toml, or no
         /// host.
         error: Option<&'a Error>,
     },
@@ -240,9 +239,9 @@ pub enum Event<'a> {
         /// The quoted command line.
         command: &'a str,
     },
-    /// A warning, which is not a failure.
+    /// A warning. The run continues.
     Warning {
-        /// The host, if the warning is about one.
+        /// The host of the warning, if any.
         host: Option<&'a Host>,
         /// The text.
         text: &'a str,

@@ -19,7 +19,7 @@ use crate::host::Host;
 pub(super) struct EventFormatter {
     prefix: Prefix,
     style: Style,
-    /// Whether a failed task is shown only by its error block.
+    /// If true, a failed task is shown only by its error block.
     only_error_blocks: bool,
     failures: ShownErrors,
 }
@@ -30,7 +30,7 @@ impl EventFormatter {
         Self { prefix, style, only_error_blocks: false, failures: ShownErrors::default() }
     }
 
-    /// Omits the line for a host with the same error as another host.
+    /// Omits the line of a host with the same error as an earlier host.
     pub(super) fn only_error_blocks(self) -> Self {
         Self { only_error_blocks: true, ..self }
     }
@@ -95,8 +95,8 @@ impl EventFormatter {
             Event::Warning { host, text } => self.warning(*host, text),
             Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left } => {
                 let of = attempts.map_or_else(String::new, |attempts| format!(" of {attempts}"));
-                // With a time limit, the user sees the remaining time. With a number of attempts,
-                // the user sees the pause.
+                // With a time limit, the line shows the remaining time. With a number of attempts,
+                // the line shows the pause.
                 let when = match left {
                     Some(left) => format!(", {} left", short_duration(*left)),
                     None if pause.is_zero() => String::new(),
@@ -134,13 +134,13 @@ impl EventFormatter {
         self.blocks(&before) + &text
     }
 
-    /// Records the start of a task on a host. Returns the error blocks of the previous task that
-    /// concern several hosts.
+    /// Records the start of a task on a host. Returns the error blocks of the previous task for
+    /// errors of several hosts.
     pub(super) fn started(&self, task: &str, host: Option<&Host>) -> String {
         self.blocks(&self.failures.start(task, host))
     }
 
-    /// Returns the error blocks that concern several hosts, since the last call.
+    /// Returns the error blocks for errors of several hosts since the last call.
     pub(super) fn pending(&self) -> String {
         self.blocks(&self.failures.take())
     }
@@ -189,13 +189,13 @@ impl EventFormatter {
 
     fn warning(&self, host: Option<&Host>, text: &str) -> String {
         let word = self.style.paint(TextRole::Warning, "warning:");
-        let whose = host.map(|host| format!("{}: ", HostLabel(Some(host)))).unwrap_or_default();
-        format!("{word} {whose}{}\n", indent_continuation(text))
+        let name = host.map(|host| format!("{}: ", HostLabel(Some(host)))).unwrap_or_default();
+        format!("{word} {name}{}\n", indent_continuation(text))
     }
 }
 
-/// Returns the last line of an incomplete plan: the line of the task, and the command with the
-/// missing result.
+/// Returns the last line of an incomplete plan: the line of the task, and the command whose result
+/// is missing.
 fn plan_end_text(error: &Error) -> String {
     let at = error.code_location().map(|at| format!(" ({at})")).unwrap_or_default();
     let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_shown_if_it_is_echoed() {
+    fn an_echoed_command_is_shown() {
         let host = web1();
         let started = |command, echo| Event::CommandStarted { id: 1, host: &host, command, is_echoed: echo };
         case(&started("git fetch", true), "[web1] $ git fetch\n");
@@ -276,8 +276,8 @@ mod tests {
         };
         let gone = Event::Transferred { host: &host, operation: "remove /b", changed: 0, files: 0, removed: 1 };
         case(&gone, "[web1] remove /b: removed\n");
-        case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files files_written, 1 removed\n");
-        case(&sync(0, 4), "[web1] sync a -> /b: none files_written, 4 removed\n");
+        case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files written, 1 removed\n");
+        case(&sync(0, 4), "[web1] sync a -> /b: none written, 4 removed\n");
         case(&put(1, 1), "[web1] put a -> /b: written\n");
         case(&put(0, 3), "[web1] put a -> /b: unchanged\n");
         case(&put(2, 3), "[web1] put a -> /b: 2 of 3 files written\n");
@@ -312,7 +312,7 @@ mod tests {
         let formatter = EventFormatter::new(Prefix::Host, Style::Plain);
         assert_eq!(formatter.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
         assert_eq!(formatter.text(&ended(&web2, OutcomeKind::Failed, Some(&error.clone()))), "");
-        // A host can't have one error twice, so this is another error.
+        // A host reports an error once, so a repeated error is a new error.
         assert_eq!(formatter.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
         assert_eq!(formatter.text(&ended(&web2, OutcomeKind::Failed, Some(&error))), "");
     }

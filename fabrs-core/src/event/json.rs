@@ -15,7 +15,7 @@ use crate::event::style::{Prefix, Style};
 
 /// Prints each event as a JSON line on stdout, and error blocks on stderr.
 ///
-/// Each line has `event`, the name of the event, and `t`, the seconds since the start of the run.
+/// Each line has `event`, the name of the event, and `t`, the seconds since the start.
 /// Bytes that are not UTF-8 become `U+FFFD`. New versions may add events and fields.
 ///
 /// | `event` | fields in addition to `event` and `t` |
@@ -25,11 +25,11 @@ use crate::event::style::{Prefix, Style};
 /// | `command_started` | `id`, `host`, `command`, `is_echoed` |
 /// | `output_lines` | `id`, `host`, `stream`, `text`: complete lines of output |
 /// | `output_bytes` | `id`, `host`, `stream`, `bytes`: not in `--json` |
-/// | `command_ended` | `id`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
+/// | `command_ended` | `id`, `host`, `command`, `status`, `error`, `elapsed` |
 /// | `retry` | `host`, `command`, `reason`, `attempt`, `max_attempts`, `pause`, `time_left` |
 /// | `unconfirmed_stop` | `id`, `host`, `command`: the command may still be running |
 /// | `diff` | `host`, `operation`, `path`, `diff` |
-/// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished` |
+/// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished`|
 /// | `transferred` | `host`, `operation`, `changed`, `files`, `removed` |
 /// | `planned` | `host`, `operation` |
 /// | `stale_read` | `host`, `command`, `planned_changes` |
@@ -37,24 +37,26 @@ use crate::event::style::{Prefix, Style};
 /// | `message` | `host`, `stream`, `text` |
 /// | `warning` | `host`, `text` |
 /// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: for the shell line after `--` |
-/// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task and the shell line |
-/// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
+/// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task |
+/// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error` |
 ///
-/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started`
-/// or `incomplete`. `outcomes` has an entry for each of them. `elapsed`, `pause` and `time_left`
-/// are seconds. `host` is `null` for events without a host.
+/// `outcome` is `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started` or
+/// `incomplete`. `outcomes` has an entry for each outcome. `elapsed`, `pause` and `time_left` are
+/// seconds. `host` is `null` for events without a host. `status` is `{"code": 0}`,
+/// `{"signal": "TERM"}`, or `null` if the end of the command is unknown. `summary` is printed for
+/// each task and for the shell line, and `run_ended` is the last line.
 ///
 /// `error` is `null`, or an object:
 ///
 /// | field | content |
 /// |---|---|
-/// | `kind` | the [`ErrorKind`](crate::ErrorKind) in snake case: `exit`, `connect`, `host_key`, `usage` |
+/// | `kind` | the [`ErrorKind`](crate::ErrorKind) in snake case: `exit`, `connect`, `host_key` |
 /// | `host` | the failed host, or `null` |
 /// | `message` | one line without the host |
 /// | `causes` | a list of texts, the nearest cause first |
 /// | `hint` | a text, or `null` |
 /// | `at` | the line of `tasks.rs`, if known: `tasks.rs:12` |
-/// | `stdout`, `stderr` | the last lines of output without an `output_lines` event, if there are any |
+/// | `stdout`, `stderr` | the last lines of output without an `output_lines` event, if any |
 #[derive(Debug)]
 pub struct JsonSink {
     queue: Arc<OutputQueue>,
@@ -88,7 +90,7 @@ impl Sink for JsonSink {
         let blocks = match event {
             Event::TaskEnded { error: Some(_), .. } => self.formatter.text(event),
             Event::Summary { .. } | Event::RunEnded { .. } => self.formatter.pending(),
-            // The line about the start is not shown on stderr.
+            // Stderr shows error blocks only, not the start of a task.
             Event::TaskStarted { task, host } => self.formatter.started(task, *host),
             _ => return,
         };
@@ -113,7 +115,7 @@ impl Sink for JsonSink {
     }
 }
 
-/// Returns the JSON line of an event, for a run that ended before it had a sink.
+/// Returns the JSON line of an event, for a run that ended before its sink was made.
 pub fn json_line(event: &Event<'_>) -> String {
     let line = line(Duration::ZERO, event).unwrap_or_default();
     String::from_utf8_lossy(&line).into_owned()
@@ -258,8 +260,8 @@ mod tests {
         let leftover = Event::UnconfirmedStop { id: 1, host: &host, command: "sleep" };
         case(&leftover, "unconfirmed_stop", &format!(r#""id":1,{at},"command":"sleep""#));
         case(&Event::Warning { host: None, text: "look" }, "warning", r#""host":null,"text":"look""#);
-        let said = Event::Message { host: None, stream: Stream::Stdout, text: "web1  1" };
-        case(&said, "message", r#""host":null,"stream":"stdout","text":"web1  1""#);
+        let message = Event::Message { host: None, stream: Stream::Stdout, text: "web1  1" };
+        case(&message, "message", r#""host":null,"stream":"stdout","text":"web1  1""#);
     }
 
     #[test]

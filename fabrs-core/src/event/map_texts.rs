@@ -1,4 +1,4 @@
-//! Replaces the texts of an event.
+//! Maps the texts of an event, for example to redact them.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::event::event::Event;
 
-/// Passes the event to `pass` with all texts mapped, except output, errors and diffs.
+/// Passes the event to `pass` with each text mapped by `map`, except output, errors and diffs.
 pub(super) fn map_texts<T>(
     event: &Event<'_>,
     map: impl Fn(&str) -> Cow<'_, str>,

@@ -1,8 +1,8 @@
 //! Events of a run, and the sinks that show or store them.
 //!
-//! Events and return values are the only results that flow up from the lower layers. All other
-//! modules emit events. Only a [`Sink`] shows or stores them, and a sink never blocks the emitting
-//! code.
+//! Events and return values are the only results that pass from the lower layers to the higher
+//! layers. All other modules emit events. Only a [`Sink`] shows or stores events, and a sink never
+//! blocks the emitting code.
 
 mod capture;
 mod diff;

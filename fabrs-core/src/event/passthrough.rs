@@ -25,7 +25,7 @@ pub struct PassthroughSink {
     formatter: EventFormatter,
     /// The formatter of planned lines, with the host as prefix.
     plan: EventFormatter,
-    /// Whether the last line of stderr has no line end.
+    /// True if the last line of stderr has no line end.
     mid_line: AtomicBool,
 }
 
@@ -125,9 +125,9 @@ mod tests {
             ended(&host, OutcomeKind::Lost, Some(&error)),
         ];
         let (stdout, stderr) = output_of(|queue| PassthroughSink::new(queue, Style::Plain), &events);
-        let told =
+        let expected =
             ["half a line", "warning: web1: may still be running: sleep 9", "error: web1: the connection was lost"];
-        assert_eq!((stdout.as_str(), stderr.lines().collect::<Vec<_>>().as_slice()), ("", &told[..]));
+        assert_eq!((stdout.as_str(), stderr.lines().collect::<Vec<_>>().as_slice()), ("", &expected[..]));
     }
 
     #[test]

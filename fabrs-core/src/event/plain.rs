@@ -16,9 +16,9 @@ use crate::event::style::{Prefix, Style};
 /// Prints each line of output as `[host] line`, stdout to stdout and stderr to stderr. All other
 /// events go to stderr.
 ///
-/// A last line without a line end gets one. Of a line with carriage returns, as from a progress
-/// bar, the last state is printed. The `\r` that a pty adds before a line end is removed. All other
-/// bytes are unchanged.
+/// A last line without a line end receives a line end. If a line contains carriage returns, for
+/// example from a progress bar, only the last state is printed. The `\r` that a pty adds before a
+/// line end is removed. All other bytes are unchanged.
 #[derive(Debug)]
 pub struct PlainSink {
     queue: Arc<OutputQueue>,
@@ -42,7 +42,8 @@ impl Sink for PlainSink {
                 self.queue.push(*stream, &prefixed_lines(&self.prefix.of(Some(host), self.style), self.style, text));
             }
             Event::Message { host, stream, text } => {
-                // A message without a host has no prefix, since it is not output of this machine.
+                // A message without a host has no prefix, since the message is not output of this
+                // machine.
                 let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
                 self.queue.push(*stream, &prefixed_lines(&prefix, self.style, escape_controls(text).as_bytes()));
             }
@@ -157,7 +158,7 @@ mod tests {
         ];
         let (stdout, stderr) = output_of(|queue| PlainSink::new(queue, Prefix::Host, Style::Plain), &events);
         assert_eq!(stdout, "[web1] out\nweb1  1\nweb2  2\n");
-        let formatter = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
-        assert_eq!(stderr, formatter);
+        let expected = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
+        assert_eq!(stderr, expected);
     }
 }

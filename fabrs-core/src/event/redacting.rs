@@ -12,8 +12,8 @@ use crate::secret::Redactor;
 
 /// Redacts the secrets in the texts of events and passes the events to another sink.
 ///
-/// Output and the errors of tasks arrive redacted. Output is split at any byte, so only the reader
-/// of a stream can find a secret in it.
+/// Output and the errors of tasks are already redacted. Output is split at any byte, so only the
+/// reader of a stream can find a secret in it.
 #[derive(Debug)]
 pub(crate) struct Redacting {
     sink: Arc<dyn Sink>,
@@ -59,7 +59,7 @@ impl Sink for Redacting {
     }
 }
 
-/// Returns the error of an event, except the error of a task, which is redacted already.
+/// Returns the error of an event, except the error of a task, since that error is already redacted.
 fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
     match *event {
         Event::CommandEnded { error, .. } | Event::ShellLineEnded { error, .. } | Event::RunEnded { error, .. } => {
@@ -146,8 +146,8 @@ mod tests {
         sink.event(&Event::Once { name: "x", value: &value });
         let difference = &FileDiff::Lines("-hunter2\n+new".to_owned());
         sink.event(&Event::Diff { host: &host, operation: text, path: "/hunter2", diff: difference });
-        let told = serde_json::to_string(&capture.events()).unwrap();
-        assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 24, "{told}");
+        let json = serde_json::to_string(&capture.events()).unwrap();
+        assert!(!json.contains("hunter2"), "{json}");
+        assert_eq!(json.matches("[redacted]").count(), 24, "{json}");
     }
 }

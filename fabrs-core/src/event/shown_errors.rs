@@ -16,7 +16,7 @@ struct State {
     blocks: HashMap<String, HashSet<(String, Option<Host>)>>,
     /// The current task.
     task: String,
-    /// The errors of the current task that concern the reporting host itself.
+    /// The errors of the current task about the reporting host itself.
     grouped: GroupedErrors,
     /// The order in which the hosts started the current task. This is the order of the plan.
     order: HashMap<Host, usize>,
@@ -52,7 +52,7 @@ impl ShownErrors {
         let Some(host) = host.filter(|host| error.host() == Some(host)) else {
             return ErrorToShow { before, form: ErrorForm::Block };
         };
-        // A host with two equal errors in one task was passed to the task twice.
+        // A second equal error on a host means that the plan contains the task twice.
         if state.task != task || state.grouped.has(host, error) {
             before = state.begin(task);
         }
@@ -97,8 +97,8 @@ impl State {
 
     /// Returns whether the error must be shown.
     ///
-    /// An error of several hosts arrives once for each of them and is shown once. If a task and
-    /// host report the same block again, it is a new error.
+    /// An error of several hosts arrives once for each host and is shown once. If a task and host
+    /// report the same block again, the error is new.
     fn is_new(&mut self, task: &str, host: Option<&Host>, error: &Error) -> bool {
         let block = error.block().to_string();
         let is_first = !self.blocks.contains_key(&block);

@@ -43,12 +43,12 @@ pub trait Sink: Send + Sync + fmt::Debug {
     fn finish(&self) {}
 }
 
-/// A paused sink. Dropping it resumes the sink.
+/// A paused sink. Dropping this value resumes the sink.
 #[derive(Debug)]
 pub(crate) struct PausedSink(Arc<dyn Sink>);
 
 impl PausedSink {
-    /// Waits until the sink has written all earlier events, and pauses it.
+    /// Waits until the sink has written all earlier events, and pauses the sink.
     ///
     /// # Cancel safety
     ///

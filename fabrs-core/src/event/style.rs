@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Color, Effects};
 
 use crate::host::Host;
 
-/// The style of printed text. The caller decides on the basis of the terminal and the environment
+/// The style of printed text. The caller chooses the style from the terminal and the environment
 /// variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -29,7 +29,7 @@ pub enum Prefix {
     None,
 }
 
-/// The role of a piece of text, which decides its colour.
+/// The role of a piece of text. The role decides the colour.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TextRole {
     Error,
@@ -74,7 +74,7 @@ impl Style {
 }
 
 impl Prefix {
-    /// Returns the text in front of the lines of a host. Without a host, it is `[local] `.
+    /// Returns the text in front of the lines of a host, or `[local] ` without a host.
     pub fn of(self, host: Option<&Host>, style: Style) -> String {
         let name = HostLabel(host);
         match (self, style) {
@@ -102,8 +102,8 @@ impl fmt::Display for HostLabel<'_> {
 }
 
 impl HostLabel<'_> {
-    /// Returns the colour of a host. It is the same in every run, and numbered hosts have different
-    /// colours.
+    /// Returns the colour of a host. The colour is the same in every run, and numbered hosts have
+    /// different colours.
     fn colour(self) -> anstyle::Style {
         let sum = self.0.map_or(0, |host| {
             let name: usize = host.name().bytes().map(usize::from).sum();

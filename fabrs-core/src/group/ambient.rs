@@ -1,4 +1,4 @@
-//! `on(role("web"))` and `on(["web1", "web2"])`: hosts of the run, from within a task.
+//! `on(role("web"))` and `on(["web1", "web2"])`: groups of hosts inside a task.
 
 use std::panic::Location;
 
@@ -27,7 +27,7 @@ pub fn role(name: impl Into<String>) -> Role {
 
 /// The hosts accepted by [`on`]: a [`Role`], or an array, a slice or a `Vec` of hosts.
 ///
-/// A single string is not accepted, since it could name a role or a host.
+/// A single string is not accepted, since the string could be a role or a host.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a role nor a list of hosts",
     label = "expected a role or a list of hosts",
@@ -39,7 +39,7 @@ pub trait Targets {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] if the environment has no such role, or a host is invalid.
-    /// [`ErrorKind::NoHost`] if no host is left.
+    /// [`ErrorKind::NoHost`] if the result contains no host.
     fn hosts(self, client: &Client) -> Result<Vec<Host>>;
 }
 
@@ -80,9 +80,9 @@ fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Re
 
 /// Returns hosts of the run as a group: the hosts of a role, or the given hosts.
 ///
-/// `-H` narrows a role to the hosts in both lists. `-H` does not apply to given hosts. `-x`
-/// excludes hosts from both. The limits of the command line (`-P`, `--serial`,
-/// `--skip-bad-hosts`) apply to the group.
+/// `-H` narrows a role to the hosts in both lists, and does not apply to given hosts. `-x` excludes
+/// hosts in both cases. The limits of the command line (`-P`, `--serial`, `--skip-bad-hosts`) apply
+/// to the group.
 ///
 /// ```
 /// # use fabrs_core::{Client, group::on, transport::Fake};
@@ -98,7 +98,8 @@ fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Re
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] outside a task, if the environment has no such role, or if a host is
-/// invalid. [`ErrorKind::NoHost`] if `-H` and the role have no common host, or `-x` excludes all.
+/// invalid. [`ErrorKind::NoHost`] if `-H` and the role have no common host, or if `-x` excludes all
+/// hosts.
 #[track_caller]
 pub fn on(targets: impl Targets) -> Result<Group> {
     let location = Location::caller();

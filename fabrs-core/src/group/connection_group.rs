@@ -31,8 +31,8 @@ pub struct Group {
 impl Group {
     /// Returns a group of hosts. The connections open on first use.
     ///
-    /// Inside a run, the group belongs to the run, like [`Connection::to`]. Outside, it has the
-    /// settings of `ssh` and its own client.
+    /// Inside a run, the group belongs to the run, like [`Connection::to`]. Outside a run, the
+    /// group has the settings of `ssh` and its own client.
     ///
     /// ```
     /// # use fabrs_core::Group;
@@ -65,7 +65,7 @@ impl Group {
         Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..strategy } }
     }
 
-    /// Runs on at most `n` hosts at a time, and on at least one. A smaller limit of the command
+    /// Runs on at most `n` hosts at a time, with a minimum of 1. A smaller limit of the command
     /// line (`-P`, `--serial`) takes precedence.
     ///
     /// ```
@@ -98,8 +98,8 @@ impl Group {
         self.connections.chunks(size.get()).map(move |batch| Self { connections: batch.to_vec(), strategy })
     }
 
-    /// Returns the group with connections whose commands a stop of the run does not cancel:
-    /// [`Connection::uncancellable`].
+    /// Returns the group with uncancellable connections: a stop of the run does not cancel their
+    /// commands. See [`Connection::uncancellable`].
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Group {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops all bodies. Their commands are ended.
+    /// Dropping the future drops all bodies and ends their commands.
     pub async fn each<T, E, Fut>(&self, body: impl Fn(Connection) -> Fut) -> Outcomes<T>
     where
         Fut: IntoFuture<Output = Result<T, E>>,

@@ -5,7 +5,7 @@ use crate::event::OutcomeKind;
 
 /// The result of a task or command on one host.
 #[derive(Debug, Clone)]
-#[must_use = "an outcome tells whether the host did what it was asked"]
+#[must_use = "an outcome can be a failure"]
 pub enum Outcome<T> {
     /// Success, with the value.
     Ok(T),
@@ -21,8 +21,7 @@ pub enum Outcome<T> {
     NotStarted,
     /// Cancelled by a stop of the run.
     Cancelled(Error),
-    /// Incomplete plan: a dry run that reached a line with the result of a command that did not
-    /// run.
+    /// Incomplete plan: the task needs the result of a command that a dry run did not run.
     Incomplete(Error),
 }
 
@@ -61,7 +60,7 @@ impl<T> Outcome<T> {
         matches!(self, Self::Ok(_))
     }
 
-    /// Returns whether later tasks leave out this host: true except for `Ok`, `Skipped` and
+    /// Returns whether later tasks skip this host: true except for `Ok`, `Skipped` and
     /// `Incomplete`.
     pub fn is_failure(&self) -> bool {
         !matches!(self, Self::Ok(_) | Self::Skipped(_) | Self::Incomplete(_))

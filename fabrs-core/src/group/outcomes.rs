@@ -9,7 +9,7 @@ use crate::host::Host;
 
 /// The outcome of each host, in plan order. Every host is listed, also after failures.
 #[derive(Debug, Clone)]
-#[must_use = "outcomes tell which hosts did what they were asked; `.all_ok()?` makes a failure an error"]
+#[must_use = "outcomes can contain failures; `.all_ok()?` turns failures into an error"]
 pub struct Outcomes<T> {
     all: Vec<(Host, Outcome<T>)>,
 }
@@ -49,14 +49,14 @@ impl<T> Outcomes<T> {
         self.all.iter().filter(|(_, outcome)| outcome.is_failure()).map(|(host, outcome)| (host, outcome))
     }
 
-    /// Returns the values of all hosts, or one error with all failures. Skipped hosts are left
-    /// out.
+    /// Returns the values of all hosts, or one error with all failures. Skipped hosts are not
+    /// included.
     ///
     /// # Errors
     ///
-    /// The kind of the first failed host, with [`HostFailures`] as the source. In a dry run
-    /// without failures, [`ErrorKind::NotRun`] if the plan of a host is incomplete. The kind of
-    /// the first host if all hosts were skipped.
+    /// An error of the kind of the first failed host, with [`HostFailures`] as the source. In a dry
+    /// run without failures, [`ErrorKind::NotRun`] if the plan of a host is incomplete. If all
+    /// hosts were skipped, an error of the kind of the first host.
     pub fn all_ok(self) -> Result<Vec<(Host, T)>> {
         let incomplete = self.all.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Incomplete(error) => Some(error.clone()),
@@ -85,7 +85,7 @@ impl<T> Outcomes<T> {
 }
 
 impl<T> Outcomes<T> {
-    /// Returns the error of a group without any host left: all hosts were skipped.
+    /// Returns the error of a group with only skipped hosts.
     pub(crate) fn all_skipped(&self) -> Option<Error> {
         let mut reasons = self.all.iter().map(|(_, outcome)| match outcome {
             Outcome::Skipped(error) => Some(error),
@@ -163,7 +163,7 @@ impl fmt::Display for HostFailures {
         let others = others.iter().map(|(word, hosts)| format!("{}: {}", hosts.join(", "), word.as_str()));
         let lines: Vec<String> = errors.lines().into_iter().chain(others).collect();
         f.write_str(&lines.join("\n"))?;
-        // The output of one host only: in a group, the outputs are usually the same.
+        // The output of one host is enough: in a group, the outputs are usually equal.
         for (host, _, error) in &self.failed {
             let Some(error) = error else { continue };
             let outputs = ["stdout", "stderr"].map(|stream| (stream, error.block().unshown_output(stream)));

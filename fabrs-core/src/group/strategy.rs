@@ -15,7 +15,7 @@ use crate::host::Host;
 use crate::ssh::max_hosts_at_once;
 use crate::transport::{SecretWithheld, StopLevel, StopSignal};
 
-/// The time for a cancelled body to return. The commands of the body have ended by then.
+/// The time for a cancelled body to return after its commands have ended.
 const RETURN_WAIT: Duration = Duration::from_millis(1800);
 
 /// The number of hosts at a time, and the reaction to failures and unreachable hosts.
@@ -23,9 +23,9 @@ const RETURN_WAIT: Duration = Duration::from_millis(1800);
 pub struct Strategy {
     /// The maximum number of hosts at a time. Defaults to 64. The open file limit may lower it.
     pub limit: NonZeroUsize,
-    /// The reaction of the hosts not yet started to a failure. Defaults to `Stop`.
+    /// The effect of a failure on hosts not yet started. Defaults to `Stop`.
     pub on_failure: OnFailure,
-    /// The treatment of unreachable hosts. Defaults to `Fail`.
+    /// The effect of an unreachable host. Defaults to `Fail`.
     pub on_unreachable: OnUnreachable,
 }
 
@@ -39,10 +39,10 @@ impl Strategy {
         }
     }
 
-    /// Turns `Unreachable` into `Skipped` if unreachable hosts are to be skipped.
+    /// Turns `Unreachable` into `Skipped` if the strategy skips unreachable hosts.
     ///
-    /// This applies to an error about `host` itself. Work that needs another, unreachable host has
-    /// failed.
+    /// Only an error about `host` itself is turned into `Skipped`. A body that needs another,
+    /// unreachable host has failed.
     pub(crate) fn apply_to<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.on_unreachable) {
             (Outcome::Unreachable(error), OnUnreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
@@ -52,7 +52,7 @@ impl Strategy {
 }
 
 /// Returns whether an error is about `host` alone. The error of a group or of another host may
-/// carry the name of the host on which the task ran.
+/// contain the host on which the task ran.
 fn is_about(host: &Host, error: &Error) -> bool {
     let mut sources = std::iter::successors(std::error::Error::source(error), |source| source.source());
     let is_of_others = |source: &(dyn std::error::Error + 'static)| {
@@ -71,7 +71,7 @@ impl Default for Strategy {
 /// The time for the outcome of a guarded body to arrive from its async task.
 const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 
-/// Runs `body` on each host, and returns the outcomes in the order of `hosts`. Each host comes
+/// Runs `body` on each host, and returns the outcomes in the order of `hosts`. Each host is passed
 /// with its connection, or with the error of making the connection.
 ///
 /// The open file limit also caps the number of hosts at a time.
@@ -135,7 +135,7 @@ fn mark(started: &mut [bool], index: usize) {
     }
 }
 
-/// Waits until the run no longer waits for started bodies. Pending without a deadline.
+/// Waits until the time for started bodies to return is over. Pending without a deadline.
 async fn grace_expired(deadline: Option<Instant>, stop: &StopSignal) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -150,8 +150,8 @@ async fn grace_expired(deadline: Option<Instant>, stop: &StopSignal) {
     }
 }
 
-/// Returns the outcome of a host, or the outcome of a host without one: not started, or cancelled
-/// by the stop of the run.
+/// Returns the outcome of a host. Without an outcome, the host did not start, or was cancelled by
+/// the stop of the run.
 fn final_outcome<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
     let outcome = match (outcome, started) {
         (Some(outcome), _) => outcome,
@@ -161,14 +161,14 @@ fn final_outcome<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (
     (host, outcome)
 }
 
-/// Turns the error of a host that became unreachable after commands had run there into a lost
-/// connection. Such a host is neither unchanged nor skipped.
+/// Turns the error of a host into a lost connection if commands had run on the host before the host
+/// became unreachable. Such a host is neither unchanged nor skipped.
 pub(crate) fn lost_after_use(error: Error, connection: &Connection) -> Error {
     let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
         && !SecretWithheld::caused(&error);
     match connection.host() {
         Some(host) if unreachable && is_about(host, &error) && connection.was_used() => {
-            let text = "could not be reached again, after commands had run there";
+            let text = "could not be reached again after commands had run on the host";
             Error::new(ErrorKind::Channel, text).on(host).caused_by(error)
         }
         _ => error,

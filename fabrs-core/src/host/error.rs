@@ -22,7 +22,7 @@ pub enum HostError {
     #[error("`{0}` is not a valid host name")]
     Name(String),
     /// The text is a range of hosts, but one host is expected.
-    #[error("`{0}` is a range of hosts, and one host is expected")]
+    #[error("`{0}` is a range of hosts, but one host is expected")]
     Several(String),
     /// The text in brackets is not a valid range.
     #[error("invalid range `{range}` in `{text}`: {why}")]

@@ -54,7 +54,7 @@ impl Host {
         self.port
     }
 
-    /// Returns whether this is the machine of the program.
+    /// Returns whether the host is this machine, `@local`.
     pub fn is_local(&self) -> bool {
         self.name == LOCAL
     }
@@ -75,10 +75,10 @@ impl Host {
         self
     }
 
-    /// Returns whether `other` matches this host: the names are equal, and so are the user and the
+    /// Returns whether this host covers `other`: the names are equal, and so are the user and the
     /// port if this host has them.
     ///
-    /// `web1` covers `deploy@web1:2222`, and `root@web1` does not.
+    /// `web1` covers `deploy@web1:2222`, but `root@web1` does not.
     pub fn covers(&self, other: &Self) -> bool {
         self.name == other.name
             && (self.user.is_none() || self.user == other.user)
@@ -148,7 +148,7 @@ impl FromStr for Host {
             return Err(HostError::Empty(text.to_owned()));
         }
         // A program would read a name with a leading `-` as an option. A blank is never part of a
-        // name: such a text is often a list without commas.
+        // name: a text with blanks is often a list without commas.
         let odd = |c: char| c.is_whitespace() || c.is_control() || ",;'\"`$\\|&<>(){}!*?[]/".contains(c);
         // `.` and `..` are directories, and `get` uses the name as a directory.
         if name.starts_with('-') || name.contains(odd) || matches!(name, "." | "..") {

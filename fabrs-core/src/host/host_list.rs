@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_range_is_not_one_host() {
         let error = "web[2-4]".parse::<Host>().unwrap_err();
-        assert_eq!(error.to_string(), "`web[2-4]` is a range of hosts, and one host is expected");
+        assert_eq!(error.to_string(), "`web[2-4]` is a range of hosts, but one host is expected");
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_every_host_of_it_is_one_host(text in prop_oneof![any::<String>(), near_ranges()]) {
+        fn no_text_panics_and_every_expanded_host_is_a_single_host(text in prop_oneof![any::<String>(), near_ranges()]) {
             if let Ok(hosts) = Host::expand(&text) {
                 prop_assert!((1..=MAX_HOSTS).contains(&hosts.len()));
                 for host in hosts {

@@ -1,9 +1,9 @@
 //! Ranges of hosts, as in Ansible inventories: `web[01:20].example.com`, `deploy@web[1-3,8]:2222`,
 //! `rack[a:c]-[1-2]`.
 //!
-//! Brackets contain parts with commas between them. A part is a number, a letter, or two of them
-//! with `:` or `-` between. A name with several ranges expands to every combination. Brackets at
-//! the start can also contain an IPv6 address, which is not a range.
+//! Brackets contain parts separated by commas. A part is a number, a letter, or two bounds
+//! separated by `:` or `-`. A name with several ranges expands to every combination. Brackets at
+//! the start can also contain an IPv6 address instead of a range.
 
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
@@ -95,7 +95,7 @@ pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Piec
     Ok(Some(pieces))
 }
 
-/// Returns whether brackets at the start contain an address or a name, as in `[::1]:22`.
+/// Returns whether brackets at the start enclose an address or a name, as in `[::1]:22`.
 fn is_name(inside: &str, behind: &str) -> bool {
     let address = inside.split('%').next().unwrap_or_default();
     if address.parse::<Ipv6Addr>().is_ok() || address.contains("::") {

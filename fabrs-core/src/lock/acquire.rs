@@ -18,13 +18,13 @@ use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{EffectMode, Fence, Heartbeat, StopLevel, boot_time};
 
-/// The maximum duration of the command that holds a lock. `--command-timeout` does not apply.
+/// The maximum duration of the command for a lock. `--command-timeout` does not apply.
 const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
 
 /// The pause before the next attempt to acquire the lock.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Acquires a lock. A dry run reports the lock, and locks nothing.
+/// Acquires a lock. A dry run reports the lock without acquiring the lock.
 pub(super) async fn acquire(request: LockRequest) -> Result<Lock> {
     let Some(client) = request.hosts().first().and_then(Connection::client) else {
         return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
@@ -70,7 +70,7 @@ pub(super) async fn acquire(request: LockRequest) -> Result<Lock> {
         tokio::select! {
             () = sleep(RETRY_DELAY) => {}
             _ = client.stop().wait_above(StopLevel::None) => {
-                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped while it waited for the lock"));
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped during the wait for the lock"));
             }
         }
     }
@@ -84,7 +84,7 @@ enum AttemptError {
     Failed(Error),
 }
 
-/// Tries all hosts: the first by name, then the others in parallel. After a failure, the acquired
+/// Tries all hosts: the first by name, then the others in parallel. After a failure, all acquired
 /// locks are released.
 async fn try_all_hosts(request: &LockRequest, client: &Client) -> std::result::Result<Lock, AttemptError> {
     let holder = LockHolder::new(request.purpose_text()).map_err(AttemptError::Failed)?;
@@ -98,7 +98,7 @@ async fn try_all_hosts(request: &LockRequest, client: &Client) -> std::result::R
     for tried in join_all(others.iter().map(|host| try_on(host))).await {
         match tried {
             Ok(lock) => locks.push(lock),
-            // An error is more important than another holder.
+            // An error has precedence over a lock held by another run.
             Err(error @ AttemptError::Failed(_)) => refused = Some(error),
             Err(error @ AttemptError::Held(_)) => refused = refused.or(Some(error)),
         }
@@ -123,8 +123,9 @@ async fn try_host(
     let failed = AttemptError::Failed;
     let folder = request.dir_on(host).map_err(failed)?;
     let Some(place) = host.host() else { return Err(failed(host_error(host, "there is no host to lock".to_owned()))) };
-    // A separate session, since the lock must survive the first Ctrl-C, and end with the run.
-    // Without the settings of the caller's commands, which may change the meaning of `~`, or print.
+    // In a separate session, since the lock must survive the first Ctrl-C and end with the run.
+    // Without the settings of the caller's commands, since these may change the meaning of `~` or
+    // print.
     let aside = client.uncancellable().connect(place).map_err(failed)?;
     let lease = request.lease_limit();
     let script = lock_script(&folder, request.name(), holder, lease);
@@ -147,7 +148,7 @@ async fn try_host(
             ));
         }
         LockAnswer::NoFlock => {
-            let error = host_error(host, "the host has no `flock`, and can't be locked without it".to_owned());
+            let error = host_error(host, "the host has no `flock`, and a lock needs `flock`".to_owned());
             return Err(failed(error.hint("install the package util-linux")));
         }
         LockAnswer::Other => {
@@ -175,7 +176,7 @@ fn host_error(host: &Connection, text: String) -> Error {
     Error::new(ErrorKind::Task, text).or_on(host.host())
 }
 
-/// Returns the name of one host, or the number of several.
+/// Returns the name of a single host, or the number of several hosts.
 fn label(hosts: &[Connection]) -> String {
     match hosts {
         [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),

@@ -1,4 +1,4 @@
-//! Held locks: the run sends heartbeats to each host, and a silent host has lost the lock.
+//! Held locks: the run sends heartbeats to each host. A host without an answer has lost the lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,25 +16,25 @@ use crate::shell::ShellLine;
 use crate::state::RunState;
 use crate::transport::{Fence, FenceGuard, boot_time};
 
-/// A lock that is held on hosts. Dropping it releases the hosts in the background.
+/// A lock held on hosts. Dropping the lock releases the hosts in the background.
 #[derive(Debug)]
-#[must_use = "dropping it releases the hosts"]
+#[must_use = "dropping the lock releases the hosts"]
 pub struct Lock {
     hosts: Vec<HostLock>,
     losses: mpsc::Receiver<Error>,
 }
 
-/// The lock on one host.
+/// The lock on a host.
 #[derive(Debug)]
 pub(super) struct HostLock {
     work: watch::Sender<LockWork>,
-    /// Dropping it releases the host.
+    /// Dropping the sender releases the host.
     end: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<()>,
     fence: FenceGuard,
 }
 
-/// The work of a run on one host, as reported to the host.
+/// The work of a run on a host, as reported to the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct LockWork {
     phase: String,
@@ -42,7 +42,7 @@ struct LockWork {
 }
 
 /// A handle to a held [`Lock`]: records the progress of the run, and makes command lines atomic.
-/// Cheap to clone.
+/// Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct LockHandle(Arc<[HostHandle]>);
 
@@ -63,25 +63,25 @@ impl LockHandle {
     /// Sets the working directory of this run on a host. If the run dies, the host kills the
     /// processes in this directory before the lock is released. An empty string clears the setting.
     ///
-    /// Linux only. Processes under sudo survive, and so do those in the `current` release.
+    /// Linux only. Processes under sudo and processes in the `current` release are not killed.
     pub fn set_work_dir(&self, host: &Host, folder: &str) {
         if let Some(host) = self.find(host) {
             change(&host.work, |work| folder.clone_into(&mut work.folder));
         }
     }
 
-    /// Wraps a command line so that no other run can acquire the lock while the line runs.
+    /// Wraps a command line. No other run can acquire the lock while the line runs.
     ///
     /// The host runs the line only while this run holds the lock. Keep the line short, since other
-    /// runs wait for its end. A host without this lock gets the line unchanged, and so does a dry
-    /// run.
+    /// runs wait for the end of the line. In a dry run, and for a host without this lock, the line
+    /// is returned unchanged.
     ///
-    /// A service started by the line must close file descriptor 8. Otherwise, other runs wait until
-    /// the service ends: `my-daemon 8>&- &`.
+    /// A service started by the line must close file descriptor 8, as in `my-daemon 8>&- &`.
+    /// Otherwise, other runs wait until the service ends.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a line that cannot be sent.
+    /// [`ErrorKind::Usage`] if the line is invalid.
     pub fn atomic(&self, host: &Host, line: &ShellLine) -> Result<ShellLine> {
         let Some(host) = self.find(host) else { return Ok(line.clone()) };
         host.fence.atomic(line.as_str()).map(ShellLine::raw).map_err(|source| {
@@ -127,12 +127,12 @@ impl Lock {
     /// Runs `work` until the work ends or a host loses the lock. On a loss, `work` is dropped, and
     /// its commands end.
     ///
-    /// The other hosts stay locked. The host without the lock rejects changes of this run until
-    /// the [`Lock`] is dropped.
+    /// The other hosts stay locked. The host without the lock rejects changes by this run until the
+    /// [`Lock`] is dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Channel`] with the host that lost the lock.
+    /// [`ErrorKind::Channel`], with the host, if a host lost the lock.
     ///
     /// # Cancel safety
     ///
@@ -145,7 +145,7 @@ impl Lock {
         }
     }
 
-    /// Releases all hosts, and waits until their locks are free.
+    /// Releases all hosts, and waits until every host has released the lock.
     ///
     /// # Cancel safety
     ///
@@ -158,7 +158,7 @@ impl Lock {
 impl HostLock {
     async fn release(mut self) {
         drop(self.end.take());
-        // Without a sender the lock was lost, and its heartbeat task has ended.
+        // Without a sender the lock was lost, and the heartbeat task has ended.
         let _ended = (&mut self.ended).await;
     }
 }
@@ -169,7 +169,7 @@ async fn run_closed(closing: &mut watch::Receiver<bool>) {
     let _closed = closing.wait_for(|is_closing| *is_closing).await.is_ok();
 }
 
-/// Sends the heartbeats of a lock to one host.
+/// Sends the heartbeats of a lock to a host.
 pub(super) struct HeartbeatSender {
     pub(super) lines: LineStream,
     pub(super) fence: Arc<Fence>,
@@ -201,7 +201,7 @@ impl HeartbeatSender {
         HostLock { work, end: Some(end), ended, fence }
     }
 
-    /// Sends heartbeats until one fails, and returns the reason.
+    /// Sends heartbeats until a heartbeat fails, and returns the reason.
     async fn confirm(&mut self, changes: &mut watch::Receiver<LockWork>) -> &'static str {
         // Up to five heartbeats may be lost before the lease of the host ends.
         let interval = self.lease / 6;
@@ -214,7 +214,7 @@ impl HeartbeatSender {
             match timeout(self.lease, self.lines.next()).await {
                 Ok(Some(Ok(_))) => self.fence.heartbeat.confirm(sent),
                 Ok(Some(Err(error))) if error.kind() == ErrorKind::Channel => return "the connection was lost",
-                Ok(Some(Err(_)) | None) => return "the process that held it has ended",
+                Ok(Some(Err(_)) | None) => return "the process of the lock has ended",
                 Err(_) => return "the host does not answer",
             }
             tokio::select! {
@@ -223,15 +223,15 @@ impl HeartbeatSender {
                 line = self.lines.next() => match line {
                     Some(Ok(_)) => {}
                     Some(Err(error)) if error.kind() == ErrorKind::Channel => return "the connection was lost",
-                    Some(Err(_)) | None => return "the process that held it has ended",
+                    Some(Err(_)) | None => return "the process of the lock has ended",
                 },
             }
         }
     }
 
-    /// Releases the lock of the host, and waits for the end of its process.
+    /// Releases the lock of the host, and waits for the end of the lock process.
     async fn release(&mut self) {
-        // A host with a closed input has released the lock already.
+        // A host with a closed input has already released the lock.
         let _gone = self.lines.write(format!("{UNLOCK_MESSAGE}\n")).await;
         self.lines.end_input();
         let freed = async { while self.lines.next().await.is_some() {} };

@@ -1,4 +1,4 @@
-//! [`LockHolder`]: the run that holds a lock.
+//! [`LockHolder`]: the user, the machine and the purpose of the run holding a lock.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -9,18 +9,18 @@ use crate::config::Operator;
 use crate::error::Result;
 use crate::transport::random_token;
 
-/// The holder of a lock: the content of its file on the host.
+/// The holder of a lock: the content of the lock file on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LockHolder {
     /// The user and the machine of the run.
     pub by: Operator,
-    /// The time of the start: RFC 3339, UTC, by the clock of the run.
+    /// The start time: RFC 3339, UTC, by the clock of the run's machine.
     pub since: String,
     /// The purpose: `deploy of deployable-314`.
     #[serde(rename = "what")]
     pub purpose: String,
-    /// The token of the run.
+    /// The token of the run, compared before each change of the host.
     #[serde(default)]
     pub(super) token: String,
 }

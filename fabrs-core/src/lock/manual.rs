@@ -1,4 +1,4 @@
-//! Manual locks: a person locks hosts until a person unlocks them.
+//! Manual locks: held by a person, not by a run.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -16,13 +16,13 @@ use crate::group::{Group, Outcomes};
 use crate::host::Host;
 use crate::shell::{ShellLine, quote, quote_path};
 
-/// A lock that a person has put on a host: no run acquires the lock until a person removes it.
+/// A lock set by a person on a host. No run acquires the lock until a person removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ManualLock {
-    /// The user and the machine.
+    /// The user and the machine that set the lock.
     pub by: Operator,
-    /// The time: RFC 3339, UTC, by the clock of that machine.
+    /// The time: RFC 3339, UTC, by the clock of the user's machine.
     pub since: String,
     /// The reason.
     pub reason: String,
@@ -34,7 +34,8 @@ impl ManualLock {
         Self { by: Operator::current(), since, reason: reason.to_owned() }
     }
 
-    /// Reads the content of the file of a manual lock. A text without an author is the reason.
+    /// Reads the file of a manual lock. If the text is not the JSON of a lock, the text becomes the
+    /// reason.
     pub fn read(text: &str) -> Self {
         parse_json(text).unwrap_or_else(|| Self {
             by: Operator::unknown(),
@@ -51,17 +52,17 @@ impl fmt::Display for ManualLock {
 }
 
 impl LockRequest {
-    /// Locks the hosts until a person unlocks them. A run that holds the lock goes on.
+    /// Locks the hosts until a person unlocks them. A run with the lock continues.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`] on each host that is locked manually already; as any command.
+    /// [`ErrorKind::Task`] on each host with a manual lock. Otherwise as any command.
     pub async fn lock_manually(self, reason: &str) -> Outcomes<()> {
         let json = &serde_json::to_string(&ManualLock::new(reason)).unwrap_or_default();
         let this = &self;
         let lock = |host: Connection| async move {
             let (folder, file) = this.manual_file(&host)?;
-            // With `noclobber` the shell makes a file only if there is none.
+            // With `noclobber` the shell creates a file only if the file does not exist.
             let line = format!(
                 "mkdir -p {folder} && cd {folder} && {{ (set -C; printf '%s\\n' {json} > {file}) 2> /dev/null || cat {file}; }}",
                 json = quote(json).map_err(invalid_name)?
@@ -77,7 +78,7 @@ impl LockRequest {
         self.group().each(lock).await
     }
 
-    /// Removes the manual lock of all hosts, and returns it for each host that had one.
+    /// Removes the manual locks of all hosts. Returns the removed lock of each host, if any.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl LockRequest {
         self.group().each(unlock).await.all_ok()
     }
 
-    /// Returns the folder of the lock and the file of a manual one, as words of a shell line.
+    /// Returns the directory of the lock and the file of the manual lock, as words of a shell line.
     fn manual_file(&self, host: &Connection) -> Result<(String, String)> {
         let folder = quote_path(&self.dir_on(host)?).map_err(invalid_name)?.into_owned();
         let file = quote(&format!("{}.locked", self.name())).map_err(invalid_name)?.into_owned();

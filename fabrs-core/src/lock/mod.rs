@@ -1,18 +1,19 @@
-//! Locks on hosts: one run at a time changes a host. A run that dies releases its locks.
+//! Locks on hosts: only one run at a time changes a host. A run that dies releases its locks.
 //!
-//! On each host, a shell holds a kernel lock (`flock`) on a file, over its own session. The run
-//! sends a heartbeat every few seconds. If the run dies, is suspended for too long or loses its
+//! On each host, a shell holds a kernel lock (`flock`) on a file, over a separate session. The run
+//! sends a heartbeat every few seconds. If the run dies, is suspended for too long or loses the
 //! connection, the shell ends, and the kernel releases the lock.
 //!
-//! While a run holds a lock, its changes of that host are fenced: each command first compares the
-//! token in the lock file. A host rejects a run that has lost its lock without noticing. SFTP has
-//! no shell for this comparison. There, only the time of the last heartbeat counts.
+//! While a run holds a lock, the changes made by the run are fenced: each command first compares
+//! the token in the lock file. If a run has lost the lock without noticing, the host rejects the
+//! changes of this run. SFTP has no shell for this comparison, so the time of the last heartbeat
+//! decides.
 //!
 //! | file in the directory of the lock | content |
 //! |---|---|
 //! | `NAME.lock` | the [`LockHolder`], as JSON; empty if free |
-//! | `NAME.lock.phase` | the phase that the holder has reported |
-//! | `NAME.locked` | the [`ManualLock`], as JSON, while one is in place |
+//! | `NAME.lock.phase` | the phase reported by the holder |
+//! | `NAME.locked` | the [`ManualLock`], as JSON, while there is a manual lock |
 
 mod acquire;
 mod held;
@@ -31,8 +32,8 @@ use crate::connection::Connection;
 use crate::error::Result;
 use crate::group::Group;
 
-/// Locks hosts for a task, without the hosts that the run has locked under this name already. A
-/// connection without a host means this machine.
+/// Locks hosts for a task, except hosts already locked by the run under this name. A connection
+/// without a host means this machine.
 ///
 /// # Errors
 ///
@@ -61,7 +62,8 @@ pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) ->
 impl Connection {
     /// Requests the lock `name` on this host. Awaiting the request acquires the [`Lock`].
     ///
-    /// If the host loses the lock, it rejects further changes of this run: see the [module](crate::lock).
+    /// If the host loses the lock, the host rejects further changes by this run: see the
+    /// [module](crate::lock).
     ///
     /// ```
     /// # use fabrs_core::{connection::current, TaskError};
@@ -81,8 +83,8 @@ impl Group {
     /// Requests the lock `name` on all hosts of the group. Awaiting the request acquires the
     /// [`Lock`] on all hosts, or on none.
     ///
-    /// Every run tries the first host by name first. Two runs that lock the same group therefore
-    /// never share it: one run gets all hosts.
+    /// Every run tries the first host by name first. If two runs lock the same group, one run
+    /// therefore gets all hosts, and the other run gets no host.
     pub fn lock(&self, name: impl Into<String>) -> LockRequest {
         LockRequest::new(self.connections().to_vec(), name.into())
     }

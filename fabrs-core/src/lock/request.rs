@@ -12,17 +12,17 @@ use crate::host::Host;
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Task`] with the holder if another run has the lock, for a manual lock, for a host
-///   without `flock`, and for an unexpected answer.
+/// - [`ErrorKind::Task`] with the holder if another run holds the lock, for a manual lock, for a
+///   host without `flock`, and for an unexpected answer.
 /// - [`ErrorKind::Usage`] for an invalid lock name, or without a host.
-/// - [`ErrorKind::Cancelled`] if the run is stopped while it waits.
+/// - [`ErrorKind::Cancelled`] if the run is stopped during the wait.
 /// - The errors of any command.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future releases the hosts locked so far.
 #[derive(Debug, Clone)]
-#[must_use = "nothing is locked until it is awaited"]
+#[must_use = "a request locks nothing until it is awaited"]
 pub struct LockRequest {
     hosts: Vec<Connection>,
     name: String,
@@ -44,7 +44,7 @@ pub(super) enum Wait {
 }
 
 impl LockRequest {
-    /// The default lease: the time that a host keeps the lock of a silent run.
+    /// The default lease: 30 seconds. A host keeps the lock for this time without a heartbeat.
     pub const LEASE: Duration = Duration::from_secs(30);
 
     /// The default directory of locks on a host.
@@ -55,8 +55,8 @@ impl LockRequest {
         Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, lease }
     }
 
-    /// Sets the purpose of the lock, such as `deploy of deployable-314`. A run that fails on this
-    /// lock or waits for the lock shows the purpose. Defaults to `a run of fab`.
+    /// Sets the purpose of the lock, such as `deploy of deployable-314`. Other runs show the
+    /// purpose when they fail on the lock or wait for the lock. Defaults to `a run of fab`.
     ///
     /// ```
     /// # use fabrs_core::{connection::current, TaskError};
@@ -69,7 +69,7 @@ impl LockRequest {
         self
     }
 
-    /// Sets whether the request waits while another run has the lock. Defaults to the setting of
+    /// Sets whether the request waits while another run holds the lock. Defaults to the setting of
     /// the run (`--wait`).
     ///
     /// ```
@@ -83,7 +83,7 @@ impl LockRequest {
         self
     }
 
-    /// Waits at most this long while another run has the lock.
+    /// Waits at most this long while another run holds the lock.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -97,8 +97,8 @@ impl LockRequest {
         self
     }
 
-    /// Sets the lease: the time that a host keeps the lock without a heartbeat from the run.
-    /// Fractions of a second are cut off, and the minimum is 1 s. Defaults to 30 s. A host without
+    /// Sets the lease: the time for which a host keeps the lock without a heartbeat from the run.
+    /// Defaults to 30 s. Fractions of a second are cut off, and the minimum is 1 s. A host without
     /// the `timeout` command keeps the lock until the connection ends.
     ///
     /// ```
@@ -113,8 +113,8 @@ impl LockRequest {
         self
     }
 
-    /// Sets the directory of the lock on one host, absolute or below `~/`. Defaults to
-    /// `~/.fabrs/locks`.
+    /// Sets the directory of the lock on a host: an absolute path, or a path below `~/`. Defaults
+    /// to `~/.fabrs/locks`.
     ///
     /// ```
     /// # use fabrs_core::{connection::current, Context, TaskError};
@@ -146,7 +146,7 @@ impl LockRequest {
         Duration::from_secs(self.lease.as_secs().max(1))
     }
 
-    /// Returns the reaction to a held lock: the request's own, or the setting of the run.
+    /// Returns the reaction to a held lock. The request's setting has precedence over the run's.
     pub(super) fn waits(&self) -> Wait {
         let client = self.hosts.first().and_then(Connection::client);
         let waits = client.is_some_and(|client| client.settings().wait_for_locks);

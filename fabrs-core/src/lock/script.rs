@@ -44,13 +44,13 @@ pub(super) fn heartbeat_message(phase: &str, folder: &str) -> String {
     format!("alive {} {}\n", if phase.is_empty() { "-" } else { &phase }, folder.replace('\n', " "))
 }
 
-/// Returns the script that holds a lock while heartbeats arrive. After its first answer, the script
-/// repeats each message.
+/// Returns the script for holding a lock while heartbeats arrive. After the first answer, the
+/// script repeats each message.
 ///
-/// The script locks `NAME.lock.turn` while it tries `NAME.lock`, so that `NAME.lock` always has the
-/// text of its holder. `read` receives each message, since it takes no byte after the line. If the
-/// messages end without [`UNLOCK_MESSAGE`], the run has died. Before the lock is released, the script ends the
-/// processes that the run left in its working directory, unless that directory is live.
+/// The script locks `NAME.lock.turn` while it tries `NAME.lock`, so `NAME.lock` always has the text
+/// of its holder. Each message is received with `read`, which takes no byte after the line. If the
+/// messages end without [`BYE`], the run has died. Before the lock is released, the script ends the
+/// processes of the run in the working directory, unless that directory is the `current` release.
 pub(super) fn lock_script(
     folder: &str,
     name: &str,
@@ -107,17 +107,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_can_not_be_read_whole_is_still_that_answer() {
+    fn an_unreadable_answer_keeps_its_kind() {
         assert_eq!(LockAnswer::read("locked"), LockAnswer::Locked);
         assert_eq!(LockAnswer::read("held "), LockAnswer::Held(None));
         let LockAnswer::Manual(manual) = LockAnswer::read("manual by the night shift") else {
-            panic!("it is a manual lock")
+            panic!("expected a manual lock")
         };
         assert_eq!(manual.reason, "by the night shift");
         assert_eq!(LockAnswer::read("motd: welcome"), LockAnswer::Other);
         let holder =
             r#"held {"by":{"user":"alice","machine":"laptop"},"since":"2026-11-03T14:02:11Z","what":"deploy"}"#;
-        let LockAnswer::Held(Some(holder)) = LockAnswer::read(holder) else { panic!("the holder can be read") };
+        let LockAnswer::Held(Some(holder)) = LockAnswer::read(holder) else { panic!("expected a readable holder") };
         assert_eq!(holder.to_string(), "alice@laptop since 2026-11-03T14:02:11Z: deploy");
     }
 

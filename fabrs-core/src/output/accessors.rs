@@ -96,7 +96,7 @@ impl Output {
         self.complete_stream(&self.record.stderr, Location::caller())
     }
 
-    /// Returns a stream if no byte of it is missing.
+    /// Returns a stream if the stream is complete.
     fn complete_stream<'a>(&self, kept: &'a CapturedStream, at: &'static Location<'static>) -> Result<&'a [u8]> {
         self.check_was_run(at)?;
         match &self.record.lost_output {
@@ -178,8 +178,8 @@ impl Output {
             .hint("add `.capture_all()` to the command, or read the end of its output with `.tail(n)`")
     }
 
-    /// Makes the error that ends the plan of a dry run. It names two lines: the accessor and the
-    /// command.
+    /// Makes the error at the end of a dry run's plan. The error contains two lines of code: the
+    /// accessor and the command.
     fn not_run(&self, at: &'static Location<'static>) -> Error {
         let what = self.record.location;
         let is_here = (what.file(), what.line()) == (at.file(), at.line());

@@ -1,7 +1,7 @@
 //! The result of a command: its exit status and its output.
 //!
 //! The data does not import [`crate::error`], because an error can contain an [`Output`]. The
-//! fallible accessors are in files of their own.
+//! fallible accessors, which return errors, are in separate files.
 
 mod accessors;
 mod cause;

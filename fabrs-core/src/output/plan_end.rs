@@ -7,15 +7,15 @@ use crate::output::cause::Cause;
 /// The end of a task's plan, caused by reading the result of a command that did not run.
 ///
 /// All connections of a task and the outputs of their commands share the end. Every later command
-/// returns the same error, even if the task ignored the first error. So the plan contains no branch
-/// that depends on a missing result.
+/// returns the same error, even if the task ignored the first error. So the plan contains no
+/// branch based on a missing result.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlanEnd(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     own: OnceLock<Cause>,
-    /// The plan that contains this plan. The end of the containing plan ends this plan too.
+    /// The containing plan, if any. The end of the containing plan ends this plan too.
     whole: Option<PlanEnd>,
 }
 

@@ -31,18 +31,18 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    fn why(text: &'static str) -> Error {
+    fn failure(text: &'static str) -> Error {
         Error::new(ErrorKind::NotRun, text)
     }
 
     #[test]
-    fn a_part_ends_alone_and_the_whole_with_all_its_parts() {
+    fn a_part_ends_alone_and_a_plan_ends_with_all_its_parts() {
         let whole = PlanEnd::default();
         let (one, other) = (whole.part(), whole.part());
-        one.or_end(|| why("one"));
+        one.or_end(|| failure("one"));
         assert!(other.get().is_none() && whole.get().is_none());
         whole.end_with(&one);
         assert_eq!(whole.get().as_ref().map(Error::message), Some("one"));
-        assert_eq!(other.or_end(|| why("other")).message(), "one", "it ended before");
+        assert_eq!(other.or_end(|| failure("other")).message(), "one", "it ended before");
     }
 }

@@ -33,10 +33,10 @@ pub(crate) struct CommandRecord {
     pub(crate) stderr: CapturedStream,
     /// The reason why the end of the output is missing, although the command has ended.
     pub(crate) lost_output: Option<Cause>,
-    /// Whether stdout and stderr were shown while the command ran.
+    /// True if the stream was shown while the command ran: stdout, stderr.
     pub(crate) shown: (bool, bool),
     pub(crate) has_pty: bool,
-    /// Whether the command was stopped and its end is not confirmed.
+    /// True if the command was stopped and its end is not confirmed.
     pub(crate) may_be_running: bool,
     /// Redacts the secrets in the output.
     pub(crate) redactor: Redactor,
@@ -71,14 +71,14 @@ impl fmt::Debug for CommandRecord {
     }
 }
 
-/// The end of a command, if known.
+/// The end of a command, or the reason for an unknown end.
 #[derive(Debug, Clone)]
 pub(crate) enum CommandResult {
     /// The exit status.
     Exited(ExitStatus),
-    /// The command was planned and not run. An accessor ends this plan.
+    /// The command was planned and not run. Reading a result ends this plan.
     NotRun(PlanEnd),
-    /// The command may have run, and its exit status is unknown for this reason.
+    /// The command may have run. Its exit status is unknown for this reason.
     Unknown(Cause),
 }
 
@@ -121,7 +121,7 @@ impl Output {
     }
 
     /// Returns whether the command ran: `false` in a dry run. Unlike the fallible accessors, this
-    /// ends no plan.
+    /// method never ends a plan.
     pub fn was_run(&self) -> bool {
         !matches!(self.record.result, CommandResult::NotRun(_))
     }

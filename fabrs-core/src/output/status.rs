@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The end of a command: an exit status or a signal.
 ///
-/// A command without either has no `ExitStatus` but an error of the kind
+/// If the end of a command is unknown, there is no `ExitStatus` but an error of the kind
 /// [`Channel`](crate::ErrorKind::Channel). The command may have run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

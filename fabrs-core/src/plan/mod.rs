@@ -7,16 +7,16 @@ use crate::group::Strategy;
 use crate::host::Host;
 use crate::task::Call;
 
-/// The work of a run: calls in order, each with its hosts.
+/// The work of a run: calls in order, with the hosts of each call.
 #[derive(Debug, Clone)]
 pub struct Plan {
     stages: Vec<Stage>,
 }
 
-/// One call of a plan, with its hosts and its strategy.
+/// A call of a plan, with the hosts and the strategy.
 #[derive(Debug, Clone)]
 pub struct Stage {
-    /// The task with its arguments.
+    /// The task and the arguments.
     pub call: Call,
     /// The hosts.
     pub hosts: StageHosts,
@@ -27,16 +27,16 @@ pub struct Stage {
 /// The hosts of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StageHosts {
-    /// None: a `local` task runs once, on this machine.
+    /// No host: a `local` task runs once, on this machine.
     Local,
     /// These hosts, in this order.
     Remote(Vec<Host>),
 }
 
-/// One call on one host.
+/// A call on a single host.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// The task with its arguments.
+    /// The task and the arguments.
     pub call: &'a Call,
     /// The host. `None` for a `local` task.
     pub host: Option<&'a Host>,

@@ -15,8 +15,8 @@ pub struct EffectResult<T> {
 }
 
 impl<T> EffectResult<T> {
-    /// Returns the value of an executed effect. In a dry run the result is `None`, and the plan
-    /// goes on, unlike with [`value`](Self::value).
+    /// Returns the value of an executed effect, or `None` in a dry run. Unlike
+    /// [`value`](Self::value), this method does not end the plan of a dry run.
     pub fn executed(self) -> Option<T> {
         self.value
     }
@@ -31,27 +31,27 @@ impl<T> EffectResult<T> {
         let (looked, made) = (Location::caller(), self.location);
         let not_made = || {
             let text = format!(
-                "the effect `{}` ({}:{}) was not made in this dry run, so it has no value",
+                "the effect `{}` ({}:{}) was not executed in this dry run and has no value",
                 self.name,
                 made.file(),
                 made.line()
             );
             Error::new(ErrorKind::NotRun, text).at(looked)
         };
-        // The plan of the calling task ends here. A value from `once` belongs to several tasks.
+        // The plan of the calling task ends here. A value of `once` belongs to several tasks.
         self.value.ok_or_else(|| current().plan().or_end(not_made))
     }
 }
 
-/// Serializes the value, or null for a planned effect: `once("mail", effect("mail", ..))` sends
-/// one mail a run.
+/// Serializes the value, or null for a planned effect. The value can therefore be used in `once`:
+/// `once("mail", effect("mail", ..))` sends a single mail in a run.
 impl<T: serde::Serialize> serde::Serialize for EffectResult<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
     }
 }
 
-/// Executes a change without a command. A dry run prints `name`, and does not poll `future`.
+/// Executes a change without a command. A dry run prints `name` and does not poll `future`.
 ///
 /// ```
 /// # use fabrs_core::{Client, run::effect, transport::Fake};

@@ -5,7 +5,7 @@ use std::env;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads an environment variable of this machine. The fingerprint of an approval covers the
+/// Reads an environment variable of this machine. The fingerprint of an approval includes the
 /// value: `--yes=FINGERPRINT` does not approve a run with another value.
 ///
 /// Read the variable before [`Client::approve`](crate::Client::approve) or a deploy is awaited.
@@ -19,8 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] if the variable is not set or not UTF-8. [`ErrorKind::Prompt`] if a
-/// fingerprint has approved the run already, since the fingerprint cannot cover the value.
+/// [`ErrorKind::Usage`] if the variable is not set or not UTF-8. [`ErrorKind::Prompt`] if the run
+/// was already approved by a fingerprint, since the fingerprint can't include the value.
 #[track_caller]
 pub fn env_var(name: &str) -> Result<String> {
     let value = env::var(name);
@@ -30,9 +30,9 @@ pub fn env_var(name: &str) -> Result<String> {
             let text =
                 format!("the environment variable `{name}` was read after the run was approved by its fingerprint");
             let error = Error::new(ErrorKind::Prompt, text).at(location);
-            return Err(
-                error.hint("read it in a task with `defer_approval` before the approval, or approve the run with `-y`")
-            );
+            return Err(error.hint(
+                "read the variable in a task with `defer_approval` before the approval, or approve the run with `-y`",
+            ));
         }
         let shown = value.as_deref().map_or_else(ToString::to_string, |value| format!("is {value}"));
         client.add_fingerprint_part(format!("environment variable {name} {shown}"));

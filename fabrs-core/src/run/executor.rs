@@ -52,7 +52,8 @@ impl Executor {
         let (mut refused, mut dropped, mut ended) = (HashMap::new(), HashMap::new(), false);
         let mut is_tried = false;
         for stage in plan.stages() {
-            // Before the first change. A run with a deferred approval checks sudo after it.
+            // Before the first change. With a deferred approval, sudo is checked after the
+            // approval.
             if !is_tried && self.client.state().may_change() {
                 is_tried = true;
                 refused = super::sudo_check::check_sudo(plan, &self.client).await;
@@ -60,7 +61,7 @@ impl Executor {
                 let stops = self.client.settings().on_failure == OnFailure::Stop;
                 ended |= stops && refused.values().any(Outcome::is_failure);
             }
-            // The failure belongs to the task that declares sudo, not to earlier tasks.
+            // The failure belongs to the task with sudo, not to earlier tasks.
             if stage.call.task().sudo {
                 dropped.extend(refused.drain());
             }
@@ -74,13 +75,14 @@ impl Executor {
                     let body = |connection| task.spawn(connection);
                     let done = run_on_hosts(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
-                        // A cancelled body may still change its host, so the lock outlives it.
+                        // A cancelled body may still change its host, so the lock outlives the
+                        // body.
                         task.ended().await;
                         lock.release().await;
                     }
                     done.into_iter().collect()
                 }
-                // The error belongs to one host. No other host has started.
+                // The error belongs to one host. The other hosts have not started.
                 Err(error) => hosts
                     .into_iter()
                     .map(|(host, _)| {
@@ -93,7 +95,7 @@ impl Executor {
             done.append(&mut skipped);
             let done = Outcomes::new(done);
             let outcomes = all_outcomes(stage, &task, done, &dropped);
-            // The next task has a plan of its own, so an incomplete plan does not drop the host.
+            // The next task has a separate plan, so an incomplete plan does not drop the host.
             let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
             let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
             dropped.extend(left.map(|(host, outcome)| (host.clone(), outcome_in_later_tasks(outcome))));
@@ -103,8 +105,8 @@ impl Executor {
         Report::new(reports)
     }
 
-    /// Acquires the lock of a stage on its hosts. Unreachable hosts are left out if the settings
-    /// skip them.
+    /// Acquires the lock of a stage on all hosts of the stage. Skips unreachable hosts if the
+    /// settings allow it.
     async fn lock(&self, stage: &Stage, mut hosts: Connections) -> (Result<Option<Lock>>, Connections, Skipped) {
         let mut skipped = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! [`HostTask`]: one call of a run on each of its hosts.
+//! [`HostTask`]: a call of a run on each host.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +17,15 @@ use crate::plan::{Stage, StageHosts};
 use crate::task::{Call, catch_future};
 use crate::transport::StopLevel;
 
-/// A call, with the data of its runs on single hosts.
+/// A call, with the data of the runs on single hosts.
 #[derive(Debug)]
 pub(super) struct HostTask {
     call: Call,
     strategy: Strategy,
     client: Client,
-    /// Whether the task runs on hosts. False for a `local` task.
+    /// True if the task runs on hosts, and false for a `local` task.
     has_hosts: bool,
-    /// The bodies that still exist, including cancelled ones.
+    /// The existing bodies, including cancelled bodies.
     bodies: TaskTracker,
     /// The hosts with a reported outcome.
     reported: Mutex<HashSet<Host>>,
@@ -43,19 +43,19 @@ impl HostTask {
         }
     }
 
-    /// Starts the task on one host, in a separate async task. A body that blocks its thread then
+    /// Starts the task on a host, in a separate async task. A body that blocks its thread then
     /// delays no other host, as long as the runtime has a free thread.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the body at its next `await`.
+    /// Dropping the future ends the body at the next `await`.
     pub(super) fn spawn(
         self: &Arc<Self>,
         connection: Connection,
     ) -> impl Future<Output = Result<(), TaskError>> + use<> {
         let this = Arc::clone(self);
         let task = self.call.task().shown_name();
-        // Before the first poll, so that the hosts start in plan order.
+        // Before the first poll: the hosts then start in plan order.
         self.client.sink().event(&Event::TaskStarted { task: &task, host: connection.host() });
         let mut running = JoinSet::new();
         running.spawn(self.bodies.track_future(async move { this.run(connection).await }));
@@ -65,7 +65,7 @@ impl HostTask {
         }
     }
 
-    /// Waits until all bodies have ended, or until the run is killed. A cancelled body ends at its
+    /// Waits until all bodies have ended, or until the run is killed. A cancelled body ends at the
     /// next `await`.
     pub(super) async fn ended(&self) {
         self.bodies.close();
@@ -78,10 +78,11 @@ impl HostTask {
     async fn run(&self, connection: Connection) -> Result<(), TaskError> {
         let host = connection.host().cloned();
         let began = Instant::now();
-        // A panic on one host must not end the others. State left half changed is the task's own.
+        // A panic on one host must not end the others. The task is responsible for half-changed
+        // state.
         let fresh = connection.with_new_plan();
         let result = catch_future(self.call.on(&fresh)).await;
-        // A task that ignores the error has an incomplete plan too: the plan lacks its later steps.
+        // If a task ignores the error, the plan is incomplete too: the later steps are missing.
         let result = match (result, fresh.plan().get()) {
             (Ok(()), Some(ended)) => Err(ended.clone().into()),
             (result, _) => result,

@@ -16,15 +16,15 @@ use crate::host::Host;
 use crate::output::Output;
 
 tokio::task_local! {
-    /// The name of the value that the running future computes.
+    /// The name of the value computed by the running future.
     static EVALUATING: String;
 }
 
 /// A value of any type.
 type Value = Arc<dyn Any + Send + Sync>;
 
-/// The computed values of a run, by name. Errors are kept too, so that no host tries again after
-/// a failure. An error of an unreachable host is not kept.
+/// The computed values of a run, by name. Errors are kept too: after a failure, no other host tries
+/// again. Only an error of an unreachable host is not kept.
 #[derive(Debug, Default)]
 struct OnceValues {
     values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
@@ -35,8 +35,8 @@ pub(super) fn begin(client: &Client) {
     client.state().extension::<OnceValues>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// Runs `future` once for the whole run. The first host to call runs it, and all others get its
-/// value or its error.
+/// Runs `future` once for the whole run. The future of the first host runs, and all other hosts get
+/// the same value or error.
 ///
 /// The value is shown, and is part of the plan.
 ///
@@ -56,11 +56,11 @@ pub(super) fn begin(client: &Client) {
 ///
 /// The error of `future`, the same for every host. [`ErrorKind::Usage`] outside a task, inside
 /// another `once`, and for a name used with values of two types. The error of an unreachable host
-/// is not shared: the next host runs its own future.
+/// is not shared: the next host runs another future.
 ///
 /// # Cancel safety
 ///
-/// If the running future is dropped, the next waiting host runs its own.
+/// If the running future is dropped, the next waiting host runs its future.
 #[track_caller]
 pub fn once<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<T>> + use<T, E, F>
 where
@@ -74,9 +74,9 @@ where
     async move {
         // A nested call could wait for itself, or two hosts for each other.
         if let Ok(outer) = EVALUATING.try_with(Clone::clone) {
-            let text = format!("`once({name:?}, ..)` is called within `once({outer:?}, ..)`");
+            let text = format!("`once({name:?}, ..)` was called inside `once({outer:?}, ..)`");
             let error = Error::new(ErrorKind::Usage, text).at(location);
-            return Err(error.hint("evaluate the inner value before, and use its result"));
+            return Err(error.hint("compute the inner value first, and use its result"));
         }
         let Some(client) = here.client() else {
             return Err(
@@ -98,13 +98,13 @@ where
         };
         let value = cell.get_or_try_init(evaluated).await?.clone();
         let value = value.inspect_err(|error| {
-            // The plan of a host ends with the value that the host waited for.
+            // A planned value ends the plan of every host that waited for the value.
             if error.kind() == ErrorKind::NotRun {
                 here.plan().or_end(|| error.clone());
             }
         })?;
         let Some(value) = value.downcast_ref::<T>() else {
-            let text = format!("`once({name:?}, ..)` stands for values of two types");
+            let text = format!("`once({name:?}, ..)` is used with values of two types");
             return Err(Error::new(ErrorKind::Usage, text).at(location));
         };
         Ok(for_host(&here, value.clone()))
@@ -122,7 +122,7 @@ where
         Ok(value) => value,
         // An unreachable host must not end the run of the others.
         Err(error) if host.is_some() && error.host() == host && is_unreachable(error.kind()) => return Err(error),
-        // All hosts get this error. It is shown once, with the host on which it occurred.
+        // All hosts get this error. The error is shown once, with the host on which it occurred.
         Err(error) => return Ok(Err(error)),
     };
     let shown = serde_json::to_value(&value).unwrap_or_default();
@@ -135,8 +135,8 @@ fn is_unreachable(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
 }
 
-/// Returns the value for one host. The output of a planned command ends the plan of the host that
-/// reads it.
+/// Returns the value for one host. Reading the output of a planned command ends the plan of the
+/// reading host.
 fn for_host<T: 'static>(here: &Connection, mut value: T) -> T {
     if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
         *output = output.planned_for(here.plan());

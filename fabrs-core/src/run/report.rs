@@ -1,22 +1,22 @@
-//! [`Report`]: the outcomes of a run, and its exit code.
+//! [`Report`]: the outcomes of a run, and the exit code.
 
 use crate::error::{ErrorKind, ExitCode};
 use crate::group::{Outcome, Outcomes};
 use crate::task::Task;
 
-/// The outcomes of a run: of each call on each of its hosts.
+/// The outcomes of a run, for each call and each host.
 #[derive(Debug)]
-#[must_use = "a report tells whether the run did what it was asked"]
+#[must_use = "a report can contain failures"]
 pub struct Report {
     stages: Vec<StageReport>,
 }
 
-/// The outcomes of one call.
+/// The outcomes of a call.
 #[derive(Debug)]
 pub struct StageReport {
     /// The task.
     pub task: &'static Task,
-    /// Whether the task is `local`. Its only outcome then belongs to `@local`.
+    /// True for a `local` task. The only outcome is then the outcome of `@local`.
     pub is_local: bool,
     /// The outcome of each host.
     pub outcomes: Outcomes<()>,
@@ -41,7 +41,7 @@ impl Report {
     /// failed login over an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
         let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        // A task whose hosts were all skipped has no success.
+        // A task with only skipped hosts has no success.
         let skipped =
             self.stages.iter().filter_map(|stage| stage.outcomes.all_skipped()).map(|error| error.exit_code());
         match ExitCode::worst(all().map(|(_, outcome)| code(outcome)).chain(skipped)) {

@@ -1,4 +1,4 @@
-//! Checks sudo before the run, on the hosts of the tasks that declare sudo.
+//! Checks sudo before the run, on the hosts of tasks with `sudo`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,10 +9,9 @@ use crate::group::{Outcome, Strategy, run_on_hosts};
 use crate::host::Host;
 use crate::plan::{Plan, StageHosts};
 
-/// Checks sudo on all hosts of tasks that declare it, and returns the failed hosts with their
-/// outcomes.
+/// Checks sudo on all hosts of tasks with `sudo`, and returns the failed hosts with their outcomes.
 ///
-/// All hosts are checked, also after a failure, so that one run shows all problems.
+/// All hosts are checked, also after a failure, so a single run shows all problems.
 pub(super) async fn check_sudo(plan: &Plan, client: &Client) -> HashMap<Host, Outcome<()>> {
     let declaring = plan.stages().iter().filter(|stage| stage.call.task().sudo);
     let mut seen = HashSet::new();

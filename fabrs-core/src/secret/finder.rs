@@ -24,11 +24,11 @@ impl Finder {
         Some(Self { automaton, forms: forms.iter().cloned().collect(), longest })
     }
 
-    /// Returns the bytes before `end` with the secrets masked. Later bytes only show the end of the
-    /// last secret.
+    /// Returns the bytes before `end` with the secrets masked. Later bytes are read only to find
+    /// the end of the last secret.
     ///
     /// `open` is the number of bytes at the start that continue a masked secret of the previous
-    /// chunk. On return, `open` is the same number for the bytes from `end` on.
+    /// chunk. On return, `open` is this number for the bytes after `end`.
     pub(super) fn redact<'a>(&self, bytes: Cow<'a, [u8]>, end: usize, open: &mut usize) -> Cow<'a, [u8]> {
         let secrets = self.secrets(&bytes, *open);
         if secrets.is_empty() && end == bytes.len() {

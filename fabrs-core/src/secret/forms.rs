@@ -6,13 +6,13 @@ use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOP
 
 use crate::secret::escaped::escaped;
 
-/// The minimum length of a redacted text, in bytes. A shorter text appears by chance.
+/// The minimum length of a redacted text, in bytes. Shorter texts also occur in unrelated output.
 pub(crate) const MIN_SECRET_LEN: usize = 6;
 
 /// Returns all search forms of a secret with the minimum length.
 pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::new();
-    // A program may add a prefix to each line of a key.
+    // A program may add a prefix to each line of a multi-line key.
     let texts = std::iter::once(secret).chain(secret.lines()).filter(|text| text.len() >= MIN_SECRET_LEN);
     for text in texts {
         forms.extend(escaped(text).into_iter().map(String::into_bytes));
@@ -38,7 +38,7 @@ fn encoded(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Returns the encoded letters that depend on `secret` alone, if `before` bytes precede the secret.
+/// Returns the encoded letters determined by `secret`, if `before` bytes precede the secret.
 fn inside(encoding: &Encoding, secret: &[u8], before: usize) -> Vec<u8> {
     let whole = [vec![0; before], secret.to_vec()].concat();
     let encoded = encoding.encode(&whole).into_bytes();

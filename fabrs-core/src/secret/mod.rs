@@ -8,7 +8,7 @@ mod secret;
 mod stream;
 
 pub(crate) use forms::MIN_SECRET_LEN;
-pub(crate) use redactor::Added;
+pub(crate) use redactor::AddOutcome;
 pub use redactor::Redactor;
 pub(crate) use secret::REDACTED;
 pub use secret::Secret;

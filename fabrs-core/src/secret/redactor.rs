@@ -32,7 +32,8 @@ pub struct Redactor {
 
 #[derive(Default)]
 struct Shared {
-    /// Read for each chunk of output, without a lock. Most runs have no secret.
+    /// True if any secret is known. Read for each chunk of output without a lock, since most runs
+    /// have no secret.
     knows_any: AtomicBool,
     has_short: AtomicBool,
     known: Mutex<Known>,
@@ -40,7 +41,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Known {
-    /// Avoids the encodings of a known secret: each command adds its secrets again.
+    /// The known secrets. Each command adds its secrets again, and known secrets are not encoded
+    /// again.
     secrets: HashSet<Vec<u8>>,
     forms: BTreeSet<Vec<u8>>,
     finder: Option<Arc<Finder>>,
@@ -48,22 +50,23 @@ struct Known {
 
 /// The result of adding a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Added {
-    /// No warning is needed: the secret is redacted, empty, known, or not the first short secret.
-    Quietly,
-    /// The secret is the first with too few bytes for redaction.
+pub(crate) enum AddOutcome {
+    /// No warning is needed: the secret is redacted, empty or already known, or an earlier secret
+    /// was too short.
+    NoWarning,
+    /// The first secret with too few bytes for redaction.
     FirstTooShort,
 }
 
 impl Redactor {
     /// Adds a secret.
-    pub(crate) fn add(&self, secret: &Secret) -> Added {
+    pub(crate) fn add(&self, secret: &Secret) -> AddOutcome {
         let text = secret.expose();
         // Locked until the search includes the secret. A second caller with the same secret must
         // not return earlier.
         let mut known = self.known();
         if !known.secrets.insert(text.into()) {
-            return Added::Quietly;
+            return AddOutcome::NoWarning;
         }
         let before = known.forms.len();
         known.forms.extend(forms(text));
@@ -76,9 +79,9 @@ impl Redactor {
         }
         let is_short = !text.is_empty() && text.len() < MIN_SECRET_LEN;
         if is_short && !self.shared.has_short.swap(true, Ordering::Relaxed) {
-            Added::FirstTooShort
+            AddOutcome::FirstTooShort
         } else {
-            Added::Quietly
+            AddOutcome::NoWarning
         }
     }
 
@@ -147,7 +150,16 @@ mod tests {
     fn only_the_first_short_secret_is_reported() {
         let redactor = Redactor::default();
         let added = ["", "hunter2", "short", "small", "short"].map(|text| redactor.clone().add(&Secret::new(text)));
-        assert_eq!(added, [Added::Quietly, Added::Quietly, Added::FirstTooShort, Added::Quietly, Added::Quietly]);
+        assert_eq!(
+            added,
+            [
+                AddOutcome::NoWarning,
+                AddOutcome::NoWarning,
+                AddOutcome::FirstTooShort,
+                AddOutcome::NoWarning,
+                AddOutcome::NoWarning
+            ]
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`Secret`]: a text that is not formatted.
+//! [`Secret`]: a password, token or key, never formatted.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// ([`Connection::put`](crate::Connection::put)). A secret can't be an argument, because all users
 /// of the host can read arguments.
 ///
-/// From then on, `[redacted]` replaces the value in everything that the run shows: output, errors
-/// and events. The program itself reads the output of commands unchanged.
+/// From then on, `[redacted]` replaces the value in everything shown by the run: output, errors and
+/// events. The program itself reads the output of commands unchanged.
 ///
 /// Values of six bytes or more are redacted: plain, quoted for a shell, escaped for JSON or HTML,
 /// percent-encoded for URLs and forms, and in hexadecimal, base64 and base32. Overlapping secrets

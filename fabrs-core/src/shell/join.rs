@@ -1,13 +1,12 @@
-//! Joins shell lines with `&&`, `||` and `|`, and keeps each line together.
+//! Joins shell lines with `&&`, `||` and `|`, and groups each line with braces if needed.
 
 use crate::shell::line::{IntoShellLine, ShellLine};
 
-/// Operators that bind less tightly than `&&`. A match inside quotes only adds braces, which do no
-/// harm.
+/// Operators with a lower precedence than `&&`. A match inside quotes only adds harmless braces.
 const LESS_THAN_AND: [&str; 5] = ["||", ";", "&", "\n", "#"];
 
 impl ShellLine {
-    /// Returns the line that runs `next` if this line succeeds: `&&`.
+    /// Returns a line that runs `next` if this line succeeds: `&&`.
     ///
     /// ```
     /// use fabrs_core::ShellLine;
@@ -19,12 +18,12 @@ impl ShellLine {
         self.joined(" && ", next, grouped)
     }
 
-    /// Returns the line that runs `next` if this line fails: `||`.
+    /// Returns a line that runs `next` if this line fails: `||`.
     pub fn or(self, next: impl IntoShellLine) -> Self {
         self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }
 
-    /// Returns the line that pipes the stdout of this line into `next`: `|`.
+    /// Returns a line that pipes the stdout of this line into `next`: `|`.
     pub fn pipe(self, next: impl IntoShellLine) -> Self {
         self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }
@@ -39,8 +38,8 @@ impl ShellLine {
     }
 }
 
-/// Adds braces around a line that `&&` would split. Without braces, `b` in `cd /x && a; b` would
-/// run in the wrong directory after a failed `cd`.
+/// Adds braces around a line split by `&&`. Without braces, `b` in `cd /x && a; b` would run in the
+/// wrong directory after a failed `cd`.
 pub(crate) fn grouped(line: &str) -> String {
     braced_if(line, torn(line))
 }
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
     use crate::shell::ShellLineError;
 
-    fn said(line: &ShellLine) -> String {
+    fn stdout_of(line: &ShellLine) -> String {
         let output = std::process::Command::new("sh").args(["-c", line.check().unwrap()]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
@@ -77,13 +76,13 @@ mod tests {
     #[test]
     fn each_joined_line_stays_together() {
         let (yes, no) = (|| ShellLine::raw("echo a; true"), || ShellLine::raw("echo b; false"));
-        assert_eq!(said(&yes().and("echo c")), "a\nc\n");
-        assert_eq!(said(&no().and("echo c; echo d")), "b\n");
-        assert_eq!(said(&no().or("echo c && echo d")), "b\nc\nd\n");
-        assert_eq!(said(&yes().or("echo c; echo d")), "a\n");
-        assert_eq!(said(&yes().and(no().or("echo c")).and("echo d")), "a\nb\nc\nd\n");
-        assert_eq!(said(&ShellLine::raw("echo b && echo a # first").pipe("sort")), "a\nb\n");
-        assert_eq!(said(&ShellLine::raw("echo x").pipe("cat; echo y").and("echo z")), "x\ny\nz\n");
+        assert_eq!(stdout_of(&yes().and("echo c")), "a\nc\n");
+        assert_eq!(stdout_of(&no().and("echo c; echo d")), "b\n");
+        assert_eq!(stdout_of(&no().or("echo c && echo d")), "b\nc\nd\n");
+        assert_eq!(stdout_of(&yes().or("echo c; echo d")), "a\n");
+        assert_eq!(stdout_of(&yes().and(no().or("echo c")).and("echo d")), "a\nb\nc\nd\n");
+        assert_eq!(stdout_of(&ShellLine::raw("echo b && echo a # first").pipe("sort")), "a\nb\n");
+        assert_eq!(stdout_of(&ShellLine::raw("echo x").pipe("cat; echo y").and("echo z")), "x\ny\nz\n");
         assert_eq!(ShellLine::raw("a").and("b").and("c").pipe("d").as_str(), "{ a && b && c; } | d");
     }
 

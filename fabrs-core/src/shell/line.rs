@@ -8,9 +8,9 @@ use crate::shell::value::{ShellList, ShellValue, quote};
 
 /// A line for a POSIX shell with quoted values.
 ///
-/// Made from a literal, with `cmd!("… {value} …")`, or with [`ShellLine::raw`]. An invalid line
-/// keeps its error: a value contains a NUL byte, or a literal contains `{name}` without `cmd!`. The
-/// command then fails before anything is sent.
+/// Made from a literal, with `cmd!("… {value} …")`, or with [`ShellLine::raw`]. A line with a NUL
+/// byte in a value, or from a literal with `{name}` but without `cmd!`, is invalid. The line keeps
+/// the error, and the command fails before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "a line does nothing until it is run"]
 pub struct ShellLine {
@@ -23,9 +23,9 @@ pub struct ShellLine {
 pub enum Piece<'a> {
     /// Literal text for the shell.
     Text(&'static str),
-    /// A value, which becomes one quoted word.
+    /// A value: one quoted word.
     Value(&'a dyn ShellValue),
-    /// A list. Each item becomes one quoted word.
+    /// A list: one quoted word for each item.
     List(&'a dyn ShellList),
 }
 
@@ -43,7 +43,7 @@ impl ShellLine {
     /// Makes a shell line from any text. The shell executes the text.
     ///
     /// No other function turns text from elsewhere into a command. A search for `raw` finds every
-    /// place of a possible injection.
+    /// place where an injection is possible.
     pub fn raw(text: impl Into<String>) -> Self {
         Self::checked(text.into())
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_one_word_an_item() {
+    fn a_list_is_one_word_per_item() {
         let items = vec!["a b", "", "c"];
         let line = ShellLine::from_pieces(&[Piece::Text("rm "), Piece::List(&items)]);
         assert_eq!(shlex::split(line.as_str()).unwrap(), ["rm", "a b", "", "c"]);

@@ -1,7 +1,7 @@
-//! Detects lines that are only a program and its arguments.
+//! Detects lines with only a program and its arguments.
 
-/// Words that a shell interprets itself, even if there is a program of that name: reserved words
-/// and special built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins that act on the shell.
+/// Words interpreted by a shell even if a program has this name: reserved words and special
+/// built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins with an effect on the shell.
 const SHELL_WORDS: [&str; 54] = [
     "!", ".", ":", "[[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
     "done", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts",
@@ -10,10 +10,10 @@ const SHELL_WORDS: [&str; 54] = [
 ];
 
 /// Returns whether a line is a program with arguments and needs no shell: no variable, pattern,
-/// redirection or second command. Such a line can be started without a shell.
+/// redirection or second command. A plain line can be started without a shell.
 pub(crate) fn is_plain(line: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " _./:=@%+,-".contains(c);
-    // Nothing is special inside the single quotes that `cmd!` writes.
+    // Nothing is special inside the single quotes written by `cmd!`.
     let outside = line.split('\'').step_by(2);
     let is_closed = line.matches('\'').count().is_multiple_of(2);
     let first = line.split_whitespace().next().unwrap_or_default();

@@ -12,9 +12,9 @@ const EVAL: &str = r#"fabrs_script=$(printf %b "$@") && set -- && eval "$fabrs_s
 /// Returns a command line that runs `script` with `/bin/sh`, for any login shell.
 ///
 /// All login shells read a single-quoted word the same way if the word has no quote, backslash, `!`
-/// or control character. These characters become octal escapes (a line end becomes `\n`), which
-/// `printf %b` of `/bin/sh` decodes. `exec` replaces the login shell, so the process keeps its id
-/// and its process group.
+/// or control character. These characters become octal escapes (a line end becomes `\n`), and
+/// `printf %b` of `/bin/sh` decodes them. `exec` replaces the login shell, so the process keeps its
+/// id and its process group.
 ///
 /// `$0` is `sh`, because shells start their messages with `$0`.
 pub(crate) fn sh_command(script: &str) -> String {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_of_many_words_runs_as_it_was_written() {
+    fn a_long_script_runs_unchanged() {
         let long = "x".repeat(3 * MAX_WORD_LEN);
         let script = format!("printf '%s\\n' 'it'\\''s! %d' \"$(printf '%s' {long} | wc -c)\"\nexit 0");
         let expected = format!("it's! %d\n{}\n", long.len());
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_whose_shell_leads_a_group_is_waited_for() {
+    fn a_script_in_a_group_leader_is_waited_for() {
         let line = sh_command_in_session("exit 9");
         let status = Command::new("setsid").args(["-w", "sh", "-c", &line]).status().expect("there is a setsid");
         assert_eq!(status.code(), Some(9));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::shell::error::ShellLineError;
 
-/// A value that `cmd!` quotes as one word.
+/// A value quoted by `cmd!` as one word.
 ///
 /// Implemented for text, paths, numbers, `bool`, `char`, [`Host`], and references to them.
 /// Implement the trait for your own type by returning its text. `cmd!` quotes the text.
@@ -22,11 +22,11 @@ pub trait ShellValue {
     ///
     /// # Errors
     ///
-    /// [`ShellLineError::NotUtf8`] if the value is a path or an OS string that is not UTF-8.
+    /// [`ShellLineError::NotUtf8`] if the value is a path or an OS string with invalid UTF-8.
     fn shell_text(&self) -> Result<Cow<'_, str>, ShellLineError>;
 }
 
-/// A list that `cmd!` turns into one quoted word for each item, separated by blanks.
+/// A list for `cmd!`: one quoted word for each item, separated by blanks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a list of words in `cmd!`",
     label = "not a list",
@@ -44,8 +44,7 @@ pub trait ShellList {
     ) -> Result<(), ShellLineError>;
 }
 
-/// Quotes one word so that every login shell reads the word unchanged: POSIX shells, zsh, fish and
-/// csh.
+/// Quotes a word for every login shell: POSIX shells, zsh, fish and csh read the word unchanged.
 ///
 /// fish interprets `\\` and `\'` in single quotes, and csh interprets `!`. Therefore quotes,
 /// backslashes and `!` are placed outside the single quotes, each after a backslash. A line end
@@ -74,7 +73,7 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, ShellLineError> {
 }
 
 /// Quotes a path as one word. The shell still expands a leading `~/`. A path with a leading `-`
-/// gets the prefix `./`, so that no program reads it as an option.
+/// gets the prefix `./`. Otherwise a program would read the path as an option.
 pub(crate) fn quote_path(path: &str) -> Result<Cow<'_, str>, ShellLineError> {
     match path.strip_prefix("~/") {
         Some("") => Ok(Cow::Borrowed(path)),

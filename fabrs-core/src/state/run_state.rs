@@ -16,7 +16,7 @@ use crate::config::{Inventory, Settings};
 use crate::error::Result;
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
-use crate::secret::{Added, MIN_SECRET_LEN, Redactor, Secret};
+use crate::secret::{AddOutcome, MIN_SECRET_LEN, Redactor, Secret};
 use crate::transport::{Dialer, Fences, Prompter, StopSignal, Transport};
 
 /// The state shared by all connections of one run: the connection pool (one transport a host), the
@@ -245,7 +245,7 @@ impl fmt::Debug for RunState {
 
 /// Adds a secret to `redactor`. The first secret too short for redaction causes a warning.
 pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
-    if redactor.add(secret) == Added::FirstTooShort {
+    if redactor.add(secret) == AddOutcome::FirstTooShort {
         let text = format!(
             "a secret or password has fewer than {MIN_SECRET_LEN} bytes: such values are not redacted in output"
         );

@@ -1,4 +1,4 @@
-//! Runs a [`Call`]: a task with its arguments bound.
+//! Runs a [`Call`]: a task with bound arguments.
 
 use std::fmt;
 use std::panic::Location;
@@ -45,7 +45,7 @@ impl<T: Send + 'static> Call<T> {
         let connection = connection.in_task(self.task.selection);
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
         let result = tokio::select! {
-            // Without its lock, the run must stop its work: another run may have started.
+            // Without the lock, the run must stop: another run may have started.
             lost = lock_lost(&connection) => Err(lost.into()),
             result = connection.enter(future) => result,
         };
@@ -55,7 +55,7 @@ impl<T: Send + 'static> Call<T> {
         result
     }
 
-    /// Acquires the lock of the task on `hosts`, without the hosts that the run has locked already.
+    /// Acquires the lock of the task on `hosts`, except hosts already locked by the run.
     ///
     /// # Errors
     ///
@@ -67,19 +67,20 @@ impl<T: Send + 'static> Call<T> {
         }
     }
 
-    /// Runs the task on all of its declared hosts, and returns the outcome of each host. For tasks
-    /// that orchestrate (`#[task(local)]`).
+    /// Runs the task on all declared hosts, and returns the outcome of each host. For tasks with
+    /// `#[task(local)]`, which orchestrate other tasks.
     ///
-    /// The limits come from `rolling` of the task and from the command line: `-P`, `--serial` and
-    /// `--skip-bad-hosts`. `-H` narrows the hosts to those in both lists, and `-x` excludes hosts.
+    /// The limits are `rolling` of the task and the command line: `-P`, `--serial` and
+    /// `--skip-bad-hosts`. `-H` narrows the hosts to the hosts in both lists, and `-x` excludes
+    /// hosts.
     ///
-    /// `deploy::call(tag).all().await?.all_ok()?` fails with the error of every failed host. The
+    /// `deploy::call(tag).all().await?.all_ok()?` fails with the errors of all failed hosts. The
     /// page of `#[task]` has an example.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] outside a run, in a task with a host, and for a `local` task.
-    /// [`ErrorKind::NoHost`] if the task has no host, or none of its hosts is in `-H`. The
+    /// [`ErrorKind::NoHost`] if the task has no host, or no declared host is in `-H`. The
     /// [`Outcomes`] have the errors of each host.
     ///
     /// # Cancel safety
@@ -108,12 +109,12 @@ impl<T: Send + 'static> Call<T> {
             return Err(usage(format!("task `{name}` was called outside a run")));
         };
         if here.host().is_some() {
-            let text = format!("`.all()` of task `{name}` was called in a task that itself runs on each host");
-            return Err(usage(text).or_on(here.host()).hint("call it in a `#[task(local)]`"));
+            let text = format!("`.all()` of task `{name}` was called in a task that already runs on each host");
+            return Err(usage(text).or_on(here.host()).hint("call the task in a `#[task(local)]`"));
         }
         if self.task.selection == Selection::Local {
-            let text = format!("task `{name}` runs here and has no hosts");
-            return Err(usage(text).hint(format!("await it: `{}::call(..).await?`", self.task.name)));
+            let text = format!("task `{name}` runs on this machine and has no hosts");
+            return Err(usage(text).hint(format!("await the call: `{}::call(..).await?`", self.task.name)));
         }
         let hosts = client.inventory().narrowed_hosts(self.task.selection)?;
         Ok(Group::of(&client, hosts)?.with_strategy(self.task.strategy(client.settings())))
@@ -121,15 +122,15 @@ impl<T: Send + 'static> Call<T> {
 
     /// Returns the connection on which an awaited call runs.
     fn connection_for(&self, here: &Connection) -> Result<Connection, Error> {
-        // Without a run, each command of the body returns its own error.
+        // Without a run, each command of the body returns the error.
         let Some(run) = here.state() else { return Ok(here.clone()) };
         let (declared, name) = (self.task.selection, self.task.name);
         let shown = self.task.shown_name();
         match (declared, here.host()) {
             (Selection::Local, _) => Ok(here.without_host(run.clone())),
             (_, None) => {
-                let text = format!("task `{shown}` runs on hosts, and the task that calls it has none");
-                let hint = format!("run it on all of its hosts: `{name}::call(..).all().await?.all_ok()?`");
+                let text = format!("task `{shown}` needs a host, but the calling task has no host");
+                let hint = format!("run the task on all of its hosts: `{name}::call(..).all().await?.all_ok()?`");
                 Err(Error::new(ErrorKind::Usage, text).hint(hint))
             }
             // The hosts of the caller may come from `-H`.
@@ -143,8 +144,8 @@ impl<T: Send + 'static> Call<T> {
                     Some(role) => format!("role `{role}`"),
                     None => declared.hosts().join(", "),
                 };
-                let text = format!("task `{shown}` runs on {on}, not on the host of the task that calls it");
-                let hint = format!("call it in a `#[task(local)]`: `{name}::call(..).all().await?.all_ok()?`");
+                let text = format!("task `{shown}` runs on {on}, not on the host of the calling task");
+                let hint = format!("call the task in a `#[task(local)]`: `{name}::call(..).all().await?.all_ok()?`");
                 Err(Error::new(ErrorKind::Usage, text).on(host).hint(hint))
             }
         }

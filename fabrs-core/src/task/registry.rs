@@ -16,7 +16,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Returns an empty registry, for a program that lists its tasks itself.
+    /// Returns an empty registry, for a program with its own list of tasks.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,7 +38,7 @@ impl Registry {
         &self.tasks
     }
 
-    /// Returns the default task, which runs if the command line names none.
+    /// Returns the default task. The default task runs if the command line contains no task.
     pub fn default_task(&self) -> Option<&'static Task> {
         self.tasks.iter().find(|task| task.default).copied()
     }
@@ -48,8 +48,8 @@ impl Registry {
         self.tasks.iter().find(|task| task.is_named(name)).copied()
     }
 
-    /// Checks the tasks together: no two with one name, at most one default, and none with the
-    /// name of an environment.
+    /// Checks the tasks together: no two tasks have the same name, at most one task is the default,
+    /// and no task has the name of an environment.
     ///
     /// # Errors
     ///
@@ -58,10 +58,13 @@ impl Registry {
         for (n, task) in self.tasks.iter().enumerate() {
             for other in self.tasks.iter().skip(n + 1) {
                 if task.is_named(other.name) || other.aliases.iter().any(|alias| task.is_named(alias)) {
-                    return Err(conflict("two tasks have the name", task, other));
+                    let text = format!("two tasks have the name `{}`: {}", task.shown_name(), positions(task, other));
+                    return Err(Error::new(ErrorKind::Usage, text).hint("rename one of them"));
                 }
                 if task.default && other.default {
-                    return Err(conflict("two tasks are the default, one of them", task, other));
+                    let names = format!("`{}` and `{}`", task.shown_name(), other.shown_name());
+                    let text = format!("two tasks are the default, {names}: {}", positions(task, other));
+                    return Err(Error::new(ErrorKind::Usage, text).hint("remove `default` from one of them"));
                 }
             }
         }
@@ -75,7 +78,6 @@ impl Registry {
     }
 }
 
-fn conflict(what: &str, one: &Task, other: &Task) -> Error {
-    let text = format!("{what} `{}`: {}:{} and {}:{}", one.shown_name(), one.file, one.line, other.file, other.line);
-    Error::new(ErrorKind::Usage, text).hint("rename one of them")
+fn positions(one: &Task, other: &Task) -> String {
+    format!("{}:{} and {}:{}", one.file, one.line, other.file, other.line)
 }

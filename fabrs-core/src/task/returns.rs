@@ -41,12 +41,12 @@ impl<T: Send + 'static, E: Into<TaskError>> TaskReturn for Result<T, E> {
     }
 }
 
-/// Runs the body of a plain `fn` task on its own thread, with the connection of the task. The body
-/// may block.
+/// Runs the body of a plain `fn` task on a separate thread, with the connection of the task. The
+/// body may block.
 ///
-/// The thread does not belong to the pool of the runtime: name lookups and file reads keep that
-/// pool, even with hundreds of tasks. A stopped run waits for the body and does not cancel it. The
-/// commands of the body end.
+/// The thread does not belong to the pool of the runtime, so hundreds of tasks leave the pool free
+/// for name lookups and file reads. A stop of the run ends the commands of the body. The run then
+/// waits for the body, because a thread can't be cancelled.
 pub fn blocking<R: TaskReturn + Send + 'static>(
     body: impl FnOnce() -> R + Send + 'static,
 ) -> BoxFuture<'static, Result<R::Value, TaskError>> {

@@ -1,4 +1,4 @@
-//! The data of a task: its name, its parameters, its hosts, and a call with arguments.
+//! The data of a task: name, parameters, hosts, and a call with arguments.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,20 +30,20 @@ pub struct Task {
     pub params: &'static [Param],
     /// The hosts without `-H`.
     pub selection: Selection<'static>,
-    /// The number of hosts at a time, if the task sets one.
+    /// The number of hosts at a time, if the task sets a number.
     pub rolling: Option<usize>,
-    /// Whether the task uses sudo. Then the run checks sudo on each host before it starts.
+    /// True if the task uses sudo. The run then checks sudo on each host before the task starts.
     pub sudo: bool,
-    /// Whether the task shows the pending changes and asks for approval itself:
+    /// True if the task itself shows the pending changes and asks for approval with
     /// [`Client::approve`].
     ///
     /// [`Client::approve`]: crate::Client::approve
     pub defer_approval: bool,
-    /// The name of the lock that the task needs on all of its hosts.
+    /// The name of the lock needed by the task on all of its hosts.
     pub lock: Option<&'static str>,
-    /// Whether the task runs if the command line names none.
+    /// True if the task runs when the command line contains no task.
     pub default: bool,
-    /// The other names.
+    /// Other names of the task.
     pub aliases: &'static [&'static str],
     /// Makes a call from the arguments of the command line.
     pub bind: fn(&RawArgs) -> Result<Call<()>, Error>,
@@ -84,7 +84,7 @@ impl fmt::Debug for Task {
     }
 }
 
-/// One parameter of a task.
+/// A parameter of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param {
     /// The name of the parameter.
@@ -97,7 +97,7 @@ pub struct Param {
     pub kind: ParamKind,
     /// The type in the source, for messages.
     pub type_name: &'static str,
-    /// The default in the source, if there is one.
+    /// The default in the source, if any.
     pub default: Option<&'static str>,
 }
 
@@ -107,7 +107,7 @@ impl Param {
         self.name.replace('_', "-")
     }
 
-    /// Returns whether the parameter is a switch with the default `true`. `--no-NAME` turns it off.
+    /// Returns whether the parameter is a switch with the default `true`. `--no-NAME` disables it.
     pub fn is_on_by_default(&self) -> bool {
         self.kind == ParamKind::Flag && self.default == Some("true")
     }
@@ -126,7 +126,7 @@ pub enum ParamKind {
     List,
 }
 
-/// The arguments of one call as typed: texts by parameter.
+/// The arguments of a call as typed: texts by parameter.
 #[derive(Debug, Clone)]
 pub struct RawArgs {
     pub(super) task: &'static Task,
@@ -135,13 +135,13 @@ pub struct RawArgs {
 
 pub(super) type TaskBody<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
 
-/// A task with its arguments bound. A call can be planned, shown, and run on any number of hosts.
+/// A task with bound arguments. A call can be planned, shown, and run on any number of hosts.
 ///
 /// `deploy::call(tag)` returns a typed call. Awaited in a task, the call runs on the host of the
-/// calling task. The called task must declare this host by its role or its hosts, or the result is
-/// an error of kind [`Usage`](crate::ErrorKind::Usage). A task without declared hosts runs on any
-/// host. A `local` task runs on this machine. [`all`](Self::all) runs the call on all declared
-/// hosts, and [`on`](Self::on) on a given connection.
+/// calling task. The called task must declare this host by its role or its hosts. Otherwise the
+/// result is an error of kind [`Usage`](crate::ErrorKind::Usage). A task without declared hosts
+/// runs on any host. A `local` task runs on this machine. [`all`](Self::all) runs the call on all
+/// declared hosts, and [`on`](Self::on) on a given connection.
 #[must_use = "a call does nothing until it is awaited or planned"]
 pub struct Call<T = ()> {
     pub(super) task: &'static Task,

@@ -19,7 +19,7 @@ pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
     fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
 }
 
-/// The age of a release: decides on reads during a dry run.
+/// The age of a release. A dry run can only read a release of an earlier run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReleaseAge {
     /// Built by this run. In a dry run, the release does not exist.

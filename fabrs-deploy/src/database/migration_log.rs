@@ -11,8 +11,8 @@ use super::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
 use crate::run_id::Operator;
 
-/// An entry of the migration log on a host. A deploy writes the entry before it migrates, so that
-/// also a killed run leaves a record.
+/// An entry of the migration log on a host. A deploy writes the entry before it migrates, so a
+/// killed run also leaves a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MigrationLogEntry {
     release: ReleaseId,

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use fabrs_deploy::Snapshot;
 ///
-/// let snapshot = Snapshot::new("/srv/shop/before.dump").restore_command("pg_restore --clean before.dump");
-/// assert_eq!(snapshot.to_string(), "snapshot: /srv/shop/before.dump\nrestore: pg_restore --clean before.dump");
+/// let snapshot = Snapshot::new("/srv/before.dump").restore_command("pg_restore before.dump");
+/// let text = "snapshot: /srv/before.dump\nrestore: pg_restore before.dump";
+/// assert_eq!(snapshot.to_string(), text);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -42,8 +43,8 @@ impl Snapshot {
     ///
     /// ```
     /// # use fabrs_deploy::Snapshot;
-    /// let snapshot = Snapshot::new("before.dump").restore_command("pg_restore --clean before.dump");
-    /// assert_eq!(snapshot.restore_command.as_deref(), Some("pg_restore --clean before.dump"));
+    /// let snapshot = Snapshot::new("before.dump").restore_command("pg_restore before.dump");
+    /// assert_eq!(snapshot.restore_command.as_deref(), Some("pg_restore before.dump"));
     /// ```
     pub fn restore_command(mut self, line: impl Into<String>) -> Self {
         self.restore_command = Some(line.into());

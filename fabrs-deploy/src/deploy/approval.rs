@@ -41,7 +41,7 @@ pub(super) async fn pending_deploy(
     let is_same = |found: &&FoundRelease| {
         found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit)
     };
-    // If a host has several releases of the commit, the last one counts.
+    // If a host has several releases of the commit, the last release counts.
     let last = surveys.values().filter_map(|survey| survey.releases.values().rfind(is_same));
     if let Some(bad) = last.into_iter().find_map(|found| found.bad.as_ref()) {
         text = format!("{text}this build was deployed before and marked as bad at {}: {}\n", bad.at, bad.reason);
@@ -60,7 +60,7 @@ pub(super) async fn pending_deploy(
 
 fn commits_since(old: &Revision, changes: Option<&CommitChanges>) -> String {
     let Some(changes) = changes else {
-        return format!("commits since {old}: unknown, run from a clone of the repository to list them\n");
+        return format!("commits since {old}: unknown (run `fab` in a clone of the repository to list the commits)\n");
     };
     let mut lines = vec![format!("commits since {old}:")];
     lines.extend(changes.lines());

@@ -18,7 +18,7 @@ pub(super) async fn mark_target(rollout: &Rollout<'_>, error: &Error) {
 }
 
 /// Marks the release left by a rollback as bad. The hosts may have had different releases.
-pub(super) async fn mark_left(rollout: &Rollout<'_>) {
+pub(super) async fn mark_replaced(rollout: &Rollout<'_>) {
     let target = &rollout.target;
     let bad = BadMark::new(target.by.clone(), format!("rolled back to {}", target.release)).to_json_line();
     let marked = rollout.hosts.group.each(|host| {
@@ -39,7 +39,7 @@ async fn mark(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, bad
     Ok(())
 }
 
-/// Returns the reason of a failure as one line. The error of a group contributes its first host.
+/// Returns the reason of a failure as one line. For a group, this is the reason of the first host.
 fn reason(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{}: {}", error.message(), cause.to_string().lines().next().unwrap_or_default()),

@@ -60,8 +60,8 @@ async fn restart_and_check(rollout: &Rollout<'_>, batch: &Group) -> Result<(), T
     Ok(())
 }
 
-/// Splits the hosts into batches. In place, the hosts of once-only steps are all in the first
-/// batch: the steps need the new code, and run before any service loads it.
+/// Splits the hosts into batches. For a deploy in place, the hosts of once-only steps are all in
+/// the first batch: the steps need the new code, and run before any service loads it.
 fn batches(rollout: &Rollout<'_>, size: NonZeroUsize) -> Result<Vec<Group>, Error> {
     let group = &rollout.hosts.group;
     if rollout.hosts.site.kind == SiteKind::Releases {

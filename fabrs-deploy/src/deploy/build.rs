@@ -1,4 +1,4 @@
-//! The build of a release on all hosts, in a directory of its own, and its removal after a failure.
+//! The build of a release on all hosts, in a separate directory, and its removal after a failure.
 
 use fabrs::{Connection, Error, Group, Hide, TaskError, cmd};
 
@@ -82,8 +82,8 @@ async fn link_shared(rollout: &Rollout<'_>, layout: &Layout, dir: &str, host: &C
     Ok(())
 }
 
-/// Removes the release of this run from hosts on which it is not live. The release of an earlier
-/// run stays.
+/// Removes the release of this run from hosts on which it is not live. A release of an earlier run
+/// is not removed.
 pub(super) async fn remove(rollout: &Rollout<'_>, group: &Group) {
     if rollout.target.origin == ReleaseOrigin::EarlierRun {
         return;

@@ -29,8 +29,8 @@ pub(crate) struct ConnectedSite {
 pub(crate) type Surveys = HashMap<Host, Survey>;
 
 impl ConnectedSite {
-    /// Connects to all hosts and surveys the site on each. A setting of the run decides whether an
-    /// unreachable host is an error or is left out.
+    /// Connects to all hosts and surveys the site on each host. A setting of the run decides if an
+    /// unreachable host is an error or is skipped.
     ///
     /// # Errors
     ///
@@ -44,10 +44,11 @@ impl ConnectedSite {
         check_links(&site)?;
         let no_host = || Error::new(ErrorKind::NoHost, "no hosts to deploy to");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
-        // The group warns of each skipped host.
+        // The group warns about each skipped host.
         let surveys: Surveys = all_ok(survey_hosts(&site, &group).await)?.into_iter().collect();
         check_machines(&surveys)?;
-        // From here on an unreachable host is a failure: the deploy may have changed it in part.
+        // After this point an unreachable host is a failure: the deploy may have changed it in
+        // part.
         let group = group.filter(|host| host.host().is_some_and(|host| surveys.contains_key(host))).require_all();
         if group.connections().is_empty() {
             return Err(no_host());
@@ -71,7 +72,7 @@ impl ConnectedSite {
         Ok(all_ok(survey_hosts(&self.site, &self.group).await)?.into_iter().collect())
     }
 
-    /// Surveys some hosts again and leaves out unreachable ones.
+    /// Surveys some hosts again and skips unreachable hosts.
     pub(crate) async fn survey_reachable(&self, group: &Group) -> Surveys {
         let surveyed = survey_hosts(&self.site, group).await;
         surveyed.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect()

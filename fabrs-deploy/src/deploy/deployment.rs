@@ -44,10 +44,10 @@ impl Site {
 
 /// A deploy request, created by [`Site::deploy`]. The deploy starts when awaited.
 ///
-/// All hosts are locked, and the release is built on each in a directory of its own. Then the hosts
-/// are switched, restarted and checked, all at once or in batches ([`Site::rolling`]). A failure
-/// before the end of the last health check reverts every switched host. Hosts of later batches stay
-/// unchanged.
+/// All hosts are locked, and the release is built on each host in a separate directory. Then the
+/// hosts are switched, restarted and checked, all at once or in batches ([`Site::rolling`]). A
+/// failure before the end of the last health check reverts every switched host. Hosts of later
+/// batches stay unchanged.
 ///
 /// # Errors
 ///
@@ -207,8 +207,8 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
         }
         SiteKind::InPlace => {
             work_tree::fetch(rollout, source).await?;
-            // The switch of the first batch replaces the live code, and the old code cannot be
-            // queried any more.
+            // The switch of the first batch replaces the live code. After the switch, the old code
+            // can't be queried.
             let live = if target.had_live_release() { LiveApp::Replaced } else { LiveApp::None };
             batches::roll_out(rollout, run_once_steps(rollout, policy, live)).await?;
         }

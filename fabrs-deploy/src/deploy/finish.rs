@@ -72,8 +72,8 @@ async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskErr
 /// Returns the releases to remove after a deploy: all unfinished releases, the oldest good
 /// releases, and all bad releases except the last.
 ///
-/// The previously live release stays at any age, since a rollback returns there. Releases of other
-/// tools stay.
+/// The previously live release stays at any age, since a rollback returns to this release. Releases
+/// of other tools stay.
 fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
     let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_release_that_was_live_stays_even_as_the_oldest() {
+    fn the_previously_live_release_stays_even_as_the_oldest() {
         assert_removed(&survey(&[1, 2, 3, 4, 5], &[], &[], Some(1)), 3, &[2, 3, 4]);
         assert_removed(&survey(&[1, 2], &[], &[], Some(1)), 1, &[2]);
     }

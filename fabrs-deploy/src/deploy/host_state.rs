@@ -18,10 +18,10 @@
 /// The state of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostState {
-    /// No switch was sent to the host. The release and the services are those of before.
+    /// No switch was sent to the host. The release and the services are the same as before.
     Unchanged,
-    /// A switch to the new release was sent. Until the host confirms it, either release may be
-    /// live.
+    /// A switch to the new release was sent. Until the host confirms the switch, either release may
+    /// be live.
     Switching,
     /// The new release is live. Its services are not restarted, or not checked yet.
     Switched,
@@ -30,7 +30,7 @@ pub(super) enum HostState {
     Held,
     /// All hosts passed their health checks: the new release is final on this host.
     Promoted,
-    /// A switch back was sent. Until the host confirms it, either release may be live.
+    /// A switch back was sent. Until the host confirms the switch, either release may be live.
     Reverting,
     /// The earlier release is live again. Its services are not restarted, or not checked yet.
     SwitchedBack,
@@ -81,7 +81,7 @@ impl HostState {
         self.after(HostEvent::RevertSent).is_some()
     }
 
-    /// Returns whether the release and the services of the host are those of before the rollout.
+    /// Returns whether the release and the services of the host are the same as before the rollout.
     pub(super) fn is_as_before(self) -> bool {
         matches!(self, Self::Unchanged | Self::Reverted)
     }

@@ -36,12 +36,12 @@ impl HostStates {
         state.unwrap_or(HostState::Unchanged)
     }
 
-    /// CommitChanges the state of a host by an event.
+    /// Changes the state of a host by an event.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Internal`] if the event is impossible in the state of the host. The state then
-    /// remains.
+    /// stays the same.
     pub(super) fn apply(&self, host: &Connection, event: HostEvent) -> Result<(), Error> {
         let state = self.of(host);
         let Some(host) = host.host() else { return Ok(()) };
@@ -53,7 +53,7 @@ impl HostStates {
         Ok(())
     }
 
-    /// Returns whether a predicate holds for the states of all hosts.
+    /// Returns whether a condition is true for the states of all hosts.
     pub(super) fn all(&self, is: impl Fn(HostState) -> bool) -> bool {
         self.inner().states.values().all(|state| is(*state))
     }

@@ -35,7 +35,7 @@ pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<
         return Ok(());
     }
     let lines: Vec<String> = obstacles.iter().map(|(host, text)| format!("{}: {text}", Host::label(host))).collect();
-    let text = format!("not ready for a deploy, nothing was changed:\n{}", lines.join("\n"));
+    let text = format!("not ready for a deploy (nothing was changed):\n{}", lines.join("\n"));
     let error = Error::new(ErrorKind::Task, text);
     let has_missing = obstacles.iter().any(|(_, text)| text.ends_with("is missing"));
     Err(if has_missing { error.hint("create the linked files in `shared` on each host") } else { error })
@@ -120,7 +120,7 @@ pub(super) async fn survey_again(hosts: &ConnectedSite, shown: &Surveys) -> Resu
     match changed {
         Some((host, _)) if was_approved => {
             let error =
-                Error::new(ErrorKind::Prompt, "another release went live after the approval, nothing was changed");
+                Error::new(ErrorKind::Prompt, "another release went live after the approval: this run changed nothing");
             Err(error.on(host).hint("review the pending changes again"))
         }
         _ => Ok(before),

@@ -25,7 +25,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
     warn_of_failures(rollout, &reverted);
-    // A stop of the run or a lost host is no fault of the release.
+    // A stop of the run or a lost host is not the fault of the release.
     if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect) {
         remove_release(rollout, HostState::is_as_before).await;
     } else if rollout.target.origin == ReleaseOrigin::ThisRun && rollout.hosts.site.kind == SiteKind::Releases {

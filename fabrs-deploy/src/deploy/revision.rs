@@ -36,7 +36,7 @@ pub(super) async fn choose(
 }
 
 /// Returns the commits with a bad release on any host. If a host has several releases of a commit,
-/// the last one counts.
+/// the last release counts.
 fn bad_commits(surveys: &Surveys) -> HashSet<&str> {
     let mut bad = HashSet::new();
     for survey in surveys.values() {

@@ -48,9 +48,9 @@ impl Site {
 /// The hosts are switched to one release, restarted and checked, all at once or in batches
 /// ([`Site::rolling`]). The previously live release is then marked as bad.
 ///
-/// Without [`to`](Self::to), the rollback chooses the last release before the live release. The
-/// choice must have passed its health check on every host, must not be marked as bad, and must have
-/// another commit. Each further rollback goes one release further back.
+/// Without [`to`](Self::to), the rollback chooses the last release before the live release. This
+/// release must have passed its health check on every host, must not be marked as bad, and must
+/// have another commit. Each further rollback returns to a still earlier release.
 ///
 /// # Errors
 ///
@@ -151,8 +151,7 @@ impl Rollback {
     async fn run_phases(self) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, release: given, lock_wait, policy } = self;
         if site.kind == SiteKind::InPlace {
-            let error =
-                Error::new(ErrorKind::Usage, "a site that is deployed in place has no releases to roll back to");
+            let error = Error::new(ErrorKind::Usage, "a site deployed in place has no releases to roll back to");
             return Err(error.hint("deploy the earlier build by its tag").into());
         }
         let (hosts, shown) = ConnectedSite::connect(site, hosts).await?;
@@ -169,9 +168,11 @@ impl Rollback {
         let prepare = async {
             let before = preflight::survey_again(&hosts, &shown).await?;
             if choose(&hosts, &before, given)? != release {
-                let error =
-                    Error::new(ErrorKind::Task, "another run changed the releases meanwhile, nothing was changed");
-                return Err(error.hint("check the live release, then rerun").into());
+                let error = Error::new(
+                    ErrorKind::Task,
+                    "another run changed the releases after the approval: this run changed nothing",
+                );
+                return Err(error.hint("check the live release, and run the rollback again").into());
             }
             if is_checked {
                 unknown_migrations::check_release(&hosts, &before, &release).await?;
@@ -206,7 +207,7 @@ async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
     rollout.note_live();
-    bad_mark::mark_left(rollout).await;
+    bad_mark::mark_replaced(rollout).await;
     Ok(())
 }
 
@@ -224,7 +225,8 @@ fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<ReleaseId>) ->
             return Ok(given);
         }
         let error = Error::new(ErrorKind::Usage, format!("release {given} does not exist on {}", without.join(", ")));
-        return Err(error.hint("list the releases of each host (`Site::releases`) and choose one that all have"));
+        return Err(error
+            .hint("list the releases of each host (`Site::releases`) and choose a release that exists on all hosts"));
     }
     let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(Survey::live).collect();
     let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "no release is live yet")) };
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_precedes_the_latest_live_release_of_hosts_out_of_step() {
+    fn the_choice_precedes_the_latest_live_release_if_hosts_differ() {
         assert_eq!(choose_for(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(), id(2));
     }
 

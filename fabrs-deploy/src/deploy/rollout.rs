@@ -39,7 +39,8 @@ impl<'a> Rollout<'a> {
         self.lock.set_phase(phase);
     }
 
-    /// Sets the directory on a host whose processes the lock kills when this run dies.
+    /// Sets a directory on a host. If this run dies, the lock kills the processes in this
+    /// directory.
     pub(super) fn set_work_dir(&self, host: &Connection, dir: &str) {
         if let Some(host) = host.host() {
             self.lock.set_work_dir(host, dir);
@@ -69,7 +70,7 @@ impl<'a> Rollout<'a> {
         self.recovery.filter(|host| self.states.is_locked(host) && is_selected(host))
     }
 
-    /// Makes the rollout final: no failure reverts it any more.
+    /// Makes the rollout final: a later failure does not revert it.
     ///
     /// # Errors
     ///
@@ -109,7 +110,7 @@ impl<'a> Rollout<'a> {
         self.states.of(host).describe(&self.target_name(), self.previous_name(host).as_deref())
     }
 
-    /// Returns the states of all hosts as text, one line a host.
+    /// Returns the states of all hosts as text, one line per host.
     pub(super) fn state_table(&self) -> String {
         let hosts = self.hosts.group.connections();
         let label = |host: &Connection| host.host().map_or_else(String::new, |host| host.label().to_string());

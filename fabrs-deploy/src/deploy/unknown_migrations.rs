@@ -53,8 +53,8 @@ pub(super) async fn plan(
     Ok(Some(plan))
 }
 
-/// Refuses a build without some migrations of the database, if the plan lists them before the
-/// build.
+/// Refuses a build if the database has migrations unknown to the build, and the plan lists them
+/// before the build.
 ///
 /// # Errors
 ///
@@ -73,8 +73,8 @@ pub(super) fn check_plan(
     }
 }
 
-/// Refuses a complete build without some migrations of the database, before any migration runs.
-/// Accepted migrations are recorded in the release.
+/// Refuses a complete build if the database has migrations unknown to the build. This check
+/// precedes all migrations. Accepted migrations are recorded in the release.
 ///
 /// # Errors
 ///
@@ -115,7 +115,7 @@ pub(super) async fn check_build(rollout: &Rollout<'_>, policy: UnknownMigrationP
     Ok(())
 }
 
-/// Refuses a rollback to a release without some migrations of the database.
+/// Refuses a rollback if the database has migrations unknown to the release.
 ///
 /// # Errors
 ///
@@ -167,8 +167,8 @@ pub(super) async fn of_live_release(rollout: &Rollout<'_>, is_live: bool) -> Opt
     None
 }
 
-/// Returns a line for each live release without some migrations of the database, and for each
-/// release impossible to check.
+/// Returns a line for each live release if the database has migrations unknown to the release, and
+/// a line for each release that can't be checked.
 pub(crate) async fn describe_live_releases(site: &Site, hosts: &[Connection], surveys: &Surveys) -> Vec<String> {
     let Some((_, database)) = &site.database else { return Vec::new() };
     let (mut checked, mut lines) = (HashSet::new(), Vec::new());
@@ -227,6 +227,6 @@ fn refusal(code: &str, migrations: &[String], log: &[MigrationLogEntry]) -> Erro
     let restore = snapshot.map_or_else(String::new, |snapshot| format!("restore the database ({snapshot}), "));
     let restore = restore.replace('\n', ", ");
     error.hint(format!(
-        "{restore}unapply them with a release that has them, or allow them: `.allow_unknown_migrations(true)`"
+        "{restore}unapply the migrations with a release that contains them, or allow them: `.allow_unknown_migrations(true)`"
     ))
 }

@@ -14,7 +14,8 @@ use fabrs::{Command, IntoShellLine, ShellLine, cmd};
 /// /// Lists the superusers.
 /// #[task(role = "web")]
 /// async fn superusers() -> Result {
-///     cd("/srv/shop/current").venv("env").enter(async { manage("shell -c 'print(1)'").await }).await?;
+///     let release = cd("/srv/shop/current").venv("env");
+///     release.enter(async { manage("shell -c 'print(1)'").await }).await?;
 ///     Ok(())
 /// }
 /// ```

@@ -22,9 +22,9 @@ pub(super) enum LiveCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Migrations {
     pending: Vec<Migration>,
-    /// The dropped or renamed columns and tables of each migration that the live release uses.
+    /// For each migration, the dropped or renamed columns and tables used by the live release.
     still_used: Vec<Vec<String>>,
-    /// The new required columns of each migration that inserts of the live release lack.
+    /// For each migration, the new required columns missing in inserts by the live release.
     not_filled: Vec<Vec<String>>,
 }
 
@@ -65,8 +65,8 @@ impl Migrations {
         self.pending.is_empty()
     }
 
-    /// Returns the number of migrations before the switch: those before the first removal of a
-    /// column or table of the live release, if only removals follow. Otherwise all.
+    /// Returns the number of migrations before the switch: the migrations before the first removal
+    /// of a column or table of the live release, if only removals follow. Otherwise all migrations.
     fn count_before_switch(&self) -> usize {
         let first = self.still_used.iter().position(|used| !used.is_empty()).unwrap_or(self.pending.len());
         // The new release needs its additions at the switch, so they cannot wait behind a removal.
@@ -115,12 +115,12 @@ impl Migrations {
             }
             let Some(used) = of(&self.still_used) else { continue };
             let verb = if migration.drops.is_empty() { "renames" } else { "drops" };
-            let met = format!("{name} {verb} {used}, used by the live release");
+            let warning = format!("{name} {verb} {used}, used by the live release");
             warnings.push(if n < count_before_switch {
-                format!("{met}: requests to that release fail until the switch; first deploy code that no longer uses {used}")
+                format!("{warning}: requests to that release fail until the switch; first deploy code that no longer uses {used}")
             } else {
                 format!(
-                    "{met}: the migration waits until the new release is live on all hosts, and a rollback is refused after that; \
+                    "{warning}: the migration waits until the new release is live on all hosts, and a rollback is refused after that; \
                      first deploy code that no longer uses {used}"
                 )
             });

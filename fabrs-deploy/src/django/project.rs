@@ -25,8 +25,8 @@ use super::{preview, state};
 ///   application. A release that cannot be loaded fails before any server reloads.
 /// - **Once**, before the switch: makes the snapshot, then runs `migrate`.
 /// - **Deferred migrations.** A migration that drops a column or a table of the live release causes
-///   a warning. The migration waits until the new release is live on all hosts. Better put such a
-///   migration into a separate, later deploy.
+///   a warning. The migration waits until the new release is live on all hosts. Put such a
+///   migration into a separate, later deploy if possible.
 /// - **Approval.** The approval of a deploy includes the plan of its migrations, with warnings.
 /// - **Unknown migrations.** A deploy or a rollback is refused if the database has migrations
 ///   unknown to the release. After a failure, the output, the mail, `status` and `releases` list
@@ -36,9 +36,10 @@ use super::{preview, state};
 /// use fabrs::prelude::*;
 /// use fabrs_deploy::{Django, Python, Site};
 ///
+/// let django = Django::new().snapshot(|_| run("pg_dump --file=../../shared/before.dump shop"));
 /// let site = Site::new("/srv/shop")
 ///     .with(Python::new().requirements("requirements.txt"))
-///     .with(Django::new().snapshot(|_| run("pg_dump --format=custom --file=../../shared/before.dump shop")));
+///     .with(django);
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ use super::{preview, state};
 pub struct Django {
     snapshot: Steps,
     static_files: StaticFiles,
-    /// The reported warnings of `check`. Each warning is reported once, and not for each host.
+    /// The reported warnings of `check`. Each warning is reported once for all hosts.
     reported_warnings: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -83,7 +84,7 @@ impl Django {
     /// # use fabrs_deploy::Django;
     /// use fabrs::prelude::*;
     ///
-    /// let django = Django::new().snapshot(|_| run("pg_dump --format=custom --file=../../shared/before.dump shop"));
+    /// let django = Django::new().snapshot(|_| run("pg_dump --file=../../shared/shop.dump shop"));
     /// assert!(!format!("{django:?}").contains("0 steps"));
     /// ```
     pub fn snapshot(mut self, step: impl DeployStep) -> Self {
@@ -91,7 +92,8 @@ impl Django {
         self
     }
 
-    /// Copies the collected static files to `shared`, for a web server that serves them from there.
+    /// Copies the collected static files to `shared`. The web server serves the files from
+    /// `shared`.
     ///
     /// `folder` is the `STATIC_ROOT`, relative to the directory of the release. The copy has the
     /// same name in `shared`. Pages of the old release, still open in browsers, then find their
@@ -165,8 +167,8 @@ impl Django {
         Ok(())
     }
 
-    /// Shows the plan, makes the snapshot, and runs all migrations that the live release can
-    /// tolerate.
+    /// Shows the plan, makes the snapshot, and runs all migrations compatible with the live
+    /// release.
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
         let Some(state) = state::read(app.connection()).await? else {
             // In a dry run, the new release does not exist.
@@ -186,7 +188,7 @@ impl Django {
             .run(&app)
             .await
             .map_err(|error| error.context("the snapshot of the database failed, so no migration was run"))?;
-        // Before the migrations start: also a killed run must leave a record.
+        // Before the migrations start, since a killed run must leave a record too.
         let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
         // The restore command may contain a password.
@@ -241,7 +243,7 @@ async fn live_code(app: &App) -> Result<LiveCode, Error> {
     })
 }
 
-/// Returns the directory of the migration log. Of a work tree, this is `.git`.
+/// Returns the directory of the migration log. For a work tree, this is `.git`.
 fn migration_log_dir(app: &App) -> String {
     if app.release_dir() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
 }

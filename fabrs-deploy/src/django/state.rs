@@ -48,7 +48,7 @@ pub(super) struct Migration {
     /// The renamed columns and tables, with their old names.
     #[serde(default)]
     pub(super) renames: Vec<Column>,
-    /// The new columns, or columns that become NOT NULL, that an insert must include.
+    /// The columns required in an insert: new columns, and columns that become NOT NULL.
     #[serde(default)]
     pub(super) adds: Vec<Column>,
     /// `true` if all operations are removals.

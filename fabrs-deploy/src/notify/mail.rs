@@ -43,7 +43,8 @@ enum Server {
 }
 
 impl Mail {
-    /// Sets the sender. The address may have a name: `Deploys <deploy@example.com>`.
+    /// Creates a notifier with this sender, such as `deploy@example.com` or
+    /// `Deploys <deploy@example.com>`.
     ///
     /// An invalid address causes a warning when the mail is sent.
     ///
@@ -87,7 +88,9 @@ impl Mail {
     ///
     /// ```
     /// # use fabrs_deploy::Mail;
-    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").starttls("smtp.example.com", 587);
+    /// let mail = Mail::from("deploy@example.com")
+    ///     .to("dev@example.com")
+    ///     .starttls("smtp.example.com", 587);
     /// assert!(format!("{mail:?}").contains("StartTls(\"smtp.example.com\", 587)"));
     /// ```
     pub fn starttls(mut self, server: impl Into<String>, port: u16) -> Self {
@@ -100,7 +103,9 @@ impl Mail {
     ///
     /// ```
     /// # use fabrs_deploy::Mail;
-    /// let mail = Mail::from("deploy@example.com").to("dev@example.com").plaintext("localhost", 1025);
+    /// let mail = Mail::from("deploy@example.com")
+    ///     .to("dev@example.com")
+    ///     .plaintext("localhost", 1025);
     /// assert!(format!("{mail:?}").contains("Plaintext(\"localhost\", 1025)"));
     /// ```
     pub fn plaintext(mut self, server: impl Into<String>, port: u16) -> Self {
@@ -113,7 +118,9 @@ impl Mail {
     /// ```
     /// # use fabrs_deploy::{Mail, Notifier};
     /// let password = fabrs::Secret::new("correct horse");
-    /// let mail = Mail::from("deploy@example.com").smtp("smtp.example.com").login("deploy", &password);
+    /// let mail = Mail::from("deploy@example.com")
+    ///     .smtp("smtp.example.com")
+    ///     .login("deploy", &password);
     /// assert_eq!(mail.secrets().len(), 1);
     /// ```
     pub fn login(mut self, user: impl Into<String>, password: &Secret) -> Self {

@@ -84,8 +84,8 @@ impl Notifiers {
     ///
     /// # Cancel safety
     ///
-    /// A first stop of the run does not end the notifications, since a stopped deploy is reported
-    /// as well. A second stop does.
+    /// The first stop of the run does not end the notifications, since a stopped deploy is reported
+    /// as well. A second stop ends the notifications.
     pub(crate) async fn notify(&self, client: &Client, report: DeployReport) {
         let report = Arc::new(report);
         for secret in self.0.iter().flat_map(|notifier| notifier.secrets()) {

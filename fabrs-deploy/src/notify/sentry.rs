@@ -9,7 +9,7 @@ use super::http;
 use super::notifier::{Notifier, NotifyFuture, run_blocking};
 use super::report::{DeployOutcome, DeployReport};
 
-/// A notifier for Sentry: creates the release with its commits, and its deploy to the environment.
+/// A notifier for Sentry: creates a release with its commits, and a deploy to the environment.
 ///
 /// Sentry then shows the release of each error. A failed deploy creates nothing. The version of the
 /// release is the commit id, so the application must report the same id to Sentry.

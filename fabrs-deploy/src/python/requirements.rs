@@ -10,10 +10,9 @@ pub(super) const REQUIREMENTS_SCRIPT: &str = include_str!("requirements.py");
 pub(super) struct Requirements {
     /// A hash of the files, the options and the Python version.
     pub(super) key: String,
-    /// The lines that are not pinned to one version.
+    /// The lines without exactly one version.
     pub(super) unpinned: Vec<String>,
-    /// `true` if a requirement is in the release itself. Other releases cannot share the
-    /// virtualenv.
+    /// `true` if a requirement is in the release itself. Other releases can't share the virtualenv.
     pub(super) is_local: bool,
 }
 
@@ -39,7 +38,7 @@ impl Requirements {
         }
     }
 
-    /// Returns requirements for the plan of a dry run, in which the files do not exist yet.
+    /// Returns a placeholder for the plan of a dry run, since the files do not exist yet.
     pub(super) fn placeholder() -> Self {
         Self { key: "KEY-OF-THE-REQUIREMENTS".to_owned(), unpinned: Vec::new(), is_local: false }
     }

@@ -15,11 +15,11 @@ use crate::step::{App, DeployStep, StepFuture};
 /// - A deploy with unchanged requirements installs nothing.
 /// - A rollback also restores the old packages.
 /// - The virtualenv of the live release is never changed.
-/// - A release with a local requirement, such as `-e .`, has a virtualenv of its own.
+/// - A release with a local requirement, such as `-e .`, has a separate virtualenv.
 ///
 /// The host needs `uv`, or else `python3` with `venv` and `pip`. Start services with the Python of
-/// `current`, for example `/srv/shop/current/env/bin/python -m gunicorn`, so that they load the
-/// packages of the live release.
+/// `current`, for example `/srv/shop/current/env/bin/python -m gunicorn`. The services then load
+/// the packages of the live release.
 ///
 /// ```
 /// use fabrs_deploy::{Python, Site};
@@ -66,7 +66,9 @@ impl Python {
     ///
     /// ```
     /// # use fabrs_deploy::Python;
-    /// let python = Python::new().requirements("requirements.txt").requirements("deploy/extra.txt");
+    /// let python = Python::new()
+    ///     .requirements("requirements.txt")
+    ///     .requirements("deploy/extra.txt");
     /// assert!(format!("{python:?}").contains("deploy/extra.txt"));
     /// ```
     pub fn requirements(mut self, file: impl Into<String>) -> Self {
@@ -105,11 +107,12 @@ impl Python {
         Ok(())
     }
 
-    /// Creates the virtualenv of a key, unless a complete one exists, and links the release to it.
+    /// Creates the virtualenv of a key, unless a complete virtualenv exists, and links the release
+    /// to it.
     async fn install(&self, app: &App, key: &str) -> Result<(), Error> {
         let (link, release) = (format!("{}/venvs/{key}", app.root()), app.release());
         // A directory for each attempt: the installer of a killed run may still write to an older
-        // one.
+        // directory.
         let venv = format!("{link}-{release}");
         let (interpreter, options) = (&self.interpreter, &self.pip_options);
         let files: Vec<String> =

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_id_is_greater_than_all_others_whatever_the_clock_says() {
+    fn a_new_id_is_greater_than_all_others_even_if_the_clock_is_behind() {
         let ahead: ReleaseId = "29991231235959".parse().unwrap();
         let behind: ReleaseId = "20010101000000".parse().unwrap();
         assert_eq!(ReleaseId::after([&behind, &ahead]).as_str(), "29991231235960");

@@ -15,7 +15,7 @@ pub(crate) const UNFINISHED_FILE: &str = ".fabrs-unfinished";
 /// The file that marks a release after the host has passed its checks with this release.
 pub(crate) const VERIFIED_FILE: &str = ".fabrs-works";
 
-/// The file that marks a bad release, with the name that Deployer uses.
+/// The file that marks a bad release, with the name used by Deployer.
 pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
@@ -24,10 +24,10 @@ pub(crate) const LOCK_NAME: &str = "deploy";
 /// The file of a manual lock: see [`fabrs::ManualLock`].
 pub(crate) const MANUAL_LOCK_FILE: &str = "deploy.locked";
 
-/// The file with the migrations that were unknown to a release when it went live.
+/// The file with the migrations unknown to a release at the time of its switch.
 pub(crate) const ACCEPTED_FILE: &str = ".fabrs-accepted";
 
-/// The migration log: one JSON object a line.
+/// The migration log: one JSON object per line.
 pub(crate) const MIGRATION_LOG_FILE: &str = "migrations.log";
 
 /// The kind of a site.
@@ -58,7 +58,7 @@ impl Layout {
         &self.root
     }
 
-    /// Returns the directory of a release. Of a work tree, this is the directory of the site.
+    /// Returns the directory of a release. For a work tree, this is the directory of the site.
     pub(crate) fn release(&self, id: &ReleaseId) -> String {
         match self.kind {
             SiteKind::Releases => format!("{}/releases/{id}", self.root),
@@ -71,12 +71,12 @@ impl Layout {
         format!("{}/current", self.root)
     }
 
-    /// Returns the directory of the files that all releases share.
+    /// Returns the directory with the files shared by all releases.
     pub(crate) fn shared(&self) -> String {
         format!("{}/shared", self.root)
     }
 
-    /// Returns the directory for locks and logs. Of a work tree this is `.git`, since git ignores
+    /// Returns the directory for locks and logs. For a work tree, this is `.git`, since git ignores
     /// the files there.
     pub(crate) fn private_dir(&self) -> String {
         match self.kind {

@@ -15,13 +15,13 @@ use crate::database::migration_log::MigrationLogEntry;
 use crate::run_id::{Operator, RunId};
 use crate::source::revision::Revision;
 
-/// The functions that both scripts use.
+/// The functions used by both scripts.
 const COMMON_SCRIPT: &str = include_str!("survey_common.sh");
 
 /// Prints the state of a site with releases.
 const RELEASES_SCRIPT: &str = include_str!("survey.sh");
 
-/// Prints the state of a site that is a work tree.
+/// Prints the state of a site in a work tree.
 const WORK_TREE_SCRIPT: &str = include_str!("survey_work_tree.sh");
 
 /// The state of a site on one host.
@@ -29,7 +29,7 @@ const WORK_TREE_SCRIPT: &str = include_str!("survey_work_tree.sh");
 pub(crate) struct Survey {
     /// The paths of the site, with an expanded root.
     pub(crate) layout: Layout,
-    /// An identity of the machine and the directory, the same for all names of one directory.
+    /// The identity of the machine and the directory, equal for all names of the same directory.
     pub(crate) folder_identity: Option<String>,
     /// The target of `current`.
     pub(crate) current: CurrentLink,
@@ -72,7 +72,7 @@ pub(crate) struct FoundRelease {
     pub(crate) planned_manifest: Option<Manifest>,
     /// `true` if the host has passed its checks with this release.
     pub(crate) is_verified: bool,
-    /// The migrations that were unknown to the release when it went live.
+    /// The migrations unknown to the release at the time of its switch.
     pub(crate) accepted_migrations: Vec<String>,
     /// The mark of a bad release.
     pub(crate) bad: Option<BadMark>,
@@ -93,7 +93,7 @@ impl Survey {
         Self::run_script(host, &variables, RELEASES_SCRIPT).await
     }
 
-    /// Reads the state of a site that is a work tree. The live release is the checked out commit.
+    /// Reads the state of a site in a work tree. The live release is the checked-out commit.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Survey {
                     let found = survey.releases.entry(name.parse()?).or_default();
                     found.accepted_migrations = text.split_whitespace().map(str::to_owned).collect();
                 }
-                // A run that was killed may have left an incomplete line. Such lines are skipped.
+                // A killed run may have left an incomplete line. Such lines are skipped.
                 "migrated" => survey.migration_log.extend(untrusted_json::parse::<MigrationLogEntry>(rest)),
                 "works" => survey.releases.entry(name.parse()?).or_default().is_verified = true,
                 "bad" => {
@@ -185,7 +185,7 @@ impl Survey {
         }
     }
 
-    /// Returns the migrations that were unknown to the live release when it went live.
+    /// Returns the migrations unknown to the live release at the time of its switch.
     pub(crate) fn accepted_by_live(&self) -> &[String] {
         let found = self.live().and_then(|live| self.releases.get(live));
         found.map_or(&[], |found| &found.accepted_migrations)

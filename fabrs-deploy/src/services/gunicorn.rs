@@ -16,7 +16,10 @@ use crate::step::App;
 /// use fabrs_deploy::{Gunicorn, Site};
 ///
 /// let gunicorn = Gunicorn::pid_file("../../shared/gunicorn.pid")
-///     .start("../../current/env/bin/python -m gunicorn --daemon --pid ../../shared/gunicorn.pid --chdir ../../current shop.wsgi");
+///     .start(
+///         "../../current/env/bin/python -m gunicorn --daemon \
+///          --pid ../../shared/gunicorn.pid --chdir ../../current shop.wsgi",
+///     );
 /// let site = Site::new("/srv/shop").with(gunicorn);
 /// # drop(site);
 /// ```
@@ -46,7 +49,8 @@ impl Gunicorn {
     ///
     /// ```
     /// # use fabrs_deploy::Gunicorn;
-    /// let gunicorn = Gunicorn::pid_file("../../shared/gunicorn.pid").start("../../bin/start-gunicorn");
+    /// let gunicorn = Gunicorn::pid_file("../../shared/gunicorn.pid")
+    ///     .start("../../bin/start-gunicorn");
     /// assert!(format!("{gunicorn:?}").contains("start-gunicorn"));
     /// ```
     pub fn start(mut self, line: impl Into<String>) -> Self {

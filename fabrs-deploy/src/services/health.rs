@@ -34,7 +34,7 @@ pub struct HealthCheck {
     pause: Duration,
 }
 
-/// Decides if the response must contain the release id.
+/// The requirement for the release id in the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReleaseText {
     Optional,
@@ -43,7 +43,7 @@ enum ReleaseText {
 
 impl HealthCheck {
     /// Requests this URL with `GET`. Redirects are followed. Defaults to at most 20 attempts with a
-    /// pause of 500 ms, and a time limit of 10 s for each.
+    /// pause of 500 ms, and a time limit of 10 s for each attempt.
     ///
     /// ```
     /// # use fabrs_deploy::HealthCheck;
@@ -74,7 +74,10 @@ impl HealthCheck {
     /// #[derive(serde::Deserialize)]
     /// struct Vars { address: String }
     ///
-    /// let health = HealthCheck::url_for_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
+    /// let health = HealthCheck::url_for_host(|host| {
+    ///     let vars: Vars = host.vars()?;
+    ///     Ok(format!("http://{}:8000/health", vars.address))
+    /// });
     /// assert!(!format!("{health:?}").contains("http://"));
     /// ```
     pub fn url_for_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
@@ -98,7 +101,8 @@ impl HealthCheck {
     ///
     /// ```
     /// # use fabrs_deploy::HealthCheck;
-    /// let health = HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock");
+    /// let health = HealthCheck::get("http://localhost/health/")
+    ///     .unix_socket("../../shared/shop.sock");
     /// assert!(format!("{health:?}").contains("../../shared/shop.sock"));
     /// ```
     pub fn unix_socket(mut self, path: impl Into<String>) -> Self {

@@ -15,7 +15,9 @@ use crate::step::App;
 /// ```
 /// use fabrs_deploy::{Site, Supervisor};
 ///
-/// let site = Site::new("/srv/shop").with(Supervisor::reload("web")).with(Supervisor::restart("worker"));
+/// let site = Site::new("/srv/shop")
+///     .with(Supervisor::reload("web"))
+///     .with(Supervisor::restart("worker"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -61,7 +63,8 @@ impl Supervisor {
     ///
     /// ```
     /// # use fabrs_deploy::Supervisor;
-    /// let web = Supervisor::reload("web").supervisorctl("supervisorctl -c ../../shared/supervisord.conf");
+    /// let web = Supervisor::reload("web")
+    ///     .supervisorctl("supervisorctl -c ../../shared/supervisord.conf");
     /// assert!(format!("{web:?}").contains("-c ../../shared/supervisord.conf"));
     /// ```
     pub fn supervisorctl(mut self, line: impl Into<String>) -> Self {

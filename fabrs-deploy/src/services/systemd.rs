@@ -17,7 +17,9 @@ use crate::step::App;
 /// ```
 /// use fabrs_deploy::{Site, Systemd};
 ///
-/// let site = Site::new("/srv/shop").with(Systemd::reload("shop")).with(Systemd::restart("shop-worker"));
+/// let site = Site::new("/srv/shop")
+///     .with(Systemd::reload("shop"))
+///     .with(Systemd::restart("shop-worker"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]

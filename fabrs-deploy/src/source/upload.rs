@@ -2,7 +2,7 @@
 
 use fabrs::{Connection, Error, Hide, cmd};
 
-/// The number of refs of the host that the pack is compared with. The refs of the last deploys are
+/// The maximum number of the host's refs compared for a pack. The refs of the last deploys are
 /// enough for a small pack.
 const MAX_KNOWN_COMMITS: usize = 64;
 

@@ -16,7 +16,8 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// Starts nginx for hosts with sites in these directories. Static files are served from the first.
+    /// Starts nginx for hosts with sites in these directories. Serves static files from the first
+    /// directory.
     pub(crate) fn start(sites: &[impl AsRef<Path>]) -> Self {
         let dir = tempfile::Builder::new().prefix("fabrs-nginx-").tempdir().expect("a temporary directory");
         let addr = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback");

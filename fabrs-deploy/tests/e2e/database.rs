@@ -44,7 +44,7 @@ impl Database {
         format!("postgres://shop:{PASSWORD}@127.0.0.1:{}/shop", self.port)
     }
 
-    /// Runs a query and returns one row a line, or `None` if the query fails.
+    /// Runs a query and returns one row per line, or `None` if the query fails.
     pub(crate) fn query(&self, sql: &str) -> Option<String> {
         self.psql("shop", sql)
     }

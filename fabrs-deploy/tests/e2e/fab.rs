@@ -1,4 +1,4 @@
-//! Runs of the real `fab` in a project with a fixed path, so that its `tasks.rs` is compiled once.
+//! Runs of the real `fab` in a project with a fixed path, so `tasks.rs` is compiled only once.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use fabrs_testing::{Fab, GitServer, SiteHosts};
 
 /// A directory for a project and its repository. Parallel test runs wait for each other.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ProjectDir {
     folder: PathBuf,
     _lock: File,
 }
 
-impl Place {
+impl ProjectDir {
     /// Locks the directory and empties it.
     pub(crate) fn open(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e").join(name);

@@ -1,4 +1,4 @@
-//! Deploys that are interrupted or killed in each phase: the lock is released, and the next deploy cleans
+//! Deploys interrupted or killed in each phase: the lock is released, and the next deploy cleans
 //! up.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrs_testing::{GitServer, Process, RunningFab, SiteHosts, wait_until};
 
-use crate::fab::{Place, fab};
+use crate::fab::{ProjectDir, fab};
 
 /// The time limit of a wait.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -41,27 +41,27 @@ async fn deploy() -> Result {
 }
 "#;
 
-struct Ground {
+struct Fixture {
     origin: GitServer,
     fleet: SiteHosts,
-    _place: Place,
+    _project: ProjectDir,
 }
 
-impl Ground {
+impl Fixture {
     /// Deploys a first build, and creates the next build.
     fn start() -> Option<Self> {
         let fleet = SiteHosts::start()?;
-        let place = Place::open("killed");
-        let ground = Self { origin: place.serve(), fleet, _place: place };
+        let project = ProjectDir::open("killed");
+        let fixture = Self { origin: project.serve(), fleet, _project: project };
         let toml = format!(
             "[vars]\nroot = '{}'\nrepository = '{}'\n[env.staging]\nroles.web = ['web[1-3]']\n",
-            ground.fleet.site(),
-            ground.origin.url()
+            fixture.fleet.site(),
+            fixture.origin.url()
         );
-        ground.origin.build("deployable-1", &[("tasks.rs", TASKS), ("fabrs.toml", &toml), ("version", "one")]);
-        fab(&ground.origin, &ground.fleet, &["deploy"]).run();
-        ground.origin.build("deployable-2", &[("version", "two")]);
-        Some(ground)
+        fixture.origin.build("deployable-1", &[("tasks.rs", TASKS), ("fabrs.toml", &toml), ("version", "one")]);
+        fab(&fixture.origin, &fixture.fleet, &["deploy"]).run();
+        fixture.origin.build("deployable-2", &[("version", "two")]);
+        Some(fixture)
     }
 
     /// Starts a deploy, and waits until the given hosts are held in a phase.
@@ -114,45 +114,45 @@ const PHASES: [(&str, &[usize]); 3] = [("build", &[0, 1, 2]), ("once", &[0]), ("
 
 #[test]
 fn ctrl_c_reverts_a_deploy_in_each_phase() {
-    let Some(ground) = Ground::start() else { return };
-    let before = ground.fleet.current();
+    let Some(fixture) = Fixture::start() else { return };
+    let before = fixture.fleet.current();
     for (phase, hosts) in PHASES {
-        let running = ground.held_in(phase, hosts);
+        let running = fixture.held_in(phase, hosts);
         // The signal ends the held step. The steps of the revert must not wait.
         running.interrupt();
         running.wait_for_stderr("stopping", LIMIT);
-        ground.release(phase);
+        fixture.release(phase);
         let ran = running.wait();
         assert_eq!(ran.code, 130, "{phase}: {}", ran.stderr);
-        assert_eq!(ground.fleet.current(), before, "{phase}: {}", ran.stderr);
+        assert_eq!(fixture.fleet.current(), before, "{phase}: {}", ran.stderr);
         for host in 0..3 {
-            assert_eq!(ground.fleet.names(host, "releases"), [before[host].clone()], "{phase}: {}", ran.stderr);
+            assert_eq!(fixture.fleet.names(host, "releases"), [before[host].clone()], "{phase}: {}", ran.stderr);
             assert_eq!(
-                fs::read_to_string(ground.fleet.root(host).join("live")).ok().as_deref(),
+                fs::read_to_string(fixture.fleet.root(host).join("live")).ok().as_deref(),
                 Some("one"),
                 "{phase}"
             );
         }
     }
-    ground.assert_next_deploy_cleans_up();
+    fixture.assert_next_deploy_cleans_up();
 }
 
 #[test]
 fn a_killed_deploy_releases_the_lock_and_the_next_deploy_cleans_up() {
-    let Some(ground) = Ground::start() else { return };
+    let Some(fixture) = Fixture::start() else { return };
     for (phase, hosts) in PHASES {
-        let running = ground.held_in(phase, hosts);
+        let running = fixture.held_in(phase, hosts);
         running.kill();
         running.wait();
         // The processes of an unfinished release end before the lock is released.
-        wait_until("the lock is free", LIMIT, || (0..3).all(|host| ground.is_unlocked(host)));
-        let (site, held) = (ground.fleet.site().replace("~/", ""), format!("held-{phase}"));
+        wait_until("the lock is free", LIMIT, || (0..3).all(|host| fixture.is_unlocked(host)));
+        let (site, held) = (fixture.fleet.site().replace("~/", ""), format!("held-{phase}"));
         let is_left = |process: &Process| process.cmdline.contains(&site) && process.cmdline.contains(&held);
         assert!(
             phase == "reload" || !Process::all().iter().any(is_left),
             "{phase}: a process of the deploy still runs"
         );
-        ground.release(phase);
-        ground.assert_next_deploy_cleans_up();
+        fixture.release(phase);
+        fixture.assert_next_deploy_cleans_up();
     }
 }

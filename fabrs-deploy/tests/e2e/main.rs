@@ -1,5 +1,5 @@
-//! End-to-end tests of `examples/django-shop`, with real servers, a real database and clients, and tests
-//! of killed deploys.
+//! End-to-end tests of `examples/django-shop`, with real servers, a real database and clients, and
+//! tests of killed deploys.
 
 mod balancer;
 mod database;
@@ -7,6 +7,6 @@ mod fab;
 mod killed;
 mod migrations;
 mod project;
+mod shop_environment;
+mod shop_history;
 mod shoppers;
-mod story;
-mod world;

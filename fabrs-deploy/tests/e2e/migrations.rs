@@ -1,5 +1,5 @@
-//! Migrations of failed deploys: reported on the terminal, in the mail and in the status, and checked by
-//! each later deploy and rollback.
+//! Migrations of failed deploys: reported on the terminal, in the mail and in the status, and
+//! checked by each later deploy and rollback.
 
 use std::fs;
 use std::process::Command;
@@ -8,10 +8,10 @@ use fabrs_testing::{FabOutput, SiteHosts};
 
 use crate::database::PASSWORD;
 use crate::project::Build;
+use crate::shop_environment::ShopEnvironment;
 use crate::shoppers::order;
-use crate::world::World;
 
-/// Adds a column that an insert must include.
+/// Adds a column required in every insert.
 const SEAT: &str = r#"from django.db import migrations, models
 
 
@@ -39,27 +39,27 @@ class Migration(migrations.Migration):
 "#;
 
 /// Returns an environment with a shop that was deployed twice.
-fn deployed() -> Option<(World, String)> {
-    let world = World::new()?;
-    world.build(Build::First);
-    world.fab(&["setup"], 0);
+fn deployed() -> Option<(ShopEnvironment, String)> {
+    let shop = ShopEnvironment::new()?;
+    shop.build(Build::First);
+    shop.fab(&["setup"], 0);
     for host in 0..SiteHosts::HOSTS.len() {
         let settings = format!(
             "SECRET_KEY=abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuvwxyz\nDATABASE_URL={}\nALLOWED_HOSTS=localhost\n",
-            world.database.url()
+            shop.database.url()
         );
-        world.fleet.write(host, "shared/.env", &settings);
+        shop.fleet.write(host, "shared/.env", &settings);
     }
-    world.fab(&["deploy"], 0);
-    world.mailbox.receive();
-    world.origin.build("deployable-2", &[("note", "the same code")]);
-    world.fab(&["deploy"], 0);
-    world.mailbox.receive();
-    let live = world.fleet.current()[0].clone();
-    Some((world, live))
+    shop.fab(&["deploy"], 0);
+    shop.mailbox.receive();
+    shop.origin.build("deployable-2", &[("note", "the same code")]);
+    shop.fab(&["deploy"], 0);
+    shop.mailbox.receive();
+    let live = shop.fleet.current()[0].clone();
+    Some((shop, live))
 }
 
-impl World {
+impl ShopEnvironment {
     /// Creates a build with migrations and model fields of the orders.
     fn build_with(&self, tag: &str, fields: &str, migrations: &[(&str, &str)], works: bool) {
         Build::First.write(&self.origin.tree());
@@ -108,13 +108,13 @@ fn assert_refused(ran: &FabOutput, migration: &str) {
 
 #[test]
 fn a_deploy_reverted_after_its_migration_is_reported_and_blocks_deploys_and_rollbacks() {
-    let Some((world, live)) = deployed() else { return };
-    let addr = world.balancer.addr();
+    let Some((shop, live)) = deployed() else { return };
+    let addr = shop.balancer.addr();
     assert_eq!(order(addr), "302");
 
     let seat = "    seat = models.CharField(max_length=10, default=\"\")\n";
-    world.build_with("deployable-3", seat, &[("0002_seat.py", SEAT)], false);
-    let planned = world.fab(&["-n", "deploy"], 0).stderr;
+    shop.build_with("deployable-3", seat, &[("0002_seat.py", SEAT)], false);
+    let planned = shop.fab(&["-n", "deploy"], 0).stderr;
     for part in [
         "  orders.0002_seat\n",
         "Add field seat to Order",
@@ -122,41 +122,41 @@ fn a_deploy_reverted_after_its_migration_is_reported_and_blocks_deploys_and_roll
     ] {
         assert!(planned.contains(part), "{part}: {planned}");
     }
-    let failed = world.fab(&["deploy"], 1);
+    let failed = shop.fab(&["deploy"], 1);
     let restore = restore_command(&failed.stderr, &live, "orders.0002_seat");
     assert!(
         failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find("building "),
         "the plan is approved before the build"
     );
-    assert_eq!(restore_command(&decoded(&world.mailbox.receive()), &live, "orders.0002_seat"), restore);
-    assert_eq!(restore_command(&world.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
-    assert_eq!(restore_command(&world.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);
-    assert_eq!(world.fleet.current(), [0, 1, 2].map(|_| live.clone()));
+    assert_eq!(restore_command(&decoded(&shop.mailbox.receive()), &live, "orders.0002_seat"), restore);
+    assert_eq!(restore_command(&shop.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
+    assert_eq!(restore_command(&shop.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);
+    assert_eq!(shop.fleet.current(), [0, 1, 2].map(|_| live.clone()));
     assert_eq!(order(addr), "500", "the warning has announced this failure");
 
-    assert_refused(&world.fab(&["deploy", "--revision", "deployable-1"], 1), "orders.0002_seat");
-    assert_refused(&world.fab(&["rollback"], 1), "orders.0002_seat");
-    world.build_with("deployable-4", "", &[], true);
-    assert_refused(&world.fab(&["deploy"], 1), "orders.0002_seat");
-    assert_eq!(world.fleet.current(), [0, 1, 2].map(|_| live.clone()));
+    assert_refused(&shop.fab(&["deploy", "--revision", "deployable-1"], 1), "orders.0002_seat");
+    assert_refused(&shop.fab(&["rollback"], 1), "orders.0002_seat");
+    shop.build_with("deployable-4", "", &[], true);
+    assert_refused(&shop.fab(&["deploy"], 1), "orders.0002_seat");
+    assert_eq!(shop.fleet.current(), [0, 1, 2].map(|_| live.clone()));
 
-    world.run_on_host(&restore);
+    shop.run_on_host(&restore);
     assert_eq!(order(addr), "302");
-    assert!(!world.fab(&["status"], 0).stdout.contains("unknown to"));
-    world.fab(&["deploy"], 0);
-    world.mailbox.receive();
+    assert!(!shop.fab(&["status"], 0).stdout.contains("unknown to"));
+    shop.fab(&["deploy"], 0);
+    shop.mailbox.receive();
 
     // A migration that fails after another migration has succeeded.
-    let live = world.fleet.current()[0].clone();
+    let live = shop.fleet.current()[0].clone();
     let row = "    row = models.CharField(max_length=10, null=True)\n";
-    world.build_with("deployable-5", row, &[("0002_row.py", ROW), ("0003_broken.py", BROKEN)], true);
-    let failed = world.fab(&["deploy"], 1);
+    shop.build_with("deployable-5", row, &[("0002_row.py", ROW), ("0003_broken.py", BROKEN)], true);
+    let failed = shop.fab(&["deploy"], 1);
     restore_command(&failed.stderr, &live, "orders.0002_row");
     assert!(failed.stderr.contains("division by zero"), "{}", failed.stderr);
-    restore_command(&decoded(&world.mailbox.receive()), &live, "orders.0002_row");
-    assert_refused(&world.fab(&["rollback"], 1), "orders.0002_row");
-    world.fab(&["rollback", "--allow-unknown-migrations"], 0);
-    let mail = decoded(&world.mailbox.receive());
+    restore_command(&decoded(&shop.mailbox.receive()), &live, "orders.0002_row");
+    assert_refused(&shop.fab(&["rollback"], 1), "orders.0002_row");
+    shop.fab(&["rollback", "--allow-unknown-migrations"], 0);
+    let mail = decoded(&shop.mailbox.receive());
     assert!(mail.contains("unknown to ") && mail.contains(": orders.0002_row"), "{mail}");
     assert_eq!(order(addr), "302");
 }

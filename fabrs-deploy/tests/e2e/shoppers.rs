@@ -13,7 +13,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The results of all requests.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct RequestResults {
     pub(crate) answered: usize,
     /// The failures, each with its request.
     pub(crate) failed: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Shoppers {
     over: Arc<AtomicBool>,
-    people: Vec<JoinHandle<Seen>>,
+    people: Vec<JoinHandle<RequestResults>>,
 }
 
 impl Shoppers {
@@ -33,11 +33,11 @@ impl Shoppers {
         let people = (0..2).map(|person| {
             let over = Arc::clone(&over);
             std::thread::spawn(move || {
-                let mut seen = Seen::default();
+                let mut results = RequestResults::default();
                 while !over.load(Ordering::Relaxed) {
-                    visit(addr, person, &mut seen);
+                    visit(addr, person, &mut results);
                 }
-                seen
+                results
             })
         });
         let people = people.collect();
@@ -45,26 +45,26 @@ impl Shoppers {
     }
 
     /// Stops the clients, and returns their results.
-    pub(crate) fn stop(self) -> Seen {
+    pub(crate) fn stop(self) -> RequestResults {
         self.over.store(true, Ordering::Relaxed);
-        let mut all = Seen::default();
+        let mut all = RequestResults::default();
         for person in self.people {
-            let seen = person.join().expect("no client has panicked");
-            all.answered += seen.answered;
-            all.failed.extend(seen.failed);
+            let results = person.join().expect("no client has panicked");
+            all.answered += results.answered;
+            all.failed.extend(results.failed);
         }
         all
     }
 }
 
-fn visit(addr: SocketAddr, person: usize, seen: &mut Seen) {
+fn visit(addr: SocketAddr, person: usize, results: &mut RequestResults) {
     let mut record = |name: &str, result: Result<String, String>| match result {
         Ok(answer) => {
-            seen.answered += 1;
+            results.answered += 1;
             Some(answer)
         }
         Err(error) => {
-            seen.failed.push(format!("{name}: {error}"));
+            results.failed.push(format!("{name}: {error}"));
             None
         }
     };

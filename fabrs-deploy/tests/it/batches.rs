@@ -7,17 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Site};
 
-use crate::ground::{Ground, all, is_on};
+use crate::fixture::{Fixture, all, is_on};
 
 /// The versions on all hosts at each health check, in the order of the checks.
 type Seen = Arc<Mutex<Vec<[String; 3]>>>;
 
 /// Adds a health check that records the versions on all hosts.
-fn recording(site: Site, ground: &Arc<Ground>, versions: fn(&Ground) -> [String; 3]) -> (Site, Seen) {
+fn recording(site: Site, fixture: &Arc<Fixture>, versions: fn(&Fixture) -> [String; 3]) -> (Site, Seen) {
     let seen = Seen::default();
-    let (recorder, ground) = (Arc::clone(&seen), Arc::clone(ground));
+    let (recorder, fixture) = (Arc::clone(&seen), Arc::clone(fixture));
     let site = site.health(move |_: App| {
-        recorder.lock().unwrap_or_else(PoisonError::into_inner).push(versions(&ground));
+        recorder.lock().unwrap_or_else(PoisonError::into_inner).push(versions(&fixture));
         async { Ok::<(), TaskError>(()) }
     });
     (site, seen)
@@ -29,13 +29,13 @@ fn take(seen: &Seen) -> Vec<[String; 3]> {
 }
 
 /// Returns the version in the live release of each host.
-fn live_versions(ground: &Ground) -> [String; 3] {
-    ground.live("version")
+fn live_versions(fixture: &Fixture) -> [String; 3] {
+    fixture.live("version")
 }
 
 /// Returns the version in the work tree of each host.
-fn tree_versions(ground: &Ground) -> [String; 3] {
-    [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("version")).unwrap_or_default())
+fn tree_versions(fixture: &Fixture) -> [String; 3] {
+    [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("version")).unwrap_or_default())
 }
 
 /// Fails the check of a host as soon as the host runs version "two".
@@ -51,15 +51,15 @@ fn failing_on(host: &'static str) -> impl Fn(App) -> std::pin::Pin<Box<dyn Futur
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_is_switched_after_the_health_check_of_the_batch_before() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let ground = Arc::new(ground);
-    let (client, _) = ground.client();
-    let (site, seen) = recording(ground.site().rolling(1), &ground, live_versions);
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let fixture = Arc::new(fixture);
+    let (client, _) = fixture.client();
+    let (site, seen) = recording(fixture.site().rolling(1), &fixture, live_versions);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
     assert_eq!(take(&seen), [["one", "", ""], ["one", "one", ""], ["one", "one", "one"]], "first deploy");
 
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
     assert_eq!(take(&seen), [["two", "one", "one"], ["two", "two", "one"], ["two", "two", "two"]], "second deploy");
 
@@ -71,11 +71,11 @@ async fn a_batch_is_switched_after_the_health_check_of_the_batch_before() -> Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_batches_all_hosts_are_switched_before_the_first_health_check() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let ground = Arc::new(ground);
-    let (client, _) = ground.client();
-    let (site, seen) = recording(ground.site(), &ground, live_versions);
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let fixture = Arc::new(fixture);
+    let (client, _) = fixture.client();
+    let (site, seen) = recording(fixture.site(), &fixture, live_versions);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
     assert_eq!(take(&seen), [["one"; 3]; 3]);
     client.close().await;
@@ -84,19 +84,19 @@ async fn without_batches_all_hosts_are_switched_before_the_first_health_check() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_batch_is_reverted_and_later_batches_stay_untouched() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let site = ground.site().rolling(1).restart(|_| run("echo $(cat version) >> ../../restarts"));
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let site = fixture.site().rolling(1).restart(|_| run("echo $(cat version) >> ../../restarts"));
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     let first = site.deploy(all(&client)).await?.release.to_string();
 
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     let broken = site.clone().health(failing_on("web2"));
     let error = broken.deploy(all(&client)).await.expect_err("web2 fails its health check").into_error();
     assert!(error.block().to_string().contains("the shop does not answer"), "{}", error.block());
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.clone()));
-    let restarts = |host: usize| fs::read_to_string(ground.root(host).join("restarts"));
-    let switches = |host: usize| fs::read_to_string(ground.root(host).join("revisions.log"));
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    let restarts = |host: usize| fs::read_to_string(fixture.root(host).join("restarts"));
+    let switches = |host: usize| fs::read_to_string(fixture.root(host).join("revisions.log"));
     for host in [0, 1] {
         assert_eq!(restarts(host)?, "one\ntwo\none\n", "web{}", host + 1);
         assert_eq!(switches(host)?.lines().count(), 3, "web{}", host + 1);
@@ -104,14 +104,14 @@ async fn a_failed_batch_is_reverted_and_later_batches_stay_untouched() -> Result
     assert_eq!(restarts(2)?, "one\n", "web3 was not restarted");
     assert_eq!(switches(2)?.lines().count(), 1, "web3 was not switched");
 
-    // The build is bad on every host, so no rollback chooses the build.
+    // The build is bad on every host, so a rollback never chooses the build.
     for host in 0..3 {
-        let bad = ground.names(host, "releases").pop().context("the releases of both deploys exist")?;
-        assert!(ground.root(host).join("releases").join(bad).join("BAD_RELEASE").exists(), "web{}", host + 1);
+        let bad = fixture.names(host, "releases").pop().context("the releases of both deploys exist")?;
+        assert!(fixture.root(host).join("releases").join(bad).join("BAD_RELEASE").exists(), "web{}", host + 1);
     }
-    let said: Vec<String> =
-        told.of_kind("message").iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect();
-    let table = said.join("\n");
+    let messages: Vec<String> =
+        capture.of_kind("message").iter().filter_map(|message| message["text"].as_str().map(str::to_owned)).collect();
+    let table = messages.join("\n");
     for line in [format!("web1  back on {first}"), format!("web2  back on {first}"), "web3  unchanged".to_owned()] {
         assert!(table.lines().any(|shown| shown == line), "{line}: {table}");
     }
@@ -121,17 +121,17 @@ async fn a_failed_batch_is_reverted_and_later_batches_stay_untouched() -> Result
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_batch_of_a_rollback_is_reverted_and_later_batches_stay_untouched() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let site = ground.site().rolling(2);
-    ground.origin.build("deployable-1", &[("version", "two")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let site = fixture.site().rolling(2);
+    fixture.origin.build("deployable-1", &[("version", "two")]);
     site.deploy(all(&client)).await?;
-    ground.origin.build("deployable-2", &[("version", "three")]);
+    fixture.origin.build("deployable-2", &[("version", "three")]);
     let live = site.deploy(all(&client)).await?.release.to_string();
 
     site.health(failing_on("web1")).rollback(all(&client)).await.expect_err("web1 fails its health check");
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| live.clone()));
-    let switches = [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("revisions.log")));
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| live.clone()));
+    let switches = [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("revisions.log")));
     let lines = switches.map(|log| log.map_or(0, |log| log.lines().count()));
     assert_eq!(lines, [4, 4, 2], "web1 and web2 were switched and reverted");
     client.close().await;
@@ -140,28 +140,28 @@ async fn a_failed_batch_of_a_rollback_is_reverted_and_later_batches_stay_untouch
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_work_tree_is_moved_after_the_health_check_of_the_batch_before() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let ground = Arc::new(ground);
-    let (client, _) = ground.client();
-    let (site, seen) = recording(ground.site().in_place().rolling(1), &ground, tree_versions);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let fixture = Arc::new(fixture);
+    let (client, _) = fixture.client();
+    let (site, seen) = recording(fixture.site().in_place().rolling(1), &fixture, tree_versions);
     // The once-only step needs the new code, so its host belongs to the first batch.
     let site = site.once(|_| run("cp version migrated")).once_on(["web3"]);
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
     take(&seen);
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
     assert_eq!(take(&seen), [["one", "one", "two"], ["two", "one", "two"], ["two", "two", "two"]]);
-    assert_eq!(fs::read_to_string(ground.root(2).join("migrated"))?, "two");
+    assert_eq!(fs::read_to_string(fixture.root(2).join("migrated"))?, "two");
 
-    ground.origin.build("deployable-3", &[("version", "three")]);
+    fixture.origin.build("deployable-3", &[("version", "three")]);
     let broken = site.health(|app: App| async move {
         ensure!(!is_on(&app, "web1") || probe("cat version").line().await? == "two", "the shop does not answer");
         Ok::<(), TaskError>(())
     });
     broken.deploy(all(&client)).await.expect_err("web1 fails its health check");
-    assert_eq!(tree_versions(&ground), ["two"; 3]);
-    let moves = [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join(".git/revisions.log")));
+    assert_eq!(tree_versions(&fixture), ["two"; 3]);
+    let moves = [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join(".git/revisions.log")));
     let lines = moves.map(|log| log.map_or(0, |log| log.lines().count()));
     assert_eq!(lines, [4, 2, 4], "web2 was not moved");
     client.close().await;

@@ -7,47 +7,47 @@ use fabrs_deploy::{App, Git};
 
 use fabrs_testing::GitServer;
 
-use crate::ground::{Ground, all, is_on};
+use crate::fixture::{Fixture, all, is_on};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deploy_makes_the_last_good_build_live_and_keeps_the_earlier_release() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let commit = ground.origin.build("deployable-9", &[("version", "nine")]);
-    let first = ground.site().deploy(all(&client)).await?;
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let commit = fixture.origin.build("deployable-9", &[("version", "nine")]);
+    let first = fixture.site().deploy(all(&client)).await?;
     assert_eq!((first.revision.name.as_str(), &first.revision.commit), ("deployable-9", &commit));
-    assert_eq!(ground.live("version"), ["nine", "nine", "nine"]);
-    assert_eq!(ground.live("REVISION"), [0, 1, 2].map(|_| format!("{commit}\n")));
+    assert_eq!(fixture.live("version"), ["nine", "nine", "nine"]);
+    assert_eq!(fixture.live("REVISION"), [0, 1, 2].map(|_| format!("{commit}\n")));
 
-    ground.origin.build("deployable-10", &[("version", "ten")]);
-    ground.origin.build("unfinished", &[("version", "eleven")]);
-    let second = ground.site().deploy(all(&client)).await?;
-    assert_eq!(ground.live("version"), ["ten", "ten", "ten"], "{second:?}");
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
-    assert_eq!(ground.names(0, "releases"), [first.release.to_string(), second.release.to_string()]);
+    fixture.origin.build("deployable-10", &[("version", "ten")]);
+    fixture.origin.build("unfinished", &[("version", "eleven")]);
+    let second = fixture.site().deploy(all(&client)).await?;
+    assert_eq!(fixture.live("version"), ["ten", "ten", "ten"], "{second:?}");
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    assert_eq!(fixture.names(0, "releases"), [first.release.to_string(), second.release.to_string()]);
 
-    let log = fs::read_to_string(ground.root(1).join("revisions.log"))?;
+    let log = fs::read_to_string(fixture.root(1).join("revisions.log"))?;
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(log.contains(&format!("deployed as release {}", second.release)), "{log}");
-    assert!(ground.origin.tags().contains(&format!("deployed-{}", second.release)), "{:?}", ground.origin.tags());
-    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
+    assert!(fixture.origin.tags().contains(&format!("deployed-{}", second.release)), "{:?}", fixture.origin.tags());
+    assert_eq!(capture.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_health_check_on_one_host_reverts_all_hosts() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "good")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "good")]);
     // Records the version loaded by the services of each host.
-    let site = ground.site().restart(|app: App| {
+    let site = fixture.site().restart(|app: App| {
         let live = format!("{}/live", app.root());
         run(cmd!("cp version {live}"))
     });
     let first = site.deploy(all(&client)).await?;
 
-    ground.origin.build("deployable-2", &[("version", "bad")]);
+    fixture.origin.build("deployable-2", &[("version", "bad")]);
     let verified = site.clone().health(|app: App| async move {
         ensure!(
             !is_on(&app, "web2") || !probe("cat version").line().await?.contains("bad"),
@@ -57,11 +57,11 @@ async fn a_failed_health_check_on_one_host_reverts_all_hosts() -> Result {
     });
     let error = verified.deploy(all(&client)).await.expect_err("web2 fails its health check").into_error();
     assert!(error.block().to_string().contains("the shop does not answer"), "{}", error.block());
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.release.to_string()));
     for host in 0..3 {
-        assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "good");
-        let bad = ground.names(host, "releases").pop().context("the releases of both deploys exist")?;
-        assert!(ground.root(host).join("releases").join(bad).join("BAD_RELEASE").exists());
+        assert_eq!(fs::read_to_string(fixture.root(host).join("live"))?, "good");
+        let bad = fixture.names(host, "releases").pop().context("the releases of both deploys exist")?;
+        assert!(fixture.root(host).join("releases").join(bad).join("BAD_RELEASE").exists());
     }
     client.close().await;
     Ok(())
@@ -69,84 +69,84 @@ async fn a_failed_health_check_on_one_host_reverts_all_hosts() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_linked_file_is_reported_for_every_host_before_any_change() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one"), ("conf/.keep", ""), ("media/of-the-repository", "")]);
-    let site = ground.site().linked_files(["conf/.env"]).linked_dirs(["media", "var/log"]);
-    ground.write(0, "shared/conf/.env", "SECRET");
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one"), ("conf/.keep", ""), ("media/of-the-repository", "")]);
+    let site = fixture.site().linked_files(["conf/.env"]).linked_dirs(["media", "var/log"]);
+    fixture.write(0, "shared/conf/.env", "SECRET");
 
     let error = site.deploy(all(&client)).await.expect_err("the linked file is missing").into_error();
     let block = error.block().to_string();
     assert_eq!(error.kind(), ErrorKind::Task, "{block}");
     for host in 1..3 {
-        let missing = ground.root(host).join("shared/conf/.env");
+        let missing = fixture.root(host).join("shared/conf/.env");
         assert!(block.contains(&format!("web{}: `{}` is missing", host + 1, missing.display())), "{block}");
     }
     assert!(!block.contains("web1"), "{block}");
-    assert_eq!(ground.names(0, ""), ["shared"], "nothing was changed");
-    assert!(!ground.root(1).exists(), "nothing was changed");
+    assert_eq!(fixture.names(0, ""), ["shared"], "nothing was changed");
+    assert!(!fixture.root(1).exists(), "nothing was changed");
 
     for host in 1..3 {
-        ground.write(host, "shared/conf/.env", "SECRET");
+        fixture.write(host, "shared/conf/.env", "SECRET");
     }
     site.deploy(all(&client)).await?;
-    assert_eq!(ground.live("conf/.env"), ["SECRET"; 3]);
-    let media = fs::read_link(ground.root(2).join("current/media"))?;
-    assert_eq!(media, ground.root(2).join("shared/media"));
-    assert!(ground.root(2).join("current/var/log").is_dir());
+    assert_eq!(fixture.live("conf/.env"), ["SECRET"; 3]);
+    let media = fs::read_link(fixture.root(2).join("current/media"))?;
+    assert_eq!(media, fixture.root(2).join("shared/media"));
+    assert!(fixture.root(2).join("current/var/log").is_dir());
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deploy_accepts_a_tag_a_branch_or_a_commit_and_refuses_an_unknown_one() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let old = ground.origin.build("v1", &[("version", "one")]);
-    ground.origin.build("v2", &[("version", "two")]);
-    for (asked, live) in [("v1", "one"), ("main", "two"), (&old[..], "one")] {
-        ground.site().deploy(all(&client)).revision(asked.to_owned()).await?;
-        assert_eq!(ground.live("version"), [live; 3], "{asked}");
+async fn a_deploy_accepts_a_tag_a_branch_or_a_commit_and_refuses_an_unknown_name() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let old = fixture.origin.build("v1", &[("version", "one")]);
+    fixture.origin.build("v2", &[("version", "two")]);
+    for (requested, live) in [("v1", "one"), ("main", "two"), (&old[..], "one")] {
+        fixture.site().deploy(all(&client)).revision(requested.to_owned()).await?;
+        assert_eq!(fixture.live("version"), [live; 3], "{requested}");
     }
-    for (asked, says) in [(Some("v3"), "no tag or branch `v3`"), (None, "no tag begins with `deployable-`")] {
-        let deploy = ground.site().deploy(all(&client)).revision(asked.map(str::to_owned));
+    for (requested, expected) in [(Some("v3"), "no tag or branch `v3`"), (None, "no tag begins with `deployable-`")] {
+        let deploy = fixture.site().deploy(all(&client)).revision(requested.map(str::to_owned));
         let error = deploy.await.expect_err("the revision is unknown").into_error();
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
     let gone = "0123456789".repeat(4);
     let error =
-        ground.site().deploy(all(&client)).revision(gone).await.expect_err("the revision is unknown").into_error();
+        fixture.site().deploy(all(&client)).revision(gone).await.expect_err("the revision is unknown").into_error();
     assert!(error.block().to_string().contains("has no commit"), "{}", error.block());
-    assert_eq!(ground.live("version"), ["one"; 3]);
+    assert_eq!(fixture.live("version"), ["one"; 3]);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_are_uploaded_to_hosts_without_access_to_the_repository() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let tree = ground.origin.tree().to_string_lossy().into_owned();
-    let site = ground.site().source(Git::from_local(tree).allow_dirty(true));
-    ground.origin.build("deployable-1", &[("version", "one"), ("large", &"x".repeat(100_000))]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let tree = fixture.origin.tree().to_string_lossy().into_owned();
+    let site = fixture.site().source(Git::from_local(tree).allow_dirty(true));
+    fixture.origin.build("deployable-1", &[("version", "one"), ("large", &"x".repeat(100_000))]);
     site.deploy(all(&client)).await?;
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     let second = site.deploy(all(&client)).await?;
-    assert_eq!(ground.live("version"), ["two"; 3]);
-    assert!(ground.origin.tags().contains(&format!("deployed-{}", second.release)));
+    assert_eq!(fixture.live("version"), ["two"; 3]);
+    assert!(fixture.origin.tags().contains(&format!("deployed-{}", second.release)));
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let tree = ground.origin.tree();
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let tree = fixture.origin.tree();
     let folder = tree.to_string_lossy().into_owned();
-    let site = ground.site().source(Git::from_local(&folder));
+    let site = fixture.site().source(Git::from_local(&folder));
     site.deploy(all(&client)).await?;
 
     fs::write(tree.join("conf"), "new")?;
@@ -155,24 +155,24 @@ async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result
     GitServer::git(&tree, &["add", "conf"]);
     GitServer::git(&tree, &["commit", "--quiet", "--message", "conf"]);
     let error = site.deploy(all(&client)).await.expect_err("the commit is not pushed").into_error();
-    assert!(error.to_string().contains("not pushed"), "{error}");
-    ground.site().source(Git::from_local(&folder).allow_dirty(true)).deploy(all(&client)).await?;
+    assert!(error.to_string().contains("unpushed commits"), "{error}");
+    fixture.site().source(Git::from_local(&folder).allow_dirty(true)).deploy(all(&client)).await?;
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_work_tree_is_moved_reverted_and_refused_with_local_changes() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let versions = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("version")).unwrap_or_default());
-    let site = ground.site().in_place().rolling(1).build(|_| run("cp version built"));
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let versions = || [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("version")).unwrap_or_default());
+    let site = fixture.site().in_place().rolling(1).build(|_| run("cp version built"));
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
     assert_eq!(versions(), ["one"; 3]);
-    ground.write(1, "uploaded", "by a customer");
+    fixture.write(1, "uploaded", "by a customer");
 
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     let broken = site.clone().health(|app: App| async move {
         ensure!(!is_on(&app, "web2") || probe("cat version").line().await? == "one", "the shop does not answer");
         Ok::<(), TaskError>(())
@@ -181,28 +181,28 @@ async fn a_work_tree_is_moved_reverted_and_refused_with_local_changes() -> Resul
     assert_eq!(versions(), ["one"; 3]);
     for host in 0..3 {
         assert_eq!(
-            fs::read_to_string(ground.root(host).join("built"))?,
+            fs::read_to_string(fixture.root(host).join("built"))?,
             "one",
             "the revert builds the earlier version again"
         );
     }
 
-    ground.origin.build("deployable-3", &[("uploaded", "of the repository")]);
+    fixture.origin.build("deployable-3", &[("uploaded", "of the repository")]);
     let error = site.deploy(all(&client)).await.expect_err("the untracked file would be overwritten").into_error();
     assert!(error.block().to_string().contains("would overwrite `uploaded`"), "{}", error.block());
-    assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
-    let site = site.source(Git::at(ground.origin.url()).allow_dirty(true).good_tag_prefix("deployable-2"));
+    assert_eq!(fs::read_to_string(fixture.root(1).join("uploaded"))?, "by a customer");
+    let site = site.source(Git::at(fixture.origin.url()).allow_dirty(true).good_tag_prefix("deployable-2"));
 
-    ground.write(2, "version", "by hand");
+    fixture.write(2, "version", "by hand");
     let error = site.deploy(all(&client)).await.expect_err("the local change would be overwritten").into_error();
     assert!(error.to_string().contains("web3: `version` has local changes"), "{error}");
     site.status(all(&client)).await?;
-    let said = told.of_kind("message").iter().map(|said| said["text"].to_string()).collect::<String>();
-    assert!(said.contains("`version` has local changes"), "{said}");
-    ground.write(2, "version", "one");
+    let messages = capture.of_kind("message").iter().map(|message| message["text"].to_string()).collect::<String>();
+    assert!(messages.contains("`version` has local changes"), "{messages}");
+    fixture.write(2, "version", "one");
     site.deploy(all(&client)).await?;
     assert_eq!(versions(), ["two"; 3]);
-    assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
+    assert_eq!(fs::read_to_string(fixture.root(1).join("uploaded"))?, "by a customer");
     let error = site.rollback(all(&client)).await.expect_err("a work tree has no releases").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
@@ -211,24 +211,24 @@ async fn a_work_tree_is_moved_reverted_and_refused_with_local_changes() -> Resul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_never_causes_the_removal_of_shared_files() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     for host in 0..3 {
-        ground.write(host, "shared/media/thumbs/kettle.png", "a picture");
+        fixture.write(host, "shared/media/thumbs/kettle.png", "a picture");
     }
-    let nested = ground.site().linked_dirs(["media", "media/thumbs"]);
+    let nested = fixture.site().linked_dirs(["media", "media/thumbs"]);
     let error = nested.deploy(all(&client)).await.expect_err("one linked path is inside the other").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
 
     // A symlink in the repository also leads to `shared`.
-    std::os::unix::fs::symlink("../../shared/media", ground.origin.tree().join("media"))?;
-    ground.origin.build("deployable-2", &[]);
-    let within = ground.site().linked_dirs(["media/thumbs"]);
+    std::os::unix::fs::symlink("../../shared/media", fixture.origin.tree().join("media"))?;
+    fixture.origin.build("deployable-2", &[]);
+    let within = fixture.site().linked_dirs(["media/thumbs"]);
     let error = within.deploy(all(&client)).await.expect_err("the link leads out of the release").into_error();
     assert!(error.block().to_string().contains("leads out of the release"), "{}", error.block());
     for host in 0..3 {
-        assert_eq!(fs::read_to_string(ground.root(host).join("shared/media/thumbs/kettle.png"))?, "a picture");
+        assert_eq!(fs::read_to_string(fixture.root(host).join("shared/media/thumbs/kettle.png"))?, "a picture");
     }
     client.close().await;
     Ok(())
@@ -236,19 +236,19 @@ async fn a_link_never_causes_the_removal_of_shared_files() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unwritable_log_does_not_prevent_the_revert() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site().restart(|_| run("cp version ../../live"));
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let site = fixture.site().restart(|_| run("cp version ../../live"));
     let first = site.deploy(all(&client)).await?;
-    let log = ground.root(1).join("revisions.log");
+    let log = fixture.root(1).join("revisions.log");
     fs::remove_file(&log)?;
     fs::create_dir(&log)?;
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     site.clone().health(|_| run("grep one version")).deploy(all(&client)).await.expect_err("the health check fails");
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.release.to_string()));
     for host in 0..3 {
-        assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "one");
+        assert_eq!(fs::read_to_string(fixture.root(host).join("live"))?, "one");
     }
     client.close().await;
     Ok(())

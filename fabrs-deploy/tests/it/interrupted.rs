@@ -10,13 +10,13 @@ use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
 use fabrs_deploy::App;
 
-use crate::ground::{Ground, all, is_on};
+use crate::fixture::{Fixture, all, is_on};
 
 /// Deploys a first release. The file `live` on each host has the version loaded by its services.
-async fn deploy_first(ground: &Ground, client: &Client) -> Result<String> {
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let release = ground.site().restart(|app: App| restart_service(&app)).deploy(all(client)).await?.release;
-    ground.origin.build("deployable-2", &[("version", "two")]);
+async fn deploy_first(fixture: &Fixture, client: &Client) -> Result<String> {
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let release = fixture.site().restart(|app: App| restart_service(&app)).deploy(all(client)).await?.release;
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     Ok(release.to_string())
 }
 
@@ -28,25 +28,25 @@ fn restart_service(app: &App) -> Command {
 
 /// Asserts the live release, the loaded version and the number of releases on all hosts.
 #[track_caller]
-fn assert_all_are_on(ground: &Ground, release: &str, version: &str, releases: usize) {
-    assert_eq!(ground.current(), [release; 3]);
+fn assert_all_are_on(fixture: &Fixture, release: &str, version: &str, releases: usize) {
+    assert_eq!(fixture.current(), [release; 3]);
     for host in 0..3 {
         assert_eq!(
-            fs::read_to_string(ground.root(host).join("live")).ok().as_deref(),
+            fs::read_to_string(fixture.root(host).join("live")).ok().as_deref(),
             Some(version),
             "web{}",
             host + 1
         );
-        assert_eq!(ground.names(host, "releases").len(), releases, "web{}", host + 1);
+        assert_eq!(fixture.names(host, "releases").len(), releases, "web{}", host + 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_during_the_build_removes_the_release_and_unlocks_the_site() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let first = deploy_first(&ground, &client).await?;
-    let stopped = ground.site().restart(|app: App| restart_service(&app)).build(|app: App| async move {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let stopped = fixture.site().restart(|app: App| restart_service(&app)).build(|app: App| async move {
         if is_on(&app, "web2") {
             current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
         }
@@ -56,21 +56,21 @@ async fn a_stop_during_the_build_removes_the_release_and_unlocks_the_site() -> R
     let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     client.close().await;
-    assert_all_are_on(&ground, &first, "one", 1);
+    assert_all_are_on(&fixture, &first, "one", 1);
 
-    let (client, _) = ground.client();
-    let second = ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
-    assert_all_are_on(&ground, second.release.as_str(), "two", 2);
+    let (client, _) = fixture.client();
+    let second = fixture.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
+    assert_all_are_on(&fixture, second.release.as_str(), "two", 2);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_after_the_switch_reverts_all_hosts() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let first = deploy_first(&ground, &client).await?;
-    let stopped = ground.site().rolling(1).restart(|app: App| async move {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let stopped = fixture.site().rolling(1).restart(|app: App| async move {
         let is_new = probe("cat version").line().await? == "two";
         restart_service(&app).await?;
         if is_new && is_on(&app, "web2") {
@@ -82,19 +82,19 @@ async fn a_stop_after_the_switch_reverts_all_hosts() -> Result {
     let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     client.close().await;
-    assert_all_are_on(&ground, &first, "one", 1);
+    assert_all_are_on(&fixture, &first, "one", 1);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreachable_host_fails_the_deploy_before_any_change_or_is_skipped_on_request() -> Result {
-    let Some(mut ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let first = deploy_first(&ground, &client).await?;
+    let Some(mut fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
     client.close().await;
-    ground.hosts[2].stop();
-    let (client, _) = ground.client();
-    let error = ground
+    fixture.hosts[2].stop();
+    let (client, _) = fixture.client();
+    let error = fixture
         .site()
         .restart(|app: App| restart_service(&app))
         .deploy(all(&client))
@@ -103,14 +103,14 @@ async fn an_unreachable_host_fails_the_deploy_before_any_change_or_is_skipped_on
         .into_error();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.block().to_string().contains("web3"), "{}", error.block());
-    assert_all_are_on(&ground, &first, "one", 1);
+    assert_all_are_on(&fixture, &first, "one", 1);
     client.close().await;
 
-    let (client, told) = ground.client_with(|settings| settings.on_unreachable(OnUnreachable::Skip));
+    let (client, capture) = fixture.client_with(|settings| settings.on_unreachable(OnUnreachable::Skip));
     let second =
-        ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?.release.to_string();
-    assert_eq!(ground.current(), [second.clone(), second, first]);
-    let warnings = told.of_kind("warning");
+        fixture.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?.release.to_string();
+    assert_eq!(fixture.current(), [second.clone(), second, first]);
+    let warnings = capture.of_kind("warning");
     assert_eq!(warnings.iter().filter(|warning| warning["host"] == "web3").count(), 1, "{warnings:?}");
     client.close().await;
     Ok(())
@@ -118,12 +118,12 @@ async fn an_unreachable_host_fails_the_deploy_before_any_change_or_is_skipped_on
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_lost_during_the_deploy_is_named_with_its_state_and_the_others_are_reverted() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let first = deploy_first(&ground, &client).await?;
-    let ground = Arc::new(Mutex::new(ground));
-    let site = ground.lock().unwrap().site().rolling(1);
-    let dying = Arc::clone(&ground);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let fixture = Arc::new(Mutex::new(fixture));
+    let site = fixture.lock().unwrap().site().rolling(1);
+    let dying = Arc::clone(&fixture);
     let site = site.restart(move |app: App| {
         let dying = Arc::clone(&dying);
         async move {
@@ -140,24 +140,27 @@ async fn a_host_lost_during_the_deploy_is_named_with_its_state_and_the_others_ar
     let error = deploy.await.expect_err("web3 was lost").into_error();
     let block = error.block().to_string();
     assert!(block.contains("web3"), "{block}");
-    let said = told
+    let messages = capture
         .of_kind("message")
         .iter()
-        .map(|said| said["text"].as_str().unwrap_or_default().to_owned())
+        .map(|message| message["text"].as_str().unwrap_or_default().to_owned())
         .collect::<String>();
     assert!(
-        said.contains(&format!("web1  back on {first}")) && said.contains(&format!("web2  back on {first}")),
-        "{said}"
+        messages.contains(&format!("web1  back on {first}")) && messages.contains(&format!("web2  back on {first}")),
+        "{messages}"
     );
-    assert!(said.lines().any(|line| line.starts_with("web3  on ") || line.starts_with("web3  may be on ")), "{said}");
+    assert!(
+        messages.lines().any(|line| line.starts_with("web3  on ") || line.starts_with("web3  may be on ")),
+        "{messages}"
+    );
     client.close().await;
 
-    let mut ground = Arc::into_inner(ground).context("the deploy is over")?.into_inner()?;
-    ground.hosts[2].restart();
-    let (client, _) = ground.client();
-    let second = ground.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
-    assert_eq!(ground.live("version"), ["two"; 3]);
+    let mut fixture = Arc::into_inner(fixture).context("the deploy is over")?.into_inner()?;
+    fixture.hosts[2].restart();
+    let (client, _) = fixture.client();
+    let second = fixture.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    assert_eq!(fixture.live("version"), ["two"; 3]);
     client.close().await;
     Ok(())
 }
@@ -182,22 +185,23 @@ fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_plans_all_phases_and_changes_nothing() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    deploy_first(&ground, &client).await?;
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    deploy_first(&fixture, &client).await?;
     client.close().await;
-    let before = [0, 1, 2].map(|host| snapshot(&ground.root(host)));
-    let tags = ground.origin.tags();
+    let before = [0, 1, 2].map(|host| snapshot(&fixture.root(host)));
+    let tags = fixture.origin.tags();
 
-    let (client, told) = ground.client_with(|settings| settings.mode(Mode::DryRun));
-    let site = ground.site().restart(|app: App| restart_service(&app)).health(|_| run("true"));
+    let (client, capture) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    let site = fixture.site().restart(|app: App| restart_service(&app)).health(|_| run("true"));
     site.deploy(all(&client)).await?;
     client.close().await;
-    let planned: Vec<String> = told.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
+    let planned: Vec<String> =
+        capture.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
     for part in ["lock `deploy` on 3 hosts", "git fetch", "mv -T", "cp version", "push"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:#?}");
     }
-    assert_eq!([0, 1, 2].map(|host| snapshot(&ground.root(host))), before);
-    assert_eq!(ground.origin.tags(), tags);
+    assert_eq!([0, 1, 2].map(|host| snapshot(&fixture.root(host))), before);
+    assert_eq!(fixture.origin.tags(), tags);
     Ok(())
 }

@@ -7,7 +7,7 @@ use fabrs::config::{Order, Settings};
 use fabrs::prelude::*;
 use fabrs_deploy::App;
 
-use crate::ground::{Ground, all, is_on};
+use crate::fixture::{Fixture, all, is_on};
 
 /// A counter of parallel restarts.
 #[derive(Debug, Default)]
@@ -35,11 +35,11 @@ impl Overlap {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_and_reverts() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
     let overlap = Arc::new(Overlap::default());
     let works = Arc::new(AtomicBool::new(true));
     let (counted, verified) = (Arc::clone(&overlap), Arc::clone(&works));
-    let site = ground
+    let site = fixture
         .site()
         .restart(move |_: App| {
             let counted = Arc::clone(&counted);
@@ -54,8 +54,8 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
         });
     let typed = |order, limit| Settings::default().order(order).limit(std::num::NonZeroUsize::new(limit));
     // The target of the rollbacks, deployed without limits.
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "good")]);
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
     assert_eq!(overlap.take(), (3, 3));
     client.close().await;
@@ -65,11 +65,11 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
         [(Order::Parallel, 2, None, 2), (Order::Parallel, 0, Some(1), 1), (Order::Serial, 0, Some(3), 1)]
     {
         let typed = typed(order, limit);
-        let (client, _) = ground.client_with(|settings| settings.order(typed.order).limit(typed.limit));
+        let (client, _) = fixture.client_with(|settings| settings.order(typed.order).limit(typed.limit));
         let hosts = || of_group.map_or_else(|| all(&client), |limit| all(&client).limit(limit));
         let case = format!("{order:?} {limit} {of_group:?}");
         builds += 1;
-        ground.origin.build(&format!("deployable-{builds}"), &[("version", "good")]);
+        fixture.origin.build(&format!("deployable-{builds}"), &[("version", "good")]);
         site.deploy(hosts()).await?;
         assert_eq!(overlap.take(), (expected, 3), "deploy, {case}");
         site.rollback(hosts()).await?;
@@ -77,7 +77,7 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
 
         works.store(false, Ordering::SeqCst);
         builds += 1;
-        ground.origin.build(&format!("deployable-{builds}"), &[("version", "bad")]);
+        fixture.origin.build(&format!("deployable-{builds}"), &[("version", "bad")]);
         site.deploy(hosts()).await.expect_err("web3 fails its health check");
         // A restart for the new release, and a restart for the revert.
         assert_eq!(overlap.take(), (expected, 6), "revert, {case}");
@@ -89,16 +89,16 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_batch_size_limits_restarts_unless_the_limit_of_the_run_is_smaller() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
     let overlap = Arc::new(Overlap::default());
     let counted = Arc::clone(&overlap);
-    let site = ground.site().rolling(2).restart(move |_: App| {
+    let site = fixture.site().rolling(2).restart(move |_: App| {
         let counted = Arc::clone(&counted);
         async move { counted.restart().await }
     });
     for (limit, expected) in [(None, 2), (Some(1), 1)] {
-        let (client, _) = ground.client_with(|settings| settings.limit(limit.and_then(std::num::NonZeroUsize::new)));
-        ground.origin.build(&format!("deployable-{expected}"), &[("version", "good")]);
+        let (client, _) = fixture.client_with(|settings| settings.limit(limit.and_then(std::num::NonZeroUsize::new)));
+        fixture.origin.build(&format!("deployable-{expected}"), &[("version", "good")]);
         site.deploy(all(&client)).await?;
         assert_eq!(overlap.take(), (expected, 3), "{limit:?}");
         client.close().await;
@@ -108,10 +108,10 @@ async fn the_batch_size_limits_restarts_unless_the_limit_of_the_run_is_smaller()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revert_includes_every_switched_host_in_a_group_with_stop_on_failure() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
     let reverts = Arc::new(AtomicBool::new(false));
     let (fails, reverting) = (Arc::clone(&reverts), Arc::clone(&reverts));
-    let site = ground
+    let site = fixture
         .site()
         .restart(move |app: App| {
             let fails = fails.load(Ordering::SeqCst) && is_on(&app, "web1");
@@ -130,12 +130,12 @@ async fn a_revert_includes_every_switched_host_in_a_group_with_stop_on_failure()
                 Ok::<(), TaskError>(())
             }
         });
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "good")]);
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
-    ground.origin.build("deployable-2", &[("version", "bad")]);
+    fixture.origin.build("deployable-2", &[("version", "bad")]);
     site.deploy(all(&client).serial().stop_on_failure()).await.expect_err("web3 fails its health check");
-    assert_eq!(ground.live("version"), ["good"; 3], "the switch is reverted even if a service does not start");
+    assert_eq!(fixture.live("version"), ["good"; 3], "the switch is reverted even if a service does not start");
     client.close().await;
     Ok(())
 }

@@ -9,22 +9,22 @@ use fabrs_deploy::App;
 use fabrs_testing::wait_until;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::ground::{Ground, all, is_on};
+use crate::fixture::{Fixture, all, is_on};
 
 /// The time limit of a wait in these tests.
 const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (one, _) = ground.client();
-    let (other, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (one, _) = fixture.client();
+    let (other, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     // Each build waits until the other deploy has ended, or builds as well.
     let (entered, done) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
     let site = {
         let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));
-        ground.site().build(move |_| {
+        fixture.site().build(move |_| {
             let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));
             async move {
                 entered.add_permits(1);
@@ -39,24 +39,24 @@ async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
     let deploy = |client| {
         let (deploy, done) = (site.deploy(all(client)), Arc::clone(&done));
         async move {
-            let came = deploy.await;
+            let result = deploy.await;
             done.notify_one();
-            came
+            result
         }
     };
-    let came = tokio::join!(deploy(&one), deploy(&other));
-    let ((Ok(done), Err(told)) | (Err(told), Ok(done))) = came else {
-        panic!("one deploy succeeds and the other is refused: {came:?}")
+    let results = tokio::join!(deploy(&one), deploy(&other));
+    let ((Ok(done), Err(error)) | (Err(error), Ok(done))) = results else {
+        panic!("one deploy succeeds and the other is refused: {results:?}")
     };
-    let told = told.into_error();
-    assert_eq!(told.kind(), ErrorKind::Task);
-    let block = told.block().to_string();
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::Task);
+    let block = error.block().to_string();
     assert!(
         block.contains("locked by ") && block.contains(" since 2") && block.contains("deploy of deployable-1"),
         "{block}"
     );
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| done.release.to_string()));
-    assert_eq!(ground.names(0, "releases").len(), 1);
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| done.release.to_string()));
+    assert_eq!(fixture.names(0, "releases").len(), 1);
     one.close().await;
     other.close().await;
     Ok(())
@@ -64,10 +64,10 @@ async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_deploy_names_the_holder_and_runs_next() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (one, _) = ground.client();
-    let (other, told): (_, Arc<CaptureSink>) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (one, _) = fixture.client();
+    let (other, capture): (_, Arc<CaptureSink>) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     let (building, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let first = {
         let (building, go_on) = (Arc::clone(&building), Arc::clone(&go_on));
@@ -79,33 +79,34 @@ async fn a_waiting_deploy_names_the_holder_and_runs_next() -> Result {
                 Result::<()>::Ok(())
             }
         };
-        ground.site().build(step).deploy(all(&one))
+        fixture.site().build(step).deploy(all(&one))
     };
-    let second = ground.site().deploy(all(&other)).wait(true);
+    let second = fixture.site().deploy(all(&other)).wait(true);
     let waits = async {
         building.notified().await;
         let waiting = tokio::task::spawn_blocking({
-            let told = Arc::clone(&told);
+            let capture = Arc::clone(&capture);
             move || {
                 wait_until("the waiting deploy names the holder", LIMIT, || {
-                    told.of_kind("message")
+                    capture
+                        .of_kind("message")
                         .iter()
-                        .any(|said| said["text"].to_string().contains("waiting for the lock held by "))
+                        .any(|message| message["text"].to_string().contains("waiting for the lock held by "))
                 });
             }
         });
-        let (came, waited) = tokio::join!(second, async {
+        let (deployed, waited) = tokio::join!(second, async {
             let waited = waiting.await;
             go_on.add_permits(3);
             waited
         });
         waited?;
-        came
+        deployed
     };
     let (first, second) = tokio::join!(first, waits);
     let (first, second) = (first?, second?);
     assert!(second.release > first.release, "{first:?} {second:?}");
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| second.release.to_string()));
     one.close().await;
     other.close().await;
     Ok(())
@@ -113,10 +114,10 @@ async fn a_waiting_deploy_names_the_holder_and_runs_next() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_manual_lock_blocks_deploys_until_it_is_removed() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site();
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let site = fixture.site();
     site.lock(all(&client), "the database moves").await?;
     for error in [
         site.deploy(all(&client)).wait(true).await.expect_err("the site is locked").into_error(),
@@ -124,13 +125,17 @@ async fn a_manual_lock_blocks_deploys_until_it_is_removed() -> Result {
     ] {
         assert!(error.block().to_string().contains("the database moves"), "{}", error.block());
     }
-    assert_eq!(ground.current(), ["", "", ""]);
+    assert_eq!(fixture.current(), ["", "", ""]);
     site.unlock(all(&client)).await?;
-    let said = told.of_kind("message");
-    assert_eq!(said.iter().filter(|said| said["text"].to_string().contains("was locked by")).count(), 3, "{said:?}");
+    let messages = capture.of_kind("message");
+    assert_eq!(
+        messages.iter().filter(|message| message["text"].to_string().contains("was locked by")).count(),
+        3,
+        "{messages:?}"
+    );
     site.unlock(all(&client)).await?;
     site.deploy(all(&client)).await?;
-    assert_eq!(ground.live("version"), ["one"; 3]);
+    assert_eq!(fixture.live("version"), ["one"; 3]);
     let error = site.lock(all(&client), " ").await.expect_err("the reason is empty");
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
@@ -139,13 +144,13 @@ async fn a_manual_lock_blocks_deploys_until_it_is_removed() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_lock_reverts_the_other_hosts_and_leaves_its_host_alone() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let first = ground.site().deploy(all(&client)).await?;
-    ground.origin.build("deployable-2", &[("version", "two")]);
-    let lock = ground.root(1).join("deploy.lock").to_string_lossy().into_owned();
-    let losing = ground.site().build(move |app: App| {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let first = fixture.site().deploy(all(&client)).await?;
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    let lock = fixture.root(1).join("deploy.lock").to_string_lossy().into_owned();
+    let losing = fixture.site().build(move |app: App| {
         let lock = lock.clone();
         async move {
             if is_on(&app, "web2") {
@@ -161,19 +166,19 @@ async fn a_lost_lock_reverts_the_other_hosts_and_leaves_its_host_alone() -> Resu
     let error = losing.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
     assert_eq!(error.kind(), ErrorKind::Channel, "{}", error.block());
     assert!(
-        error.to_string().contains("this run no longer changes the host: the process that held it has ended"),
+        error.to_string().contains("this run no longer changes the host: the process of the lock has ended"),
         "{error}"
     );
     client.close().await;
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
-    assert_eq!(ground.names(0, "releases"), [first.release.to_string()], "the release is removed from locked hosts");
-    assert_eq!(ground.names(1, "releases").len(), 2, "the host without the lock is not changed");
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    assert_eq!(fixture.names(0, "releases"), [first.release.to_string()], "the release is removed from locked hosts");
+    assert_eq!(fixture.names(1, "releases").len(), 2, "the host without the lock is not changed");
 
-    let (client, _) = ground.client();
-    let second = ground.site().deploy(all(&client)).await?;
-    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    let (client, _) = fixture.client();
+    let second = fixture.site().deploy(all(&client)).await?;
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| second.release.to_string()));
     for host in 0..3 {
-        assert_eq!(ground.names(host, "releases"), [&first.release, &second.release].map(ToString::to_string));
+        assert_eq!(fixture.names(host, "releases"), [&first.release, &second.release].map(ToString::to_string));
     }
     client.close().await;
     Ok(())
@@ -181,13 +186,13 @@ async fn a_lost_lock_reverts_the_other_hosts_and_leaves_its_host_alone() -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_lost_after_the_last_health_check_reverts_nothing() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    ground.site().deploy(all(&client)).await?;
-    ground.origin.build("deployable-2", &[("version", "two")]);
-    let lock = ground.root(0).join("deploy.lock").to_string_lossy().into_owned();
-    let late = ground.site().post_deploy(move |_| {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    fixture.site().deploy(all(&client)).await?;
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    let lock = fixture.root(0).join("deploy.lock").to_string_lossy().into_owned();
+    let late = fixture.site().post_deploy(move |_| {
         let lock = lock.clone();
         async move {
             let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");
@@ -198,7 +203,7 @@ async fn a_lock_lost_after_the_last_health_check_reverts_nothing() -> Result {
     });
     let error = late.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
     assert!(error.block().to_string().contains("is live, and stays"), "{}", error.block());
-    assert_eq!(ground.live("version"), ["two"; 3]);
+    assert_eq!(fixture.live("version"), ["two"; 3]);
     client.close().await;
     Ok(())
 }

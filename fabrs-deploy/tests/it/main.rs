@@ -3,14 +3,14 @@
 mod approvals;
 mod batches;
 mod deploys;
-mod forged;
-mod ground;
+mod fixture;
 mod interrupted;
 mod limits;
 mod locks;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
-mod parts;
+mod plugins;
 mod rollbacks;
 mod scopes;
 mod sources;
+mod untrusted_text;

@@ -6,25 +6,25 @@ use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
 use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
 
-use crate::ground::{Ground, all};
+use crate::fixture::{Fixture, all};
 
 /// Returns a client in the environment `staging`.
-fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<CaptureSink>) {
+fn client(fixture: &Fixture, mode: Mode) -> (Client, std::sync::Arc<CaptureSink>) {
     let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the configuration is valid");
     let inventory = Inventory::new(&config, Some("staging")).expect("the environment exists");
-    ground.client_of(|settings| settings.mode(mode), |builder| builder.inventory(inventory))
+    fixture.client_of(|settings| settings.mode(mode), |builder| builder.inventory(inventory))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, capture) = client(&ground, Mode::Run);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = client(&fixture, Mode::Run);
     let (mails, hook) = (smtp(), http("200 OK"));
-    let old = ground.origin.build("deployable-1", &[("version", "one")]);
-    ground.site().deploy(all(&client)).await?;
-    let new = ground.origin.build("deployable-2", &[("version", "two")]);
+    let old = fixture.origin.build("deployable-1", &[("version", "one")]);
+    fixture.site().deploy(all(&client)).await?;
+    let new = fixture.origin.build("deployable-2", &[("version", "two")]);
     let mail = Mail::from("Deploys <deploy@example.com>").to("dev@example.com");
-    let site = ground
+    let site = fixture
         .site()
         .notify(mail.plaintext("127.0.0.1", mails.addr().port()))
         .notify(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
@@ -56,11 +56,11 @@ async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() ->
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statsd_and_graphite_receive_a_mark_of_a_deploy() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, capture) = client(&ground, Mode::Run);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = client(&fixture, Mode::Run);
     let (events, carbon, stats) = (http("200 OK"), tcp(), udp());
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let site = fixture
         .site()
         .notify(Statsd::at(stats.local_addr()?.to_string(), "shop"))
         .notify(Graphite::carbon(carbon.addr().to_string(), "shop"))
@@ -84,14 +84,14 @@ async fn statsd_and_graphite_receive_a_mark_of_a_deploy() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentry_and_new_relic_receive_the_release_with_its_commits() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, capture) = client(&ground, Mode::Run);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = client(&fixture, Mode::Run);
     let (sentry, relic) = (http("201 Created"), http("200 OK"));
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    ground.site().deploy(all(&client)).await?;
-    let new = ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    fixture.site().deploy(all(&client)).await?;
+    let new = fixture.origin.build("deployable-2", &[("version", "two")]);
     let (token, key) = (Secret::new("sntrys_0123456789"), Secret::new("NRAK-0123456789"));
-    let site = ground
+    let site = fixture
         .site()
         .notify(Sentry::project("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
         .notify(NewRelic::entity("MXxBUE18", &key).url(format!("http://{}/graphql", relic.addr())));
@@ -121,9 +121,9 @@ async fn sentry_and_new_relic_receive_the_release_with_its_commits() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warning_only() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, capture) = client(&ground, Mode::Run);
-    let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal RecordingServer Error"));
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = client(&fixture, Mode::Run);
+    let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal Server Error"));
     let dead = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let with_notifiers = |site: Site| {
         site.notify(Webhook::post(format!("http://{}/", hook.addr())))
@@ -132,8 +132,8 @@ async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warnin
             .notify(Mail::from("deploy@example.com").to("dev@example.com").plaintext("127.0.0.1", dead.port()))
             .notify(Graphite::carbon(dead.to_string(), "shop"))
     };
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    with_notifiers(ground.site()).deploy(all(&client)).await?;
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    with_notifiers(fixture.site()).deploy(all(&client)).await?;
     assert_eq!(hook.receive().body["outcome"], "live");
     assert!(sentry.receive().path.ends_with("/releases/") && sentry.receive().path.ends_with("/deploys/"));
     let warned: Vec<String> = capture.of_kind("warning").iter().map(|warning| warning["text"].to_string()).collect();
@@ -143,8 +143,8 @@ async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warnin
     }
     assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "the path of a webhook is secret: {warned:?}");
 
-    ground.origin.build("deployable-2", &[("version", "two")]);
-    let broken_site = ground.site().health(|_| run("grep one version"));
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    let broken_site = fixture.site().health(|_| run("grep one version"));
     with_notifiers(broken_site).deploy(all(&client)).await.expect_err("the check fails");
     let report = hook.receive().body;
     assert_eq!((&report["action"], &report["outcome"]), (&"deploy".into(), &"failed".into()));
@@ -152,10 +152,10 @@ async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warnin
     assert!(report["hosts"][2]["state"].as_str().is_some_and(|state| state.starts_with("back on 2")), "{report}");
     assert!(sentry.is_empty(), "a failed deploy is not reported to Sentry");
 
-    ground.origin.build("deployable-3", &[("version", "three")]);
-    with_notifiers(ground.site()).deploy(all(&client)).await?;
+    fixture.origin.build("deployable-3", &[("version", "three")]);
+    with_notifiers(fixture.site()).deploy(all(&client)).await?;
     assert_eq!(hook.receive().body["outcome"], "live");
-    with_notifiers(ground.site()).rollback(all(&client)).await?;
+    with_notifiers(fixture.site()).rollback(all(&client)).await?;
     let report = hook.receive().body;
     assert_eq!((&report["action"], &report["outcome"]), (&"rollback".into(), &"live".into()));
     assert_eq!(report["changes"][0]["removed"].as_array().map(Vec::len), Some(2), "{report}");
@@ -165,12 +165,12 @@ async fn a_failed_deploy_is_reported_and_an_unreachable_notifier_causes_a_warnin
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_plans_notifications_and_sends_nothing() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, capture) = client(&ground, Mode::DryRun);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = client(&fixture, Mode::DryRun);
     let (mails, hook, stats) = (smtp(), http("200 OK"), udp());
     stats.set_nonblocking(true)?;
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let site = fixture
         .site()
         .notify(Mail::from("deploy@example.com").to("dev@example.com").plaintext("127.0.0.1", mails.addr().port()))
         .notify(Webhook::post(format!("http://{}/", hook.addr())))
@@ -189,11 +189,11 @@ async fn a_dry_run_plans_notifications_and_sends_nothing() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_contains_the_output_of_a_failed_step() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, mailbox) = (client(&ground, Mode::Run).0, smtp());
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, mailbox) = (client(&fixture, Mode::Run).0, smtp());
     let mail = Mail::from("deploys@example.com").to("team@example.com").plaintext("localhost", mailbox.addr().port());
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site().notify(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let site = fixture.site().notify(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
     site.deploy(all(&client)).await.expect_err("the build fails");
     let mail = mailbox.receive();
     assert_eq!(mail.matches("no module named waffel").count(), 1, "{mail}");
@@ -204,12 +204,12 @@ async fn a_mail_contains_the_output_of_a_failed_step() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_step_shows_its_output_once_with_the_host() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     for hosts in [1, 3] {
         let site =
-            ground.site().build(|_| run("echo 'no module named waffel' >&2; exit 1").hide(Hide::Both).named("check"));
+            fixture.site().build(|_| run("echo 'no module named waffel' >&2; exit 1").hide(Hide::Both).named("check"));
         let hosts = Group::new(all(&client).connections().iter().take(hosts).cloned().collect());
         let error = site.deploy(hosts).await.expect_err("the build fails").into_error();
         let block = error.block().to_string();

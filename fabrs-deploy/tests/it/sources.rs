@@ -5,18 +5,18 @@ use fabrs::{Connection, Error};
 use fabrs_deploy::{Git, Site};
 use fabrs_testing::GitServer;
 
-use crate::ground::{Ground, all};
+use crate::fixture::{Fixture, all};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tag_with_the_name_of_the_branch_is_not_deployed() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let reviewed = ground.origin.build("deployable-1", &[("version", "reviewed")]);
-    let tree = ground.origin.tree();
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let reviewed = fixture.origin.build("deployable-1", &[("version", "reviewed")]);
+    let tree = fixture.origin.tree();
     GitServer::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", "unreviewed"]);
     GitServer::git(&tree, &["tag", "main"]);
     GitServer::git(&tree, &["push", "--quiet", "origin", "refs/tags/main"]);
-    let site = Site::new(ground.site_folder()).source(Git::at(ground.origin.url()).branch("main").allow_dirty(true));
+    let site = Site::new(fixture.site_folder()).source(Git::at(fixture.origin.url()).branch("main").allow_dirty(true));
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, reviewed);
     let error =
         site.deploy(all(&client)).revision("main".to_owned()).await.expect_err("the name is ambiguous").into_error();
@@ -28,15 +28,15 @@ async fn a_tag_with_the_name_of_the_branch_is_not_deployed() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_with_another_commit_stops_the_deploy() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let Some(other) = Ground::start() else { return Ok(()) };
-    ground.origin.build("deployable-1", &[("version", "reviewed")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let Some(other) = Fixture::start() else { return Ok(()) };
+    fixture.origin.build("deployable-1", &[("version", "reviewed")]);
     other.origin.build("deployable-1", &[("version", "evil")]);
-    let (client, _) = ground.client();
+    let (client, _) = fixture.client();
     // The git of web1 is configured to read another repository.
     let redirected = |host: &Connection| {
         let key = format!("url.{}.insteadOf", other.origin.url());
-        host.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", key).env("GIT_CONFIG_VALUE_0", ground.origin.url())
+        host.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", key).env("GIT_CONFIG_VALUE_0", fixture.origin.url())
     };
     let hosts = all(&client)
         .connections()
@@ -44,21 +44,21 @@ async fn a_host_with_another_commit_stops_the_deploy() -> Result {
         .enumerate()
         .map(|(n, host)| if n == 0 { redirected(host) } else { host.clone() })
         .collect();
-    let error = ground.site().deploy(Group::new(hosts)).await.expect_err("the hosts disagree").into_error();
+    let error = fixture.site().deploy(Group::new(hosts)).await.expect_err("the hosts disagree").into_error();
     assert!(error.to_string().starts_with("hosts disagree on the build: web1 has deployable-1 ("), "{error}");
-    assert_eq!(ground.current(), ["", "", ""]);
+    assert_eq!(fixture.current(), ["", "", ""]);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let site = ground.site();
-    let one = ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let site = fixture.site();
+    let one = fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
-    let two = ground.origin.build("deployable-2", &[("version", "two")]);
+    let two = fixture.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
     site.rollback(all(&client)).await?;
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, one, "the last build without a bad mark");
@@ -66,8 +66,8 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> 
     site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "a later deploy of the build has succeeded");
     site.releases(all(&client)).await?;
-    let said = told.of_kind("message");
-    let releases = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    let messages = capture.of_kind("message");
+    let releases = messages.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
     assert!(!releases.contains("bad: "), "{releases}");
     client.close().await;
     Ok(())
@@ -91,27 +91,27 @@ async fn a_configured_ssh_program_of_git_is_used() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_status_shows_a_running_deploy_with_its_phase() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    let (other, told) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let (other, capture) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     let look = {
-        let (site, hosts) = (ground.site(), all(&other));
+        let (site, hosts) = (fixture.site(), all(&other));
         move |_| {
             let (site, hosts) = (site.clone(), hosts.clone());
             async move { site.status(hosts).await }
         }
     };
-    ground.site().once(look).deploy(all(&client)).await?;
-    let said = told.of_kind("message");
-    let status = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    fixture.site().once(look).deploy(all(&client)).await?;
+    let messages = capture.of_kind("message");
+    let status = messages.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
     let rows = status.lines().filter(|row| {
         row.contains("locked by ") && row.contains(": deploy of deployable-1 (") && row.ends_with("phase `once`")
     });
     assert_eq!(rows.count(), 3, "{status}");
-    ground.site().status(all(&other)).await?;
-    let said = told.of_kind("message");
-    let after = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    fixture.site().status(all(&other)).await?;
+    let messages = capture.of_kind("message");
+    let after = messages.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
     assert!(!after.contains("locked"), "{after}");
     client.close().await;
     other.close().await;
@@ -120,14 +120,14 @@ async fn the_status_shows_a_running_deploy_with_its_phase() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_names_of_one_directory_are_refused_before_any_change() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
-    ground.origin.build("deployable-1", &[("version", "one")]);
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
     let again = Group::of(&client, ["web1", "fabrs-test@web1"])?;
-    let error = ground.site().deploy(again).await.expect_err("both names are one host").into_error();
+    let error = fixture.site().deploy(again).await.expect_err("both names are one host").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("are the same machine, with the same site root `"), "{error}");
-    assert!(!ground.root(0).exists());
+    assert!(!fixture.root(0).exists());
     client.close().await;
     Ok(())
 }

@@ -141,11 +141,9 @@ async fn a_call_of_a_task_for_other_hosts_is_an_error_with_a_hint() -> Result {
     let error = only_error(&report);
     assert_eq!(error.kind(), ErrorKind::Usage);
     let text = error_text(&error);
-    let hint = "hint: call it in a `#[task(local)]`: `name_of_db::call(..).all().await?.all_ok()?`";
+    let hint = "hint: call the task in a `#[task(local)]`: `name_of_db::call(..).all().await?.all_ok()?`";
     assert!(
-        text.starts_with(
-            "error: web1: task `name-of-db` runs on role `db`, not on the host of the task that calls it\n"
-        )
+        text.starts_with("error: web1: task `name-of-db` runs on role `db`, not on the host of the calling task\n")
     );
     assert!(text.ends_with(hint) && text.contains("called_tasks.rs:"), "{text}");
 
@@ -153,7 +151,7 @@ async fn a_call_of_a_task_for_other_hosts_is_an_error_with_a_hint() -> Result {
     expect_error(Err::<(), _>(only_error(&report)), ErrorKind::Usage);
     let (report, _) = run_task(calls_web1::call(), &["web2"]).await?;
     let text = only_error(&report).to_string();
-    assert_eq!(text, "web2: task `name-of-web1` runs on web1, web9, not on the host of the task that calls it");
+    assert_eq!(text, "web2: task `name-of-web1` runs on web1, web9, not on the host of the calling task");
     let (report, _) = run_task(calls_web_from_here::call(), &[]).await?;
     let text = error_text(&only_error(&report));
     assert!(text.contains("name_of_web::call(..).all().await?.all_ok()?"), "{text}");
@@ -240,10 +238,10 @@ async fn all_is_refused_outside_local_tasks() -> Result {
     let (client, _) = client(&hosts_with_names(), &[], Settings::default())?;
     let error = client.connect("web1")?.enter(async { name_of_web::call().all().await }).await;
     let text = error_text(&expect_error(error, ErrorKind::Usage));
-    assert!(text.ends_with("hint: call it in a `#[task(local)]`"), "{text}");
+    assert!(text.ends_with("hint: call the task in a `#[task(local)]`"), "{text}");
     let report = execute(&client, [all_of_a_local_task::call()]).await;
     let text = error_text(&only_error(&report));
-    assert!(text.ends_with("hint: await it: `name_here::call(..).await?`"), "{text}");
+    assert!(text.ends_with("hint: await the call: `name_here::call(..).await?`"), "{text}");
     Ok(())
 }
 

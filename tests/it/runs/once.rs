@@ -109,7 +109,7 @@ async fn one_once_name_has_one_value_type() -> Result {
         assert_eq!(once("n", async { Ok::<u8, Error>(2) }).await?, 1, "the value is cached");
         let error = expect_error(once("n", async { Ok::<String, Error>("1".into()) }).await, ErrorKind::Usage);
         assert_eq!(error.location().map(std::panic::Location::line), Some(line!() - 1));
-        assert!(error.to_string().contains("`once(\"n\", ..)` stands for values of two types"), "{error}");
+        assert!(error.to_string().contains("`once(\"n\", ..)` is used with values of two types"), "{error}");
         Ok(())
     })
     .await
@@ -123,7 +123,7 @@ async fn a_nested_once_is_an_error_and_not_a_deadlock() -> Result {
         Box::pin(async move { once(outer, async move { once(inner, async { Ok::<u8, Error>(1) }).await }).await })
     };
     let itself = expect_error(within_limit(one.enter(nested("a", "a"))).await, ErrorKind::Usage);
-    assert!(itself.to_string().contains("`once(\"a\", ..)` is called within `once(\"a\", ..)`"), "{itself}");
+    assert!(itself.to_string().contains("`once(\"a\", ..)` was called inside `once(\"a\", ..)`"), "{itself}");
     // Without the error, two hosts would wait for each other.
     let both = async { futures::join!(one.enter(nested("x", "y")), two.enter(nested("y", "x"))) };
     let (first, second) = within_limit(both).await;

@@ -15,10 +15,11 @@ use crate::config::vars::Vars;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
-/// The hosts available to a run: the hosts of `-H` and those of the environment.
+/// The hosts available to a run: the hosts of `-H` and the hosts of the environment.
 ///
-/// Hosts of `-H` have precedence over a task's own hosts, and those over the environment's hosts. A
-/// role is resolved only if a task needs it, so `-H` also works without the role.
+/// Hosts of `-H` have precedence over a task's own hosts. A task's own hosts have precedence over
+/// the environment's hosts. A role is resolved only if a task needs the role, so `-H` also works
+/// without any environment.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     pub(super) explicit: Option<Vec<Host>>,
@@ -135,13 +136,13 @@ impl Inventory {
     /// - [`ErrorKind::Usage`] if the environment has no such role, or a host of the task is
     ///   invalid.
     /// - [`ErrorKind::NoHost`] if the selection contains no host, or all of them are excluded.
-    /// - As [`prepare`](Self::prepare), if that was not called before.
+    /// - As [`prepare`](Self::prepare), if `prepare` was not called before.
     pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         self.without_excluded(self.selected(selection)?)
     }
 
-    /// Returns the hosts of a selection inside a task, in order and without duplicates. There, `-H`
-    /// narrows the selection instead of replacing it.
+    /// Returns the hosts of a selection inside a task, in order and without duplicates. Inside a
+    /// task, `-H` narrows the selection instead of replacing the hosts.
     ///
     /// User and port come from the selection or from `-H`: `-H deploy@web1` narrows a role with
     /// `web1` to `deploy@web1`.
@@ -169,7 +170,7 @@ impl Inventory {
         if narrowed.is_empty() {
             let of = match selection.role() {
                 Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
-                None => "the hosts that the task declares".to_owned(),
+                None => "the host list of the task".to_owned(),
             };
             let text = format!("no host of `-H` ({}) is in {of} ({})", names(typed), names(&declared));
             return Err(Error::new(ErrorKind::NoHost, text).hint("add one of its hosts to `-H`"));
@@ -177,7 +178,7 @@ impl Inventory {
         self.without_excluded(narrowed)
     }
 
-    /// Returns whether a task with this selection may run on `host` if another task calls it there.
+    /// Returns whether another task may call a task with this selection on `host`.
     ///
     /// # Errors
     ///
@@ -202,7 +203,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] without an environment, or if it has no such role.
+    /// [`ErrorKind::Usage`] without an environment, or if the environment has no such role.
     pub fn is_in_role(&self, host: &Host, role: &str) -> Result<bool> {
         let Some(environment) = &self.environment else { return Err(self.no_environment(&[role])) };
         let declared = environment.role(role)?;
@@ -241,7 +242,7 @@ impl Inventory {
         }
     }
 
-    /// Returns the excluded hosts that are in none of the selections.
+    /// Returns the excluded hosts that belong to no selection.
     ///
     /// # Errors
     ///
@@ -300,22 +301,22 @@ impl Inventory {
     }
 
     fn no_environment(&self, roles: &[&str]) -> Error {
-        let word = if roles.len() == 1 { "role" } else { "roles" };
-        let doing = format!("{word} {} without an environment", quoted_list(roles.iter().copied()));
-        Error::new(ErrorKind::Usage, doing).hint(self.host_selection_hint())
+        let (word, needs) = if roles.len() == 1 { ("role", "needs") } else { ("roles", "need") };
+        let text = format!("{word} {} {needs} an environment", quoted_list(roles.iter().copied()));
+        Error::new(ErrorKind::Usage, text).hint(self.host_selection_hint())
     }
 
     fn no_host(&self, selection: Selection<'_>) -> Error {
         match &self.explicit {
             Some(_) => Error::new(ErrorKind::NoHost, "`-H` contains no host")
-                .hint("write `-H HOST`, or `-H @FILE` with one host a line"),
+                .hint("write `-H HOST`, or `-H @FILE` with one host per line"),
             None => self.no_declared_host(selection),
         }
     }
 
     fn no_declared_host(&self, selection: Selection<'_>) -> Error {
         let of = self.environment.as_ref().map(|environment| format!("environment `{}`", environment.name()));
-        let (doing, hint) = match (selection, of) {
+        let (text, hint) = match (selection, of) {
             (Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
                 format!("role `{role}` of {of} has no host"),
                 format!("add one to `roles.{role}`, or name one with `-H HOST`"),
@@ -328,7 +329,7 @@ impl Inventory {
             }
             (_, None) => ("no host is selected".to_owned(), self.host_selection_hint()),
         };
-        Error::new(ErrorKind::NoHost, doing).hint(hint)
+        Error::new(ErrorKind::NoHost, text).hint(hint)
     }
 
     fn host_selection_hint(&self) -> String {

@@ -108,7 +108,7 @@ fn explicit_hosts_narrow_a_selection_inside_a_task() {
         // Without an environment no role has hosts of its own.
         (&["x,y"], None, web, &["x", "y"]),
         (&["x"], None, listed, &["x"]),
-        // The side with a user or port provides it.
+        // User and port may come from either side.
         (&["deploy@w1:22,ann@w1"], Some("live"), web, &["deploy@w1:22", "ann@w1"]),
         (&["t3:22"], Some("live"), listed, &["root@t3:22"]),
     ] {
@@ -120,7 +120,7 @@ fn explicit_hosts_narrow_a_selection_inside_a_task() {
 #[test]
 fn an_empty_narrowed_selection_is_an_error_with_both_lists() {
     let role = "no host of `-H` (x, y) is in role `web` of environment `live` (b, w1)";
-    let listed = "no host of `-H` (deploy@t1) is in the hosts that the task declares (root@t1)";
+    let listed = "no host of `-H` (deploy@t1) is in the host list of the task (root@t1)";
     let long =
         "no host of `-H` (h1, h2, h3, h4, h5, h6, h7, h8, and 92 more) is in role `web` of environment `live` (b, w1)";
     let unknown = "environment `live` has no role `wbe`";
@@ -295,7 +295,7 @@ fn an_empty_selection_has_an_exit_code_and_a_hint() {
 
 #[test]
 fn an_empty_explicit_list_does_not_fall_back_to_the_environment() {
-    let block = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
+    let block = "error: `-H` contains no host\nhint: write `-H HOST`, or `-H @FILE` with one host per line";
     refused(&[""], Some("live"), Selection::Inherit, 3, block);
 }
 
@@ -303,7 +303,7 @@ fn an_empty_explicit_list_does_not_fall_back_to_the_environment() {
 fn an_unknown_role_or_missing_environment_is_a_usage_error() {
     let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
     refused(&[], Some("live"), Selection::Role("wbe"), 2, near);
-    let none = "error: role `web` without an environment\n\
+    let none = "error: role `web` needs an environment\n\
                 hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
     refused(&[], None, Selection::Role("web"), 2, none);
     let host = "error: invalid host in `#[task(hosts = ..)]`\n  caused by: `a b` is not a valid host name";
@@ -317,7 +317,7 @@ fn all_roles_are_checked_together_without_explicit_hosts() {
     };
     let missing = "environment `live` has no roles `x`, `y`".to_owned();
     assert_eq!(check(&[], Some("live"), &["x", "web", "y"]), Err(missing));
-    assert_eq!(check(&[], None, &["x", "y"]), Err("roles `x`, `y` without an environment".to_owned()));
+    assert_eq!(check(&[], None, &["x", "y"]), Err("roles `x`, `y` need an environment".to_owned()));
     assert_eq!(check(&["h"], Some("live"), &["x", "y"]), Ok(()));
     assert_eq!(check(&[], None, &[]), Ok(()));
 }
@@ -325,11 +325,11 @@ fn all_roles_are_checked_together_without_explicit_hosts() {
 /// Returns an inventory with machines from a script, and the number of runs of this script.
 fn of_vagrant(folder: &std::path::Path, keys: &str, script: &str) -> (Inventory, impl Fn() -> usize) {
     let config = Config::parse(&format!("[env.v]\nvagrant = true\n{keys}"), "fabrs.toml".as_ref()).unwrap();
-    let asked = folder.join("asked");
-    let vagrant = Vagrant::script(folder, &format!("echo x >> '{}'\n{script}", asked.display()));
+    let runs = folder.join("runs");
+    let vagrant = Vagrant::script(folder, &format!("echo x >> '{}'\n{script}", runs.display()));
     let mut inventory = Inventory::new(&config, Some("v")).unwrap();
     inventory.vagrant = Some(Arc::new(vagrant));
-    let count = move || std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
+    let count = move || std::fs::read_to_string(&runs).unwrap_or_default().lines().count();
     (inventory, count)
 }
 
@@ -341,20 +341,20 @@ fn texts(hosts: Result<Vec<Host>>) -> Vec<String> {
 async fn vagrant_runs_once_and_only_if_needed() {
     let folder = tempfile::tempdir().unwrap();
     let keys = "hosts = ['a']\nroles.w = ['web']\nroles.x = ['web', 'b']";
-    let (inventory, asked) = of_vagrant(folder.path(), keys, "echo 'Host web'; echo 'Host db'");
+    let (inventory, runs) = of_vagrant(folder.path(), keys, "echo 'Host web'; echo 'Host db'");
     inventory.prepare([Selection::Local]).await.unwrap();
     inventory.check_roles(&["w"]).unwrap();
     assert_eq!(texts(inventory.hosts_for(Selection::Role("w"))), ["web"]);
     let here = inventory.clone().with_hosts(parse_host_args(&["@local"]).unwrap());
     here.prepare([Selection::Inherit]).await.unwrap();
-    assert_eq!(asked(), 0);
+    assert_eq!(runs(), 0);
 
     inventory.prepare([Selection::Local, Selection::Role("w")]).await.unwrap();
-    assert_eq!(asked(), 1);
+    assert_eq!(runs(), 1);
     assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["a", "web", "db", "b"]);
     assert!(inventory.machines_with(&"root@web:22".parse().unwrap()).unwrap().is_some());
     assert!(inventory.machines_with(&"a".parse().unwrap()).unwrap().is_none());
-    assert_eq!(asked(), 1);
+    assert_eq!(runs(), 1);
 }
 
 #[tokio::test]
@@ -363,13 +363,13 @@ async fn vagrant_runs_on_demand_and_errors_are_not_cached() {
     let up = folder.path().join("up");
     let script =
         format!("[ -e '{}' ] || {{ echo is not yet ready for SSH >&2; exit 1; }}; echo Host web", up.display());
-    let (inventory, asked) = of_vagrant(folder.path(), "", &script);
+    let (inventory, runs) = of_vagrant(folder.path(), "", &script);
     let error = inventory.hosts_for(Selection::Inherit).unwrap_err();
     assert_eq!(error.exit_code().code(), 4, "{error}");
     std::fs::write(up, "").unwrap();
     assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
     assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
-    assert_eq!(asked(), 2);
+    assert_eq!(runs(), 2);
 }
 
 #[tokio::test]

@@ -13,11 +13,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 impl Inventory {
-    /// Allows `vagrant ssh-config` to run in `folder`, if the environment uses Vagrant. It runs
-    /// once, when a host is needed.
+    /// Allows `vagrant ssh-config` to run in `folder`, if the environment uses Vagrant. Vagrant
+    /// runs once, when a host is needed.
     ///
-    /// Vagrant searches the Vagrantfile in `folder` and its parent directories, and runs the code
-    /// in it.
+    /// Vagrant searches `folder` and its parent directories for a Vagrantfile, and runs the code in
+    /// the file.
     pub fn with_vagrant(self, folder: impl Into<PathBuf>) -> Self {
         self.with_checked_vagrant(folder, |_| Ok(()))
     }
@@ -45,8 +45,8 @@ impl Inventory {
         self
     }
 
-    /// Runs Vagrant now, if one of the selections needs its machines. Otherwise
-    /// [`hosts_for`](Self::hosts_for) and connections would have to block for it.
+    /// Runs Vagrant now, if a selection needs its machines. Without this call,
+    /// [`hosts_for`](Self::hosts_for) and connections have to block until Vagrant ends.
     ///
     /// # Errors
     ///
@@ -66,12 +66,12 @@ impl Inventory {
         }
     }
 
-    /// Returns the Vagrant machines and their `ssh_config`, if the host is one of them.
+    /// Returns the Vagrant machines and their `ssh_config`, if the host is a Vagrant machine.
     pub(crate) fn machines_with(&self, host: &Host) -> Result<Option<Arc<Machines>>> {
         Ok(self.machines()?.filter(|machines| machines.has(host)))
     }
 
-    /// Returns the machines, if every host with own settings in `fabrs.toml` is one of them.
+    /// Returns the machines, if every host with settings of its own in `fabrs.toml` is a machine.
     fn checked(&self, machines: Arc<Machines>) -> Result<Arc<Machines>> {
         if let Some(environment) = &self.environment {
             environment.check_machines(machines.hosts())?;

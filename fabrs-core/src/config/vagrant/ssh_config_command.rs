@@ -19,13 +19,13 @@ use crate::config::vagrant::vagrant_error::vagrant_error;
 use crate::config::vagrant::vagrantfile;
 use crate::config::vagrant::vagrantfile::{Vagrantfile, VagrantfileVars};
 
-/// The timeout of Vagrant. It queries the provider for each machine, which takes some seconds on a
-/// busy machine.
+/// The timeout of Vagrant. Vagrant queries the provider for each machine, and each query takes some
+/// seconds on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// The maximum length of its output. A machine needs some hundred bytes.
+/// The maximum length of Vagrant's output. A machine needs some hundred bytes.
 const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
-/// A check of the Vagrantfile, by its path, before Vagrant runs it.
+/// A check of the Vagrantfile before Vagrant runs the file. Receives the path of the file.
 pub(crate) type Check = Arc<dyn Fn(&Path) -> Result<()> + Send + Sync>;
 
 /// A call of `vagrant ssh-config`.
@@ -81,9 +81,8 @@ impl SshConfigCommand {
         (self.check)(&file)?;
         let mut command = Command::new(&self.program);
         command.arg("ssh-config").args(&self.machines).current_dir(&folder).process_group(0).kill_on_drop(true);
-        // Vagrant starts its own search in the directory of the found file, and not below.
+        // Vagrant starts its own search here, in the directory of the checked Vagrantfile.
         command.env(VagrantfileVars::FOLDER, folder);
-        // It is not to wait for the network, nor to write for a terminal.
         command
             // Vagrant must not wait for the network or write control sequences.
             .env_remove(ProcessEnv::SUDO_PASSWORD)
@@ -127,7 +126,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
         stream.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut bytes).await?;
     }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_OUTPUT_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the output is larger than 1 MiB"));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -164,7 +163,8 @@ mod tests {
         );
         let started = fs::read_to_string(folder.path().join("started")).unwrap();
         let started = Pid::from_raw(started.trim().parse().unwrap()).unwrap();
-        // The process disappears when its parent, now possibly another process, has waited for it.
+        // The entry of the process disappears once its parent has waited for the process. Another
+        // process may be the parent by now.
         while is_alive(started) {
             tokio::task::yield_now().await;
         }
@@ -182,7 +182,7 @@ mod tests {
         let error = SshConfigCommand::script(folder.path(), "yes Host").output().await.unwrap_err();
         assert_eq!(
             error.block().to_string(),
-            "error: could not read the output of `vagrant ssh-config`\n  caused by: it is larger than 1 MiB"
+            "error: could not read the output of `vagrant ssh-config`\n  caused by: the output is larger than 1 MiB"
         );
     }
 

@@ -66,11 +66,11 @@ impl Vagrant {
         if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(machines);
         }
-        let asked = wait(stop.run_until_cancelled(self.machines()));
-        let asked =
-            asked.map_err(|source| Error::new(ErrorKind::Internal, "could not run Vagrant").caused_by(source))?;
+        let result = wait(stop.run_until_cancelled(self.machines()));
+        let result =
+            result.map_err(|source| Error::new(ErrorKind::Internal, "could not run Vagrant").caused_by(source))?;
         let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", COMMAND));
-        asked.unwrap_or_else(|| Err(stopped()))
+        result.unwrap_or_else(|| Err(stopped()))
     }
 }
 
@@ -94,12 +94,12 @@ impl Machines {
         Ok(Self { hosts, config })
     }
 
-    /// Returns the machines as hosts, in the order of Vagrant.
+    /// Returns the machines as hosts, in the order reported by Vagrant.
     pub(crate) fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 
-    /// Returns whether a host is one of the machines.
+    /// Returns whether a host is a Vagrant machine.
     pub(crate) fn has(&self, host: &Host) -> bool {
         self.hosts.iter().any(|machine| machine.name() == host.name())
     }

@@ -20,10 +20,10 @@ pub(super) fn vagrant_error(
     machines: &[String],
     folder: &Path,
 ) -> Error {
-    let said = unwrapped(stderr);
+    let message = unwrapped(stderr);
     let folder = quoted_path(folder);
-    if said.contains("not yet ready for SSH") {
-        return match missing(stdout, machines) {
+    if message.contains("not yet ready for SSH") {
+        return match first_missing_machine(stdout, machines) {
             Some(machine) => {
                 let text = format!("the Vagrant machine `{machine}` is not running");
                 Error::new(ErrorKind::Connect, text).hint(format!("run `vagrant up {machine}`"))
@@ -34,20 +34,20 @@ pub(super) fn vagrant_error(
     }
     let text = match status.code() {
         Some(code) => format!("`{COMMAND}` in {folder} ended with exit status {code}"),
-        None => format!("`{COMMAND}` in {folder} was ended by a signal"),
+        None => format!("`{COMMAND}` in {folder} was killed by a signal"),
     };
-    let unknown = said.contains("was not found configured for this Vagrant environment");
+    let unknown = message.contains("was not found configured for this Vagrant environment");
     let error = Error::new(if unknown { ErrorKind::Config } else { ErrorKind::Local }, text);
     let error = error.hint("run `vagrant status` to see the machines and their state");
     if stderr.trim().is_empty() { error } else { error.caused_by(CauseText(first_lines(stderr))) }
 }
 
-/// Returns the first requested machine without an answer, because Vagrant stops at a machine that
-/// does not run. Returns `None` if all machines were requested, since their names are unknown.
-fn missing<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
-    let told = SshConfig::parse(stdout, COMMAND).unwrap_or_default();
-    let told = told.host_names();
-    machines.iter().map(String::as_str).find(|machine| !told.contains(machine))
+/// Returns the first requested machine missing in the output, because Vagrant stops at a machine
+/// that does not run. Returns `None` if all machines were requested, since their names are unknown.
+fn first_missing_machine<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
+    let listed = SshConfig::parse(stdout, COMMAND).unwrap_or_default();
+    let listed = listed.host_names();
+    machines.iter().map(String::as_str).find(|machine| !listed.contains(machine))
 }
 
 /// Joins the wrapped lines of Vagrant.

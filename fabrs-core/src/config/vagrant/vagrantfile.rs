@@ -1,4 +1,4 @@
-//! Finds the Vagrantfile of a project as Vagrant does, to check the file before Vagrant runs it.
+//! Finds the Vagrantfile of a project as Vagrant does, for a check before Vagrant runs the file.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,7 +15,7 @@ const NAMES: [&str; 2] = ["Vagrantfile", "vagrantfile"];
 /// The environment variables of Vagrant that choose a Vagrantfile.
 #[derive(Debug, Clone, Default)]
 pub(super) struct VagrantfileVars {
-    /// `VAGRANT_CWD`: the directory in which the search starts.
+    /// `VAGRANT_CWD`: the start directory of the search.
     pub(super) folder: Option<OsString>,
     /// `VAGRANT_VAGRANTFILE`: the name of the file.
     pub(super) name: Option<OsString>,
@@ -32,7 +32,7 @@ impl VagrantfileVars {
     }
 }
 
-/// A Vagrantfile, and the directory in which it was found.
+/// A Vagrantfile and its directory.
 #[derive(Debug, PartialEq)]
 pub(super) struct Vagrantfile {
     /// The directory. `VAGRANT_VAGRANTFILE` can be a path, so the file may be elsewhere.
@@ -41,11 +41,11 @@ pub(super) struct Vagrantfile {
     pub(super) file: PathBuf,
 }
 
-/// Returns the Vagrantfile of the nearest directory with one, starting at `project`.
+/// Returns the nearest Vagrantfile, in `project` or one of its parent directories.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Config`] if there is none, or it is not a regular file.
+/// - [`ErrorKind::Config`] if no directory has a Vagrantfile, or if it is not a regular file.
 /// - [`ErrorKind::Local`] if the directory can't be resolved.
 pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfile> {
     let start = match &chosen.folder {
@@ -53,7 +53,7 @@ pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfi
         None => project.to_owned(),
     };
     let start = start.canonicalize().map_err(|source| {
-        let text = format!("could not search a Vagrantfile in {}", quoted_path(&start));
+        let text = format!("could not search for a Vagrantfile in {}", quoted_path(&start));
         Error::new(ErrorKind::Local, text).caused_by(source)
     })?;
     let names: Vec<OsString> = match &chosen.name {
@@ -145,6 +145,6 @@ mod tests {
                 above.join("a/Vagrantfile").display()
             )
         );
-        assert!(block(&chosen(Some("gone"), None)).contains("could not search a Vagrantfile in"));
+        assert!(block(&chosen(Some("gone"), None)).contains("could not search for a Vagrantfile in"));
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::event::stream::Stream;
 
-/// The size of the header of each run: its length and its stream as one number.
+/// The size of the header of each run. The header has the length and the stream as one number.
 const HEADER: usize = size_of::<usize>();
 
-/// Pieces of stdout and stderr in order. Adjacent pieces of a stream form one run and need one
-/// write.
+/// Pieces of stdout and stderr in order. Adjacent pieces of the same stream form a run, written
+/// with one call.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
@@ -43,8 +43,8 @@ impl StreamLengths {
 }
 
 impl Block {
-    /// The capacity of a block in bytes, including headers. It is large enough to make system calls
-    /// cheap, and small enough to stay in the processor cache between the two copies.
+    /// The capacity of a block in bytes, including headers. A block is large enough to make system
+    /// calls cheap, and small enough to stay in the processor cache between the two copies.
     pub(super) const SIZE: usize = 256 << 10;
 
     /// Returns the maximum length of the next piece.

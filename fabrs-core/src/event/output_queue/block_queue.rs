@@ -8,22 +8,22 @@ use std::sync::Arc;
 
 use crate::event::output_queue::block::{Block, StreamLengths};
 
-/// The maximum number of blocks in memory if there is a file. With the current block and the block
-/// of the writer, this is 4 MiB.
+/// The maximum number of blocks in memory while blocks can go to a file. With the current block and
+/// the block of the writer, this is 4 MiB.
 pub(super) const MAX_BLOCKS_IN_MEMORY: usize = 14;
 
-/// The maximum number of blocks in memory if there is no file: 32 MiB.
+/// The maximum number of blocks in memory if no file can be made: 32 MiB.
 pub(super) const MAX_BLOCKS_WITHOUT_FILE: usize = 126;
 
-/// Makes the file.
+/// Makes the temporary file.
 pub(super) type MakeFile = fn() -> io::Result<File>;
 
 /// Full blocks in order, in memory or in a file.
 ///
-/// The file is made when the memory limit is reached, and closed when it is empty. Its slots are
-/// reused, so its size is at most the maximum of waiting output. Without a file, or on a full disk,
-/// blocks wait in memory up to a second limit. Further blocks are dropped, counted, and reported in
-/// place of the dropped output.
+/// The file is made when the memory limit is reached, and closed when all its blocks are written.
+/// The file reuses its slots, so its size is at most the maximum of waiting output. Without a file,
+/// or on a full disk, blocks wait in memory up to a second limit. Further blocks are dropped and
+/// counted. A report replaces the dropped output.
 #[derive(Debug)]
 pub(super) struct BlockQueue {
     waiting: VecDeque<QueuedBlock>,
@@ -52,7 +52,7 @@ pub(super) enum QueuedBlock {
 pub(super) struct StoredBlock {
     file: Arc<File>,
     slot: u64,
-    /// The length in the file.
+    /// The length in the file, in bytes.
     size: usize,
     /// The number of output bytes.
     lengths: StreamLengths,
@@ -149,8 +149,8 @@ impl BlockQueue {
 
     /// Frees the slot of a block that was read.
     ///
-    /// Returns the file if it is empty now. Closing the file frees all its pages, which takes time.
-    /// The caller closes it without holding the lock.
+    /// Returns the file if no block is left in the file. Closing the file frees all its pages,
+    /// which takes time, so the caller closes the file without holding the lock.
     pub(super) fn free_slot(&mut self, stored: &StoredBlock) -> Option<Arc<File>> {
         self.free_slots.push(stored.slot);
         if self.slots > self.free_slots.len() as u64 {

@@ -21,7 +21,7 @@ pub(super) struct Destinations {
 #[derive(Debug, Default)]
 pub(super) struct WriterStatus {
     pub(super) is_stdout_broken: AtomicBool,
-    /// Whether stdout fails because its reader has closed it.
+    /// True if stdout fails because its reader has closed the pipe.
     pub(super) is_stdout_closed: AtomicBool,
     lost_output: Mutex<LostOutput>,
 }

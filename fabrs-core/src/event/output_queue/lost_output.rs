@@ -7,8 +7,8 @@ use crate::event::output_queue::block::StreamLengths;
 use crate::event::output_queue::block_queue::DroppedBytes;
 use crate::event::stream::Stream;
 
-/// The number of lost bytes and the reasons. Output after a reader has closed the stream does not
-/// count.
+/// The number of lost bytes and the reasons. Output written after the reader has closed the stream
+/// does not count.
 #[derive(Debug, Default)]
 pub(super) struct LostOutput {
     bytes: StreamLengths,
@@ -31,7 +31,7 @@ impl LostOutput {
         self.add_cause(Some(stream), || format!("could not write to {}: {cause}", stream_name(stream)));
     }
 
-    /// Adds bytes that waited for a stream and were dropped.
+    /// Adds dropped bytes of the queue.
     pub(super) fn add_dropped(&mut self, dropped: &DroppedBytes) {
         self.bytes.add(dropped.bytes);
         let folder = std::env::temp_dir();

@@ -2,9 +2,9 @@
 //!
 //! A slow terminal therefore delays no other code.
 //!
-//! The printing sinks use it. A sink copies a piece of output into the current block. Full blocks
-//! wait in the [`BlockQueue`](block_queue::BlockQueue), first in memory and then in a file. The
-//! writer thread writes one block at a time.
+//! The printing sinks use the queue. A sink copies a piece of output into the current block. Full
+//! blocks wait in the [`BlockQueue`](block_queue::BlockQueue), first in memory and then in a file.
+//! The writer thread writes the blocks in order.
 
 mod block;
 mod block_queue;

@@ -16,16 +16,16 @@ use crate::event::output_queue::destinations::{Destinations, WriterStatus};
 use crate::event::output_queue::stdio;
 use crate::event::stream::Stream;
 
-/// The maximum length of a piece that stays in one block. At most an eighth of a block stays empty
-/// for this.
+/// The maximum length of a piece kept in a single block. At most an eighth of a block stays empty
+/// for this purpose.
 const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 
 /// Writes bytes to stdout and stderr on its own thread, in the order of the calls.
 ///
 /// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory. Further
-/// output waits in a temporary file without a name. If there can be no such file, up to 32 MiB wait
-/// in memory, and further output is dropped. A line on stderr then shows the number of dropped
-/// bytes and the reason, in place of the dropped output.
+/// output waits in an unnamed temporary file. If no file can be made, up to 32 MiB wait in memory,
+/// and further output is dropped. A line on stderr then shows the number of dropped bytes and the
+/// reason, in place of the dropped output.
 ///
 /// A stream closed by its reader, as by `head`, is not an error: further output is dropped
 /// silently. Any other failed write also drops further output, and
@@ -59,7 +59,7 @@ pub struct OutputQueue {
 pub(super) struct SharedState {
     pub(super) queue: Mutex<QueueState>,
     filled: Condvar,
-    /// Notified when the writer has written a block, or has nothing to write.
+    /// Notified when the writer has written a block, or is idle.
     progress: Notify,
     /// Locked by the writer as long as its thread runs.
     pub(super) destinations: Mutex<Destinations>,
@@ -70,9 +70,10 @@ pub(super) struct SharedState {
 pub(super) struct QueueState {
     filling: Block,
     pub(super) blocks: BlockQueue,
-    /// Whether the writer sleeps. A wake-up is a system call, and a busy writer does not need it.
+    /// True while the writer sleeps. A wake-up is a system call, and a busy writer does not need
+    /// it.
     is_idle: bool,
-    /// The number of pauses without a resume. If it is not zero, nothing is written.
+    /// The number of pauses without a resume. While the number is not zero, the writer is paused.
     pause_count: usize,
     is_closed: bool,
     /// The number of accepted bytes, and the number of bytes written or dropped by the writer.
@@ -81,7 +82,7 @@ pub(super) struct QueueState {
 }
 
 impl QueueState {
-    /// Returns whether the first `bytes` are written, or the writer is paused.
+    /// Returns whether the first `bytes` bytes are written, or the writer is paused.
     fn has_written(&self, bytes: u64) -> bool {
         self.written >= bytes || self.is_closed || (self.pause_count > 0 && self.is_idle)
     }
@@ -109,7 +110,7 @@ impl OutputQueue {
 
     /// Writes to two streams, and calls `on_stdout_broken` once if a write to `stdout` fails.
     ///
-    /// The call comes from the writer's thread, so it must only notify other code.
+    /// The writer's thread calls the function, so the function must only notify other code.
     pub fn new(
         stdout: impl Write + Send + 'static,
         stderr: impl Write + Send + 'static,
@@ -143,8 +144,7 @@ impl OutputQueue {
         });
         let writer_state = Arc::clone(&shared);
         let writer = thread::Builder::new().name("fabrs-output".to_owned()).spawn(move || writer_state.write()).ok();
-        // Without a thread, because the process has reached its limit, every caller writes its
-        // output itself.
+        // If the process can start no more threads, every caller writes its output itself.
         lock(&shared.queue).is_closed = writer.is_none();
         Self { shared, writer: Mutex::new(writer) }
     }
@@ -214,7 +214,8 @@ impl OutputQueue {
         self.shared.status.is_stdout_broken.load(Ordering::Acquire)
     }
 
-    /// Returns whether writes to stdout fail because its reader has closed it, as `head` does.
+    /// Returns whether writes to stdout fail because its reader has closed the pipe, as `head`
+    /// does.
     pub fn is_reader_gone(&self) -> bool {
         self.shared.status.is_stdout_closed.load(Ordering::Acquire)
     }
@@ -236,7 +237,8 @@ impl OutputQueue {
     /// let queue = OutputQueue::new(full, std::io::stderr(), || {});
     /// queue.push(Stream::Stdout, b"done\n");
     /// queue.finish();
-    /// assert_eq!(queue.lost_output_error().unwrap().to_string(), "output was lost: 5 bytes of stdout");
+    /// let error = queue.lost_output_error().expect("the disk is full");
+    /// assert_eq!(error.to_string(), "output was lost: 5 bytes of stdout");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn lost_output_error(&self) -> Option<Error> {
@@ -345,8 +347,7 @@ impl SharedState {
     }
 }
 
-/// Locks a mutex, also after a panic of another thread. No panic can leave these states half
-/// changed.
+/// Locks a mutex, also after a panic of another thread: the states are valid at every panic.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -48,10 +48,11 @@ fn duplicate(stream: &impl AsFd) -> io::Result<Box<dyn Write + Send>> {
     Ok(Box::new(Descriptor { is_terminal: file.is_terminal(), file }))
 }
 
-/// A file descriptor that is polled if it does not block.
+/// A file descriptor with writes that poll after `EAGAIN`.
 ///
-/// A terminal or a pipe is nonblocking for all programs that have it open, and some programs change
-/// this flag. A write then fails with `EAGAIN` in the middle of a large output.
+/// The nonblocking flag of a terminal or a pipe is shared by all programs with the same open file,
+/// and some programs set the flag. A write then fails with `EAGAIN` in the middle of a large
+/// output.
 struct Descriptor {
     file: File,
     is_terminal: bool,
@@ -64,7 +65,7 @@ impl Write for Descriptor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None)?;
                 }
-                // A closed terminal has no reader, as a closed pipe.
+                // A closed terminal has no reader, like a closed pipe.
                 Err(error) if self.is_terminal && error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }

@@ -81,7 +81,7 @@ impl<W: Write> Write for GatedWriter<W> {
     }
 }
 
-/// Returns a queue with a stdout that blocks in its first write until the sender is dropped.
+/// Returns a queue whose first write to stdout blocks until the sender is dropped.
 fn stuck(written: &Written, make_file: MakeFile) -> (OutputQueue, Sender<()>) {
     let (entered, has_entered) = channel();
     let (open, gate) = channel();
@@ -93,7 +93,7 @@ fn stuck(written: &Written, make_file: MakeFile) -> (OutputQueue, Sender<()>) {
     (queue, open)
 }
 
-/// Fails every write with this error.
+/// A writer that fails with this error.
 struct FailingWriter(io::ErrorKind);
 
 impl Write for FailingWriter {
@@ -139,8 +139,8 @@ fn dropped_output_is_counted_on_stderr() {
     let lost = (40 << 20) - shown;
     assert!(lost > 0 && shown > 31 << 20, "{lost} {shown}");
     assert_eq!(queue.lost_bytes(), lost as u64);
-    let told = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
-    assert_eq!(String::from_utf8(written.of(Stream::Stderr)).unwrap(), told);
+    let expected = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
+    assert_eq!(String::from_utf8(written.of(Stream::Stderr)).unwrap(), expected);
     let block = queue.lost_output_error().unwrap().block().to_string();
     assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
     assert!(block.contains("could not write output to a temporary file in `"), "{block}");
@@ -153,18 +153,18 @@ fn dropped_output_is_counted_on_stderr() {
 #[test]
 fn a_closed_reader_is_not_an_error_and_is_reported_once() {
     let written = Written::default();
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     let stdout = FailingWriter(io::ErrorKind::BrokenPipe);
-    let queue = OutputQueue::new(stdout, written.writer(Stream::Stderr), move || tell.send(()).unwrap());
+    let queue = OutputQueue::new(stdout, written.writer(Stream::Stderr), move || sender.send(()).unwrap());
     assert!(!queue.is_broken());
     for _ in 0..3 {
         queue.push(Stream::Stdout, b"out\n");
         queue.push(Stream::Stderr, b"err\n");
     }
-    told.recv().unwrap();
+    receiver.recv().unwrap();
     assert!(queue.is_broken());
     queue.finish();
-    assert!(told.recv().is_err());
+    assert!(receiver.recv().is_err());
     assert_eq!(written.all(), [(Stream::Stderr, b"err\nerr\nerr\n".to_vec())]);
     assert!(queue.lost_bytes() == 0 && queue.lost_output_error().is_none());
 }

@@ -13,7 +13,7 @@ use fabrs::prelude::*;
 use fabrs_deploy::{Git, Site};
 use fabrs_testing::{GitServer, marker, wait_for};
 
-use crate::ground::{Ground, all};
+use crate::fixture::{Fixture, all};
 
 /// A commit subject that erases its line on a terminal and shows another commit instead.
 const FORGED: &str = "Remove all checks\u{1b}[2K\r  + 1a2b3c4d5e Fix a typo";
@@ -56,22 +56,22 @@ fn screen(folder: &Path, text: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_characters_in_commits_and_manifests_are_escaped_on_a_terminal() -> Result {
-    let Some(ground) = Ground::start() else { return Ok(()) };
-    let tree = ground.origin.tree();
-    let site = Site::new(ground.site_folder()).source(Git::from_local(tree.display().to_string()).allow_dirty(true));
-    ground.origin.build("deployable-1", &[("version", "one")]);
-    let (client, _) = ground.client();
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let tree = fixture.origin.tree();
+    let site = Site::new(fixture.site_folder()).source(Git::from_local(tree.display().to_string()).allow_dirty(true));
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let (client, _) = fixture.client();
     site.deploy(all(&client)).await?;
     client.close().await;
 
-    ground.origin.build("deployable-2", &[("version", "two")]);
+    fixture.origin.build("deployable-2", &[("version", "two")]);
     let amend =
         ["-c", "user.name=Mallory\u{1b}[8m", "commit", "--quiet", "--amend", "--reset-author", "--message", FORGED];
     GitServer::git(&tree, &amend);
     GitServer::git(&tree, &["tag", "--force", "--annotate", "--message", "x", "deployable-2"]);
     GitServer::git(&tree, &["push", "--quiet", "--force", "--tags", "origin", "HEAD:refs/heads/main"]);
-    let live = ground.current()[0].clone();
-    let manifest = ground.root(0).join("releases").join(live).join(".fabrs-release.json");
+    let live = fixture.current()[0].clone();
+    let manifest = fixture.root(0).join("releases").join(live).join(".fabrs-release.json");
     let text = fs::read_to_string(&manifest)?;
     let user = serde_json::from_str::<serde_json::Value>(&text)?["by"]["user"].as_str().unwrap_or_default().to_owned();
     let forged = format!(r#""user":"eve\u001b[1A\nweb9  {live}""#, live = "20261103140211");
@@ -84,14 +84,14 @@ async fn control_characters_in_commits_and_manifests_are_escaped_on_a_terminal()
         Style::Colour,
     );
     let sink: Arc<dyn Sink> = Arc::new(sink);
-    let (planning, _) = ground.client_with(|settings| settings.mode(Mode::DryRun));
+    let (planning, _) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
     let client = Client::builder().settings(planning.settings().clone()).sink(Arc::clone(&sink)).build();
     site.status(all(&client)).await?;
     site.deploy(all(&client)).await?;
     client.close().await;
     sink.finish();
 
-    let shown = screen(ground.dir(), &printed.0.lock().expect("no thread has panicked"));
+    let shown = screen(fixture.dir(), &printed.0.lock().expect("no thread has panicked"));
     let subject = r"Remove all checks\u{1b}[2K\r  + 1a2b3c4d5e Fix a typo (Mallory\u{1b}[8m)";
     assert!(shown.contains(subject), "{shown}");
     assert!(shown.contains(r"eve\u{1b}[1A\nweb9"), "{shown}");

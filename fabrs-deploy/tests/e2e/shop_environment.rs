@@ -10,41 +10,41 @@ use fabrs_testing::{Account, FabOutput, GitServer, SiteHosts, wait_until};
 
 use crate::balancer::Balancer;
 use crate::database::{Database, PASSWORD};
-use crate::fab::{Place, fab};
+use crate::fab::{ProjectDir, fab};
 use crate::project::Build;
 
 /// Three hosts with their database, load balancer, repository and mailbox.
-pub(crate) struct World {
+pub(crate) struct ShopEnvironment {
     pub(crate) balancer: Balancer,
     pub(crate) database: Database,
     pub(crate) mailbox: RecordingServer<String>,
     pub(crate) origin: GitServer,
     pub(crate) fleet: SiteHosts,
-    _place: Place,
+    _project: ProjectDir,
 }
 
-impl World {
+impl ShopEnvironment {
     /// Starts the environment. Returns `None` without the permission to create accounts.
     pub(crate) fn new() -> Option<Self> {
         let fleet = SiteHosts::start()?;
-        let place = Place::open("django-shop");
+        let project = ProjectDir::open("django-shop");
         let roots = [0, 1, 2].map(|host| fleet.root(host));
-        let world = Self {
+        let shop = Self {
             balancer: Balancer::start(&roots),
             database: Database::start(Account::Plain.name()),
             mailbox: smtp(),
-            origin: place.serve(),
+            origin: project.serve(),
             fleet,
-            _place: place,
+            _project: project,
         };
         let toml = format!(
             "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_port = {}\n[env.staging]\nroles.web = ['web[1-3]']\n",
-            world.fleet.site(),
-            world.origin.url(),
-            world.mailbox.addr().port(),
+            shop.fleet.site(),
+            shop.origin.url(),
+            shop.mailbox.addr().port(),
         );
-        fs::write(world.origin.tree().join("fabrs.toml"), toml).expect("the directory is writable");
-        Some(world)
+        fs::write(shop.origin.tree().join("fabrs.toml"), toml).expect("the directory is writable");
+        Some(shop)
     }
 
     /// Creates a build as CI would: commits, tags the commit as good, and pushes.
@@ -66,7 +66,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for ShopEnvironment {
     fn drop(&mut self) {
         for host in 0..3 {
             let pid = fs::read_to_string(self.fleet.root(host).join("shared/supervisord.pid")).unwrap_or_default();

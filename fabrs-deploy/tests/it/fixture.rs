@@ -10,12 +10,12 @@ use fabrs_deploy::{App, Git, Site};
 use fabrs_testing::{GitServer, SiteHosts};
 
 /// Three hosts, a repository, and a site on the hosts.
-pub(crate) struct Ground {
+pub(crate) struct Fixture {
     pub(crate) origin: GitServer,
     fleet: SiteHosts,
 }
 
-impl Deref for Ground {
+impl Deref for Fixture {
     type Target = SiteHosts;
 
     fn deref(&self) -> &SiteHosts {
@@ -23,13 +23,13 @@ impl Deref for Ground {
     }
 }
 
-impl DerefMut for Ground {
+impl DerefMut for Fixture {
     fn deref_mut(&mut self) -> &mut SiteHosts {
         &mut self.fleet
     }
 }
 
-impl Ground {
+impl Fixture {
     /// Starts the hosts and the repository. Returns `None` on a machine without several accounts.
     pub(crate) fn start() -> Option<Self> {
         let fleet = SiteHosts::start()?;
@@ -50,11 +50,11 @@ impl Ground {
         change: impl FnOnce(Settings) -> Settings,
         build: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> (Client, Arc<CaptureSink>) {
-        let told = Arc::new(CaptureSink::default());
+        let capture = Arc::new(CaptureSink::default());
         let ssh_config = SshConfigSource::File(self.ssh_config());
         let settings = change(Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse));
         let builder = build(Client::builder().settings(settings));
-        (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
+        (builder.sink(Arc::clone(&capture) as Arc<dyn Sink>).build(), capture)
     }
 
     /// Returns the root of the site on its hosts.
