@@ -75,7 +75,8 @@ impl ClientBuilder {
     /// use fabrs_core::{Client, config::Settings};
     ///
     /// let limit = Some(Duration::from_secs(60));
-    /// let settings = Settings { command_timeout: limit, ..Settings::default() };
+    /// let mut settings = Settings::default();
+    /// settings.command_timeout = limit;
     /// let client = Client::builder().settings(settings).build();
     /// assert_eq!(client.settings().command_timeout, limit);
     /// ```

@@ -114,7 +114,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.venv("/srv/env").v_run("pip list").await?;
     /// assert_eq!(output.command(), ". /srv/env/bin/activate && pip list");
@@ -135,7 +136,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings, SudoProgram}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.with_sudo(SudoProgram::Doas).sudo("id -un").await?;
     /// assert_eq!(output.command(), "doas id -un");
@@ -153,7 +155,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo_user("www-data").sudo("id -un").await?;
     /// assert_eq!(output.command(), "sudo -u www-data -H id -un");
@@ -170,7 +173,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo_login().sudo("id").await?;
     /// assert_eq!(output.command(), "sudo -H sh -lc id");
@@ -186,7 +190,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo_group("adm").sudo("id -gn").await?;
     /// assert_eq!(output.command(), "sudo -g adm id -gn");
@@ -204,7 +209,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo("id -un").user("www-data").await?;
     /// assert_eq!(output.command(), "sudo -u www-data -H id -un");
@@ -224,7 +230,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo("id -gn").group("adm").await?;
     /// assert_eq!(output.command(), "sudo -g adm id -gn");
@@ -245,7 +252,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo("id").login().await?;
     /// assert_eq!(output.command(), "sudo -H sh -lc id");
@@ -266,7 +274,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo("id").keep_env().await?;
     /// assert_eq!(output.command(), "sudo -E id");
@@ -287,7 +296,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.run("id -un").sudo().await?;
     /// assert_eq!(output.command(), "sudo id -un");
@@ -355,7 +365,8 @@ impl Command {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.v_run("pip list").venv("/srv/env").await?;
     /// assert_eq!(output.command(), ". /srv/env/bin/activate && pip list");

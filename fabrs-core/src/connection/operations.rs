@@ -77,7 +77,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.sudo("systemctl restart shop").await?;
     /// assert_eq!(output.command(), "sudo systemctl restart shop");
@@ -106,7 +107,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.validate_sudo().await?;
     /// assert_eq!(output.command(), "sudo -v");
@@ -134,7 +136,8 @@ impl Connection {
     /// ```
     /// # use fabrs_core::{Client, config::{Mode, Settings}, transport::Fake};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    /// # let mut settings = Settings::default();
+    /// # settings.mode = Mode::DryRun;
     /// # let web = Client::builder().settings(settings).dial(Fake::new()).build().connect("web1")?;
     /// let output = web.venv("/srv/env").v_run("python manage.py check").await?;
     /// assert_eq!(output.command(), ". /srv/env/bin/activate && python manage.py check");
