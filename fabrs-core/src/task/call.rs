@@ -15,8 +15,8 @@ use crate::group::{Group, Outcomes};
 use crate::lock::{self, Lock};
 
 impl<T: Send + 'static> Call<T> {
-    /// Binds arguments to a task. `arguments` has the names and texts of the arguments. `body` returns
-    /// the future of the task for a connection.
+    /// Binds arguments to a task. `arguments` has the names and texts of the arguments. `body`
+    /// returns the future of the task for a connection.
     pub fn new(
         task: &'static Task,
         arguments: Vec<(&'static str, String)>,
