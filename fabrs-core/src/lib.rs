@@ -12,13 +12,15 @@
 //! | 4 | [`ssh`] |
 //! | 5 | `state` |
 //! | 6 | [`connection`] |
-//! | 7 | [`files`] |
-//! | 8 | [`client`] |
-//! | 9 | [`group`] |
-//! | 10 | [`lock`] |
-//! | 11 | [`task`] |
-//! | 12 | [`plan`] |
-//! | 13 | [`run`] |
+//! | 7 | `transfer` |
+//! | 8 | `file_backend` |
+//! | 9 | [`files`] |
+//! | 10 | [`client`] |
+//! | 11 | [`group`] |
+//! | 12 | [`lock`] |
+//! | 13 | [`task`] |
+//! | 14 | [`plan`] |
+//! | 15 | [`run`] |
 
 mod blocking;
 pub mod client;
@@ -27,6 +29,7 @@ pub mod connection;
 mod controls;
 pub mod error;
 pub mod event;
+mod file_backend;
 pub mod files;
 pub mod group;
 pub mod host;
@@ -41,6 +44,7 @@ pub mod shell;
 pub mod ssh;
 mod state;
 pub mod task;
+mod transfer;
 pub mod transport;
 
 pub use client::{Client, ClientBuilder, IntoHost};

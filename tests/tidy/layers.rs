@@ -4,7 +4,7 @@ use crate::imports::{cycles, graph};
 use crate::repository::CRATES;
 
 /// The modules of `fabrs-core` by layer. Each module imports only from rows above its own.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 16] = [
     &["host", "secret", "shell", "controls", "open_files", "mutex", "blocking"],
     &["output", "error"],
     &["event", "config"],
@@ -12,6 +12,8 @@ const LAYERS: [&[&str]; 14] = [
     &["ssh"],
     &["state"],
     &["connection"],
+    &["transfer"],
+    &["file_backend"],
     &["files"],
     &["client"],
     &["group"],

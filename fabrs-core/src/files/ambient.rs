@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::get::GetRequest;
 use super::put::PutRequest;
-use super::source::Source;
 use super::sync::SyncRequest;
 use crate::connection::current;
+use crate::transfer::source::Source;
 
 /// Uploads files to the host of the task. See [`Connection::put`].
 #[track_caller]

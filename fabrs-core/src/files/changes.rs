@@ -2,11 +2,11 @@
 
 use std::panic::Location;
 
-use super::transfer_context::TransferContext;
-use super::transfer_report::FileOutcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
+use crate::transfer::context::TransferContext;
+use crate::transfer::report::FileOutcome;
 
 /// The changes of a transfer: the files that were written, and the files that were equal.
 ///

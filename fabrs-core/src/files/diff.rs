@@ -7,20 +7,20 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use similar::TextDiff;
 
-use super::backend::Backend;
-use super::backend_selector::BackendSelector;
-use super::checksum::Checksum;
-use super::disk_work::{PARALLEL_FILES, blocking};
-use super::file_error::cause_text;
-use super::file_error::{IS_A_DIRECTORY, is_missing};
-use super::incoming_file::IncomingFile;
-use super::job::{FileJob, Job};
-use super::transfer_context::TransferContext;
 use crate::config::DiffMode;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Event, FileDiff};
-use crate::files::backend_error::BackendError;
+use crate::file_backend::backend::Backend;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::host::Host;
+use crate::transfer::backend_error::BackendError;
+use crate::transfer::checksum::Checksum;
+use crate::transfer::context::TransferContext;
+use crate::transfer::disk_work::{PARALLEL_FILES, blocking};
+use crate::transfer::file_error::cause_text;
+use crate::transfer::file_error::{IS_A_DIRECTORY, is_missing};
+use crate::transfer::incoming_file::IncomingFile;
+use crate::transfer::job::{FileJob, Job};
 use crate::transport::Effect;
 
 /// The maximum size in bytes of a file with a line diff. Larger diffs are not readable.

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 
-use super::local_path::LocalPath;
-use super::tilde::expand_tilde;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::transfer::local_path::LocalPath;
+use crate::transfer::tilde::expand_tilde;
 
 /// The default target: one directory for each host.
 pub(super) const DEFAULT_TARGET: &str = "{host}/{path}";

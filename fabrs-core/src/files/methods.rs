@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::get::GetRequest;
 use super::put::PutRequest;
 use super::rsync::RsyncRequest;
-use super::source::Source;
 use super::sync::SyncRequest;
 use crate::connection::Connection;
+use crate::transfer::source::Source;
 
 impl Connection {
     /// Uploads files to the host.

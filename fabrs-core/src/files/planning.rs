@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::changes::{ChangedPaths, State};
-use super::transfer_context::TransferContext;
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
+use crate::transfer::context::TransferContext;
 use crate::transport::EffectMode;
 
 /// The unreachable hosts of a dry run, with the reason. A dry run tries each host once.

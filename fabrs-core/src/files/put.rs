@@ -7,26 +7,26 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::backend::Backend;
-use super::backend_selector::BackendSelector;
 use super::changes::ChangedPaths;
 use super::changes::Changes;
 use super::deferred::{Deferred, impl_future};
-use super::disk_work::blocking;
-use super::file_error::has_no_directory;
-use super::job::{Attributes, Job, Tree, TreeMode, WriteOptions, check_mode, create_jobs};
 use super::planning::Side;
-use super::source::Source;
-use super::template_vars::TemplateVars;
-use super::transfer_context::TransferContext;
-use super::transfer_report::{FileOutcome, emit_transferred};
-use super::walk::{Item, ItemKind, SourceFilter};
 use super::{diff, planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::backend_error::BackendError;
+use crate::file_backend::backend::Backend;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::shell::IntoShellLine;
+use crate::transfer::backend_error::BackendError;
+use crate::transfer::context::TransferContext;
+use crate::transfer::disk_work::blocking;
+use crate::transfer::file_error::has_no_directory;
+use crate::transfer::job::{Attributes, Job, Tree, TreeMode, WriteOptions, check_mode, create_jobs};
+use crate::transfer::report::{FileOutcome, emit_transferred};
+use crate::transfer::source::Source;
+use crate::transfer::template_vars::TemplateVars;
+use crate::transfer::walk::{Item, ItemKind, SourceFilter};
 use crate::transport::Effect;
 
 /// An upload of files to a host: an awaitable builder. The output is [`Changes`].

@@ -6,24 +6,24 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backend_selector::BackendSelector;
 use super::changes::Changes;
 use super::deferred::{Deferred, impl_future};
-use super::disk_work::blocking;
-use super::job::{Attributes, Job, SyncRules, Tree, TreeMode, WriteOptions, create_jobs};
-use super::patterns::Patterns;
 use super::planning::Side;
-use super::source::Source;
-use super::template_vars::TemplateVars;
-use super::tilde::expand_tilde;
-use super::transfer_context::TransferContext;
-use super::transfer_report::emit_transferred;
-use super::walk::{Item, ItemKind, SourceFilter};
 use super::{planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, FileDiff};
+use crate::file_backend::backend_selector::BackendSelector;
+use crate::transfer::context::TransferContext;
+use crate::transfer::disk_work::blocking;
+use crate::transfer::job::{Attributes, Job, SyncRules, Tree, TreeMode, WriteOptions, create_jobs};
+use crate::transfer::patterns::Patterns;
+use crate::transfer::report::emit_transferred;
+use crate::transfer::source::Source;
+use crate::transfer::template_vars::TemplateVars;
+use crate::transfer::tilde::expand_tilde;
+use crate::transfer::walk::{Item, ItemKind, SourceFilter};
 use crate::transport::Effect;
 
 /// A synchronization of a directory of a host with a local directory: a builder that can be
@@ -354,7 +354,7 @@ impl SyncSpec {
             ItemKind::Directory => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
             ItemKind::Link(_) => (None, None),
         };
-        let modified = fingerprint.as_ref().and_then(super::file_fingerprint::FileFingerprint::modified);
+        let modified = fingerprint.as_ref().and_then(crate::transfer::file_fingerprint::FileFingerprint::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
         let target = Path::new(root).join(below).into();
         Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })

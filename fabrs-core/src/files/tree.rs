@@ -5,15 +5,15 @@ use std::sync::Arc;
 use futures::future::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::backend::{Backend, FileBackend};
 use super::changes::ChangedPaths;
-use super::disk_work::PARALLEL_FILES;
-use super::job::{Job, Tree};
-use super::transfer_report::FileOutcome;
 use crate::connection::Connection;
-use crate::files::backend_error::BackendError;
-use crate::files::tree_result::TreeResult;
+use crate::file_backend::backend::{Backend, FileBackend};
 use crate::state::RunState;
+use crate::transfer::backend_error::BackendError;
+use crate::transfer::disk_work::PARALLEL_FILES;
+use crate::transfer::job::{Job, Tree};
+use crate::transfer::report::FileOutcome;
+use crate::transfer::tree_result::TreeResult;
 use crate::transport::StopLevel;
 
 /// Connects while the local files are read. The transfer itself reports a failure.

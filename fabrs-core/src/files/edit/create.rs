@@ -9,15 +9,15 @@ use futures::future::TryFutureExt;
 
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::files::backend_selector::BackendSelector;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::files::changes::Changes;
 use crate::files::deferred::{Deferred, impl_future};
-use crate::files::job::{Attributes, Job, ReplacePolicy, WriteOptions, check_mode};
 use crate::files::planning;
 use crate::files::planning::Side;
-use crate::files::transfer_context::TransferContext;
-use crate::files::transfer_report::emit_transferred;
-use crate::files::walk::{Item, ItemKind};
+use crate::transfer::context::TransferContext;
+use crate::transfer::job::{Attributes, Job, ReplacePolicy, WriteOptions, check_mode};
+use crate::transfer::report::emit_transferred;
+use crate::transfer::walk::{Item, ItemKind};
 use crate::transport::Effect;
 
 /// The creation of a directory or a symlink: an awaitable builder. The output is

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::text;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::backend::Backend;
-use crate::files::backend_error::BackendError;
-use crate::files::backend_selector::BackendSelector;
+use crate::file_backend::backend::Backend;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::files::deferred::{Deferred, impl_future};
-use crate::files::incoming_file::IncomingFile;
-use crate::files::transfer_context::TransferContext;
+use crate::transfer::backend_error::BackendError;
+use crate::transfer::context::TransferContext;
+use crate::transfer::incoming_file::IncomingFile;
 use crate::transport::Effect;
 
 /// The maximum size in bytes of a file that is read into memory.

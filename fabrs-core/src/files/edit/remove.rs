@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use crate::connection::Connection;
 use crate::error::{CauseText, Error, ErrorKind, Result};
-use crate::files::backend_selector::BackendSelector;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::files::changes::ChangedPaths;
 use crate::files::changes::Changes;
 use crate::files::deferred::{Deferred, impl_future};
-use crate::files::entry::FileKind;
-use crate::files::file_error::{IS_A_DIRECTORY, is_a_directory};
 use crate::files::planning;
 use crate::files::planning::Side;
-use crate::files::transfer_context::TransferContext;
-use crate::files::transfer_report::emit_transferred;
+use crate::transfer::context::TransferContext;
+use crate::transfer::entry::FileKind;
+use crate::transfer::file_error::{IS_A_DIRECTORY, is_a_directory};
+use crate::transfer::report::emit_transferred;
 use crate::transport::Effect;
 
 /// The removal of a file or a directory: an awaitable builder. The output is [`Changes`].

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::files::backend_selector::BackendSelector;
+use crate::file_backend::backend_selector::BackendSelector;
 use crate::files::deferred::{Deferred, impl_future};
-use crate::files::entry::{FileKind, PathStat, Stat};
-use crate::files::transfer_context::TransferContext;
+use crate::transfer::context::TransferContext;
+use crate::transfer::entry::{FileKind, PathStat, Stat};
 use crate::transport::Effect;
 
 /// A query for the metadata of a path: an awaitable builder, also run in a dry run.

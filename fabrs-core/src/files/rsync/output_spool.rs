@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::connection::Watcher;
 use crate::error::Error;
 use crate::event::Stream;
-use crate::files::temporary;
+use crate::transfer::temporary;
 use crate::transport::Answer;
 
 /// The size in bytes of one write.

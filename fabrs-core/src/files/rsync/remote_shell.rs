@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::temporary;
+use crate::transfer::temporary;
 
 /// Writes the remote command, each word with a NUL byte and an empty word at the end. Then passes
 /// on stdin and stdout until the remote side ends. The other ends of the pipes are open before the
