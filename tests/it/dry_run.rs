@@ -321,7 +321,10 @@ async fn an_effect_is_planned_and_its_future_never_polled() -> Result {
     assert_eq!(planned(&seen), ["here: mail to the team"]);
     let error = expect_error(effected.value(), ErrorKind::NotRun);
     assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), line!() - 1)));
-    assert!(error.to_string().contains(&format!("`mail to the team` ({}:{made}) was not made", file!())), "{error}");
+    assert!(
+        error.to_string().contains(&format!("`mail to the team` ({}:{made}) was not executed", file!())),
+        "{error}"
+    );
     assert!(!polled.load(Ordering::SeqCst));
 
     let (_, planned) = plan_of(ignores_a_missing_mail::call(), "web1,web2").await;

@@ -140,7 +140,7 @@ async fn a_failed_validation_keeps_the_old_file_and_backup_keeps_a_copy() -> Res
     assert_eq!(text(path.with_file_name("x.conf~")), "ok\n");
     let usage =
         expect_error(within_limit(fixture.host.put(b"x".to_vec(), &at).validate("true")).await, ErrorKind::Usage);
-    assert!(error_text(&usage).contains("has no `%s` in it"), "{}", error_text(&usage));
+    assert!(error_text(&usage).contains("has no `%s`"), "{}", error_text(&usage));
     expect_error(within_limit(fixture.host.append(&at, "x").backup("/x")).await, ErrorKind::Usage);
     fixture.assert_no_leftovers();
     Ok(())

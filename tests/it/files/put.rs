@@ -60,7 +60,7 @@ async fn a_file_put_into_a_directory_keeps_its_name() -> Result {
         assert_eq!(text(fixture.remote("own name")), "x");
     }
     let error = expect_error(fixture.host.put(b"x".to_vec(), format!("{folder}/")).await, ErrorKind::Usage);
-    assert!(error_text(&error).contains("bytes have no name"), "{error:?}");
+    assert!(error_text(&error).contains("missing file name"), "{error:?}");
     Ok(())
 }
 
@@ -153,7 +153,7 @@ async fn a_failed_put_has_a_reason_and_keeps_the_old_file() -> Result {
     if fabrs_testing::Capability::Accounts.is_available() {
         let denied = expect_error(put(target.display().to_string()).await, ErrorKind::File);
         let shown = error_text(&denied);
-        assert!(shown.contains("Permission denied") && shown.contains("hint: `.sudo()`"), "{shown}");
+        assert!(shown.contains("Permission denied") && shown.contains("hint: use `.sudo()`"), "{shown}");
         assert_eq!(text(&target), "old");
     }
     let here = expect_error(fixture.host.put(fixture.local.path().join("none"), "x").await, ErrorKind::Local);

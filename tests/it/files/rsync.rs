@@ -88,7 +88,11 @@ async fn rsync_errors_of_both_sides_are_reported() -> Result {
     assert!(error_text(&expect_error(option, ErrorKind::File)).contains("unknown option"));
     let bare = fixture_with_programs(&[], false);
     let error = expect_error(within_limit(bare.host.rsync(file.clone(), "x")).await, ErrorKind::File);
-    assert!(error_text(&error).contains("the host has no `rsync`\nhint: `sync` needs none"), "{}", error_text(&error));
+    assert!(
+        error_text(&error).contains("the host has no `rsync`\nhint: install `rsync`, or use `sync`"),
+        "{}",
+        error_text(&error)
+    );
     let (seen, sink) = capture();
     let planned = super::diffs::dry_run_client(&fixture.sshd).sink(sink).build().connect(fixture.sshd.alias())?;
     expect_error(

@@ -167,13 +167,13 @@ async fn a_deleting_sync_of_the_root_or_an_empty_source_is_refused() -> Result {
     let tree = fixture.local.path().join("tree");
     for target in ["/", "~", "~/", "", ".", "./"] {
         let error = expect_error(within_limit(fixture.host.sync(&tree, target).delete()).await, ErrorKind::Usage);
-        assert!(error_text(&error).contains("could be removed"), "{target}: {}", error_text(&error));
+        assert!(error_text(&error).contains("refusing to delete"), "{target}: {}", error_text(&error));
     }
     let target = fixture.remote("tree");
     fs::create_dir(&target)?;
     fs::write(target.join("x"), "x")?;
     let nothing = fixture.host.sync(fixture.local.path().join("empty"), target.display().to_string()).delete();
-    assert!(error_text(&expect_error(within_limit(nothing).await, ErrorKind::Usage)).contains("nothing is in"));
+    assert!(error_text(&expect_error(within_limit(nothing).await, ErrorKind::Usage)).contains("is empty"));
     let missing =
         expect_error(within_limit(fixture.host.sync(fixture.local.path().join("none"), "x")).await, ErrorKind::Local);
     assert!(error_text(&missing).contains("is not a local directory"));
@@ -189,7 +189,7 @@ async fn a_sync_works_under_sudo_and_needs_a_shell() -> Result {
         within_limit(sftp.host.sync(sftp.local.path().join("tree"), sftp.remote("x").display().to_string())).await,
         ErrorKind::File,
     );
-    assert!(error_text(&error).contains("a sync needs one"), "{}", error_text(&error));
+    assert!(error_text(&error).contains("sync needs a POSIX shell"), "{}", error_text(&error));
     let Some(fixture) = crate::sudo::SudoFixture::with_password(Account::Sudo) else { return Ok(()) };
     let there = tempfile::tempdir()?;
     let target = there.path().join("tree");
