@@ -22,8 +22,8 @@ pub(crate) fn escape_all_controls(text: &str) -> String {
     shown
 }
 
-/// Escapes control characters in untrusted text, so a terminal shows them instead of acting on them. Zero-width and
-/// bidirectional characters are escaped too. Line ends and tabs are kept.
+/// Escapes control characters in untrusted text, so a terminal shows them instead of acting on
+/// them. Zero-width and bidirectional characters are escaped too. Line ends and tabs are kept.
 ///
 /// ```
 /// use fabrs_core::event::escape_controls;

@@ -10,7 +10,8 @@ fn russh_is_imported_only_by_the_ssh_modules() {
         let speaks = ["fabrs-core/src/ssh", "fabrs-demo/src/serve", "fabrs-demo/src/sftp"];
         let speaks =
             speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("fabrs-launcher/src/cargo_profile.rs");
-        // The protocol for files is its own, and is spoken over a channel that any transport has carried.
+        // The protocol for files is its own, and is spoken over a channel that any transport has
+        // carried.
         let speaks_sftp = path.starts_with("fabrs-core/src/file_backend/sftp");
         let is_named = |line: &str| line.contains("russh::") || line.contains("use russh");
         let named = code(&text).lines().any(|line| is_named(line) && !(speaks_sftp && line.contains("russh_sftp::")));

@@ -1,6 +1,7 @@
 //! The import graph between the files of a crate.
 //!
-//! Re-exports of a `mod.rs` count as imports. A file that imports an item through the `mod.rs` above it is part of a cycle.
+//! Re-exports of a `mod.rs` count as imports. A file that imports an item through the `mod.rs`
+//! above it is part of a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -150,7 +151,8 @@ pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Returns the strongly connected components of a graph with more than one file (Tarjan's algorithm).
+/// Returns the strongly connected components of a graph with more than one file (Tarjan's
+/// algorithm).
 pub(crate) fn cycles(graph: &Graph) -> Vec<Vec<Module>> {
     struct Search<'a> {
         graph: &'a Graph,

@@ -7,7 +7,8 @@ use syn::Item;
 use crate::imports::is_test;
 use crate::repository::sources;
 
-/// Names with a fixed meaning in each crate or module: `Error` of a crate, `State` of a state machine, `Inner` of a handle.
+/// Names with a fixed meaning in each crate or module: `Error` of a crate, `State` of a state
+/// machine, `Inner` of a handle.
 const CONVENTIONAL: [&str; 3] = ["Error", "Inner", "State"];
 
 #[test]

@@ -5,8 +5,8 @@
 //! opens a channel and drives the command to its end. Dropping the [`RunningCommand`] stops the
 //! command, so a dropped future leaves no process behind.
 //!
-//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is in
-//! [`ssh`](crate::ssh), and stopping a command is explained in `termination`.
+//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is
+//! in [`ssh`](crate::ssh), and `termination` explains how commands are stopped.
 
 mod approval_guard;
 mod command_channel;

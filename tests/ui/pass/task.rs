@@ -21,7 +21,7 @@ async fn deploy_all(
     #[arg(short)]
     tag: Option<String>,
     #[arg(short = 'F')] files: Vec<PathBuf>,
-    /// How many.
+    /// The number of workers.
     #[arg(default = 2 + 3)]
     count: u16,
     #[arg(default = "main")] branch: String,

@@ -110,7 +110,8 @@ impl StopSignal {
     }
 
     /// Delays the end of a stopped run while the guard lives, for work to complete. Commands
-    /// on hosts are stopped anyway, except those of [`Client::uncancellable`](crate::Client::uncancellable).
+    /// on hosts are stopped anyway, except those of
+    /// [`Client::uncancellable`](crate::Client::uncancellable).
     pub fn guard(&self) -> StopGuard {
         StopGuard { _token: self.guards.token() }
     }
