@@ -33,19 +33,19 @@ const MAX_NAMES_WIDTH: usize = 60;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct GroupedErrors {
-    groups: Vec<Group>,
+    groups: Vec<ErrorGroup>,
 }
 
 /// The hosts with an equal error, and the error of each host.
 #[derive(Debug, Clone)]
-struct Group {
-    key: Key,
+struct ErrorGroup {
+    key: ErrorKey,
     occurrences: Vec<(Host, Error)>,
 }
 
 /// The parts compared between errors, with placeholders for hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
+struct ErrorKey {
     kind: ErrorKind,
     /// The host named in the error, such as a gateway, if it differs from the failed host.
     other_host: Option<Host>,
@@ -57,19 +57,19 @@ struct Key {
 impl GroupedErrors {
     /// Adds the error of a host. Returns the first host with an equal error, if any.
     pub fn add(&mut self, host: &Host, error: &Error) -> Option<Host> {
-        let key = Key::of(host, error);
+        let key = ErrorKey::of(host, error);
         if let Some(group) = self.groups.iter_mut().find(|group| group.key == key) {
             let first = group.occurrences.first().map(|(host, _)| host.clone());
             group.occurrences.push((host.clone(), error.clone()));
             return first;
         }
-        self.groups.push(Group { key, occurrences: vec![(host.clone(), error.clone())] });
+        self.groups.push(ErrorGroup { key, occurrences: vec![(host.clone(), error.clone())] });
         None
     }
 
     /// Returns whether the host already has an equal error.
     pub(crate) fn has(&self, host: &Host, error: &Error) -> bool {
-        let key = Key::of(host, error);
+        let key = ErrorKey::of(host, error);
         self.groups.iter().any(|group| group.key == key && group.occurrences.iter().any(|(met, _)| met == host))
     }
 
@@ -85,7 +85,7 @@ impl GroupedErrors {
     /// Returns a line for each error with different causes: the hosts, the message and the
     /// causes.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.groups.iter().flat_map(Group::lines).collect()
+        self.groups.iter().flat_map(ErrorGroup::lines).collect()
     }
 
     /// Returns a block for each group of at least `hosts` hosts, in the order of the first errors.
@@ -99,7 +99,7 @@ impl GroupedErrors {
     }
 }
 
-impl Key {
+impl ErrorKey {
     fn of(host: &Host, error: &Error) -> Self {
         let block = error.block();
         Self {
@@ -112,7 +112,7 @@ impl Key {
     }
 }
 
-impl Group {
+impl ErrorGroup {
     fn block(&self) -> String {
         let Some((_, first)) = self.occurrences.first() else { return String::new() };
         if self.occurrences.len() == 1 {

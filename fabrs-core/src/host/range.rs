@@ -12,12 +12,12 @@ use crate::host::error::HostError;
 
 /// A piece of a name: fixed text or a range.
 #[derive(Debug)]
-pub(super) enum Piece<'t> {
+pub(super) enum RangePiece<'t> {
     Text(&'t str),
     Range(Vec<Part>),
 }
 
-impl Piece<'_> {
+impl RangePiece<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(_) => 1,
@@ -70,7 +70,7 @@ pub(super) fn split_user(text: &str) -> (&str, &str) {
 }
 
 /// Splits an address into fixed text and ranges. Returns `None` without a range.
-pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Piece<'t>>>, HostError> {
+pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<RangePiece<'t>>>, HostError> {
     let mut pieces = Vec::new();
     let mut rest = address;
     while let Some((before, after)) = rest.split_once('[') {
@@ -85,13 +85,13 @@ pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Piec
         }
         let parts = inside.split(',').map(|part| parse_part(part.trim()));
         let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(|why| wrong(&format!("[{inside}]"), why))?;
-        pieces.extend([Piece::Text(before), Piece::Range(parts)]);
+        pieces.extend([RangePiece::Text(before), RangePiece::Range(parts)]);
         rest = behind;
     }
     if pieces.is_empty() {
         return Ok(None);
     }
-    pieces.push(Piece::Text(rest));
+    pieces.push(RangePiece::Text(rest));
     Ok(Some(pieces))
 }
 

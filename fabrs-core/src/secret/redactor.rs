@@ -27,11 +27,11 @@ use crate::secret::secret::Secret;
 /// ```
 #[derive(Clone, Default)]
 pub struct Redactor {
-    shared: Arc<Shared>,
+    shared: Arc<SharedSecrets>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct SharedSecrets {
     /// True if any secret is known. Read for each chunk of output without a lock, since most runs
     /// have no secret.
     knows_any: AtomicBool,

@@ -37,7 +37,7 @@ impl RevokedKeysFiles {
         };
         let Some(revocation) = revocation else { return Ok(()) };
         let cause = format!("revoked in {}; the host shows {}", file.display(), key.fingerprint());
-        Err(Error::new(ErrorKind::HostKey, revocation.to_string()).caused_by(Cause(cause)))
+        Err(Error::new(ErrorKind::HostKey, revocation.to_string()).caused_by(RevokedKeysCause(cause)))
     }
 
     fn load(&self, file: &Path) -> Result<Arc<RevokedKeys>> {
@@ -56,4 +56,4 @@ impl RevokedKeysFiles {
 /// The cause of a rejected key: the file, and the fingerprint of the key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Cause(String);
+struct RevokedKeysCause(String);

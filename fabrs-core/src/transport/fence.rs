@@ -144,10 +144,10 @@ impl Fence {
 
 /// The fences of all hosts of a client. Clones share their state.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fences(Arc<Shared>);
+pub(crate) struct Fences(Arc<SharedFences>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedFences {
     /// The number of fences. A client without a lock needs no mutex.
     count: AtomicUsize,
     by_host: Mutex<HashMap<Host, Vec<Arc<Fence>>>>,
