@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crate::helper::process;
 use crate::memory_file::MemoryFile;
 use crate::protocol::{HostSettings, StartupMessage, UserMapping, receive, send};
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 use crate::user_mapping::map_users;
 
 /// A host during its start.

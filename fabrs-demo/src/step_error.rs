@@ -15,12 +15,12 @@ impl StepError {
 }
 
 /// Adds the failed step to an error.
-pub(crate) trait Context<T> {
+pub(crate) trait StepContext<T> {
     /// Converts an error to a [`StepError`]. `step` completes "could not …".
     fn context(self, step: impl Into<String>) -> Result<T, StepError>;
 }
 
-impl<T, E: std::fmt::Display> Context<T> for Result<T, E> {
+impl<T, E: std::fmt::Display> StepContext<T> for Result<T, E> {
     fn context(self, step: impl Into<String>) -> Result<T, StepError> {
         self.map_err(|reason| StepError::new(step, reason))
     }

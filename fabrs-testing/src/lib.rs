@@ -9,7 +9,7 @@
 //! | [`Dropbear`] | a real dropbear server on loopback |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
-//! | [`Pty`] | a program on a real terminal, for prompts |
+//! | [`TerminalSession`] | a program on a real terminal, for prompts |
 //! | [`SmallDisk`], [`QuotaDir`], [`BindMount`] | file systems for tests |
 //! | [`Process`], [`processes_matching`], [`processes_marked_with`] | processes of the machine |
 //! | [`Breakpoint`] | pauses a program of a host, for an action between two steps |
@@ -48,7 +48,7 @@ pub use fab::{Fab, FabOutput, RunningFab, trusted_folders};
 pub use git_server::GitServer;
 pub use keys::{Key, KeyType};
 pub use process::{Process, marker, processes_marked_with, processes_matching};
-pub use pty::Pty;
+pub use pty::TerminalSession;
 pub use site_hosts::SiteHosts;
 pub use sshd::{Sshd, SshdBuilder};
 pub use wait::{poll, wait_for, wait_until};

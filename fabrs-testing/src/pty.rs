@@ -26,7 +26,7 @@ const SETSID: &str = "setsid";
 ///
 /// The program is killed on drop, with its process group.
 #[derive(Debug)]
-pub struct Pty {
+pub struct TerminalSession {
     child: Child,
     dir: Option<Arc<TempDir>>,
     keyboard: File,
@@ -34,15 +34,15 @@ pub struct Pty {
     reader: Option<JoinHandle<()>>,
 }
 
-/// The output on the terminal, and the length of the part matched by [`Pty::expect`].
+/// The output on the terminal, and the length of the part matched by [`TerminalSession::expect`].
 #[derive(Debug, Default)]
 struct Screen {
     bytes: Vec<u8>,
     matched: usize,
 }
 
-impl Pty {
-    /// Returns a command for [`Pty::spawn`]. Add arguments and environment to the command.
+impl TerminalSession {
+    /// Returns a command for [`TerminalSession::spawn`]. Add arguments and environment to the command.
     ///
     /// The command runs `setsid` of util-linux: only a process itself can set its controlling
     /// terminal, and std has no safe function to do so in a child.
@@ -56,10 +56,14 @@ impl Pty {
     ///
     /// # Panics
     ///
-    /// If `command` was not created by [`Pty::command`], or does not start.
+    /// If `command` was not created by [`TerminalSession::command`], or does not start.
     #[track_caller]
     pub fn spawn(mut command: Command) -> Self {
-        assert_eq!(command.get_program(), SETSID, "`Pty::spawn` needs a command of `Pty::command`");
+        assert_eq!(
+            command.get_program(),
+            SETSID,
+            "`TerminalSession::spawn` needs a command of `TerminalSession::command`"
+        );
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
         let master = File::from(master.expect("/dev/ptmx can be opened"));
         grantpt(&master).expect("the test created the terminal");
@@ -157,7 +161,7 @@ impl Pty {
     }
 }
 
-impl Drop for Pty {
+impl Drop for TerminalSession {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -35,7 +35,7 @@ impl<'d> Document<'d> {
     }
 
     /// Returns the entries of the file, in the order of the file.
-    pub(super) fn entries<'t>(&'t self, root: &'t DeTable<'d>) -> Vec<Entry<'t>> {
+    pub(super) fn entries<'t>(&'t self, root: &'t DeTable<'d>) -> Vec<TomlEntry<'t>> {
         entries(self, "", root)
     }
 
@@ -56,7 +56,7 @@ impl<'d> Document<'d> {
 
 /// A `key = value`, or a `[table]`.
 #[derive(Debug)]
-pub(super) struct Entry<'t> {
+pub(super) struct TomlEntry<'t> {
     document: &'t Document<'t>,
     path: String,
     key: &'t str,
@@ -64,11 +64,11 @@ pub(super) struct Entry<'t> {
     value: &'t Spanned<DeValue<'t>>,
 }
 
-fn entries<'t>(document: &'t Document<'t>, above: &str, table: &'t DeTable<'_>) -> Vec<Entry<'t>> {
+fn entries<'t>(document: &'t Document<'t>, above: &str, table: &'t DeTable<'_>) -> Vec<TomlEntry<'t>> {
     let path = |key: &str| if above.is_empty() { key.to_owned() } else { format!("{above}.{key}") };
-    let entry = |(key, value): (&'t Spanned<_>, &'t Spanned<DeValue<'_>>)| -> Entry<'t> {
+    let entry = |(key, value): (&'t Spanned<_>, &'t Spanned<DeValue<'_>>)| -> TomlEntry<'t> {
         let name: &'t std::borrow::Cow<'_, str> = key.get_ref();
-        Entry { document, path: path(name), key: name, key_span: key.span(), value }
+        TomlEntry { document, path: path(name), key: name, key_span: key.span(), value }
     };
     let mut all: Vec<_> = table.iter().map(entry).collect();
     // The table is sorted by name, but errors are reported in the order of the file.
@@ -76,7 +76,7 @@ fn entries<'t>(document: &'t Document<'t>, above: &str, table: &'t DeTable<'_>) 
     all
 }
 
-impl<'t> Entry<'t> {
+impl<'t> TomlEntry<'t> {
     pub(super) fn key(&self) -> &'t str {
         self.key
     }

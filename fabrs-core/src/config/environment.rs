@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use crate::config::did_you_mean::{quoted_list, unknown_name_hint};
-use crate::config::document::Entry;
+use crate::config::document::TomlEntry;
 use crate::config::gateway::Gateway;
 use crate::config::host_overrides::{HostOverride, HostOverrides};
 use crate::config::sudo_program::SudoProgram;
@@ -200,7 +200,7 @@ impl Environment {
         &self.vars
     }
 
-    pub(super) fn from_entry(entry: &Entry<'_>, top: &Vars) -> Result<Self> {
+    pub(super) fn from_entry(entry: &TomlEntry<'_>, top: &Vars) -> Result<Self> {
         if entry.key().is_empty() || entry.key().starts_with('-') || entry.key().contains(char::is_whitespace) {
             let what = format!("`{}` is not a valid environment name", entry.key());
             return Err(entry.error(None, &what));
@@ -257,7 +257,7 @@ impl Environment {
     }
 }
 
-fn role(entry: &Entry<'_>) -> Result<(String, Vec<Host>)> {
+fn role(entry: &TomlEntry<'_>) -> Result<(String, Vec<Host>)> {
     Ok((entry.key().to_owned(), deduplicated(entry.hosts()?)))
 }
 

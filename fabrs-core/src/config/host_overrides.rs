@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use crate::config::document::Entry;
+use crate::config::document::TomlEntry;
 use crate::config::gateway::Gateway;
 use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
@@ -42,7 +42,7 @@ pub(super) struct HostOverrides {
 impl HostOverrides {
     /// Reads the table of all hosts. Every host must be in `known`. If `vagrant` is true, a host
     /// may be a Vagrant machine instead.
-    pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
+    pub(super) fn from_entry(entry: &TomlEntry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
         let mut by_name: BTreeMap<&str, Vec<&Host>> = BTreeMap::new();
         for host in known {
             by_name.entry(host.name()).or_default().push(host);
@@ -90,7 +90,7 @@ impl HostOverrides {
 }
 
 impl HostOverride {
-    fn from_entry(entry: &Entry<'_>) -> Result<Self> {
+    fn from_entry(entry: &TomlEntry<'_>) -> Result<Self> {
         let mut made = Self::default();
         for entry in entry.entries()? {
             match entry.key() {

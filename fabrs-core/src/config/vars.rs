@@ -9,7 +9,7 @@ use toml::de::ValueDeserializer;
 
 use crate::error::{CauseText, Error, ErrorKind, Result};
 
-use crate::config::document::{Entry, FILE_NAME};
+use crate::config::document::{FILE_NAME, TomlEntry};
 
 /// The user's variables by name. Variables of an environment have precedence over the variables at
 /// the top of the file.
@@ -98,7 +98,7 @@ impl Vars {
         }
     }
 
-    pub(super) fn from_entry(entry: &Entry<'_>) -> Result<Self> {
+    pub(super) fn from_entry(entry: &TomlEntry<'_>) -> Result<Self> {
         let value = entry.table()?.clone();
         // A number of more than 64 bits fails only here.
         let table = toml::Table::deserialize(ValueDeserializer::from(value)).map_err(|cause| {

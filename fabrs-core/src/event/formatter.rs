@@ -11,7 +11,7 @@ use crate::event::format::{
 use crate::event::map_texts::map_texts;
 use crate::event::outcome_kind::OutcomeKind;
 use crate::event::shown_errors::{ErrorForm, ErrorToShow, ShownErrors};
-use crate::event::style::{HostLabel, Prefix, Style, TextRole};
+use crate::event::style::{HostOrLocal, Prefix, Style, TextRole};
 use crate::host::Host;
 
 /// Formats all events except output as lines for stderr.
@@ -126,7 +126,7 @@ impl EventFormatter {
         let text = match form {
             ErrorForm::Block => self.block(&error.block().to_string()),
             ErrorForm::SameAs(first) if !self.only_error_blocks => {
-                let text = format!("task {task}: {} (same error as {})", outcome.as_str(), HostLabel(Some(&first)));
+                let text = format!("task {task}: {} (same error as {})", outcome.as_str(), HostOrLocal(Some(&first)));
                 self.line(host, &text)
             }
             ErrorForm::SameAs(_) | ErrorForm::Known => String::new(),
@@ -189,7 +189,7 @@ impl EventFormatter {
 
     fn warning(&self, host: Option<&Host>, text: &str) -> String {
         let word = self.style.paint(TextRole::Warning, "warning:");
-        let name = host.map(|host| format!("{}: ", HostLabel(Some(host)))).unwrap_or_default();
+        let name = host.map(|host| format!("{}: ", HostOrLocal(Some(host)))).unwrap_or_default();
         format!("{word} {name}{}\n", indent_continuation(text))
     }
 }

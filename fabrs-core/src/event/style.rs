@@ -76,7 +76,7 @@ impl Style {
 impl Prefix {
     /// Returns the text in front of the lines of a host, or `[local] ` without a host.
     pub fn of(self, host: Option<&Host>, style: Style) -> String {
-        let name = HostLabel(host);
+        let name = HostOrLocal(host);
         match (self, style) {
             (Self::None, _) => String::new(),
             (Self::Host, Style::Plain) => format!("[{name}] "),
@@ -90,9 +90,9 @@ impl Prefix {
 
 /// The display of a host in messages: its name, or `local` for this machine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct HostLabel<'a>(pub(super) Option<&'a Host>);
+pub(super) struct HostOrLocal<'a>(pub(super) Option<&'a Host>);
 
-impl fmt::Display for HostLabel<'_> {
+impl fmt::Display for HostOrLocal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(host) if !host.is_local() => host.label().fmt(f),
@@ -101,7 +101,7 @@ impl fmt::Display for HostLabel<'_> {
     }
 }
 
-impl HostLabel<'_> {
+impl HostOrLocal<'_> {
     /// Returns the colour of a host. The colour is the same in every run, and numbered hosts have
     /// different colours.
     fn colour(self) -> anstyle::Style {
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn numbered_hosts_have_different_colours() {
         let host = |n: u8| format!("web{n}").parse::<Host>().unwrap();
-        let mut prefixes: Vec<_> = (1..=8).map(|n| HostLabel(Some(&host(n))).colour().to_string()).collect();
+        let mut prefixes: Vec<_> = (1..=8).map(|n| HostOrLocal(Some(&host(n))).colour().to_string()).collect();
         prefixes.sort();
         prefixes.dedup();
         assert_eq!(prefixes.len(), 8);

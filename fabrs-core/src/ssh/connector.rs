@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::ssh::proxy::{Proxy, ProxyExitReceiver};
+use crate::ssh::proxy::{ProxyExitReceiver, ProxyProgram};
 use crate::ssh::relay;
 use crate::ssh::session::Session;
 use crate::ssh::target::Target;
@@ -27,7 +27,7 @@ pub(super) enum Connector {
     /// A tunnel through the session of a gateway.
     Gateway(Arc<dyn GatewaySession>),
     /// The stdin and stdout of a `ProxyCommand`.
-    Proxy(Proxy),
+    Proxy(ProxyProgram),
 }
 
 /// The shared session of a gateway.

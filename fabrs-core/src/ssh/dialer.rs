@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::mutex::lock;
 use crate::ssh::connector::Connector;
-use crate::ssh::proxy::Proxy;
+use crate::ssh::proxy::ProxyProgram;
 use crate::ssh::settings::SshSettings;
 use crate::ssh::shared_session::SharedSession;
 use crate::ssh::ssh_channel::SshChannel;
@@ -44,7 +44,7 @@ impl SshDialer {
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
         let connector = match route {
             Route::Gateways(gateways) => self.through_gateways(&gateways, host, &passed)?,
-            Route::Command(command) => Connector::Proxy(Proxy::new(&command, &target, &self.settings)?),
+            Route::Command(command) => Connector::Proxy(ProxyProgram::new(&command, &target, &self.settings)?),
         };
         Ok(SharedSession::new(target, connector, Arc::clone(&self.settings)))
     }

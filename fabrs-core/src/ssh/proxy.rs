@@ -32,7 +32,7 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// The `ProxyCommand` of a host.
 #[derive(Debug)]
-pub(super) struct Proxy {
+pub(super) struct ProxyProgram {
     host: Host,
     line: Arc<str>,
     shell: String,
@@ -43,7 +43,7 @@ pub(super) struct Proxy {
     cancel: Mutex<CancellationToken>,
 }
 
-impl Proxy {
+impl ProxyProgram {
     /// Creates the proxy. Fails if this program may not run local commands, or if the command needs
     /// `ProxyUseFdpass`.
     pub(super) fn new(command: &ProxyCommand, target: &Target, settings: &SshSettings) -> Result<Self> {

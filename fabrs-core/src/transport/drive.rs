@@ -20,7 +20,7 @@ use crate::transport::termination::escalation::{Escalation, StopReason, escalate
 use crate::transport::termination::stop_signal::{StopLevel, StopSignal};
 
 /// The parts of a request that are needed while the command runs.
-struct Command {
+struct DrivenCommand {
     host: Host,
     shown: Arc<str>,
     timeout: Option<Duration>,
@@ -42,7 +42,7 @@ where
     let CompletionSender { completion: sender, stop } = sender;
     let Request { host, invocation, timeout, signals, receiver, stop: run, .. } = request;
     let (shown, last_signal) = (Arc::clone(&invocation.shown), invocation.last_signal.clone());
-    let mut command = Command { host, shown, timeout, last_signal, signals, receiver, run, stop };
+    let mut command = DrivenCommand { host, shown, timeout, last_signal, signals, receiver, run, stop };
     let start = start(invocation);
     let opened = tokio::select! {
         biased;
@@ -69,7 +69,7 @@ pub(crate) async fn wait_and_reopen(commands: &TaskTracker) {
     commands.reopen();
 }
 
-async fn drive_channel<C: CommandChannel>(mut channel: C, command: &mut Command) -> CommandOutcome {
+async fn drive_channel<C: CommandChannel>(mut channel: C, command: &mut DrivenCommand) -> CommandOutcome {
     let mut escalation = Escalation::Running;
     let mut status = None;
     let mut has_eof = false;
@@ -128,7 +128,7 @@ async fn sleep_until_or_forever(deadline: Option<Deadline>) {
 }
 
 fn closed(
-    command: &Command,
+    command: &DrivenCommand,
     escalation: Escalation,
     status: Option<ExitStatus>,
     can_signal_all: bool,
@@ -157,7 +157,7 @@ fn lost(escalation: Escalation, status: Option<ExitStatus>, has_eof: bool, error
     }
 }
 
-fn refused(command: &Command) -> Error {
+fn refused(command: &DrivenCommand) -> Error {
     let text = format!("the server refused to run `{}`", command.shown);
     Error::new(ErrorKind::Connect, text).on(&command.host).caused_by(ProgramRejected)
 }

@@ -13,7 +13,7 @@ use rustix::process::{Gid, Uid};
 
 use super::process::helper_command;
 use crate::protocol::{HostSettings, StartupMessage, UserMapping, receive, send};
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Creates the namespaces and returns after all processes in them have ended.
 pub(super) fn contain() -> ExitCode {

@@ -12,7 +12,7 @@ use super::process::{helper_command, parse_argument};
 use crate::protocol::{HostSettings, StartupMessage, send};
 use crate::root::build::build_root;
 use crate::root::paths::PROGRAM;
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Runs a host until the server or the program ends.
 pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {

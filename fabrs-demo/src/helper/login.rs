@@ -10,7 +10,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
 use super::process::parse_argument;
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// The user and the session of a command.
 #[derive(Debug, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::mount::MountFlags;
 
 use super::new_root::NewRoot;
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Directories of programs and libraries. `/nix` and `/gnu` hold all programs on NixOS and Guix.
 const SYSTEM_DIRS: [&str; 10] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu"];

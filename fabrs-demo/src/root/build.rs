@@ -12,7 +12,7 @@ use super::new_root::NewRoot;
 use super::paths::{BIN, PROGRAM};
 use crate::passwd;
 use crate::protocol::HostSettings;
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// The mount point of the new root. Every machine has this directory, and only this namespace sees
 /// the mount.

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::mount::MountFlags;
 
 use super::new_root::NewRoot;
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Devices of the machine without side effects.
 const BOUND_DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];

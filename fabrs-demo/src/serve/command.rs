@@ -9,7 +9,7 @@ use rustix::process::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::context::SessionContext;
-use super::pty::Pty;
+use super::pty::ServerPty;
 use crate::helper::login::Login;
 use crate::helper::process;
 use crate::passwd::ACCOUNT_UID;
@@ -23,21 +23,21 @@ pub(super) struct SessionRequest {
     pub(super) line: Option<Vec<u8>>,
     pub(super) sftp: bool,
     variables: Vec<(String, String)>,
-    pty: Option<Pty>,
+    pty: Option<ServerPty>,
 }
 
 /// A running command. Its process leads a session and a process group.
-pub(super) enum RunningCommand {
+pub(super) enum CommandProcess {
     /// Each stream is a pipe.
     Piped { child: Child, group: Pid, stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr },
     /// All streams are a pseudo-terminal.
-    OnTerminal { child: Child, group: Pid, pty: Pty },
+    OnTerminal { child: Child, group: Pid, pty: ServerPty },
 }
 
 impl SessionRequest {
     /// Opens a pseudo-terminal of the given type and size.
     pub(super) fn request_pty(&mut self, term: &str, columns: u32, rows: u32) -> io::Result<()> {
-        let pty = Pty::open()?;
+        let pty = ServerPty::open()?;
         pty.resize(columns, rows)?;
         self.pty = Some(pty);
         self.variables.push(("TERM".to_owned(), term.to_owned()));
@@ -55,7 +55,7 @@ impl SessionRequest {
     }
 
     /// Starts the command.
-    pub(super) fn start(&mut self, context: &SessionContext) -> io::Result<RunningCommand> {
+    pub(super) fn start(&mut self, context: &SessionContext) -> io::Result<CommandProcess> {
         let account = &context.account;
         let pty = self.pty.take();
         let login = Login {
@@ -109,16 +109,16 @@ fn environment(context: &SessionContext) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn spawn_piped(mut command: Command) -> io::Result<RunningCommand> {
+fn spawn_piped(mut command: Command) -> io::Result<CommandProcess> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr), Some(group)) = (streams.0, streams.1, streams.2, pid(&child)) else {
         return Err(io::Error::other("a stream is missing"));
     };
-    Ok(RunningCommand::Piped { child, group, stdin, stdout, stderr })
+    Ok(CommandProcess::Piped { child, group, stdin, stdout, stderr })
 }
 
-fn spawn_on_terminal(mut command: Command, pty: Pty, context: &SessionContext) -> io::Result<RunningCommand> {
+fn spawn_on_terminal(mut command: Command, pty: ServerPty, context: &SessionContext) -> io::Result<CommandProcess> {
     let terminal = pty.open_terminal(context.account.uid)?;
     let child = command
         .env("SSH_TTY", pty.name())
@@ -127,7 +127,7 @@ fn spawn_on_terminal(mut command: Command, pty: Pty, context: &SessionContext) -
         .stderr(terminal)
         .spawn()?;
     let group = pid(&child).ok_or_else(|| io::Error::other("the process has no ID"))?;
-    Ok(RunningCommand::OnTerminal { child, group, pty })
+    Ok(CommandProcess::OnTerminal { child, group, pty })
 }
 
 fn pid(child: &Child) -> Option<Pid> {

@@ -18,7 +18,7 @@ use crate::protocol::UserMapping;
 const MAX_SESSIONS: usize = 10;
 
 /// A connection of a client.
-pub(super) struct Connection {
+pub(super) struct ClientHandler {
     client_key: PublicKey,
     user_mapping: UserMapping,
     peer: SocketAddr,
@@ -29,7 +29,7 @@ pub(super) struct Connection {
     tasks: TaskTracker,
 }
 
-impl Connection {
+impl ClientHandler {
     pub(super) fn new(
         client_key: PublicKey,
         user_mapping: UserMapping,
@@ -53,7 +53,7 @@ impl Connection {
     }
 }
 
-impl Handler for Connection {
+impl Handler for ClientHandler {
     type Error = russh::Error;
 
     async fn auth_publickey_offered(&mut self, _: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {

@@ -3,7 +3,7 @@
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey, key::safe_rng};
 
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Generates an Ed25519 key.
 pub(crate) fn generate() -> Result<PrivateKey, StepError> {

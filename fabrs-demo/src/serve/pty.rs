@@ -13,12 +13,12 @@ use tokio::io::unix::AsyncFd;
 
 /// The master side of a pseudo-terminal.
 #[derive(Debug)]
-pub(super) struct Pty {
+pub(super) struct ServerPty {
     master: AsyncFd<OwnedFd>,
     name: String,
 }
 
-impl Pty {
+impl ServerPty {
     /// Opens a pseudo-terminal.
     pub(super) fn open() -> io::Result<Self> {
         let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;

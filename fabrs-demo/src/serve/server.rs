@@ -11,11 +11,11 @@ use russh::keys::PublicKey;
 use russh::{MethodKind, MethodSet, SshId, server};
 use tokio_util::task::TaskTracker;
 
-use super::connection::Connection;
+use super::connection::ClientHandler;
 use super::keys;
 use crate::helper::process::parse_argument;
 use crate::protocol::{HostSettings, StartupMessage, send};
-use crate::step_error::{Context, StepError};
+use crate::step_error::{StepContext, StepError};
 
 /// Serves connections until the host ends.
 pub(crate) fn run_server(mut arguments: Vec<OsString>) -> ExitCode {
@@ -53,7 +53,7 @@ fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, StepErr
             // A failed accept affects one client, and the client can retry.
             let Ok((stream, peer)) = listener.accept().await else { continue };
             let _ = stream.set_nodelay(true);
-            let connection = Connection::new(client_key.clone(), settings.users, peer, port, tasks.clone());
+            let connection = ClientHandler::new(client_key.clone(), settings.users, peer, port, tasks.clone());
             let config = Arc::clone(&config);
             tasks.spawn(async move {
                 if let Ok(running) = server::run_stream(config, stream, connection).await {

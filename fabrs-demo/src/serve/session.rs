@@ -16,9 +16,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::command::{RunningCommand, SessionRequest};
+use super::command::{CommandProcess, SessionRequest};
 use super::context::SessionContext;
-use super::pty::Pty;
+use super::pty::ServerPty;
 use super::signals;
 
 /// The size of a read from a command, in bytes.
@@ -47,7 +47,7 @@ async fn start(
     handle: &Handle,
     id: ChannelId,
     context: &SessionContext,
-) -> Option<RunningCommand> {
+) -> Option<CommandProcess> {
     let mut request = SessionRequest::default();
     loop {
         let (granted, starts) = match read.wait().await? {
@@ -85,11 +85,11 @@ async fn start(
 
 /// Relays all streams until the command has ended and its output is sent, or until the channel is
 /// closed. As in sshd, a closed channel does not end the command.
-async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
+async fn relay(process: CommandProcess, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
     let (queue, input) = mpsc::channel(MAX_QUEUED_PACKETS);
     let exited = CancellationToken::new();
     match process {
-        RunningCommand::Piped { mut child, group, stdin, stdout, stderr } => {
+        CommandProcess::Piped { mut child, group, stdin, stdout, stderr } => {
             let output = async {
                 tokio::join!(
                     pump(stdout, |bytes| write.data_bytes(bytes)),
@@ -104,7 +104,7 @@ async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWr
             let client = ClientInput { queue: Some(queue), group, exited: &exited, pty: None };
             run_until_done(output, client.forward(read), write_stdin(input, stdin)).await;
         }
-        RunningCommand::OnTerminal { mut child, group, pty } => {
+        CommandProcess::OnTerminal { mut child, group, pty } => {
             let output = async {
                 let (status, ()) = tokio::join!(
                     async {
@@ -145,7 +145,7 @@ struct ClientInput<'a> {
     queue: Option<mpsc::Sender<Bytes>>,
     group: Pid,
     exited: &'a CancellationToken,
-    pty: Option<&'a Pty>,
+    pty: Option<&'a ServerPty>,
 }
 
 impl ClientInput<'_> {
@@ -203,7 +203,7 @@ async fn pump<F: Future<Output = Result<(), russh::Error>>>(
 /// Like [`pump`], for a terminal. Background processes may keep the terminal open, so after the
 /// exit of the command only output already written is sent.
 async fn pump_terminal<F: Future<Output = Result<(), russh::Error>>>(
-    pty: &Pty,
+    pty: &ServerPty,
     exited: &CancellationToken,
     send: impl Fn(Bytes) -> F,
 ) {
@@ -228,7 +228,7 @@ async fn write_stdin(mut input: mpsc::Receiver<Bytes>, mut stdin: impl AsyncWrit
     }
 }
 
-async fn write_terminal(mut input: mpsc::Receiver<Bytes>, pty: &Pty) {
+async fn write_terminal(mut input: mpsc::Receiver<Bytes>, pty: &ServerPty) {
     while let Some(chunk) = input.recv().await {
         if pty.write(&chunk).await.is_err() {
             return;

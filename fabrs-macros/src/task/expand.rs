@@ -9,7 +9,7 @@ use syn::{Expr, ExprLit, FnArg, ItemFn, Lit, ReturnType};
 use super::arg::is_arg;
 use super::attr::TaskAttr;
 use super::docs::{docs, is_doc};
-use super::params::{ArgKind, Param, Params, type_source};
+use super::params::{ArgKind, Params, TaskParam, type_source};
 
 /// Returns the function without the parameter attributes of `#[task]`.
 pub(super) fn function_item(function: &ItemFn) -> TokenStream {
@@ -111,8 +111,8 @@ fn selection_value(attr: &TaskAttr) -> TokenStream {
     }
 }
 
-fn param_value(param: &Param) -> TokenStream {
-    let Param { name, docs, .. } = param;
+fn param_value(param: &TaskParam) -> TokenStream {
+    let TaskParam { name, docs, .. } = param;
     let type_name = type_source(&param.ty);
     let short = option_tokens(param.short.as_ref().map(|(letter, _)| letter));
     let (param_kind, default) = match &param.kind {
@@ -151,7 +151,7 @@ fn bind_closure(function: &ItemFn, params: &Params) -> TokenStream {
     let args = hygienic_ident("args");
     let values: Vec<Ident> = numbered_idents("value", params);
     let read = params.arguments.iter().map(|param| {
-        let Param { ty, name, kind, .. } = param;
+        let TaskParam { ty, name, kind, .. } = param;
         match kind {
             ArgKind::Flag { on } => quote! { #args.flag(#name)?.unwrap_or(#on) },
             ArgKind::Required => quote_spanned! {ty.span()=> #args.required::<#ty>(#name)? },
@@ -185,7 +185,7 @@ fn bind_closure(function: &ItemFn, params: &Params) -> TokenStream {
 
 /// Returns the expression of a default. A string is converted with `From`, so a `String` needs no
 /// `.to_owned()`.
-fn default_value(param: &Param, default: &Expr) -> TokenStream {
+fn default_value(param: &TaskParam, default: &Expr) -> TokenStream {
     let ty = &param.ty;
     match default {
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
@@ -219,7 +219,7 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
         .iter()
         .map(|param| with_span(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
     let idents: Vec<Ident> = idents.collect();
-    let arguments = params.arguments.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
+    let arguments = params.arguments.iter().zip(&idents).map(|(TaskParam { ty, .. }, ident)| {
         // With the span of the type, rustc reports a missing trait at the type.
         let ident = with_span(ident, ident.span().located_at(ty.span()));
         quote_spanned! {ty.span()=> __fabrs_argument::<#ty>(#ident) }

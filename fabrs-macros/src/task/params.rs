@@ -14,13 +14,13 @@ pub(super) struct Params {
     /// The first parameter `c: Connection`, if any.
     pub(super) connection: Option<PatType>,
     /// The other parameters.
-    pub(super) arguments: Vec<Param>,
+    pub(super) arguments: Vec<TaskParam>,
     /// True if no parameter was skipped because of an error.
     pub(super) is_complete: bool,
 }
 
 /// A parameter with a value from the command line.
-pub(super) struct Param {
+pub(super) struct TaskParam {
     pub(super) ident: Ident,
     pub(super) ty: Type,
     /// The name displayed by `fab`: without `r#`, and without the `_` of an unused parameter.
@@ -60,7 +60,7 @@ impl Params {
                 }
                 continue;
             }
-            let param = if check_type(input, errors) { Param::read(input, errors) } else { None };
+            let param = if check_type(input, errors) { TaskParam::read(input, errors) } else { None };
             read.is_complete &= param.is_some();
             read.arguments.extend(param);
         }
@@ -69,7 +69,7 @@ impl Params {
     }
 }
 
-impl Param {
+impl TaskParam {
     fn read(input: &PatType, errors: &mut Errors) -> Option<Self> {
         let ident = check_pattern(input, errors)?;
         let arg = ArgAttr::read(&input.attrs, errors);
@@ -198,11 +198,11 @@ fn check_no_default(default: Option<Expr>, why: &str, errors: &mut Errors) {
     }
 }
 
-fn check_shorts(params: &[Param], errors: &mut Errors) {
+fn check_shorts(params: &[TaskParam], errors: &mut Errors) {
     for (position, param) in params.iter().enumerate() {
         let Some((letter, key)) = &param.short else { continue };
         let others = params.iter().take(position);
-        let same = |other: &&Param| other.short.as_ref().is_some_and(|(other, _)| other == letter);
+        let same = |other: &&TaskParam| other.short.as_ref().is_some_and(|(other, _)| other == letter);
         if let Some(other) = others.into_iter().find(same) {
             errors.add(
                 key,

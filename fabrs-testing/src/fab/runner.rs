@@ -14,7 +14,7 @@ use super::expectations::{Expectation, OutputStream};
 use super::output::FabOutput;
 use super::running::RunningFab;
 use super::setup::{RunSetup, Stdin};
-use crate::pty::Pty;
+use crate::pty::TerminalSession;
 use crate::sshd::Sshd;
 
 /// A run of `fab` in its own project, with the expected result.
@@ -260,12 +260,12 @@ impl Fab {
     ///
     /// If the program does not start.
     #[track_caller]
-    pub fn spawn_on_terminal(mut self) -> Pty {
+    pub fn spawn_on_terminal(mut self) -> TerminalSession {
         self.env.entry("TERM".into()).or_insert_with(|| "xterm".into());
         let words = self.command_line();
-        let mut command = Pty::command(&words[0]);
+        let mut command = TerminalSession::command(&words[0]);
         command.args(&words[1..]);
-        Pty::spawn(self.in_project(command)).keep_dir(self.setup.dir)
+        TerminalSession::spawn(self.in_project(command)).keep_dir(self.setup.dir)
     }
 
     /// Returns the program and its arguments.

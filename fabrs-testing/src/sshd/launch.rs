@@ -24,7 +24,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const MAX_PORT_ATTEMPTS: usize = 10;
 
 /// The reason of a failed start.
-enum StartError {
+enum LaunchError {
     /// Another process uses the port.
     PortInUse,
     /// Another failure, with the log of the server.
@@ -82,8 +82,8 @@ impl Sshd {
                     sshd.trust_host_key();
                     return sshd;
                 }
-                Err(StartError::PortInUse) => {}
-                Err(StartError::Exited(log_text)) => panic!("sshd does not start: {log_text}"),
+                Err(LaunchError::PortInUse) => {}
+                Err(LaunchError::Exited(log_text)) => panic!("sshd does not start: {log_text}"),
             }
         }
         panic!("sshd does not start: other processes took {MAX_PORT_ATTEMPTS} free ports")
@@ -99,8 +99,8 @@ impl Sshd {
         self.kill_all();
         match self.launch() {
             Ok(()) => {}
-            Err(StartError::PortInUse) => panic!("another process has taken the port"),
-            Err(StartError::Exited(log_text)) => panic!("sshd does not restart: {log_text}"),
+            Err(LaunchError::PortInUse) => panic!("another process has taken the port"),
+            Err(LaunchError::Exited(log_text)) => panic!("sshd does not restart: {log_text}"),
         }
     }
 
@@ -153,7 +153,7 @@ impl Sshd {
     }
 
     /// Tries to start the server on the current port.
-    fn launch(&mut self) -> Result<(), StartError> {
+    fn launch(&mut self) -> Result<(), LaunchError> {
         let keys: Vec<&Path> = self.host_keys.iter().map(Key::path).collect();
         let text = config::sshd_config(&self.settings, self.dir.path(), self.port, &keys, &self.mark);
         self.write("sshd_config", &text);
@@ -179,14 +179,14 @@ impl Sshd {
             let has_exited = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             // sshd logs the address in use and continues with its other addresses.
             if log_text.contains("Address already in use") {
-                Some(Err(StartError::PortInUse))
+                Some(Err(LaunchError::PortInUse))
             } else if has_exited {
-                Some(Err(StartError::Exited(log_text)))
+                Some(Err(LaunchError::Exited(log_text)))
             } else {
                 addresses.iter().all(sends_banner).then_some(Ok(()))
             }
         });
-        let outcome = answered.unwrap_or_else(|| Err(StartError::Exited(self.whole_log())));
+        let outcome = answered.unwrap_or_else(|| Err(LaunchError::Exited(self.whole_log())));
         if outcome.is_err() {
             self.kill_all();
             return outcome;

@@ -1,13 +1,13 @@
-//! Tests of `Pty`.
+//! Tests of `TerminalSession`.
 
-use fabrs_testing::{Capability, Pty, Sshd};
+use fabrs_testing::{Capability, Sshd, TerminalSession};
 
 use crate::LIMIT;
 
-fn shell(line: &str) -> Pty {
-    let mut command = Pty::command("/bin/sh");
+fn shell(line: &str) -> TerminalSession {
+    let mut command = TerminalSession::command("/bin/sh");
     command.args(["-c", line]);
-    Pty::spawn(command)
+    TerminalSession::spawn(command)
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn ssh_opens_a_terminal_on_the_server() {
         return;
     }
     let sshd = Sshd::start();
-    let mut ssh = Pty::command("ssh");
+    let mut ssh = TerminalSession::command("ssh");
     ssh.arg("-F").arg(sshd.ssh_config()).args(["-t", "host", "stty size; read x; echo got $x"]);
-    let mut pty = Pty::spawn(ssh);
+    let mut pty = TerminalSession::spawn(ssh);
     pty.expect("24 80", LIMIT);
     pty.send("it\n");
     pty.expect("got it", LIMIT);

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::thread;
 
-use fabrs_testing::{Account, Capability, Key, KeyType, Pty, Sshd};
+use fabrs_testing::{Account, Capability, Key, KeyType, Sshd, TerminalSession};
 
 use crate::{LIMIT, output};
 
@@ -100,9 +100,9 @@ fn a_password_login_prompts_and_succeeds() {
         return;
     }
     let sshd = Sshd::builder().password_login().start();
-    let mut ssh = Pty::command("ssh");
+    let mut ssh = TerminalSession::command("ssh");
     ssh.arg("-F").arg(sshd.ssh_config()).args(["-o", "PubkeyAuthentication=no", "host", "echo got $((6 * 7))"]);
-    let mut pty = Pty::spawn(ssh);
+    let mut pty = TerminalSession::spawn(ssh);
     pty.expect("password:", LIMIT);
     pty.send("wrong\n");
     pty.expect("password:", LIMIT);
@@ -116,9 +116,9 @@ fn a_password_login_prompts_and_succeeds() {
 fn an_encrypted_key_prompts_for_its_passphrase() {
     let sshd = Sshd::builder().passphrase("let me in").start();
     assert_eq!(output(sshd.ssh().args(["host", "true"])).0, Some(255), "no terminal for a prompt");
-    let mut ssh = Pty::command("ssh");
+    let mut ssh = TerminalSession::command("ssh");
     ssh.arg("-F").arg(sshd.ssh_config()).args(["host", "echo got $((6 * 7))"]);
-    let mut pty = Pty::spawn(ssh);
+    let mut pty = TerminalSession::spawn(ssh);
     pty.expect("passphrase", LIMIT);
     pty.send("let me in\n");
     pty.expect("got 42", LIMIT);
@@ -185,9 +185,9 @@ fn each_account_has_its_own_sudo_rights() {
     }
     assert!(!sudo(Account::SudoLimited, "sudo -n sh -c '/usr/bin/id -un'").0);
 
-    let mut ssh = Pty::command("ssh");
+    let mut ssh = TerminalSession::command("ssh");
     ssh.arg("-F").arg(sshd.ssh_config()).args(["-tt", "-l", Account::Sudo.name(), "host", "sudo id -un"]);
-    let mut pty = Pty::spawn(ssh);
+    let mut pty = TerminalSession::spawn(ssh);
     pty.expect("password for", LIMIT);
     pty.send(&format!("{}\n", sshd.password()));
     pty.expect("root", LIMIT);

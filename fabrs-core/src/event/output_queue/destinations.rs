@@ -11,8 +11,8 @@ use crate::event::stream::Stream;
 
 /// The destinations of stdout and stderr.
 pub(super) struct Destinations {
-    stdout: Destination,
-    stderr: Destination,
+    stdout: OutputWriter,
+    stderr: OutputWriter,
     on_stdout_broken: Option<Box<dyn FnOnce() + Send>>,
     status: Arc<WriterStatus>,
 }
@@ -34,7 +34,7 @@ impl WriterStatus {
 }
 
 /// A stream, and the error that ended its writes.
-struct Destination {
+struct OutputWriter {
     writer: Box<dyn Write + Send>,
     fault: Option<io::Error>,
 }
@@ -47,7 +47,7 @@ impl Destinations {
         on_stdout_broken: Box<dyn FnOnce() + Send>,
         status: Arc<WriterStatus>,
     ) -> Self {
-        let open = |writer| Destination { writer, fault: None };
+        let open = |writer| OutputWriter { writer, fault: None };
         Self { stdout: open(stdout), stderr: open(stderr), on_stdout_broken: Some(on_stdout_broken), status }
     }
 
@@ -87,7 +87,7 @@ impl Destinations {
     }
 }
 
-impl Destination {
+impl OutputWriter {
     /// Writes bytes and returns the number of lost bytes.
     fn write(&mut self, bytes: &[u8]) -> u64 {
         let mut rest = bytes;

@@ -51,12 +51,12 @@ const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct OutputQueue {
-    pub(super) shared: Arc<SharedState>,
+    pub(super) shared: Arc<QueueShared>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The state shared by the callers and the writer.
-pub(super) struct SharedState {
+pub(super) struct QueueShared {
     pub(super) queue: Mutex<QueueState>,
     filled: Condvar,
     /// Notified when the writer has written a block, or is idle.
@@ -135,7 +135,7 @@ impl OutputQueue {
             accepted: 0,
             written: 0,
         };
-        let shared = Arc::new(SharedState {
+        let shared = Arc::new(QueueShared {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
             progress: Notify::new(),
@@ -258,7 +258,7 @@ impl fmt::Debug for OutputQueue {
     }
 }
 
-impl SharedState {
+impl QueueShared {
     /// Queues a piece. Returns `false` if the queue is closed.
     fn accept(&self, stream: Stream, bytes: &[u8]) -> bool {
         let mut queue = lock(&self.queue);
