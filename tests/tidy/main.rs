@@ -1,5 +1,6 @@
 //! Rules of the repository: layers, names, texts, sizes and versions.
 
+mod examples;
 mod hygiene;
 mod imports;
 mod layers;

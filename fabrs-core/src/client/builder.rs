@@ -276,6 +276,15 @@ impl ClientBuilder {
 
     /// Refuses every change until a task calls [`Client::approve`]. Read-only commands are allowed.
     /// See there for an example.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # use fabrs_core::{Client, ErrorKind, transport::Fake};
+    /// let client = Client::builder().dial(Fake::new()).defer_approval().build();
+    /// let refused = client.connect("web1")?.run("reboot").await;
+    /// assert!(refused.is_err());
+    /// # Ok(()) }
+    /// ```
     pub fn defer_approval(mut self) -> Self {
         self.approver = Approver::Task;
         self

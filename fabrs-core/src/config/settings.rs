@@ -185,11 +185,19 @@ pub enum DiffMode {
     All,
 }
 
-/// Defines the setters: each replaces the field of its name.
+/// Defines the setters: each replaces the field of its name, with an example value for the docs.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $example:literal,)*) => {
         impl Settings {
             $($(#[$doc])*
+            ///
+            /// ```
+            /// use std::time::Duration;
+            /// use fabrs_core::config::*;
+            ///
+            #[doc = concat!("let settings = Settings::default().", stringify!($field), "(", $example, ");")]
+            #[doc = concat!("assert_eq!(settings.", stringify!($field), ", ", $example, ");")]
+            /// ```
             pub fn $field(mut self, $field: $type) -> Self {
                 self.$field = $field;
                 self
@@ -200,41 +208,41 @@ macro_rules! setters {
 
 setters! {
     /// Sets the login user (`ssh -l`).
-    user: Layered<String>,
+    user: Layered<String> = r#"Layered::argument("deploy".to_owned())"#,
     /// Sets the port (`ssh -p`).
-    port: Layered<u16>,
+    port: Layered<u16> = "Layered::argument(2222)",
     /// Sets the host to connect through (`ssh -J`).
-    gateway: Layered<Gateway>,
+    gateway: Layered<Gateway> = "Layered::argument(Gateway::Direct)",
     /// Sets the key files to offer first (`ssh -i`).
-    identities: Vec<PathBuf>,
+    identities: Vec<PathBuf> = r#"vec!["/home/ann/.ssh/id_ci".into()]"#,
     /// Sets the `ssh_config` to read (`ssh -F`).
-    ssh_config: SshConfigSource,
+    ssh_config: SshConfigSource = "SshConfigSource::None",
     /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).
-    connect_timeout: Layered<Duration>,
+    connect_timeout: Layered<Duration> = "Layered::argument(Duration::from_secs(3))",
     /// Sets the timeout of commands without a timeout of their own. `None` removes the timeout.
-    command_timeout: Option<Duration>,
+    command_timeout: Option<Duration> = "Some(Duration::from_secs(600))",
     /// Sets the maximum number of hosts in parallel (`-P`). `None` removes the limit.
-    limit: Option<NonZeroUsize>,
+    limit: Option<NonZeroUsize> = "std::num::NonZeroUsize::new(8)",
     /// Sets the order of the hosts: in parallel or one after the other.
-    order: Order,
+    order: Order = "Order::Serial",
     /// Sets the effect of a failed host on other hosts.
-    on_failure: OnFailure,
+    on_failure: OnFailure = "OnFailure::Continue",
     /// Sets the effect of an unreachable host.
-    on_unreachable: OnUnreachable,
+    on_unreachable: OnUnreachable = "OnUnreachable::Skip",
     /// Sets whether a failed command only causes a warning.
-    warn_only: bool,
+    warn_only: bool = "true",
     /// Sets the permission to show prompts.
-    prompts: PromptPolicy,
+    prompts: PromptPolicy = "PromptPolicy::Refuse",
     /// Sets whether a run waits for a lock of another run.
-    wait_for_locks: bool,
+    wait_for_locks: bool = "true",
     /// Sets the source of the sudo password.
-    sudo_password: PasswordSource,
+    sudo_password: PasswordSource = "PasswordSource::Prompt",
     /// Sets the mode of the run: make changes, or only plan them.
-    mode: Mode,
+    mode: Mode = "Mode::DryRun",
     /// Sets the files that are compared before an upload.
-    diff: DiffMode,
+    diff: DiffMode = "DiffMode::Readable",
     /// Sets the answer to the confirmation prompts of fabrs.
-    confirmation: Confirmation,
+    confirmation: Confirmation = "Confirmation::AssumeYes",
 }
 
 impl Settings {
@@ -245,6 +253,15 @@ impl Settings {
     const LIMIT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
     /// Sets the values from an environment of `fabrs.toml`. Explicit values keep their precedence.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Settings};
+    ///
+    /// let config = Config::parse("[env.staging]\nport = 2222", "fabrs.toml".as_ref())?;
+    /// let settings = Settings::default().or_environment(config.environment("staging")?);
+    /// assert_eq!(settings.port.config, Some(2222));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn or_environment(mut self, environment: &Environment) -> Self {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
@@ -255,6 +272,13 @@ impl Settings {
     /// Fills in missing values from environment variables.
     ///
     /// The local user name is not included: `ssh_config` has precedence over this last default.
+    ///
+    /// ```
+    /// use fabrs_core::config::{ProcessEnv, Settings};
+    ///
+    /// let settings = Settings::default().or_process_env(&ProcessEnv::from_env());
+    /// assert!(settings.port.argument.is_none(), "no variable sets the port");
+    /// ```
     pub fn or_process_env(mut self, variables: &ProcessEnv) -> Self {
         if let (SshConfigSource::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
             self.ssh_config = SshConfigSource::File(file.clone());

@@ -96,6 +96,15 @@ impl Confirm {
     /// The default is also the answer without a terminal. It is then reported on stderr: `confirm
     /// "Restart?": no (default)`. A dry run always plans the answer yes. See [`confirm`] for an
     /// example.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, connection::confirm};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let question = async { confirm("Restart the workers?").default(true).await };
+    /// assert!(here.enter(question).await?, "the answer without a terminal");
+    /// # Ok(()) }
+    /// ```
     pub fn default(mut self, answer: bool) -> Self {
         self.default = Some(answer);
         self
@@ -146,6 +155,15 @@ impl Prompt {
     /// The default is also the answer without a terminal, with `-y`, and in a dry run. It is then
     /// reported on stderr: `prompt "Workers?": 4 (default)`. [`secret`](Self::secret) ignores the
     /// default. See [`prompt`] for an example.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, connection::prompt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let question = async { prompt("Workers?").default("4").await };
+    /// assert_eq!(here.enter(question).await?, "4", "the answer without a terminal");
+    /// # Ok(()) }
+    /// ```
     pub fn default(mut self, answer: impl Into<String>) -> Self {
         self.default = Some(answer.into());
         self

@@ -75,6 +75,15 @@ impl Error {
     }
 
     /// Sets the host.
+    ///
+    /// ```
+    /// use fabrs_core::{Error, ErrorKind};
+    ///
+    /// let host = "web1".parse()?;
+    /// let error = Error::new(ErrorKind::File, "cannot read `motd`").on(&host);
+    /// assert_eq!(error.host(), Some(&host));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn on(self, host: &Host) -> Self {
         self.with(|inner| inner.host = Some(host.clone()))
     }
@@ -91,6 +100,14 @@ impl Error {
     ///
     /// If the cause is the open file limit, the hint explains the limit and replaces any other
     /// hint.
+    ///
+    /// ```
+    /// use fabrs_core::{Error, ErrorKind};
+    ///
+    /// let cause = std::io::Error::other("the disk is full");
+    /// let error = Error::new(ErrorKind::Local, "cannot write `dump.sql`").caused_by(cause);
+    /// assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("the disk is full"));
+    /// ```
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         let hint = open_files::hint(&source);
         self.with(|inner| {
@@ -103,6 +120,13 @@ impl Error {
     ///
     /// Has no effect if the open file limit caused the error, because
     /// [`caused_by`](Self::caused_by) has already set the hint.
+    ///
+    /// ```
+    /// use fabrs_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Usage, "no environment `prod`").hint("use `production`");
+    /// assert_eq!(error.hint_text(), Some("use `production`"));
+    /// ```
     pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         if self.is_out_of_files() {
             return self;
@@ -117,6 +141,14 @@ impl Error {
     }
 
     /// Sets the line of the user's code with the failed call.
+    ///
+    /// ```
+    /// use fabrs_core::{Error, ErrorKind};
+    ///
+    /// let here = std::panic::Location::caller();
+    /// let error = Error::new(ErrorKind::Task, "no build").at(here);
+    /// assert_eq!(error.location(), Some(here));
+    /// ```
     pub fn at(self, location: &'static Location<'static>) -> Self {
         self.with(|inner| inner.code_location = Some(CodeLocation::Call(location)))
     }
@@ -128,6 +160,13 @@ impl Error {
 
     /// Removes the line of code, for a command from the command line. Such a command has no line in
     /// the user's code.
+    ///
+    /// ```
+    /// use fabrs_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Task, "no build").at(std::panic::Location::caller());
+    /// assert_eq!(error.without_location().location(), None);
+    /// ```
     pub fn without_location(self) -> Self {
         self.with(|inner| inner.code_location = None)
     }

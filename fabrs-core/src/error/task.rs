@@ -34,6 +34,13 @@ impl TaskError {
 
     /// Wraps the error in a message that names the failed action. The kind and the host stay the
     /// same.
+    ///
+    /// ```
+    /// use fabrs_core::TaskError;
+    ///
+    /// let error = TaskError::msg("port 80 is closed").context("cannot check the site");
+    /// assert_eq!(error.into_error().message(), "cannot check the site");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn context(self, message: impl Into<Cow<'static, str>>) -> Self {

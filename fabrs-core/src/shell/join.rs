@@ -19,11 +19,25 @@ impl ShellLine {
     }
 
     /// Returns a line that runs `next` if this line fails: `||`.
+    ///
+    /// ```
+    /// use fabrs_core::ShellLine;
+    ///
+    /// let line = ShellLine::raw("test -d x").or("mkdir x");
+    /// assert_eq!(line.as_str(), "test -d x || mkdir x");
+    /// ```
     pub fn or(self, next: impl IntoShellLine) -> Self {
         self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }
 
     /// Returns a line that pipes the stdout of this line into `next`: `|`.
+    ///
+    /// ```
+    /// use fabrs_core::ShellLine;
+    ///
+    /// let line = ShellLine::raw("ls").pipe("wc -l");
+    /// assert_eq!(line.as_str(), "ls | wc -l");
+    /// ```
     pub fn pipe(self, next: impl IntoShellLine) -> Self {
         self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
     }

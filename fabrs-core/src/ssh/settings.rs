@@ -87,6 +87,16 @@ impl SshSettings {
 
     /// Sets the password for hosts with password authentication, in place of a prompt. Off by
     /// default.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::config::{ProcessEnv, Settings};
+    /// use fabrs_core::{event::NoSink, secret::Secret, ssh::SshSettings, transport::NoPrompter};
+    ///
+    /// let settings = SshSettings::new(&Settings::default(), ProcessEnv::from_env(), Arc::new(NoPrompter), Arc::new(NoSink))
+    ///     .with_password(Some(Secret::new("swordfish")));
+    /// assert!(!format!("{settings:?}").contains("swordfish"));
+    /// ```
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
@@ -95,6 +105,16 @@ impl SshSettings {
 
     /// Allows programs of the ssh config (`ProxyCommand`, `Match exec`) on this machine. Off by
     /// default.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::config::{ProcessEnv, Settings};
+    /// use fabrs_core::{event::NoSink, ssh::SshSettings, transport::NoPrompter};
+    ///
+    /// let settings = SshSettings::new(&Settings::default(), ProcessEnv::from_env(), Arc::new(NoPrompter), Arc::new(NoSink))
+    ///     .with_local_programs(true);
+    /// # let _ = settings;
+    /// ```
     #[must_use]
     pub fn with_local_programs(mut self, allowed: bool) -> Self {
         self.local_programs = allowed;
@@ -102,6 +122,17 @@ impl SshSettings {
     }
 
     /// Sets the inventory, with the settings of `fabrs.toml` for single hosts.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fabrs_core::config::{Config, Inventory, ProcessEnv, Settings};
+    /// use fabrs_core::{event::NoSink, ssh::SshSettings, transport::NoPrompter};
+    ///
+    /// let settings = SshSettings::new(&Settings::default(), ProcessEnv::from_env(), Arc::new(NoPrompter), Arc::new(NoSink))
+    ///     .with_inventory(Inventory::new(&Config::default(), None)?);
+    /// # let _ = settings;
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = inventory;

@@ -27,6 +27,14 @@ impl Registry {
     }
 
     /// Adds a task.
+    ///
+    /// ```
+    /// use fabrs_core::task::{Registry, Task};
+    ///
+    /// fn registry(deploy: &'static Task) -> Registry {
+    ///     Registry::new().task(deploy)
+    /// }
+    /// ```
     pub fn task(mut self, task: &'static Task) -> Self {
         let place = self.tasks.partition_point(|other| (other.name, other.line) <= (task.name, task.line));
         self.tasks.insert(place, task);

@@ -88,6 +88,15 @@ impl FakeAnswer {
     }
 
     /// Adds a chunk of output.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let answer = FakeAnswer::stdout("1 of 2\n").then(Stream::Stderr, "slow\n").then(Stream::Stdout, "2 of 2\n");
+    /// let host = Client::builder().dial(Fake::new().on("import", answer)).build().connect("db1")?;
+    /// assert_eq!(host.run("import").await?.stdout()?, "1 of 2\n2 of 2");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then(mut self, stream: Stream, piece: impl Into<Bytes>) -> Self {
         self.pieces.push_back((stream, piece.into()));
@@ -95,6 +104,15 @@ impl FakeAnswer {
     }
 
     /// Exits with `status` instead.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let answer = FakeAnswer::stdout("disk full\n").with_status(ExitStatus::Code(28));
+    /// let host = Client::builder().dial(Fake::new().on("import", answer)).build().connect("db1")?;
+    /// assert_eq!(host.run("import").ok_codes([28]).await?.stdout()?, "disk full");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_status(mut self, status: ExitStatus) -> Self {
         self.end = FakeEnd::Exit(status);
@@ -110,12 +128,31 @@ impl Fake {
 
     /// Answers `command` by `answer` on every host. To answer on a host only, write `host:
     /// command`.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let fake = Fake::new().on("uname", FakeAnswer::stdout("Linux\n")).on("mac1: uname", FakeAnswer::stdout("Darwin\n"));
+    /// let client = Client::builder().dial(fake).build();
+    /// assert_eq!(client.connect("web1")?.run("uname").line().await?, "Linux");
+    /// assert_eq!(client.connect("mac1")?.run("uname").line().await?, "Darwin");
+    /// # Ok(()) }
+    /// ```
     pub fn on(self, command: &str, answer: FakeAnswer) -> Self {
         self.script().answers.insert(command.to_owned(), answer);
         self
     }
 
     /// Makes a host unreachable.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// let client = Client::builder().dial(Fake::new().unreachable("web2")).build();
+    /// let error = client.connect("web2")?.run("uptime").await.expect_err("web2 is unreachable");
+    /// assert_eq!(error.kind(), fabrs_core::ErrorKind::Connect);
+    /// # Ok(()) }
+    /// ```
     pub fn unreachable(self, host: &str) -> Self {
         self.script().unreachable.push(host.to_owned());
         self

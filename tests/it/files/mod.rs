@@ -10,6 +10,7 @@ mod large;
 mod metadata_warnings;
 mod put;
 mod random_trees;
+mod remote_shells;
 mod round_trips;
 mod rsync;
 mod sftp;

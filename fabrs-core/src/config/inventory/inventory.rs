@@ -49,6 +49,15 @@ impl Inventory {
     }
 
     /// Sets the hosts of `-H`, as returned by [`parse_host_args`](crate::config::parse_host_args).
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Selection};
+    ///
+    /// let config = Config::parse("[env.staging]\nhosts = ['web1', 'web2']", "fabrs.toml".as_ref())?;
+    /// let inventory = Inventory::new(&config, Some("staging"))?.with_hosts(Some(vec!["web2".parse()?]));
+    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, ["web2".parse()?]);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn with_hosts(mut self, explicit: Option<Vec<Host>>) -> Self {
         self.explicit = explicit;
         self
@@ -56,6 +65,16 @@ impl Inventory {
 
     /// Adds the `-H` hosts with these names to every role, also inside tasks. This is for temporary
     /// hosts such as `@demo`.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Selection};
+    ///
+    /// let inventory = Inventory::new(&Config::default(), None)?
+    ///     .with_hosts(Some(vec!["vm".parse()?]))
+    ///     .in_every_role(vec!["vm".to_owned()]);
+    /// assert_eq!(inventory.hosts_for(Selection::Role("db"))?, ["vm".parse()?]);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn in_every_role(mut self, names: Vec<String>) -> Self {
         self.every_role_names = names;
         self
@@ -65,6 +84,15 @@ impl Inventory {
     /// [`parse_excluded_hosts`](crate::config::parse_excluded_hosts).
     ///
     /// A host without user and port excludes all hosts of its name.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Selection};
+    ///
+    /// let config = Config::parse("[env.staging]\nhosts = ['web1', 'web2']", "fabrs.toml".as_ref())?;
+    /// let inventory = Inventory::new(&config, Some("staging"))?.with_excluded(vec!["web1".parse()?]);
+    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, ["web2".parse()?]);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn with_excluded(mut self, excluded: Vec<Host>) -> Self {
         self.excluded = excluded;
         self
@@ -72,6 +100,15 @@ impl Inventory {
 
     /// Sets the user and port of the arguments for [`qualified`](Self::qualified). A client passes
     /// its own settings.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Layered, Settings};
+    ///
+    /// let settings = Settings::default().port(Layered::argument(2222));
+    /// let inventory = Inventory::new(&Config::default(), None)?.with_settings(&settings);
+    /// assert_eq!(inventory.qualified("web1".parse()?).port(), Some(2222));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn with_settings(mut self, settings: &Settings) -> Self {
         self.user.clone_from(&settings.user.argument);
         self.port = settings.port.argument;

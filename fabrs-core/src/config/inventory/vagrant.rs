@@ -18,12 +18,37 @@ impl Inventory {
     ///
     /// Vagrant searches `folder` and its parent directories for a Vagrantfile, and runs the code in
     /// the file.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Selection};
+    ///
+    /// let config = Config::parse("[env.dev]\nvagrant = true", "fabrs.toml".as_ref())?;
+    /// let project = tempfile::tempdir().expect("a directory");
+    /// let inventory = Inventory::new(&config, Some("dev"))?.with_vagrant(project.path());
+    /// assert!(inventory.hosts_for(Selection::Inherit).is_err(), "the directory has no Vagrantfile");
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn with_vagrant(self, folder: impl Into<PathBuf>) -> Self {
         self.with_checked_vagrant(folder, |_| Ok(()))
     }
 
     /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile
     /// before Vagrant starts. If `check` returns an error, Vagrant does not start.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory, Selection};
+    ///
+    /// let config = Config::parse("[env.dev]\nvagrant = true", "fabrs.toml".as_ref())?;
+    /// let project = tempfile::tempdir().expect("a directory");
+    /// std::fs::write(project.path().join("Vagrantfile"), "").expect("the directory is writable");
+    /// let refuse = |file: &std::path::Path| {
+    ///     let message = format!("`{}` is not trusted", file.display());
+    ///     Err(fabrs_core::Error::new(fabrs_core::ErrorKind::Config, message))
+    /// };
+    /// let inventory = Inventory::new(&config, Some("dev"))?.with_checked_vagrant(project.path(), refuse);
+    /// assert!(inventory.hosts_for(Selection::Inherit).is_err());
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
     pub fn with_checked_vagrant(
         mut self,
         folder: impl Into<PathBuf>,

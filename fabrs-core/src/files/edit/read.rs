@@ -154,9 +154,9 @@ impl Connection {
     /// As [`read_bytes`](Self::read_bytes).
     #[doc(alias = "grep")]
     #[track_caller]
-    pub fn contains(&self, path: impl Into<String>, operation: impl Into<String>) -> ReadRequest<bool> {
-        let operation = operation.into();
-        self.reading(path.into(), Location::caller(), move |bytes| Ok(text::contains(&bytes, &operation)))
+    pub fn contains(&self, path: impl Into<String>, text: impl Into<String>) -> ReadRequest<bool> {
+        let wanted = text.into();
+        self.reading(path.into(), Location::caller(), move |bytes| Ok(text::contains(&bytes, &wanted)))
     }
 
     fn reading<T>(
