@@ -1,8 +1,8 @@
 //! Deployment and remote administration over SSH in type-checked Rust: Fabric for Rust.
 //!
-//! A project keeps one file, `tasks.rs`. The command `fab` compiles the file once and runs its
-//! tasks on hosts. The same API can be embedded in other programs. This crate is the facade: it
-//! re-exports the working parts and holds no logic.
+//! A project has its tasks in the file `tasks.rs`. The command `fab` compiles the file once and
+//! runs the tasks on hosts. Other programs can embed the same API. This crate is the facade: only
+//! re-exports, no logic.
 //!
 //! # A task
 //!
@@ -54,10 +54,10 @@
 //! |---|---|---|
 //! | `cli` | yes | `main`, the command line of a compiled `tasks.rs` |
 //! | `template` | yes | `Template`, a source of [`put`] |
-//! | `demo` | no | `-H @demo`, a contained host to try tasks on; enables `cli`, Linux only |
+//! | `demo` | no | `-H @demo`, temporary, contained hosts; enables `cli`, Linux only |
 //!
-//! `fab` enables `demo` for the tools that it compiles. A program that embeds fabrs needs no
-//! feature: `fabrs = { version = "0.1", default-features = false }`. The deploy kit `fabrs-deploy`
+//! `fab` enables `demo` for every compiled tool. An embedding program needs no feature:
+//! `fabrs = { version = "0.1", default-features = false }`. The deploy kit `fabrs-deploy`
 //! has the features `notify-http`, `notify-mail` and `notify-statsd`.
 
 #[doc(inline)]
@@ -111,10 +111,10 @@ pub mod config {
     };
 }
 
-/// Events of a run, and the sinks that receive them.
+/// Events of a run, and sinks for these events.
 ///
-/// [`JsonSink`](event::JsonSink) lists all events and their fields. Implement [`Sink`](event::Sink)
-/// for a display of your own, and pass it to [`ClientBuilder::sink`].
+/// [`JsonSink`](event::JsonSink) lists all events and their fields. For a display of your own,
+/// implement [`Sink`](event::Sink), and pass the sink to [`ClientBuilder::sink`].
 pub mod event {
     #[doc(inline)]
     pub use fabrs_core::event::{
@@ -136,10 +136,10 @@ pub mod files {
     };
 }
 
-/// Transports that execute commands: SSH, this machine, a dry run, and a fake for tests.
+/// Transports for commands: SSH, this machine, a dry run, and a fake for tests.
 ///
 /// [`Fake`](transport::Fake) answers commands from a script, so tests of tasks need no host. Pass
-/// it, or a [`Dialer`](transport::Dialer) of your own, to [`ClientBuilder::dial`].
+/// a `Fake`, or a [`Dialer`](transport::Dialer) of your own, to [`ClientBuilder::dial`].
 pub mod transport {
     #[doc(inline)]
     pub use fabrs_core::ssh::{SshDialer, SshSettings};
@@ -153,8 +153,8 @@ pub mod transport {
 
 /// Imports for a `tasks.rs`: `use fabrs::prelude::*`.
 ///
-/// The prelude defines [`Result`](prelude::Result) with a default error, as `anyhow` does. For a
-/// program that embeds fabrs, see [`embed::prelude`].
+/// The prelude defines [`Result`](prelude::Result) with a default error, as `anyhow` does. For
+/// other programs, see [`embed::prelude`].
 pub mod prelude {
     #[cfg(feature = "template")]
     pub use crate::Template;
@@ -175,8 +175,8 @@ pub mod prelude {
 pub mod embed {
     /// Imports for a program that embeds fabrs: `use fabrs::embed::prelude::*`.
     ///
-    /// The prelude replaces no name of std's prelude. It has neither a `Result` nor free functions:
-    /// call the methods of [`Connection`](crate::Connection) and [`Group`](crate::Group).
+    /// The prelude replaces no name of std's prelude, and has neither a `Result` nor free
+    /// functions: call the methods of [`Connection`](crate::Connection) and [`Group`](crate::Group).
     ///
     /// ```
     /// use fabrs::embed::prelude::*;

@@ -20,7 +20,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 CSRF_COOKIE_SECURE = True
-# TLS ends at nginx, which also redirects to it.
+# nginx terminates TLS, and redirects HTTP to HTTPS.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
