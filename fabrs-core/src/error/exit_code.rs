@@ -28,13 +28,13 @@ pub enum ExitCode {
 impl ExitCode {
     /// All exit codes with the descriptions of `--help`.
     pub const ALL: [(Self, &'static str); 8] = [
-        (Self::Ok, "success, also without changes"),
+        (Self::Ok, "success, also if there was nothing to change"),
         (Self::Failed, "a command or task failed, or output was lost"),
-        (Self::Usage, "usage: nothing was run"),
+        (Self::Usage, "usage error; nothing was run"),
         (Self::NoHost, "no host selected"),
-        (Self::Unreachable, "a host was unreachable or lost"),
-        (Self::Login, "host key or login"),
-        (Self::PlanIncomplete, "plan incomplete (dry run)"),
+        (Self::Unreachable, "a host was unreachable, or its connection was lost"),
+        (Self::Login, "host key or login rejected"),
+        (Self::PlanIncomplete, "the plan of a dry run is incomplete"),
         (Self::Internal, "internal error"),
     ];
 
