@@ -8,7 +8,7 @@ use fabrs_core::secret::Redactor;
 use fabrs_core::task;
 
 /// Replaces the panic hook of std. The new hook passes each message to `note`, with the secrets of
-/// `redactor` masked.
+/// `redactor` redacted.
 ///
 /// A panic of a task is reported as an error of the run. Its message is passed to `note` only if
 /// `RUST_BACKTRACE` enables backtraces.

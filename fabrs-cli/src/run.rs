@@ -36,8 +36,8 @@ pub(crate) struct Run {
     pub(crate) demo: Option<DemoHosts>,
     /// The directory of the project.
     pub(crate) root: PathBuf,
-    /// The run is one shell line on one host. The output passes through unchanged, and the exit
-    /// status is the exit code of `fab`.
+    /// True if the run is one shell line on one host. The output passes through unchanged, and the
+    /// exit status is the exit code of `fab`.
     pub(crate) is_passthrough: bool,
 }
 
@@ -164,14 +164,14 @@ impl Run {
         reporter: &Reporter,
         outcomes: &mut Vec<(Host, OutcomeKind)>,
     ) -> Result<u8> {
-        // Report all errors of the plan before the first question.
+        // Report all errors of the plan before the first prompt.
         let plan = Plan::new(self.command_line.calls.clone(), client)?;
         self.warn_unused_exclusions(client.sink().as_ref())?;
         self.add_fingerprint_inputs(client)?;
         tokio::select! {
             approved = self.approve(client) => approved?,
             _ = client.stop().wait_above(StopLevel::None) => {
-                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before anything was run"));
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before the first command"));
             }
         }
         let tasks =
@@ -190,7 +190,7 @@ impl Run {
         Ok(status.unwrap_or_else(|| ExitCode::worst(codes).code()))
     }
 
-    /// Warns about unselected hosts of `-x`. Such hosts are probably misspelled.
+    /// Warns about hosts of `-x` that are not selected, because their names may be misspelled.
     fn warn_unused_exclusions(&self, sink: &dyn Sink) -> Result<()> {
         let selections = self.command_line.selections();
         // A task with `#[task(local)]` selects its hosts only when it runs.
@@ -225,7 +225,7 @@ impl Run {
         is_asked && self.command_line.calls.iter().any(|call| call.task().defer_approval)
     }
 
-    /// Prints a note that the dry run changed nothing, and if the plan is incomplete.
+    /// Prints a note that the dry run changed nothing, and reports an incomplete plan.
     fn note_dry_run(&self, reporter: &Reporter, is_incomplete: bool) {
         if self.settings.mode == Mode::DryRun && !self.command_line.options.json {
             let incomplete = if is_incomplete { "; the plan is incomplete" } else { "" };
@@ -247,15 +247,15 @@ impl Run {
         let outcomes = group.each(|host| host.run(&line)).await;
         let mut result = ShellLineResult { is_only_host: self.is_passthrough, ..ShellLineResult::default() };
         for (host, outcome) in &outcomes {
-            // The location would be a line of this file, meaningless to the user.
+            // The location is a line of this file, and has no meaning for the user.
             let error = outcome.error().map(|error| error.clone().without_location());
-            let (word, error) = (outcome.kind(), error.as_ref());
-            client.sink().event(&Event::ShellLineEnded { line: text, host, outcome: word, error });
+            let (kind, error) = (outcome.kind(), error.as_ref());
+            client.sink().event(&Event::ShellLineEnded { line: text, host, outcome: kind, error });
             // The group has already printed a warning for a skipped host.
-            if word != OutcomeKind::Skipped {
-                result.add(host, word, error)?;
+            if kind != OutcomeKind::Skipped {
+                result.add(host, kind, error)?;
             }
-            all.push((host.clone(), word));
+            all.push((host.clone(), kind));
         }
         for block in result.errors.blocks(1) {
             reporter.print_block(&block);
@@ -275,7 +275,7 @@ impl Run {
 /// The errors and exit codes of a shell line.
 #[derive(Debug, Default)]
 struct ShellLineResult {
-    /// The run has one host. The exit status is the exit code of `fab`.
+    /// True if the run has one host. The exit status is the exit code of `fab`.
     is_only_host: bool,
     errors: GroupedErrors,
     codes: Vec<ExitCode>,
@@ -283,8 +283,8 @@ struct ShellLineResult {
 }
 
 impl ShellLineResult {
-    fn add(&mut self, host: &Host, word: OutcomeKind, error: Option<&Error>) -> Result<()> {
-        self.codes.push(match (word, error) {
+    fn add(&mut self, host: &Host, kind: OutcomeKind, error: Option<&Error>) -> Result<()> {
+        self.codes.push(match (kind, error) {
             (OutcomeKind::Ok | OutcomeKind::Skipped, _) => ExitCode::Ok,
             (_, Some(error)) => error.exit_code(),
             (_, None) => ExitCode::Failed,
@@ -293,7 +293,7 @@ impl ShellLineResult {
         if let (true, ErrorKind::Exit, Some(output)) = (self.is_only_host, error.kind(), error.output()) {
             // The exit code of `fab` reports the status, so no message is needed.
             self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
-        } else if self.is_only_host || word != OutcomeKind::Cancelled {
+        } else if self.is_only_host || kind != OutcomeKind::Cancelled {
             // With several hosts, the summary lists the cancelled hosts.
             self.errors.add(host, error);
         }

@@ -131,16 +131,16 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
         let runtime = runtime.enable_all().build();
         runtime.map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))
     };
-    // Signals have their own runtime: tasks that block all threads of the other runtime must not
-    // delay them.
-    let (guard, runtime) = (start(Builder::new_current_thread())?, start(Builder::new_multi_thread())?);
-    let mut signals = guard
+    // A separate runtime handles signals: tasks that block all threads of the other runtime must
+    // not delay a signal.
+    let (signal_runtime, runtime) = (start(Builder::new_current_thread())?, start(Builder::new_multi_thread())?);
+    let mut signals = signal_runtime
         .block_on(async { SignalListener::new() })
         .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
-    match guard.block_on(signals.run_until_signal(inventory.prepare(selections))) {
+    match signal_runtime.block_on(signals.run_until_signal(inventory.prepare(selections))) {
         Ok(prepared) => prepared?,
         Err(interruption) => {
-            let error = Error::new(ErrorKind::Cancelled, "the run was stopped before anything was run");
+            let error = Error::new(ErrorKind::Cancelled, "the run was stopped before the first command");
             report_error(&error, interruption.code());
             return Ok(interruption.exit_code());
         }
@@ -154,7 +154,7 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
     let run = Run { command_line, settings, inventory, variables, demo, root, is_passthrough };
     // The work runs on a worker thread instead of this thread. Then the future of a command, the
     // driver and the session share a thread. This halves the time of a short command.
-    let code = guard.block_on(run.execute(signals, runtime.handle()));
+    let code = signal_runtime.block_on(run.execute(signals, runtime.handle()));
     // Do not wait for threads still blocked in a prompt or a plain task.
     runtime.shutdown_background();
     code

@@ -37,7 +37,7 @@ impl CommandLine {
     /// Parses the options before the first other argument, and the shell line. Returns the
     /// unparsed arguments too.
     ///
-    /// `fab` needs no more than these before it compiles the tasks.
+    /// `fab` needs only these parts before it compiles the tasks.
     pub(crate) fn parse_leading_options(words: Vec<String>) -> Result<(Self, Vec<String>)> {
         let (words, shell_line) = split_shell_line(words);
         let mut reader = ArgumentReader { words: words.into_iter().peekable() };

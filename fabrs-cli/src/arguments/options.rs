@@ -48,7 +48,7 @@ const CONNECTION_HEADING: &str = "Connection options";
 const EXECUTION_HEADING: &str = "Execution options";
 const OUTPUT_HEADING: &str = "Output options";
 
-/// Returns the options of `fab` itself. A task may redefine an option or a letter for itself.
+/// Returns the options of `fab` itself. A task may redefine an option or its letter.
 pub(crate) fn global_arguments() -> Vec<Arg> {
     let group = |heading: &'static str, arguments: Vec<Arg>| {
         arguments.into_iter().map(move |argument| argument.help_heading(heading))

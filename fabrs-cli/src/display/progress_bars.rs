@@ -57,7 +57,7 @@ struct BarState {
 #[derive(Clone)]
 pub(super) struct BarArea {
     multi: MultiProgress,
-    /// Any bar exists.
+    /// True while a bar exists.
     is_used: Arc<AtomicBool>,
 }
 

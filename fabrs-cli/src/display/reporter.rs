@@ -73,7 +73,7 @@ impl Reporter {
             self.sink = Arc::clone(&capture) as Arc<dyn Sink>;
             self.capture = Some(capture);
         } else {
-            let text = "text printed by tasks is not redacted, because it could not be captured";
+            let text = "text printed by tasks is not redacted: could not capture stdout and stderr";
             self.sink.event(&Event::Warning { host: None, text });
         }
         self
@@ -84,13 +84,13 @@ impl Reporter {
         self.print_block(&error.block().to_string());
     }
 
-    /// Prints the text of an error on stderr. It may concern several hosts.
+    /// Prints the text of an error on stderr. The error may concern several hosts.
     pub(crate) fn print_block(&self, block: &str) {
         self.print_note(&colour_labels(block, self.style));
     }
 
-    /// Returns the exit code of the run. If output was lost, prints an error and replaces `code` by
-    /// that of a failure.
+    /// Returns the exit code of the run. If output was lost, prints an error and returns the code of
+    /// a failure, except after an internal error.
     ///
     /// Call this function after all output is written.
     pub(crate) fn exit_code(&self, code: ExitCode) -> ExitCode {

@@ -4,7 +4,7 @@
 //! `println!` panics on a write error, so a closed pager or a full disk would end a deploy halfway.
 //! Therefore descriptors 1 and 2 of the process become pipes. A thread always empties these pipes
 //! into the output queue. A terminal is not replaced, because programs query the colours and width.
-//! Only when the terminal is closed, `/dev/null` replaces it.
+//! `/dev/null` replaces a closed terminal.
 //!
 //! Secrets of the run are redacted in the pipes. Text printed to a terminal is not redacted,
 //! because it does not pass through `fab`.

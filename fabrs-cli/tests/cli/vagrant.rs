@@ -203,7 +203,7 @@ fn an_interrupt_ends_a_hung_vagrant_and_its_children() {
     wait_until("Vagrant hangs", LIMIT, || dir.join("hanging").exists());
     running.interrupt();
     let ran = running.wait();
-    assert_eq!(ran.stderr, "error: the run was stopped before anything was run\n");
+    assert_eq!(ran.stderr, "error: the run was stopped before the first command\n");
     wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }
 
