@@ -127,7 +127,7 @@ async fn a_certificate_of_an_unknown_authority_falls_back_to_the_plain_key() -> 
 async fn an_expired_certificate_is_refused_with_its_time_and_the_line_of_its_authority() {
     let (error, record) = refusal(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]).await;
     let text = error_text(&error);
-    assert!(text.starts_with("error: host: the host's certificate does not count\n"), "{text}");
+    assert!(text.starts_with("error: host: the host's certificate is not accepted\n"), "{text}");
     assert!(text.contains(&format!("authority in {}:2, but it expired at 2020-0", record.file.display())), "{text}");
     assert!(text.contains("hint: renew the certificate"), "{text}");
     assert_eq!(text.matches("hint:").count(), 1, "{text}");

@@ -77,7 +77,7 @@ async fn a_changed_key_is_an_error_that_names_file_and_line() -> Result<()> {
         assert!(text.contains(&format!("the host shows {}", sshd.host_keys()[0].fingerprint())), "{text}");
         assert!(
             text.contains(&format!(
-                "hint: if the change is known to be right: `ssh-keygen -R '[127.0.0.1]:{}' -f {}`",
+                "hint: if the new host key is genuine, remove the old one: `ssh-keygen -R '[127.0.0.1]:{}' -f {}`",
                 sshd.port(),
                 record.file.display()
             )),

@@ -356,7 +356,7 @@ async fn a_gateway_with_a_failed_proxy_command_is_named() -> Result<()> {
     let config = "Host jump\n    ProxyCommand sh -c 'echo no way >&2; exit 9'\nHost host\n    ProxyJump jump\n";
     let client = client_with_local_programs(&server, config).build();
     let text = error_text(&expect_error(within_limit(client.connect("host")?.run("true")).await, ErrorKind::Connect));
-    assert!(text.starts_with("error: host: could not get through its gateway jump\n"), "{text}");
+    assert!(text.starts_with("error: host: could not connect through its gateway jump\n"), "{text}");
     assert!(text.contains("jump: could not connect by its ProxyCommand\n"), "{text}");
     assert!(text.ends_with("ended with exit status 9: no way"), "{text}");
     Ok(())

@@ -75,7 +75,7 @@ fn a_changed_host_key_is_refused_with_file_and_line() {
     let block = format!(
         "error: host: the host's ssh-ed25519 key has changed\n  \
          caused by: another key is on record in {}:3; the host shows {}\n\
-         hint: if the change is known to be right: `ssh-keygen -R '[127.0.0.1]:{}' -f {0}`\n",
+         hint: if the new host key is genuine, remove the old one: `ssh-keygen -R '[127.0.0.1]:{}' -f {0}`\n",
         file.display(),
         sshd.host_keys()[0].fingerprint(),
         sshd.port()
@@ -140,7 +140,7 @@ fn a_password_login_without_a_terminal_is_an_error() {
     let block = format!(
         "error: host: could not log in as {}\n  \
          caused by: the server refused the login: the ssh config allows no key; it accepts publickey, password\n\
-         hint: the server accepts passwords, but fabrs cannot prompt: use a key, or run it at a terminal\n",
+         hint: the server accepts passwords, but fabrs cannot prompt: use a key, or run the program at a terminal\n",
         sshd.user()
     );
     assert_eq!(rejected_login(run, &sshd).stderr, block);

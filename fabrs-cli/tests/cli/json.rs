@@ -111,7 +111,10 @@ fn an_unreachable_host_has_an_error_with_plain_fields() {
         assert_eq!((&error["kind"], &error["host"]), (&"connect".into(), &host.as_str().into()), "{events:?}");
         assert_eq!(error["message"], format!("could not connect to 127.0.0.1 port {port}"));
         assert_eq!(error["causes"][0], format!("{host}: Connection refused (os error 111)"));
-        assert!(error["hint"].as_str().is_some_and(|hint| hint.starts_with("nothing listens there")), "{error}");
+        assert!(
+            error["hint"].as_str().is_some_and(|hint| hint.starts_with("no server listens on this port")),
+            "{error}"
+        );
     }
     assert_eq!(events_of(&events, "shell_line_ended", None)[0]["outcome"], "unreachable");
 }

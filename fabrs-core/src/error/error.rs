@@ -284,7 +284,7 @@ mod tests {
         let hinted = || Error::new(ErrorKind::Connect, "could not connect").hint("is the name right?");
         let cause = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
         let error = hinted().caused_by(cause(Errno::MFILE)).hint("does sshd run?");
-        let outer = Error::new(ErrorKind::Connect, "could not get through its gateway").caused_by(error.clone());
+        let outer = Error::new(ErrorKind::Connect, "could not connect through its gateway").caused_by(error.clone());
         for error in [error, outer] {
             assert!(error.hint_text().unwrap().contains("`ulimit -n`"), "{error:?}");
             assert!(error.block().to_string().contains("Too many open files (os error 24)"), "{error:?}");

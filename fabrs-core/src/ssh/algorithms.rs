@@ -61,7 +61,7 @@ const HOST_KEYS: [&str; 6] = [
     "rsa-sha2-512",
     "rsa-sha2-256",
 ];
-/// Further signature algorithms for the login.
+/// Signature algorithms of hardware security keys, offered for logins in addition to [`HOST_KEYS`].
 const SECURITY_KEYS: [&str; 2] = ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"];
 /// RSA with SHA-1, only used if the ssh config names it.
 const SHA1: &str = "ssh-rsa";
@@ -144,9 +144,9 @@ impl Algorithms {
     }
 
     /// Returns the algorithms to offer, in order of preference. Like ssh, the key types in
-    /// `recorded` come first, so a server with several keys presents a known one. Certificates
-    /// are offered if `certificates` is true, because known_hosts then has an authority for the
-    /// host.
+    /// `recorded` come first, so a server with several keys presents a known one. `certificates` is
+    /// true if known_hosts has a certificate authority for the host. Only then are certificates
+    /// offered.
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl Algorithms {
     }
 
     /// Returns true if a host key of this type, or its certificate, is allowed by
-    /// `HostKeyAlgorithms`. A server could present another type than the negotiated one.
+    /// `HostKeyAlgorithms`. A server could present a type other than the negotiated type.
     pub(super) fn accepts_host_key(&self, key: &Algorithm, is_certificate: bool) -> bool {
         let offered = self.host_keys(&[], true).unwrap_or_default();
         let named = |algorithm: &Algorithm| offered.contains(&name_of(algorithm, is_certificate));
@@ -213,8 +213,8 @@ impl Algorithms {
     }
 
     /// Returns the signature algorithm for a login, or `None` if `PubkeyAcceptedAlgorithms`
-    /// excludes the key. An RSA key uses the first algorithm of the list announced by the server. A
-    /// server without an announcement is older than RFC 8332. Like ssh, fabrs then uses SHA-1, if
+    /// excludes the key. An RSA key uses the first allowed algorithm that the server has announced.
+    /// A server without an announcement is older than RFC 8332. Like ssh, fabrs then uses SHA-1, if
     /// allowed.
     pub(super) fn login_signature(
         &self,
@@ -258,8 +258,8 @@ impl Algorithms {
         }
     }
 
-    /// Returns the size of a too small RSA key and the required size (`RequiredRSASize`), both in
-    /// bits.
+    /// Returns the size of an RSA key and the required size (`RequiredRSASize`), both in bits, if
+    /// the key is too small.
     pub(super) fn too_small(&self, key: &KeyData) -> Option<(u32, u32)> {
         let modulus = key.rsa()?.n().as_positive_bytes()?;
         let unused = modulus.first().map_or(0, |byte| byte.leading_zeros());
@@ -277,7 +277,7 @@ fn ciphers() -> [&'static str; 6] {
     ciphers
 }
 
-/// Selects the algorithms of a kind supported by russh.
+/// Returns the configured or the default algorithms in order, without those unknown to russh.
 fn selected<T>(
     keyword: &str,
     list: Option<&AlgorithmList>,
@@ -306,7 +306,7 @@ fn name_of(key: &Algorithm, is_certificate: bool) -> String {
     if is_certificate { key.to_certificate_type() } else { key.as_str().to_owned() }
 }
 
-/// Returns the algorithm of the key in a certificate.
+/// Returns the name of an algorithm without the suffix of certificates.
 fn plain_name(name: &str) -> &str {
     name.strip_suffix(CERTIFICATE).unwrap_or(name)
 }
@@ -329,13 +329,13 @@ mod tests {
     use super::{Algorithms, LoginSignature};
 
     fn algorithms(config: &str) -> Algorithms {
-        let config = SshConfig::parse(config, "config").expect("the configuration is a good one");
+        let config = SshConfig::parse(config, "config").expect("the config is valid");
         Algorithms::new(&config.resolve(&Query::new("web1", "ann", "/")).expect("there is nothing to expand"))
     }
 
     fn keys(config: &str, recorded: &[&str], certificates: bool) -> Vec<String> {
         let recorded: Vec<String> = recorded.iter().map(|&name| name.to_owned()).collect();
-        let preferred = algorithms(config).preferred(&recorded, certificates).expect("some are left");
+        let preferred = algorithms(config).preferred(&recorded, certificates).expect("some algorithms are left");
         let certificates = preferred.host_key_certificates.iter().map(Algorithm::to_certificate_type);
         certificates.chain(preferred.key.iter().map(|algorithm| algorithm.as_str().to_owned())).collect()
     }
@@ -389,7 +389,7 @@ mod tests {
     fn a_list_without_supported_algorithms_is_an_error_with_its_line() {
         #[track_caller]
         fn case(config: &str, text: &str) {
-            let error = algorithms(config).preferred(&[], false).expect_err("none is left");
+            let error = algorithms(config).preferred(&[], false).expect_err("no algorithm is left");
             assert_eq!(error.to_string(), text);
         }
         case("Ciphers 3des-cbc", "no algorithm of `Ciphers 3des-cbc` (config:1) is supported");
@@ -401,7 +401,7 @@ mod tests {
         case("HostKeyAlgorithms ssh-dss", "no algorithm of `HostKeyAlgorithms ssh-dss` (config:1) is supported");
         assert_eq!(algorithms("Ciphers +aes128-cbc").preferred(&[], false).expect("all are left").cipher.len(), 7);
         let only = algorithms("Ciphers aes256-ctr\nMACs hmac-sha1\nKexAlgorithms ecdh-sha2-nistp384");
-        let only = only.preferred(&[], false).expect("one of each is left");
+        let only = only.preferred(&[], false).expect("one algorithm of each kind is left");
         assert_eq!(
             (only.cipher[0].as_ref(), only.mac[0].as_ref(), only.kex[0].as_ref()),
             ("aes256-ctr", "hmac-sha1", "ecdh-sha2-nistp384")

@@ -33,7 +33,7 @@ struct State {
     peak: usize,
     /// The number of callers waiting for a slot.
     waiting: usize,
-    /// True if any slot was released so far.
+    /// True after the first release of a confirmed channel.
     has_released: bool,
 }
 
@@ -112,7 +112,7 @@ impl Drop for SlotWaiter {
     }
 }
 
-/// The meaning of a refused channel.
+/// The next step after a refused channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenRefusal {
     /// The server may not have noticed the end of another channel. Retry after this time.
@@ -124,7 +124,7 @@ pub(super) enum OpenRefusal {
 }
 
 impl ChannelSlot {
-    /// Records the opening by the server.
+    /// Records that the server has opened the channel.
     pub(super) fn confirm(&mut self) {
         self.confirmed = true;
         let mut state = self.slots.state();
@@ -176,11 +176,11 @@ mod tests {
         let slots = ChannelSlots::new(0);
         let first = slots.wait().take().await;
         let second = slots.wait().take().await;
-        assert_eq!(second.refused(0), OpenRefusal::Full, "one is open, so it is worth waiting for its end");
+        assert_eq!(second.refused(0), OpenRefusal::Full, "the end of the first channel frees a slot");
         drop(second);
         assert!(slots.wait().take().now_or_never().is_none());
         drop(first);
-        assert!(slots.wait().take().now_or_never().is_some(), "the place is free");
+        assert!(slots.wait().take().now_or_never().is_some(), "the slot is free");
     }
 
     #[tokio::test]
@@ -192,7 +192,7 @@ mod tests {
         assert!(aside.is_some() && slots.try_take_reserved().is_none());
         drop((taken, aside));
         slots.state().limit = 1;
-        assert!(slots.try_take().is_some(), "a command comes first");
+        assert!(slots.try_take().is_some(), "the only slot is for commands");
     }
 
     #[tokio::test]
@@ -212,7 +212,7 @@ mod tests {
         only.confirm();
         let second = slots.wait().take().await;
         assert_eq!(second.refused(0), OpenRefusal::RetryAfter(FIRST_RETRY_DELAY));
-        assert!(slots.wait().take().now_or_never().is_some(), "one refusal says nothing about the limit");
+        assert!(slots.wait().take().now_or_never().is_some(), "one refusal does not lower the limit");
         assert_eq!(second.refused(1), OpenRefusal::Full);
     }
 

@@ -13,7 +13,7 @@ use crate::transport::SignalStrategy;
 use crate::transport::{Answer, StdinSource};
 use crate::transport::{QueueFull, StdinQueue};
 
-/// The end-of-file character of a terminal (`stty eof`), unless a program has changed it.
+/// The default end-of-file character of a terminal (`stty eof`).
 const EOT: u8 = 4;
 
 /// The stdin of a command.
@@ -23,8 +23,8 @@ pub(super) struct ChannelStdin {
     /// The queued bytes. `None` after the end of file, and for a command with a guard process,
     /// which reads the stdin.
     queue: Option<StdinQueue>,
-    /// The current write. It survives a cancelled [`write_next`](Self::write_next), because half of
-    /// it may be sent.
+    /// The current write. It survives a cancelled [`write_next`](Self::write_next), because some
+    /// bytes may already be sent.
     pending_write: Option<BoxFuture<'static, ()>>,
     pty: bool,
     strategy: SignalStrategy,
@@ -64,7 +64,7 @@ impl ChannelStdin {
         self.pending_write = None;
     }
 
-    /// Writes the next chunk or the end of file. Waits for ever at the end.
+    /// Writes the next chunk or the end of file. Never returns after the end of file.
     ///
     /// Run it in a `select!` with the reader: a writer waiting for window is not woken when its
     /// channel closes. A failed write means a closed channel, and the reader reports the closing.
@@ -91,8 +91,8 @@ impl ChannelStdin {
             None => {
                 self.queue = None;
                 let typed_eof = self.typed_eof();
-                // After the end of file no keystroke could be sent. The character of the terminal
-                // replaces it.
+                // No keystroke can be sent after an EOF message. The typed character replaces the
+                // message.
                 let closes = self.strategy != SignalStrategy::Keystroke;
                 async move {
                     // An empty write would still be a message to the session task.

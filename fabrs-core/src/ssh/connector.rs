@@ -51,8 +51,8 @@ pub(super) struct OpenedStream {
 }
 
 impl Connector {
-    /// Connects the gateway in advance, including its prompts. That time does not count for the
-    /// host.
+    /// Connects the gateway first, including its prompts. This time does not count towards the
+    /// connect timeout of the host.
     pub(super) async fn prepare(&self, target: &Target) -> Result<()> {
         match self {
             Self::Gateway(gateway) => gateway_session(gateway, target).await.map(drop),
@@ -128,14 +128,14 @@ impl Connector {
     }
 }
 
-/// Returns the session of a gateway. Boxed, because a gateway may have a gateway itself.
+/// Returns the session of a gateway. Boxed, because a gateway may itself have a gateway.
 fn gateway_session<'a>(
     gateway: &'a Arc<dyn GatewaySession>,
     target: &'a Target,
 ) -> BoxFuture<'a, Result<Arc<Session>>> {
     async move {
         Arc::clone(gateway).session().await.map_err(|source| {
-            let text = format!("could not get through its gateway {}", gateway.host());
+            let text = format!("could not connect through its gateway {}", gateway.host());
             Error::new(source.kind(), text).on(&target.host).caused_by(source)
         })
     }
@@ -147,5 +147,9 @@ fn gateway_error(gateway: &dyn GatewaySession, target: &Target, source: russh::E
     let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
     let text = format!("the gateway {} could not connect to {address} port {port}", gateway.host());
     let error = Error::new(ErrorKind::Connect, text).on(host).with_address(address).caused_by(source);
-    if prohibited { error.hint("its sshd forbids it: see `AllowTcpForwarding` and `PermitOpen`") } else { error }
+    if prohibited {
+        error.hint("allow it in the sshd_config of the gateway: `AllowTcpForwarding` and `PermitOpen`")
+    } else {
+        error
+    }
 }

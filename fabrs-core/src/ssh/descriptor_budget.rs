@@ -14,7 +14,7 @@ use crate::mutex::lock;
 use crate::open_files;
 
 /// The descriptors for everything except hosts. `fab` has 18 while tasks run: standard streams and
-/// their redirection, the runtime and signals. The others are for shared files, and for starting a
+/// their redirection, the runtime and signals. The rest is for shared files, and for starting a
 /// program.
 const PROCESS_DESCRIPTORS: usize = 24;
 /// The descriptors for one active host: two for its session, and two for a transfer or a local
@@ -31,7 +31,7 @@ fn budget(limit: Option<usize>) -> usize {
     limit.unwrap_or(usize::MAX).saturating_sub(PROCESS_DESCRIPTORS)
 }
 
-/// A session closable while idle.
+/// A session that can be closed while idle.
 pub(super) trait CloseIdle: Send + Sync {
     /// Closes the session and returns true. Returns false at once if the session is in use.
     fn close_if_idle(&self) -> BoxFuture<'_, bool>;
@@ -49,7 +49,8 @@ pub(super) struct DescriptorBudget {
 #[derive(Debug, Default)]
 struct State {
     reserved: usize,
-    /// A counter of uses. A later use has a higher number.
+    /// The number of uses so far. Each use is numbered, so the entries can be ordered by their last
+    /// use.
     uses: u64,
     entries: Vec<SessionEntry>,
 }
@@ -170,7 +171,7 @@ impl Drop for Reservation {
 
 impl fmt::Debug for SessionEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkEntry").field("id", &self.id).field("last_use", &self.last_use).finish_non_exhaustive()
+        f.debug_struct("SessionEntry").field("id", &self.id).field("last_use", &self.last_use).finish_non_exhaustive()
     }
 }
 

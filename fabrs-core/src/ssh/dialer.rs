@@ -63,17 +63,18 @@ impl SshDialer {
         Ok(previous.map_or(Connector::Tcp, |gateway| Connector::Gateway(gateway)))
     }
 
-    /// Returns the shared session of a gateway. The first gateway of a chain is reached by its own
-    /// configuration, each further gateway through the previous one.
+    /// Returns the shared session of a gateway. `before` contains the gateways on the way to it.
+    /// The first gateway of a chain is reached by its own configuration, each further gateway
+    /// through the `previous` session.
     fn gateway(
         &self,
         gateway: &Host,
-        connector: &[Host],
+        before: &[Host],
         previous: Option<Arc<SharedSession>>,
         passed: &[Host],
     ) -> Result<Arc<SharedSession>> {
-        let connector: Vec<Host> = connector.iter().chain([gateway]).cloned().collect();
-        if let Some(shared) = lock(&self.gateways).get(&connector) {
+        let chain: Vec<Host> = before.iter().chain([gateway]).cloned().collect();
+        if let Some(shared) = lock(&self.gateways).get(&chain) {
             return Ok(Arc::clone(shared));
         }
         let shared = match previous {
@@ -83,7 +84,7 @@ impl SshDialer {
                 Arc::new(SharedSession::new(target, Connector::Gateway(previous), Arc::clone(&self.settings)))
             }
         };
-        lock(&self.gateways).insert(connector, Arc::clone(&shared));
+        lock(&self.gateways).insert(chain, Arc::clone(&shared));
         Ok(shared)
     }
 }

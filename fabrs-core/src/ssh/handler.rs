@@ -109,10 +109,10 @@ impl client::Handler for Handler {
         Ok(())
     }
 
-    /// Answers with a request without an effect. OpenSSH's server uses Nagle's algorithm until its
-    /// first session has started. The confirmation of the first channel would therefore wait for
-    /// the acknowledgement of this announcement. An acknowledgement by our system would end at a
-    /// gateway, but a packet reaches the server.
+    /// Sends a keepalive, because its packet acknowledges the announcement. sshd uses Nagle's
+    /// algorithm until the first session has started, so the confirmation of the first channel
+    /// would wait for this acknowledgement. Behind a gateway, the TCP acknowledgement of this
+    /// machine does not reach the server. The packet does.
     async fn openssh_ext_host_keys_announced(
         &mut self,
         _: Vec<PublicKey>,

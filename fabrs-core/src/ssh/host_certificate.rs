@@ -15,16 +15,16 @@ use crate::ssh::target::HostKeyPolicy;
 pub(super) enum CertificateVerdict {
     /// A known authority has signed the certificate.
     Trusted,
-    /// The certificate does not count. The plain key must be checked instead.
+    /// The certificate is ignored. The plain key must be checked instead.
     Ignored(IgnoredCertificate),
     /// The connection must be rejected.
     Rejected { what: &'static str, cause: String },
 }
 
-/// A certificate that does not count.
+/// An ignored certificate.
 #[derive(Debug)]
 pub(super) struct IgnoredCertificate {
-    /// The reason, as the end of a sentence.
+    /// The reason, as the predicate of a sentence about the certificate.
     pub(super) text: String,
     pub(super) hint: Option<&'static str>,
 }
@@ -136,8 +136,8 @@ mod tests {
     /// The certificate of key 1 for `web`, signed by key 2.
     fn certificate() -> Certificate {
         let subject = key(1).public_key().key_data().clone();
-        let mut builder = Builder::new([3; 16], subject, 0, u64::MAX).expect("these are times");
-        builder.cert_type(CertType::Host).expect("it is set once").valid_principal("web").expect("a name");
+        let mut builder = Builder::new([3; 16], subject, 0, u64::MAX).expect("the times are valid");
+        builder.cert_type(CertType::Host).expect("the type is set once").valid_principal("web").expect("a name");
         builder.sign(&key(2)).expect("the authority signs")
     }
 
@@ -168,13 +168,17 @@ mod tests {
     #[test]
     fn a_forged_certificate_is_rejected() {
         let good = certificate().to_bytes().expect("it can be written");
-        let name = good.windows(7).position(|bytes| bytes == b"\0\0\0\x03web").expect("its name is in it") + 4;
+        let name = good
+            .windows(7)
+            .position(|bytes| bytes == b"\0\0\0\x03web")
+            .expect("the certificate contains the principal")
+            + 4;
         let last = good.len() - 1;
         // Byte 40 belongs to the nonce, the last byte to the signature.
         for place in [40, last] {
             let mut bytes = good.clone();
             bytes[place] ^= 1;
-            let forged = Certificate::from_bytes(&bytes).expect("it still looks like one");
+            let forged = Certificate::from_bytes(&bytes).expect("the changed bytes still parse");
             match judge(&forged, &known(), &policy()) {
                 CertificateVerdict::Rejected { what, cause } => {
                     assert_eq!(what, "the host's certificate is forged");
@@ -185,7 +189,7 @@ mod tests {
         }
         let mut bytes = good;
         bytes[name] = b'v';
-        let other = Certificate::from_bytes(&bytes).expect("it still looks like one");
+        let other = Certificate::from_bytes(&bytes).expect("the changed bytes still parse");
         assert!(matches!(judge(&other, &known(), &policy()), CertificateVerdict::Ignored(_)), "it is for `veb`");
     }
 

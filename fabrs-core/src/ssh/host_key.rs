@@ -22,7 +22,7 @@ use crate::transport::random_bytes;
 /// The state of a host key check, shared with the handshake.
 #[derive(Debug, Default)]
 pub(super) struct KeyCheckState {
-    /// True if a prompt is open. The time limit of the handshake is then suspended.
+    /// True while a prompt is open. The time limit of the handshake is suspended meanwhile.
     pub(super) is_prompting: AtomicBool,
     /// True if known_hosts has another key. The connection continues only because checking is off.
     pub(super) has_changed_key: AtomicBool,
@@ -49,7 +49,7 @@ impl HostKeyVerifier {
         let (key, is_certificate) = (shown.public_key(), shown.certificate().is_some());
         if !self.target.algorithms.accepts_host_key(&key.algorithm(), is_certificate) {
             let what = if is_certificate { "certificate" } else { "key" };
-            let cause = format!("`HostKeyAlgorithms` does not have {} {what}s", key.algorithm());
+            let cause = format!("`HostKeyAlgorithms` does not list {} {what}s", key.algorithm());
             return Err(self
                 .refuse(format!("the host presents a {what} of a type that was not requested"))
                 .caused_by(HostKeyCause(cause)));
@@ -83,7 +83,7 @@ impl HostKeyVerifier {
             self.warn_about(ignored.as_ref());
             return Ok(());
         }
-        // Waiting for another host's prompt does not count as silence of this server.
+        // Waiting for another host's prompt does not count towards the timeout of this host.
         self.check.is_prompting.store(true, Ordering::Relaxed);
         let mut declined = self.settings.known_hosts.declined.lock().await;
         self.check.is_prompting.store(false, Ordering::Relaxed);
@@ -95,7 +95,7 @@ impl HostKeyVerifier {
         Ok(())
     }
 
-    /// Warns of a certificate with a flaw, after its plain key was accepted.
+    /// Warns about a flaw of a certificate, after the plain key was accepted.
     fn warn_about(&self, ignored: Option<&IgnoredCertificate>) {
         if let Some(ignored) = ignored.filter(|ignored| ignored.hint.is_some()) {
             let text = format!("its certificate {}: its key was checked instead", ignored.text);
@@ -135,7 +135,7 @@ impl HostKeyVerifier {
     fn changed(&self, key: &HostKey, ignored: Option<&IgnoredCertificate>, at: &str, algorithm: &str) -> Result<()> {
         if self.target.host_key_policy.strict == StrictHostKeyChecking::No {
             let text = format!(
-                "the host's {algorithm} key differs from the one in {at}: `StrictHostKeyChecking no` lets it in"
+                "the host's {algorithm} key differs from the one in {at}: `StrictHostKeyChecking no` allows it"
             );
             self.check.has_changed_key.store(true, Ordering::Relaxed);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
@@ -147,7 +147,7 @@ impl HostKeyVerifier {
         }
         Err(self.refuse(format!("the host's {algorithm} key has changed")).caused_by(HostKeyCause(cause)).hint(
             format!(
-                "if the change is known to be right: `{}`",
+                "if the new host key is genuine, remove the old one: `{}`",
                 removal_command(&self.target.host_key_policy.name.to_string(), at)
             ),
         ))
@@ -184,10 +184,9 @@ impl HostKeyVerifier {
                     ssh_command(asking, &self.target, &self.settings)
                 );
                 if let Some(ignored) = ignored {
-                    cause =
-                        format!("its certificate {}; its key, {}, is on no record", ignored.text, key.fingerprint());
+                    cause = format!("its certificate {}; its key {} is not known", ignored.text, key.fingerprint());
                     if let Some(advice) = ignored.hint {
-                        "the host's certificate does not count".clone_into(&mut what);
+                        "the host's certificate is not accepted".clone_into(&mut what);
                         advice.clone_into(&mut hint);
                     }
                 }
@@ -253,7 +252,7 @@ impl HostKeyVerifier {
 #[error("{0}")]
 struct HostKeyCause(String);
 
-/// Returns the hint for a host with a changed key, connected by `StrictHostKeyChecking no`.
+/// Returns the hint for a host with a changed key, allowed by `StrictHostKeyChecking no`.
 pub(super) fn changed_key_hint(target: &Target) -> String {
     let file = target
         .host_key_policy

@@ -29,7 +29,7 @@ pub(super) struct KeyFile {
     /// unlocked.
     public: OnceLock<PublicKey>,
     availability: Availability,
-    /// The reason against using the private key of the file.
+    /// The reason why the private key of the file can't be used.
     problem: Option<String>,
     key: Mutex<KeyState>,
 }
@@ -102,7 +102,7 @@ impl KeyFile {
         self.availability
     }
 
-    /// Returns the reason against using the private key of the file, if any.
+    /// Returns the reason why the private key of the file can't be used, if any.
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }

@@ -1,6 +1,6 @@
-//! Commands over SSH, by russh. No other module of this crate names russh.
+//! Commands over SSH, implemented with russh. No other module of this crate uses russh.
 //!
-//! The path of a command, by files:
+//! The modules in the order of the execution of a command:
 //!
 //! 1. `dialer`: [`SshDialer`] creates one `SharedSession` for each host.
 //! 2. `target`: address, user, keys and host key policy, resolved as by `ssh`.

@@ -66,8 +66,8 @@ impl OpenChannel {
         self.held.as_mut().map(|(channel, _)| channel)
     }
 
-    /// Starts a command with one packet. A pseudo-terminal costs one more round trip, so a
-    /// command never runs without a required terminal.
+    /// Starts a command with one packet. With a pseudo-terminal, first waits one round trip for the
+    /// terminal, so a command never runs without it.
     ///
     /// # Cancel safety
     ///

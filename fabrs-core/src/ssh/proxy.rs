@@ -54,7 +54,7 @@ impl ProxyProgram {
         }
         if !settings.local_programs {
             let error = refused(format!("this program may not run `ProxyCommand {command}`"));
-            return Err(error.hint("`ClientBuilder::local_programs` allows it"));
+            return Err(error.hint("enable local programs with `ClientBuilder::local_programs`"));
         }
         let line = command.expand(&target.user, target.port);
         let line = line.map_err(|source| refused("its `ProxyCommand` can't be run".to_owned()).caused_by(source))?;
@@ -196,8 +196,8 @@ impl ProxyProcess {
         } else {
             // `ssh` sends HUP too. Most commands exit earlier because of their closed pipes.
             self.group.signal(Signal::HUP);
-            // A command that has prompted at the terminal is stopped, because it runs in the
-            // background.
+            // A background command that reads from the terminal is stopped by the kernel. After
+            // CONT it can handle the HUP.
             self.group.signal(Signal::CONT);
             tokio::select! {
                 _ = self.child.wait() => {}
@@ -222,7 +222,7 @@ async fn copy_both_directions(
     let (mut from_session, mut stdout) =
         (BufReader::with_capacity(CHUNK_SIZE, from_session), BufReader::with_capacity(CHUNK_SIZE, stdout));
     tokio::select! {
-        summary = copy_buf(&mut stdout, &mut to_session) => if summary.is_ok() { ClosedBy::Command } else { ClosedBy::Session },
-        heard = copy_buf(&mut from_session, &mut stdin) => if heard.is_ok() { ClosedBy::Session } else { ClosedBy::Command },
+        copied = copy_buf(&mut stdout, &mut to_session) => if copied.is_ok() { ClosedBy::Command } else { ClosedBy::Session },
+        copied = copy_buf(&mut from_session, &mut stdin) => if copied.is_ok() { ClosedBy::Session } else { ClosedBy::Command },
     }
 }

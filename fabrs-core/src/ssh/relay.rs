@@ -3,8 +3,8 @@
 //!
 //! russh does not read while it writes. The buffer towards the session therefore has room for the
 //! windows of all open channels. The buffer from the session is small. An upload of a large file
-//! has at most seven channels, so a host within the protocol uses at most 57 MiB. The limit for any
-//! other host is 89 MiB.
+//! has at most seven channels, so a host that respects the windows uses at most 57 MiB. The limit
+//! for any other host is 89 MiB.
 
 use tokio::io::{DuplexStream, Join, duplex, join};
 
@@ -16,8 +16,8 @@ use crate::ssh::target::Purpose;
 pub(super) const CHANNEL_WINDOW_BYTES: u32 = 8 << 20;
 /// The maximum number of bytes queued for a session with commands.
 const MAX_INWARD_BYTES: usize = (DEFAULT_MAX_SESSIONS + 1) * CHANNEL_WINDOW_BYTES as usize;
-/// The maximum number of bytes queued for the session of a gateway. At the limit its tunnel waits.
-/// Each channel of a gateway is a tunnel, and their number has no limit.
+/// The maximum number of bytes queued for the session of a gateway. At the limit, the copy into
+/// this session waits. Each channel of a gateway is a tunnel, and their number has no limit.
 const MAX_GATEWAY_INWARD_BYTES: usize = 4 * MAX_INWARD_BYTES;
 /// The maximum number of bytes queued from a session.
 const MAX_OUTWARD_BYTES: usize = 1 << 20;

@@ -24,7 +24,8 @@ pub(super) enum PresentedKey<'a> {
 }
 
 impl RevokedKeysFiles {
-    /// Checks a key against a revocation file. As in ssh, independent of `StrictHostKeyChecking`.
+    /// Checks a key against a revocation file. As in ssh, the check does not depend on
+    /// `StrictHostKeyChecking`.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ pub(super) struct ServerId(String);
 
 impl ServerId {
     /// Returns true if the server forwards the `signal` request of RFC 4254 §6.9 to the process
-    /// group of a command. OpenSSH does from 7.9 on, and the demo server of fabrs. Not assumed for
-    /// other servers.
+    /// group of a command. True for OpenSSH 7.9 and later, and for the demo server of fabrs. Not
+    /// assumed for other servers.
     pub(super) fn forwards_signals(&self) -> bool {
         if self.is_fabrs() {
             return true;
@@ -35,7 +35,7 @@ impl ServerId {
     }
 
     /// Returns true if the server closes idle channels when a command on another channel ends, as
-    /// dropbear does. It even closes a channel with a start request on the way.
+    /// dropbear does. dropbear even closes a channel whose start request is still in transit.
     pub(super) fn closes_idle_channels(&self) -> bool {
         self.0.starts_with("SSH-2.0-dropbear")
     }
@@ -65,7 +65,7 @@ fn parse_server_id(bytes: &[u8]) -> Option<ServerId> {
 
 /// Returns a function that inspects received bytes and stores the identification in `server`.
 pub(super) fn server_id_reader(server: SharedServerId) -> impl FnMut(&[u8]) + Send {
-    // Dropped after the identification.
+    // `None` after the identification.
     let mut banner = Some(Vec::new());
     move |bytes| {
         let Some(received) = &mut banner else { return };

@@ -38,8 +38,8 @@ pub(super) struct Session {
     has_changed_key: bool,
     target: Arc<Target>,
     slots: Arc<ChannelSlots>,
-    /// True to open channels in advance. Off for servers known to close idle channels. Turned
-    /// off by the first refusal, and by a channel closed while idle.
+    /// True if channels may be opened in advance: only on servers known to keep idle channels. The
+    /// first refusal, or a channel closed while idle, sets the flag to false.
     may_prefetch: AtomicBool,
     prefetched: Mutex<Option<oneshot::Receiver<OpenChannel>>>,
     /// Tasks that open channels, and close unused ones. They end with the session.
@@ -96,8 +96,8 @@ impl Session {
         })
     }
 
-    /// Returns true if the server forwards signals to commands. sshd forwards signals only by the
-    /// separate process of privilege separation, and a root login has no such process.
+    /// Returns true if the server forwards signals to commands. In sshd, only the separate process
+    /// of privilege separation forwards signals. A root login has no such process.
     pub(super) fn forwards_signals(&self) -> bool {
         self.forwards_signals
     }
@@ -122,7 +122,8 @@ impl Session {
         self.handle.is_closed()
     }
 
-    /// Opens a stream through this host to another one. `purpose` is the purpose of the other host.
+    /// Opens a stream through this host to another host. `purpose` is the purpose of the other
+    /// host.
     ///
     /// # Cancel safety
     ///
@@ -182,8 +183,8 @@ impl Session {
         });
     }
 
-    /// Returns the channel opened in advance, or `None`. Waits for a channel in the process of
-    /// opening.
+    /// Returns the channel opened in advance, or `None`. Waits for a channel that is still being
+    /// opened.
     async fn take_prefetched(&self) -> Option<OpenChannel> {
         let prefetched = lock(&self.prefetched).take();
         // A server may close a channel after a long idle time. No command must be sent to a closed
@@ -226,7 +227,8 @@ impl Session {
         if let Some(slot) = self.slots.try_take() {
             return NextChannel::Slot(slot);
         }
-        // A waiter stops the opening in advance. A channel opened before may hold the only slot.
+        // While a waiter is registered, no further channel is opened in advance. An earlier channel
+        // may hold the only slot.
         let waiting = self.slots.wait();
         match self.take_prefetched().await {
             Some(open) => NextChannel::Prefetched(open),
@@ -234,7 +236,8 @@ impl Session {
         }
     }
 
-    /// Opens a channel in a slot. Repeats the request after a refusal that may have come too early.
+    /// Opens a channel in a slot. Retries after a refusal if the server may not have noticed the
+    /// end of another channel.
     async fn open_in_slot(&self, mut slot: ChannelSlot) -> Result<OpenChannel, OpenError> {
         let mut refusals = 0;
         loop {
@@ -273,7 +276,7 @@ impl Session {
         self.tasks.spawn(work);
     }
 
-    /// Returns the error of a command that was not started without its pseudo-terminal.
+    /// Returns the error of a command not started for lack of a pseudo-terminal.
     pub(super) fn pty_error(&self, command: &str) -> Error {
         let text = format!("the server provides no pty, so `{command}` was not run");
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
@@ -310,7 +313,7 @@ impl Session {
     /// Returns the error of a connection lost while a command was running.
     pub(super) async fn lost(&self, command: &str) -> Error {
         let reason = self.disconnected.cause().await;
-        Error::new(ErrorKind::Channel, format!("the connection was lost during `{command}`; it may have done its work"))
+        Error::new(ErrorKind::Channel, format!("the connection was lost during `{command}`; it may have completed"))
             .on(&self.target.host)
             .caused_by(reason)
     }

@@ -43,7 +43,7 @@ pub struct SshSettings {
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
     pub(super) revoked: RevokedKeysFiles,
-    /// The open file limit is read when the settings are created.
+    /// The budget of file descriptors, from the open file limit at the creation of the settings.
     pub(super) descriptors: Arc<DescriptorBudget>,
     /// True if an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
@@ -58,7 +58,7 @@ pub struct SshSettings {
 impl SshSettings {
     /// Creates the state for a run. The ssh config is read when the first host is resolved.
     ///
-    /// The host must already have the user and the port of the arguments
+    /// The hosts must already have the user and the port of the command line
     /// ([`Inventory::addressed`]).
     pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
         Self {
@@ -85,8 +85,8 @@ impl SshSettings {
         }
     }
 
-    /// Sets the password for hosts with password authentication, in place of a prompt. Off by
-    /// default.
+    /// Sets the password for hosts with password authentication, in place of a prompt. The default
+    /// is no password.
     ///
     /// ```
     /// use std::sync::Arc;

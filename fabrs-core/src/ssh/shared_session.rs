@@ -30,9 +30,9 @@ use crate::ssh::target::Target;
 /// The maximum number of packets queued for a channel. A small number is enough, because the
 /// channel is always read.
 const CHANNEL_QUEUE_PACKETS: usize = 32;
-/// Retries after a server has closed the connection before its identification. sshd does so if more
-/// logins are pending than its `MaxStartups` allows. The delay doubles from the first to the
-/// maximum.
+/// The maximum number of attempts if the server closes the connection before its identification, as
+/// sshd does with more pending logins than its `MaxStartups` allows. The delay between two attempts
+/// doubles up to the maximum.
 const MAX_HANDSHAKE_ATTEMPTS: u32 = 8;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 const MAX_RETRY_DELAY: Duration = Duration::from_millis(800);
@@ -108,7 +108,7 @@ impl SharedSession {
     }
 
     pub(super) async fn close(&self) {
-        // Held until everything is closed, so a new connection waits.
+        // The lock is held until everything is closed, so a new connection waits.
         let mut last = self.last.lock().await;
         self.end(&mut last).await;
     }
@@ -139,7 +139,8 @@ impl SharedSession {
         ))
     }
 
-    /// Connects and exchanges keys within the connect timeout. The time of a prompt does not count.
+    /// Connects and exchanges keys within the connect timeout. The time of a prompt does not count
+    /// towards the timeout.
     async fn handshake(&self, state: &HandshakeState) -> Result<Handle<Handler>> {
         let mut deadline = Instant::now() + self.target.connect_timeout;
         let mut attempt = pin!(self.handshake_with_retries(state));
@@ -211,7 +212,7 @@ impl SharedSession {
         let no_algorithm = matches!(source, russh::Error::NoCommonAlgo { .. });
         let error = self.error(ErrorKind::Connect, text).caused_by(source);
         HandshakeError::Failed(if no_algorithm {
-            error.hint("a list of the ssh config adds one: `KexAlgorithms +NAME`, `Ciphers +NAME`, `MACs +NAME`, `HostKeyAlgorithms +NAME`")
+            error.hint("add an algorithm of the server in the ssh config: `KexAlgorithms +NAME`, `Ciphers +NAME`, `MACs +NAME` or `HostKeyAlgorithms +NAME`")
         } else {
             error
         })

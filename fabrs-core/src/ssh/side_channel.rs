@@ -27,7 +27,8 @@ pub(super) fn start(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
     let (sender, input) = mpsc::channel(MAX_QUEUED_MESSAGES);
     let own = Arc::clone(session);
     session.spawn(async move {
-        // Without a helper the signal is lost. The outcome of the command then reports it.
+        // Without a helper the signal is lost. The command is then reported as possibly still
+        // running.
         let _ = run(&own, line, input).await;
     });
     sender
@@ -36,7 +37,7 @@ pub(super) fn start(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
 async fn run(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
     let program = Program::Script(line.into());
     let mut attempts = 0;
-    // Dropping it closes the channel.
+    // Dropping `open` closes the channel.
     let mut open = loop {
         let mut open = timeout(TIMEOUT, session.open_side_channel()).await.ok()??;
         match open.start_in_place(&program, None, session.start_reply_mode()).await {

@@ -41,7 +41,7 @@ pub(super) struct SshChannel {
     group: Option<RemoteProcessGroup>,
     /// A message received with the reply to the start.
     early_message: Option<ChannelMsg>,
-    /// The message after the output that was held back for the marker of the group.
+    /// The message to return next, after the output held back during the search for the marker.
     pending_message: Option<ChannelMessage>,
     /// Released when the channel is dropped, after its CLOSE.
     _slot: ChannelSlot,
@@ -49,8 +49,8 @@ pub(super) struct SshChannel {
 
 impl SshChannel {
     /// Starts a command on a new channel with one packet. Waits for the reply only if the server
-    /// may close the channel before the start. A pseudo-terminal costs one more round trip, so
-    /// a command never runs without a required terminal.
+    /// may close the channel before the start. With a pseudo-terminal, first waits one round trip
+    /// for the terminal, so a command never runs without it.
     ///
     /// # Cancel safety
     ///
@@ -66,7 +66,7 @@ impl SshChannel {
             Some(group) => shell_code(&program).map(|shell_code| group.script(&shell_code)),
             None => strategy.script(&program),
         };
-        // In its own process group, so a signal reaches all of its processes.
+        // The command runs in its own process group, so a signal reaches all of its processes.
         let program = match script {
             Some(script) if session.makes_process_groups() => Program::Script(script.into()),
             Some(script) => Program::Line(sh_command_in_session(&script).into()),

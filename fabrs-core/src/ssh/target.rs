@@ -21,7 +21,7 @@ const KEEPALIVE_MAX: usize = 3;
 
 /// The default `NumberOfPasswordPrompts`: the maximum number of prompts for each method.
 const PASSWORD_PROMPTS: usize = 3;
-/// The default time limit for a answer of the server or the agent during a login. Replaced by a
+/// The default time limit for an answer of the server or the agent during a login. Replaced by a
 /// connect timeout from the command line or `fabrs.toml`. Checking a password may take longer than
 /// the handshake. `ConnectTimeout` of the ssh config does not limit logins.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ pub(super) struct LoginSettings {
     pub(super) methods: Vec<Method>,
     /// The maximum number of password prompts for each method.
     pub(super) password_prompts: usize,
-    /// The time limit for a answer of the server or the agent.
+    /// The time limit for an answer of the server or the agent.
     pub(super) answer_timeout: Duration,
     pub(super) can_prompt: bool,
 }
@@ -102,7 +102,7 @@ impl Method {
         }
     }
 
-    /// Returns the preferred methods, without disabled ones. Unknown names are skipped, as by ssh.
+    /// Returns the preferred methods, without disabled ones. Unknown names are skipped, as in ssh.
     fn preferred(config: &HostConfig) -> Vec<Self> {
         let named = |name: &String| Self::ALL.into_iter().find(|method| <&str>::from(&method.kind()) == name);
         let preferred = config.preferred_authentications.as_ref();
@@ -181,8 +181,8 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
     let by_argument = of_run.and_then(|gateway| gateway.argument.as_ref());
     let by_file = of_run.and_then(|_| settings.gateway_for(host));
     match (by_argument, by_file) {
-        // A gateway in the list of hosts is reached directly. `ssh -J gw gw` is an error, but a run
-        // has several hosts.
+        // A gateway that is also a host of the run is reached directly. `ssh -J gw gw` is an error,
+        // but a run has several hosts.
         (Some(gateway), _) => {
             let gateway = gateway.host().filter(|gateway| *gateway != host);
             return Ok(Route::Gateways(gateway.into_iter().cloned().collect()));
@@ -196,12 +196,12 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
     if let Some(chain) = &config.proxy_jump {
         let parse = |jump: &JumpHost| {
             jump.to_string().parse().map_err(|source| {
-                Error::new(ErrorKind::Config, format!("`ProxyJump {jump}` names no host")).on(host).caused_by(source)
+                Error::new(ErrorKind::Config, format!("invalid host in `ProxyJump {jump}`")).on(host).caused_by(source)
             })
         };
         return chain.iter().map(parse).collect::<Result<_>>().map(Route::Gateways);
     }
-    // A gateway in the list of hosts is not its own gateway.
+    // A gateway that is also a host of the run does not use itself as gateway.
     let by_file = by_file.and_then(Gateway::host).filter(|gateway| gateway.name() != host.name());
     Ok(Route::Gateways(by_file.into_iter().cloned().collect()))
 }

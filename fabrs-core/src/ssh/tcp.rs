@@ -37,7 +37,7 @@ impl TcpError {
         match self {
             Self::Resolve(_) | Self::NoAddress => Some("check the name, or set `HostName` in the ssh config"),
             Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => Some(
-                "nothing listens there: does sshd run, and is it the right port (`--port N`, or `Port` of a gateway)?",
+                "no server listens on this port: is sshd running, and is the port right (`--port N`, or `Port` of a gateway)?",
             ),
             Self::Connect(..) => None,
         }

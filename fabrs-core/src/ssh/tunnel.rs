@@ -17,9 +17,9 @@ pub(super) const CHUNK_SIZE: usize = 32 << 10;
 /// Returns a stream to a channel. A task of the gateway's session copies the bytes. The task holds
 /// `session`, so the gateway's session stays in use until the stream ends.
 ///
-/// The channel is always read, even while the inner session writes without reading. russh blocks
-/// the whole outer session on a full channel, and would then miss the window change needed by
-/// that write.
+/// The channel is always read, even while the inner session writes without reading. On a full
+/// channel, russh blocks the whole outer session. It would then miss the window change that the
+/// write needs.
 pub(super) fn open_stream(
     channel: Channel<Msg>,
     purpose: Purpose,

@@ -1,5 +1,5 @@
-//! Unsupported keywords of the ssh config: a warning for each keyword missed by users, an error for
-//! each keyword making `ssh` stricter.
+//! Unsupported keywords of the ssh config: a warning if users would miss the effect, an error if
+//! the keyword would make `ssh` stricter.
 
 use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
 
@@ -35,7 +35,7 @@ const WARNED: [(&str, &[&str]); 18] = [
 const REJECTED: [(&str, &[&str]); 3] =
     [("CheckHostIP", &["no", "false"]), ("KnownHostsCommand", &["none"]), ("RefuseConnection", &[])];
 
-/// Warns of unsupported keywords, once in a run.
+/// Warns about unsupported keywords, once in a run.
 ///
 /// # Errors
 ///

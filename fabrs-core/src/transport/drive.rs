@@ -138,7 +138,7 @@ fn closed(
         (None, None) => CommandOutcome::Failed(
             Error::new(
                 ErrorKind::Channel,
-                format!("`{}` ended without an exit status; it may have done its work", command.shown),
+                format!("`{}` ended without an exit status; it may have completed", command.shown),
             )
             .on(&command.host),
         ),

@@ -99,7 +99,10 @@ async fn a_password_after_a_key_logs_in() -> Result<()> {
     let without = client_of(&sshd, "").build().connect("host")?;
     let text = error_text(&expect_error(without.connect().await, ErrorKind::Auth));
     let key = sshd.identity().display();
-    assert!(text.contains(&format!("the server accepted `{key}`, and requires more; it accepts password")), "{text}");
+    assert!(
+        text.contains(&format!("the server accepted `{key}`, and requires another method; it accepts password")),
+        "{text}"
+    );
     let answers = ScriptedPrompter::new(["wrong", "wrong", "wrong"]);
     let wrong = client_of(&sshd, "").prompter(answers).build().connect("host")?;
     let text = error_text(&expect_error(wrong.connect().await, ErrorKind::Auth));

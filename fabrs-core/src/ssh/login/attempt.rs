@@ -35,7 +35,7 @@ pub(super) struct LoginAttempt<'a> {
     pub(super) is_configured_password_rejected: bool,
     /// The method of each password prompt so far.
     pub(super) prompts: Vec<Method>,
-    /// The texts without a question shown so far.
+    /// The texts of the server without a question, shown as warnings so far.
     pub(super) notices: Vec<String>,
     /// Keys and methods that could not be used, with the reason.
     pub(super) unusable: Vec<String>,
@@ -110,13 +110,13 @@ impl<'a> LoginAttempt<'a> {
     pub(super) fn hangup_error(&self) -> Error {
         self.error()
             .caused_by(LoginRejected(format!("the server closed the connection after {}", self.tried_list())))
-            .hint("it may allow fewer tries: name the right key with `-i`, or set `IdentitiesOnly yes`")
+            .hint("the server may limit the tries: name the right key with `-i`, or set `IdentitiesOnly yes`")
     }
 
     pub(super) fn rejected_error(&self) -> Error {
         let mut text = match (self.accepted.as_slice(), self.tried.as_slice()) {
             ([], _) => format!("the server refused {}", self.tried_list()),
-            (accepted, []) => format!("the server accepted {}, and requires more", accepted.join(", ")),
+            (accepted, []) => format!("the server accepted {}, and requires another method", accepted.join(", ")),
             (accepted, tried) => {
                 format!("the server accepted {}, and refused {}", accepted.join(", "), tried.join(", "))
             }
@@ -136,9 +136,9 @@ impl<'a> LoginAttempt<'a> {
             return error.hint(changed_key_hint(self.target));
         }
         match (self.target.login.can_prompt, asks && self.methods.is_some()) {
-            (false, true) if self.settings.password.is_none() => {
-                error.hint("the server accepts passwords, but fabrs cannot prompt: use a key, or run it at a terminal")
-            }
+            (false, true) if self.settings.password.is_none() => error.hint(
+                "the server accepts passwords, but fabrs cannot prompt: use a key, or run the program at a terminal",
+            ),
             _ => {
                 let command = ssh_command(&["-v"], self.target, self.settings);
                 error.hint(format!("is this the right user and key? try `{command}`"))

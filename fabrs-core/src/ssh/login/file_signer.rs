@@ -70,7 +70,7 @@ fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signatur
     signed.map_err(|source| {
         let is_security_key = key.algorithm().as_str().starts_with("sk-");
         let text = if is_security_key {
-            "a security key signs only through an agent: `ssh-add` it"
+            "a security key signs only through an agent: add the key with `ssh-add`"
         } else {
             "could not sign the login"
         };

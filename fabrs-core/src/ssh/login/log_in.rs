@@ -10,8 +10,7 @@ use crate::ssh::login::login_timer::{CONFIRMATION_TIMEOUT, LoginTimer};
 use crate::ssh::settings::SshSettings;
 use crate::ssh::target::{Method, Target};
 
-/// The maximum number of methods a server may require. A higher number would be an endless
-/// login.
+/// The maximum number of methods a server may require. The limit ends an endless login.
 const MAX_PARTIAL: usize = 8;
 
 /// Authenticates the user. The error lists the attempted methods and the methods accepted by the

@@ -83,17 +83,18 @@ impl LoginTimer {
         self.wait(WaitingFor::Agent, answer).await
     }
 
-    /// Waits for a signature of the agent. Its limit replaces the limit of the server meanwhile.
+    /// Waits for a signature of the agent. Meanwhile, the limit of the agent replaces the limit of
+    /// the server.
     pub(super) async fn while_signing<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.instead(WaitingFor::Signature, answer).await
+        self.while_waiting_for(WaitingFor::Signature, answer).await
     }
 
-    /// Waits for the answer to a prompt. Without a limit.
+    /// Waits for the answer to a prompt, without a limit.
     pub(super) async fn while_asking<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.instead(WaitingFor::Person, answer).await
+        self.while_waiting_for(WaitingFor::Person, answer).await
     }
 
-    async fn instead<T>(&self, side: WaitingFor, answer: impl Future<Output = T>) -> T {
+    async fn while_waiting_for<T>(&self, side: WaitingFor, answer: impl Future<Output = T>) -> T {
         self.start(side);
         let answer = answer.await;
         self.start(WaitingFor::Server);

@@ -59,8 +59,9 @@ impl LoginAttempt<'_> {
         may
     }
 
-    /// Answers the questions of the server (RFC 4256). Also returns true if there were any. A round
-    /// may be empty. The number of answers must equal the number of questions.
+    /// Answers the questions of the server (RFC 4256). Also returns true if the server sent a round
+    /// of questions. A round may be empty. The number of answers must equal the number of
+    /// questions.
     async fn answer_rounds(&mut self) -> Result<(MethodResult, bool)> {
         self.tried.push("keyboard-interactive".to_owned());
         let user = self.target.user.clone();
@@ -83,7 +84,9 @@ impl LoginAttempt<'_> {
             };
             rounds += 1;
             if rounds > MAX_ROUNDS {
-                return Err(self.error().caused_by(LoginRejected("the server prompts without end".to_owned())));
+                return Err(self
+                    .error()
+                    .caused_by(LoginRejected(format!("the server sent more than {MAX_ROUNDS} rounds of questions"))));
             }
             let mut answers = Vec::new();
             for (question, prompt) in questions.into_iter().zip(prompts) {
@@ -99,8 +102,8 @@ impl LoginAttempt<'_> {
         }
     }
 
-    /// Returns the configured password once, then prompts. A server with a second question has
-    /// rejected the configured password.
+    /// Returns the configured password once, then prompts. A second question means that the server
+    /// has rejected the configured password.
     async fn secret(&mut self, question: &str) -> Result<Secret> {
         match self.configured_password.take() {
             Some(password) => Ok(password),
@@ -109,8 +112,8 @@ impl LoginAttempt<'_> {
     }
 
     /// Returns the prompts as shown to the person. A text without a prompt is emitted as a warning,
-    /// because it may require an action elsewhere. Each text is shown once, and at most
-    /// [`MAX_NOTICES`] texts.
+    /// because it may require an action elsewhere. Each text is shown once, up to [`MAX_NOTICES`]
+    /// texts.
     fn questions(&mut self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
         let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
         let said = said.collect::<Vec<_>>().join("\n");

@@ -162,7 +162,8 @@ impl LoginAttempt<'_> {
                 return Ok(());
             }
             Err(error) if error.is_out_of_files() => return Err(error.on(&self.target.host)),
-            // An invalid file must not hide the others. The error of the login lists it.
+            // An invalid file must not prevent the use of the other files. The error of the login
+            // lists it.
             Err(error) => {
                 self.unusable.push(format!("`{name}` ({})", innermost(&error)));
                 return Ok(());
@@ -202,7 +203,7 @@ impl LoginAttempt<'_> {
         Ok(())
     }
 
-    /// Warns of a private key readable by other users. Like ssh, fabrs ignores the key.
+    /// Warns about a private key readable by other users. Like ssh, fabrs ignores the key.
     fn exposed(&mut self, name: &str, mode: u32) {
         self.unusable.push(format!("`{name}` (other users can read it: mode {mode:04o})"));
         let quoted = quote(name).map_or_else(|_| name.to_owned(), Cow::into_owned);

@@ -44,7 +44,9 @@ impl LoginAttempt<'_> {
                 let mut signer = AgentSigner { agent, identity, timer: &self.timer };
                 send(self.handle, &self.target.user, candidate, signature, &mut signer, &self.timer).await
             }
-            (KeySource::Agent(_), None) => Ok(Err(SignError::Key(Error::new(ErrorKind::Auth, "the agent is gone")))),
+            (KeySource::Agent(_), None) => {
+                Ok(Err(SignError::Key(Error::new(ErrorKind::Auth, "the connection to the agent is lost"))))
+            }
         };
         match result {
             Ok(Ok(result)) => self.record_answer(Ok(Ok(result))),
