@@ -64,7 +64,7 @@ use proc_macro::TokenStream;
 /// With `#[arg(default = true)]`, a switch is on by default, and `--no-name` turns it off.
 ///
 /// `T` must implement `FromStr`, `Clone`, `Debug`, `Send` and `Sync`. The macro identifies a type
-/// by the last segment of its path: `std::option::Option<T>` is an `Option`, an alias is not.
+/// by the last segment of its path: `std::option::Option<T>` is an `Option`, a type alias is not.
 ///
 /// The help shows the doc comments of the function and of its parameters.
 ///
@@ -73,7 +73,7 @@ use proc_macro::TokenStream;
 /// | key | meaning |
 /// |---|---|
 /// | `role = "web"` | runs on the hosts of this role; on other hosts only if selected with `-H` |
-/// | `hosts("web1", "deploy@web2")` | runs on these hosts, and then on the hosts of `role` |
+/// | `hosts("web1", "deploy@web2")` | runs on these hosts and, if set, on the hosts of `role` |
 /// | `local` | runs once on this machine, without a host |
 /// | `rolling = 1` | the maximum number of hosts at a time; a smaller `-P` wins |
 /// | `sudo` | uses sudo; `fab` validates sudo on all hosts of the task before the run starts |

@@ -34,8 +34,8 @@ impl Parse for CmdInput {
 }
 
 const EXPECTED_LITERAL: &str = "cmd! takes one string literal: `cmd!(\"git checkout {tag}\")`";
-const EXTRA_ARGUMENT: &str =
-    "cmd! takes one string literal and nothing else: name values in it, as in `cmd!(\"git checkout {tag}\")`";
+const EXTRA_ARGUMENT: &str = "cmd! takes one string literal and nothing else: put the values into the literal, \
+     as in `cmd!(\"git checkout {tag}\")`";
 
 impl CmdInput {
     fn expand(&self) -> syn::Result<TokenStream> {

@@ -45,7 +45,8 @@ pub(super) enum LiteralErrorKind {
     QuoteInParameterExpansion,
     /// `\'` in `$'…'`. In bash the quote continues, in other shells the quote ends.
     EscapeInAnsiQuote,
-    /// `case` in a `$(…)` in double quotes. Only a parser could distinguish its `)` from the end.
+    /// `case` in a `$(…)` in double quotes. Only a parser could distinguish the `)` of a pattern
+    /// from the end of the `$(…)`.
     CaseInSubstitution,
     /// A backslash and a line break within `$(`, `((` or `<<`.
     SplitToken,

@@ -120,7 +120,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Consumes a `${…}` in text for another shell, with nested braces. Stops before the
+    /// Consumes a `${…}` with nested braces, in quoted text or in backticks. Stops before the
     /// character `end`.
     pub(super) fn take_parameter_expansion(&mut self, end: char, backslash: BackslashMode) {
         let mut depth = 0_usize;

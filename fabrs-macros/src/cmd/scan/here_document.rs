@@ -88,8 +88,8 @@ impl Scanner {
         } else {
             self.scan_backticks()?;
         }
-        let goes_on = self.chars.get(opened..self.at).unwrap_or_default().contains(&'\n');
-        if goes_on || self.parts.len() != values {
+        let has_line_break = self.chars.get(opened..self.at).unwrap_or_default().contains(&'\n');
+        if has_line_break || self.parts.len() != values {
             return Err(self.error(LiteralErrorKind::SubstitutionInHereDocument, opened, opened));
         }
         Ok(())

@@ -29,7 +29,7 @@ fn assert_scanned(line: &str, expected: &str) {
 #[track_caller]
 fn assert_error(line: &str, expected: &str) {
     let message = rendered(line).expect_err(line);
-    assert!(message.starts_with(expected), "{line}\n  said: {message}\n  not:  {expected}");
+    assert!(message.starts_with(expected), "{line}\n  actual:   {message}\n  expected: {expected}");
 }
 
 #[test]
