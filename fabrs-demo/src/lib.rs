@@ -4,7 +4,7 @@
 //! use fabrs_demo::Demo;
 //!
 //! fn main() -> std::process::ExitCode {
-//!     // First of all: the program is started again for each helper process of a demo.
+//!     // Must come first: a demo starts this program again for each helper process.
 //!     if let Some(code) = fabrs_demo::run_helper() {
 //!         return code;
 //!     }

@@ -194,7 +194,7 @@ fn shell_command(target: &PasswdEntry, words: &[OsString], login: bool) -> Resul
     command.arg0(if login { format!("-{name}") } else { name.to_owned() });
     if !words.is_empty() {
         let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
-        let words = words.ok_or("a word is not UTF-8")?;
+        let words = words.ok_or("an argument is not UTF-8")?;
         command.arg("-c").arg(shlex::try_join(words).map_err(|error| error.to_string())?);
     }
     Ok(command)

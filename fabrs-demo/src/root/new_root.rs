@@ -24,18 +24,18 @@ impl NewRoot {
 
     /// Creates a directory and its parents. Returns the current path.
     pub(super) fn create_dir(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
-        let place = self.path(path);
-        fs::create_dir_all(&place)?;
-        fs::set_permissions(&place, Permissions::from_mode(mode))?;
-        Ok(place)
+        let current_path = self.path(path);
+        fs::create_dir_all(&current_path)?;
+        fs::set_permissions(&current_path, Permissions::from_mode(mode))?;
+        Ok(current_path)
     }
 
     /// Writes a file. Returns the current path.
     pub(super) fn write_file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
-        let place = self.path(path);
-        fs::write(&place, text)?;
-        fs::set_permissions(&place, Permissions::from_mode(mode))?;
-        Ok(place)
+        let current_path = self.path(path);
+        fs::write(&current_path, text)?;
+        fs::set_permissions(&current_path, Permissions::from_mode(mode))?;
+        Ok(current_path)
     }
 
     /// Creates a symbolic link at `path` with the target `to`.

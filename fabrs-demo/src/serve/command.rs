@@ -30,7 +30,7 @@ pub(super) struct SessionRequest {
 pub(super) enum CommandProcess {
     /// Each stream is a pipe.
     Piped { child: Child, group: Pid, stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr },
-    /// All streams are a pseudo-terminal.
+    /// A pseudo-terminal carries all streams.
     OnTerminal { child: Child, group: Pid, pty: ServerPty },
 }
 

@@ -140,7 +140,7 @@ async fn run_until_done(
     }
 }
 
-/// Handles messages of the client to a running command.
+/// The handler of client messages to a running command.
 struct ClientInput<'a> {
     queue: Option<mpsc::Sender<Bytes>>,
     group: Pid,
