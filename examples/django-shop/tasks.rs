@@ -17,7 +17,7 @@ struct Vars {
     smtp_port: u16,
 }
 
-/// Returns the site, equal in all environments.
+/// Returns the site, the same in all environments.
 fn shop() -> Result<Site> {
     let Vars { root, repository, smtp_port } = current().vars()?;
     // Steps run in the directory of the release.
