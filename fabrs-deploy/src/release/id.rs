@@ -43,7 +43,7 @@ impl ReleaseId {
         Self(time.chars().filter(char::is_ascii_digit).collect())
     }
 
-    /// Returns the next number with the same count of digits. The result may be an invalid time.
+    /// Returns the next number, padded to 14 digits. The result may be an invalid time.
     fn next(&self) -> Self {
         let number: u64 = self.0.parse().unwrap_or_default();
         Self(format!("{:0ID_DIGITS$}", number + 1))

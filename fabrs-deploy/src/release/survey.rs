@@ -121,10 +121,10 @@ impl Survey {
                 "tree" => survey.layout = Layout::new(rest, SiteKind::InPlace),
                 // Without the boot id, directories of different machines could have the same
                 // identity.
-                "place" if !name.is_empty() => survey.folder_identity = Some(rest.to_owned()),
+                "identity" if !name.is_empty() => survey.folder_identity = Some(rest.to_owned()),
                 "current" => survey.current = CurrentLink::parse(rest, survey.layout.root()),
                 "no-link" => survey.current = CurrentLink::NotALink,
-                "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
+                "manual-lock" => survey.manual_lock = Some(ManualLock::read(rest)),
                 "holder" => {
                     survey.lock_holder =
                         untrusted_json::parse(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
@@ -148,7 +148,7 @@ impl Survey {
                 }
                 // A killed run may have left an incomplete line. Such lines are skipped.
                 "migrated" => survey.migration_log.extend(untrusted_json::parse::<MigrationLogEntry>(rest)),
-                "works" => survey.releases.entry(name.parse()?).or_default().is_verified = true,
+                "verified" => survey.releases.entry(name.parse()?).or_default().is_verified = true,
                 "bad" => {
                     // A person may have written the file by hand, as plain text.
                     let plain = || BadMark { by: Operator::unknown(), at: String::new(), reason: text.to_owned() };

@@ -9,7 +9,7 @@ echo "root $root"
 cd "$root" 2> /dev/null || { for link; do printf 'missing %s\n' "$link"; done; exit 0; }
 if [ -L current ]; then printf 'current %s\n' "$(readlink current)"
 elif [ -e current ]; then echo 'no-link current'; fi
-if [ -e "$manual_lock" ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
+if [ -e "$manual_lock" ]; then printf 'manual-lock %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
 print_lock_holder
 print_migration_log
 for release in releases/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]; do
@@ -18,7 +18,7 @@ for release in releases/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][
     printf 'release %s %s\n' "$name" "$(cat "$release/$manifest" 2> /dev/null | tr '\n' ' ')"
     if [ -f "$release/$unfinished" ]; then print_file unfinished "$release/$unfinished"; fi
     if [ -f "$release/$accepted" ]; then print_file accepted "$release/$accepted"; fi
-    if [ -f "$release/$verified" ]; then echo "works $name"; fi
+    if [ -f "$release/$verified" ]; then echo "verified $name"; fi
     if [ -f "$release/$bad" ]; then print_file bad "$release/$bad"; fi
 done
 print_missing_links "$@"

@@ -11,11 +11,11 @@ print_folder_identity() (
         [ -n "$path" ] || path=/
     done
     boot=$(cat /proc/sys/kernel/random/boot_id 2> /dev/null)
-    printf 'place %s %s%s\n' "$boot" "$(stat -L -c %d:%i "$path")" "$rest"
+    printf 'identity %s %s%s\n' "$boot" "$(stat -L -c %d:%i "$path")" "$rest"
 )
 
-# Prints the holder of the lock in the current directory. A run that waits for the lock holds
-# deploy.lock.turn. Without the turn, this test of the lock could look like a holder to that run.
+# Prints the holder of the lock in the current directory. The test first locks deploy.lock.turn, as
+# each run does before it tries deploy.lock. Otherwise a run could mistake this test for a holder.
 print_lock_holder() {
     if [ -s deploy.lock ] && (flock 8 && ! flock -n 9) 8< deploy.lock.turn 9< deploy.lock 2> /dev/null; then
         phase=$(cat deploy.lock.phase 2> /dev/null || echo -)
