@@ -8,7 +8,7 @@ use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use crate::source::Git;
 
-/// The name of the archive of the commit while it is unpacked. A pipe would hide errors: only the
+/// The archive of the commit, until the release is unpacked. A pipe would hide errors: only the
 /// status of its last command counts, and tar accepts an archive cut off between two files.
 const ARCHIVE: &str = ".fabrs-tree.tar";
 
@@ -40,7 +40,7 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     source.deliver(&host, &repo, &target.revision).await?;
 
     let manifest = target.manifest(&host).to_json_line();
-    // The mark comes first: if this run dies here, the next deploy may remove the directory.
+    // `UNFINISHED_FILE` comes first: if this run dies, the next deploy may remove the directory.
     host.run(cmd!(
         "mkdir {dir} && printf '%s\\n' {manifest} > {dir}/{UNFINISHED_FILE} && \
          git --git-dir {repo} archive --output={dir}/{ARCHIVE} {commit} && tar -x -f {dir}/{ARCHIVE} -C {dir} && \
@@ -74,7 +74,7 @@ async fn link_shared(rollout: &Rollout<'_>, layout: &Layout, dir: &str, host: &C
     host.run(cmd!(
         "cd {dir} && for link in {links...}; do case $link in */*) mkdir -p \"${link%/*}\" && \
          case $(cd \"${link%/*}\" && pwd -P) in \"$(pwd -P)\"/*) ;; \
-         *) echo \"$link leads out of the release\" >&2; exit 1 ;; esac ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
+         *) echo \"$link is outside the release: its directory is a symlink\" >&2; exit 1 ;; esac ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
     ))
     .named("link shared files and directories")
     .hide(Hide::Both)
@@ -98,7 +98,7 @@ pub(super) async fn remove(rollout: &Rollout<'_>, group: &Group) {
         .await
     });
     for (host, outcome) in &removed.await {
-        // An unreachable host was reported before. The next deploy removes the rest there.
+        // An unreachable host was reported before. The next deploy removes the leftovers there.
         if let Some(error) = outcome.error() {
             let text = format!("could not remove release {}: {}", rollout.target.release, error.message());
             rollout.hosts.client().warn(Some(host), text);

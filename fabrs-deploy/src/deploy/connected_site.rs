@@ -57,7 +57,7 @@ impl ConnectedSite {
         Ok((Self { site, group, layouts, approved: None, client }, surveys))
     }
 
-    /// Makes a value without a survey of its hosts.
+    /// Creates a connected site without a survey of its hosts.
     #[cfg(test)]
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
         Self { site, group, layouts: Layouts::default(), approved: None, client }
@@ -104,8 +104,8 @@ impl ConnectedSite {
         &self.client
     }
 
-    /// Returns the live release of the first host with a live release, preferably of the migration
-    /// host.
+    /// Returns the live release of the migration host, or else of the first host with a live
+    /// release.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl ConnectedSite {
             [] => Err(Error::new(ErrorKind::NoHost, "no hosts to deploy to")),
             _ => {
                 let text = format!("no host of this deploy can run the once-only steps, which need {}", scope.label());
-                Err(Error::new(ErrorKind::NoHost, text).hint("add one of its hosts to the hosts of the deploy"))
+                Err(Error::new(ErrorKind::NoHost, text).hint("include at least one of these hosts in the deploy"))
             }
         }
     }
@@ -259,8 +259,8 @@ fn check_links(site: &Site) -> Result<(), Error> {
 fn check_machines(surveys: &Surveys) -> Result<(), Error> {
     let mut known: HashMap<&str, &Host> = HashMap::new();
     for (host, survey) in surveys {
-        let Some(place) = &survey.folder_identity else { continue };
-        if let Some(other) = known.insert(place, host) {
+        let Some(identity) = &survey.folder_identity else { continue };
+        if let Some(other) = known.insert(identity, host) {
             let mut names = [host.label().to_string(), other.label().to_string()];
             names.sort();
             let root = survey.layout.root();

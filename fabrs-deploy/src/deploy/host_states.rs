@@ -36,7 +36,7 @@ impl HostStates {
         state.unwrap_or(HostState::Unchanged)
     }
 
-    /// Changes the state of a host by an event.
+    /// Applies an event to the state of a host.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl HostStates {
         let state = self.of(host);
         let Some(host) = host.host() else { return Ok(()) };
         let Some(next) = state.after(event) else {
-            let text = format!("internal error: event {event:?} in the state {state:?}");
+            let text = format!("internal error: unexpected event {event:?} in state {state:?}");
             return Err(Error::new(ErrorKind::Internal, text).on(host));
         };
         self.inner().states.insert(host.clone(), next);

@@ -45,7 +45,7 @@ impl Gunicorn {
 
     /// Sets the shell command that starts gunicorn if no process runs, for example on a first
     /// deploy. The command runs in the directory of the release. Without this setting, a deploy
-    /// fails if gunicorn does not run.
+    /// fails if gunicorn is not running.
     ///
     /// ```
     /// # use fabrs_deploy::Gunicorn;
@@ -60,7 +60,7 @@ impl Gunicorn {
 
     fn reload(&self, app: &App) -> Command {
         let file = &self.pid_file;
-        let message = "gunicorn does not run: start it, or set `Gunicorn::start`";
+        let message = "gunicorn is not running: start it, or set `Gunicorn::start`";
         let hup = cmd!("pid=$(cat {file} 2> /dev/null) && kill -HUP \"$pid\" 2> /dev/null");
         let start = match &self.start {
             Some(line) => ShellLine::raw(line),

@@ -75,8 +75,8 @@ impl Systemd {
     /// Checks that sudo allows `systemctl` for the service.
     async fn check(self, host: Connection) -> Result<(), Error> {
         match self.manager {
-            // Before a first deploy, the service may be missing or inactive. Only an error of sudo
-            // fails.
+            // Before a first deploy, the service may be missing or inactive. Only a sudo error
+            // fails the check.
             ServiceManager::System => self.command(&host, "is-active").warn().hide(Hide::Both).await.map(drop),
             ServiceManager::User => Ok(()),
         }

@@ -162,7 +162,7 @@ async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_work_tree_is_moved_reverted_and_refused_with_local_changes() -> Result {
+async fn a_work_tree_is_deployed_and_reverted_and_refused_with_local_changes() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = fixture.client();
     let versions = || [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("version")).unwrap_or_default());
@@ -225,8 +225,8 @@ async fn a_link_never_causes_the_removal_of_shared_files() -> Result {
     std::os::unix::fs::symlink("../../shared/media", fixture.origin.tree().join("media"))?;
     fixture.origin.build("deployable-2", &[]);
     let within = fixture.site().linked_dirs(["media/thumbs"]);
-    let error = within.deploy(all(&client)).await.expect_err("the link leads out of the release").into_error();
-    assert!(error.block().to_string().contains("leads out of the release"), "{}", error.block());
+    let error = within.deploy(all(&client)).await.expect_err("the link is outside the release").into_error();
+    assert!(error.block().to_string().contains("is outside the release"), "{}", error.block());
     for host in 0..3 {
         assert_eq!(fs::read_to_string(fixture.root(host).join("shared/media/thumbs/kettle.png"))?, "a picture");
     }

@@ -125,9 +125,9 @@ async fn gunicorn_is_started_by_the_first_deploy_and_reloaded_by_the_next() -> R
         |file: &str| [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("shared").join(file)).ok());
     fixture.origin.build("deployable-1", &[("server.sh", SERVER), ("version", "one")]);
     let server = Gunicorn::pid_file("../../shared/server.pid");
-    fixture.site().with(server.clone()).deploy(all(&client)).await.expect_err("gunicorn does not run");
+    fixture.site().with(server.clone()).deploy(all(&client)).await.expect_err("gunicorn is not running");
     let is_reported =
-        capture.events().iter().any(|event| event.to_string().contains("gunicorn does not run: start it"));
+        capture.events().iter().any(|event| event.to_string().contains("gunicorn is not running: start it"));
     assert!(is_reported, "{:?}", capture.events());
 
     let start =
