@@ -1,4 +1,4 @@
-//! The mark of a bad release: no rollback and no default deploy chooses it.
+//! The mark of a bad release: rollbacks and deploys choose a marked release only on request.
 
 use fabrs::{Connection, Error, Outcomes, cmd};
 
@@ -17,15 +17,15 @@ pub(super) async fn mark_target(rollout: &Rollout<'_>, error: &Error) {
     warn_of_failures(rollout, &marked.await);
 }
 
-/// Marks the release left by a rollback as bad. The hosts may have had different releases.
+/// Marks the release replaced by a rollback as bad. The hosts may have had different releases.
 pub(super) async fn mark_replaced(rollout: &Rollout<'_>) {
     let target = &rollout.target;
     let bad = BadMark::new(target.by.clone(), format!("rolled back to {}", target.release)).to_json_line();
     let marked = rollout.hosts.group.each(|host| {
         let bad = &bad;
         async move {
-            match target.live_before(&host).filter(|left| **left > target.release) {
-                Some(left) => mark(rollout, &host, left, bad).await,
+            match target.live_before(&host).filter(|replaced| **replaced > target.release) {
+                Some(replaced) => mark(rollout, &host, replaced, bad).await,
                 None => Ok(()),
             }
         }

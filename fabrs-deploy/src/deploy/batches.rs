@@ -11,7 +11,7 @@ use crate::deploy::{health_check, restart, switch};
 use crate::outcomes::{all_ok, label};
 use crate::release::SiteKind;
 
-/// Switches all hosts to the target release, batch by batch. `first_batch_switched` runs between
+/// Switches all hosts to the target release, batch by batch. `after_first_switch` runs between
 /// the switch and the restart of the first batch.
 ///
 /// # Errors
@@ -19,16 +19,16 @@ use crate::release::SiteKind;
 /// The errors of the first failed batch. Hosts of later batches are unchanged then.
 pub(super) async fn roll_out(
     rollout: &Rollout<'_>,
-    first_batch_switched: impl Future<Output = Result<(), TaskError>>,
+    after_first_switch: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), TaskError> {
     let size = rollout.hosts.site.batch_size.unwrap_or(NonZeroUsize::MAX);
-    let mut first_batch_switched = Some(first_batch_switched);
+    let mut after_first_switch = Some(after_first_switch);
     for batch in batches(rollout, size)? {
         switch_hosts(rollout, &batch).await?;
-        if let Some(first_batch_switched) = first_batch_switched.take() {
-            first_batch_switched.await?;
+        if let Some(after_first_switch) = after_first_switch.take() {
+            after_first_switch.await?;
         }
-        // The hosts of once-only steps may make the first batch of a work tree larger than `size`.
+        // In place, the hosts of once-only steps may make the first batch larger than `size`.
         for part in batch.batches(size) {
             restart_and_check(rollout, &part).await?;
         }

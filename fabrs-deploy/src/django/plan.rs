@@ -45,14 +45,14 @@ impl Migrations {
         };
         let is_used = |column: &&Column| has(column, column.2.as_ref());
         // The live release inserts no rows into an unknown table.
-        let is_met = |column: &&Column| has(column, None);
+        let has_table = |column: &&Column| has(column, None);
         let names = |columns: Vec<&Column>| columns.into_iter().map(name).collect();
         let still_used = pending
             .iter()
             .map(|migration| names(migration.drops.iter().chain(&migration.renames).filter(is_used).collect()))
             .collect();
         let not_filled =
-            pending.iter().map(|migration| names(migration.adds.iter().filter(is_met).collect())).collect();
+            pending.iter().map(|migration| names(migration.adds.iter().filter(has_table).collect())).collect();
         Self { pending, still_used, not_filled }
     }
 
