@@ -23,7 +23,7 @@ use fabrs_deploy::{Git, Site};
 #[derive(serde::Deserialize)]
 struct Vars { root: String, repository: String }
 
-/// Waits on the host while a file exists, and creates another file meanwhile.
+/// Waits on the host while `hold-PHASE` exists, and creates `held-PHASE` to report the wait.
 fn held(phase: &'static str) -> Command {
     run(cmd!("if [ -e ../../hold-{phase} ]; then touch ../../held-{phase}; while [ -e ../../hold-{phase} ]; do sleep 0.1; done; fi"))
 }

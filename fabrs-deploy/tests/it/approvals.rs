@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 
 use crate::fixture::{Fixture, all};
 
-/// Returns a client in a protected environment. The deploy requests the approval itself.
+/// Returns a client in a protected environment. The run defers the approval to the deploy.
 fn client(fixture: &Fixture, mode: Mode, confirmation: Confirmation, person: Person) -> (Client, Arc<CaptureSink>) {
     let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("valid TOML");
     let inventory = Inventory::new(&config, Some("production")).expect("the environment exists");

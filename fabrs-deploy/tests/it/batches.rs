@@ -50,7 +50,7 @@ fn failing_on(host: &'static str) -> impl Fn(App) -> std::pin::Pin<Box<dyn Futur
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_is_switched_after_the_health_check_of_the_batch_before() -> Result {
+async fn a_batch_is_switched_after_the_health_check_of_the_previous_batch() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let fixture = Arc::new(fixture);
     let (client, _) = fixture.client();
@@ -139,7 +139,7 @@ async fn a_failed_batch_of_a_rollback_is_reverted_and_later_batches_stay_untouch
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_work_tree_is_moved_after_the_health_check_of_the_batch_before() -> Result {
+async fn a_work_tree_is_reset_after_the_health_check_of_the_previous_batch() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let fixture = Arc::new(fixture);
     let (client, _) = fixture.client();
@@ -163,7 +163,7 @@ async fn a_work_tree_is_moved_after_the_health_check_of_the_batch_before() -> Re
     assert_eq!(tree_versions(&fixture), ["two"; 3]);
     let moves = [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join(".git/revisions.log")));
     let lines = moves.map(|log| log.map_or(0, |log| log.lines().count()));
-    assert_eq!(lines, [4, 2, 4], "web2 was not moved");
+    assert_eq!(lines, [4, 2, 4], "web2 was not reset");
     client.close().await;
     Ok(())
 }

@@ -30,7 +30,7 @@ impl DerefMut for Fixture {
 }
 
 impl Fixture {
-    /// Starts the hosts and the repository. Returns `None` on a machine without several accounts.
+    /// Starts the hosts and the repository. Returns `None` without root.
     pub(crate) fn start() -> Option<Self> {
         let fleet = SiteHosts::start()?;
         Some(Self { origin: GitServer::start(fleet.dir()), fleet })
@@ -62,7 +62,7 @@ impl Fixture {
         self.fleet.site()
     }
 
-    /// Returns the site without any step. The current directory is not a work tree of the site.
+    /// Returns the site without any step. `allow_dirty` ignores the work tree of these tests.
     pub(crate) fn site(&self) -> Site {
         Site::new(self.fleet.site()).source(Git::at(self.origin.url()).allow_dirty(true))
     }
