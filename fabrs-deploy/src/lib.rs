@@ -57,7 +57,7 @@
 //! - Up to the last health check, a failure reverts all switched hosts. Later batches stay on the
 //!   old release.
 //! - After the last health check, the new release stays live.
-//! - After the loss of a lock, the run no longer changes the host. The error names the host.
+//! - If the lock of a host is lost, the run no longer changes this host. The error names the host.
 //!
 //! # Features
 //!

@@ -63,7 +63,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// As any command.
+    /// The errors of a command.
     pub async fn maintenance_off(&self, hosts: Group) -> Result<(), Error> {
         let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
         let hosts = &hosts;

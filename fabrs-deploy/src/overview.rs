@@ -11,8 +11,8 @@ use crate::site::Site;
 use crate::table::{render, table};
 
 impl Site {
-    /// Prints the live release of each host of a group, with locks, unreachable hosts, and hosts
-    /// with another release than most hosts.
+    /// Prints the live release of each host of a group. Remarks mark locked hosts, unreachable
+    /// hosts, and hosts that differ from most hosts.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_with_another_release_than_most_hosts_are_marked() {
+    fn hosts_that_differ_from_most_hosts_are_marked() {
         let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
         let found = [survey(&[1, 2], Some(2)), survey(&[1, 2], Some(2)), survey(&[1], Some(1))];
         let surveys = hosts.iter().cloned().zip(found).collect();

@@ -5,7 +5,7 @@ use crate::site::Site;
 /// An extension of a site with steps for several phases: an application framework or a service
 /// manager.
 ///
-/// [`Site::with`] adds a plugin. Steps of one phase run in the order of their addition.
+/// [`Site::with`] adds a plugin. The steps of a phase run in the order they were added.
 ///
 /// ```
 /// use fabrs::prelude::*;

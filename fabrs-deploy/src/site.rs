@@ -63,7 +63,7 @@ pub struct Site {
     /// The database, with the hosts for its queries.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
-    /// The hosts of the next added steps.
+    /// The scope of steps added from now on.
     pub(crate) scope: Scope,
     /// The scope of each call of [`on`](Self::on).
     pub(crate) scopes: Vec<Scope>,
@@ -73,7 +73,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The default number of good releases on a host, as in Capistrano.
+    /// The default number of good releases kept on a host, as in Capistrano.
     const KEEP_RELEASES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
     /// Creates a site with a root directory: an absolute path, or a path in the home directory of
@@ -134,14 +134,14 @@ impl Site {
         self
     }
 
-    /// Deploys into a live git work tree instead of releases: the root directory itself is moved to
-    /// the new commit by `git reset --hard`.
+    /// Deploys into a live git work tree instead of releases: `git reset --hard` updates the root
+    /// directory itself to the new commit.
     ///
-    /// All hosts fetch the commit first. The steps of [`build`](Self::build) run after the move, in
-    /// the live work tree.
+    /// All hosts fetch the commit first. The steps of [`build`](Self::build) run after the reset,
+    /// in the live work tree.
     ///
     /// - A rollback is not possible: deploy the earlier build by its tag.
-    /// - Files unknown to git stay, so linked files are not needed.
+    /// - Untracked files stay, so linked files are not needed.
     /// - A deploy is refused if a tracked file has local changes, or if the commit would overwrite
     ///   an untracked file.
     ///
@@ -201,7 +201,7 @@ impl Site {
     /// Sets the number of good releases kept on a host. Defaults to 5. The minimum is 1.
     ///
     /// The live release, the previous release and the last bad release always stay. Directories in
-    /// `releases` with other names stay as well.
+    /// `releases` stay as well if their names are not release ids.
     ///
     /// ```
     /// use fabrs_deploy::Site;
@@ -255,9 +255,9 @@ impl Site {
     /// whole site.
     ///
     /// Every host of the deploy still receives the release, so the group of the deploy must contain
-    /// the hosts of all subsets. If no host of the subset is deployed, its steps are skipped with a
-    /// warning. Steps of [`once`](Self::once) and [`post_deploy`](Self::post_deploy) cause an error
-    /// instead. A role unknown to the environment is an error.
+    /// the hosts of all subsets. If the deploy has no host of a subset, the steps of the subset are
+    /// skipped with a warning. Steps of [`once`](Self::once) and [`post_deploy`](Self::post_deploy)
+    /// cause an error instead. A role unknown to the environment is an error.
     ///
     /// ```
     /// use fabrs::prelude::*;

@@ -87,7 +87,7 @@ impl Site {
     }
 
     /// Adds a step on each host after the removal of old releases, to remove files used only by
-    /// those releases. A failure is a warning.
+    /// those releases. A failure causes a warning only.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -101,8 +101,8 @@ impl Site {
         self
     }
 
-    /// Adds a once-only step before a rollback. An error of the step refuses the rollback. The step
-    /// runs in the directory of the older release, on the same host as [`once`](Self::once).
+    /// Adds a once-only step before a rollback. If the step fails, the rollback is refused. The
+    /// step runs in the directory of the older release, on the same host as [`once`](Self::once).
     ///
     /// ```
     /// use fabrs::prelude::*;

@@ -33,8 +33,9 @@ impl Site {
     /// # Errors
     ///
     /// - [`ErrorKind::Usage`] if the site has no source.
-    /// - [`ErrorKind::Task`] if a host has no live release, or the hosts differ.
-    /// - The errors of a command, for example without write access to the repository.
+    /// - [`ErrorKind::Task`] if a host has no live release, or if the hosts have different live
+    ///   revisions.
+    /// - The errors of a command, for example if the host has no write access to the repository.
     pub async fn mark_good(&self, hosts: Group, name: &str) -> Result<String, Error> {
         let Some(source) = &self.source else { return Err(Error::new(ErrorKind::Usage, "the site has no source")) };
         let (hosts, surveys) = ConnectedSite::connect(self.clone(), hosts).await?;

@@ -60,7 +60,7 @@ impl Site {
 /// # Cancel safety
 ///
 /// A stop of the run (Ctrl-C, [`Client::stop`](fabrs::Client::stop)) reverts the deploy like a
-/// failure. A drop of the future reverts nothing, and releases the lock.
+/// failure. Dropping the future reverts nothing, but releases the lock.
 #[derive(Debug, Clone)]
 #[must_use = "a deploy starts when it is awaited"]
 pub struct Deploy {
@@ -178,7 +178,7 @@ impl IntoFuture for Deploy {
     }
 }
 
-/// Repeats the checks under the lock, and names the new release.
+/// Repeats the checks under the lock, and creates the id of the new release.
 async fn prepare(hosts: &ConnectedSite, shown: &Surveys, revision: Revision) -> Result<TargetRelease, TaskError> {
     let before = preflight::survey_again(hosts, shown).await?;
     preflight::check_surveys(hosts, &before)?;

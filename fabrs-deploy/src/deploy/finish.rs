@@ -1,4 +1,4 @@
-//! The finish of a live deploy: post-deploy steps, the removal of old releases, and the tag of the
+//! The last phase of a deploy: post-deploy steps, the removal of old releases, and the tag of the
 //! deploy.
 
 use fabrs::config::Environment;
@@ -101,8 +101,8 @@ mod tests {
         format!("202611031402{last:02}").parse().unwrap()
     }
 
-    /// Returns the survey of a host: `built` are releases of the kit, `live` is the target of
-    /// `current`.
+    /// Returns the survey of a host. `foreign` lists releases of other tools, and `live` is the
+    /// target of `current`.
     fn survey(built: &[u32], unfinished: &[u32], foreign: &[u32], live: Option<u32>) -> Survey {
         let mut survey = Survey {
             current: live.map_or(CurrentLink::Missing, |live| CurrentLink::Release(id(live))),

@@ -79,8 +79,8 @@ async fn revert_remaining(
         if let (Some(rollout), Some(host)) = (rollout, lost.host()) {
             rollout.states.lose_lock(host);
         }
-        // The dropped commands are signalled, but have not ended yet. No change may run beside
-        // them.
+        // The dropped commands have received a signal, but may still run. The revert must not
+        // overlap with their changes.
         let closing = hosts.group.connections().iter().map(|host| timeout(COMMAND_END_WAIT, host.close()));
         join_all(closing).await;
         let Some(rollout) = rollout else { return lost };

@@ -26,7 +26,7 @@ impl Site {
     ///
     /// - [`ErrorKind::Usage`] without a reason.
     /// - [`ErrorKind::Task`] if the site is locked already, with the user and the reason.
-    /// - As any command.
+    /// - The errors of a command.
     pub async fn lock(&self, hosts: Group, reason: &str) -> Result<(), Error> {
         if reason.trim().is_empty() {
             let error = Error::new(ErrorKind::Usage, "a lock needs a reason");
@@ -55,7 +55,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// As any command.
+    /// The errors of a command.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
         let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
         let unlocked = hosts.lock_request()?.remove_manual_lock().await?;

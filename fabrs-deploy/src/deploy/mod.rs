@@ -3,14 +3,14 @@
 //! | phase | module | effect |
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
-//! | preflight | `preflight`, `revision` | refuses unready hosts, chooses the revision |
+//! | preflight | `preflight`, `revision` | refuses hosts that are not ready, chooses the revision |
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `switch`, `restart`, `health_check` | makes the release live |
-//! | revert | `revert`, `bad_mark` | after a failure |
-//! | finish | `finish` | post-deploy steps, old releases, the tag |
-//! | report | `report` | notifies |
+//! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
+//! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
+//! | report | `report` | sends the report to the notifiers |
 //!
 //! A [`rollout`] is one deploy or rollback under the lock, with one [`host_state`] for each host.
 

@@ -42,7 +42,7 @@ pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<
 }
 
 /// Checks the steps of the site without a connection: each once-only step has a host, and each step
-/// is complete for its hosts.
+/// has all settings for its hosts.
 ///
 /// # Errors
 ///
@@ -104,8 +104,8 @@ pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Prompt`] with the first host on which another release is live than at the approval,
-/// if a person or a fingerprint approved the changes.
+/// [`ErrorKind::Prompt`] if a person or a fingerprint approved the changes, and the live release of
+/// a host has changed since the approval. The error names the first such host.
 pub(super) async fn survey_again(hosts: &ConnectedSite, shown: &Surveys) -> Result<Surveys, Error> {
     let before = hosts.survey().await?;
     let client = hosts.client();

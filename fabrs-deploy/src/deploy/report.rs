@@ -12,7 +12,7 @@ use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, Hos
 use crate::release::Survey;
 use crate::source::Revision;
 
-/// The start time of an operation, by both clocks.
+/// The start of an operation, by the wall clock and by a monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StartTime {
     at: SystemTime,

@@ -46,7 +46,7 @@ async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Tas
     Ok(())
 }
 
-/// Removes the release from hosts in some states. A work tree has no releases.
+/// Removes the release from the hosts in the selected states. A work tree has no releases.
 async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -> bool) {
     if rollout.hosts.site.kind == SiteKind::Releases {
         let hosts = rollout.recovery_hosts(|host| is_selected(rollout.states.of(host)));

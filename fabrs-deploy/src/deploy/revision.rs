@@ -9,7 +9,7 @@ use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::source::{Git, Revision};
 
 /// Chooses the revision to deploy: the given tag, branch or commit, or else the last good build.
-/// The choice only reads.
+/// All commands only read.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(super) async fn choose(
     }
     source.check_work_tree(hosts.first()?).await?;
     let revision = source.resolve(&hosts.group, given, &bad_commits(surveys)).await?;
-    // A run may contain several deploys, so `once` cannot hold this value.
+    // `once` would keep one revision for the whole run, but a run may contain several deploys.
     let value = serde_json::Value::String(revision.to_string());
     hosts.client().sink().event(&Event::Once { name: "revision", value: &value });
     Ok((source, revision))

@@ -50,7 +50,8 @@ impl Site {
 ///
 /// Without [`to`](Self::to), the rollback chooses the last release before the live release. This
 /// release must have passed its health check on every host, must not be marked as bad, and must
-/// have another commit. Each further rollback returns to a still earlier release.
+/// have a different commit than the live release. Each further rollback returns to a still earlier
+/// release.
 ///
 /// # Errors
 ///

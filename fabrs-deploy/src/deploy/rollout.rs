@@ -52,7 +52,7 @@ impl<'a> Rollout<'a> {
         self.set_work_dir(host, "");
     }
 
-    /// Wraps a line so that the host refuses the line if another run has locked the site.
+    /// Adds a check to a shell line: the host refuses the line if another run has locked the site.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use crate::release::{ReleaseId, SiteKind, Survey};
 ///
 /// # Errors
 ///
-/// As any command, and the errors of the build steps.
+/// The errors of a command, and of the build steps.
 pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     let target = &rollout.target;
     rollout.states.apply(host, HostEvent::SwitchSent)?;
@@ -32,13 +32,13 @@ pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Resul
     Ok(())
 }
 
-/// Switches a host back to the earlier release, and returns the release for its services to load.
+/// Switches a host back to the earlier release, and returns the release that the services load.
 /// Returns `None` without an earlier release: `current` is then removed, and a work tree stays on
 /// the new commit.
 ///
 /// # Errors
 ///
-/// As any command, and the errors of the build steps.
+/// The errors of a command, and of the build steps.
 pub(super) async fn to_previous(rollout: &Rollout<'_>, host: &Connection) -> Result<Option<ReleaseId>, TaskError> {
     let target = &rollout.target;
     let (name, by) = (rollout.target_name(), &target.by);

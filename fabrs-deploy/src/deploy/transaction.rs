@@ -25,7 +25,7 @@ pub(super) struct Operation {
 /// Locks the site, prepares the target release, makes it live, and sends the report. A failure
 /// after the preparation is reported as well.
 ///
-/// `go_live` reverts its own failures. A lost lock is reverted here.
+/// `go_live` reverts its own failures. After a lost lock, this function reverts the rollout.
 ///
 /// # Errors
 ///

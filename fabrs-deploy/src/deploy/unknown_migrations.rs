@@ -34,7 +34,7 @@ impl UnknownMigrationPolicy {
 ///
 /// # Errors
 ///
-/// As any command.
+/// The errors of a command.
 pub(super) async fn plan(
     hosts: &ConnectedSite,
     surveys: &Surveys,
@@ -53,8 +53,8 @@ pub(super) async fn plan(
     Ok(Some(plan))
 }
 
-/// Refuses a build if the database has migrations unknown to the build, and the plan lists them
-/// before the build.
+/// Refuses a revision before its build, if the plan lists migrations of the database unknown to the
+/// revision.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub(super) fn check_plan(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Task`] with the migrations and the snapshot. As any command.
+/// [`ErrorKind::Task`] with the migrations and the snapshot. The errors of a command.
 pub(super) async fn check_build(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy) -> Result<(), TaskError> {
     let (hosts, target) = (rollout.hosts, &rollout.target);
     let Some((host, database)) = hosts.database()? else { return Ok(()) };
@@ -120,7 +120,7 @@ pub(super) async fn check_build(rollout: &Rollout<'_>, policy: UnknownMigrationP
 /// # Errors
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot, or if the release cannot be checked.
-/// As any command.
+/// The errors of a command.
 pub(super) async fn check_release(hosts: &ConnectedSite, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
     let Some((host, database)) = hosts.database()? else { return Ok(()) };
     let app = hosts.app(host, release)?;
@@ -137,7 +137,8 @@ pub(super) async fn check_release(hosts: &ConnectedSite, surveys: &Surveys, rele
 }
 
 /// Returns the migrations unknown to the live release after a rollout: the target release if
-/// `is_live`, or else the earlier release. A failed check is a warning. A dry run checks nothing.
+/// `is_live`, or else the earlier release. A failed check causes a warning. A dry run checks
+/// nothing.
 pub(super) async fn of_live_release(rollout: &Rollout<'_>, is_live: bool) -> Option<UnknownMigrations> {
     let hosts = rollout.hosts;
     let (_, database) = hosts.site.database.as_ref()?;
@@ -206,13 +207,13 @@ fn accepted_by<'a>(surveys: &'a Surveys, release: &ReleaseId) -> HashSet<&'a str
 fn database_hosts_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Connection> {
     let mut hosts: Vec<&Connection> = hosts.iter().collect();
     if let Some((scope, _)) = &site.database {
-        // A missing role was an error before the deploy.
+        // An unknown role matches no host here. A deploy refuses the role before any change.
         hosts.sort_by_key(|host| !scope.or(&site.once_hosts).has(host).unwrap_or(false));
     }
     hosts
 }
 
-/// Returns the migration logs of all hosts in the order of time, since an earlier deploy may have
+/// Merges the migration logs of all hosts in chronological order, since an earlier deploy may have
 /// used another host.
 fn migration_log(surveys: &Surveys) -> Vec<MigrationLogEntry> {
     let mut log: Vec<MigrationLogEntry> = surveys.values().flat_map(|survey| &survey.migration_log).cloned().collect();

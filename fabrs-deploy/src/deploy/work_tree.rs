@@ -1,4 +1,5 @@
-//! Deploys in place: the fetch into a live work tree, and its move to a commit.
+//! Deploys in place: fetches a commit into a live work tree, and resets the work tree to the
+//! commit.
 
 use fabrs::{Connection, Error, ErrorKind, Hide, TaskError, cmd};
 
@@ -10,7 +11,8 @@ use crate::source::Git;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Task`] if the commit contains a file unknown to git on a host. As any command.
+/// [`ErrorKind::Task`] if the commit contains an untracked file of a host. The errors of a
+/// command.
 pub(super) async fn fetch(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     let (hosts, revision) = (rollout.hosts, &rollout.target.revision);
     hosts.client().note(None, format!("fetching {revision} on {}", hosts.label()));
@@ -26,15 +28,15 @@ pub(super) async fn fetch(rollout: &Rollout<'_>, source: &Git) -> Result<(), Tas
     Ok(())
 }
 
-/// Refuses to overwrite a file unknown to git on the host.
+/// Refuses to overwrite an untracked file on the host.
 async fn refuse_overwrite(host: &Connection, root: &str, commit: &str) -> Result<(), Error> {
-    // A name printed twice is in both lists: files of the commit, and files unknown to git.
+    // A name printed twice is in both lists: files of the commit, and untracked files.
     let list = cmd!(
         "cd {root} && {{ git -c core.quotePath=false ls-tree -r --name-only --full-tree {commit}; \
          git -c core.quotePath=false ls-files --others; }} | sort | uniq -d"
     );
-    // In a dry run the commit is not on the host, so the list is planned as a change and does not
-    // run.
+    // In a dry run, the commit is not on the host. So this command is planned like a change, and
+    // does not run.
     let listed = host.run(list).hide(Hide::Both).await?;
     if !listed.was_run() {
         return Ok(());
@@ -48,12 +50,12 @@ async fn refuse_overwrite(host: &Connection, root: &str, commit: &str) -> Result
     }
 }
 
-/// Moves the work tree of a host to a commit, and appends an entry to `revisions.log`. An
-/// unwritable log does not fail the move.
+/// Resets the work tree of a host to a commit, and appends an entry to `revisions.log`. An
+/// unwritable log does not fail the reset.
 ///
 /// # Errors
 ///
-/// As any command.
+/// The errors of a command.
 pub(super) async fn reset(rollout: &Rollout<'_>, host: &Connection, commit: &str, entry: &str) -> Result<(), Error> {
     let layout = rollout.hosts.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.revision_log());

@@ -11,11 +11,11 @@ use fabrs::{Command, IntoShellLine, ShellLine, cmd};
 /// # use fabrs::prelude::*;
 /// use fabrs_deploy::manage;
 ///
-/// /// Lists the superusers.
+/// /// Lists the migrations.
 /// #[task(role = "web")]
-/// async fn superusers() -> Result {
+/// async fn migrations() -> Result {
 ///     let release = cd("/srv/shop/current").venv("env");
-///     release.enter(async { manage("shell -c 'print(1)'").await }).await?;
+///     release.enter(async { manage("showmigrations").await }).await?;
 ///     Ok(())
 /// }
 /// ```

@@ -188,7 +188,7 @@ impl Django {
             .run(&app)
             .await
             .map_err(|error| error.context("the snapshot of the database failed, so no migration was run"))?;
-        // Before the migrations start, since a killed run must leave a record too.
+        // The entry precedes the migrations, since a killed run must leave a record too.
         let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
         // The restore command may contain a password.
@@ -268,8 +268,8 @@ impl MigrationInspector for Django {
     }
 }
 
-/// Loads the WSGI application, since a server would exit if the load failed. Prints the last
-/// migration of each application.
+/// Loads the WSGI application, since a server exits if this fails. Prints the last migration of
+/// each application.
 const LOAD_WSGI_SCRIPT: &str = include_str!("load_wsgi.py");
 
 impl Default for Django {

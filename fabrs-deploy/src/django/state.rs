@@ -84,8 +84,8 @@ pub(super) async fn probe(release: &Connection) -> Result<Option<MigrationState>
     if output.ok()? { Ok(Some(parse_json_line(&output)?)) } else { Ok(None) }
 }
 
-/// Returns the command that prints the migration state. Counts as a change: in a dry run, a new
-/// release does not exist.
+/// Returns the command that prints the migration state. The command counts as a change: in a dry
+/// run, a new release does not exist.
 fn state_command(release: &Connection) -> fabrs::Command {
     let command = release.v_run("python manage.py shell --verbosity 0").stdin(STATE_SCRIPT);
     command.named("read the state of the migrations").hide(Hide::Stdout)
@@ -95,13 +95,13 @@ fn state_command(release: &Connection) -> fabrs::Command {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Task`] if the output has no such line.
+/// [`ErrorKind::Task`] if the output has no line marked with `fabrs:`.
 pub(super) fn parse_heads(output: &Output) -> Result<Vec<String>, Error> {
     parse_json_line(output)
 }
 
-/// Parses the line of the scripts, marked with `fabrs:`. A project may print other lines while
-/// Django loads it.
+/// Parses the JSON line of a script, marked with `fabrs:`. A project may print other lines while
+/// Django loads.
 pub(super) fn parse_json_line<T: DeserializeOwned>(output: &Output) -> Result<T, Error> {
     let text = output.stdout()?;
     let line = text.lines().find_map(|line| line.strip_prefix("fabrs:"));

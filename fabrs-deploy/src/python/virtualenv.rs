@@ -36,7 +36,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// Creates a virtualenv of the host's `python3`, without requirements.
+    /// Creates a plugin for a virtualenv of the host's `python3`, without requirements.
     ///
     /// ```
     /// # use fabrs_deploy::Python;
@@ -157,7 +157,7 @@ impl Plugin for Python {
     }
 }
 
-/// Removes the virtualenvs without a release.
+/// Removes the virtualenvs used by no release.
 fn remove_unused(app: &App) -> fabrs::Command {
     let root = app.root();
     app.connection().run(cmd!(

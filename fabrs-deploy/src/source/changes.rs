@@ -3,7 +3,7 @@
 use fabrs::{Connection, Error, Hide, cmd};
 use serde::Serialize;
 
-/// The number of listed commits. A line `and more` replaces the others.
+/// The maximum number of listed commits. A line `and more` replaces the others.
 const MAX_LISTED_COMMITS: usize = 200;
 
 /// A commit in a list of changes.

@@ -374,8 +374,8 @@ impl Git {
         let host = without_prompts(host);
         match &self.delivery {
             Delivery::Fetch => {
-                // `refs/remotes` and not `refs/heads`: a work tree has one of the heads checked
-                // out, and git refuses to fetch into this head.
+                // `refs/remotes` and not `refs/heads`: git refuses to fetch into the branch that a
+                // work tree has checked out.
                 let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
                 host.run(cmd!(
                     "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force -- {url} {all...}; }}"
