@@ -1,8 +1,8 @@
 //! Cargo settings of the project that also apply to its tool.
 //!
-//! Cargo runs in the cache folder, so it does not read the project's `.cargo/config.toml`. This is
-//! intended for the target, the flags and the wrappers, because these settings are for the
-//! project's own program. The registries and sources must apply: behind a company mirror, the tool
+//! Cargo runs in `/`, so it does not read the project's `.cargo/config.toml`. This is intended for
+//! the target, the flags and the wrappers, because these settings are for the project's own
+//! program. The registries and sources must apply: behind a company mirror, the tool
 //! could not be compiled without these settings. So the launcher copies them.
 
 use std::io;

@@ -5,8 +5,8 @@ use toml::{Table, Value};
 /// Crates that encrypt, hash or copy.
 ///
 /// At level 0, a handshake takes several times as long, and transfers are slow. Some crates are
-/// listed only for their copy of `Vec<u8>::resize`. russh calls this function for each packet. Up
-/// to level 1, a crate uses any copy compiled into one of its dependencies.
+/// listed only for their compiled copy of `Vec<u8>::resize`. russh calls this function for each
+/// packet. At levels 0 and 1, a crate uses a copy compiled into any of its dependencies.
 ///
 /// The manifest of the workspace has the same list. A test compares both lists.
 const OPTIMIZED_CRATES: [&str; 63] = [

@@ -184,7 +184,7 @@ fn build_or_retry_offline(
 }
 
 /// Returns all manifests that can affect the build: the manifests of local packages, and manifests
-/// in the folders above. A package may inherit from the latter.
+/// in the folders above, because a package may inherit from a workspace.
 fn local_manifests(built: &BuildArtifacts) -> Vec<PathBuf> {
     let above = |manifest: &PathBuf| -> Vec<_> {
         manifest.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).filter(|file| file.is_file()).collect()

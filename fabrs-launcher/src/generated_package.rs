@@ -111,8 +111,9 @@ mod tests {
 
     #[test]
     fn dependency_paths_are_relative_to_tasks_rs() {
-        let block = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [dependencies]\n//! a.path = '../a'\n\
-                     //! b = { version = '1', path = '/b' }\n//! c = '2'\n//! fabrs.path = 'vendor/fabrs'\n//! ```";
+        let block = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [dependencies]\n\
+                     //! a.path = '../a'\n//! b = { version = '1', path = '/b' }\n//! c = '2'\n\
+                     //! fabrs.path = 'vendor/fabrs'\n//! ```";
         let (package, manifest) = package(block);
         assert_eq!(manifest["dependencies"]["a"]["path"].as_str(), Some("/my shop/../a"));
         assert_eq!(manifest["dependencies"]["b"]["path"].as_str(), Some("/b"));

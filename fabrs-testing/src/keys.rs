@@ -73,7 +73,7 @@ impl Key {
     ///
     /// If the file cannot be read.
     pub fn public(&self) -> String {
-        std::fs::read_to_string(self.public_path()).expect("the public half was written").trim_end().to_owned()
+        std::fs::read_to_string(self.public_path()).expect("the public key was written").trim_end().to_owned()
     }
 
     /// Returns the fingerprint in the format of OpenSSH: `SHA256:…`.

@@ -42,7 +42,8 @@ struct Screen {
 }
 
 impl TerminalSession {
-    /// Returns a command for [`TerminalSession::spawn`]. Add arguments and environment to the command.
+    /// Returns a command for [`TerminalSession::spawn`]. Add arguments and environment to the
+    /// command.
     ///
     /// The command runs `setsid` of util-linux: only a process itself can set its controlling
     /// terminal, and std has no safe function to do so in a child.

@@ -39,7 +39,7 @@ impl BuildProgress for RecordedEvents {
 }
 
 impl RecordedEvents {
-    /// Returns true if cargo was started to compile.
+    /// Returns true if a compilation was reported.
     pub(crate) fn is_compiling(&self) -> bool {
         self.events.iter().any(|event| event.starts_with("Compiling"))
     }
