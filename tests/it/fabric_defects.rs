@@ -1,5 +1,5 @@
-//! Defects of Fabric and Invoke that fabrs avoids, one test each, on a real server. The command
-//! line has the remaining numbers in its own tests.
+//! Defects of Fabric and Invoke that fabrs avoids, with a test for each defect, on a real server.
+//! `fabrs-cli/tests/cli/fabric_defects.rs` has the other numbers.
 
 use std::fs;
 

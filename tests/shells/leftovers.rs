@@ -7,13 +7,13 @@ use tokio::task::block_in_place;
 
 use crate::machine::Machine;
 
-/// The time limit for the end of a process after its cell. It exceeds every grace period of fabrs.
+/// The time limit for the end of a process after the cell, longer than every grace period of fabrs.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// The processes remaining after a cell. All of them have been killed.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
-    /// Reported processes: the run warns that they may still be running.
+    /// Reported processes. The run warns about these processes: they may still be running.
     pub(crate) reported: Vec<Process>,
     /// Processes without a report of the run.
     pub(crate) unreported: Vec<Process>,
@@ -25,8 +25,8 @@ pub(crate) struct Search<'a> {
     pub(crate) machine: &'a Machine,
     /// A token in the command line or environment of the cell's processes.
     pub(crate) token: &'a str,
-    /// The marks of the cell's commands, each in the command lines of one command: the token with a
-    /// suffix.
+    /// The marks of the cell's commands: the token with a suffix for each command. All processes of
+    /// a command have the mark in the command line.
     pub(crate) marks: Vec<String>,
     /// Reports of commands that may still be running.
     pub(crate) reports: Vec<String>,
@@ -39,7 +39,7 @@ impl Search<'_> {
         block_in_place(|| {
             let left = self.wait_for_end();
             let (reported, unreported) = left.iter().cloned().partition(|process| self.is_reported(process, &left));
-            // A parent may start another child before its death.
+            // A parent may start another child before the kill.
             let killed = poll(END_LIMIT, || {
                 let found = self.find();
                 found.iter().for_each(Process::kill);
@@ -65,8 +65,8 @@ impl Search<'_> {
         found
     }
 
-    /// Returns whether a report names the command of this process, or of another process in its
-    /// group.
+    /// Returns `true` if a report names the command of this process, or of another process in the
+    /// same group.
     fn is_reported(&self, process: &Process, all: &[Process]) -> bool {
         let group = all.iter().filter(|other| other.pgid == process.pgid);
         match self.mark_in(process) {

@@ -67,7 +67,7 @@ impl Machine {
                 (Running::Dropbear(dropbear), text)
             }
         };
-        fs::write(&ssh_config, text).expect("the directory is ours");
+        fs::write(&ssh_config, text).expect("the test owns the directory");
         Self { running, ssh_config, _folder: folder }
     }
 

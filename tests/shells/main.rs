@@ -4,8 +4,7 @@
 //! A cell of the matrix is one login shell, one server and one operation. The table shows the
 //! verdict of each cell:
 //!
-//! * `ok`: the work was done, checked on the host's own files, and the exit status is that of the
-//!   line.
+//! * `ok`: the work was done, checked on the host's own files, with the exit status of the line.
 //! * `error`: the operation failed with a message and a nonzero status, and this shell is allowed
 //!   to fail.
 //! * `reported`: the run itself reports that a process may still be running.
@@ -48,7 +47,7 @@ fn every_cell_is_right_or_a_clear_error() {
     let all = match std::env::var("FABRS_SHELLS").as_deref() {
         Err(_) | Ok("") => false,
         Ok("all") => true,
-        Ok(other) => panic!("FABRS_SHELLS is `all` or not set, but not `{other}`"),
+        Ok(other) => panic!("invalid value `{other}` of FABRS_SHELLS: set `all`, or unset the variable"),
     };
     if !Capability::LoginShells.is_available() {
         assert!(!all, "FABRS_SHELLS=all needs root and mount namespaces");
@@ -82,8 +81,8 @@ fn sabotaged_shell(script: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
     let folder = folder.expect("a temporary directory");
     let path = folder.path().join("sabotage");
-    fs::write(&path, script).expect("the directory is ours");
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("the directory is ours");
+    fs::write(&path, script).expect("the test owns the directory");
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("the test owns the directory");
     (folder, path)
 }
 
@@ -120,7 +119,7 @@ fn a_value_that_arrives_changed_is_wrong() {
 }
 
 #[test]
-fn a_process_that_a_cell_leaves_is_found_and_ended() {
+fn a_leftover_process_of_a_cell_is_found_and_killed() {
     if !Capability::LoginShells.is_available() {
         return;
     }

@@ -24,7 +24,7 @@ pub(crate) struct Row {
     pub(crate) shell: Shell,
     pub(crate) server: Server,
     pub(crate) operations: Vec<Operation>,
-    /// A program in the place of the shell.
+    /// A program in place of the shell.
     pub(crate) path: Option<PathBuf>,
 }
 

@@ -52,8 +52,7 @@ impl Shell {
         }
     }
 
-    /// Returns the path of the login shell. A shell without a file under its own name gets a
-    /// symlink in `folder`.
+    /// Returns the path of the login shell. `ash` is a symlink to busybox in `folder`.
     ///
     /// # Panics
     ///
@@ -64,23 +63,23 @@ impl Shell {
         if self != Self::Ash {
             return program.into();
         }
-        // busybox selects its applet by the name of the program.
+        // busybox selects the applet by the name of the program.
         let applet = folder.join("ash");
-        symlink(program, &applet).expect("the directory is ours");
+        symlink(program, &applet).expect("the test owns the directory");
         applet
     }
 
-    /// Returns whether the shell refuses every line.
+    /// Returns `true` if the shell refuses every line.
     pub(crate) fn runs_nothing(self) -> bool {
         self == Self::Nologin
     }
 
-    /// Returns whether the language of the shell differs from that of `sh`.
+    /// Returns `true` if the syntax of the shell differs from the syntax of `sh`.
     pub(crate) fn is_foreign(self) -> bool {
         matches!(self, Self::Fish | Self::Csh | Self::Tcsh)
     }
 
-    /// Returns whether a quoted word cannot contain a line end in the language of the shell.
+    /// Returns `true` if a quoted word cannot contain a line end in the syntax of the shell.
     pub(crate) fn refuses_line_ends(self) -> bool {
         matches!(self, Self::Csh | Self::Tcsh)
     }

@@ -23,7 +23,7 @@ impl Table {
         self.cells.insert(cell, verdict);
     }
 
-    /// Returns whether a cell is wrong or left a process behind.
+    /// Returns `true` if a cell is wrong or left a process behind.
     pub(crate) fn has_failures(&self) -> bool {
         self.cells.values().any(|(verdict, _)| verdict.is_failure())
     }

@@ -27,7 +27,7 @@ impl Verdict {
         }
     }
 
-    /// Returns whether the verdict makes the matrix fail.
+    /// Returns `true` if the verdict makes the matrix fail.
     pub(crate) fn is_failure(self) -> bool {
         matches!(self, Self::Left | Self::Wrong)
     }
@@ -120,7 +120,7 @@ pub(crate) fn judge_status(
     }
 }
 
-/// Returns an error as users see it.
+/// Returns an error as printed for users.
 pub(crate) fn text(error: &Error) -> String {
     error.block().to_string().trim_end().to_owned()
 }
@@ -134,17 +134,19 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Adds a step without a permitted error.
+    /// Adds a step. Every error is wrong.
     pub(crate) fn add(&mut self, step: &str, finding: Finding) {
         self.add_step(step, finding, false);
     }
 
-    /// Adds a step. A clear error is accepted if `allowed`.
+    /// Adds a step. A clear error is accepted if `allowed` is `true`.
     pub(crate) fn add_step(&mut self, step: &str, finding: Finding, allowed: bool) {
         let (verdict, message) = match finding {
             Finding::Right => (Verdict::Ok, None),
             Finding::Error(text) if allowed => (Verdict::Error, Some(text)),
-            Finding::Error(text) => (Verdict::Wrong, Some(format!("failed, though the shell can do it: {text}"))),
+            Finding::Error(text) => {
+                (Verdict::Wrong, Some(format!("failed, although the shell supports the operation: {text}")))
+            }
             Finding::Wrong(text) => (Verdict::Wrong, Some(text)),
         };
         self.note(verdict, message.map(|message| format!("{step}: {message}")));
@@ -156,7 +158,7 @@ impl Findings {
         self.messages.extend(message);
     }
 
-    /// Adds a report of the run that a command may still be running.
+    /// Adds a report of the run about a command that may still be running.
     pub(crate) fn report(&mut self, text: String) {
         self.reports.push(text.clone());
         self.note(Verdict::Reported, Some(text));
@@ -169,7 +171,7 @@ impl Findings {
 
     /// Returns the worst verdict and all messages.
     pub(crate) fn end(self) -> (Verdict, Vec<String>) {
-        // A cell without a step has proven nothing.
+        // A cell without a step has tested nothing.
         (self.verdict.unwrap_or(Verdict::Wrong), self.messages)
     }
 }
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_a_message_and_a_status_and_no_half_work() {
+    fn an_error_has_a_message_and_a_status_and_no_partial_work() {
         assert!(matches!(line(1, Work::Absent, "Unmatched '."), Finding::Error(_)));
         assert!(matches!(line(0, Work::Absent, "Unmatched '."), Finding::Wrong(_)));
         assert!(matches!(judge_status(1, 3, "", "", "out", Work::Absent), Finding::Wrong(_)));
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_wrong_where_the_shell_can_do_the_work() {
+    fn an_error_is_wrong_if_the_shell_supports_the_operation() {
         let mut findings = Findings::default();
         findings.add("a", Finding::Error("no shell".to_owned()));
         assert_eq!(findings.end().0, Verdict::Wrong);

@@ -49,7 +49,7 @@ impl Cell<'_> {
 
         let secret = self.remote_path("root's $x");
         write(&secret, HOSTILE_LINES);
-        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("the directory is ours");
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("the test owns the directory");
         let local = self.local_dir.path().join("secret");
         let result = self.host.get(self.remote_string("root's $x"), local.display().to_string()).sudo().await;
         findings.add_step("a file under sudo", judge(result, Work::compare(&local, HOSTILE_LINES)), self.may_fail());
@@ -68,7 +68,7 @@ impl Cell<'_> {
         }
         let result = self.host.sync(&tree, &remote_string).delete().await;
         let work = if surplus.exists() { Work::Other("a surplus file".to_owned()) } else { works(&remote_path) };
-        // After an error the surplus file may still exist, because nothing was done.
+        // After an error, the surplus file may still exist.
         let work = if result.is_err() { Work::Absent } else { work };
         findings.add_step("a surplus file", judge(result, work), self.may_fail());
 
@@ -81,8 +81,8 @@ impl Cell<'_> {
         let (path, remote_string) = (self.remote_path(HOSTILE_NAME), self.remote_string(HOSTILE_NAME));
         let old = "port = 80\n";
         write(&path, old);
-        // A replaced file keeps its owner. Only root may set an owner.
-        fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("the directory is ours");
+        // An edit keeps the owner of the file. Only root may set an owner.
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("the test owns the directory");
         let line = "name = it's \\ \"q\" $x !x";
         let expected = format!("{old}{line}\n");
         let result = self.host.ensure_line(&remote_string, line).await;
@@ -153,8 +153,8 @@ fn unchanged(result: std::result::Result<Changes, Error>) -> Finding {
 }
 
 fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the directory is ours");
-    fs::write(path, text).expect("the directory is ours");
+    fs::create_dir_all(path.parent().expect("the path has a parent")).expect("the test owns the directory");
+    fs::write(path, text).expect("the test owns the directory");
 }
 
 fn temporaries(folder: &Path, found: &mut Vec<PathBuf>) {

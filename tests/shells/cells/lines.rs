@@ -6,7 +6,7 @@ use super::{Cell, HOSTILE, HOSTILE_LINES, HOSTILE_NAME};
 use crate::verdict::{Finding, Findings, Work, judge, judge_line};
 
 impl Cell<'_> {
-    /// Runs plain lines, in the common language of all shells.
+    /// Runs plain lines, in syntax common to all shells.
     pub(super) async fn line(&self, findings: &mut Findings) {
         let file = self.remote_path("status");
         let result = self.host.run(cmd!("echo done > {file}; echo out; exit 3")).warn().await;
@@ -36,7 +36,7 @@ impl Cell<'_> {
         let (finding, by_path) = self.lines_around(&self.host).await;
         for (step, finding) in [("cd + env", finding), ("cd + env, hostile", by_path)] {
             match finding {
-                // A shell with another language may fail with a hint at `shell = "sh -c"`.
+                // A shell with other syntax may fail, with the hint `shell = "sh -c"`.
                 Finding::Error(text) if self.shell.is_foreign() && !text.contains("sh -c") => {
                     findings
                         .add(step, Finding::Wrong(format!("an error without the hint `shell = \"sh -c\"`: {text}")));
@@ -46,7 +46,7 @@ impl Cell<'_> {
         }
     }
 
-    /// Like `cd_env` with `shell = "sh -c"`. Every shell must run this line.
+    /// Like `cd_env`, with `shell = "sh -c"`. Every login shell must run this line.
     pub(super) async fn cd_env_sh(&self, findings: &mut Findings) {
         let (finding, by_path) = self.lines_around(&self.host.with_shell("sh -c")).await;
         findings.add_step("cd + env", finding, self.may_fail());

@@ -26,7 +26,7 @@ use crate::verdict::{Findings, Verdict};
 /// The time limit of a cell, for defects with an endless wait.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A value that shells expand in different ways unless it is quoted for all of them.
+/// A value that shells expand in different ways unless the quoting suits every shell.
 const HOSTILE: &str = r#"it's \ "q" $x !x"#;
 /// A hostile value with a line end.
 const HOSTILE_LINES: &str = "it's \\ \"q\" $x !x\n\\two `x` ~ * end\\";
@@ -59,7 +59,7 @@ impl<'a> Cell<'a> {
         let ssh_config = SshConfigSource::File(machine.ssh_config().to_owned());
         let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
         let client = Client::builder().settings(settings).sink(sink).build();
-        let host = client.connect("host").expect("an alias is a host");
+        let host = client.connect("host").expect("the alias is a valid host name");
         let local_dir = tempfile::tempdir().expect("a temporary directory");
         Self { machine, shell, operation, token, client, events, host, remote_path, local_dir }
     }
@@ -125,7 +125,7 @@ impl<'a> Cell<'a> {
         folder
     }
 
-    /// Returns whether a step that needs a shell may fail.
+    /// Returns `true` if steps with a shell may fail.
     fn may_fail(&self) -> bool {
         self.shell.runs_nothing()
     }
@@ -133,6 +133,6 @@ impl<'a> Cell<'a> {
 
 /// Makes a directory writable by all users.
 fn make_open(folder: &Path) {
-    fs::create_dir(folder).expect("the directory is ours");
-    fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the directory is ours");
+    fs::create_dir(folder).expect("the test owns the directory");
+    fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the test owns the directory");
 }

@@ -16,7 +16,7 @@ const TIMEOUTS: [&str; 4] = ["1", "2", "4", "16"];
 
 /// Returns the path of `fab`. `cargo test --workspace` builds the program beside the tests.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its own program");
+    let test = std::env::current_exe().expect("the path of the running test");
     let program = test.ancestors().nth(2).expect("target/debug/deps/shells").join("fab");
     assert!(program.exists(), "`fab` is missing: `cargo build -p fabrs-cli --bin fab`, or run `scripts/full shells`");
     program
@@ -41,7 +41,7 @@ impl Cell<'_> {
                 break;
             }
         }
-        let ran = last.expect("there is a timeout to try");
+        let ran = last.expect("the list of timeouts is not empty");
         self.add_ended(findings, &ran, 1, "ran longer than", &begun);
     }
 
@@ -55,7 +55,7 @@ impl Cell<'_> {
         self.add_ended(findings, &ran, 130, "was stopped", &begun);
     }
 
-    /// Returns a line that runs until it is stopped.
+    /// Returns a line that runs until a stop.
     fn endless_line(&self, begun: &Path) -> String {
         format!("touch {}; sleep {} | cat", begun.display(), self.token)
     }
@@ -68,7 +68,7 @@ impl Cell<'_> {
     /// Adds the finding of a run that was stopped after the start of its line.
     fn add_ended(&self, findings: &mut Findings, ran: &FabOutput, status: i32, words: &str, begun: &Path) {
         let has_begun = begun.exists();
-        // nologin prints its message to stdout.
+        // nologin prints the refusal to stdout.
         let message = format!("{}{}", ran.stdout, ran.stderr);
         let described = format!("exit code {}: {}", ran.code, message.trim());
         let finding = if has_begun && ran.code == status && ran.stderr.contains(words) {

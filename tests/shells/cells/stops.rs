@@ -18,7 +18,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(16);
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A command without an end, until it is stopped.
+/// A command that runs until a stop.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Endless {
     Pipeline,
@@ -46,8 +46,8 @@ impl Cell<'_> {
         }
     }
 
-    /// Runs a command with a timeout of one second, or longer if a busy machine needs more time to
-    /// start it.
+    /// Runs a command with a timeout of a second. The timeout doubles until the command starts in
+    /// time.
     async fn timed(&self, kind: Endless) -> Finding {
         let mut limit = secs(1);
         loop {
@@ -85,12 +85,13 @@ impl Cell<'_> {
         }
     }
 
-    /// Returns the number of seconds that only this command sleeps. It identifies the processes.
+    /// Returns the number of seconds in the `sleep` of this command. The number is unique, and
+    /// identifies the processes.
     pub(super) fn mark(&self, kind: Endless) -> String {
         format!("{}{}", self.token, kind as u8)
     }
 
-    /// Returns a command that runs until it is stopped, and the file that it makes first.
+    /// Returns a command that runs until a stop, and the file created at the start of the command.
     fn endless(&self, kind: Endless) -> (Command, PathBuf) {
         let (mark, begun) = (self.mark(kind), self.remote_path(&format!("begun by {kind:?}")));
         let command = match kind {
@@ -105,13 +106,13 @@ impl Cell<'_> {
     }
 }
 
-/// Returns whether a process sleeps for this number of seconds. A stop then hits a running command,
-/// not its start.
+/// Returns `true` if a process sleeps for this number of seconds. A stop then reaches a running
+/// command, and not a starting command.
 pub(super) fn sleeps(mark: &str) -> bool {
     processes_matching(mark).iter().any(|process| process.cmdline.starts_with("sleep "))
 }
 
-/// Waits until a command has started. Returns its result if the command ends before.
+/// Waits until a command has started. Returns the result if the command ends earlier.
 async fn until(mut spawned: Pin<&mut Spawned>, has_begun: impl Fn() -> bool) -> Option<Result<Output, Error>> {
     let end = Instant::now() + LIMIT / 4;
     while !has_begun() && Instant::now() < end {
@@ -125,10 +126,10 @@ async fn until(mut spawned: Pin<&mut Spawned>, has_begun: impl Fn() -> bool) -> 
 /// Returns the finding of a command that was stopped after its start.
 fn ended(result: Result<Output, Error>, kind: ErrorKind, has_begun: bool) -> Finding {
     match result {
-        Ok(output) => Finding::Wrong(format!("it ended by itself: {output:?}")),
+        Ok(output) => Finding::Wrong(format!("the command ended before the stop: {output:?}")),
         Err(error) if error.kind() == kind && has_begun => Finding::Right,
-        Err(error) if error.kind() == kind => Finding::Wrong(format!("it had not begun: {}", text(&error))),
-        Err(error) if has_begun => Finding::Wrong(format!("it had begun: {}", text(&error))),
+        Err(error) if error.kind() == kind => Finding::Wrong(format!("stopped before the start: {}", text(&error))),
+        Err(error) if has_begun => Finding::Wrong(format!("another error after the start: {}", text(&error))),
         Err(error) => Finding::Error(text(&error)),
     }
 }
