@@ -176,7 +176,8 @@ pub mod embed {
     /// Imports for a program that embeds fabrs: `use fabrs::embed::prelude::*`.
     ///
     /// The prelude replaces no name of std's prelude, and has neither a `Result` nor free
-    /// functions: call the methods of [`Connection`](crate::Connection) and [`Group`](crate::Group).
+    /// functions: call the methods of [`Connection`](crate::Connection) and
+    /// [`Group`](crate::Group).
     ///
     /// ```
     /// use fabrs::embed::prelude::*;

@@ -1,4 +1,5 @@
-//! Deploys a Django site with a worker. On each host, the site is in the home directory of its user, behind nginx.
+//! Deploys a Django site with a worker. On each host, the site is in the home directory of the
+//! login user, behind nginx.
 //!
 //! ```cargo
 //! [dependencies]
@@ -100,7 +101,8 @@ async fn unlock() -> Result {
 #[task(role = "web")]
 async fn setup() -> Result {
     let Vars { root, .. } = current().vars()?;
-    // Reads the home directory, because the site does not exist yet when `fab -n setup` plans the first setup.
+    // Reads the home directory with `probe`, because the site does not exist during the first
+    // `fab -n setup`.
     let home = probe("echo ~").line().await?;
     current().ensure_dir(format!("{root}/shared/log")).await?;
     let conf = Template::file("conf/supervisord.conf.j2").set("root", root.replacen('~', &home, 1));

@@ -89,8 +89,8 @@ impl Reporter {
         self.print_note(&colour_labels(block, self.style));
     }
 
-    /// Returns the exit code of the run. If output was lost, prints an error and returns the code of
-    /// a failure, except after an internal error.
+    /// Returns the exit code of the run. If output was lost, prints an error and returns the code
+    /// of a failure, except after an internal error.
     ///
     /// Call this function after all output is written.
     pub(crate) fn exit_code(&self, code: ExitCode) -> ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{fab, location_of, shop};
 
-/// Runs the task `tell` and checks the arguments printed by it.
+/// Runs the task `tell` and checks the printed arguments.
 #[track_caller]
 fn assert_tell(arguments: &[&str], expected: &str) {
     shop().arg("tell").args(arguments).stdout(format!("[local] {expected}\n")).run();
@@ -53,7 +53,7 @@ fn option_names_accept_underscores() {
 }
 
 #[test]
-fn each_task_takes_its_own_arguments() {
+fn each_task_receives_its_own_arguments() {
     let expected =
         "[local] a=x b=2 verbose=false color=true\n[local] / f / /\n[local] a=y b=1 verbose=true color=true\n";
     shop()
@@ -98,7 +98,7 @@ fn an_unknown_option_is_an_error_with_a_suggestion() {
 }
 
 #[test]
-fn no_task_runs_if_the_last_one_is_invalid() {
+fn no_task_runs_if_the_last_task_is_invalid() {
     for last in [&["tell", "--b", "1"][..], &["tell", "x", "--b", "five"], &["no-such-task"], &["hello", "--zzz"]] {
         let run = shop();
         let made = run.dir().join("made");

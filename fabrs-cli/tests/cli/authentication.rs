@@ -6,7 +6,7 @@ use fabrs_testing::{Account, Capability, Fab, FabOutput, Key, KeyType, Sshd};
 
 use crate::fixtures::{Marker, fab, marker_file};
 
-/// Runs a shell line on a host that must reject the connection. Checks that the line did not run.
+/// Runs a shell line on a host that must reject the login. Checks that the line did not run.
 #[track_caller]
 fn rejected_login(run: Fab, sshd: &Sshd) -> FabOutput {
     let marker: Marker = marker_file(sshd);

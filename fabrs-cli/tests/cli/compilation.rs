@@ -4,7 +4,7 @@ use fabrs_testing::Fab;
 
 use crate::scratch_project::ScratchProject;
 
-/// Returns the run without cargo in its `PATH`, so that nothing can be compiled.
+/// Returns the run without cargo in the `PATH`: a compilation would fail.
 fn without_cargo(run: Fab) -> Fab {
     run.env("PATH", "/usr/bin:/bin").env_remove("CARGO_HOME")
 }
@@ -18,7 +18,7 @@ mod stock;
 
 use fabrs::prelude::*;
 
-/// Prints the name of this project and the value of its stock.
+/// Prints the name of this project and the value of the stock.
 #[task(local, default)]
 async fn worth() -> Result {
     let (name, worth) = (include_str!("name.txt"), crate::stock::COUNT * price::PRICE);
@@ -30,13 +30,11 @@ async fn worth() -> Result {
 fn write_shop(scratch_project: &ScratchProject, folder: &str, name: &str) {
     scratch_project.write(&format!("{folder}/tasks.rs"), SHOP);
     scratch_project.write(&format!("{folder}/name.txt"), name);
-    scratch_project.write(&format!("{folder}/stock.rs"), "//! What there is.\n\npub(crate) const COUNT: u32 = 6;\n");
+    scratch_project.write(&format!("{folder}/stock.rs"), "//! The stock.\n\npub(crate) const COUNT: u32 = 6;\n");
     scratch_project
         .write(&format!("{folder}/price/Cargo.toml"), "[package]\nname = \"price\"\nedition = \"2024\"\n[workspace]\n");
-    scratch_project.write(
-        &format!("{folder}/price/src/lib.rs"),
-        "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 7;\n",
-    );
+    scratch_project
+        .write(&format!("{folder}/price/src/lib.rs"), "//! The price.\n\n/// In cents.\npub const PRICE: u32 = 7;\n");
 }
 
 #[test]
@@ -48,7 +46,7 @@ fn a_project_with_modules_and_crates_is_compiled_only_after_a_change() {
     without_cargo(run()).stdout("[local] shop 42\n").stderr_lacks("compiling").run();
     without_cargo(scratch_project.fab("of 2/price")).stdout("[local] shop 42\n").run();
 
-    scratch_project.write("of 2/price/src/lib.rs", "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 8;\n");
+    scratch_project.write("of 2/price/src/lib.rs", "//! The price.\n\n/// In cents.\npub const PRICE: u32 = 8;\n");
     run().stdout("[local] shop 48\n").stderr_contains("compiling tasks.rs\n").run();
     scratch_project.write("of 2/name.txt", "store");
     run().stdout("[local] store 48\n").run();
@@ -97,7 +95,7 @@ fn two_concurrent_starts_compile_once_and_both_run() {
     assert!(stderr.matches("compiling tasks.rs").count() <= 1, "{stderr}");
 }
 
-/// Runs without cargo, so that every error must be found before compiling.
+/// Without cargo, `fab` must find every error before compiling.
 #[test]
 fn an_error_in_fabrs_toml_is_reported_before_compiling() {
     let scratch_project = ScratchProject::open("early");

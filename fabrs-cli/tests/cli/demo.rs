@@ -39,7 +39,7 @@ fn demo_and_local_run_together() {
 
 #[test]
 fn connection_options_do_not_redirect_demo() {
-    let who = |user: &str| {
+    let run_as = |user: &str| {
         fab().args(["-H", "@demo", "-u", user, "--port", "2", "-g", "no.such.host", "-i", "/etc/passwd"]).args([
             "-S",
             "/dev/null",
@@ -48,16 +48,16 @@ fn connection_options_do_not_redirect_demo() {
             "id -un; echo $HOME",
         ])
     };
-    who("deploy").stdout("deploy\n/home/deploy\n").stderr("").run();
-    who("root").stdout("root\n/root\n").stderr("").run();
+    run_as("deploy").stdout("deploy\n/home/deploy\n").stderr("").run();
+    run_as("root").stdout("root\n/root\n").stderr("").run();
 }
 
 #[test]
 fn tasks_run_on_demo_instead_of_their_own_hosts() {
     let ran = shop().args(["-H", "@demo:2", "--serial", "hello"]).run();
     assert_eq!(ran.stdout, "[demo1] hello\n[demo2] hello\n");
-    let story = ["[demo1] task hello", "[demo1] task hello: ok", "[demo2] task hello", "[demo2] task hello: ok"];
-    assert_eq!(without_times(&ran.stderr), [&story[..], &["hello: 2 ok"]].concat());
+    let task_lines = ["[demo1] task hello", "[demo1] task hello: ok", "[demo2] task hello", "[demo2] task hello: ok"];
+    assert_eq!(without_times(&ran.stderr), [&task_lines[..], &["hello: 2 ok"]].concat());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn changes_on_demo_do_not_reach_this_machine() {
     let line = format!("sudo touch /etc/x.{name} /srv/x.{name}; touch ~/x.{name} /tmp/x.{name}; echo done");
     fab().args(["-H", "@demo", "--", &line]).stdout("done\n").stderr("").run();
     for folder in ["/etc", "/srv", "/tmp"] {
-        assert!(!fs::exists(format!("{folder}/x.{name}")).expect("it can be looked at"), "{folder}");
+        assert!(!fs::exists(format!("{folder}/x.{name}")).expect("the folder can be read"), "{folder}");
     }
 }
 
@@ -113,10 +113,10 @@ fn a_killed_fab_leaves_no_demo_processes() {
     let line = format!("setsid -f sleep {nap} > /dev/null 2>&1; sudo sleep {nap}");
     let running = fab().args(["-H", "@demo:2", "--", &line]).any_code().spawn();
     let asleep = || processes_matching(&nap).iter().filter(|process| process.cmdline.starts_with("sleep")).count();
-    wait_until("both hosts are at work", LIMIT, || asleep() == 4);
+    wait_until("both commands of each host run", LIMIT, || asleep() == 4);
     running.kill();
     drop(running.wait());
-    wait_until("all has gone", LIMIT, || processes_matching(&nap).is_empty());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&nap).is_empty());
 }
 
 #[test]

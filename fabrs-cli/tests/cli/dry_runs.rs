@@ -14,7 +14,7 @@ use crate::fixtures::{fab, project, sorted, without_times};
 
 const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
 
-/// A server with an alias for each host. It records every received command line.
+/// A server with an alias for each host, and a log of every received command line.
 pub(crate) struct RecordingHosts {
     pub(crate) sshd: Sshd,
     dir: TempDir,
@@ -46,7 +46,7 @@ impl RecordingHosts {
         this
     }
 
-    /// Writes the files of a host that are edited, downloaded and removed by tasks.
+    /// Writes the files of a host. Tasks edit, download and remove these files.
     fn fill(&self, host: &str) {
         let place = self.sshd.scratch().join(host);
         let files = [
@@ -74,7 +74,7 @@ impl RecordingHosts {
         self.sshd.scratch().display().to_string()
     }
 
-    /// Returns a run that resolves the host names with and without `-S`.
+    /// Returns a run with the host names in the file of `-S` and in `~/.ssh/config`.
     fn fab(&self, words: &[&str]) -> Fab {
         let run = fab().current_dir(plans_folder());
         let ssh = run.dir().with_file_name("home").join(".ssh");
@@ -83,19 +83,19 @@ impl RecordingHosts {
         run.arg("-S").arg(self.sshd.ssh_config()).args(words).own_session()
     }
 
-    /// Plans a task and checks that nothing changes.
+    /// Runs a dry run of a task, and checks that nothing changes.
     #[track_caller]
     fn plan(&self, words: &[&str], code: i32) -> FabOutput {
         self.plan_with(self.fab(&["-n", "live"]).args(words), code)
     }
 
-    /// Runs a dry run and checks that nothing changes.
+    /// Runs a dry run, and checks that nothing changes.
     #[track_caller]
     fn plan_with(&self, run: Fab, code: i32) -> FabOutput {
         self.plan_in(plans_folder(), run, code)
     }
 
-    /// Runs a dry run in a project and checks that nothing changes.
+    /// Runs a dry run in a project, and checks that nothing changes.
     #[track_caller]
     pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> FabOutput {
         let scratch = self.sshd.scratch();
@@ -166,8 +166,8 @@ fn planned_names(stderr: &str) -> BTreeSet<String> {
     starts.map(name).collect()
 }
 
-/// Plans tasks that only run commands, and checks that nothing changes. Then runs the tasks, and
-/// checks that all planned files exist.
+/// Plans tasks with commands only, and checks that nothing changes. Then runs the tasks, and checks
+/// that all planned files exist.
 fn plan_and_run(words: &[&str]) {
     if !Capability::Sudo.is_available() {
         return;
@@ -245,8 +245,9 @@ fn only_a_changed_line_plans_the_reload() {
     let hosts = RecordingHosts::start([Account::Plain]);
     let scratch = hosts.sshd.scratch();
     let write = |workers: &str| {
-        fs::copy(plans_folder().join("conf/app.conf"), scratch.join("app.conf")).expect("root may write there");
-        fs::write(scratch.join("env"), format!("WORKERS={workers}\n")).expect("root may write there");
+        fs::copy(plans_folder().join("conf/app.conf"), scratch.join("app.conf"))
+            .expect("root can write to the directory");
+        fs::write(scratch.join("env"), format!("WORKERS={workers}\n")).expect("root can write to the directory");
     };
     write("2");
     let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
@@ -255,8 +256,8 @@ fn only_a_changed_line_plans_the_reload() {
     // The note marks only comparisons without a difference after a planned change.
     let mark = "read as it is now, before 1 planned change: ensure the line";
     assert_eq!(ran.stderr.matches("read as it is now").count(), 0, "{}", ran.stderr);
-    fs::write(scratch.join("env"), "WORKERS=4\n").expect("root may write there");
-    fs::write(scratch.join("app.conf"), "workers = 1\n").expect("root may write there");
+    fs::write(scratch.join("env"), "WORKERS=4\n").expect("root can write to the directory");
+    fs::write(scratch.join("app.conf"), "workers = 1\n").expect("root can write to the directory");
     let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
     assert_eq!((ran.stderr.matches(mark).count(), ran.stderr.matches(reload).count()), (2, 0), "{}", ran.stderr);
 
@@ -276,14 +277,18 @@ fn an_unreachable_host_has_planned_transfers_and_does_not_block_the_next() {
     fs::write(&config, down + &known).expect("the test owns the directory");
     let run = fab().current_dir(plans_folder()).arg("-n").arg("-S").arg(&config);
     let ran = hosts.plan_with(run.args(["live", "reload", &hosts.scratch()]), 6);
-    let of = |host: &str| -> Vec<&str> {
-        without_times(&ran.stderr).into_iter().filter(|line| line.contains(host)).collect()
+    let lines_with = |text: &str| -> Vec<&str> {
+        without_times(&ran.stderr).into_iter().filter(|line| line.contains(text)).collect()
     };
     assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
-    let planned = of("[web1] would ");
+    let planned = lines_with("[web1] would ");
     assert_eq!(planned.len(), 2, "{planned:?}");
-    assert_eq!(of("[web1] planned up to here (").len(), 1, "{}", ran.stderr);
-    assert!(of("[web2] would run: ").contains(&"[web2] would run: sudo systemctl reload app"), "{}", ran.stderr);
+    assert_eq!(lines_with("[web1] planned up to here (").len(), 1, "{}", ran.stderr);
+    assert!(
+        lines_with("[web2] would run: ").contains(&"[web2] would run: sudo systemctl reload app"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("reload: 1 ok, 1 incomplete (web1)\n"), "{}", ran.stderr);
 }
 
@@ -308,7 +313,7 @@ fn a_download_of_a_missing_file_fails_as_in_the_real_run() {
             .map(str::to_owned)
             .collect()
     };
-    // The check of sudo is not a change that could create the file.
+    // The sudo check is not a change, so the plan can't assume a later file.
     for task in ["dump", "fetch"] {
         let planned = hosts.plan(&["-H", "web1", task, &hosts.scratch()], 1);
         let real = hosts.fab(&["live", "-H", "web1", task, &hosts.scratch()]).code(1).run();
@@ -341,5 +346,5 @@ fn command_line_options_apply_to_hosts_named_by_tasks() {
     let ran = run().args(["--json", "logins"]).run();
     let of_command = |line: &&str| line.contains("\"command_started\"") || line.contains("\"command_ended\"");
     let events: Vec<bool> = ran.stdout.lines().filter(of_command).map(|line| line.contains("_started")).collect();
-    assert_eq!(events, [true, false].repeat(4), "with -P 1 one ends before the next starts: {}", ran.stdout);
+    assert_eq!(events, [true, false].repeat(4), "with -P 1, each command ends before the next starts: {}", ran.stdout);
 }

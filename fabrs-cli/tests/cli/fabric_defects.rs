@@ -1,5 +1,5 @@
-//! Known defects of the command lines of Fabric and Invoke, one test each. The numbers continue in
-//! the test of the same name in the library.
+//! Known defects of the command lines of Fabric and Invoke, with a test for each defect.
+//! `tests/it/fabric_defects.rs` has the other numbers.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn defect_01_a_failed_command_is_one_error_even_if_its_output_was_printed() {
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
 }
 
-/// One unreachable host was a traceback, and the other host never ran.
+/// An unreachable host caused a traceback, and the other host never ran.
 #[test]
 fn defect_02_an_unreachable_host_is_one_error_and_the_other_host_runs() {
     let sshd = shop_hosts();
@@ -47,7 +47,7 @@ fn defect_11_a_shell_line_uses_the_hosts_of_the_project() {
     run.stdout("[web1] here\n[web2] here\n[web3] here\n[db1] here\n").run();
 }
 
-/// If stdin was at its end, every responder failed, local and remote.
+/// At the end of stdin, every responder failed, local and remote.
 #[test]
 fn defect_12_responders_work_without_stdin() {
     let sshd = shop_hosts();
@@ -82,7 +82,7 @@ fn defect_12_the_sudo_password_works_without_stdin() {
     );
 }
 
-/// An invalid number was a traceback.
+/// An invalid number caused a traceback.
 #[test]
 fn defect_16_an_argument_of_the_wrong_type_is_a_usage_error() {
     let ran = shop().args(["-H", "web1", "fail", "many"]).code(2).run();
@@ -90,7 +90,7 @@ fn defect_16_an_argument_of_the_wrong_type_is_a_usage_error() {
     assert!(ran.stderr.lines().count() <= 5, "{}", ran.stderr);
 }
 
-/// A timeout and a prompt without a terminal were tracebacks.
+/// A timeout caused a traceback, and so did a prompt without a terminal.
 #[test]
 fn defect_18_a_timeout_and_an_unanswered_prompt_are_plain_errors() {
     let sshd = shop_hosts();

@@ -7,7 +7,7 @@ use fabrs_testing::{Fab, Sshd};
 use crate::fixtures::{fab, shop_hosts, with_ssh_config};
 
 const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(defer_approval)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
-    current().client().expect(\"a task has one\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";
+    current().client().expect(\"a task has a client\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";
 
 const TOML: &str = "[env.guarded]\nhosts = [\"web1\"]\nprotected = true\n[env.guarded.vars]\nworkers = 4\n";
 
@@ -53,8 +53,8 @@ fn fingerprint(run: Fab) -> String {
 fn every_input_of_a_run_changes_the_fingerprint() {
     let project = Project::new();
     let first = project.plan(&[]);
-    assert_eq!(project.plan(&[]), first, "the same run has the same one");
-    let other = |what: &str, fingerprint: String| assert_ne!(fingerprint, first, "{what}");
+    assert_eq!(project.plan(&[]), first, "the same run has the same fingerprint");
+    let assert_differs = |input: &str, fingerprint: String| assert_ne!(fingerprint, first, "{input}");
     for options in [
         &["-w"][..],
         &["--skip-bad-hosts"],
@@ -68,30 +68,30 @@ fn every_input_of_a_run_changes_the_fingerprint() {
         &["-H", "web2"],
         &["-i", "/dev/null"],
     ] {
-        other(&options.join(" "), project.plan(options));
+        assert_differs(&options.join(" "), project.plan(options));
     }
-    other("a variable that the task reads", fingerprint(project.run().env("FLAVOUR", "sweet")));
+    assert_differs("a variable read by the task", fingerprint(project.run().env("FLAVOUR", "sweet")));
 
     let config = fs::read_to_string(project.sshd.ssh_config()).expect("the harness wrote the file");
-    let leads_to = |first: &str| {
+    let fingerprint_with = |first: &str| {
         let file = project.sshd.dir().join("elsewhere");
         fs::write(&file, format!("{first}\n{config}")).expect("the test owns the directory");
         fingerprint(fab().arg("-S").arg(&file).current_dir(project.folder.path()).own_session())
     };
-    let here = leads_to("# the same");
+    let unchanged = fingerprint_with("# a comment");
     for line in
         ["Host web1\n HostName 127.0.0.9", "Host web1\n User eve", "Host web1\n ProxyJump web2", "Host web1\n Port 9"]
     {
-        assert_ne!(leads_to(line), here, "{line}");
+        assert_ne!(fingerprint_with(line), unchanged, "{line}");
     }
 
     project.write("conf.txt", "2\n");
-    other("a file that is put", project.plan(&[]));
+    assert_differs("an uploaded file", project.plan(&[]));
     project.write("conf.txt", "1\n");
     project.write("fabrs.toml", &TOML.replace("workers = 4", "workers = 5"));
-    other("a variable of fabrs.toml", project.plan(&[]));
+    assert_differs("a variable of fabrs.toml", project.plan(&[]));
     project.write("fabrs.toml", TOML);
-    assert_eq!(project.plan(&[]), first, "all is as it was");
+    assert_eq!(project.plan(&[]), first, "all inputs have their first values again");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use fabrs_testing::{Fab, Sshd};
 
 /// The path of the program under test.
 pub(crate) const FAB: &str = env!("CARGO_BIN_EXE_fab");
-/// Maximum time of a run that compiles nothing.
+/// Maximum time of a run without compilation.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Returns a run of `fab` in a directory without a `tasks.rs`.
@@ -27,7 +27,7 @@ pub(crate) fn cache() -> PathBuf {
     Path::new(FAB).with_file_name("fab-test-cache")
 }
 
-/// Returns a run of `fab` in the shop project, compiled by then. Its tasks are of every kind.
+/// Returns a run of `fab` in the compiled shop project, with tasks of every kind.
 pub(crate) fn shop() -> Fab {
     fab().current_dir(shop_folder())
 }
@@ -45,8 +45,8 @@ pub(crate) fn shop_folder() -> &'static Path {
     })
 }
 
-/// Returns the directory of a project next to these tests. Tests never write there, so that a
-/// second test run finds the project compiled.
+/// Returns the directory of a project next to these tests. Tests never write there: a second test
+/// run finds the project compiled.
 pub(crate) fn project(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/projects").join(name)
 }
@@ -56,7 +56,7 @@ pub(crate) fn shop_hosts() -> Sshd {
     Sshd::builder().aliases(["web1", "web2", "web3", "db1"]).start()
 }
 
-/// Adds the `ssh_config` of a server to a run, to resolve its aliases. Does not select hosts.
+/// Adds the `ssh_config` of a server to a run, to resolve the aliases. Does not select hosts.
 pub(crate) fn with_ssh_config(fab: Fab, sshd: &Sshd) -> Fab {
     fab.arg("-S").arg(sshd.ssh_config())
 }
@@ -77,8 +77,8 @@ pub(crate) fn without_times(stderr: &str) -> Vec<&str> {
 /// Returns the location of a text in the shop's `tasks.rs`, in the format of errors.
 pub(crate) fn location_of(text: &str) -> String {
     let file = shop_folder().join("tasks.rs");
-    let source = fs::read_to_string(&file).expect("the project is there");
-    let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");
+    let source = fs::read_to_string(&file).expect("the project exists");
+    let line = source.lines().position(|line| line.contains(text)).expect("the file contains the text");
     format!("{}:{}", file.display(), line + 1)
 }
 

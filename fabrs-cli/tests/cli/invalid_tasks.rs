@@ -4,7 +4,7 @@ use crate::fixtures::{cache, fab, project};
 
 #[test]
 fn a_compile_error_names_the_users_file_and_line_and_suggests_a_fix() {
-    // This test may be the first one to compile a project.
+    // This test may be the first to compile a project.
     let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(project("broken"));
     let ran = run.args(["-H", "web1", "deploy", "t1"]).code(2).stdout("").run();
     let text = &ran.stderr;
@@ -19,13 +19,13 @@ fn a_compile_error_names_the_users_file_and_line_and_suggests_a_fix() {
     assert!(text.ends_with("\nerror: could not compile `tasks.rs`\n"), "{text}");
     // Generated files must not appear in the error.
     let cache = cache();
-    for part in ["Cargo.toml", "main.rs", "`tasks-", cache.to_str().expect("the path of the tests is text")] {
+    for part in ["Cargo.toml", "main.rs", "`tasks-", cache.to_str().expect("test directories have plain names")] {
         assert!(!text.contains(part), "`{part}` is in\n{text}");
     }
 }
 
 #[test]
-fn two_tasks_with_one_name_are_an_error_with_both_locations() {
+fn two_tasks_with_the_same_name_are_an_error_with_both_locations() {
     let folder = project("twice");
     let block = format!(
         "error: two tasks have the name `reload`: {0}/tasks.rs:8 and {0}/tasks.rs:16\nhint: rename one of them\n",

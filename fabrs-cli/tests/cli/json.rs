@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::fixtures::{fab, marker_file, shop, shop_hosts, with_ssh_config};
 
-/// Parses the events of a run, one a line.
+/// Parses the events of a run from the lines of stdout.
 #[track_caller]
 pub(crate) fn parse_events(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -160,10 +160,10 @@ fn a_run_without_hosts_ends_with_an_event() {
 #[test]
 fn the_task_list_is_available_as_json() {
     let ran = shop().args(["--json", "--list"]).stderr("").run();
-    let list: Value = serde_json::from_str(&ran.stdout).expect("it is one object");
+    let list: Value = serde_json::from_str(&ran.stdout).expect("the list is an object");
     let named = |name: &str| {
-        let tasks = list["tasks"].as_array().expect("it is a list");
-        tasks.iter().find(|task| task["name"] == name).expect("it is listed").clone()
+        let tasks = list["tasks"].as_array().expect("`tasks` is a list");
+        tasks.iter().find(|task| task["name"] == name).expect("the task is listed").clone()
     };
     let (hello, tell) = (named("hello"), named("tell"));
     assert_eq!((&hello["aliases"], &hello["default"]), (&serde_json::json!(["hi"]), &true.into()));

@@ -11,11 +11,11 @@ fn shop_script(sshd: &Sshd, text: &str) -> Fab {
     shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
 }
 
-/// Checks that a run ended with a single error, printed last. Returns the number of lost bytes.
+/// Checks that the last output of a run is a single error. Returns the number of lost bytes.
 #[track_caller]
 fn assert_lost_output(ran: &FabOutput, stream: &str, cause: &str) -> u64 {
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
-    let block = ran.stderr.split("error: output was lost: ").nth(1).expect("the error is shown");
+    let block = ran.stderr.split("error: output was lost: ").nth(1).expect("the error is printed");
     let (bytes, rest) = block.split_once(&format!(" bytes of {stream}\n")).expect("bytes and stream are named");
     assert!(rest.starts_with(&format!("  caused by: {cause}")), "{}", ran.stderr);
     bytes.parse().expect("a number of bytes")
@@ -69,7 +69,7 @@ fn a_task_continues_after_the_reader_of_json_exits() {
 #[test]
 fn lost_output_is_an_error_even_if_all_commands_succeed() {
     let sshd = shop_hosts();
-    let line = "yes 'a line that has to be kept until somebody reads it' | head -c 64000000; touch \"$MARK\"";
+    let line = "yes 'a line kept in memory until the reader starts' | head -c 64000000; touch \"$MARK\"";
     for (options, call) in [
         ("", "-H web1 -- \"$LINE\""),
         ("--json", "-H web1 -- \"$LINE\""),

@@ -45,7 +45,8 @@ fn a_protected_environment_requires_yes_or_a_fingerprint() {
     let hint = "hint: confirm with `-y`, or list the changes with `-n` and approve them with `--yes=FINGERPRINT`";
     run().code(2).stderr(format!("{question}\n{hint}\n")).run();
     let planned = run().arg("-n").stderr_contains("[web1] would run: touch ").run();
-    let fingerprint = planned.stderr.split("`--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown");
+    let fingerprint =
+        planned.stderr.split("`--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("the fingerprint is printed");
     run().arg("--yes=0123456789abcdef").code(1).stderr_contains("differ from the approved ones").run();
     let other = with_ssh_config(shop(), &sshd)
         .args(["guarded", "mark"])
@@ -106,7 +107,7 @@ fn a_shell_line_ends_quietly_when_its_reader_exits() {
         let text = r#"{ "$FAB" -S "$CONFIG" -H "$HOSTS" -- "$LINE"; echo "code $?" >&2; } | head -1"#;
         let ran = shop_script(&sshd, text).env("HOSTS", hosts).env("LINE", line).stderr("code 141\n").run();
         assert!(ran.stdout.ends_with(&format!("{mark}\n")), "{}", ran.stdout);
-        wait_until("the line is gone", LIMIT, || processes_matching(&mark).is_empty());
+        wait_until("the shell line has ended", LIMIT, || processes_matching(&mark).is_empty());
     }
 }
 

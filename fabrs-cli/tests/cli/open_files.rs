@@ -12,10 +12,10 @@ use crate::fixtures::{LIMIT, shell, shop_folder};
 
 /// Numbers of hosts and open file limits. The limit is too low for a connection to every host.
 const CASES: [(usize, usize); 1] = [(100, 64)];
-/// The cases of `FABRS_HOSTS=all`. They take some minutes.
+/// The cases of `FABRS_HOSTS=all`. These take some minutes.
 const ALL_CASES: [(usize, usize); 2] = [(200, 64), (1000, 256)];
 
-/// Starts an agent that closes every connection until the tests end. Returns its socket.
+/// Starts an agent without keys: it closes every connection. Returns the socket of the agent.
 fn agent_without_keys(sshd: &Sshd) -> PathBuf {
     let path = sshd.dir().join("agent");
     let listener = UnixListener::bind(&path).expect("the test owns the directory");
@@ -29,8 +29,8 @@ fn many_hosts(count: usize) -> Sshd {
     Sshd::builder().aliases(names.iter().map(String::as_str)).option("MaxStartups", "1000").start()
 }
 
-/// Returns a run of `fab` in a shell with this limit. The shell closes inherited descriptors, so
-/// that a limit leaves the same number of descriptors everywhere.
+/// Returns a run of `fab` in a shell with this limit. The shell closes inherited descriptors: a
+/// limit then leaves the same number of descriptors everywhere.
 fn with_ulimit(limit: &str, sshd: &Sshd) -> Fab {
     let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
     let script = format!("{closed} && {limit} && exec \"$FAB\" -S \"$CONFIG\" \"$@\"");
@@ -74,7 +74,7 @@ fn a_later_task_reopens_closed_connections() {
     assert_eq!(ran.stderr.lines().filter(|line| *line == "hello: 60 ok").count(), 2, "{}", ran.stderr);
     assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
     let logins = sshd.log().matches("Accepted publickey").count();
-    assert!(logins > 60, "the budget allows fewer connections than hosts, and there were {logins} logins");
+    assert!(logins > 60, "with fewer connections than hosts, the second task logs in again: {logins} logins");
 }
 
 #[test]

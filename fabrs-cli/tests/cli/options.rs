@@ -70,7 +70,10 @@ fn echo_omits_a_command_with_both_streams_hidden() {
         let run =
             with_ssh_config(shop(), &sshd).args(options).args(["-H", "web1", "hidden"]).stderr_lacks("echo hidden");
         let ran = run.stderr_contains("[web1] $ echo half >&2\n").stdout("").run();
-        assert!(ran.stderr.contains("[web1] $ echo spawned\n"), "its output is not hidden, it is returned");
+        assert!(
+            ran.stderr.contains("[web1] $ echo spawned\n"),
+            "the output of a spawned command is returned, not hidden"
+        );
     }
     let run = with_ssh_config(shop(), &sshd).args(["-e", "-H", "web1", "plain", "x"]).stderr_lacks("$ echo x");
     run.stderr_contains("[web1] $ echo heard x\n").run();
@@ -79,7 +82,7 @@ fn echo_omits_a_command_with_both_streams_hidden() {
 }
 
 #[test]
-fn a_failure_is_a_warning_where_that_is_asked_for() {
+fn warn_only_reports_a_failed_command_as_a_warning() {
     let sshd = shop_hosts();
     for warn in ["-w", "--warn-only"] {
         let one = with_ssh_config(fab(), &sshd).args(["-H", "web1", warn, "--", "exit 3"]);

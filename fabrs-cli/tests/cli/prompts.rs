@@ -73,7 +73,7 @@ fn a_dry_run_prints_defaults_in_the_plan() {
     let sshd = shop_hosts();
     let plan = "[web1] task workers\n[web1] prompt \"Workers?\": 4 (default)\n[web1] would run: echo 4 workers\n";
     run_on_web1(&sshd, &["-n", "workers"]).stdout("").stderr_contains(plan).run();
-    // A plan assumes the answer that continues the task.
+    // A plan assumes the answer yes, to continue the task.
     run_on_web1(&sshd, &["-n", "restart", "--no-likely"]).stderr_contains("would run: echo restart yes\n").run();
     assert!(!sshd.log().contains("Accepted publickey"), "{}", sshd.log());
 }

@@ -53,8 +53,9 @@ fn an_interrupt_ends_a_hung_proxy_command_and_its_children() {
         .code(130)
         .limit(LIMIT)
         .spawn();
-    wait_until("it hangs", LIMIT, || processes_matching(&nap).iter().any(|one| one.cmdline.starts_with("sleep")));
+    let sleeps = || processes_matching(&nap).iter().any(|process| process.cmdline.starts_with("sleep"));
+    wait_until("the proxy command hangs", LIMIT, sleeps);
     running.interrupt();
     running.wait();
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }

@@ -29,10 +29,11 @@ fn count_puts(ran: &FabOutput, result: &str) -> usize {
     ran.stderr.lines().filter(|line| line.contains("] put ") && line.ends_with(result)).count()
 }
 
-/// The project, and three hosts on one machine. Each host has its own directory for the site.
+/// The project, and three hosts on this machine. Each host has its own directory for the site.
 struct Quickstart {
     scratch_project: ScratchProject,
-    /// Dropping the server also ends its web servers, found by the marker in their environment.
+    /// Dropping the server also ends the web servers: the harness finds the marker in their
+    /// environment.
     sshd: Sshd,
 }
 
@@ -70,18 +71,18 @@ impl Quickstart {
 
     /// Returns the web server process of a host.
     fn server(&self, host: &str) -> Process {
-        let number = fs::read_to_string(self.root(host).join("pid")).expect("`serve` wrote it");
-        let found = Process::find(number.trim().parse().expect("it is a number"));
+        let number = fs::read_to_string(self.root(host).join("pid")).expect("`serve` wrote the file");
+        let found = Process::find(number.trim().parse().expect("the file contains a number"));
         found.expect("the web server runs")
     }
 
     /// Returns all files of the site, each with the inode and modification time to detect a write.
-    /// The access logs of the web servers are left out.
+    /// The access logs of the web servers are excluded.
     fn state(&self) -> Vec<(PathBuf, u64, i64, i64)> {
         let mut folders = HOSTS.map(|host| self.root(host)).to_vec();
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("all can be read").flatten() {
+            for entry in fs::read_dir(folder).expect("the test can read the directory").flatten() {
                 let metadata = entry.metadata().expect("no file is removed during the test");
                 if metadata.is_dir() {
                     folders.push(entry.path());
@@ -112,7 +113,7 @@ fn the_site_is_deployed_unchanged_updated_and_rolled_back() {
     let project = Quickstart::start();
     let planned = project.fab(&["-n", "deploy"]);
     assert_eq!(planned.stderr.matches("&& ./serve\n").count(), 3, "{}", planned.stderr);
-    assert!(HOSTS.iter().all(|host| !project.root(host).exists()), "a dry run makes nothing: {}", planned.stderr);
+    assert!(HOSTS.iter().all(|host| !project.root(host).exists()), "a dry run creates nothing: {}", planned.stderr);
     let put_up = project.fab(&["deploy"]);
     assert_eq!(put_up.stdout, "");
     assert_eq!(count_puts(&put_up, ": 2 of 2 files written"), 3, "{}", put_up.stderr);

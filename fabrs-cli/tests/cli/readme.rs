@@ -86,7 +86,7 @@ impl Readme {
         assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     }
 
-    /// Plans a task and checks that nothing changes.
+    /// Runs a dry run of a task, and checks that nothing changes.
     #[track_caller]
     fn plan(&self, words: &[&str]) -> FabOutput {
         let fab = self.scratch_project.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");

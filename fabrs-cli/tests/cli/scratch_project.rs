@@ -11,15 +11,15 @@ use crate::fixtures::FAB;
 /// Maximum time to compile on a busy machine.
 const COMPILING: Duration = Duration::from_mins(10);
 
-/// A directory for edited projects. Its path is equal in every test run, so that the cache does
-/// not grow with each run. A concurrent test run waits for the lock.
+/// A directory for edited projects. The path is equal in every test run, so the cache does not grow
+/// with each run. A concurrent test run waits for the lock.
 pub(crate) struct ScratchProject {
     folder: PathBuf,
     _lock: File,
 }
 
 impl ScratchProject {
-    /// Locks the directory and removes its content.
+    /// Locks the directory and removes the content.
     pub(crate) fn open(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fab projects").join(name);
         fs::create_dir_all(&folder).expect("the test owns the directory");

@@ -7,7 +7,7 @@ use fabrs_testing::{Fab, FabOutput, Sshd};
 
 use crate::fixtures::{FAB, fab, project, shell, shop_hosts, with_ssh_config};
 
-/// Compiles the project with tasks that print a secret, and returns its directory.
+/// Compiles the project `secrets` once and returns the directory.
 fn secrets_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -33,8 +33,8 @@ fn assert_shown_once(ran: &FabOutput, text: &str) {
 /// Returns the location of a text in the `tasks.rs` of the project, in the format of errors.
 fn location_in_secrets(text: &str) -> String {
     let file = secrets_folder().join("tasks.rs");
-    let source = std::fs::read_to_string(&file).expect("the project is there");
-    let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");
+    let source = std::fs::read_to_string(&file).expect("the project exists");
+    let line = source.lines().position(|line| line.contains(text)).expect("the file contains the text");
     format!("{}:{}", file.display(), line + 1)
 }
 
@@ -67,8 +67,8 @@ fn a_panic_outside_a_task_is_a_redacted_message_in_order() {
     let script = "\"$FAB\" -S \"$CONFIG\" -H web1 panics-unseen 2>&1";
     let ran = shell(script).current_dir(secrets_folder()).env("CONFIG", sshd.ssh_config()).run();
     assert_shown_once(&ran, "panicked");
-    let (_, output) = ran.stdout.split_once("before\n").expect("it prints");
-    let (message, _) = output.split_once("after\n").expect("it goes on");
+    let (_, output) = ran.stdout.split_once("before\n").expect("the task prints `before`");
+    let (message, _) = output.split_once("after\n").expect("the task continues");
     assert!(message.contains(&format!(" panicked at {}:", location_in_secrets("panic!(\"unseen "))), "{message}");
     assert!(message.ends_with(":\nunseen [redacted]\n"), "{message}");
 }
@@ -84,7 +84,7 @@ fn a_secret_too_short_to_be_redacted_is_one_warning_for_all_hosts() {
 /// Without `CAP_SYS_PTRACE`, `/proc/PID/exe` of a process without core dumps is unreadable.
 #[test]
 fn fab_disables_core_dumps_only_for_itself() {
-    // Root has the capability, and drops it here.
+    // Root has the capability, so the script drops the capability.
     let script = "ulimit -Sc \"$(ulimit -Hc)\"; \
         [ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set=-sys_ptrace \"$@\"; exec \"$@\"";
     let line =
@@ -92,6 +92,6 @@ fn fab_disables_core_dumps_only_for_itself() {
     let limit = shell("ulimit -Hc").run().stdout;
     let run = |words: &[&str]| shell(script).arg("sh").args(words).run().stdout;
     let child = format!("sh -c '{line}'; true");
-    assert_eq!(run(&["sh", "-c", &child]), format!("shown\nshown\n{limit}"), "of any other program");
+    assert_eq!(run(&["sh", "-c", &child]), format!("shown\nshown\n{limit}"), "another program keeps its core dumps");
     assert_eq!(run(&[FAB, "-H", "@local", "--", line]), format!("hidden\nshown\n{limit}"));
 }

@@ -115,8 +115,8 @@ fn serial_and_parallel_1_keep_the_listed_order() {
 #[test]
 fn parallel_2_runs_on_two_hosts_at_once() {
     let sshd = shop_hosts();
-    // Each command creates a file while it runs, and counts the files. The commands wait for a
-    // second file, so that two of them overlap.
+    // Each command has a file while running, and counts the files. The commands wait for a second
+    // file, so two commands overlap.
     let line = "cd \"$SCRATCH\"; touch at.$$; ls | grep -c at.; \
                 until [ -e met ] || [ $(ls | grep -c at.) = 2 ]; do sleep 0.01; done; touch met; rm at.$$";
     let line = format!("SCRATCH='{}'; {line}", sshd.scratch().display());

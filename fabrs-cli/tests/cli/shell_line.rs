@@ -66,7 +66,7 @@ fn local_runs_the_shell_line_on_this_machine() {
 #[test]
 fn the_stdin_of_a_shell_line_is_empty() {
     let sshd = Sshd::start();
-    fab().on(&sshd).args(["--", "wc -c"]).stdin("for fab, if for anybody").stdout("0\n").run();
+    fab().on(&sshd).args(["--", "wc -c"]).stdin("input without a reader").stdout("0\n").run();
     fab().on(&sshd).args(["--", "wc -c"]).open_stdin().stdout("0\n").run();
 }
 

@@ -9,7 +9,7 @@ use fabrs_testing::{Fab, Process, RunningFab, marker, processes_matching, wait_u
 use crate::fixtures::{LIMIT, shop, shop_hosts, with_ssh_config};
 use crate::groups::{COMPILING, groups};
 
-/// Checks that no process has the marker in its command line. The hosts are this machine.
+/// Checks that no process has the marker in the command line. All hosts are this machine.
 #[track_caller]
 fn assert_no_process(mark: &str) {
     assert_eq!(processes_matching(mark), Vec::<Process>::new());
@@ -122,16 +122,16 @@ fn an_unread_stdout_delays_neither_hosts_nor_a_stop() {
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1,web2 -- "$LINE"; echo "code $?" >&2; } | { read -r first; cat <"$GATE" >/dev/null; }"#;
     let run = crate::fixtures::shell(text).current_dir(crate::fixtures::shop_folder());
     let gate = run.dir().join("gate");
-    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
+    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is installed");
     assert!(fifo.success());
     let run = run.env("CONFIG", sshd.ssh_config()).env("LINE", &line).env("GATE", &gate);
     let running = run.stderr_contains("code 130\n").spawn();
     // The output exceeds the capacity of every pipe.
-    wait_until("the host is not kept", LIMIT, || done.exists());
+    wait_until("the command has created the file", LIMIT, || done.exists());
     let fabs = processes_matching(&line);
     let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("the process runs");
     fab.interrupt();
-    wait_until("what runs there has ended", LIMIT, || {
+    wait_until("the commands of the hosts have ended", LIMIT, || {
         processes_matching(&mark).iter().all(|process| !process.cmdline.starts_with("sleep "))
     });
     wait_until("fab has ended", LIMIT, || !fab.is_alive());
@@ -144,16 +144,16 @@ fn an_unread_stdout_delays_neither_hosts_nor_a_stop() {
 fn ctrl_c_ends_a_prompt_behind_an_unread_stdout() {
     let sshd = shop_hosts();
     let done = crate::fixtures::marker_file(&sshd);
-    // The reader ignores the Ctrl-C of its terminal.
+    // The reader ignores Ctrl-C on the terminal.
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1 flooded "$DONE"; echo "code $?" >&2; } |
         { trap '' INT; read -r first; cat <"$GATE" >/dev/null; }"#;
     let run = crate::fixtures::shell(text).current_dir(crate::fixtures::shop_folder());
     let gate = run.dir().join("gate");
-    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
+    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is installed");
     assert!(fifo.success());
     let run = run.env("CONFIG", sshd.ssh_config()).env("GATE", &gate).env("DONE", done.path());
     let mut shell = run.spawn_on_terminal();
-    wait_until("the host is not kept", LIMIT, || done.exists());
+    wait_until("the command has created the file", LIMIT, || done.exists());
     let path = done.path().display().to_string();
     for fab in processes_matching(&path).iter().filter(|process| process.cmdline.contains(" -H web1 flooded ")) {
         fab.interrupt();
@@ -202,7 +202,7 @@ fn term_ends_a_slow_vagrant_inside_a_task() {
     wait_until("Vagrant hangs", COMPILING, || hanging.exists());
     running.terminate();
     running.wait();
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     let mark = path.display().to_string();
     let run = run.env("CONFIG", path).current_dir(crate::fixtures::shop_folder());
     let mut shell = run.spawn_on_terminal();
-    shell.send("echo sit-$((1 + 1))ing\n");
-    shell.expect("sit-2ing", LIMIT);
+    shell.send("echo sum-$((1 + 1))\n");
+    shell.expect("sum-2", LIMIT);
     proxy.stall();
     let all = processes_matching(&mark);
     let fab = all.iter().find(|process| process.cmdline.ends_with(" open-shell")).expect("the process runs");

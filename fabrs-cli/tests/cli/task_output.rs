@@ -90,7 +90,7 @@ fn a_program_that_outlives_the_run_does_not_delay_its_end() {
     for process in processes_matching(&nap) {
         process.terminate();
     }
-    wait_until("it is gone", LIMIT, || processes_matching(&nap).is_empty());
+    wait_until("the program has ended", LIMIT, || processes_matching(&nap).is_empty());
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn a_dry_run_ends_at_the_result_of_a_planned_command() {
 }
 
 #[test]
-fn a_failure_is_a_warning_where_that_is_asked_for() {
+fn warn_only_reports_a_failed_task_command_as_a_warning() {
     let sshd = shop_hosts();
     let run = with_ssh_config(shop(), &sshd).args(["-H", "web1", "-w", "fail", "3", "hello"]);
     let ran = run.stdout("[web1] trying\n[web1] hello\n").run();
@@ -198,7 +198,7 @@ fn disowned_commands_continue_after_fab_exits() {
     assert_eq!(left.len(), 1, "{left:?}");
     for process in left {
         let killed = std::process::Command::new("kill").arg(process.pid.to_string()).status();
-        assert!(killed.expect("`kill` is everywhere").success());
+        assert!(killed.expect("`kill` is installed").success());
     }
-    wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("the command has ended", LIMIT, || processes_matching(&mark).is_empty());
 }

@@ -158,7 +158,7 @@ fn a_remote_shell_uses_the_terminal_until_its_end() {
     // Ctrl-C is sent to the remote command instead of `fab`.
     let mark = marker();
     fab.send(&format!("sleep {mark}; echo inter''rupted $?\n"));
-    fabrs_testing::wait_until("it sleeps", LIMIT, || !processes_matching(&mark).is_empty());
+    fabrs_testing::wait_until("the command sleeps", LIMIT, || !processes_matching(&mark).is_empty());
     fab.send("\u{3}");
     fab.send("echo inter''rupted $?\n");
     fab.expect("interrupted 130\r\n", LIMIT);
@@ -219,7 +219,7 @@ fn an_open_prompt_holds_back_other_output() {
     let run = with_ssh_config(shop(), &sshd).args(["-H", "web1,web2", "confirm-web1"]).arg(done.path());
     let mut fab = run.spawn_on_terminal();
     fab.expect("web1: Go on? [y/n] ", LIMIT);
-    fabrs_testing::wait_until("all of the noise has come", LIMIT, || done.exists());
+    fabrs_testing::wait_until("the other host has printed everything", LIMIT, || done.exists());
     let screen = fab.screen();
     assert!(screen.ends_with("web1: Go on? [y/n] "), "{screen}");
     fab.send("y\n");

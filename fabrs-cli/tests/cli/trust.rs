@@ -25,7 +25,7 @@ struct SharedFolder {
 impl SharedFolder {
     fn new() -> Self {
         let keep = tempfile::tempdir().expect("a temporary folder");
-        let folder = keep.path().canonicalize().expect("the folder is there").join("shared");
+        let folder = keep.path().canonicalize().expect("the folder exists").join("shared");
         fs::create_dir_all(folder.join("mine")).expect("the test owns the directory");
         let shared = Self { _keep: keep, folder };
         shared.set_mode("", 0o1777).set_mode("mine", 0o755);
@@ -38,7 +38,7 @@ impl SharedFolder {
 
     /// Writes a file, writable only by this user.
     fn write(&self, name: &str, text: &str) -> &Self {
-        fs::create_dir_all(self.path(name).parent().expect("files lie in folders"))
+        fs::create_dir_all(self.path(name).parent().expect("the path has a parent"))
             .expect("the test owns the directory");
         fs::write(self.path(name), text).expect("the test owns the directory");
         self.set_mode(name, 0o644)
@@ -90,7 +90,7 @@ fn a_parent_project_of_another_user_is_rejected() {
         assert_eq!(list, expected, "{words:?}");
         assert!(!path.join("mine/ran").exists());
     }
-    // Also in the directory of the file, and for a file rejected only because of its directory.
+    // Also in the directory of the file, and for a file rejected only because of the directory.
     assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {OWNED_BY_STRANGER}"));
     shared.change_owner("tasks.rs", 0, 0);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR` (mode 1777)");
@@ -251,7 +251,7 @@ fn only_regular_files_of_limited_size_are_opened() {
     }
 }
 
-/// Returns a run with a script that replaces Vagrant. The script creates the file `ran` in its
+/// Returns a run with a script in place of Vagrant. The script creates the file `ran` in the
 /// current directory.
 fn with_fake_vagrant(shared: &SharedFolder, folder: &str) -> Fab {
     shared.write("mine/bin/vagrant", "#!/bin/sh\ntouch ran\nexit 9\n").set_mode("mine/bin/vagrant", 0o755);
@@ -276,7 +276,7 @@ fn a_parent_vagrantfile_of_another_user_never_runs() {
     run().code(2).stderr_contains(error).run();
     assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
 
-    // The nearest file counts, because Vagrant starts its search there.
+    // Only the nearest file is checked, because Vagrant uses the nearest file.
     shared.write("mine/Vagrantfile", "");
     run().code(1).stderr_contains("`vagrant ssh-config` in").run();
     assert!(shared.path("mine/ran").exists());
@@ -318,17 +318,17 @@ fn the_cache_is_private_under_every_umask() {
     };
     let modes = || {
         let fabrs = shared.path("mine/cache/fabrs");
-        let rooms = fs::read_dir(fabrs.join("projects")).expect("the cache is made").flatten();
-        let room = rooms.map(|room| room.path()).next().expect("the project has a room");
+        let caches = fs::read_dir(fabrs.join("projects")).expect("the cache exists").flatten();
+        let cache = caches.map(|cache| cache.path()).next().expect("the project has a cache folder");
         let folders = [
             fabrs.clone(),
             fabrs.join("target"),
             fabrs.join("projects"),
-            room.clone(),
-            room.join("src"),
-            room.join("bin"),
+            cache.clone(),
+            cache.join("src"),
+            cache.join("bin"),
         ];
-        folders.map(|folder| (fs::metadata(&folder).expect("it is made").permissions().mode() & 0o7777, folder))
+        folders.map(|folder| (fs::metadata(&folder).expect("the folder exists").permissions().mode() & 0o7777, folder))
     };
     for umask in ["000", "022", "177"] {
         let ran = run(umask);

@@ -72,12 +72,12 @@ fn the_connect_timeout_ends_a_silent_connection() {
 #[test]
 fn a_server_without_ssh_is_exit_code_4() {
     let web = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let host = web.local_addr().expect("it is bound");
+    let host = web.local_addr().expect("the socket is bound");
     let answering = std::thread::spawn(move || {
         use std::io::Write;
         // fab retries after a closed connection, but not after an invalid banner.
-        let (mut client, _) = web.accept().expect("fab comes");
-        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("fab listens");
+        let (mut client, _) = web.accept().expect("fab connects");
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("the connection is open");
         client
     });
     let ran = fab().args(["-H", &host.to_string(), "-t", "1", "--", "true"]).code(4).stdout("").run();

@@ -11,9 +11,9 @@ use crate::fixtures::{LIMIT, fab, sorted};
 const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 
 /// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant in the `PATH`, and
-/// appends a line to `asked` at each call.
+/// appends a line to the file `calls` at each call.
 fn vagrant_project(toml: &str, script: &str) -> Fab {
-    let script = format!("#!/bin/sh\necho \"$*\" >> asked\n{script}\n");
+    let script = format!("#!/bin/sh\necho \"$*\" >> calls\n{script}\n");
     let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
     let bin = fab.dir().join("bin");
     fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the test owns the directory");
@@ -22,7 +22,7 @@ fn vagrant_project(toml: &str, script: &str) -> Fab {
 
 /// Returns the arguments of all calls of the script, one line each.
 fn vagrant_calls(dir: &Path) -> String {
-    fs::read_to_string(dir.join("asked")).unwrap_or_default()
+    fs::read_to_string(dir.join("calls")).unwrap_or_default()
 }
 
 /// Copies the key of a server to a path with spaces, as in the directory of a project.
@@ -54,7 +54,7 @@ fn print_recorded_error(recorded: &str) -> String {
     let text = fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fabrs-core/src/config/vagrant/recorded").join(recorded),
     );
-    format!("cat >&2 <<'END'\n{}END\nexit 1", text.expect("it was recorded"))
+    format!("cat >&2 <<'END'\n{}END\nexit 1", text.expect("the error was recorded"))
 }
 
 const NO_FORWARDING: &str =
@@ -73,8 +73,8 @@ fn a_machine_is_reached_only_by_the_config_of_vagrant() {
     let ran = fab.args(["vagrant", "--", line]).stdout(expected).run();
     // The recorded config has `ForwardAgent yes`.
     assert_eq!(ran.stderr, NO_FORWARDING);
-    assert_eq!(vagrant_calls(&ran.dir), "ssh-config\n", "once, in the project's folder");
-    assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
+    assert_eq!(vagrant_calls(&ran.dir), "ssh-config\n", "one call, in the folder of the project");
+    assert!(!home.join(".ssh/known_hosts").exists(), "the host key is not recorded");
 }
 
 /// In the format of Vagrant's `config.ssh.proxy_command`.
@@ -108,7 +108,7 @@ fn machines_work_with_roles_exclusions_and_settings() {
 fn the_sudo_password_is_not_in_the_environment_of_vagrant() {
     let sshd = Sshd::start();
     let script =
-        format!("echo \"pw ${{FABRS_SUDO_PASSWORD-unset}}\" >> asked\n{}", print_ssh_config(&sshd, &["default"]));
+        format!("echo \"pw ${{FABRS_SUDO_PASSWORD-unset}}\" >> calls\n{}", print_ssh_config(&sshd, &["default"]));
     let fab = vagrant_project(ALL, &script).env("FABRS_SUDO_PASSWORD", "hunter2-hunter2");
     let ran = fab.args(["vagrant", "--", "true"]).run();
     assert_eq!(vagrant_calls(&ran.dir), "ssh-config\npw unset\n");
@@ -204,7 +204,7 @@ fn an_interrupt_ends_a_hung_vagrant_and_its_children() {
     running.interrupt();
     let ran = running.wait();
     assert_eq!(ran.stderr, "error: the run was stopped before the first command\n");
-    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+    wait_until("all processes have ended", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
 }
 
 /// A Vagrant provider. The variable `MACHINES` has a line for each running machine:

@@ -79,7 +79,7 @@ async fn backs_up() -> Result {
     Ok(())
 }
 
-/// Calls a task on all hosts of its role.
+/// Calls a task on all hosts of the called task.
 #[task(local)]
 async fn backs_up_all() -> Result {
     let names = back_up::call().all().await?.all_ok()?.into_iter().map(|(_, name)| name);

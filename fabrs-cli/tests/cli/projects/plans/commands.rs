@@ -34,7 +34,7 @@ async fn at_a_terminal(dir: String) -> Result {
     Ok(())
 }
 
-/// Uses a result that a dry run can't know.
+/// Uses the result of a command. A dry run has no such result.
 #[task(role = "web")]
 async fn looks(dir: String) -> Result {
     let line = run(cmd!("touch {dir}/command-looked; echo x")).line().await?;

@@ -1,4 +1,4 @@
-//! Tasks that print a secret known to `fab` from a command.
+//! Tasks that print a secret. `fab` knows the secret from a command.
 //!
 //! ```cargo
 //! [dependencies]
@@ -55,7 +55,7 @@ async fn panics_unseen() -> Result {
     Ok(())
 }
 
-/// Passes a secret that is too short to a command.
+/// Passes a secret to a command. The secret is too short to be redacted.
 #[task]
 async fn short() -> Result {
     current().env("TOKEN", Secret::new("abc")).run("true").await?;

@@ -64,7 +64,7 @@ async fn tell(
 #[task(local)]
 async fn collect(
     name: Option<String>,
-    /// One file; may be repeated.
+    /// A file. May be repeated.
     #[arg(short)]
     file: Vec<PathBuf>,
     level: Option<Level>,
@@ -149,7 +149,7 @@ async fn check(text: String) -> Result {
     Ok(())
 }
 
-/// Waits for its commands on a separate thread.
+/// Runs commands on a separate thread, and waits for them.
 #[task]
 fn plain(word: String) -> Result {
     let answer = run(cmd!("echo {word}")).hide(Hide::Both).wait_blocking()?;
@@ -238,7 +238,7 @@ async fn ignore_term(seconds: String) -> Result {
     Ok(())
 }
 
-/// Prints much output, then creates a file.
+/// Prints 50,000 lines, then creates a file.
 #[task]
 async fn talk(path: PathBuf) -> Result {
     run("i=0; while [ $i -lt 50000 ]; do echo line $i; i=$((i + 1)); done").await?;
@@ -297,7 +297,7 @@ async fn leave(seconds: String) -> Result {
 #[task]
 async fn edit() -> Result {
     let output = run("printf 'name? '; read -r name; echo \"hello $name\"; stty size").interactive().await?;
-    ensure!(output.ok()?, "it has a status too");
+    ensure!(output.ok()?, "the command failed");
     Ok(())
 }
 
@@ -369,7 +369,7 @@ async fn restart(
     Ok(())
 }
 
-/// Prompts for a secret, with a default that is never used.
+/// Prompts for a secret, with an unused default.
 #[task]
 async fn token() -> Result {
     let token = prompt("Token?").default("from the code").secret().await?;
@@ -380,7 +380,7 @@ async fn token() -> Result {
 /// Prints 64 MB, then creates a file.
 #[task]
 async fn pour(path: PathBuf) -> Result {
-    run(cmd!("yes 'a line that has to be kept until somebody reads it' | head -c 64000000; touch {path}")).await?;
+    run(cmd!("yes 'a line kept in memory until the reader starts' | head -c 64000000; touch {path}")).await?;
     Ok(())
 }
 
@@ -412,7 +412,7 @@ async fn steps(c: Connection) -> Result {
     Ok(())
 }
 
-/// Prints if stdout and stderr are terminals.
+/// Prints `true` or `false` for stdout and stderr: the stream is a terminal.
 #[task(local)]
 async fn colours() -> Result {
     use std::io::IsTerminal as _;
@@ -482,7 +482,7 @@ async fn flooded(file: PathBuf) -> Result {
     Ok(())
 }
 
-/// Cancels its first prompt when a file exists, then prompts again.
+/// Cancels a prompt when a file exists, then prompts again.
 #[task]
 async fn withdrawn(gate: String) -> Result {
     let first = async { prompt("First: ").secret().await };

@@ -1,4 +1,4 @@
-//! Two tasks with one name, in two modules.
+//! Two tasks with the same name, in two modules.
 
 mod web {
     use fabrs::prelude::*;
