@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::Notify;
 
 use super::bar_terminal::BarTerminal;
+use super::mutex::lock;
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
 /// Template of a bar on a wide terminal.
@@ -81,7 +82,7 @@ impl ProgressBars {
 
     /// Starts the thread at the first progress event.
     fn start(&self) {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = lock(&self.thread);
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
             // Without permission for another thread, the run has no bars.
@@ -122,7 +123,7 @@ impl Sink for ProgressBars {
     fn finish(&self) {
         self.shared.state().is_finished = true;
         self.shared.state_changed.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             // The panic hook has already reported a panic of the thread.
             drop(thread.join());
@@ -132,7 +133,7 @@ impl Sink for ProgressBars {
 
 impl BarDrawer {
     fn state(&self) -> MutexGuard<'_, BarState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Waits until paused bars are erased. Returns at once if the bars are not paused.

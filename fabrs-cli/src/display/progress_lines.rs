@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fabrs_core::Host;
 use fabrs_core::event::{Event, Granularity, OutputQueue, Prefix, Sink, Stream, Style};
 use indicatif::{BinaryBytes, HumanDuration};
 
+use super::mutex::lock;
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
 /// Time from the start of a transfer to the first line.
@@ -50,7 +51,7 @@ impl Sink for ProgressLines {
     fn event(&self, event: &Event<'_>) {
         let Event::Progress { host, elapsed, .. } = event else { return };
         let now = (self.clock)();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let LineState { transfers, schedules } = &mut *state;
         transfers.record(event);
         let of_host =

@@ -12,7 +12,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use fabrs_core::event::{Event, Granularity, OutputQueue, Sink, Stream};
 use fabrs_core::secret::{RedactedStream, Redactor};
 use futures::future::BoxFuture;
 use rustix::event::{PollFd, PollFlags, poll};
+
+use super::mutex::lock;
 
 /// The capacity of a pipe in bytes. One read of this size returns everything written before.
 const PIPE_SIZE: usize = 64 << 10;
@@ -285,8 +287,4 @@ fn discard(stream: Stream) {
         // If this fails, the closed terminal remains.
         let _ = replace(stream, &null);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::spawned::Spawned;
 use super::watch::Watcher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
+use crate::mutex::lock;
 use crate::transport::Answer;
 
 /// The maximum number of unread bytes. More output ends the command: a full channel would block the
@@ -137,10 +138,6 @@ impl LineQueue {
 /// Returns the memory used by a line. An empty line uses memory too.
 fn memory_size(line: &str) -> usize {
     line.len() + size_of::<String>() + 16
-}
-
-fn lock(queue: &SharedQueue) -> MutexGuard<'_, LineQueue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A watcher that splits stdout into queued lines.

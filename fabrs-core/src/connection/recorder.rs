@@ -1,12 +1,13 @@
 //! [`Recorder`]: captures the output of a command, and emits whole lines to the sinks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::hide::Hide;
 use super::tee::Tee;
 use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::output::TailBuffer;
 use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
@@ -32,7 +33,7 @@ impl Default for Captured {
 pub(super) type SharedCapture = Arc<Mutex<Captured>>;
 
 pub(super) fn take_capture(captured: &SharedCapture) -> Captured {
-    std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut *lock(&captured))
 }
 
 /// Receives the output of one command.
@@ -172,7 +173,7 @@ impl OutputReceiver for Recorder {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         self.watchers.receive(stream, bytes, answer);
         {
-            let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut captured = lock(&self.captured);
             match stream {
                 Stream::Stdout => captured.stdout.push(bytes),
                 Stream::Stderr => captured.stderr.push(bytes),

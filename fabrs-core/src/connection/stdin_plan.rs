@@ -16,6 +16,7 @@ use super::process_stdin;
 use super::watch::{Watcher, Watchers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
+use crate::mutex::lock;
 use crate::output::Signal;
 use crate::state::RunState;
 use crate::transport::{Answer, SignalQueue, StdinSource};
@@ -165,7 +166,7 @@ fn receiver_stream<T>(mut chunks: mpsc::Receiver<T>) -> impl Stream<Item = T> + 
 /// Ends a command whose input failed. After an end of file, the command would treat partial input
 /// as complete.
 async fn abort_command(source: io::Error, failure: &ReadFailure, signals: &SignalQueue, sender: &mpsc::Sender<Bytes>) {
-    *failure.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read_error(source));
+    *lock(&failure.0) = Some(read_error(source));
     for signal in ["TERM", "KILL"] {
         // If the signal queue is full, a queued signal ends the command.
         let _ = signals.send(Signal::new(signal));
@@ -187,7 +188,7 @@ impl Watcher for ReadFailure {
     fn receive(&mut self, _: event::Stream, _: &[u8], _: &mut Answer) {}
 
     fn failure(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::host::Host;
+use crate::mutex::lock;
 
 /// A flag for each host of a run, shared by all connections to the host.
 #[derive(Debug, Default)]
@@ -14,7 +15,7 @@ pub(super) struct UsedHosts(Mutex<HashMap<Host, Arc<AtomicBool>>>);
 impl UsedHosts {
     /// Returns the flag of a host, set as soon as a command may have started there.
     pub(super) fn flag(&self, host: &Host) -> Arc<AtomicBool> {
-        let mut flags = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flags = lock(&self.0);
         Arc::clone(flags.entry(host.clone()).or_default())
     }
 }

@@ -1,7 +1,7 @@
 //! [`Watcher`] and [`Responder`]: answers to prompts in the output of a command.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -9,6 +9,7 @@ use memchr::memmem;
 use super::input_values::StdinBytes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
+use crate::mutex::lock;
 use crate::secret::Secret;
 use crate::transport::Answer;
 
@@ -190,23 +191,23 @@ pub(super) struct Watchers(Arc<Mutex<Vec<Box<dyn Watcher>>>>);
 
 impl Watchers {
     pub(super) fn add(&self, watch: Box<dyn Watcher>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
+        lock(&self.0).push(watch);
     }
 
     pub(super) fn receive(&self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+        for watch in lock(&self.0).iter_mut() {
             watch.receive(stream, bytes, answer);
         }
     }
 
     pub(super) fn ended(&self) {
-        for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+        for watch in lock(&self.0).iter_mut() {
             watch.ended();
         }
     }
 
     pub(super) fn failure(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|watch| watch.failure())
+        lock(&self.0).iter().find_map(|watch| watch.failure())
     }
 }
 

@@ -1,11 +1,12 @@
 //! [`CaptureSink`]: keeps events in memory, for tests and embedding programs.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
 use crate::event::event::Event;
 use crate::event::sink::Sink;
+use crate::mutex::lock;
 
 /// Keeps all events in their JSON form.
 ///
@@ -24,7 +25,7 @@ pub struct CaptureSink {
 impl CaptureSink {
     /// Returns all events so far.
     pub fn events(&self) -> Vec<Value> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.events).clone()
     }
 
     /// Returns the events of a kind, such as `planned`.
@@ -36,6 +37,6 @@ impl CaptureSink {
 impl Sink for CaptureSink {
     fn event(&self, event: &Event<'_>) {
         let value = serde_json::to_value(event).unwrap_or(Value::Null);
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+        lock(&self.events).push(value);
     }
 }

@@ -1,10 +1,11 @@
 //! [`ShownErrors`]: avoids repeated error blocks.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Error, GroupedErrors};
 use crate::host::Host;
+use crate::mutex::lock;
 
 /// The errors of a run so far.
 #[derive(Debug, Default)]
@@ -77,7 +78,7 @@ impl ShownErrors {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

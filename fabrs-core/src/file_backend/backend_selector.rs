@@ -1,7 +1,7 @@
 //! Backend selection: shell scripts, or SFTP for hosts without a shell.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::backend::Backend;
@@ -10,6 +10,7 @@ use super::sftp::SftpBackend;
 use crate::connection::format_seconds;
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::transfer::backend_error::BackendError;
 use crate::transfer::context::TransferContext;
 use crate::transport::{Effect, StopLevel};
@@ -22,7 +23,7 @@ struct HostsWithoutShell {
 
 impl HostsWithoutShell {
     fn hosts(&self) -> MutexGuard<'_, HashSet<Host>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.hosts)
     }
 }
 

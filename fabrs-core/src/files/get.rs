@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
@@ -21,6 +21,7 @@ use crate::error::Result;
 use crate::file_backend::backend::Backend;
 use crate::file_backend::backend_selector::BackendSelector;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::transfer::backend_error::BackendError;
 use crate::transfer::content::CHUNK_SIZE;
 use crate::transfer::context::TransferContext;
@@ -156,7 +157,7 @@ struct LastHosts(Mutex<HashMap<String, Host>>);
 fn warn_about_replaced_files(context: &TransferContext, host: &Host, files: &[FileOutcome]) {
     let Some(run) = context.connection.state() else { return };
     let last_hosts = run.extension::<LastHosts>();
-    let mut last_hosts = last_hosts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last_hosts = lock(&last_hosts.0);
     for (path, is_new) in files {
         if let Some(other) = last_hosts.insert(path.clone(), host.clone()).filter(|other| *is_new && other != host) {
             let text = format!("`{path}` replaced the file of {other}: add `{{host}}` to the target");

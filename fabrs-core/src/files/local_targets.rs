@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use regex::Regex;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::transfer::local_path::LocalPath;
 use crate::transfer::tilde::expand_tilde;
 
@@ -99,7 +100,7 @@ impl<'a> LocalTargets<'a> {
     fn reserve(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
         let target = self.local(named, Some(below))?;
         let whole = target.path();
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = lock(&self.used);
         if let Some(directory) = whole.parent()
             && !used.directories.contains(directory)
         {

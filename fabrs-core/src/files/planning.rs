@@ -1,7 +1,7 @@
 //! Transfers in a dry run: compares and reports the changes without a write.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::changes::{ChangedPaths, State};
 use crate::config::DiffMode;
@@ -9,6 +9,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::transfer::context::TransferContext;
 use crate::transport::EffectMode;
 
@@ -133,15 +134,14 @@ fn mark_outdated(context: &TransferContext, host: &Host, operation: &str) {
 
 fn unreached(context: &TransferContext, host: &Host) -> Option<Error> {
     let unreached = context.connection.state()?.extension::<Unreached>();
-    let known = unreached.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lock(&unreached.0);
     known.get(host).cloned()
 }
 
 fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
     let Some(run) = context.connection.state() else { return };
     let unreached = run.extension::<Unreached>();
-    let is_new =
-        unreached.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), error.clone()).is_none();
+    let is_new = lock(&unreached.0).insert(host.clone(), error.clone()).is_none();
     if is_new {
         context.warn(&format!("transfers are planned without a comparison: {}", error.message()));
     }

@@ -1,7 +1,7 @@
 //! [`HostTask`]: a call of a run on each host.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use crate::error::{Result, TaskError};
 use crate::event::Event;
 use crate::group::{Outcome, Strategy, lost_after_use};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::plan::{Stage, StageHosts};
 use crate::task::{Call, catch_future};
 use crate::transport::StopLevel;
@@ -103,7 +104,7 @@ impl HostTask {
 
     /// Reports the outcome of a host once. Later calls for the same host have no effect.
     pub(super) fn report_once(&self, host: &Host, outcome: &Outcome<()>, elapsed: Duration) {
-        if !self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone()) {
+        if !lock(&self.reported).insert(host.clone()) {
             return;
         }
         self.client.sink().event(&Event::TaskEnded {

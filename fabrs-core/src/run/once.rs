@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use tokio::sync::OnceCell;
@@ -13,6 +13,7 @@ use crate::connection::{Connection, current, for_all};
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::output::Output;
 
 tokio::task_local! {
@@ -32,7 +33,7 @@ struct OnceValues {
 
 /// Removes the values of an earlier run with the same client.
 pub(super) fn begin(client: &Client) {
-    client.state().extension::<OnceValues>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    lock(&client.state().extension::<OnceValues>().values).clear();
 }
 
 /// Runs `future` once for the whole run. The future of the first host runs, and all other hosts get
@@ -88,7 +89,7 @@ where
         }
         let once_values = client.state().extension::<OnceValues>();
         let cell = {
-            let mut values = once_values.values.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut values = lock(&once_values.values);
             Arc::clone(values.entry(name.clone()).or_default())
         };
         let evaluated = || {

@@ -1,11 +1,12 @@
 //! [`Approval`]: the approval of a run, and the fingerprint of the changes covered by it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 
+use crate::mutex::lock;
 use crate::transport::RunApproval;
 
 /// The length of a fingerprint before its hex encoding.
@@ -72,10 +73,10 @@ impl Approval {
     }
 
     fn parts(&self) -> MutexGuard<'_, Vec<String>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.parts)
     }
 
     fn once_values(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.once_values.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.once_values)
     }
 }

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,6 +16,7 @@ use crate::config::{Inventory, Settings};
 use crate::error::Result;
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::secret::{AddOutcome, MIN_SECRET_LEN, Redactor, Secret};
 use crate::transport::{Dialer, Fences, Prompter, StopSignal, Transport};
 
@@ -251,8 +252,4 @@ pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) 
         );
         sink.event(&Event::Warning { host: None, text: &text });
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,13 @@
 //! [`IncomingFile`]: a file during its download, on disk under a temporary name or in memory.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::local_file::{LocalFile, NewMode};
 use super::local_path::LocalPath;
 use super::progress_counter::ProgressCounter;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 
 /// The mode of a file whose mode the host does not report.
 const UNKNOWN_MODE: u32 = 0o644;
@@ -80,7 +81,7 @@ impl IncomingFile {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Starts the content, with the `mode` on the host and the `size` in bytes. Creates the

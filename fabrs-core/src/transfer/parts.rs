@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use rustix::fs::{SeekFrom, seek};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::content::UploadContent;
 use super::disk_work::blocking;
 use crate::error::Result;
+use crate::mutex::lock;
 
 /// The maximum number of channels for the parts of one file.
 ///
@@ -118,7 +119,7 @@ impl Parts {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Returns the numbers of queued parts and of parts in transfer.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::context::TransferContext;
 use crate::event::{Event, Sink};
 use crate::host::Host;
+use crate::mutex::lock;
 
 /// The delay of the first event. A shorter transfer emits no event.
 const FIRST_EVENT_DELAY: Duration = Duration::from_millis(500);
@@ -70,7 +71,7 @@ impl ProgressCounter {
     pub(crate) fn add(&self, bytes: usize) {
         let elapsed = self.started.elapsed();
         let done = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&self.state);
             state.done += bytes as u64;
             if elapsed < state.last_event.map_or(FIRST_EVENT_DELAY, |last_event| last_event + EVENT_INTERVAL) {
                 return;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::temporary;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 
 /// The size in bytes of one read.
 const CHUNK_SIZE: usize = 256 << 10;
@@ -30,7 +31,7 @@ impl ReadOnce {
     /// Returns the file with the content, and the size in bytes. The first call reads the content,
     /// and concurrent calls wait. This blocks.
     pub(crate) fn file(&self) -> Result<(Arc<File>, u64)> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         let kept = match &mut *state {
             State::Unread(reader) => keep(reader),
             State::Read(file, size) => return Ok((Arc::clone(file), *size)),

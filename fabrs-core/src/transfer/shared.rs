@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::checksum::Checksum;
 use super::file_fingerprint::FileFingerprint;
 use crate::error::Result;
+use crate::mutex::lock;
 
 /// The large files of the current uploads of a run.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(crate) struct SharedFile {
 impl SharedFiles {
     /// Returns the shared file of a path and fingerprint.
     pub(crate) fn get(&self, path: &Path, fingerprint: &FileFingerprint) -> Arc<SharedFile> {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = lock(&self.0);
         let same_path = files.entry(path.to_owned()).or_default();
         same_path.retain(|file| file.strong_count() > 0);
         let known = same_path.iter().filter_map(Weak::upgrade).find(|file| file.fingerprint == *fingerprint);

@@ -1,7 +1,7 @@
 //! [`Vagrant`]: runs `vagrant ssh-config` when its machines are needed, and caches the result.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fabrs_openssh::config::SshConfig;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use crate::config::vagrant::messages::COMMAND;
 use crate::config::vagrant::ssh_config_command::{Check, SshConfigCommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::mutex::lock;
 
 /// The machines of `vagrant ssh-config` in a project, loaded when needed.
 ///
@@ -47,11 +48,11 @@ impl Vagrant {
     ///
     /// Dropping the future stops `vagrant` and its child processes.
     pub(crate) async fn machines(&self) -> Result<Arc<Machines>> {
-        if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        if let Some(machines) = lock(&self.answer).clone() {
             return Ok(machines);
         }
         let machines = Arc::new(Machines::read(&self.command.output().await?)?);
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machines));
+        *lock(&self.answer) = Some(Arc::clone(&machines));
         Ok(machines)
     }
 
@@ -63,7 +64,7 @@ impl Vagrant {
     /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. This
     /// also stops `vagrant`.
     pub(crate) fn machines_blocking(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
-        if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        if let Some(machines) = lock(&self.answer).clone() {
             return Ok(machines);
         }
         let result = wait(stop.run_until_cancelled(self.machines()));

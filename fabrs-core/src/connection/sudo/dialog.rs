@@ -2,12 +2,13 @@
 //! of the command.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::prompt::PasswordPrompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
+use crate::mutex::lock;
 use crate::transport::{Completion, OutputReceiver};
 
 /// The maximum number of bytes of sudo's messages to keep.
@@ -119,10 +120,6 @@ impl fmt::Debug for SudoDialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SudoDialog").field("prompt_count", &self.prompt_count).finish_non_exhaustive()
     }
-}
-
-pub(super) fn lock(dialog: &SharedDialog) -> MutexGuard<'_, SudoDialog> {
-    dialog.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

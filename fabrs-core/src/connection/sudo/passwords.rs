@@ -2,7 +2,7 @@
 //! is never repeated after a rejection.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
@@ -12,6 +12,7 @@ use super::source::{host_password, run_password};
 use crate::config::SudoProgram;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::secret::Secret;
 use crate::state::RunState;
 
@@ -149,7 +150,7 @@ impl Passwords {
     /// Reads the configured password of a single host, once.
     async fn load_host_password(&self, run: &RunState, host: &Host) -> Result<()> {
         let cell = {
-            let mut all = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.configured);
             Arc::clone(all.entry(host.clone()).or_default())
         };
         let load = async {
@@ -186,7 +187,7 @@ impl Passwords {
     }
 
     fn state(&self) -> MutexGuard<'_, PasswordState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

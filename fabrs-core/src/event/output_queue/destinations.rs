@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::event::output_queue::block::Block;
 use crate::event::output_queue::block_queue::DroppedBytes;
 use crate::event::output_queue::lost_output::LostOutput;
 use crate::event::stream::Stream;
+use crate::mutex::lock;
 
 /// The destinations of stdout and stderr.
 pub(super) struct Destinations {
@@ -29,7 +30,7 @@ pub(super) struct WriterStatus {
 impl WriterStatus {
     /// Accesses the record of lost output.
     pub(super) fn lost_output<T>(&self, access: impl FnOnce(&mut LostOutput) -> T) -> T {
-        access(&mut self.lost_output.lock().unwrap_or_else(PoisonError::into_inner))
+        access(&mut lock(&self.lost_output))
     }
 }
 

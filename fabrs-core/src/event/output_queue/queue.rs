@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use crate::event::output_queue::block_queue::{BlockQueue, MakeFile, QueuedBlock}
 use crate::event::output_queue::destinations::{Destinations, WriterStatus};
 use crate::event::output_queue::stdio;
 use crate::event::stream::Stream;
+use crate::mutex::lock;
 
 /// The maximum length of a piece kept in a single block. At most an eighth of a block stays empty
 /// for this purpose.
@@ -345,9 +346,4 @@ impl QueueShared {
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-/// Locks a mutex, also after a panic of another thread: the states are valid at every panic.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

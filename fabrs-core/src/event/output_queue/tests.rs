@@ -9,8 +9,9 @@ use proptest::prelude::*;
 
 use crate::event::output_queue::block::Block;
 use crate::event::output_queue::block_queue::{MAX_BLOCKS_IN_MEMORY, MakeFile};
-use crate::event::output_queue::queue::{OutputQueue, lock};
+use crate::event::output_queue::queue::OutputQueue;
 use crate::event::stream::Stream;
+use crate::mutex::lock;
 
 /// The output written to both streams, in the order of the writes.
 #[derive(Debug, Clone, Default)]

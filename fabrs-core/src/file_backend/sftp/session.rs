@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh_sftp::client::error::Error as SftpError;
@@ -15,6 +15,7 @@ use super::request_error::RequestError;
 use super::stream::{ChannelReceiver, SubsystemChannel};
 use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::mutex::lock;
 use crate::output::Signal;
 use crate::state::RunState;
 use crate::transfer::channel_buffer::ChannelBuffer;
@@ -122,7 +123,7 @@ impl SftpSession {
 
     /// Returns true for the first upload to a directory in this session.
     pub(crate) fn is_first_in(&self, folder: &str) -> bool {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
+        lock(&self.directories).insert(folder.to_owned())
     }
 
     /// Returns the run with the tasks for cleaning up.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Sender;
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::connection::Watcher;
 use crate::error::Error;
 use crate::event::Stream;
+use crate::mutex::lock;
 use crate::transfer::temporary;
 use crate::transport::Answer;
 
@@ -44,7 +45,7 @@ impl OutputSpool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 
     /// Writes all output to the pipe, until the end of the output or until the reader closes the

@@ -3,16 +3,17 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::command_input::{CommandInput, RemainingInput};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
-use crate::connection::sudo::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog, lock};
+use crate::connection::sudo::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog};
 use crate::connection::sudo::prompt::PasswordPrompt;
 use crate::connection::sudo::refusal::SudoRefusal;
 use crate::controls::escape_all_controls;
 use crate::event::Stream;
+use crate::mutex::lock;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
 use crate::transport::{Answer, CommandOutcome, Completion, OutputReceiver};
@@ -213,7 +214,7 @@ impl SudoListener {
         match rest {
             RemainingInput::End => answer.end(),
             RemainingInput::Answers => {}
-            RemainingInput::Pieces(pieces) => match pieces.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            RemainingInput::Pieces(pieces) => match lock(&pieces).take() {
                 Some(pieces) => answer.stream(pieces),
                 None => answer.end(),
             },
