@@ -49,14 +49,15 @@ impl Expectation {
             Self::AnyCode => None,
             Self::Code(code) => (output.code != *code).then(|| format!("exit code: {} instead of {code}", output.code)),
             Self::Exact(stream, text) => {
-                (stream.text(output) != text).then(|| format!("{} is not: {text:?}", stream.name()))
+                (stream.text(output) != text).then(|| format!("{} differs from: {text:?}", stream.name()))
             }
             Self::Contains(stream, text) => {
                 (!stream.text(output).contains(text)).then(|| format!("{} lacks: {text:?}", stream.name()))
             }
-            Self::Lacks(stream, text) => {
-                stream.text(output).contains(text).then(|| format!("{} contains: {text:?}", stream.name()))
-            }
+            Self::Lacks(stream, text) => stream
+                .text(output)
+                .contains(text)
+                .then(|| format!("{} contains the excluded text: {text:?}", stream.name())),
         }
     }
 }
@@ -94,7 +95,9 @@ mod tests {
             Expectation::Lacks(OutputStream::Stderr, "b".to_owned()),
         ];
         let shown = differences(&expectations, &output()).expect("a difference");
-        assert!(shown.starts_with("stdout is not: \"x\"\nstderr contains: \"b\"\nexit code: 3 instead of 0\n"));
+        assert!(shown.starts_with(
+            "stdout differs from: \"x\"\nstderr contains the excluded text: \"b\"\nexit code: 3 instead of 0\n"
+        ));
         assert!(shown.contains("--- stdout\na\n"), "{shown}");
     }
 

@@ -26,7 +26,8 @@ fn a_panic_shows_every_difference() {
     let run = || shell("echo out; echo err >&2; exit 3").stdout("other").stderr_contains("missing").run();
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("three differences");
     let message = panic.downcast_ref::<String>().expect("a panic message");
-    for part in ["exit code: 3 instead of 0", "stdout is not: \"other\"", "stderr lacks: \"missing\"", "out\n", "err\n"]
+    for part in
+        ["exit code: 3 instead of 0", "stdout differs from: \"other\"", "stderr lacks: \"missing\"", "out\n", "err\n"]
     {
         assert!(message.contains(part), "{message}");
     }
