@@ -74,8 +74,8 @@ fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
     Ok(tasks.is_empty())
 }
 
-/// Returns the options before the first other argument, quoted for a shell. Each is followed by a
-/// space.
+/// Returns the options before the first other argument, quoted for a shell. A space follows each
+/// option.
 fn leading_options(arguments: &[String], words: &[String]) -> String {
     let before_line = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
     let options = arguments.get(..before_line.saturating_sub(words.len())).unwrap_or_default();

@@ -116,11 +116,11 @@ mod tests {
             let host: Host = host.parse().unwrap();
             now.store(*told, Ordering::Relaxed);
             let (elapsed, done, total) = (Duration::from_secs(told - started), done << 20, 1000 << 20);
-            let what = "put a -> /b";
+            let operation = "put a -> /b";
             lines.event(&Event::Progress {
                 id: *number,
                 host: &host,
-                operation: what,
+                operation,
                 done_bytes: done,
                 total_bytes: total,
                 elapsed,

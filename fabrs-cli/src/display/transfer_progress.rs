@@ -35,7 +35,7 @@ impl TransferProgress {
         let Event::Progress {
             id: number,
             host,
-            operation: what,
+            operation,
             done_bytes: done,
             total_bytes: total,
             is_finished: over,
@@ -50,7 +50,7 @@ impl TransferProgress {
             let finished = self.finished.entry(host.clone()).or_default();
             *finished = *finished + ByteProgress { done, total: done };
         } else {
-            of_host.insert(number, (escape_controls(what).into_owned(), ByteProgress { done, total }));
+            of_host.insert(number, (escape_controls(operation).into_owned(), ByteProgress { done, total }));
         }
         self.hosts.retain(|_, of_host| !of_host.is_empty());
         if self.hosts.is_empty() {
@@ -97,11 +97,11 @@ mod tests {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let mut transfers = TransferProgress::default();
         let mut note = |number, host, done, over| {
-            let (elapsed, what) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
+            let (elapsed, operation) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
             transfers.record(&Event::Progress {
                 id: number,
                 host,
-                operation: what,
+                operation,
                 done_bytes: done,
                 total_bytes: 100,
                 elapsed,

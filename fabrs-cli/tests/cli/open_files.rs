@@ -55,10 +55,10 @@ fn hosts_behind_a_proxy_command_or_gateway_run_under_a_low_limit() {
     let sshd = many_hosts(30);
     let config = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote the file");
     let relay = "bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & exec cat >&3'";
-    for way in [format!("ProxyCommand {relay}"), "ProxyJump gate".to_owned()] {
-        let path = sshd.dir().join("another_way");
+    for keyword in [format!("ProxyCommand {relay}"), "ProxyJump gate".to_owned()] {
+        let path = sshd.dir().join("proxy_config");
         let gate = "Host gate\n    HostName 127.0.0.1\n    ProxyJump none\n";
-        fs::write(&path, format!("{gate}Host h*\n    {way}\n{config}")).expect("the test owns the directory");
+        fs::write(&path, format!("{gate}Host h*\n    {keyword}\n{config}")).expect("the test owns the directory");
         let run = with_ulimit("ulimit -n 64", &sshd).env("CONFIG", path);
         run.args(["-H", "h[1-30]", "--", "true"]).stderr("true: 30 ok\n").run();
     }
