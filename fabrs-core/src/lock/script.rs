@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::holder::LockHolder;
 use super::lock_json::parse_json;
 use super::manual::ManualLock;
+use crate::shell::compose::fill;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// The message that releases a lock.
@@ -44,13 +45,10 @@ pub(super) fn heartbeat_message(phase: &str, folder: &str) -> String {
     format!("alive {} {}\n", if phase.is_empty() { "-" } else { &phase }, folder.replace('\n', " "))
 }
 
-/// Returns the script for holding a lock while heartbeats arrive. After the first answer, the
-/// script repeats each message.
+/// Returns the script for holding a lock while heartbeats arrive.
 ///
-/// The script locks `NAME.lock.turn` while it tries `NAME.lock`, so `NAME.lock` always has the text
-/// of its holder. Each message is received with `read`, which takes no byte after the line. If the
-/// messages end without [`BYE`], the run has died. Before the lock is released, the script ends the
-/// processes of the run in the working directory, unless that directory is the `current` release.
+/// If the messages end without [`UNLOCK_MESSAGE`], the run has died. Before the lock is released, the
+/// script ends the processes of the run in the working directory of the last heartbeat.
 pub(super) fn lock_script(
     folder: &str,
     name: &str,
@@ -58,48 +56,17 @@ pub(super) fn lock_script(
     lease: Duration,
 ) -> Result<ShellLine, ShellLineError> {
     let json = serde_json::to_string(holder).unwrap_or_default();
-    let (folder, name, json) = (quote_path(folder)?, quote(name)?, quote(&json)?);
-    let seconds = lease.as_secs().max(1);
-    Ok(ShellLine::raw(format!(
-        r#"command -v flock > /dev/null || {{ echo no-flock; exit; }}
-        mkdir -p {folder} && cd {folder} || exit
-        lock={name}.lock
-        exec 8>> "$lock.turn" 9>> "$lock" || exit
-        flock 8 || exit
-        if [ -e {name}.locked ]; then printf 'manual %s
-' "$(tr '
-' ' ' < {name}.locked)"; exit; fi
-        flock -n 9 || {{ printf 'held %s
-' "$(tr '
-' ' ' < "$lock")"; exit; }}
-        printf '%s
-' {json} > "$lock" && : > "$lock.phase" || exit
-        exec 8>&-
-        echo locked
-        receive='IFS= read -r line && printf "%s
-" "$line"'
-        receive() {{
-            if command -v timeout > /dev/null; then timeout {seconds} sh -c "$receive" 9>&-; else sh -c "$receive" 9>&-; fi
-        }}
-        folder= phase=; trap '' PIPE
-        while line=$(receive) && [ -n "$line" ]; do
-            echo "$line" 2> /dev/null
-            if [ "$line" = {UNLOCK_MESSAGE} ]; then : > "$lock"; exit; fi
-            rest=${{line#* }}; folder=${{rest#* }}
-            if [ "${{rest%% *}}" != "$phase" ]; then phase=${{rest%% *}}; echo "$phase" > "$lock.phase"; fi
-        done
-        : > "$lock"
-        case $folder in /?*) ;; *) exit ;; esac
-        folder=$(cd "$folder" 2> /dev/null && pwd -P) && [ "$(cd current 2> /dev/null && pwd -P)" != "$folder" ] || exit
-        n=0; left=yes
-        while [ "$left" ] && [ $n -lt 30 ]; do
-            left=; if [ $n -lt 10 ]; then signal=TERM; else signal=KILL; fi; n=$((n+1))
-            for cwd in /proc/[0-9]*/cwd; do case $(readlink "$cwd" 2> /dev/null) in "$folder" | "$folder"/*)
-                pid=${{cwd#/proc/}}; kill -s $signal "${{pid%/cwd}}" 2> /dev/null && left=yes ;;
-            esac; done
-            [ -z "$left" ] || sleep 0.1
-        done"#
-    )))
+    let script = fill(
+        include_str!("hold.sh"),
+        &[
+            ("DIRECTORY", &quote_path(folder)?),
+            ("NAME", &quote(name)?),
+            ("HOLDER", &quote(&json)?),
+            ("LEASE_SECONDS", &lease.as_secs().max(1).to_string()),
+            ("UNLOCK_MESSAGE", UNLOCK_MESSAGE),
+        ],
+    );
+    Ok(ShellLine::raw(script.trim_end()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! from a literal and quoted values. [`ShellLine::raw`] accepts any text, so a search for `raw`
 //! finds every unquoted text. This module only handles text, without I/O.
 
+pub(crate) mod compose;
 mod error;
 mod join;
 mod line;

@@ -5,7 +5,6 @@
 //! remote hosts. Timeouts and stops apply as for every command.
 
 mod blocks;
-mod compose;
 mod dialog_error;
 mod fetch;
 mod get;

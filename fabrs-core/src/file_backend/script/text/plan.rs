@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::fragments::{FAIL, FOLLOW, PREAMBLE, SUM};
 use super::words::{belongs, path_word, word};
-use crate::file_backend::script::compose::{fill, minify, minify_all};
 use crate::shell::ShellLineError;
+use crate::shell::compose::{fill, minify, minify_all};
 use crate::transfer::file_error::{IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY};
 use crate::transfer::job::{Attributes, FileJob, Job, ReplacePolicy};
 

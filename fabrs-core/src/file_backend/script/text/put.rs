@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::fragments::{FAIL, FOLLOW, MAKE_PRIVATE, PREAMBLE, REMOVE, SUM, SWEEP};
 use super::words::{owner_words, path_word, touch_time, word};
-use crate::file_backend::script::compose::{fill, minify, minify_all};
+use crate::shell::compose::{fill, minify, minify_all};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transfer::file_error::{
     CHANGED_BY_ANOTHER_PROCESS, IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::fragments::{FAIL, SUM};
 use super::words::{path_word, pattern};
-use crate::file_backend::script::compose::{fill, minify, minify_all};
+use crate::shell::compose::{fill, minify, minify_all};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transfer::checksum::Checksum;
 use crate::transfer::file_error::{IS_A_DIRECTORY, IS_NOT_A_REGULAR_FILE, NO_FILE};

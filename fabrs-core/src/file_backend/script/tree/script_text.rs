@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use crate::file_backend::script::compose::{fill, minify, minify_all};
 use crate::file_backend::script::script_dialog::END_OF_ANSWER;
 use crate::file_backend::script::text::{FAIL, MAKE_PRIVATE, REMOVE, SWEEP, belongs, owner_words, path_word};
+use crate::shell::compose::{fill, minify, minify_all};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transfer::file_error::{IS_NOT_A_DIRECTORY, NO_FILE};
 use crate::transfer::job::{Tree, TreeMode};

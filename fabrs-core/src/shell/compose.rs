@@ -1,4 +1,4 @@
-//! Composes remote scripts from the files in `sh/`.
+//! Remote scripts: composition from files and values.
 
 /// Removes comments, empty lines and indentation from a script, since each command sends a script.
 ///
