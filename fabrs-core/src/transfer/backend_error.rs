@@ -5,7 +5,7 @@ use crate::error::Error;
 /// The reason for an unfinished transfer.
 #[derive(Debug)]
 pub(crate) enum BackendError {
-    /// The host has no POSIX shell. The error has the output of the program in its place.
+    /// The host has no POSIX shell. The error contains the output of the program that ran instead.
     NoShell(Error),
     /// The transfer failed.
     Failed(Error),

@@ -31,7 +31,7 @@ struct State {
     size: usize,
     outcome: Option<CommandOutcome>,
     reader: Option<Waker>,
-    /// The file that receives the output in the place of the reader.
+    /// The file that receives the output instead of the reader.
     file: Option<Diverted>,
     failure: Option<io::Error>,
     overflow: Option<Overflow>,
@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug)]
 struct Diverted {
     file: File,
-    /// The number of bytes up to the limit.
+    /// The number of bytes left until the limit.
     left: u64,
 }
 
@@ -102,7 +102,7 @@ impl ChannelBuffer {
         (state.file, state.progress) = (Some(Diverted { file, left: limit }), Some(progress));
     }
 
-    /// Returns the error of the file, if a write has failed.
+    /// Returns the error of a failed write to the file, if any.
     pub(crate) fn diverted(&self) -> Option<io::Error> {
         let mut state = self.state();
         state.progress = None;

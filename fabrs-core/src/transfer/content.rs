@@ -22,7 +22,8 @@ use crate::secret::Secret;
 /// The size in bytes of one read of a file.
 pub(crate) const CHUNK_SIZE: usize = 256 << 10;
 
-/// The size in bytes of one read of a part. It is small, because several parts are read at once.
+/// The size in bytes of one read of a part. The size is small, because several parts are read at
+/// once.
 const PART_CHUNK_SIZE: usize = 32 << 10;
 
 /// The content of one uploaded file.
@@ -43,7 +44,7 @@ pub(crate) enum UploadContent {
 /// Generated content: a rendered template, or the copy of a reader.
 #[derive(Clone)]
 pub(crate) enum Generated {
-    #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
+    #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates use it"))]
     Bytes(Bytes),
     /// An unnamed file, with its size in bytes.
     File(Arc<File>, u64),
@@ -109,8 +110,8 @@ impl UploadContent {
         }
     }
 
-    /// Sends the content in chunks, as fast as the receiver accepts them. This blocks. A closed
-    /// receiver ends the send without an error: the receiver reports the reason.
+    /// Sends the content in chunks, as fast as the receiver accepts them. This blocks. If the
+    /// receiver is closed, the send ends without an error, because the receiver reports the reason.
     ///
     /// The last chunk is sent only if the fingerprint is still `before`. If the file has changed,
     /// the host receives an incomplete content, and keeps the old file.

@@ -11,7 +11,10 @@ pub(crate) const PARALLEL_FILES: usize = 4;
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
+        Err(source) => {
+            Err(Error::new(ErrorKind::Internal, "internal error: a thread panicked during file access")
+                .caused_by(source))
+        }
     }
 }
 

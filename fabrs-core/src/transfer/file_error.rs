@@ -12,7 +12,7 @@ pub(crate) const IS_NOT_A_SYMLINK: &str = " is not a symlink";
 pub(crate) const CHANGED_BY_ANOTHER_PROCESS: &str = " was changed by another process";
 /// The suffix of the cause: a pipe, a socket or a device.
 pub(crate) const IS_NOT_A_REGULAR_FILE: &str = " is not a regular file";
-/// The prefix of the cause: no file has the path.
+/// The prefix of the cause: the path does not exist.
 pub(crate) const NO_FILE: &str = "no such file: ";
 /// The prefix of the cause: the directory of the file does not exist.
 pub(crate) const NO_DIRECTORY: &str = "no such directory: ";

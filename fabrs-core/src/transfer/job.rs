@@ -35,7 +35,7 @@ pub(crate) struct WriteOptions {
     pub(crate) flushes: bool,
     /// True if the existing file is overwritten, with no rename.
     pub(crate) in_place: bool,
-    /// True if the file replaces a symlink itself. Otherwise the symlink is followed.
+    /// True if a symlink at the target is replaced. Otherwise the symlink is followed.
     pub(crate) over_links: bool,
     pub(crate) replaces: ReplacePolicy,
     /// The shell line for the validation, with `%s` for the path.
@@ -94,12 +94,12 @@ pub(crate) struct Job {
     pub(crate) target: OsString,
     pub(crate) attributes: Attributes,
     pub(crate) write_options: Arc<WriteOptions>,
-    /// The description of the operation, if it is no `put`.
+    /// The description of the operation, if other than a `put`.
     pub(crate) called: Option<Arc<str>>,
 }
 
 /// The minimum size in bytes of a large file. Large files are sent separately, and in parts if the
-/// host can.
+/// host supports parts.
 pub(crate) const LARGE_FILE_SIZE: u64 = 8 << 20;
 
 /// The mode of a new directory.
@@ -191,9 +191,9 @@ impl FileJob<'_> {
 /// [`ErrorKind::Usage`] for an invalid mode.
 pub(crate) fn check_mode(mode: Option<u32>) -> Result<()> {
     const ALL: u32 = 0o7777;
-    const SLIPS: [u32; 12] = [600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777];
+    const DECIMAL_MISTAKES: [u32; 12] = [600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777];
     match mode {
-        Some(mode) if SLIPS.contains(&mode) || mode > ALL => {
+        Some(mode) if DECIMAL_MISTAKES.contains(&mode) || mode > ALL => {
             let error = Error::new(ErrorKind::Usage, format!("invalid file mode {mode} ({mode:#o} in octal)"));
             Err(error.hint("write the mode in octal: `0o644`"))
         }

@@ -14,7 +14,7 @@ use super::temp_name;
 use crate::error::Result;
 
 /// The size in bytes of one read for the comparison of two files.
-const COMPARED: usize = 64 << 10;
+const COMPARE_CHUNK_SIZE: usize = 64 << 10;
 
 /// The mode of a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +93,10 @@ impl LocalFile {
         if target.metadata()?.len() != size {
             return Ok(false);
         }
-        let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
+        let (mut one, mut other) = (vec![0; COMPARE_CHUNK_SIZE], vec![0; COMPARE_CHUNK_SIZE]);
         let mut at = 0;
         while at < size {
-            let length = usize::try_from(size - at).unwrap_or(COMPARED).min(COMPARED);
+            let length = usize::try_from(size - at).unwrap_or(COMPARE_CHUNK_SIZE).min(COMPARE_CHUNK_SIZE);
             let (Some(one), Some(other)) = (one.get_mut(..length), other.get_mut(..length)) else { return Ok(false) };
             self.file.read_exact_at(one, at)?;
             target.read_exact_at(other, at)?;

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A local path: a root chosen by the user, and a part below the root with names of a host.
 ///
-/// The root is opened as any path, and symlinks in the root are followed. The part below is opened
+/// The root is opened like any path, and its symlinks are followed. The part below is opened
 /// directory by directory, and a symlink there is an error. A check before the access is not
 /// enough: another host may send a symlink between the check and the access.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,8 +29,8 @@ pub(crate) struct LocalPath {
 /// The handling of a missing directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
-    Fails,
-    IsMade,
+    Fail,
+    Create,
 }
 
 /// An open directory.
@@ -68,13 +68,13 @@ impl LocalPath {
         &self.root
     }
 
-    /// Checks that the path has no symlink in the place of a directory. A missing directory passes.
+    /// Checks that no directory of the path is a symlink. A missing directory passes the check.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Local`] for a symlink.
     pub(crate) fn check(&self) -> Result<()> {
-        match self.open_parent(Missing::Fails) {
+        match self.open_parent(Missing::Fail) {
             Err(source) if is_symlink(&source) => Err(self.failed("write", source)),
             Ok(_) | Err(_) => Ok(()),
         }
@@ -86,7 +86,7 @@ impl LocalPath {
     ///
     /// [`ErrorKind::Local`] for a symlink, and if the path can't be opened.
     pub(crate) fn is_directory(&self) -> Result<bool> {
-        match self.open(&self.below, Missing::Fails) {
+        match self.open(&self.below, Missing::Fail) {
             Ok(_) => Ok(true),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(self.failed("open", source)),
@@ -99,7 +99,7 @@ impl LocalPath {
     ///
     /// [`ErrorKind::Local`] if a directory can't be created.
     pub(crate) fn create_directory(&self) -> Result<bool> {
-        let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("create", source))?;
+        let opened = self.open(&self.below, Missing::Create).map_err(|source| self.failed("create", source))?;
         Ok(opened.is_new)
     }
 
@@ -109,7 +109,7 @@ impl LocalPath {
     ///
     /// The errors of the system, and an error for a symlink or another file type.
     pub(crate) fn open_file(&self) -> io::Result<File> {
-        open_regular(self.open_parent(Missing::Fails)?, self.name()?)
+        open_regular(self.open_parent(Missing::Fail)?, self.name()?)
     }
 
     /// Computes the checksum of the file. Reading stops when `is_wanted` returns false.
@@ -123,7 +123,7 @@ impl LocalPath {
 
     /// Returns the target of the symlink at the path, or `None` for another file.
     pub(crate) fn read_link(&self) -> Option<PathBuf> {
-        let directory = self.open_parent(Missing::Fails).ok()?;
+        let directory = self.open_parent(Missing::Fail).ok()?;
         let content = readlinkat(directory, self.name().ok()?, Vec::new()).ok()?;
         Some(OsString::from_vec(content.into_bytes()).into())
     }
@@ -136,7 +136,7 @@ impl LocalPath {
     /// The errors of the system, and an error for a symlink.
     pub(crate) fn make_parent(&self) -> io::Result<(OwnedFd, &OsStr)> {
         let name = self.name()?;
-        Ok((self.open_parent(Missing::IsMade)?, name))
+        Ok((self.open_parent(Missing::Create)?, name))
     }
 
     /// Creates the error of a failed access.
@@ -163,7 +163,7 @@ impl LocalPath {
     /// Opens a directory below the root.
     fn open(&self, directory: &Path, missing: Missing) -> io::Result<OpenDirectory> {
         let mut path = if self.root.as_os_str().is_empty() { PathBuf::from(".") } else { self.root.clone() };
-        let is_new = missing == Missing::IsMade && !path.exists();
+        let is_new = missing == Missing::Create && !path.exists();
         if is_new {
             std::fs::create_dir_all(&path)?;
         }
@@ -183,7 +183,7 @@ impl OpenDirectory {
     fn enter(&self, name: &OsStr, missing: Missing) -> rustix::io::Result<Self> {
         let open = || openat(&self.directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
         let (opened, is_new) = match (open(), missing) {
-            (Err(Errno::NOENT), Missing::IsMade) => {
+            (Err(Errno::NOENT), Missing::Create) => {
                 let is_new = match mkdirat(&self.directory, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
                     Ok(()) => true,
                     // A concurrent transfer has created the directory.

@@ -1,8 +1,8 @@
 //! Large files in parts, over several channels at once: a server limits the data in flight of each
 //! channel.
 //!
-//! If the server rejects more channels, fewer channels send the parts, at least the channel of the
-//! transfer itself. A part of a failed channel is sent by another channel.
+//! If the server rejects further channels, the open channels send all parts. The channel of the
+//! transfer itself is always open. A part of a failed channel is sent by another channel.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -76,7 +76,7 @@ impl Parts {
         let count = MAX_CHANNELS.min(self.counts().0);
         let helpers = (1..count).map(|_| async {
             tokio::select! {
-                // Drops additional channels that are not open yet.
+                // Cancels additional channels that are not open yet.
                 () = self.done.cancelled() => {}
                 () = help() => {}
             }

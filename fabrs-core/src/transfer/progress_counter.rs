@@ -33,7 +33,7 @@ struct TransferCount(AtomicU64);
 #[derive(Debug, Default)]
 struct State {
     done: u64,
-    /// The time of the last event, since the start.
+    /// The time from the start to the last event.
     last_event: Option<Duration>,
 }
 

@@ -39,7 +39,8 @@ pub enum Source {
     /// A template, rendered for each host.
     #[cfg(feature = "template")]
     Template(Template),
-    /// Several sources. The target is a directory, and each source has its own name in the target.
+    /// Several sources. The target is a directory, and each source keeps its own name in the
+    /// directory.
     List(Vec<Self>),
 }
 

@@ -52,7 +52,7 @@ const UNNAMED: &str = "a template";
 impl Template {
     /// Creates a template from a local file. A leading `~/` is the home of the local user.
     ///
-    /// An upload of `conf/shop.conf.j2` to a directory has the name `shop.conf`.
+    /// In a target directory, `conf/shop.conf.j2` gets the name `shop.conf`.
     ///
     /// ```
     /// # use fabrs_core::Template;
@@ -75,8 +75,8 @@ impl Template {
     /// Sets a variable to any value that `serde` can serialize. The value takes precedence over the
     /// variables of the host.
     ///
-    /// A [`Secret`](crate::Secret) is an [`ErrorKind::Usage`](crate::ErrorKind::Usage), reported by
-    /// the upload.
+    /// With a [`Secret`](crate::Secret), the upload fails with
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -97,13 +97,13 @@ impl Template {
     /// Renders the template. This blocks.
     pub(crate) fn render(&self, vars: &TemplateVars) -> Result<String> {
         let failed = || Error::new(ErrorKind::Local, format!("could not render {self}"));
-        // A secret is serialized as this text. The file would have the text in the place of the
+        // A secret is serialized as `REDACTED`, so the file would contain this text instead of the
         // secret.
         if let Some((name, _)) = self.values.iter().find(|(_, value)| value.to_string().contains(REDACTED)) {
             let text = format!("variable `{name}` of {self} contains a `Secret`");
             let error = Error::new(ErrorKind::Usage, text);
             return Err(error.hint(
-                "upload the secret itself (`put(&secret, target)`), or set `secret.expose()`, visible in diffs",
+                "upload the secret itself (`put(&secret, target)`), or set `secret.expose()`: diffs then show the value",
             ));
         }
         let mut environment = Environment::new();

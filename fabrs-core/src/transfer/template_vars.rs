@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The variables of a host for templates, without those of `Template::set`.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
+#[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates use it"))]
 pub(crate) struct TemplateVars(BTreeMap<String, serde_json::Value>);
 
 impl TemplateVars {

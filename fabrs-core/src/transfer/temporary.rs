@@ -1,4 +1,4 @@
-//! Temporary files in `TMPDIR`, and errors with the name of the full directory.
+//! Temporary files in `TMPDIR`, and write errors that name the directory.
 
 use std::fs::File;
 use std::io;

@@ -9,12 +9,12 @@ const ARGUMENT: &str = "\"$1\"";
 
 /// Replaces each `%s` by the first argument of the shell.
 ///
-/// `%s` may have quotes around it (`"%s"`, `'%s'`). A `%s` inside of a longer quoted text is an
-/// error: another program would interpret the path.
+/// `%s` may have quotes around it (`"%s"`, `'%s'`). A `%s` inside a longer quoted text is an error:
+/// another program would interpret the path.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for a line without `%s`, or with `%s` inside of a longer quoted text.
+/// [`ErrorKind::Usage`] for a line without `%s`, or with `%s` inside a longer quoted text.
 pub(crate) fn with_argument(line: &str) -> Result<String> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;

@@ -137,8 +137,8 @@ impl SourceFilter {
         Ok(items)
     }
 
-    /// Lists the matches of a pattern. The path of a match starts after the last directory without
-    /// a wildcard.
+    /// Lists the matches of a pattern. The path of a match is relative to the last directory before
+    /// the first wildcard.
     fn matches(&self, path: &Path) -> Result<Vec<Item>> {
         let shown = path.display().to_string();
         let none = || Error::new(ErrorKind::Local, format!("no such local file: `{shown}`"));

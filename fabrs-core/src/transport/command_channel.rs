@@ -33,7 +33,7 @@ pub(crate) trait CommandChannel: Send {
     ///
     /// # Errors
     ///
-    /// An error if the answer cannot be delivered. The command must end then.
+    /// An error if the answer cannot be delivered. The caller must then stop the command.
     fn answer(&mut self, answer: Answer) -> Result<(), Error>;
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
@@ -45,7 +45,7 @@ pub(crate) trait CommandChannel: Send {
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Returns the error of a command that does not read its answers.
+/// Creates the error of a command that does not read its answers.
 pub(crate) fn queue_full_error(source: QueueFull) -> Error {
     Error::new(ErrorKind::Channel, "stopped a command that does not read its answers").caused_by(source)
 }

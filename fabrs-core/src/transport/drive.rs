@@ -33,7 +33,7 @@ struct DrivenCommand {
     stop: StopSignal,
 }
 
-/// Starts a command by `start` and drives it to its end. A stop signal cancels `start`.
+/// Starts a command by `start`, and drives the command to its end. A stop signal cancels `start`.
 pub(crate) async fn drive<C, F>(request: Request, sender: CompletionSender, start: impl FnOnce(Invocation) -> F)
 where
     C: CommandChannel,
@@ -149,7 +149,7 @@ fn closed(
 
 fn lost(escalation: Escalation, status: Option<ExitStatus>, has_eof: bool, error: Error) -> CommandOutcome {
     match (escalation.reason(), status) {
-        // All output and the status have arrived, so the broken connection loses nothing.
+        // All output and the status have arrived, so the result is complete.
         (None, Some(status)) if has_eof => CommandOutcome::Exited(status),
         (None, Some(status)) => CommandOutcome::Truncated(status, error),
         (None, None) => CommandOutcome::Failed(error),

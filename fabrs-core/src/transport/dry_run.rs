@@ -16,7 +16,7 @@ use crate::transport::traits::{Dialer, EffectMode, Transport};
 /// A dialer for dry runs. Its transports emit changes as events and execute commands that only
 /// read.
 ///
-/// A host with changes only is never connected.
+/// A host is connected only for commands that read.
 #[derive(Debug)]
 pub struct DryRun {
     inner: Arc<dyn Dialer>,

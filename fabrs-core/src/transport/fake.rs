@@ -103,7 +103,7 @@ impl FakeAnswer {
         self
     }
 
-    /// Exits with `status` instead.
+    /// Sets the exit status, in place of the previous end.
     ///
     /// ```
     /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};
@@ -121,12 +121,12 @@ impl FakeAnswer {
 }
 
 impl Fake {
-    /// Creates hosts without known commands.
+    /// Creates hosts without scripted answers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Answers `command` by `answer` on every host. To answer on a host only, write `host:
+    /// Answers `command` with `answer` on every host. To answer on one host only, write `host:
     /// command`.
     ///
     /// ```

@@ -69,7 +69,8 @@ impl Heartbeat {
     }
 }
 
-/// Returns the time since the boot of this machine. Unlike `Instant`, it includes suspensions.
+/// Returns the time since the boot of this machine. Unlike `Instant`, the clock includes
+/// suspensions.
 pub(crate) fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
@@ -89,7 +90,7 @@ impl Fence {
     fn check(&self) -> Result<()> {
         match self.heartbeat.overdue() {
             None => Ok(()),
-            Some(since) => Err(self.lost(&format!("the host has not confirmed it for {} s", since.as_secs()))),
+            Some(since) => Err(self.lost(&format!("the host has not confirmed the lock for {} s", since.as_secs()))),
         }
     }
 
@@ -148,7 +149,7 @@ pub(crate) struct Fences(Arc<SharedFences>);
 
 #[derive(Debug, Default)]
 struct SharedFences {
-    /// The number of fences. A client without a lock needs no mutex.
+    /// The number of fences. If 0, the mutex is not locked.
     count: AtomicUsize,
     by_host: Mutex<HashMap<Host, Vec<Arc<Fence>>>>,
     /// True if the run is ending.
@@ -169,7 +170,7 @@ impl Fences {
             let mut loss = fence.loss.subscribe();
             // The fence lives as long as the sender.
             let error = loss.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
-            error.unwrap_or_else(|| fence.lost("the host has released it"))
+            error.unwrap_or_else(|| fence.lost("the host has released the lock"))
         };
         let losses: Vec<_> = self.for_host(host).into_iter().map(|fence| Box::pin(loss_of(fence))).collect();
         if losses.is_empty() {
@@ -183,7 +184,7 @@ impl Fences {
         self.0.closing.send_replace(true);
     }
 
-    /// Allows locks again, for a client in use after its close.
+    /// Allows locks again, for a client used again after its close.
     pub(crate) fn reopen(&self) {
         self.0.closing.send_replace(false);
     }
@@ -247,7 +248,7 @@ impl FenceRejection {
             (
                 Some(fence),
                 CommandOutcome::Exited(ExitStatus::Code(REJECTED_STATUS)) | CommandOutcome::Truncated(..),
-            ) => Completion { outcome: CommandOutcome::Failed(fence.lost("the host has released it")), ..end },
+            ) => Completion { outcome: CommandOutcome::Failed(fence.lost("the host has released the lock")), ..end },
             _ => end,
         }
     }

@@ -12,7 +12,7 @@ use crate::transport::request::{Effect, Request};
 use crate::transport::running::{CommandOutcome, Completion, RunningCommand};
 use crate::transport::traits::{Dialer, EffectMode, Transport};
 
-/// A condition for the changes of a run. Clones share their state.
+/// A guard that allows or rejects the changes of a run. Clones share their state.
 pub(crate) trait ChangeGuard: fmt::Debug + Clone + Send + Sync + 'static {
     /// Starts a request on a transport, or rejects it by [`reject`].
     fn start(&self, inner: &dyn Transport, request: Request) -> RunningCommand;

@@ -1,12 +1,12 @@
 //! Transports: commands on a host over SSH, on this machine, in a dry run or in a scripted test.
 //!
-//! A [`Dialer`] makes a [`Transport`] for a host. A [`Transport`] executes one command for each
+//! A [`Dialer`] creates a [`Transport`] for a host. A [`Transport`] executes one command for each
 //! [`Request`] and returns a [`RunningCommand`] at once. A task of the transport then connects,
 //! opens a channel and drives the command to its end. Dropping the [`RunningCommand`] stops the
 //! command, so a dropped future leaves no process behind.
 //!
-//! The modules `connection` and `client` call this one. Tasks and groups are unknown here. SSH is
-//! in [`ssh`](crate::ssh), and `termination` explains how commands are stopped.
+//! The modules `connection` and `client` use this module. This module does not use tasks or groups.
+//! SSH is in [`ssh`](crate::ssh), and `termination` explains how commands are stopped.
 
 mod approval_guard;
 mod command_channel;

@@ -80,11 +80,15 @@ enum Echo {
 
 impl TerminalPrompter {
     async fn prompt(&self, question: &str, echo: Echo) -> Result<String> {
-        // Without a terminal, the error of the operating system would only repeat this error.
+        // Checked first, because the error of the operating system would be less clear.
         if !self.is_available() {
             let refused = NoPrompter::refuse(question);
             let is_redirected = !io::stdin().is_terminal();
-            return Err(if is_redirected { refused.hint("run it with a terminal as standard input") } else { refused });
+            return Err(if is_redirected {
+                refused.hint("run the program with a terminal as standard input")
+            } else {
+                refused
+            });
         }
         let _guard = PROMPT_TURN.lock().await;
         let prompt = OpenPrompt::begin(echo);
@@ -121,8 +125,8 @@ struct OpenPrompt(Option<TerminalModes>);
 /// The number of open prompts, and a signal for its changes.
 static OPEN_PROMPTS: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
 
-/// Blocks until no prompt is open. Returns true if there was a prompt: input from that time belongs
-/// to its answer.
+/// Blocks until no prompt is open. Returns true if there was a prompt. The input of that time is
+/// part of the answer.
 pub(crate) fn wait_for_open_prompts() -> bool {
     let (open, ended) = &OPEN_PROMPTS;
     let mut open = lock(open);

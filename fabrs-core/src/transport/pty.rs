@@ -22,7 +22,7 @@ pub struct Pty {
     pub size: watch::Receiver<TerminalSize>,
 }
 
-/// The terminal of a command without a person: wide, so programs don't fold their lines.
+/// The terminal of a non-interactive command. It is wide, so programs don't wrap their lines.
 impl Default for Pty {
     fn default() -> Self {
         let (_, size) = watch::channel(TerminalSize { columns: 200, rows: 50 });

@@ -18,9 +18,9 @@ use crate::transport::termination::stop_signal::StopSignal;
 /// The effect of a request on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// It only reads, so a dry run executes it too.
+    /// The command only reads. A dry run executes the command.
     Reads,
-    /// It may change something; a dry run prints it instead.
+    /// The command may change the host. A dry run prints the command instead.
     Changes,
 }
 
@@ -30,7 +30,7 @@ pub enum Effect {
 pub enum Program {
     /// A command line for the user's login shell.
     Line(Arc<str>),
-    /// A POSIX script for `/bin/sh`, whatever the login shell is.
+    /// A POSIX script for `/bin/sh`, with any login shell.
     Script(Arc<str>),
     /// A subsystem of the server, by its name (RFC 4254 §6.5): `sftp`.
     Subsystem(&'static str),
@@ -40,7 +40,7 @@ pub enum Program {
 #[derive(Default)]
 #[non_exhaustive]
 pub enum StdinSource {
-    /// Nothing. The command reads end of file at once, as with `ssh -n`.
+    /// No input. The command reads the end of file at once, as with `ssh -n`.
     #[default]
     Empty,
     /// These bytes, then the end of file.
@@ -106,7 +106,7 @@ pub struct Request {
     /// True if this command is an internal check, such as the comparison before a transfer or a
     /// trial of sudo. A dry run neither marks a check as outdated nor counts it as a change.
     pub is_check: bool,
-    /// The longest time the command may run. Connecting does not count.
+    /// The maximum time for the command to run. The time to connect does not count.
     pub timeout: Option<Duration>,
     /// True to open a channel for the next command in advance.
     pub prefetch_channel: bool,
@@ -159,7 +159,8 @@ impl Answer {
         self.is_end = true;
     }
 
-    /// Stops the command, as dropping it does. Use it if further output is not needed.
+    /// Stops the command, as a drop of its [`RunningCommand`](crate::transport::RunningCommand)
+    /// does. For commands whose further output is not needed.
     pub fn stop(&mut self) {
         self.is_stop = true;
     }
@@ -170,7 +171,7 @@ impl Answer {
         self.is_end = true;
     }
 
-    /// Returns the number of chunks, and whether the input ends.
+    /// Returns the number of chunks, and true if the input ends.
     #[cfg(test)]
     pub(crate) fn parts(&self) -> (usize, bool) {
         (self.pieces.len(), self.is_end)

@@ -17,7 +17,7 @@ use crate::transport::termination::stop_signal::{StopLevel, StopSignal};
 pub struct Completion {
     /// The outcome.
     pub outcome: CommandOutcome,
-    /// The time from the start of the command to its end. Connecting does not count.
+    /// The time from the start of the command to its end. The time to connect does not count.
     pub elapsed: Duration,
 }
 
@@ -25,7 +25,7 @@ pub struct Completion {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CommandOutcome {
-    /// The command exited, or another program ended it by a signal.
+    /// The command exited, or was ended by a signal from another program.
     Exited(ExitStatus),
     /// The command exited, but the connection broke before all output arrived.
     Truncated(ExitStatus, Error),
@@ -39,9 +39,8 @@ pub enum CommandOutcome {
         /// True if all of its processes are known to have ended.
         is_confirmed: bool,
     },
-    /// The command did not start, or the connection broke. The kind of the error tells the two
-    /// apart: [`Connect`](ErrorKind::Connect) before the start, [`Channel`](ErrorKind::Channel)
-    /// after.
+    /// The command did not start, or the connection broke. The kind of the error is
+    /// [`Connect`](ErrorKind::Connect) before the start, and [`Channel`](ErrorKind::Channel) after.
     Failed(Error),
     /// The command was planned by a dry run and did not start.
     Planned,

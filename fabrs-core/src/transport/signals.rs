@@ -34,7 +34,7 @@ impl SignalQueue {
     pub(crate) async fn next(&self) -> Signal {
         match self.receiver.lock().await.recv().await {
             Some(signal) => signal,
-            // The sender is `self`, so it can't be gone.
+            // The sender is a field of `self`, so the channel can't be closed.
             None => std::future::pending().await,
         }
     }

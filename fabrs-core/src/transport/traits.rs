@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::transport::request::{Effect, Request};
 use crate::transport::running::RunningCommand;
 
-/// The commands of a host.
+/// The execution of commands on one host.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Starts a command and returns at once. A transport without a connection connects first.
     ///
@@ -18,7 +18,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// be called within a tokio runtime.
     fn start(&self, request: Request) -> RunningCommand;
 
-    /// Returns true if commands with this effect are executed. A dry run only prints changes.
+    /// Returns the mode of commands with this effect. A dry run only prints changes.
     fn effect_mode(&self, effect: Effect) -> EffectMode {
         let _ = effect;
         EffectMode::Execute
@@ -57,8 +57,8 @@ pub trait Dialer: Send + Sync + fmt::Debug {
     /// cannot be reached by this dialer.
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>>;
 
-    /// Announces a change that is not a command, such as a mail. Returns whether to execute the
-    /// change. A dry run prints the name of the change instead.
+    /// Announces a change that is not a command, such as a mail, and returns its mode. A dry run
+    /// prints the name of the change instead of making the change.
     ///
     /// # Errors
     ///
@@ -68,8 +68,8 @@ pub trait Dialer: Send + Sync + fmt::Debug {
         Ok(EffectMode::Execute)
     }
 
-    /// Returns address, user, port and gateways of a host, without connecting. The text is for
-    /// comparison.
+    /// Returns address, user, port and gateways of a host, without connecting. The text is only for
+    /// comparisons.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ impl Transport for LocalTransport {
     fn start(&self, request: Request) -> RunningCommand {
         let (running, sender) = RunningCommand::channel();
         let host = request.host.clone();
-        // The process starts inside the task, so a command dropped before does not start.
+        // The process starts inside the task, so a command dropped earlier never starts.
         self.commands.spawn(drive(request, sender, |invocation| async move { spawn(&host, invocation) }));
         running
     }
@@ -80,7 +80,7 @@ impl CommandChannel for LocalProcess {
 fn spawn(host: &Host, invocation: Invocation) -> Result<LocalProcess> {
     let line = match invocation.program {
         Program::Line(line) | Program::Script(line) => line,
-        // The same answer as from a server without the subsystem: callers then fall back.
+        // The same cause as from a server without the subsystem, so callers fall back.
         Program::Subsystem(name) => {
             let text = format!("this machine has no subsystem `{name}`");
             return Err(Error::new(ErrorKind::Connect, text).on(host).caused_by(ProgramRejected));
@@ -88,7 +88,7 @@ fn spawn(host: &Host, invocation: Invocation) -> Result<LocalProcess> {
     };
     if let Some(pty) = invocation.pty {
         let started = PtyProcess::start(&line, pty, invocation.stdin).map_err(|source| {
-            let text = "could not start `setsid` on a terminal of this machine";
+            let text = "could not start `setsid` on a local pseudo-terminal";
             Error::new(ErrorKind::Local, text).on(host).caused_by(source)
         })?;
         return Ok(LocalProcess::Pty(Box::new(started)));

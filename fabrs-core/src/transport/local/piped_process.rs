@@ -64,8 +64,8 @@ impl CommandChannel for PipedProcess {
                 return ChannelMessage::Closed;
             }
             tokio::select! {
-                // After the end of one pipe, the loop checks the end of all above: stdin may stay
-                // open for ever.
+                // At the end of a pipe, the loop starts again and checks both pipes, because stdin
+                // may stay open for ever.
                 bytes = self.stdout.next(), if self.stdout.pipe.is_some() => {
                     if let Some(bytes) = bytes {
                         return ChannelMessage::Data(Stream::Stdout, bytes);

@@ -15,7 +15,7 @@ pub(super) fn exit_message(status: io::Result<ExitStatus>) -> ChannelMessage {
     match status {
         Ok(status) => ChannelMessage::Exit(status.into()),
         Err(source) => {
-            let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
+            let error = Error::new(ErrorKind::Channel, "could not wait for a local command");
             ChannelMessage::Lost(error.caused_by(source))
         }
     }

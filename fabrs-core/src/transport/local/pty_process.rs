@@ -25,7 +25,7 @@ use crate::transport::stdin_queue::StdinQueue;
 /// The program that makes a command the leader of a session with its stdin as controlling terminal.
 /// Part of util-linux and busybox.
 const SETSID: &str = "setsid";
-/// The end-of-file character of a terminal (`stty eof`), unless a program has changed it.
+/// The default end-of-file character of a terminal (`stty eof`).
 const EOT: u8 = 4;
 
 /// A child process and the master side of its terminal.
@@ -131,8 +131,8 @@ async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
     Some(Bytes::copy_from_slice(buffer.get(..count)?))
 }
 
-/// Writes the next chunk of the input, and returns true if the last line is unfinished. Returns
-/// `None` after the end of file, which is typed as a character. In the middle of a line, the first
+/// Writes the next chunk of the input, and returns true if the last line is unfinished. At the end
+/// of file, types the end-of-file character and returns `None`. In the middle of a line, the first
 /// of two such characters only submits the line. Cancel safe.
 async fn write_stdin(
     end: Option<&AsyncFd<OwnedFd>>,

@@ -31,8 +31,8 @@ if kill -0 -$$ 2>/dev/null; then
     trap : HUP INT QUIT ALRM USR1 USR2
     # Messages of this shell itself ("Terminated") are discarded.
     exec 4>&2 2>/dev/null
-    # In the foreground: a background list ignores INT and QUIT.
-    # This shell waits for it: dropbear closes the channel when the shell ends.
+    # `run` is in the foreground, because a background list ignores INT and QUIT. This shell waits
+    # for `run`, because dropbear closes the channel when the shell ends.
     (run) </dev/null 2>&4 3<&- 4>&-
     s=$?
     exec 3<&-

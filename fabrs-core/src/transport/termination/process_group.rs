@@ -54,8 +54,8 @@ impl RemoteProcessGroup {
     /// Returns a script to print the group and then run `body`. The shell leads the group if
     /// the server or `setsid` has created a group.
     pub(crate) fn script(&self, body: &str) -> String {
-        // In two halves: a shell with `set -x` prints this line before running it, without the
-        // whole marker.
+        // The line contains the marker in two halves. A shell with `set -x` prints the line itself,
+        // and must not print the whole marker.
         let (one, other) = self.marker.split_at(self.marker.len() / 2);
         let print = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
         format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", print("-"), print("+"))
@@ -135,7 +135,7 @@ impl RemoteProcessGroup {
         if self.queued.is_empty() {
             return;
         }
-        // An idle helper ends. A new helper then takes its place.
+        // An idle helper ends. A new helper then replaces the old one.
         self.sender = self.sender.take().filter(|sender| !sender.is_closed());
         let sender = self.sender.get_or_insert_with(|| start(format!("while read -r s; do kill -$s {to}; done")));
         for signal in self.queued.drain(..) {
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(group.take_held_back().as_deref(), Some(&b"fab"[..]));
         let flood = vec![b'x'; MAX_SEARCH_BYTES + 1];
         assert_eq!(group.strip_marker(flood.clone().into()), flood);
-        assert_eq!(group.strip_marker("fab".into()), "fab", "it is no longer looked for");
+        assert_eq!(group.strip_marker("fab".into()), "fab", "the search has ended");
     }
 
     proptest! {

@@ -55,8 +55,8 @@ impl SignalStrategy {
         (self == Self::GuardProcess).then(|| format!("run() {{ {run}\n}}\n{}", without_comments(GUARD_SCRIPT)))
     }
 
-    /// Returns the first bytes of the stdin. Every other reader than the guard process fails on
-    /// them.
+    /// Returns the first bytes of the stdin. Any reader other than the guard process fails on these
+    /// bytes.
     pub(crate) fn stdin_preamble(self) -> Option<Bytes> {
         (self == Self::GuardProcess).then(|| Bytes::from_static(STDIN_PREAMBLE.as_bytes()))
     }

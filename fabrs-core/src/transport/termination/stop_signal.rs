@@ -27,7 +27,7 @@ pub struct StopSignal {
     filter: StopFilter,
 }
 
-/// The levels noticed by a signal.
+/// The levels that a stop signal reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopFilter {
     /// All levels.
@@ -38,7 +38,7 @@ enum StopFilter {
 
 /// Delays the end of a stopped run until dropped. Created by [`StopSignal::guard`].
 #[derive(Debug)]
-#[must_use = "dropping it lets go"]
+#[must_use = "dropping it allows the stopped run to end"]
 pub struct StopGuard {
     _token: TaskTrackerToken,
 }
@@ -80,7 +80,7 @@ impl StopSignal {
         self.effective(*self.sender.borrow())
     }
 
-    /// Returns a level as noticed by this signal.
+    /// Returns a level as reported by this signal.
     fn effective(&self, level: StopLevel) -> StopLevel {
         match (self.filter, level) {
             (StopFilter::KillOnly, StopLevel::Stop) => StopLevel::None,
@@ -88,8 +88,8 @@ impl StopSignal {
         }
     }
 
-    /// Returns a signal that notices [`StopLevel::Kill`] only, for work to complete in a
-    /// stopped run.
+    /// Returns a signal that reports [`StopLevel::Kill`] only, for work to complete in a stopped
+    /// run.
     pub fn kill_only(&self) -> Self {
         Self { filter: StopFilter::KillOnly, ..self.clone() }
     }
@@ -104,7 +104,7 @@ impl StopSignal {
         let raised = receiver.wait_for(|now| self.effective(*now) > level).await.map(|now| *now);
         match raised {
             Ok(now) => now,
-            // The sender is `self`, so it can't be gone.
+            // The sender is a field of `self`, so the channel can't be closed.
             Err(_) => std::future::pending().await,
         }
     }
