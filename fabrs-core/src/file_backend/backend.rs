@@ -34,8 +34,8 @@ pub(crate) trait FileBackend: Send + Sync {
 
     /// Lists a directory, with the local path of each entry.
     ///
-    /// A backend may download files at once, and sets [`DirectoryEntry::done`] for each. Other
-    /// files need a [`get`](Self::get).
+    /// A backend may download files during the listing, and sets [`DirectoryEntry::done`] for each
+    /// of these files. Other files need a [`get`](Self::get).
     fn get_directory<'a>(
         &'a self,
         directory: &'a Path,

@@ -15,7 +15,7 @@ use crate::transfer::backend_error::BackendError;
 use crate::transfer::context::TransferContext;
 use crate::transport::{Effect, StopLevel};
 
-/// The hosts of a run without a shell. Later transfers skip the attempt with a script.
+/// The hosts found to have no shell, for one run. Later transfers skip the attempt with a script.
 #[derive(Debug, Default)]
 struct HostsWithoutShell {
     hosts: Mutex<HashSet<Host>>,

@@ -1,6 +1,7 @@
 //! Remote scripts: composition from files and values.
 
-/// Removes comments, empty lines and indentation from a script, since each command sends a script.
+/// Removes comments, empty lines and indentation from a script, since every command sends its whole
+/// script.
 ///
 /// Only whole lines are removed. A script must not depend on the indentation of a line.
 pub(crate) fn minify(script: &str) -> String {

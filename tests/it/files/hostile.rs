@@ -26,9 +26,9 @@ fn target(fixture: &FileFixture) -> String {
 async fn a_get_of_an_endless_file_is_an_error() {
     let cases = [
         ("head", "the host sent no size before the content"),
-        ("text", "the host sent more than 16 MiB of text besides its answers"),
-        ("noise", "the host sent more than 16 MiB of text besides its answers"),
-        ("messages", "the host sent more than 16 MiB of text besides its answers"),
+        ("text", "the host sent more than 16 MiB of text outside of the protocol"),
+        ("noise", "the host sent more than 16 MiB of text outside of the protocol"),
+        ("messages", "the host sent more than 16 MiB of text outside of the protocol"),
     ];
     join_all(cases.map(async |(behaviour, reason)| {
         let (fixture, _program) = hostile_host(behaviour);
@@ -44,14 +44,14 @@ async fn a_get_of_an_endless_file_is_an_error() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_of_an_endless_directory_is_an_error() {
     // A busy machine may detect a flood before the end of the listing.
-    let listing: &[&str] = &["the listing of the host is larger than 32 MiB", "24 MiB from the host wait to be read"];
+    let listing: &[&str] = &["the listing of the host is larger than 32 MiB", "24 MiB from the host are unread"];
     let cases: [(_, &[&str]); 8] = [
         ("tree", listing),
         ("links", listing),
         ("deep", &["the host listed a path longer than 4096 bytes"]),
         ("record", &["the host sent an answer longer than 64 KiB"]),
         ("noise", &["the host sent an answer longer than 64 KiB"]),
-        ("messages", &["the host sent more than 16 MiB of text besides its answers"]),
+        ("messages", &["the host sent more than 16 MiB of text outside of the protocol"]),
         ("stream", &["the host sent more than twice the size of the files that it listed"]),
         ("long-name", &["the host sent a file name longer than 1 MiB"]),
     ];

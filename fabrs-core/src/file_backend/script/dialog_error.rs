@@ -1,16 +1,17 @@
-//! [`DialogError`]: why a dialogue with a script failed.
+//! [`DialogError`]: the reason for a failed dialogue with a script.
 
 use super::limits::Excess;
 use crate::error::Error;
 
-/// The script has ended, or has sent an unexpected answer. The end of the script has the cause.
+/// The script has ended, or has sent an unexpected answer. The result of the script contains the
+/// cause.
 #[derive(Debug)]
 pub(crate) struct ScriptEnded;
 
-/// The reason why a dialogue with a script failed.
+/// The reason for a failed dialogue with a script.
 #[derive(Debug)]
 pub(crate) enum DialogError {
-    /// The script has ended. The exit status and stderr have the cause.
+    /// The script has ended. The exit status and stderr contain the cause.
     ScriptEnded,
     /// An existing file on the host prevents the transfer. The host is unchanged.
     Obstacle(String),

@@ -1,8 +1,8 @@
-//! Limits on the output of a script. A hostile or broken host could send output without end.
+//! Limits on the output of a script. A hostile or broken host could send endless output.
 //!
-//! A script above a limit is ended, and the transfer fails with [`Excess`]. Silence has no
-//! limit here, since a script may work for a long time. The command timeout and the keepalives of
-//! the session apply, as for any command.
+//! A script above a limit is stopped, and the transfer fails with [`Excess`]. A silent script has
+//! no limit here, since a script may work for a long time. The command timeout and the keepalives
+//! of the session apply, as for any command.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,7 +15,8 @@ use crate::transport::Answer;
 
 /// The maximum length of a record, in bytes: longer than a path with metadata.
 pub(crate) const MAX_RECORD: usize = 64 << 10;
-/// The maximum number of unread bytes: nearly a whole listing, since a busy machine reads late.
+/// The maximum number of unread bytes: nearly a whole listing, since a busy machine may read the
+/// output late.
 pub(crate) const MAX_UNREAD: usize = 24 << 20;
 /// The maximum size of messages on a stream, in bytes: the text printed by a login, and stderr.
 pub(crate) const MAX_MESSAGES: usize = 16 << 20;
@@ -43,7 +44,7 @@ const STREAM_SLACK: u64 = 64 << 20;
 pub(crate) enum Excess {
     #[error("the host sent an answer longer than {} KiB", MAX_RECORD >> 10)]
     Record,
-    #[error("the host sent more than {} MiB of text besides its answers", MAX_MESSAGES >> 20)]
+    #[error("the host sent more than {} MiB of text outside of the protocol", MAX_MESSAGES >> 20)]
     Messages,
     #[error("the listing of the host is larger than {} MiB", MAX_LISTING >> 20)]
     Listing,
@@ -55,7 +56,7 @@ pub(crate) enum Excess {
     Headers,
     #[error("the host sent more than twice the size of the files that it listed")]
     Stream,
-    #[error("more than {} MiB from the host wait to be read", MAX_UNREAD >> 20)]
+    #[error("more than {} MiB from the host are unread", MAX_UNREAD >> 20)]
     Unread,
 }
 
@@ -69,7 +70,7 @@ impl From<Overflow> for Excess {
 }
 
 impl Excess {
-    /// Returns the excess behind an error.
+    /// Returns the excess that caused an error.
     pub(crate) fn of(error: &Error) -> Option<Self> {
         std::error::Error::source(error)?.downcast_ref().copied()
     }
@@ -79,14 +80,14 @@ impl Excess {
         let error = error.caused_by(self);
         match self {
             Self::Listing => error.hint("transfer its directories one by one, or use `.rsync(..)`"),
-            Self::Messages => error.hint("check the shell profile of the login: it may print without an end"),
+            Self::Messages => error.hint("check the shell profile of the login: it may print endless text"),
             _ => error,
         }
     }
 
-    /// Returns the error of a watcher after ending the script.
+    /// Returns the error of a watcher that has stopped the script.
     pub(crate) fn into_error(self) -> Error {
-        Error::new(ErrorKind::File, "the script was ended").caused_by(self)
+        Error::new(ErrorKind::File, "the script was stopped").caused_by(self)
     }
 }
 
@@ -132,31 +133,31 @@ pub(crate) fn max_stream(size: u64) -> u64 {
     size.saturating_mul(2).saturating_add(STREAM_SLACK)
 }
 
-/// Ends a script after more than [`MAX_MESSAGES`] on a stream.
+/// Stops a script after more than [`MAX_MESSAGES`] on a stream.
 #[derive(Debug)]
 pub(crate) struct MessageLimit {
     stream: Stream,
-    heard: usize,
+    received_bytes: usize,
 }
 
 impl MessageLimit {
     pub(crate) fn of(stream: Stream) -> Self {
-        Self { stream, heard: 0 }
+        Self { stream, received_bytes: 0 }
     }
 }
 
 impl Watcher for MessageLimit {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if self.stream == stream {
-            self.heard = self.heard.saturating_add(bytes.len());
+            self.received_bytes = self.received_bytes.saturating_add(bytes.len());
         }
-        if self.heard > MAX_MESSAGES {
+        if self.received_bytes > MAX_MESSAGES {
             answer.stop();
         }
     }
 
     fn failure(&self) -> Option<Error> {
-        (self.heard > MAX_MESSAGES).then(|| Excess::Messages.into_error())
+        (self.received_bytes > MAX_MESSAGES).then(|| Excess::Messages.into_error())
     }
 }
 

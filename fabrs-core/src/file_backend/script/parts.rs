@@ -58,7 +58,7 @@ async fn transfer_with_helper(
         dialog.take_stdin();
         Ok::<_, DialogError>(())
     };
-    let _others_carry_the_rest: Result<(), BackendError> = script.run_with(command, transfer).await;
+    let _other_scripts_send_the_rest: Result<(), BackendError> = script.run_with(command, transfer).await;
 }
 
 async fn transfer_part(

@@ -48,7 +48,7 @@ impl ScriptDialog {
         )
     }
 
-    /// Sends the first line of stdin. A program that runs in the place of a shell ends at this
+    /// Sends the first line of stdin. Another program that runs instead of a shell fails at this
     /// line.
     pub(crate) async fn send_preamble(&self) -> Result<(), ScriptEnded> {
         self.send(Bytes::from_static(STDIN_PREAMBLE.as_bytes())).await
@@ -141,7 +141,7 @@ impl ScriptDialog {
         self.stdout.get_ref().0.divert(file, limit, progress);
     }
 
-    /// Waits for the end of the script, with all of stdout in the file.
+    /// Waits for the end of the script. All of its stdout is then in the file.
     pub(crate) async fn wait_diverted(&mut self) -> std::io::Result<()> {
         self.take_stdin();
         let incoming = self.stdout.get_ref().0.clone();
@@ -204,7 +204,7 @@ pub(crate) fn relative_path(named: &[u8]) -> &Path {
 }
 
 impl Drop for StdoutReceiver {
-    /// Ends the dialogue also for a script that never started.
+    /// Ends the dialogue, even if the script never started.
     fn drop(&mut self) {
         self.0.end(None);
     }

@@ -77,8 +77,8 @@ impl ScriptRun<'_> {
         }
     }
 
-    /// Creates the error of a host with another program in the place of the script. The cause is
-    /// the last line of output.
+    /// Creates the error of a host that ran another program instead of the script. The cause is the
+    /// last line of output.
     fn no_shell(&self, output: Option<&Output>) -> Error {
         let last = |output: &Output, bytes: &[u8]| {
             let message = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();

@@ -63,9 +63,9 @@ async fn chunk(session: &SftpSession, handle: &str, offset: u64, length: u64) ->
             return Ok(all);
         }
         match session.request(session.raw().read(handle, offset + all.len() as u64, missing)).await {
-            // Neither data nor the end of the file: the loop would not end.
+            // Without data and without the end of the file, the loop would be endless.
             Ok(data) if data.data.is_empty() => {
-                return Err(RequestError::message("the SFTP server sent no bytes and no end of a file"));
+                return Err(RequestError::message("the SFTP server sent neither data nor the end of the file"));
             }
             Ok(data) if data.data.len() <= missing as usize => all.extend_from_slice(&data.data),
             Ok(_) => return Err(RequestError::message("the SFTP server sent more bytes than requested")),

@@ -16,8 +16,8 @@ use crate::transfer::entry::FileKind;
 use crate::transfer::file_error::{IS_A_DIRECTORY, IS_NOT_A_REGULAR_FILE, NO_FILE};
 use crate::transfer::incoming_file::IncomingFile;
 
-/// Downloads a file. Returns false if the checksum is `known`: the file is received for the
-/// comparison, and discarded.
+/// Downloads a file. Returns false if the checksum equals `known`. The file is then received for
+/// the comparison, and discarded.
 pub(crate) async fn get(
     session: &SftpSession,
     path: &Path,
@@ -73,7 +73,9 @@ async fn try_get(
     let size = there.size.ok_or_else(|| RequestError::message("the SFTP server sent no file size"))?;
     let handle = content::open(session, &path).await?;
     if size == 0 && content::has_any(session, &handle).await? {
-        return Err(RequestError::message(format!("{shown} has no size, as files in /proc, and cannot be downloaded")));
+        return Err(RequestError::message(format!(
+            "{shown} has no size, like the files in /proc, and cannot be downloaded over SFTP"
+        )));
     }
     incoming_file.begin(there.permissions.map(|mode| mode & MODE_BITS), size)?;
     let mut there = ChecksumBuilder::new();

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transfer::entry::{DirectoryEntry, EntryKind, FileKind};
 use crate::transfer::file_error::{IS_NOT_A_DIRECTORY, NO_FILE};
 
-/// The maximum size of a listing in memory, in bytes. A server could send names without end.
+/// The maximum size of a listing in memory, in bytes. A server could send endless names.
 const MAX_LISTING: usize = 32 << 20;
 /// The memory of an entry without the name, in bytes.
 const NAME_OVERHEAD: usize = 128;
@@ -166,7 +166,7 @@ async fn names(session: &SftpSession, path: &str) -> Result<Vec<(String, Option<
     loop {
         match session.request(session.raw().readdir(handle.as_str())).await {
             Ok(some) if some.files.is_empty() => {
-                return Err(RequestError::message("the SFTP server sent no names and no end of a directory"));
+                return Err(RequestError::message("the SFTP server sent neither names nor the end of the directory"));
             }
             Ok(some) => {
                 size += some.files.iter().map(|file| NAME_OVERHEAD + file.filename.len()).sum::<usize>();

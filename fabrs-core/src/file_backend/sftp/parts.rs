@@ -16,8 +16,8 @@ use crate::transfer::progress_counter::ProgressCounter;
 use crate::transport::Effect;
 
 /// Uploads a file in parts, with the open `handle` of this session and with further sessions, which
-/// open the file at `path`. The server has acknowledged each write, and the close of the other
-/// handles.
+/// open the file at `path`. On return, the server has acknowledged each write, and the close of the
+/// other handles.
 ///
 /// If other users could replace the file by a symlink, which SFTP would follow, only this session
 /// is used.

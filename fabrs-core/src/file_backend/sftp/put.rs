@@ -56,7 +56,7 @@ async fn check_target(session: &SftpSession, job: &Job) -> Result<(), RequestErr
     let shown = session.expanded(text(&job.target)?).await?;
     let there = match session.request(session.raw().lstat(session.path(&shown))).await {
         Ok(found) => kind_of(&found.attrs),
-        // A missing target is no obstacle. The upload reports an unreadable one.
+        // A missing target is not an obstacle. The upload reports an unreadable target.
         Err(RequestError::Rejected(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
@@ -107,7 +107,7 @@ async fn put_file(session: &Arc<SftpSession>, file: FileJob<'_>, target: &str) -
     Ok((target.shown, true))
 }
 
-/// Refuses options of a job without support in SFTP.
+/// Rejects options of a job that SFTP does not support.
 pub(crate) fn check_write(session: &SftpSession, job: &Job, target: &UploadTarget) -> Result<(), RequestError> {
     if target.old.is_some() && !session.supports_replace {
         return Err(RequestError::message("the SFTP server cannot replace a file atomically"));
@@ -198,7 +198,7 @@ async fn fill(
     let kept = target.old.as_ref().and_then(|old| old.permissions);
     let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE_BITS;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
-    // Last, so that no other user can read the file before.
+    // The mode is set last, so no other user can read the unfinished file.
     session.request(session.raw().fsetstat(handle, mode)).await?;
     temporary.close().await
 }
@@ -242,7 +242,7 @@ async fn set_owner(
     }
 }
 
-/// Adds "no space left" to an error without a reason, if the server has no free space.
+/// Replaces an error without a reason by "No space left on device", if the free space is too small.
 async fn explained(session: &SftpSession, error: RequestError, target: &UploadTarget, size: u64) -> RequestError {
     if !error.is_unexplained() || !session.supports_statvfs {
         return error;
@@ -352,7 +352,7 @@ impl OwnerIds {
             None => Ok(None),
             Some((_, Ok(id))) => Ok(Some(id)),
             Some((name, Err(_))) => {
-                Err(RequestError::message(format!("SFTP has no user and group names: use the number of `{name}`")))
+                Err(RequestError::message(format!("SFTP has no user and group names: use the numeric ID of `{name}`")))
             }
         };
         Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })

@@ -11,7 +11,7 @@ use crate::transfer::file_error::NO_DIRECTORY;
 pub(crate) enum RequestError {
     /// The server rejected the request.
     Rejected(Status),
-    /// A requirement of the transfer is not met. The message is ours.
+    /// A requirement of the transfer is not met. The message is from fabrs.
     Message(String),
     /// The session has ended, or a local file could not be read.
     Failed(Error),

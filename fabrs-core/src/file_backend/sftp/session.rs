@@ -61,7 +61,7 @@ impl SftpSession {
     pub(crate) async fn open(context: &TransferContext, effect: Effect, operation: &str) -> Result<Arc<Self>> {
         let (host, run) = context.connection.host_and_run(context.location)?;
         let Some(transport) = context.connection.transport() else {
-            return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
+            return Err(Error::new(ErrorKind::Internal, "internal error: the host has no transport").on(host));
         };
         let shown: Arc<str> = context.connection.redactor().text(&format!("{operation} by SFTP")).into();
         let sink = context.connection.sink();
@@ -178,7 +178,7 @@ impl SftpSession {
                 Error::new(ErrorKind::File, "the SFTP session ended").caused_by(CauseText(text))
             }
             Some(CommandOutcome::TimedOut { .. }) | None => {
-                Error::new(ErrorKind::File, "the answer of the host is not SFTP")
+                Error::new(ErrorKind::File, "the answer of the host is not valid SFTP")
             }
         };
         error.or_on(host)
@@ -197,7 +197,7 @@ fn encode_strings(words: &[&str]) -> Vec<u8> {
 
 impl fmt::Debug for SftpSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SftpSession").field("place", &self.context).finish_non_exhaustive()
+        f.debug_struct("SftpSession").field("context", &self.context).finish_non_exhaustive()
     }
 }
 

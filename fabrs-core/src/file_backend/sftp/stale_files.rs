@@ -11,7 +11,7 @@ use crate::transfer::temp_name;
 
 /// The minimum age of a temporary file left by an interrupted session, in seconds.
 const MIN_STALE_AGE_SECONDS: u32 = 24 * 60 * 60;
-/// The maximum number of names read from a directory, since a directory has no limit.
+/// The maximum number of names read from a directory, since a directory may be very large.
 const MAX_LISTED_NAMES: usize = 500;
 
 /// Removes stale temporary files from a directory, once per session. Only files with the same owner

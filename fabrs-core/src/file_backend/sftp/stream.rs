@@ -25,7 +25,7 @@ const MAX_UNREAD: usize = 32 << 20;
 pub(crate) struct SubsystemChannel {
     /// The end of the protocol client.
     pub(crate) stream: ChannelStream,
-    /// The end of the transport: it sends bytes from here.
+    /// The end of the transport, which sends these bytes.
     pub(crate) chunks: mpsc::Receiver<Bytes>,
     /// Receives the bytes that the transport reads.
     pub(crate) incoming: ChannelBuffer,
@@ -35,14 +35,14 @@ impl SubsystemChannel {
     pub(crate) fn new() -> Self {
         let (sender, chunks) = mpsc::channel(MAX_QUEUED_CHUNKS);
         let incoming = ChannelBuffer::new(MAX_UNREAD);
-        let stream = ChannelStream { heard: ChannelReader(incoming.clone()), outgoing: PollSender::new(sender) };
+        let stream = ChannelStream { reader: ChannelReader(incoming.clone()), outgoing: PollSender::new(sender) };
         Self { stream, chunks, incoming }
     }
 }
 
 /// The channel for a protocol client. Dropping it ends the input.
 pub(crate) struct ChannelStream {
-    heard: ChannelReader,
+    reader: ChannelReader,
     outgoing: PollSender<Bytes>,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for ChannelStream {
 
 impl AsyncRead for ChannelStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.heard).poll_read(cx, buffer)
+        Pin::new(&mut self.reader).poll_read(cx, buffer)
     }
 }
 
@@ -137,14 +137,14 @@ mod tests {
             incoming.end(Some(CommandOutcome::Exited(ExitStatus::Code(0))));
         };
         let (read, ()) = tokio::join!(reads, comes);
-        assert_eq!(read.expect("it ends"), b"one two three");
+        assert_eq!(read.expect("the stream ends"), b"one two three");
     }
 
     #[tokio::test]
     async fn written_bytes_reach_the_transport_before_the_end() {
         let SubsystemChannel { mut stream, mut chunks, .. } = SubsystemChannel::new();
-        stream.write_all(b"packet").await.expect("somebody reads");
-        stream.shutdown().await.expect("it can be ended");
+        stream.write_all(b"packet").await.expect("the transport reads");
+        stream.shutdown().await.expect("the stream can be shut down");
         assert_eq!(chunks.recv().await.as_deref(), Some(&b"packet"[..]));
         assert_eq!(chunks.recv().await, None);
     }

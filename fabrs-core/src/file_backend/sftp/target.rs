@@ -13,7 +13,7 @@ pub(crate) const MODE_BITS: u32 = 0o7777;
 /// The maximum number of symlinks followed for a path, as in Linux.
 const MAX_SYMLINKS: usize = 40;
 
-/// Returns the kind of a file. A server without modes has only files and directories.
+/// Returns the kind of a file. Without a mode from the server, the kind is a regular file.
 pub(crate) fn kind_of(attributes: &FileAttributes) -> FileKind {
     attributes.permissions.map_or(FileKind::File, FileKind::of_mode)
 }
@@ -56,7 +56,8 @@ impl SftpSession {
         }
     }
 
-    /// Resolves the target of an upload. A file goes into a directory under its own name.
+    /// Resolves the target of an upload. If the target is a directory, the file gets its own name
+    /// in the directory.
     pub(crate) async fn target(&self, target: &str, name: &str) -> Result<UploadTarget, RequestError> {
         let mut shown = self.expanded(target).await?;
         if shown.ends_with('/') {
@@ -97,7 +98,7 @@ impl SftpSession {
         for _ in 0..MAX_SYMLINKS {
             let link = match self.request(self.raw().readlink(path.as_str())).await {
                 Ok(link) => link,
-                // The path is no symlink, or does not exist.
+                // The path is not a symlink, or does not exist.
                 Err(RequestError::Rejected(_)) => return Ok(path),
                 Err(error) => return Err(error),
             };

@@ -31,7 +31,8 @@ impl TemporaryFile {
     /// Creates a temporary file in a directory.
     pub(crate) async fn create(session: &Arc<SftpSession>, folder: &str) -> Result<Self, RequestError> {
         let path = join(folder, &temp_name::random()?);
-        // If this future is dropped before the answer, the file may exist. Assume so.
+        // If this future is dropped before the answer, the file may exist. The drop then removes
+        // the file.
         let mut made = Self { session: Arc::clone(session), path, handle: None, exists: true };
         let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
         let attributes = FileAttributes { permissions: Some(PRIVATE_MODE), ..FileAttributes::empty() };
@@ -74,11 +75,11 @@ impl TemporaryFile {
     }
 
     /// Renames the file to the target. An existing target is replaced atomically.
-    pub(crate) async fn rename_to(mut self, context: &str) -> Result<(), RequestError> {
+    pub(crate) async fn rename_to(mut self, target: &str) -> Result<(), RequestError> {
         let renamed = if self.session.supports_replace {
-            self.session.replace(&self.path, context).await
+            self.session.replace(&self.path, target).await
         } else {
-            self.session.request(self.session.raw().rename(self.path.as_str(), context)).await.map(drop)
+            self.session.request(self.session.raw().rename(self.path.as_str(), target)).await.map(drop)
         };
         match renamed {
             Ok(()) => {

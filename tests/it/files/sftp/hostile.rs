@@ -16,8 +16,8 @@ fn hostile_server(behaviour: &str) -> (FileFixture, tempfile::TempDir) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_from_an_endless_server_is_an_error() {
     for (behaviour, source, reason) in [
-        ("empty-data", "/a-file", "the SFTP server sent no bytes and no end of a file"),
-        ("empty-names", "/tree", "the SFTP server sent no names and no end of a directory"),
+        ("empty-data", "/a-file", "the SFTP server sent neither data nor the end of the file"),
+        ("empty-names", "/tree", "the SFTP server sent neither names nor the end of the directory"),
         ("endless-names", "/tree", "the listing of `/tree` is larger than 32 MiB"),
         ("deep", "/tree", "the directories of the SFTP server are nested too deeply"),
     ] {

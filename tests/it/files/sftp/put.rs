@@ -135,7 +135,7 @@ async fn a_failed_put_has_a_reason_and_keeps_the_old_file() -> Result {
         assert!(error_text(&expect_error(made, ErrorKind::File)).contains("Permission denied"));
     }
     let named = expect_error(fixture.host.put(&file, "x").owner("daemon").await, ErrorKind::File);
-    assert!(error_text(&named).contains("use the number of `daemon`"), "{named:?}");
+    assert!(error_text(&named).contains("use the numeric ID of `daemon`"), "{named:?}");
     assert_eq!(text(&target), "old");
     fixture.assert_no_leftovers();
     Ok(())

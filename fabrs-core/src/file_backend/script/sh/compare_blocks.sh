@@ -1,4 +1,4 @@
-# Sends the checksums of the blocks of the target. Keeps the old content if blocks are equal.
+# Sends the checksums of the blocks of the target. Keeps the old content if some blocks are equal.
 if [ -n "$old" ] && [ -n "$(sum </dev/null)" ]; then
   printf 'fabrs-blocks\0'
   blocks "$o"

@@ -1,6 +1,6 @@
 # Reads the old file: $1 is the mode, $names the number of hard links, $3 and $4 the owner and the
-# group. Copies its ACL if the host has the programs. Removes an ACL that the new file has inherited
-# from the directory if the old file had no ACL.
+# group. Copies the ACL of the old file if the host has the programs. If the old file has no ACL,
+# removes an ACL that the new file has inherited from the directory.
 if [ -n "$old" ]; then
   l=$(ls -ldn -- "$o")
   set -f

@@ -1,4 +1,4 @@
-# Report a different or an equal entry, and end the script.
+# Functions that report a different or an equal entry, and end the script.
 differs() {
   printf 'fabrs-done %s\0' "$t"
   exit 0

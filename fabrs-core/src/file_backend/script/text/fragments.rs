@@ -8,7 +8,7 @@ pub(crate) const SUM: &str = include_str!("../sh/sum.sh");
 pub(crate) const SWEEP: &str = include_str!("../sh/sweep.sh");
 /// `make_private`: makes the current directory private.
 pub(crate) const MAKE_PRIVATE: &str = include_str!("../sh/make_private.sh");
-/// `remove PATH...`: removes paths, also directories without write permission.
+/// `remove PATH...`: removes paths, including directories without write permission.
 pub(crate) const REMOVE: &str = include_str!("../sh/remove.sh");
 /// `preamble`: skips the first line of stdin.
 pub(crate) const PREAMBLE: &str = include_str!("../sh/preamble.sh");

@@ -20,8 +20,8 @@ const FOLDER_MODE: u32 = 0o1777;
 
 /// Composes a script to compare a file with its target: size, SHA-256 and requested attributes.
 ///
-/// The protocol is the upload protocol. A secret is sent on stdin: the checksum must not be part
-/// of the script.
+/// The protocol is that of an upload. A secret is sent on stdin, because its checksum must not be
+/// part of the script.
 pub(crate) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
     let job = file.job;
     let follow = if job.write_options.over_links { "[ ! -L \"$t\" ] || differs\n".to_owned() } else { minify(FOLLOW) };

@@ -125,7 +125,7 @@ fn receive(file: FileJob<'_>) -> String {
     minify(PARTS) + &fill(include_str!("../sh/receive_parts.sh"), &[("SIZE", &size), ("RECEIVE", &whole)])
 }
 
-/// Fails if the target is not the file from which the content was made.
+/// Fails if the target no longer has the old content expected by the job.
 fn unless_changed(file: FileJob<'_>) -> String {
     match &file.job.write_options.replaces {
         ReplacePolicy::Anything | ReplacePolicy::Link => String::new(),

@@ -34,7 +34,7 @@ pub(crate) fn pattern(path: &str) -> Result<String, ShellLineError> {
     Ok(word)
 }
 
-/// Quotes bytes as a word. A script must be UTF-8, so that other bytes are printed by `printf`.
+/// Quotes bytes as a word. A script must be UTF-8, so `printf` prints other bytes.
 pub(crate) fn word(bytes: &OsStr) -> Result<String, ShellLineError> {
     match bytes.to_str() {
         Some(text) => Ok(quote(text)?.into_owned()),

@@ -25,7 +25,7 @@ pub(crate) struct RemoteListing {
     metadata: HashMap<OsString, RemoteMetadata>,
     pub(crate) sums: ChecksumMap,
     pub(crate) links: HashMap<OsString, PathBuf>,
-    /// Paths with another owner than the requested owner.
+    /// Paths with an owner other than the requested owner.
     pub(crate) foreign: HashSet<OsString>,
     /// Symlinks to follow, mount points, and directories with another inherited group.
     indirect_paths: HashSet<OsString>,
@@ -47,7 +47,7 @@ pub(crate) enum Action {
     Separate,
 }
 
-/// Returns true for a name with an ambiguous form in the output of programs.
+/// Returns true for a path that programs on the host print in an ambiguous form.
 pub(crate) fn is_ambiguous(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| b"\n\r\\".contains(byte))
 }
@@ -136,13 +136,13 @@ impl RemoteListing {
     }
 
     /// Finds the indirect paths. All other paths are reached through directories of one file
-    /// system. Only for those paths is a rename from a directory beside the root atomic, and only
-    /// there does a new entry have the group that it would have if created in place.
+    /// system. For such a path, a rename from the temporary directory is atomic, and a new entry
+    /// has the same group as an entry created in place.
     fn find_indirect_paths(&mut self, mode: &TreeMode) {
         let Some(root) = self.at(Path::new("")).cloned() else { return };
         let gives = |there: &RemoteMetadata| there.mode() & SET_GROUP != 0;
         let is_indirect = |there: &RemoteMetadata| {
-            // A new entry is created beside the root, and gets the group of the root.
+            // A new entry is created in the temporary directory, and gets the group of the root.
             let gives_another_group = gives(there) && !(gives(&root) && there.owner.1 == root.owner.1);
             // A sync replaces symlinks, and does not follow them.
             let is_followed = there.is_link() && matches!(mode, TreeMode::Put);
@@ -152,7 +152,7 @@ impl RemoteListing {
         self.indirect_paths = indirect_paths.collect();
     }
 
-    /// Returns the stream entry of a missing path. Its group is the group that it would have if
+    /// Returns the stream entry of a missing path. The entry gets the same group as an entry
     /// created in place.
     pub(crate) fn new_entry(&self, job: &Job, below: &Path, mode: u32) -> StreamEntry {
         let is_given_another = self.root_sets_group() && !self.inherits_group(below) && !job.attributes.gives_owner();
@@ -171,7 +171,8 @@ impl RemoteListing {
         above.is_some_and(|above| above.mode() & SET_GROUP != 0)
     }
 
-    /// Returns the path access. Root enters directories of other users.
+    /// Returns the path access. If directories belong to other users, root names paths from inside
+    /// them.
     pub(crate) fn path_access(&self) -> PathAccess {
         let is_of_others = |there: &RemoteMetadata| there.is_directory() && there.owner.0 != 0;
         let among_others = self.me.0 == 0 && self.metadata.values().any(is_of_others);
@@ -259,7 +260,7 @@ impl RemoteListing {
             }
             (ItemKind::Directory, None) => Ok(Action::Separate),
             (ItemKind::Directory, Some(there)) if there.is_directory() => Ok(Action::Keep),
-            // The upload of the entry finds out if the symlink leads to a directory.
+            // The upload of the entry checks if the symlink leads to a directory.
             (ItemKind::Directory, Some(there)) if there.is_link() => Ok(Action::Separate),
             (ItemKind::Directory, Some(_)) => Err(obstacle(IS_NOT_A_DIRECTORY)),
             (_, Some(there)) if there.is_directory() => Err(obstacle(IS_A_DIRECTORY)),

@@ -45,7 +45,7 @@ struct RemoteEntry {
     status: RemoteMetadata,
 }
 
-/// Lists a directory, and downloads the changed files as a stream where possible.
+/// Lists a directory, and downloads the changed files as a stream if possible.
 pub(crate) async fn get_tree(
     context: &TransferContext,
     folder: &Path,
@@ -98,8 +98,12 @@ async fn run_protocol(
     let mut links = listing::links(&links);
     for found in &mut found {
         if let EntryKind::Link(content) = &mut found.entry.kind {
-            let left_out =
-                || DialogError::Obstacle(format!("the host left out the symlink {}", found.entry.below.display()));
+            let left_out = || {
+                DialogError::Obstacle(format!(
+                    "the host sent no target for the symlink {}",
+                    found.entry.below.display()
+                ))
+            };
             *content = links.remove(found.entry.below.as_os_str()).ok_or_else(left_out)?;
         }
     }
@@ -127,7 +131,7 @@ fn is_for_stream(found: &RemoteEntry) -> bool {
         && !is_ambiguous(&found.entry.below)
 }
 
-/// Finds the equal files here and on the host.
+/// Marks the files with the same content here and on the host.
 async fn compare(dialog: &mut ScriptDialog, found: &mut [RemoteEntry]) -> Result<(), DialogError> {
     let has_its_size = |found: &RemoteEntry| {
         found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
@@ -183,13 +187,13 @@ async fn stream(
     // `components` removes a slash at the end.
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).components().collect();
     let directory = folder.clone();
-    let not_kept = move |source| temporary::unwritable_in(&directory, source);
-    let is_made = not_kept.clone();
-    let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
-    dialog.divert(spool.try_clone().map_err(&not_kept)?, limit, progress);
+    let spool_error = move |source| temporary::unwritable_in(&directory, source);
+    let create_error = spool_error.clone();
+    let spool = blocking(move || tempfile::tempfile_in(folder).map_err(create_error)).await?;
+    dialog.divert(spool.try_clone().map_err(&spool_error)?, limit, progress);
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     dialog.send_query(script_text::SEND_FILES, asked).await?;
-    dialog.wait_diverted().await.map_err(&not_kept)?;
+    dialog.wait_diverted().await.map_err(&spool_error)?;
     let unpacked = blocking(move || unpack(spool, &wanted)).await;
     let unpacked = unpacked.map_err(|error| match Excess::of(&error) {
         Some(excess) => DialogError::Excess(excess),

@@ -1,7 +1,7 @@
 //! Itemised listing of a dry run: a line per changed entry of a tree.
 //!
-//! The format is the format of `rsync --itemize-changes` (see rsync(1)): `<f.st......`,
-//! `cd+++++++++`, `*deleting`.
+//! The format is that of `rsync --itemize-changes` (see rsync(1)): `<f.st......`, `cd+++++++++`,
+//! `*deleting`.
 
 use std::path::{Path, PathBuf};
 
@@ -50,12 +50,12 @@ fn line(job: &Job, below: &Path, there: Option<&RemoteMetadata>, action: &Action
 
 /// Returns the flags of a replaced file.
 fn replaced(job: &Job, there: &RemoteMetadata, mode: Option<u32>) -> String {
-    let is_larger = job.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.size != there.size);
-    let is_later = job.attributes.modified.is_some_and(|modified| modified != there.modified);
-    let has_mode = mode.is_some_and(|mode| there.is_file() && mode != there.mode());
-    let is_shown = is_larger || is_later || has_mode;
+    let has_other_size = job.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.size != there.size);
+    let has_other_time = job.attributes.modified.is_some_and(|modified| modified != there.modified);
+    let has_other_mode = mode.is_some_and(|mode| there.is_file() && mode != there.mode());
+    let is_shown = has_other_size || has_other_time || has_other_mode;
     // `c` is set only if no other flag is set.
-    signs([('c', !is_shown), ('s', is_larger), ('t', is_later), ('p', has_mode)])
+    signs([('c', !is_shown), ('s', has_other_size), ('t', has_other_time), ('p', has_other_mode)])
 }
 
 /// Returns the nine flag characters of a line.

@@ -19,14 +19,14 @@ pub(crate) struct RenamePlan {
     /// New directories that inherit the set-group-ID bit. Unpacking a stream would clear the bit.
     made: Vec<PathBuf>,
     /// New directories that must not have the set-group-ID bit of the temporary directory.
-    given_nothing: Vec<PathBuf>,
+    without_set_group: Vec<PathBuf>,
     /// The new owners of received entries.
     owners: BTreeMap<(u32, u32), Vec<PathBuf>>,
     /// The set-ID bits of files. A change of the owner clears the bits.
     set_ids: BTreeMap<u32, Vec<PathBuf>>,
-    /// The entries for each directory, with the number of files in each entry.
+    /// The entries to move into each directory, with the number of files in each entry.
     into: BTreeMap<PathBuf, Vec<(PathBuf, usize)>>,
-    /// The entries with an old entry to set aside.
+    /// The entries whose old entry is set aside first.
     replaced: HashSet<PathBuf>,
     /// The new modes of existing files.
     modes: BTreeMap<u32, Vec<PathBuf>>,
@@ -84,7 +84,7 @@ impl RenamePlan {
             moves.into.entry(above).or_default().push((folder.to_owned(), files));
         }
         if remote.root_sets_group() {
-            (moves.made, moves.given_nothing) =
+            (moves.made, moves.without_set_group) =
                 new_folders.iter().cloned().partition(|folder| remote.inherits_group(folder));
         }
         moves.open_directories(remote, tree);
@@ -141,7 +141,7 @@ impl RenamePlan {
         if job.is_directory() {
             // A directory without write permission could not be moved.
             if *mode != NEW_DIRECTORY_MODE {
-                // Some `chmod` programs clear the bit without the bit in the mode.
+                // Some `chmod` programs clear the set-group-ID bit if the mode omits the bit.
                 let mode = &if inherits_group { mode | SET_GROUP } else { *mode };
                 self.folder_modes.entry(*mode).or_default().push(below.to_owned());
             }
@@ -163,7 +163,7 @@ impl RenamePlan {
         into.is_empty() && no_modes && times.is_empty() && foreign.is_empty() && removed.is_empty()
     }
 
-    /// Returns the script for the time after all renames.
+    /// Returns the script to run after all renames.
     pub(crate) fn last(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.placed("remove", &self.removed, " || exit 1");
@@ -174,7 +174,7 @@ impl RenamePlan {
         lines.into_text()
     }
 
-    /// Returns the script for the end, after success and after a failure.
+    /// Returns the clean-up script, to run after success and after a failure.
     pub(crate) fn close(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         for (mode, paths) in &self.closed {
@@ -183,11 +183,12 @@ impl RenamePlan {
         lines.into_text()
     }
 
-    /// Returns the script of the renames, for the temporary directory after a complete stream.
+    /// Returns the script of the renames, to run in the temporary directory after a complete
+    /// stream.
     pub(crate) fn script(&self, owner: Option<&str>) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.staged("mkdir -p --", &self.made, " || exit 1");
-        lines.staged("chmod g-s", &self.given_nothing, " || exit 1");
+        lines.staged("chmod g-s", &self.without_set_group, " || exit 1");
         for ((user, group), paths) in &self.owners {
             // Only root can set every owner. A failure is ignored.
             lines.staged(&format!("chown -h {user}:{group}"), paths, " 2>/dev/null || :");

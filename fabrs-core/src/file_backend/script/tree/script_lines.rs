@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The maximum length of the paths in a line, in bytes: below the limits of shells and programs.
 const MAX_LINE_LENGTH: usize = 64 << 10;
 
-/// The way in which a script names the paths of a tree.
+/// The form of the paths in a script for a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum PathAccess {
     /// By the path relative to the temporary directory.
@@ -133,7 +133,7 @@ impl ScriptLines {
     }
 }
 
-/// Returns the start of a line to run inside a directory.
+/// Returns the start of a line that runs a command inside a directory.
 fn at(folder: &Path, command: &str) -> Vec<u8> {
     let mut line = b"at".to_vec();
     push_word(&mut line, folder.as_os_str());

@@ -19,7 +19,7 @@ pub(crate) const STAT: &str = "stat";
 pub(crate) const SUMS: &str = "sums";
 /// Requests the targets of symlinks.
 pub(crate) const SYMLINK_TARGETS: &str = "links";
-/// Requests the paths with another owner than the requested owner.
+/// Requests the paths with an owner other than the requested owner.
 pub(crate) const OTHER_OWNERS: &str = "foreign";
 /// Requests files as a tar stream. The stream ends the dialogue.
 pub(crate) const SEND_FILES: &str = "give";
@@ -37,9 +37,9 @@ pub(crate) const MISSING: &str = "fabrs-nothing";
 pub(crate) const STAGING: &str = "t";
 /// The script of the renames in the stream.
 pub(crate) const RENAMES: &str = "m";
-/// The script for the time after the renames.
+/// The script to run after the renames.
 pub(crate) const AFTER_RENAMES: &str = "a";
-/// The script for the end, after success and after a failure.
+/// The clean-up script, to run after success and after a failure.
 pub(crate) const CLEANUP: &str = "c";
 /// The checksums of the files.
 pub(crate) const SUMS_FILE: &str = "s";
@@ -74,9 +74,9 @@ fn arrange() -> String {
 
 /// Composes a script to upload a directory. The script creates a missing directory.
 ///
-/// The stream is unpacked in a private temporary directory beside the target, with the secret name
-/// `word`. Renames move the entries to their targets after the whole stream has arrived. The
-/// temporary directory is removed at the end.
+/// The stream is unpacked in a private temporary directory inside the target directory, with the
+/// secret name `word`. Renames move the entries to their targets after the whole stream has
+/// arrived. The temporary directory is removed at the end.
 pub(crate) fn upload(
     tree: &Tree,
     word: &str,
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scripts_know_the_messages_and_members() {
+    fn the_scripts_contain_the_messages_and_members() {
         let upload = include_str!("../sh/tree/upload.sh");
         for text in [STAT, SUMS, SYMLINK_TARGETS, OTHER_OWNERS, RECEIVE_STREAM.trim_end(), DONE, MOVED, END_OF_ANSWER] {
             assert!(upload.contains(text), "{text}");

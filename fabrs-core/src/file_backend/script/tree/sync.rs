@@ -30,7 +30,7 @@ impl RemoteListing {
             return Ok(if is_separate { Action::Separate } else { Action::Stream(self.new_entry(job, below, mode)) });
         };
         let obstacle = |why: &str| DialogError::Obstacle(format!("{}/{}{why}", tree.root, below.display()));
-        let may_go = !there.is_directory() || rules.deletes && !self.keeps_any(rules, below);
+        let may_be_removed = !there.is_directory() || rules.deletes && !self.keeps_any(rules, below);
         match (there.is_directory(), job.is_directory()) {
             (true, true) => Ok(self.metadata_change(
                 job,
@@ -38,7 +38,7 @@ impl RemoteListing {
                 there,
                 MetadataChange { mode: Some(mode), ..MetadataChange::default() },
             )),
-            (true, false) if !may_go || self.is_separate(job, below) => Err(obstacle(IS_A_DIRECTORY)),
+            (true, false) if !may_be_removed || self.is_separate(job, below) => Err(obstacle(IS_A_DIRECTORY)),
             (false, true) if self.is_separate(job, below) => Err(obstacle(IS_NOT_A_DIRECTORY)),
             (true, false) | (false, true) => {
                 Ok(Action::Stream(StreamEntry { replaces: true, ..self.new_entry(job, below, mode) }))
@@ -88,8 +88,8 @@ impl RemoteListing {
         Action::Stream(self.replacement(job, there, job.attributes.mode.unwrap_or(there.mode())))
     }
 
-    /// Returns the paths to remove: those missing here, without the kept paths. A removed directory
-    /// stands for all its entries. Entries of a replaced directory are not listed.
+    /// Returns the paths to remove: those missing in the local directory, except kept paths. The
+    /// entries of a removed or replaced directory are not listed separately.
     pub(crate) fn removals(&self, tree: &Tree, actions: &[Action]) -> Vec<PathBuf> {
         let TreeMode::Sync(rules) = &tree.mode else { return Vec::new() };
         if !rules.deletes {
@@ -134,6 +134,6 @@ fn replaced<'a>(tree: &'a Tree, actions: &'a [Action]) -> impl Iterator<Item = &
 
 fn is_kept(rules: &SyncRules, path: &Path) -> bool {
     // Temporary files of other transfers are kept.
-    let is_on_its_way = |name: &OsStr| name.to_str().is_some_and(temp_name::is_temp_name);
-    rules.kept.cover(path) || path.iter().any(is_on_its_way)
+    let is_temporary = |name: &OsStr| name.to_str().is_some_and(temp_name::is_temp_name);
+    rules.kept.cover(path) || path.iter().any(is_temporary)
 }

@@ -28,33 +28,33 @@ pub(crate) struct TarStream {
     pub(crate) actions: Arc<[Action]>,
     /// The missing directories.
     pub(crate) directories: BTreeSet<PathBuf>,
-    /// The scripts for the renames, for the steps after them, and for the end in every case.
+    /// The scripts for the renames, for the steps after the renames, and for the clean-up.
     pub(crate) scripts: [Vec<u8>; 3],
     pub(crate) progress: Arc<ProgressCounter>,
 }
 
-/// Sends the stream on a blocking thread. A closed receiver is no error here: the dialogue reports
-/// the end of the script.
+/// Sends the stream on a blocking thread. A closed receiver is not an error here, because the
+/// dialogue reports the end of the script.
 pub(crate) fn send(source: &TarStream, to: mpsc::Sender<Bytes>) -> Result<()> {
     let buffer = BytesMut::with_capacity(CHUNK_SIZE);
     let mut stream = Builder::new(ChunkWriter { to, buffer });
     let sent = pack(&mut stream, source);
     match sent {
-        Err(StreamError::Here(error)) => Err(error),
-        Err(StreamError::Stream) | Ok(()) => Ok(()),
+        Err(StreamError::Local(error)) => Err(error),
+        Err(StreamError::Closed) | Ok(()) => Ok(()),
     }
 }
 
 /// The reason why the stream is incomplete.
 enum StreamError {
-    Here(Error),
+    Local(Error),
     /// The receiver is closed.
-    Stream,
+    Closed,
 }
 
 impl From<io::Error> for StreamError {
     fn from(_: io::Error) -> Self {
-        Self::Stream
+        Self::Closed
     }
 }
 
@@ -75,7 +75,7 @@ fn pack(stream: &mut Builder<ChunkWriter>, source: &TarStream) -> std::result::R
             stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
         } else if let Some(file) = job.as_file() {
             let summing = tree.write_options.verifies.then(ChecksumBuilder::new);
-            let mut content = SizedReader::open(file, summing, progress).map_err(StreamError::Here)?;
+            let mut content = SizedReader::open(file, summing, progress).map_err(StreamError::Local)?;
             let mut header = header(EntryType::Regular, *mode, file.fingerprint.size);
             if let Some(modified) = job.attributes.modified.and_then(|modified| u64::try_from(modified).ok()) {
                 header.set_mtime(modified);
@@ -102,7 +102,8 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     // The host decides the owner. The stream has owner 0.
     header.set_uid(0);
     header.set_gid(0);
-    // For a sync with times: directories and symlinks get the current time.
+    // The current time, for entries without a requested time, such as directories and symlinks of a
+    // sync.
     header.set_mtime(UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
     header.set_size(size);
     header
@@ -128,13 +129,13 @@ impl<'a> SizedReader<'a> {
     /// during the read.
     fn check(self, appended: io::Result<()>) -> std::result::Result<Option<Checksum>, StreamError> {
         if let Some(source) = self.failure {
-            return Err(StreamError::Here(self.file.content.unreadable(source)));
+            return Err(StreamError::Local(self.file.content.unreadable(source)));
         }
         appended?;
-        if self.left == 0 && self.file.content.fingerprint().map_err(StreamError::Here)? == *self.file.fingerprint {
+        if self.left == 0 && self.file.content.fingerprint().map_err(StreamError::Local)? == *self.file.fingerprint {
             Ok(self.summing.map(ChecksumBuilder::finish))
         } else {
-            Err(StreamError::Here(self.file.content.changed()))
+            Err(StreamError::Local(self.file.content.changed()))
         }
     }
 }

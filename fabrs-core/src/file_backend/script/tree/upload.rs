@@ -31,7 +31,7 @@ use crate::transport::{Effect, random_token};
 /// The error of a sync to a host without support for streams.
 const NO_STREAM: &str = "the host has no `tar`, or the directory is not writable";
 
-/// Uploads the entries of a tree as a stream, without the separate entries.
+/// Uploads the entries of a tree as a stream, except the entries with a separate upload.
 pub(crate) async fn put_tree(context: &TransferContext, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
     let mut written_count = 0;
     let Opened { script, command, dialog, unsent_paths } = open(context, tree, Effect::Changes)?;
@@ -42,11 +42,11 @@ pub(crate) async fn put_tree(context: &TransferContext, tree: &Arc<Tree>) -> Res
 /// Returns a line per changed entry, in the format of `rsync --itemize-changes`.
 pub(crate) async fn itemize(context: &TransferContext, tree: &Arc<Tree>) -> Result<Vec<String>, BackendError> {
     let Opened { script, command, dialog, unsent_paths } = open(context, tree, Effect::Reads)?;
-    script.run_with(command, look(dialog, tree, unsent_paths)).await
+    script.run_with(command, list_changes(dialog, tree, unsent_paths)).await
 }
 
 /// Returns the entries that an upload would write, and the paths that it would remove. Entries with
-/// an upload of their own are not compared.
+/// a separate upload are not compared.
 pub(crate) async fn plan_tree(context: &TransferContext, tree: &Arc<Tree>) -> Result<TreeResult, BackendError> {
     let Opened { script, command, mut dialog, unsent_paths } = open(context, tree, Effect::Reads)?;
     let planned = async {
@@ -69,7 +69,7 @@ struct Opened<'a> {
     script: ScriptRun<'a>,
     command: Command,
     dialog: ScriptDialog,
-    /// The paths too long for the script.
+    /// The paths to send on stdin, because together they are too long for the script.
     unsent_paths: Vec<&'a Path>,
 }
 
@@ -90,7 +90,7 @@ fn open<'a>(context: &'a TransferContext, tree: &'a Tree, effect: Effect) -> Res
     Ok(Opened { script, command, dialog, unsent_paths })
 }
 
-async fn look(
+async fn list_changes(
     mut dialog: ScriptDialog,
     tree: &Arc<Tree>,
     unsent_paths: Vec<&Path>,
@@ -143,7 +143,7 @@ async fn put(
 }
 
 /// Reads the state of the host, and computes the local checksums of files that may be equal.
-/// `unsent_paths` are not part of the script. Returns `None` if the host lacks the programs.
+/// `unsent_paths` are sent on stdin. Returns `None` if the host lacks the programs.
 async fn read_remote_listing(
     dialog: &mut ScriptDialog,
     tree: &Arc<Tree>,
@@ -208,7 +208,7 @@ fn paths(tree: &Tree) -> Vec<&Path> {
     places
 }
 
-/// Parses the user, the group and the support for streams of a script.
+/// Parses the user and the group of the script, and the support of the host for streams.
 fn parse_capabilities(record: &[u8]) -> Option<((u32, u32), bool)> {
     let mut fields = std::str::from_utf8(record).ok()?.split(' ');
     let me = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);

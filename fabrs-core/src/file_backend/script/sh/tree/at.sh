@@ -1,6 +1,6 @@
-# Run a command inside the directory $1 of the target, if the directory is still in its place. `put`
-# and `swapped` move new entries into it. They reach the new entries through the working directory of
-# the main script, also if the parent directory is renamed.
+# Runs a command inside the directory $1 of the target, unless the directory was moved. `put` and
+# `swapped` move new entries into the directory. They reach the new entries through the working
+# directory of the main script, even if the parent directory is renamed.
 at() {
   q=$1
   shift

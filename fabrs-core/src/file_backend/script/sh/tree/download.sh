@@ -1,8 +1,8 @@
 # Lists a directory, answers requests, and sends files as a tar stream.
 #
 # A complete stream ends with `fabrs-end`. GNU tar ends with status 1 if a file changed during the
-# read. A growing file has an earlier state, and the stream is complete. A shrinking file is padded
-# with bytes that it never had, and the stream has no end marker.
+# read. A file that grew is sent in an earlier state, and the stream counts as complete. A file that
+# shrank is padded with bytes that it never had, and the stream gets no end marker.
 f=__PATH__
 [ -e "$f" ] || fail "__NO_FILE__$f"
 [ -d "$f" ] || fail "${f}__IS_NO_FOLDER__"

@@ -1,5 +1,6 @@
 # Answers requests about a directory, and receives a tar stream. The stream is unpacked in a private
-# temporary directory beside the target. Renames move the entries after the stream is complete.
+# temporary directory inside the target directory. Renames move the entries to their targets after
+# the stream is complete.
 umask 022
 t=__ROOT__
 w=.fabrs.__NAME__
