@@ -141,8 +141,8 @@ impl SshSettings {
 
     /// Returns the user of a host in `fabrs.toml`.
     pub(super) fn user_for(&self, host: &Host) -> Option<String> {
-        let said = self.inventory.environment().and_then(|environment| environment.user_for(host));
-        said.map(str::to_owned).or_else(|| self.user.clone())
+        let configured = self.inventory.environment().and_then(|environment| environment.user_for(host));
+        configured.map(str::to_owned).or_else(|| self.user.clone())
     }
 
     /// Returns the port of a host in `fabrs.toml`.
@@ -152,8 +152,8 @@ impl SshSettings {
 
     /// Returns the gateway of a host in `fabrs.toml`.
     pub(super) fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
-        let said = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
-        said.or(self.gateway.config.as_ref())
+        let configured = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
+        configured.or(self.gateway.config.as_ref())
     }
 
     /// Returns the source of the ssh config.

@@ -279,20 +279,20 @@ mod tests {
         let (to, mut chunks) = mpsc::channel(16);
         let result = source.send(&before, &to, &ProgressCounter::silent());
         drop(to);
-        let came = std::iter::from_fn(|| chunks.try_recv().ok()).flatten().collect();
-        (came, result)
+        let received = std::iter::from_fn(|| chunks.try_recv().ok()).flatten().collect();
+        (received, result)
     }
 
     #[test]
     fn a_changed_file_is_sent_incomplete() {
-        let (came, result) = sent(|_| {});
-        assert!(came.len() == 2 * CHUNK_SIZE && result.is_ok());
-        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE]).unwrap());
-        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "another content of equal size");
-        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE + 1]).unwrap());
-        assert!(came.len() < 2 * CHUNK_SIZE && result.is_err(), "a longer content");
-        let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
-        assert!(came.is_empty() && result.is_err(), "a shorter content");
+        let (received, result) = sent(|_| {});
+        assert!(received.len() == 2 * CHUNK_SIZE && result.is_ok());
+        let (received, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE]).unwrap());
+        assert!(received.len() < 2 * CHUNK_SIZE && result.is_err(), "another content of equal size");
+        let (received, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * CHUNK_SIZE + 1]).unwrap());
+        assert!(received.len() < 2 * CHUNK_SIZE && result.is_err(), "a longer content");
+        let (received, result) = sent(|path| std::fs::write(path, b"short").unwrap());
+        assert!(received.is_empty() && result.is_err(), "a shorter content");
         let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());
         assert!(result.is_err(), "a removed file");
     }

@@ -25,7 +25,7 @@ pub trait Prompter: Send + Sync + fmt::Debug {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the question. A later line is not taken as its answer.
+    /// Dropping the future withdraws the question. A line typed later is not taken as an answer.
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>>;
 
     /// Prompts for a secret without echo.

@@ -31,12 +31,12 @@ pub enum CommandOutcome {
     Truncated(ExitStatus, Error),
     /// The command exceeded its time limit and was stopped.
     TimedOut {
-        /// True if all of its processes are known to have ended.
+        /// True if all processes of the command are known to have ended.
         is_confirmed: bool,
     },
     /// The command was stopped on request.
     Stopped {
-        /// True if all of its processes are known to have ended.
+        /// True if all processes of the command are known to have ended.
         is_confirmed: bool,
     },
     /// The command did not start, or the connection broke. The kind of the error is

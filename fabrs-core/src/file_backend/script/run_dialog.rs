@@ -51,7 +51,7 @@ impl ScriptRun<'_> {
                 Err(self.context.could_not(self.operation).caused_by(CauseText(why)).into())
             }
             (_, Err(DialogError::Excess(excess))) => Err(excess.explain(self.context.could_not(self.operation)).into()),
-            (Err(undone), _) => Err(undone),
+            (Err(failure), _) => Err(failure),
             (Ok(_), Err(DialogError::ScriptEnded)) => Err(self.context.could_not(self.operation).into()),
             (Ok(_), Ok(result)) => Ok(result),
         }

@@ -45,7 +45,7 @@ pub(crate) async fn transfer(
     let helper = || async {
         if is_safe {
             // If the server refuses a further session, the other sessions send the parts.
-            let _left_to_others = transfer_with_helper(session, path, file, &parts, progress).await;
+            let _other_sessions_send_the_rest = transfer_with_helper(session, path, file, &parts, progress).await;
         }
     };
     parts.transfer(first, helper).await?;
@@ -82,8 +82,8 @@ async fn is_protected(session: &SftpSession, handle: &str, path: &str) -> Result
     const ROOT: u32 = 0;
     let file = session.request(session.raw().fstat(handle)).await?.attrs;
     let folder = session.stat(parent(path)).await?.unwrap_or_else(FileAttributes::empty);
-    let is_shut = folder.permissions.is_some_and(|mode| mode & BY_OTHERS == 0 || mode & OWN_ONLY != 0);
-    Ok(is_shut && folder.uid.is_some_and(|uid| uid == ROOT || Some(uid) == file.uid))
+    let is_restricted = folder.permissions.is_some_and(|mode| mode & BY_OTHERS == 0 || mode & OWN_ONLY != 0);
+    Ok(is_restricted && folder.uid.is_some_and(|uid| uid == ROOT || Some(uid) == file.uid))
 }
 
 async fn write_one(

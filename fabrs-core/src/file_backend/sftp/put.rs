@@ -44,10 +44,10 @@ pub(crate) async fn put(session: &Arc<SftpSession>, job: &Job) -> Result<FileOut
 
 /// Checks all targets of a tree before the upload: an obstacle leaves the tree unchanged.
 pub(crate) async fn check_targets(session: &Arc<SftpSession>, tree: &Tree) -> Result<()> {
-    let looks: Vec<_> = tree.jobs.iter().map(|job| check_target(session, job).boxed()).collect();
-    let mut looks = stream::iter(looks).buffer_unordered(MAX_CONCURRENT_CHECKS);
-    while let Some(looked) = looks.next().await {
-        looked.map_err(|error| error.into_error(&session.context, &tree.operation))?;
+    let checks: Vec<_> = tree.jobs.iter().map(|job| check_target(session, job).boxed()).collect();
+    let mut checks = stream::iter(checks).buffer_unordered(MAX_CONCURRENT_CHECKS);
+    while let Some(checked) = checks.next().await {
+        checked.map_err(|error| error.into_error(&session.context, &tree.operation))?;
     }
     Ok(())
 }
@@ -233,11 +233,11 @@ async fn set_owner(
     old: Option<&FileAttributes>,
     ids: OwnerIds,
 ) -> Result<(), RequestError> {
-    let is_asked_for = ids.are_given();
-    let wanted = if is_asked_for { ids.over(new) } else { old.and_then(|old| OwnerIds::default().over(old)) };
+    let is_requested = ids.are_given();
+    let wanted = if is_requested { ids.over(new) } else { old.and_then(|old| OwnerIds::default().over(old)) };
     let Some(wanted) = wanted.filter(|wanted| (wanted.uid, wanted.gid) != (new.uid, new.gid)) else { return Ok(()) };
     match session.request(session.raw().fsetstat(handle, wanted)).await {
-        Err(RequestError::Rejected(_)) if !is_asked_for => Ok(()),
+        Err(RequestError::Rejected(_)) if !is_requested => Ok(()),
         result => result.map(drop),
     }
 }

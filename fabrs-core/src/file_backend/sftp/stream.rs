@@ -129,14 +129,14 @@ mod tests {
             let mut all = Vec::new();
             stream.read_to_end(&mut all).await.map(|_| all)
         };
-        let comes = async {
+        let writes = async {
             for chunk in [&b"one "[..], b"two ", b"three"] {
                 assert!(incoming.push(chunk));
                 tokio::task::yield_now().await;
             }
             incoming.end(Some(CommandOutcome::Exited(ExitStatus::Code(0))));
         };
-        let (read, ()) = tokio::join!(reads, comes);
+        let (read, ()) = tokio::join!(reads, writes);
         assert_eq!(read.expect("the stream ends"), b"one two three");
     }
 

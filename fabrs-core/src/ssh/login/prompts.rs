@@ -115,23 +115,23 @@ impl LoginAttempt<'_> {
     /// because it may require an action elsewhere. Each text is shown once, up to [`MAX_NOTICES`]
     /// texts.
     fn questions(&mut self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
-        let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
-        let said = said.collect::<Vec<_>>().join("\n");
-        if prompts.is_empty() && !said.is_empty() {
-            let text = untrusted_text::escape_controls(&said);
+        let intro = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
+        let intro = intro.collect::<Vec<_>>().join("\n");
+        if prompts.is_empty() && !intro.is_empty() {
+            let text = untrusted_text::escape_controls(&intro);
             if self.notices.len() < MAX_NOTICES && !self.notices.contains(&text) {
                 self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
                 self.notices.push(text);
             }
         }
-        questions(&self.target.host.label().to_string(), &said, prompts)
+        questions(&self.target.host.label().to_string(), &intro, prompts)
     }
 }
 
 /// Returns the text of each question, prefixed by the host. The first question includes the
 /// instructions of the server.
-fn questions(host: &str, said: &str, prompts: &[String]) -> Vec<String> {
-    let mut before = if said.is_empty() { String::new() } else { untrusted_text::prefix_lines(host, said) + "\n" };
+fn questions(host: &str, intro: &str, prompts: &[String]) -> Vec<String> {
+    let mut before = if intro.is_empty() { String::new() } else { untrusted_text::prefix_lines(host, intro) + "\n" };
     prompts.iter().map(|prompt| std::mem::take(&mut before) + &untrusted_text::prefix_lines(host, prompt)).collect()
 }
 
@@ -140,9 +140,9 @@ mod tests {
     use super::questions;
 
     #[track_caller]
-    fn case(said: &str, prompts: &[&str], expected: &[&str]) {
+    fn case(intro: &str, prompts: &[&str], expected: &[&str]) {
         let prompts: Vec<String> = prompts.iter().map(|&prompt| prompt.to_owned()).collect();
-        assert_eq!(questions("web1", said, &prompts), expected);
+        assert_eq!(questions("web1", intro, &prompts), expected);
     }
 
     #[test]

@@ -18,12 +18,12 @@
 //! Local commands run in their own process group, so a signal is one system call. For a remote
 //! command, `signal_strategy` selects one of these:
 //!
-//! - **`signal` request** (RFC 4254 §6.9). sshd forwards it from OpenSSH 7.9 on, except for root
-//!   logins: the forwarding process exists only with privilege separation.
+//! - **`signal` request** (RFC 4254 §6.9). sshd forwards the request from OpenSSH 7.9 on, except
+//!   for root logins: the forwarding process exists only with privilege separation.
 //! - **Guard process** (`guard_process.sh`). A second process in the group of the command. It reads
 //!   names of signals from the stdin of the channel and sends them to the group. When the
-//!   connection breaks, it reads the end of file and ends the group. Used if the server does not
-//!   forward signals and the command reads no stdin.
+//!   connection breaks, the guard process reads the end of file and ends the group. Used if the
+//!   server does not forward signals and the command reads no stdin.
 //! - **Side channel** (`process_group`, `ssh/side_channel`). A command with its own stdin first
 //!   prints the number of its process group on stderr, after a random marker. A helper command on a
 //!   second channel sends the signals.

@@ -188,8 +188,8 @@ mod tests {
         let mut group = group();
         group.queue_signal(Signal::new("TERM"));
         assert_eq!(sent(&mut group), None);
-        let said = format!("motd\n{}-4711\nerror\n", group.marker);
-        assert_eq!(group.strip_marker(said.into()), "motd\nerror\n");
+        let printed = format!("motd\n{}-4711\nerror\n", group.marker);
+        assert_eq!(group.strip_marker(printed.into()), "motd\nerror\n");
         let line = "while read -r s; do kill -$s -4711; done";
         assert_eq!(sent(&mut group), Some((line.to_owned(), "TERM\n".to_owned())));
         assert_eq!(sent(&mut group), None);
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn without_process_groups_the_running_shell_receives_signals() {
         let mut group = group();
-        let said = format!("{}+4711\n", group.marker);
-        assert_eq!(group.strip_marker(said.into()), "");
+        let printed = format!("{}+4711\n", group.marker);
+        assert_eq!(group.strip_marker(printed.into()), "");
         group.queue_signal(Signal::new("KILL"));
         assert_eq!(sent(&mut group).map(|(line, _)| line).as_deref(), Some("while read -r s; do kill -$s 4711; done"));
         group.shell_ended();
@@ -220,8 +220,8 @@ mod tests {
     fn a_signal_name_with_other_characters_is_not_sent() {
         let mut group = group();
         group.queue_signal(Signal::new("TERM; reboot"));
-        let said = format!("{}-4711\n", group.marker);
-        assert_eq!(group.strip_marker(said.into()), "");
+        let printed = format!("{}-4711\n", group.marker);
+        assert_eq!(group.strip_marker(printed.into()), "");
         assert_eq!(sent(&mut group), None);
     }
 
@@ -242,8 +242,8 @@ mod tests {
         #[test]
         fn the_marker_is_found_across_chunk_borders(before in "[a-f\n-]{0,40}", after in "[a-f\n-]{0,40}", cuts in prop::collection::vec(1_usize..9, 0..60)) {
             let mut group = group();
-            let said = format!("{before}{}-4711\n{after}", group.marker);
-            let (mut rest, mut strip_marker) = (said.as_bytes(), Vec::new());
+            let printed = format!("{before}{}-4711\n{after}", group.marker);
+            let (mut rest, mut strip_marker) = (printed.as_bytes(), Vec::new());
             for cut in cuts.into_iter().chain(std::iter::repeat(7)) {
                 if rest.is_empty() {
                     break;

@@ -46,7 +46,7 @@ pub struct StopGuard {
 impl Default for StopSignal {
     fn default() -> Self {
         let guards = TaskTracker::new();
-        // A closed tracker completes its wait whenever it is empty.
+        // A closed tracker completes `wait` whenever no guard is alive.
         guards.close();
         Self {
             sender: watch::Sender::new(StopLevel::None),

@@ -96,21 +96,21 @@ impl RemoteListing {
             return Vec::new();
         }
         let replaced: Vec<_> = replaced(tree, actions).collect();
-        let mut stays: HashSet<&OsStr> = HashSet::from([OsStr::new("")]);
+        let mut remaining: HashSet<&OsStr> = HashSet::from([OsStr::new("")]);
         let wanted = tree.jobs.iter().filter_map(|job| job.item.below.as_deref());
         let kept = self.there().filter(|path| is_kept(rules, path));
         for path in wanted.chain(kept) {
-            stays.extend(path.ancestors().map(Path::as_os_str));
+            remaining.extend(path.ancestors().map(Path::as_os_str));
         }
-        let goes = |path: &Path| !stays.contains(path.as_os_str());
-        let mut gone: Vec<_> = self
+        let is_removed = |path: &Path| !remaining.contains(path.as_os_str());
+        let mut removed: Vec<_> = self
             .there()
-            .filter(|path| goes(path) && path.parent().is_none_or(|folder| !goes(folder)))
+            .filter(|path| is_removed(path) && path.parent().is_none_or(|folder| !is_removed(folder)))
             .filter(|path| !replaced.iter().any(|replaced| path.starts_with(replaced)))
             .map(Path::to_owned)
             .collect();
-        gone.sort();
-        gone
+        removed.sort();
+        removed
     }
 
     /// Returns the directories removed with their entries and replaced by another entry.

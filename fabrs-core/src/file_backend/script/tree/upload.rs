@@ -36,7 +36,7 @@ pub(crate) async fn put_tree(context: &TransferContext, tree: &Arc<Tree>) -> Res
     let mut written_count = 0;
     let Opened { script, command, dialog, unsent_paths } = open(context, tree, Effect::Changes)?;
     let put = script.run_with(command, put(dialog, context, tree, unsent_paths, &mut written_count)).await;
-    put.map_err(|undone| undone.in_part(written_count))
+    put.map_err(|failure| failure.in_part(written_count))
 }
 
 /// Returns a line per changed entry, in the format of `rsync --itemize-changes`.
@@ -78,10 +78,10 @@ fn open<'a>(context: &'a TransferContext, tree: &'a Tree, effect: Effect) -> Res
     let (asked, unsent_paths) = match &tree.mode {
         TreeMode::Sync(_) => (InitialPaths::All, Vec::new()),
         TreeMode::Put => {
-            let places = paths(tree);
-            match script_text::words(places.iter().copied()) {
+            let tree_paths = paths(tree);
+            match script_text::words(tree_paths.iter().copied()) {
                 Some(words) => (InitialPaths::Paths(words), Vec::new()),
-                None => (InitialPaths::Nothing, places),
+                None => (InitialPaths::Nothing, tree_paths),
             }
         }
     };
@@ -97,8 +97,8 @@ async fn list_changes(
 ) -> Result<Vec<String>, DialogError> {
     let (remote, here) = read_remote_listing(&mut dialog, tree, unsent_paths).await?.ok_or(ScriptEnded)?;
     let actions = remote.actions(tree, &here)?;
-    let gone = [remote.replaced_folders(tree, &actions), remote.removals(tree, &actions)].concat();
-    Ok(lines(&remote, tree, &actions, &gone))
+    let removed = [remote.replaced_folders(tree, &actions), remote.removals(tree, &actions)].concat();
+    Ok(lines(&remote, tree, &actions, &removed))
 }
 
 async fn put(
@@ -157,11 +157,11 @@ async fn read_remote_listing(
     dialog.send_preamble().await?;
     dialog.send_query(script_text::STAT, unsent_paths.into_iter()).await?;
     dialog.skip_banner().await?;
-    let able = dialog.read_record().await?;
-    if able == script_text::MISSING.as_bytes() {
+    let capabilities = dialog.read_record().await?;
+    if capabilities == script_text::MISSING.as_bytes() {
         return Ok(Some((RemoteListing::default(), HashMap::new())));
     }
-    let Some((me, supports_stream)) = parse_capabilities(&able) else { return Ok(None) };
+    let Some((me, supports_stream)) = parse_capabilities(&capabilities) else { return Ok(None) };
     let mut metadata = MetadataList::default();
     dialog.read_each_record(allowed, |record| metadata.take(record)).await?;
     let mut remote = RemoteListing::new(&tree.mode, me, supports_stream, metadata.0);
@@ -192,9 +192,9 @@ async fn read_remote_listing(
 /// Returns the paths of all entries and of their parent directories, without duplicates.
 fn paths(tree: &Tree) -> Vec<&Path> {
     let mut directories = HashSet::new();
-    let mut places = Vec::new();
+    let mut tree_paths = Vec::new();
     for below in tree.jobs.iter().filter_map(|job| job.item.below.as_deref()) {
-        places.push(below);
+        tree_paths.push(below);
         for folder in below.ancestors().skip(1) {
             // The parents of a known directory are known.
             if !directories.insert(folder.as_os_str()) {
@@ -202,10 +202,10 @@ fn paths(tree: &Tree) -> Vec<&Path> {
             }
         }
     }
-    let is_job: HashSet<_> = places.iter().map(|path| path.as_os_str()).collect();
+    let is_job: HashSet<_> = tree_paths.iter().map(|path| path.as_os_str()).collect();
     let only_above: Vec<_> = directories.into_iter().filter(|folder| !is_job.contains(folder)).map(Path::new).collect();
-    places.extend(only_above);
-    places
+    tree_paths.extend(only_above);
+    tree_paths
 }
 
 /// Parses the user and the group of the script, and the support of the host for streams.
