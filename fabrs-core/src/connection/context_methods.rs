@@ -21,7 +21,7 @@ impl Connection {
     /// assert_eq!(here.cd("/").run("pwd").line().await?, "/");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn cd(&self, directory: impl AsRef<str>) -> Self {
         self.map_context(|context| context.cd(directory.as_ref()))
     }
@@ -29,7 +29,7 @@ impl Connection {
     /// Returns a connection whose commands have the environment variable `name` set to `value`.
     ///
     /// A text becomes part of the command line, visible to other users of the host in the process
-    /// list. Each command reads a [`Secret`](crate::Secret) from stdin, before other input. A
+    /// list. A [`Secret`](crate::Secret) is sent to each command on stdin, before other input. A
     /// command on a pty cannot receive a secret variable.
     ///
     /// ```
@@ -40,7 +40,7 @@ impl Connection {
     /// assert_eq!(shop.run("echo $MODE ${#TOKEN}").line().await?, "live 7");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn env(&self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
         self.map_context(|context| context.env(name.into(), value.into()))
     }
@@ -56,7 +56,7 @@ impl Connection {
     /// assert!(path.starts_with("/opt/tools:"));
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn path(&self, folder: impl Into<String>) -> Self {
         self.map_context(|context| context.path(folder.into()))
     }
@@ -70,7 +70,7 @@ impl Connection {
     /// assert!(here.umask(0o027).run("umask").line().await?.ends_with("027"));
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn umask(&self, mask: u32) -> Self {
         self.map_context(|context| context.umask(mask))
     }
@@ -88,7 +88,7 @@ impl Connection {
     /// assert_eq!(here.with_shell("sh -c").run("echo $0").line().await?, "sh");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn with_shell(&self, shell: impl Into<String>) -> Self {
         self.map_context(|context| context.shell(shell.into()))
     }
@@ -103,7 +103,7 @@ impl Connection {
     /// assert_eq!(here.prefix("LEVEL=3").run("echo $LEVEL").line().await?, "3");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn prefix(&self, line: impl IntoShellLine) -> Self {
         self.map_context(|context| context.prefix(line.into_shell_line()))
     }
@@ -121,7 +121,7 @@ impl Connection {
     /// assert_eq!(output.command(), ". /srv/env/bin/activate && pip list");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn venv(&self, folder: impl AsRef<str>) -> Self {
         self.map_context(|context| context.venv(folder.as_ref()))
     }
@@ -143,7 +143,7 @@ impl Connection {
     /// assert_eq!(output.command(), "doas id -un");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     #[doc(alias = "doas")]
     pub fn with_sudo(&self, program: SudoProgram) -> Self {
         self.map_context(|context| context.sudo_mut().program = program)
@@ -162,7 +162,7 @@ impl Connection {
     /// assert_eq!(output.command(), "sudo -u www-data -H id -un");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn sudo_user(&self, user: impl Into<String>) -> Self {
         self.map_context(|context| context.sudo_mut().user = Some(user.into()))
     }
@@ -180,7 +180,7 @@ impl Connection {
     /// assert_eq!(output.command(), "sudo -H sh -lc id");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn sudo_login(&self) -> Self {
         self.map_context(|context| context.sudo_mut().login = true)
     }
@@ -197,7 +197,7 @@ impl Connection {
     /// assert_eq!(output.command(), "sudo -g adm id -gn");
     /// # Ok(()) }
     /// ```
-    #[must_use = "a connection is a value: the changed one is returned"]
+    #[must_use = "returns a changed connection without modifying the original"]
     pub fn sudo_group(&self, group: impl Into<String>) -> Self {
         self.map_context(|context| context.sudo_mut().group = Some(group.into()))
     }
@@ -241,7 +241,7 @@ impl Command {
     /// # Errors
     ///
     /// When awaited, [`Usage`](crate::ErrorKind::Usage) without [`sudo`](Self::sudo): the command
-    /// would run as the wrong user.
+    /// would run with the wrong group.
     pub fn group(self, group: impl Into<String>) -> Self {
         self.map_sudo("group", |connection| connection.sudo_group(group))
     }

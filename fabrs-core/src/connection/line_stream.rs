@@ -28,7 +28,7 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// # Cancel safety
 ///
 /// Dropping the stream kills the command.
-#[must_use = "dropping it ends the command"]
+#[must_use = "dropping the stream kills the command"]
 pub struct LineStream {
     queue: SharedQueue,
     command: Option<Spawned>,
@@ -73,7 +73,8 @@ impl Stream for LineStream {
             match next {
                 Poll::Ready(Some(line)) => return Poll::Ready(Some(Ok(line))),
                 Poll::Ready(None) if self.command.is_none() => return Poll::Ready(self.end.take().map(Err)),
-                // Polled in both cases: a command without a start produces no lines, only an end.
+                // The command is polled in both cases: a command that did not start produces no
+                // lines, but an error.
                 Poll::Ready(None) | Poll::Pending => {}
             }
             let Some(command) = &mut self.command else { return Poll::Pending };

@@ -17,7 +17,7 @@ use crate::transport::SignalQueue;
 ///
 /// Dropping the handle kills the command, like dropping a [`Command`].
 #[derive(Debug)]
-#[must_use = "dropping it ends the command"]
+#[must_use = "dropping the handle kills the command"]
 pub struct Spawned {
     command: Command,
     writer: Option<mpsc::Sender<Bytes>>,
@@ -29,8 +29,8 @@ impl Spawned {
         Self { command, writer, signals }
     }
 
-    /// Writes to the stdin of a command made with [`Command::stdin_open`]. Waits while the command
-    /// reads more slowly.
+    /// Writes to the stdin of a command made with [`Command::stdin_open`]. Waits if the command
+    /// reads more slowly than this program writes.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -50,8 +50,8 @@ impl Spawned {
     /// # Cancel safety
     ///
     /// Dropping the future sends either all bytes or none.
-    // The future moves between threads with the task, so the handle itself cannot be part of the
-    // future.
+    // The returned future must be `Send`. The handle is not `Sync`, so the future cannot borrow the
+    // handle.
     pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
         let (writer, bytes) = (self.writer.clone(), bytes.into());
         async move {
