@@ -56,7 +56,7 @@ async fn a_missing_virtualenv_is_an_error_with_a_hint() -> Result {
     host.run(cmd!("mkdir -p {venv}/bin && ln -s /no/such/python {venv}/bin/python")).await?;
     let error = expect_error(host.venv(&venv).v_run("pip list").await, ErrorKind::Exit);
     let printed = error.output().expect("the shell ran").stderr()?.into_owned();
-    assert_eq!(printed, format!("the Python no longer exists for the virtualenv in {venv}\n"));
+    assert_eq!(printed, format!("the Python interpreter no longer exists for the virtualenv in {venv}\n"));
     let error = expect_error(host.v_run("pip list").await, ErrorKind::Usage);
     assert!(error_text(&error).contains("`.venv(") && error_text(&error).contains("fabrs.toml"), "{error:?}");
     Ok(())

@@ -91,7 +91,7 @@ fn calling_a_task_of_another_role_is_an_error_with_a_hint() {
 fn local_on_a_connection_with_a_directory_is_an_error_with_its_line() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(groups(), &sshd).args(["-H", "web1", "local-in-a-directory"]).code(1).stdout("").run();
-    let error = "error: web1: `pwd` runs on this machine, without `.cd(..)` of the connection\n";
+    let error = "error: web1: `pwd` runs on this machine and would ignore `.cd(..)` of the connection\n";
     let hint = "hint: set the directory on the command: `local(\"make\").cd(\"src\")`\n";
     assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);
     assert!(ran.stderr.contains("groups/tasks.rs:"), "{}", ran.stderr);

@@ -81,7 +81,7 @@ pub(super) fn finish(
         CommandOutcome::Exited(status) if spec.accepted.includes(&status) && spec.detached => {
             let error = failed(
                 ErrorKind::Usage,
-                format!("was disowned, so its exit status is unknown ({status} belongs to its start)"),
+                format!("was disowned, so its exit status is unknown (its launcher ended with {status})"),
             );
             Ok(output(unknown(&error)))
         }

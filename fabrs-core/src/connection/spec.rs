@@ -32,7 +32,7 @@ pub(super) struct CommandSpec {
     pub(super) is_check: bool,
     pub(super) activation: Activation,
     pub(super) privilege: Privilege,
-    /// The name of a called method for sudo.
+    /// The name of a called method that requires sudo.
     pub(super) sudo_only_method: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
     pub(super) accepted: AcceptedStatus,
@@ -64,7 +64,8 @@ pub(super) struct CommandSpec {
     /// True if the script prints the shell marker.
     pub(super) has_shell_probe: bool,
     pub(super) language: Language,
-    /// The settings for the host of a `local` command. They do not apply on this machine.
+    /// The context of the connection that created a `local` command. It does not apply on this
+    /// machine.
     pub(super) host_context: Option<Box<CommandContext>>,
 }
 
@@ -141,7 +142,8 @@ impl CommandSpec {
             return Ok(());
         }
         let calls: Vec<String> = ignored_settings.iter().map(|method| format!("`.{method}(..)`")).collect();
-        let text = format!("`{}` runs on this machine, without {} of the connection", self.line, calls.join(", "));
+        let text =
+            format!("`{}` runs on this machine and would ignore {} of the connection", self.line, calls.join(", "));
         let hint = "set the directory on the command: `local(\"make\").cd(\"src\")`";
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }

@@ -123,5 +123,5 @@ async fn a_silent_script_ends_at_the_timeout_of_commands() {
 async fn endless_output_of_sudo_is_an_error() {
     let (fixture, _program) = hostile_host("sudo");
     let text = error_text(&expect_error(within_limit(fixture.host.sudo("true; true")).await, ErrorKind::Sudo));
-    assert!(text.contains("it printed more than 1 MiB before the start of the command"), "{text}");
+    assert!(text.contains("the host printed more than 1 MiB before the start of the command"), "{text}");
 }

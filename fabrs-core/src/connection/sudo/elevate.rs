@@ -25,8 +25,8 @@ use crate::transport::{StdinSource, random_token};
 /// prompt.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The number of half [`QUESTION_TIMEOUT`]s in which sudo can reject a password. PAM delays the
-/// rejection by two to three seconds.
+/// The number of checks without a rejection until a password counts as accepted, one check every
+/// half [`QUESTION_TIMEOUT`]. PAM delays a rejection by two to three seconds.
 const CHECKS_UNTIL_ACCEPTED: u32 = 5;
 
 /// Runs a command under sudo.
@@ -111,8 +111,8 @@ async fn unanswered_question(dialog: &SharedDialog) -> SudoRefusal {
 
 fn compose_line(spec: &CommandSpec, ready: &str) -> Result<SudoLine> {
     let connection = &spec.connection;
-    // An end of file typed before sudo controls the terminal would reach the command as a
-    // character.
+    // On a pty, the end of file is a typed character. If typed before sudo controls the terminal,
+    // the character would reach the command as input.
     let context = &connection.context;
     let is_bare = !spec.detached
         && context.is_bare(spec.activation)

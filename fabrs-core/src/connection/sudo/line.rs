@@ -19,7 +19,7 @@ pub(crate) struct SudoOptions {
 }
 
 impl SudoOptions {
-    /// Returns the connection methods for sudo options, each with a flag for a call.
+    /// Returns the connection methods for sudo options, each with `true` if the method was called.
     pub(crate) fn settings(&self) -> [(&'static str, bool); 3] {
         [("sudo_user", self.user.is_some()), ("sudo_group", self.group.is_some()), ("sudo_login", self.login)]
     }
@@ -62,7 +62,7 @@ pub(super) enum Authentication<'a> {
 pub(in crate::connection) enum SudoError {
     #[error("doas cannot set a group")]
     Group,
-    #[error("doas keeps the environment only by its rules (`keepenv`)")]
+    #[error("doas keeps the environment only if its rules contain `keepenv`")]
     Env,
     #[error(transparent)]
     Line(#[from] ShellLineError),
@@ -180,12 +180,12 @@ impl SudoLine {
 /// (coreutils 8.31).
 fn supervisor_script(ready: &str, program: SudoProgram) -> String {
     const RESET: &str = "env --default-signal=INT --default-signal=QUIT";
-    // In two halves: sudo may print the whole script in a refusal, and this must not count as a
-    // start.
+    // The marker is printed in two halves: sudo may print the whole script in a refusal, and this
+    // text must not count as a start.
     let (first_half, second_half) = ready.split_at(ready.len() / 2);
     let (after_term, before_exit) = match program {
         SudoProgram::Sudo => ("", ""),
-        // Some versions of doas replace themselves: the parent then belongs to the login and must
+        // Some versions of doas `exec` the command: the parent then belongs to the login and must
         // not be killed.
         SudoProgram::Doas => (
             "; { sleep 1; kill -KILL 0; } >/dev/null 2>&1 & fabrs_ends=1",

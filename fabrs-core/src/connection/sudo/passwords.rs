@@ -1,5 +1,5 @@
-//! [`Passwords`]: the sudo passwords of a run. One password serves all hosts, is prompted once, and
-//! is never repeated after a rejection.
+//! [`Passwords`]: the sudo passwords of a run. A typed password serves all hosts with the same login
+//! user. A host never receives a rejected password again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,7 +24,7 @@ const MAX_PROMPTS: usize = 3;
 pub(super) struct Passwords {
     state: Mutex<PasswordState>,
     /// Held during a prompt, and while an unverified password is tried. The next host then uses the
-    /// result: a typing error is one failed login, and not one on each of a hundred hosts.
+    /// result: a typing error causes a single failed login, not a failed login on every host.
     prompt_lock: Arc<tokio::sync::Mutex<()>>,
     /// The hosts with a password read from `fabrs.toml`.
     configured: Mutex<HashMap<Host, Arc<OnceCell<()>>>>,
@@ -50,7 +50,7 @@ struct SharedPassword {
     is_accepted: bool,
 }
 
-/// The purpose of a password.
+/// The host and the command for which sudo requires a password.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PasswordRequest<'a> {
     pub(super) program: SudoProgram,
@@ -142,7 +142,7 @@ impl Passwords {
             }
             // sudo would reject the password again, and count the failure for the account.
             state.wrong.entry(host.clone()).or_default().push(password);
-            question = format!("{}: this password was rejected already. Another: ", host.label());
+            question = format!("{}: this password was rejected already. Another password: ", host.label());
         }
         Err(refusal.into_error(request.program, host, command))
     }
@@ -236,6 +236,6 @@ fn question(program: SudoProgram, host: &Host, tries: usize) -> String {
     match (tries, host.user()) {
         (0, Some(user)) => format!("{program} password of {user}: "),
         (0, None) => format!("{program} password: "),
-        _ => format!("{}: {program} rejected the password. Another: ", host.label()),
+        _ => format!("{}: {program} rejected the password. Another password: ", host.label()),
     }
 }

@@ -128,9 +128,10 @@ impl SudoListener {
             _ => SudoRefusal::Other(format!("an unknown prompt `{question}` was not answered")),
         };
         let question = question.map(refusal);
-        // A hostile host could print without an end.
-        let text =
-            || format!("it printed more than {} MiB before the start of the command", MAX_BYTES_BEFORE_START >> 20);
+        // A hostile host could print endlessly.
+        let text = || {
+            format!("the host printed more than {} MiB before the start of the command", MAX_BYTES_BEFORE_START >> 20)
+        };
         let too_long = (self.bytes_before_start > MAX_BYTES_BEFORE_START).then(|| SudoRefusal::Other(text()));
         lock(&self.dialog).pending_question = too_long.or(question);
         let excess = self.pending.len().saturating_sub(MAX_TEXT_LEN);
@@ -176,8 +177,8 @@ impl SudoListener {
             }
             return;
         }
-        // With insults, sudo prints another message for a wrong password. Only time, or the end,
-        // verifies this password.
+        // With insults, sudo prints another message for a wrong password. The password therefore
+        // counts as accepted only after a few seconds, or at the end of the command.
         self.phase = Phase::Running;
         let pending = std::mem::take(&mut self.pending);
         self.process_running(&pending, answer);
@@ -306,7 +307,7 @@ impl OutputReceiver for SudoListener {
 }
 
 /// Returns the unanswered question at the end of a text, if any. Messages of sudo itself are not
-/// questions, even if they end within a chunk.
+/// questions, even if a chunk ends inside a message.
 pub(super) fn find_question(program: SudoProgram, text: &[u8]) -> Option<String> {
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_question =
