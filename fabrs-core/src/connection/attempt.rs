@@ -1,4 +1,4 @@
-//! [`StartedAttempt`]: one attempt of a command: composes the line and starts it on the transport.
+//! [`StartedAttempt`]: one attempt of a command, from the composed line to its result.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -79,14 +79,15 @@ pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
 /// Emits the start of a command. Returns the recorder, and the capture filled by the recorder.
 pub(super) fn emit_start(spec: &CommandSpec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
-    // The file is created before the start event, and not in a dry run: an existing file would be
-    // emptied.
+    // The `tee` file is created before the start event. A dry run does not create the file, since
+    // creation would empty an existing file.
     let makes_changes = spec.connection.effect_mode() == EffectMode::Execute;
     let runs = spec.effect == Effect::Reads || makes_changes;
     let tee = spec.tee.as_deref().filter(|_| makes_changes).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
-    // The plan reports planned commands. A transfer has a name, and hides the text of its scripts.
+    // A planned command is not echoed, since the plan reports it. A hidden command with a name,
+    // such as a transfer, is echoed by its name.
     let is_quiet = spec.is_quiet && spec.display_name.is_none();
     let echo = runs
         && !is_quiet
@@ -111,8 +112,8 @@ pub(super) fn launch(
     let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.has_shell_probe { with_shell_marker(&line, stdin) } else { (line, stdin) };
-    // A line may contain a known secret without a mark, such as the password in the URL of a
-    // repository.
+    // A line may contain a known secret that is not marked as secret, such as the password in the
+    // URL of a repository.
     let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
     let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);
     let program = spec.program(line);

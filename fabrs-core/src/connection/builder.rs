@@ -289,7 +289,7 @@ impl Command {
     /// [`Responder`](super::Responder), or a [`Watcher`] of your own. A command may have several
     /// watchers.
     ///
-    /// The stdin of the command stays open and receives only the answers. They replace
+    /// The stdin of the command stays open and receives only the answers. The answers replace any
     /// [`stdin`](Self::stdin), and this program's stdin is not read.
     ///
     /// Many programs, such as `read -p` of bash, prompt only on a terminal. Use [`pty`](Self::pty)
@@ -368,7 +368,8 @@ impl Command {
         self.map_spec(|spec| spec.activation = Activation::Venv)
     }
 
-    /// Replaces the command line by a name in output, errors and plans. For lines hard to read.
+    /// Replaces the command line by a name in output, errors and plans. Use a name for lines that
+    /// are hard to read.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};
@@ -403,10 +404,9 @@ impl Command {
         self.map_spec(|spec| spec.language = Language::Posix)
     }
 
-    /// Prints the shell marker first. If `greeting` does not detect the marker, the host has no
-    /// shell.
-    pub(crate) fn with_shell_probe(self, greeting: &ShellProbe) -> Self {
-        self.with_watcher(greeting.clone()).map_spec(|spec| spec.has_shell_probe = true)
+    /// Prints the shell marker first. If `probe` does not detect the marker, the host has no shell.
+    pub(crate) fn with_shell_probe(self, probe: &ShellProbe) -> Self {
+        self.with_watcher(probe.clone()).map_spec(|spec| spec.has_shell_probe = true)
     }
 
     /// Adds a watcher for the output that never answers.
@@ -414,7 +414,7 @@ impl Command {
         self.map_spec(|spec| spec.watchers.add(Box::new(watch)))
     }
 
-    /// Sets the number of bytes to keep of the end of stdout.
+    /// Keeps only the last `bytes` bytes of stdout.
     pub(crate) fn capture_tail(self, bytes: usize) -> Self {
         self.map_spec(|spec| spec.capture_limit = bytes)
     }

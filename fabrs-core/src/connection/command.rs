@@ -42,7 +42,7 @@ use crate::transport::Effect;
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
     pub(super) state: CommandState,
-    /// The run of the tasks for the attempts, set at the start.
+    /// The run that drives the attempts in a background task. Set at the start.
     run: Option<RunState>,
 }
 
@@ -238,7 +238,7 @@ impl Command {
     }
 }
 
-/// Awaits a command and reads the output. An error of the reading has the location of the caller.
+/// Awaits a command and reads the output. A read error has the location of the caller.
 async fn read<T>(
     command: Command,
     location: &'static Location<'static>,

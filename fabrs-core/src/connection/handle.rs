@@ -189,8 +189,8 @@ impl Connection {
         &self.plan
     }
 
-    /// Creates a connection to `host` in the run of `state`. `used` is the flag of the host in the
-    /// run.
+    /// Creates a connection to `host` in the run of `state`. All connections of the run to `host`
+    /// share the flag `used`.
     pub(crate) fn from_parts(
         state: RunState,
         host: Host,

@@ -162,8 +162,8 @@ impl Connection {
     ///
     /// The command ignores the settings for commands of the host. A connection with a directory or
     /// a variable (`c.cd("src").local(..)`) is therefore an error of kind
-    /// [`Usage`](crate::ErrorKind::Usage). Change the command instead: `local("make").cd("src")`,
-    /// which is `lcd` of Fabric.
+    /// [`Usage`](crate::ErrorKind::Usage). Change the command instead, like `lcd` in Fabric:
+    /// `local("make").cd("src")`.
     ///
     /// ```
     /// # use fabrs_core::Client;

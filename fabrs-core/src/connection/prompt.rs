@@ -44,8 +44,8 @@ pub struct Prompt {
 /// `-y` answers yes. A dry run asks no question and plans the answer yes. Without a terminal, the
 /// answer is the [default](Confirm::default).
 ///
-/// Inside a task, each host asks a separate question. [`once`](crate::run::once) asks one question
-/// for all hosts.
+/// Inside a task, the question is asked once for each host. [`once`](crate::run::once) asks one
+/// question for all hosts.
 ///
 /// ```
 /// # use fabrs_core::Client;

@@ -48,23 +48,23 @@ pub(super) struct Recorder {
     granularity: Granularity,
     hide: Hide,
     captured: SharedCapture,
-    stdout: StreamDisplay,
-    stderr: StreamDisplay,
+    stdout: PendingOutput,
+    stderr: PendingOutput,
     watchers: Watchers,
     redactor: Redactor,
     tee: Option<Tee>,
 }
 
-/// The part of a stream not yet emitted.
+/// The output of a stream that is not yet emitted.
 #[derive(Debug, Default)]
-struct StreamDisplay {
+struct PendingOutput {
     redacted: RedactedStream,
     lines: LineBuffer,
 }
 
 impl Recorder {
-    /// Creates the recorder of a command, and the capture filled by the recorder. Stdout keeps
-    /// `capture_limit` bytes. Stderr keeps enough for an error message in any case.
+    /// Creates the recorder of a command, and the capture filled by the recorder. The capture keeps
+    /// the last `capture_limit` bytes of stdout, and always enough of stderr for an error message.
     pub(super) fn new(
         number: u64,
         host: Host,
@@ -80,7 +80,7 @@ impl Recorder {
         let captured = Arc::new(Mutex::new(captured));
         let shared = Arc::clone(&captured);
         let granularity = sink.granularity();
-        let (stdout, stderr) = (StreamDisplay::default(), StreamDisplay::default());
+        let (stdout, stderr) = (PendingOutput::default(), PendingOutput::default());
         let (watchers, redactor) = (Watchers::default(), Redactor::default());
         (
             Self {

@@ -70,7 +70,7 @@ pub(crate) fn with_shell_marker(script: &str, stdin: StdinSource) -> (Arc<str>, 
             let prefix: Bytes = [STDIN_PREAMBLE.as_bytes(), &prefix[..]].concat().into();
             (format!("read -r fabrs; {script}").into(), StdinSource::Answers(prefix))
         }
-        // Other sources end, and a waiting program ends with them.
+        // Other sources end by themselves. Their end of file ends a program that waits for input.
         ending => (script.into(), ending),
     }
 }

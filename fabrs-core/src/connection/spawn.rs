@@ -62,9 +62,9 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn), and [`ErrorKind::Usage`] for a command with retries. Each item
-    /// fails as awaiting the command does, and with [`ErrorKind::Truncated`] if 64 MiB of lines are
-    /// unread.
+    /// As [`spawn`](Self::spawn), and [`ErrorKind::Usage`] for a command with retries. If the
+    /// command fails, the last item is the error, of kind [`ErrorKind::Truncated`] if 64 MiB of
+    /// lines are unread.
     pub fn stream_lines(self) -> Result<LineStream> {
         if let CommandState::Built(spec) = &self.state
             && spec.retry.is_some()

@@ -1,4 +1,4 @@
-//! [`StdinPlan`]: the source of a command's stdin, and the task for sending.
+//! [`StdinPlan`]: the source of a command's stdin, and the task that sends the bytes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

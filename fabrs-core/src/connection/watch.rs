@@ -26,7 +26,7 @@ pub trait Watcher: Send + fmt::Debug {
     /// written to the stdin of the command.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
-    /// Returns the error of a command rejected by the watcher, for any exit status.
+    /// Returns the error that fails the command, for any exit status. The default is no error.
     fn failure(&self) -> Option<Error> {
         None
     }
@@ -236,14 +236,14 @@ mod tests {
     fn a_once_responder_answers_only_the_first_prompt() {
         let mut responder = Responder::new("sure? ", "y\n").once().refused_by("Sorry");
         assert_eq!(answers(&mut responder, &["sure? ", "really sure? "]), (1, false));
-        assert_eq!(answers(&mut responder, &["Sorry"]), (0, true), "and it is still refused");
+        assert_eq!(answers(&mut responder, &["Sorry"]), (0, true), "a refusal is still detected");
     }
 
     #[test]
     fn a_refused_answer_is_an_error_and_is_not_repeated() {
         let mut responder = Responder::new("Password: ", "secret\n").refused_by("Sorry");
         assert_eq!(answers(&mut responder, &["Sorry for the delay. Password: "]), (1, false));
-        assert!(responder.failure().is_none(), "before the answer it says nothing");
+        assert!(responder.failure().is_none(), "text before the answer is no refusal");
         assert_eq!(answers(&mut responder, &["Sor", "ry. Password: "]), (0, true));
         assert_eq!(responder.failure().map(|error| error.kind()), Some(ErrorKind::Prompt));
         assert!(!format!("{responder:?}").contains("secret"));

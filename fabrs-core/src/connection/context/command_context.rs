@@ -51,7 +51,7 @@ impl fmt::Debug for CommandContext {
 }
 
 impl CommandContext {
-    /// Returns the settings of `fabrs.toml` for commands on a host.
+    /// Returns the context configured in `fabrs.toml` for commands on a host.
     pub(in crate::connection) fn configured(inventory: &Inventory, host: &Host) -> Self {
         Self {
             sudo: SudoOptions {
@@ -110,8 +110,8 @@ impl CommandContext {
         &mut self.sudo
     }
 
-    /// Sets the virtualenv. A relative folder is resolved against the current directory, and this
-    /// one against the home. A later `cd` does not change the virtualenv.
+    /// Sets the virtualenv. A relative folder is resolved against the current directory, and a
+    /// relative directory against the home. A later `cd` does not change the virtualenv.
     pub(in crate::connection) fn venv(&mut self, folder: &str) {
         let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         let mut path = folder.to_owned();
@@ -152,7 +152,7 @@ impl CommandContext {
         })
     }
 
-    /// Returns the input before the command's own input: the secret variables.
+    /// Returns the secret variables as input. The command's own input follows.
     pub(in crate::connection) fn input(&self) -> Bytes {
         self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
     }
@@ -185,7 +185,8 @@ impl CommandContext {
     }
 
     /// Composes a line: shell > directory > mask > environment > path > prefixes > virtualenv > the
-    /// line itself, each only if the previous one succeeded. Under sudo, sudo wraps the whole line.
+    /// line itself. Each part runs only if the previous part succeeded. Under sudo, sudo wraps the
+    /// whole line.
     pub(in crate::connection) fn compose(
         &self,
         line: &ShellLine,

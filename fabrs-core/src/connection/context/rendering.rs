@@ -23,12 +23,12 @@ pub(in crate::connection) enum Language {
     Posix,
 }
 
-/// The reader of a composed line.
+/// The form of a composed line: for the host or for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::connection) enum Rendering {
-    /// The shell of the host.
+    /// For the shell of the host.
     Sent,
-    /// A person. The activation of a virtualenv is shortened.
+    /// For a person. The activation of a virtualenv is shortened.
     Shown,
 }
 
