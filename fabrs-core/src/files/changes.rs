@@ -22,7 +22,7 @@ pub struct Changes {
     plan: PlanEnd,
 }
 
-/// The knowledge about the changes.
+/// The changes, known or unknown.
 #[derive(Debug, Clone)]
 pub(super) enum State {
     /// The changes. A dry run has not made them.
@@ -56,8 +56,8 @@ impl Changes {
         Self { host, operation, requested_at, state: state.into(), plan }
     }
 
-    /// Returns true if a file was written or removed. In a dry run, returns whether a file would
-    /// be.
+    /// Returns true if a file was written or removed. In a dry run, returns true if the transfer
+    /// would write or remove a file.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -149,7 +149,7 @@ impl Changes {
                 let (operation, requested_at) = (&self.operation, self.requested_at);
                 let unknown = || {
                     let text = format!(
-                        "the changes made at {}:{} are unknown, and are needed here: {operation}",
+                        "the changes of the transfer at {}:{} are unknown in this dry run: {operation}",
                         requested_at.file(),
                         requested_at.line()
                     );

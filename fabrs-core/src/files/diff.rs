@@ -57,7 +57,7 @@ async fn report_each(context: &TransferContext, jobs: &[Job], backend: Backend) 
 const NOT_UTF8: &str = "the file name is not UTF-8";
 
 /// The old file on the host.
-enum Old {
+enum OldFile {
     Nothing,
     Same,
     Large,
@@ -83,7 +83,7 @@ async fn diff_of_file(
     let in_directory = || format!("{}/{name}", target.trim_end_matches('/'));
     let path = if target.ends_with('/') { in_directory() } else { target.to_owned() };
     let (path, old) = match read_old(context, &sum, backend, &path).await? {
-        Old::Unreadable(why) if why.ends_with(IS_A_DIRECTORY) && path == target && !name.is_empty() => {
+        OldFile::Unreadable(why) if why.ends_with(IS_A_DIRECTORY) && path == target && !name.is_empty() => {
             let path = in_directory();
             let old = read_old(context, &sum, backend, &path).await?;
             (path, old)
@@ -91,16 +91,18 @@ async fn diff_of_file(
         old => (path, old),
     };
     let diff = match old {
-        Old::Same => FileDiff::None,
-        Old::Large => FileDiff::Large,
-        Old::Private => FileDiff::Private,
-        Old::Unreadable(why) => FileDiff::Unread(why),
-        Old::Nothing | Old::Content(_) if sum.size > MAX_DIFF_SIZE => FileDiff::Large,
-        Old::Nothing | Old::Content(_) if is_to_be_private(file) && context.connection.diff_mode() != DiffMode::All => {
+        OldFile::Same => FileDiff::None,
+        OldFile::Large => FileDiff::Large,
+        OldFile::Private => FileDiff::Private,
+        OldFile::Unreadable(why) => FileDiff::Unread(why),
+        OldFile::Nothing | OldFile::Content(_) if sum.size > MAX_DIFF_SIZE => FileDiff::Large,
+        OldFile::Nothing | OldFile::Content(_)
+            if is_to_be_private(file) && context.connection.diff_mode() != DiffMode::All =>
+        {
             FileDiff::Private
         }
-        Old::Nothing => diff_of_new_content(file, &path, None).await?,
-        Old::Content(old) => diff_of_new_content(file, &path, Some(old)).await?,
+        OldFile::Nothing => diff_of_new_content(file, &path, None).await?,
+        OldFile::Content(old) => diff_of_new_content(file, &path, Some(old)).await?,
     };
     Ok((path, diff))
 }
@@ -116,21 +118,23 @@ async fn read_old(
     sum: &Checksum,
     backend: &Backend,
     path: &str,
-) -> Result<Old, BackendError> {
+) -> Result<OldFile, BackendError> {
     let incoming_file = IncomingFile::in_memory(MAX_DIFF_SIZE);
     let operation = format!("read {path} for the diff");
     match backend.get(Path::new(path), Some(sum), &incoming_file, &operation).await {
-        Ok(true) if incoming_file.is_private() && context.connection.diff_mode() != DiffMode::All => Ok(Old::Private),
-        Ok(true) => Ok(Old::Content(
+        Ok(true) if incoming_file.is_private() && context.connection.diff_mode() != DiffMode::All => {
+            Ok(OldFile::Private)
+        }
+        Ok(true) => Ok(OldFile::Content(
             incoming_file.into_bytes().map_err(|error| context.could_not(&operation).caused_by(error))?,
         )),
-        Ok(false) => Ok(Old::Same),
-        Err(BackendError::Failed(_)) if incoming_file.is_too_large() => Ok(Old::Large),
-        Err(BackendError::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
-        // The upload may succeed all the same. In a plan, an earlier step may create the directory
-        // or the user.
+        Ok(false) => Ok(OldFile::Same),
+        Err(BackendError::Failed(_)) if incoming_file.is_too_large() => Ok(OldFile::Large),
+        Err(BackendError::Failed(error)) if is_missing(&error) => Ok(OldFile::Nothing),
+        // The upload may succeed anyway. In a plan, an earlier step may create the directory or the
+        // user.
         Err(BackendError::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
-            Ok(Old::Unreadable(cause_text(&error).unwrap_or_else(|| error.message().to_owned())))
+            Ok(OldFile::Unreadable(cause_text(&error).unwrap_or_else(|| error.message().to_owned())))
         }
         Err(failure) => Err(failure),
     }

@@ -46,7 +46,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the download. Each local file is the complete old file or the complete
 /// new file, and no temporary file is left.
-#[must_use = "nothing is fetched until it is awaited"]
+#[must_use = "nothing is downloaded until the request is awaited"]
 #[derive(Debug)]
 pub struct GetRequest(Deferred<GetSpec, Changes>);
 
@@ -149,7 +149,7 @@ fn shown(path: &LocalPath) -> String {
     path.path().display().to_string()
 }
 
-/// For each local path, the host of the last download in this run.
+/// The host of the last download to each local path in this run.
 #[derive(Debug, Default)]
 struct LastHosts(Mutex<HashMap<String, Host>>);
 

@@ -42,7 +42,7 @@ impl<'a> LocalTargets<'a> {
     /// Checks that all fields in braces are known.
     pub(super) fn check(&self) -> Result<()> {
         let fields = Regex::new(r"\{([a-z_]+)\}").map_err(|source| {
-            Error::new(ErrorKind::Internal, "invalid regular expression of fields").caused_by(source)
+            Error::new(ErrorKind::Internal, "internal error: invalid regular expression for fields").caused_by(source)
         })?;
         let is_unknown = |field: &str| !["{host}", "{path}", "{dirname}", "{basename}"].contains(&field);
         match fields.find_iter(self.to).map(|found| found.as_str()).find(|field| is_unknown(field)) {
@@ -118,7 +118,7 @@ impl<'a> LocalTargets<'a> {
     /// file in a directory, if `get` writes several files.
     ///
     /// The root is the part of the target before its first field. A host can choose the value of a
-    /// field.
+    /// field, so the rest of the path is untrusted.
     fn local(&self, path: &Path, below: Option<&Path>) -> Result<LocalPath> {
         let (root, filled) = match self.filled(path) {
             Some(filled) => filled,

@@ -140,8 +140,8 @@ impl Connection {
     ///   a symlink at the path of a directory is an error, because a host could have sent the
     ///   symlink. A symlink at the path of a file is replaced.
     /// - **Atomic.** After a failure, the old file is unchanged.
-    /// - **Mode.** A new file has its mode on the host, without the bits that the umask removes.
-    ///   [`mode`](GetRequest::mode) sets an exact mode.
+    /// - **Mode.** A new file has the mode of the file on the host, without the bits that the umask
+    ///   removes. [`mode`](GetRequest::mode) sets an exact mode.
     /// - **Idempotent.** Equal files are not sent. If the host has no shell, SFTP sends equal files
     ///   for the comparison, and the local file is not written. A dry run compares, and writes
     ///   nothing.
@@ -150,9 +150,9 @@ impl Connection {
     ///
     /// - A listing takes at most 32 MiB of memory: about 200,000 paths of 70 bytes. For larger
     ///   trees, get the directories separately, or use [`rsync`](Self::rsync).
-    /// - A host that sends more data than requested, or prints without an end, causes an error.
-    /// - Silence has no limit. The timeout of commands (`fab -T`) applies to the command of a
-    ///   transfer. If the whole host is silent, the keepalives end the session
+    /// - A host that sends more data than requested, or prints endlessly, causes an error.
+    /// - A silent transfer has no time limit of its own. The timeout of commands (`fab -T`) applies
+    ///   to the command of a transfer. If the whole host is silent, the keepalives end the session
     ///   (`ServerAliveInterval`).
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::transport::EffectMode;
 
 /// The unreachable hosts of a dry run, with the reason. A dry run tries each host once.
 #[derive(Debug, Default)]
-struct Unreached(Mutex<HashMap<Host, Error>>);
+struct UnreachableHosts(Mutex<HashMap<Host, Error>>);
 
 /// Returns true if transfers are planned, and not made.
 pub(super) fn is_planned(context: &TransferContext) -> bool {
@@ -124,7 +124,7 @@ fn report(context: &TransferContext, side: Side, host: &Host, operation: &str, c
     side.report(context, host, &format!("{operation}{files}{removed}"));
 }
 
-/// Emits a mark for a comparison whose result an earlier planned change may alter.
+/// Reports that an earlier planned change may alter the result of a comparison.
 fn mark_outdated(context: &TransferContext, host: &Host, operation: &str) {
     let planned = context.connection.planned();
     if planned > 0 {
@@ -133,14 +133,14 @@ fn mark_outdated(context: &TransferContext, host: &Host, operation: &str) {
 }
 
 fn unreached(context: &TransferContext, host: &Host) -> Option<Error> {
-    let unreached = context.connection.state()?.extension::<Unreached>();
+    let unreached = context.connection.state()?.extension::<UnreachableHosts>();
     let known = lock(&unreached.0);
     known.get(host).cloned()
 }
 
 fn note_unreached(context: &TransferContext, host: &Host, error: &Error) {
     let Some(run) = context.connection.state() else { return };
-    let unreached = run.extension::<Unreached>();
+    let unreached = run.extension::<UnreachableHosts>();
     let is_new = lock(&unreached.0).insert(host.clone(), error.clone()).is_none();
     if is_new {
         context.warn(&format!("transfers are planned without a comparison: {}", error.message()));

@@ -37,7 +37,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the upload. Each target is the complete old file or the complete new
 /// file, and no temporary file is left.
-#[must_use = "nothing is uploaded until it is awaited"]
+#[must_use = "nothing is uploaded until the request is awaited"]
 #[derive(Debug)]
 pub struct PutRequest(Deferred<PutSpec, Changes>);
 
@@ -178,7 +178,7 @@ impl PutRequest {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).flushes = true))
     }
 
-    /// Overwrites the existing file, and does not rename a new file to the target. Hard links, ACLs
+    /// Overwrites the existing file instead of renaming a new file to the target. Hard links, ACLs
     /// and bind mounts of the file stay valid, and the directory need not be writable.
     ///
     /// Not atomic: concurrent readers may see a partial file, and a crash may leave one.
@@ -204,8 +204,8 @@ impl PutRequest {
     /// is passed as an argument of the shell, so `%s` needs no quotes. If the line fails, the old
     /// file stays, and the error has the last line of the output.
     ///
-    /// A line without `%s`, or with `%s` within quotes, is an
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    /// A line without `%s`, or with `%s` within quotes, is an error of kind
+    /// [`Usage`](crate::ErrorKind::Usage).
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -223,7 +223,7 @@ impl PutRequest {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).validation = Some(line)))
     }
 
-    /// Keeps a copy of each replaced file, under the name of the file with this suffix.
+    /// Keeps each replaced file as a backup, under its name with `suffix` appended.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -239,8 +239,8 @@ impl PutRequest {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).backup = Some(suffix.into())))
     }
 
-    /// Excludes files by a glob pattern. A pattern with a `/` matches the path below the source.
-    /// Another pattern matches the file name.
+    /// Excludes files by a glob pattern. A pattern with a `/` matches the path below the source. A
+    /// pattern without a `/` matches the file name.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -425,8 +425,8 @@ impl PutSpec {
         }
         let mut attributes = self.attributes.clone();
         if fingerprint.is_none() {
-            // A mode for files is not for directories: without its `x` bits, a directory can't be
-            // entered.
+            // A mode for files does not apply to directories: without its `x` bits, a directory
+            // can't be entered.
             attributes.mode = None;
         }
         if self.preserves_mode {
@@ -437,7 +437,7 @@ impl PutSpec {
 
     /// Returns the description of the whole upload.
     fn describe(&self) -> String {
-        let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
+        let preserved = self.preserves_mode.then(|| "with the local mode".to_owned());
         self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.context.elevated)
     }
 }

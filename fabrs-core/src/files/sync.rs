@@ -26,8 +26,8 @@ use crate::transfer::tilde::expand_tilde;
 use crate::transfer::walk::{Item, ItemKind, SourceFilter};
 use crate::transport::Effect;
 
-/// A synchronization of a directory of a host with a local directory: a builder that can be
-/// awaited. The output is [`Changes`].
+/// A synchronization of a directory of a host with a local directory: an awaitable builder. The
+/// output is [`Changes`].
 ///
 /// See [`Connection::sync`].
 ///
@@ -35,7 +35,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the transfer. Each target is the complete old file or the complete new
 /// file, and no temporary file is left.
-#[must_use = "nothing is transferred until it is awaited"]
+#[must_use = "nothing is transferred until the request is awaited"]
 #[derive(Debug)]
 pub struct SyncRequest(Deferred<SyncSpec, Changes>);
 
@@ -94,9 +94,9 @@ impl SyncRequest {
         Self(self.0.configure(|spec| spec.deletes = true))
     }
 
-    /// Protects files of the host from [`delete`](Self::delete), and all files below a matching
-    /// directory. A pattern with a `/` matches the path below the directory. Another pattern
-    /// matches the file name.
+    /// Protects matching files of the host from [`delete`](Self::delete). A matching directory
+    /// protects all files below the directory. A pattern with a `/` matches the path below the
+    /// target. A pattern without a `/` matches the file name.
     ///
     /// ```
     /// # use fabrs_core::Client;

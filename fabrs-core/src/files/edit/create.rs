@@ -25,9 +25,9 @@ use crate::transport::Effect;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the creation. A symlink is the old one or the new one. Of several
-/// directories, some may be created.
-#[must_use = "nothing is created until it is awaited"]
+/// Dropping the future ends the creation. A symlink then has the old or the new target. Of several
+/// directories, only some may exist.
+#[must_use = "nothing is created until the request is awaited"]
 #[derive(Debug)]
 pub struct CreateRequest(Deferred<CreateSpec, Changes>);
 
@@ -131,7 +131,7 @@ impl CreateSpec {
     fn job(&self, operation: &str) -> Job {
         let item = Item { content: self.content.clone(), below: Some(PathBuf::from(&self.path)) };
         let (target, attributes) = (self.path.clone().into(), self.attributes.clone());
-        // Only a symlink is replaced. Another file may have no second copy.
+        // Only a symlink is replaced. The content of another file may exist nowhere else.
         let write_options = Arc::new(WriteOptions { replaces: ReplacePolicy::Link, ..WriteOptions::default() });
         Job { item, fingerprint: None, target, attributes, write_options, called: Some(operation.into()) }
     }
@@ -162,8 +162,8 @@ impl Connection {
     ///
     /// When awaited:
     ///
-    /// - [`File`](crate::ErrorKind::File) if another file has the path, or the directory can't be
-    ///   created.
+    /// - [`File`](crate::ErrorKind::File) if the path exists and is not a directory, or the
+    ///   directory can't be created.
     /// - The errors of a [command](Self::run).
     #[doc(alias = "mkdir")]
     #[track_caller]
@@ -190,8 +190,8 @@ impl Connection {
     ///
     /// When awaited:
     ///
-    /// - [`File`](crate::ErrorKind::File) if another file has the path, or the symlink can't be
-    ///   created.
+    /// - [`File`](crate::ErrorKind::File) if the path exists and is not a symlink, or the symlink
+    ///   can't be created.
     /// - The errors of a [command](Self::run).
     #[doc(alias = "ln")]
     #[track_caller]

@@ -14,8 +14,8 @@ pub(super) mod sealed {
     pub trait TextEdit {
         /// Returns the description of the edit, with the path of the file.
         fn describe(&self, path: &str) -> String;
-        /// Returns the new content. `old` is `None` if the file does not exist, an error for edits
-        /// of existing lines.
+        /// Returns the new content. `old` is `None` if the file does not exist. Edits of existing
+        /// lines then return an error.
         fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>>;
     }
 }
@@ -82,9 +82,9 @@ impl sealed::TextEdit for ReplaceMatches {
         let pattern = pattern(&self.pattern)?;
         if let Some(group) = text::unknown_group(&pattern, &self.with) {
             let error = Error::new(ErrorKind::Usage, format!("`{}` has no group `{group}`", self.pattern));
-            return Err(error.hint("`${1}x` is the first group and an `x`, `$$` is a dollar"));
+            return Err(error.hint("write `${1}x` for the first group followed by `x`, and `$$` for a dollar sign"));
         }
-        Ok(text::replace(of_a_file(old)?, &pattern, &self.with))
+        Ok(text::replace(existing_content(old)?, &pattern, &self.with))
     }
 }
 
@@ -94,7 +94,7 @@ impl sealed::TextEdit for CommentLines {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::comment(of_a_file(old)?, &pattern(&self.pattern)?, &self.marker))
+        Ok(text::comment(existing_content(old)?, &pattern(&self.pattern)?, &self.marker))
     }
 }
 
@@ -104,7 +104,7 @@ impl sealed::TextEdit for UncommentLines {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::uncomment(of_a_file(old)?, &pattern(&self.pattern)?, &self.marker))
+        Ok(text::uncomment(existing_content(old)?, &pattern(&self.pattern)?, &self.marker))
     }
 }
 
@@ -134,7 +134,7 @@ fn pattern(text: &str) -> Result<Regex> {
     })
 }
 
-fn of_a_file(old: Option<&[u8]>) -> Result<&[u8]> {
+fn existing_content(old: Option<&[u8]>) -> Result<&[u8]> {
     old.ok_or_else(|| Error::new(ErrorKind::File, "no such file"))
 }
 

@@ -24,14 +24,14 @@ const MAX_READ_SIZE: u64 = 64 << 20;
 /// # Cancel safety
 ///
 /// Dropping the future ends the read. A read changes nothing.
-#[must_use = "nothing is read until it is awaited"]
+#[must_use = "nothing is read until the request is awaited"]
 #[derive(Debug)]
 pub struct ReadRequest<T>(Deferred<ReadSpec<T>, T>);
 
 struct ReadSpec<T> {
     context: TransferContext,
     path: String,
-    answer: Box<dyn Fn(Vec<u8>) -> Result<T> + Send + Sync>,
+    convert: Box<dyn Fn(Vec<u8>) -> Result<T> + Send + Sync>,
 }
 
 impl<T> fmt::Debug for ReadSpec<T> {
@@ -61,7 +61,7 @@ async fn read<T>(spec: Arc<ReadSpec<T>>) -> Result<T> {
     let operation = format!("read {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let read = selector.run(|backend| content(&spec.context, &spec.path, backend, &operation)).await?;
-    (spec.answer)(read.content).map_err(|error| spec.context.error(error))
+    (spec.convert)(read.content).map_err(|error| spec.context.error(error))
 }
 
 /// The content of a file, with its visibility.
@@ -163,9 +163,9 @@ impl Connection {
         &self,
         path: String,
         location: &'static Location<'static>,
-        answer: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
+        convert: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
     ) -> ReadRequest<T> {
         let context = TransferContext::for_read(self.clone(), location);
-        ReadRequest(Deferred::Described(Box::new(ReadSpec { context, path, answer: Box::new(answer) })))
+        ReadRequest(Deferred::Described(Box::new(ReadSpec { context, path, convert: Box::new(convert) })))
     }
 }

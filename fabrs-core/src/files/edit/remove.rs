@@ -22,8 +22,8 @@ use crate::transport::Effect;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the removal. Of a directory, some entries may be removed.
-#[must_use = "nothing is removed until it is awaited"]
+/// Dropping the future ends the removal. Some entries of a directory may already be removed.
+#[must_use = "nothing is removed until the request is awaited"]
 #[derive(Debug)]
 pub struct RemoveRequest(Deferred<RemoveSpec, Changes>);
 
@@ -138,7 +138,7 @@ impl RemoveSpec {
 }
 
 impl Connection {
-    /// Ensures that no file exists at a path. Returns in [`Changes::removed`] whether a file was
+    /// Ensures that no file exists at a path. [`Changes::removed`] contains the path if a file was
     /// removed.
     ///
     /// A symlink is removed, and its target stays. A directory needs

@@ -40,7 +40,7 @@ use crate::transport::Effect;
 ///
 /// Dropping the future ends the edit. The file has the complete old content or the complete new
 /// content, and no temporary file is left.
-#[must_use = "nothing is edited until it is awaited"]
+#[must_use = "nothing is edited until the request is awaited"]
 #[derive(Debug)]
 pub struct EditRequest<C: TextEdit>(Deferred<EditSpec<C>, Changes>);
 
@@ -81,7 +81,7 @@ impl<C: TextEdit> EditRequest<C> {
         Self(self.0.configure(|spec| spec.write_options.validation = Some(line)))
     }
 
-    /// Keeps a copy of the old file, under the name of the file with this suffix.
+    /// Keeps the old file as a backup, under its name with `suffix` appended.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -164,7 +164,8 @@ impl EditRequest<EnsureLine> {
         Self(self.0.configure(|spec| spec.change.matching = Some(pattern.into())))
     }
 
-    /// Inserts the line after the last line that matches this pattern. The default is the end.
+    /// Inserts the line after the last line that matches this pattern. Without a match, the line is
+    /// appended.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -180,7 +181,8 @@ impl EditRequest<EnsureLine> {
         Self(self.0.configure(|spec| spec.change.after = Some(pattern.into())))
     }
 
-    /// Inserts the line before the last line that matches this pattern. The default is the end.
+    /// Inserts the line before the last line that matches this pattern. Without a match, the line
+    /// is appended.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -17,14 +17,14 @@ use crate::transport::Effect;
 /// # Cancel safety
 ///
 /// Dropping the future ends the query. A query changes nothing.
-#[must_use = "nothing is queried until it is awaited"]
+#[must_use = "nothing is queried until the request is awaited"]
 #[derive(Debug)]
 pub struct StatRequest<T>(Deferred<StatSpec<T>, T>);
 
 struct StatSpec<T> {
     context: TransferContext,
     path: String,
-    answer: fn(PathStat) -> T,
+    convert: fn(PathStat) -> T,
 }
 
 impl<T> fmt::Debug for StatSpec<T> {
@@ -38,10 +38,10 @@ impl<T: Send + 'static> StatRequest<T> {
         connection: Connection,
         path: String,
         location: &'static Location<'static>,
-        answer: fn(PathStat) -> T,
+        convert: fn(PathStat) -> T,
     ) -> Self {
         let context = TransferContext::for_read(connection, location);
-        Self(Deferred::Described(Box::new(StatSpec { context, path, answer })))
+        Self(Deferred::Described(Box::new(StatSpec { context, path, convert })))
     }
 
     /// Runs the query as root, or as the [`sudo_user`](Connection::sudo_user) of the connection.
@@ -64,7 +64,7 @@ async fn stat<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
     let operation = format!("stat {}", spec.path);
     let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
     let (path, operation) = (&*spec.path, &*operation);
-    selector.run(|backend| async move { backend.stat(path, operation).await }).await.map(spec.answer)
+    selector.run(|backend| async move { backend.stat(path, operation).await }).await.map(spec.convert)
 }
 
 impl Connection {

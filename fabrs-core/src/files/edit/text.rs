@@ -20,7 +20,8 @@ impl<'a> TextLines<'a> {
         self.each.iter().any(|each| split_end(each).0 == line.as_bytes())
     }
 
-    /// Returns the text with `line` inserted. The line before receives a missing line end.
+    /// Returns the text with `line` inserted. If the previous line has no line end, a line end is
+    /// added.
     fn with(&self, at: usize, line: &str) -> Vec<u8> {
         let (before, behind) = self.each.split_at(at.min(self.each.len()));
         let mut text = before.concat();
@@ -68,9 +69,9 @@ pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
     text
 }
 
-/// Returns true if the text contains `what`.
-pub(super) fn contains(text: &[u8], operation: &str) -> bool {
-    memmem::find(text, operation.as_bytes()).is_some()
+/// Returns true if the text contains `needle`.
+pub(super) fn contains(text: &[u8], needle: &str) -> bool {
+    memmem::find(text, needle.as_bytes()).is_some()
 }
 
 /// Replaces all matches by `with`. `$1` in `with` is the match of the first group.

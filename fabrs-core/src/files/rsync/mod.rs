@@ -1,8 +1,8 @@
 //! [`RsyncRequest`]: runs the `rsync` program on both sides, over an existing connection.
 //!
-//! The local `rsync` starts a shell script in the place of `ssh` ([`remote_shell`]). The script
-//! passes on the remote command and the streams. The remote command runs as any command of the
-//! connection, so that gateways, sudo and the login apply.
+//! The local `rsync` starts a shell script in place of `ssh` ([`remote_shell`]). The script passes
+//! on the remote command and the streams. The remote command runs as any command of the connection,
+//! so that gateways, sudo and the login apply.
 
 mod output_spool;
 mod remote_shell;
@@ -36,7 +36,7 @@ use remote_shell::{PipeEnds, RemoteShell};
 /// # Cancel safety
 ///
 /// Dropping the future ends both sides, as an interrupt of `rsync` does.
-#[must_use = "nothing is transferred until it is awaited"]
+#[must_use = "nothing is transferred until the request is awaited"]
 #[derive(Debug)]
 pub struct RsyncRequest(Deferred<RsyncSpec, Changes>);
 
@@ -205,7 +205,7 @@ impl RsyncSpec {
     /// Returns the local command line.
     fn line(&self, remote_shell: &RemoteShell) -> Result<ShellLine> {
         let there = format!("host:{}", self.there);
-        // The script in the place of `ssh` fails if a pipe does not block (`EAGAIN`), hence
+        // The script in place of `ssh` fails if a pipe does not block (`EAGAIN`), hence
         // `--blocking-io`.
         let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
         words.extend(self.options.iter().map(String::as_str));
@@ -237,8 +237,8 @@ impl RsyncSpec {
         changes
     }
 
-    /// Creates the error of a failed run. The cause is the first line of error output, of the host
-    /// if the host has printed one.
+    /// Creates the error of a failed run. The cause is the first line of error output of the host,
+    /// or else of this machine.
     fn failed(&self, operation: &str, here: &Output, there: Option<&Output>) -> Error {
         let first_line = |output: &Output| {
             let stderr = output.record.redactor.bytes(&output.record.stderr.bytes);

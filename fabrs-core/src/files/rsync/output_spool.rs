@@ -1,5 +1,4 @@
-//! [`OutputSpool`]: output of the host on its path to a slower local program, kept in an unnamed
-//! file.
+//! [`OutputSpool`]: output of the host for a slower local program, buffered in an unnamed file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -26,12 +25,12 @@ pub(super) struct OutputSpool(Arc<SpoolFile>);
 #[derive(Debug)]
 struct SpoolFile {
     file: File,
-    state: Mutex<State>,
+    state: Mutex<SpoolState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SpoolState {
     /// The end of the written bytes and of the read bytes. Both restart at 0 when all is read.
     written: u64,
     read: u64,
@@ -44,7 +43,7 @@ impl OutputSpool {
         Self(Arc::new(SpoolFile { file, state: Mutex::default(), changed: Notify::new() }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SpoolState> {
         lock(&self.0.state)
     }
 

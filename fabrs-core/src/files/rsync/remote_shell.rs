@@ -1,4 +1,4 @@
-//! [`RemoteShell`]: a script in the place of `ssh`. The script passes its streams on by named
+//! [`RemoteShell`]: a script in place of `ssh`. The script passes its streams on through named
 //! pipes.
 
 use std::fs;
@@ -11,9 +11,9 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transfer::temporary;
 
-/// Writes the remote command, each word with a NUL byte and an empty word at the end. Then passes
-/// on stdin and stdout until the remote side ends. The other ends of the pipes are open before the
-/// script runs, so that no open blocks.
+/// Writes the words of the remote command, each followed by a NUL byte, and an empty word at the
+/// end. The script then passes on stdin and stdout until the remote side ends. The other ends of
+/// the pipes are open before the script runs, so that no open blocks.
 const SCRIPT: &str = "\
 d=${0%/*}; shift
 exec 3<\"$d/in\" 4>\"$d/out\" 5<&0
