@@ -178,8 +178,8 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
     fn into_future(self) -> Self::IntoFuture {
         let (here, at) = (current(), Location::caller());
         async move {
-            let place = self.connection_for(&here).map_err(|error| error.at(at))?;
-            self.on(&place).await
+            let connection = self.connection_for(&here).map_err(|error| error.at(at))?;
+            self.on(&connection).await
         }
         .boxed()
     }

@@ -36,8 +36,8 @@ impl Registry {
     /// }
     /// ```
     pub fn task(mut self, task: &'static Task) -> Self {
-        let place = self.tasks.partition_point(|other| (other.name, other.line) <= (task.name, task.line));
-        self.tasks.insert(place, task);
+        let index = self.tasks.partition_point(|other| (other.name, other.line) <= (task.name, task.line));
+        self.tasks.insert(index, task);
         self
     }
 

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, TaskError};
 /// A return type of tasks: nothing, or a `Result`.
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}`",
-    label = "not what a task can return",
-    note = "a task returns nothing, or `Result` (of the prelude, `Result<T>` for a value)"
+    label = "not a valid return type of a task",
+    note = "a task returns nothing or a `Result`: with the prelude, write `Result` or `Result<T>`"
 )]
 pub trait TaskReturn {
     /// The value of the task on each host.

@@ -28,7 +28,7 @@ pub struct Task {
     pub docs: &'static str,
     /// The parameters, in order.
     pub params: &'static [Param],
-    /// The hosts without `-H`.
+    /// The hosts of the task if `-H` is not set.
     pub selection: Selection<'static>,
     /// The number of hosts at a time, if the task sets a number.
     pub rolling: Option<usize>,
