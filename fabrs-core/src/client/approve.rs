@@ -50,8 +50,8 @@ impl Client {
                     self.note(None, format!("`--yes={}` approves exactly these changes", fingerprint()));
                 }
             }
-            // Compared at every call: the changes shown by one task must not approve those of
-            // another.
+            // The fingerprint is compared at every call: the approval of one task's changes must
+            // not cover the changes of another task.
             (Confirmation::Fingerprint(expected), _) => {
                 let now = fingerprint();
                 if *expected != now {
@@ -127,7 +127,7 @@ impl Client {
         matches!(self.settings().confirmation, Confirmation::Fingerprint(_)) && self.state().approval().is_approved()
     }
 
-    /// Adds `part` to the inputs of the run's fingerprint. Another text results in another
+    /// Adds `part` to the inputs of the run's fingerprint. A different part results in a different
     /// fingerprint.
     ///
     /// ```
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unapproved_run_may_read_and_not_change() {
+    async fn an_unapproved_run_reads_but_does_not_change_hosts() {
         let client = client(Confirmation::AssumeYes, Mode::Run, true);
         let host = client.connect("web1").unwrap();
         assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
@@ -198,11 +198,11 @@ mod tests {
 
         let twice = client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true);
         twice.approve("web1: v1 -> v2").await.unwrap();
-        assert!(twice.approve("db1: v1 -> v2").await.is_err(), "a second task shows something else");
+        assert!(twice.approve("db1: v1 -> v2").await.is_err(), "the second task shows other changes");
 
-        let settled = client(Confirmation::Fingerprint(fingerprint), Mode::Run, true);
-        settled.state().approval().add_once_value("tag", &serde_json::json!("v2"));
-        assert!(settled.approve("web1: v1 -> v2").await.is_err(), "another value was settled");
+        let with_value = client(Confirmation::Fingerprint(fingerprint), Mode::Run, true);
+        with_value.state().approval().add_once_value("tag", &serde_json::json!("v2"));
+        assert!(with_value.approve("web1: v1 -> v2").await.is_err(), "the fingerprint includes the value of `once`");
     }
 
     #[tokio::test]

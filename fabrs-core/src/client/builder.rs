@@ -93,7 +93,7 @@ impl ClientBuilder {
     /// ```
     /// use fabrs_core::Client;
     ///
-    // This program runs a single command.
+    /// // This program runs a single command.
     /// let client = Client::builder().prefetch_channel(false).build();
     /// assert!(client.local().is_ok());
     /// ```
@@ -170,8 +170,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Wraps the dialer, for example for a few hosts with another transport. A dry run wraps the
-    /// result once more.
+    /// Wraps the dialer, for example to reach a few hosts by another transport. In a dry run, the
+    /// wrapped dialer only plans changes.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -275,7 +275,7 @@ impl ClientBuilder {
     }
 
     /// Refuses every change until a task calls [`Client::approve`]. Read-only commands are allowed.
-    /// See there for an example.
+    /// [`Client::approve`] has an example with an approval.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
@@ -301,7 +301,7 @@ impl ClientBuilder {
         if run.is_some_and(|run| matches!(run.policy(), ChangePolicy::Plan)) {
             self.settings.mode = Mode::DryRun;
         }
-        // Clones share their secrets: each side redacts the secrets of the other.
+        // Clones of a redactor share secrets: the client and the run redact each other's secrets.
         let redactor = run.map_or(self.redactor, |run| run.redactor().clone());
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),

@@ -16,7 +16,7 @@ use crate::transport::{Prompter, StopSignal};
 /// The factory for the connections of a run, or of an embedding program.
 ///
 /// All connections of a client share the settings, the event [`Sink`], the stop signal and one
-/// session a host. A client is cheap to clone.
+/// session per host. A client is cheap to clone.
 ///
 /// Two clients share no state. The exception is a client made by a task: such a client shares the
 /// dry run, the approval and the stop signal of the run.
@@ -76,8 +76,8 @@ impl Client {
     /// Returns a client of the same run with uncancellable commands. A stop of the run does not end
     /// these commands.
     ///
-    /// Use the client to revert half a change or to hold a lock. Hosts, settings and sinks are
-    /// shared, but the connections are separate. Only a kill ends the commands.
+    /// Use the client to revert a half-finished change or to hold a lock. Hosts, settings and sinks
+    /// are shared, but the connections are separate. Only a kill ends the commands.
     ///
     /// A stopped run waits briefly for running tasks. [`StopSignal::guard`] extends the wait.
     pub fn uncancellable(&self) -> Self {
@@ -109,8 +109,8 @@ impl Client {
         self.sink().event(&Event::Warning { host, text: text.as_ref() });
     }
 
-    /// Adds a secret to the values redacted in all output of this client. For secrets not passed to
-    /// any command, for example a password printed by a host.
+    /// Adds a secret to the values redacted in all output of this client. Add secrets that no
+    /// command receives, for example a password printed by a host.
     ///
     /// Secrets passed to commands and answers to secret prompts are redacted already. A secret of
     /// fewer than six bytes is not redacted. The first short secret of a run causes a warning.

@@ -32,7 +32,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Returns the client of this connection. `None` outside a task.
+    /// Returns the client of this connection, or `None` for the connection that
+    /// [`current`](crate::connection::current) returns outside a task.
     pub fn client(&self) -> Option<Client> {
         self.state().cloned().map(Client::from_state)
     }

@@ -1,4 +1,4 @@
-//! [`Approval`]: the approval of a run, and the fingerprint of the changes covered by it.
+//! [`Approval`]: the approval of a run, and the fingerprint of its changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -37,7 +37,7 @@ impl Approval {
         let once_values = self.once_values();
         let once_values = once_values.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
         for part in parts.iter().map(String::as_str).chain(once_values).chain([pending]) {
-            // The length goes first: two lists of parts never hash the same bytes.
+            // The length goes first, so two different lists of parts never hash the same bytes.
             digest.update(&(part.len() as u64).to_le_bytes());
             digest.update(part.as_bytes());
         }

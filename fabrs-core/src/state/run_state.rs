@@ -20,8 +20,8 @@ use crate::mutex::lock;
 use crate::secret::{AddOutcome, MIN_SECRET_LEN, Redactor, Secret};
 use crate::transport::{Dialer, Fences, Prompter, StopSignal, Transport};
 
-/// The state shared by all connections of one run: the connection pool (one transport a host), the
-/// settings, the event sink and the stop signal. Cheap to clone.
+/// The state shared by all connections of one run: the connection pool (one transport per host),
+/// the settings, the event sink and the stop signal. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RunState {
     pub(super) inner: Arc<Inner>,
@@ -102,8 +102,8 @@ impl RunState {
         if let Some(transport) = lock(&self.inner.pool).get(host) {
             return Ok(Arc::clone(transport));
         }
-        // Without the lock, since ssh_config may run a program. Of two concurrent calls, the first
-        // transport is kept.
+        // The pool is not locked during the dial, since ssh_config may run a program. Of two
+        // concurrent calls, the first transport is kept.
         let transport = self.inner.parts.dial.dial(host)?;
         Ok(Arc::clone(lock(&self.inner.pool).entry(host.clone()).or_insert(transport)))
     }
