@@ -18,7 +18,7 @@ use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{EffectMode, Fence, Heartbeat, StopLevel, boot_time};
 
-/// The maximum duration of the command for a lock. `--command-timeout` does not apply.
+/// The maximum duration of the command that holds a lock. `--command-timeout` does not apply.
 const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
 
 /// The pause before the next attempt to acquire the lock.
@@ -122,11 +122,13 @@ async fn try_host(
 ) -> std::result::Result<HostLock, AttemptError> {
     let failed = AttemptError::Failed;
     let folder = request.dir_on(host).map_err(failed)?;
-    let Some(place) = host.host() else { return Err(failed(host_error(host, "there is no host to lock".to_owned()))) };
-    // In a separate session, since the lock must survive the first Ctrl-C and end with the run.
-    // Without the settings of the caller's commands, since these may change the meaning of `~` or
-    // print.
-    let aside = client.uncancellable().connect(place).map_err(failed)?;
+    let Some(address) = host.host() else {
+        return Err(failed(host_error(host, "there is no host to lock".to_owned())));
+    };
+    // The lock has a separate session, since the lock must survive the first Ctrl-C and end with
+    // the run. The settings of the caller's commands are left out, since they could print text or
+    // change the meaning of `~`.
+    let aside = client.uncancellable().connect(address).map_err(failed)?;
     let lease = request.lease_limit();
     let script = lock_script(&folder, request.name(), holder, lease);
     let script =
@@ -161,7 +163,7 @@ async fn try_host(
     let heartbeat = Heartbeat::new(lease);
     heartbeat.confirm(sent);
     let fence = Arc::new(Fence {
-        host: place.clone(),
+        host: address.clone(),
         name: request.name().to_owned(),
         file: format!("{}/{}.lock", folder.trim_end_matches('/'), request.name()),
         token: holder.token.clone(),

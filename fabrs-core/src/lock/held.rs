@@ -158,14 +158,14 @@ impl Lock {
 impl HostLock {
     async fn release(mut self) {
         drop(self.end.take());
-        // Without a sender the lock was lost, and the heartbeat task has ended.
+        // A dropped sender means that the lock was lost and the heartbeat task has ended.
         let _ended = (&mut self.ended).await;
     }
 }
 
 /// Waits until the run is over.
 async fn run_closed(closing: &mut watch::Receiver<bool>) {
-    // Without a sender the run has ended.
+    // A dropped sender means that the run has ended.
     let _closed = closing.wait_for(|is_closing| *is_closing).await.is_ok();
 }
 
@@ -189,13 +189,13 @@ impl HeartbeatSender {
                 why = self.confirm(&mut changes) => {
                     let lost = self.fence.lost(why);
                     self.fence.loss.send_replace(Some(lost.clone()));
-                    // Without a receiver the run has ended.
+                    // A dropped receiver means that the run has ended.
                     drop(self.lost.send(lost).await);
                 }
                 _ = &mut is_over => self.release().await,
                 () = run_closed(&mut closing) => self.release().await,
             }
-            // Without a receiver the lock was dropped.
+            // A dropped receiver means that the lock was dropped.
             let _ = done.send(());
         });
         HostLock { work, end: Some(end), ended, fence }
@@ -219,7 +219,7 @@ impl HeartbeatSender {
             }
             tokio::select! {
                 () = sleep(interval) => {}
-                news = changes.changed() => if news.is_err() { sleep(interval).await },
+                changed = changes.changed() => if changed.is_err() { sleep(interval).await },
                 line = self.lines.next() => match line {
                     Some(Ok(_)) => {}
                     Some(Err(error)) if error.kind() == ErrorKind::Channel => return "the connection was lost",

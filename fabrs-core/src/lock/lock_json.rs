@@ -5,15 +5,15 @@ use serde_json::Value;
 
 use crate::controls::escape_all_controls;
 
-/// Parses JSON from a host. Control characters are escaped, since terminals would execute them.
+/// Parses JSON from a host. Control characters are escaped, since a terminal would interpret them.
 pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Option<T> {
-    fn spelled(value: Value) -> Value {
+    fn escaped(value: Value) -> Value {
         match value {
             Value::String(text) => escape_all_controls(&text).into(),
-            Value::Array(all) => all.into_iter().map(spelled).collect(),
-            Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled(value))).collect(),
+            Value::Array(all) => all.into_iter().map(escaped).collect(),
+            Value::Object(all) => all.into_iter().map(|(name, value)| (name, escaped(value))).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
     }
-    serde_json::from_value(spelled(serde_json::from_str(text).ok()?)).ok()
+    serde_json::from_value(escaped(serde_json::from_str(text).ok()?)).ok()
 }

@@ -52,7 +52,7 @@ impl fmt::Display for ManualLock {
 }
 
 impl LockRequest {
-    /// Locks the hosts until a person unlocks them. A run with the lock continues.
+    /// Locks the hosts until a person unlocks them. A run that already holds the lock continues.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@
 //!
 //! While a run holds a lock, the changes made by the run are fenced: each command first compares
 //! the token in the lock file. If a run has lost the lock without noticing, the host rejects the
-//! changes of this run. SFTP has no shell for this comparison, so the time of the last heartbeat
-//! decides.
+//! changes of this run. SFTP has no shell for this comparison: the run itself stops changes if the
+//! last heartbeat is older than the lease.
 //!
 //! | file in the directory of the lock | content |
 //! |---|---|
@@ -46,7 +46,7 @@ pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) ->
             _ => host.clone(),
         };
         let is_held = match (host.host(), host.state()) {
-            (Some(name_of), Some(run)) => run.fences().has(name_of, name),
+            (Some(address), Some(run)) => run.fences().has(address, name),
             _ => true,
         };
         if !is_held {
@@ -83,8 +83,8 @@ impl Group {
     /// Requests the lock `name` on all hosts of the group. Awaiting the request acquires the
     /// [`Lock`] on all hosts, or on none.
     ///
-    /// Every run tries the first host by name first. If two runs lock the same group, one run
-    /// therefore gets all hosts, and the other run gets no host.
+    /// Every run first tries the host with the first name in alphabetical order. If two runs lock
+    /// the same group, one run therefore gets all hosts, and the other run gets no host.
     pub fn lock(&self, name: impl Into<String>) -> LockRequest {
         LockRequest::new(self.connections().to_vec(), name.into())
     }

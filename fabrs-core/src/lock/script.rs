@@ -47,8 +47,8 @@ pub(super) fn heartbeat_message(phase: &str, folder: &str) -> String {
 
 /// Returns the script for holding a lock while heartbeats arrive.
 ///
-/// If the messages end without [`UNLOCK_MESSAGE`], the run has died. Before the lock is released, the
-/// script ends the processes of the run in the working directory of the last heartbeat.
+/// If the messages end without [`UNLOCK_MESSAGE`], the run has died. Before the lock is released,
+/// the script ends the processes of the run in the working directory of the last heartbeat.
 pub(super) fn lock_script(
     folder: &str,
     name: &str,
