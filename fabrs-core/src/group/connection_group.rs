@@ -121,7 +121,7 @@ impl Group {
         self.limit(1)
     }
 
-    /// Starts no further host after the first failure. StageHosts already started run to their end.
+    /// Starts no further host after the first failure. Hosts already started run to their end.
     ///
     /// ```
     /// # use fabrs_core::{Client, Group, Outcome, transport::{Fake, FakeAnswer}};

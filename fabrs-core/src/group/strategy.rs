@@ -116,8 +116,8 @@ where
         tokio::select! {
             Some((index, outcome)) = running.next() => {
                 failed |= outcome.is_failure();
-                if let Some(place) = outcomes.get_mut(index) {
-                    *place = Some(outcome);
+                if let Some(slot) = outcomes.get_mut(index) {
+                    *slot = Some(outcome);
                 }
             }
             _ = stop.wait_above(StopLevel::None), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),

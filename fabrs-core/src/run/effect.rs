@@ -38,7 +38,8 @@ impl<T> EffectResult<T> {
             );
             Error::new(ErrorKind::NotRun, text).at(looked)
         };
-        // The plan of the calling task ends here. A value of `once` belongs to several tasks.
+        // Ends the plan of the calling task, not of the task that made the effect: several tasks
+        // can share a value of `once`.
         self.value.ok_or_else(|| current().plan().or_end(not_made))
     }
 }

@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::plan::{Plan, Stage, StageHosts};
 use crate::transport::StopLevel;
 
-/// StageHosts with their connections, or with the error of making the connection.
+/// Hosts with their connections, or with the error of making the connection.
 type Connections = Vec<(Host, Result<Connection>)>;
 
 /// Skipped hosts.
@@ -50,18 +50,18 @@ impl Executor {
         super::once::begin(&self.client);
         let mut reports = Vec::new();
         let (mut refused, mut dropped, mut ended) = (HashMap::new(), HashMap::new(), false);
-        let mut is_tried = false;
+        let mut is_sudo_checked = false;
         for stage in plan.stages() {
-            // Before the first change. With a deferred approval, sudo is checked after the
-            // approval.
-            if !is_tried && self.client.state().may_change() {
-                is_tried = true;
+            // sudo is checked before the first change. With a deferred approval, sudo is checked
+            // after the approval.
+            if !is_sudo_checked && self.client.state().may_change() {
+                is_sudo_checked = true;
                 refused = super::sudo_check::check_sudo(plan, &self.client).await;
                 dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotStarted)));
                 let stops = self.client.settings().on_failure == OnFailure::Stop;
                 ended |= stops && refused.values().any(Outcome::is_failure);
             }
-            // The failure belongs to the task with sudo, not to earlier tasks.
+            // A failed check is reported for the task with sudo, not for earlier tasks.
             if stage.call.task().sudo {
                 dropped.extend(refused.drain());
             }

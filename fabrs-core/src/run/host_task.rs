@@ -18,7 +18,7 @@ use crate::plan::{Stage, StageHosts};
 use crate::task::{Call, catch_future};
 use crate::transport::StopLevel;
 
-/// A call, with the data of the runs on single hosts.
+/// A call, with the state of its executions on single hosts.
 #[derive(Debug)]
 pub(super) struct HostTask {
     call: Call,
@@ -26,7 +26,7 @@ pub(super) struct HostTask {
     client: Client,
     /// True if the task runs on hosts, and false for a `local` task.
     has_hosts: bool,
-    /// The existing bodies, including cancelled bodies.
+    /// The bodies that have not ended, including cancelled bodies.
     bodies: TaskTracker,
     /// The hosts with a reported outcome.
     reported: Mutex<HashSet<Host>>,
@@ -56,7 +56,7 @@ impl HostTask {
     ) -> impl Future<Output = Result<(), TaskError>> + use<> {
         let this = Arc::clone(self);
         let task = self.call.task().shown_name();
-        // Before the first poll: the hosts then start in plan order.
+        // Emitted before the first poll: the hosts then start in plan order.
         self.client.sink().event(&Event::TaskStarted { task: &task, host: connection.host() });
         let mut running = JoinSet::new();
         running.spawn(self.bodies.track_future(async move { this.run(connection).await }));
@@ -83,7 +83,7 @@ impl HostTask {
         // state.
         let fresh = connection.with_new_plan();
         let result = catch_future(self.call.on(&fresh)).await;
-        // If a task ignores the error, the plan is incomplete too: the later steps are missing.
+        // The plan is incomplete even if the task ignores the error: the later steps are missing.
         let result = match (result, fresh.plan().get()) {
             (Ok(()), Some(ended)) => Err(ended.clone().into()),
             (result, _) => result,

@@ -112,7 +112,8 @@ where
     }
 }
 
-/// Computes the value, or the error shared by all hosts. Fails with an error of `host` alone.
+/// Computes the value, or the error shared by all hosts. An error of `host` alone is the outer
+/// error.
 async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Result<Value>>
 where
     F: Future<Output = Result<T, E>>,

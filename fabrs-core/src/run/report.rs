@@ -41,11 +41,11 @@ impl Report {
     /// failed login over an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
         let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        // A task with only skipped hosts has no success.
+        // A task with only skipped hosts is not a success.
         let skipped =
             self.stages.iter().filter_map(|stage| stage.outcomes.all_skipped()).map(|error| error.exit_code());
         match ExitCode::worst(all().map(|(_, outcome)| code(outcome)).chain(skipped)) {
-            // Without a failure, hosts remain only after a stop of the run.
+            // Without a failure, hosts remain unstarted only after a stop of the run.
             ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotStarted)) => ExitCode::Failed,
             worst => worst,
         }

@@ -23,7 +23,7 @@ pub(super) async fn check_sudo(plan: &Plan, client: &Client) -> HashMap<Host, Ou
     }
     let strategy = Strategy { on_failure: OnFailure::Continue, ..Strategy::of(client.settings()) };
     let outcomes = run_on_hosts(hosts, strategy, client.stop().clone(), |connection| async move {
-        // No line of the user's code made this command.
+        // The command has no location in the user's code.
         connection.validate_sudo().await.map_err(Error::without_location)?;
         Ok(())
     });
