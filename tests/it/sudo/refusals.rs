@@ -94,7 +94,7 @@ async fn a_missing_sudo_is_distinct_from_a_missing_command() -> Result {
     let missing = FakeAnswer::code(127).then(Stream::Stderr, "sh: 1: sudo: not found\n");
     let client = Client::builder().dial(Fake::new().on("sudo id", missing)).build();
     let error = expect_error(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
-    assert!(error_text(&error).contains("caused by: the program is not installed on the host"), "{error:?}");
+    assert!(error_text(&error).contains("caused by: sudo or doas is not installed on the host"), "{error:?}");
 
     let Some(fixture) = SudoFixture::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     let output = fixture.host().sudo("no-such-program").warn().await?;

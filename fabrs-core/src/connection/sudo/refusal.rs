@@ -26,7 +26,7 @@ pub enum SudoRefusal {
     #[error("a terminal is required (`requiretty`)")]
     NoTerminal,
     /// The host has no sudo or doas.
-    #[error("the program is not installed on the host")]
+    #[error("sudo or doas is not installed on the host")]
     Missing,
     /// Any other message, for example for an unknown target user or group.
     #[error("{0}")]
@@ -109,7 +109,7 @@ impl SudoRefusal {
             }
             Self::Expired(_) => "log in interactively and set a new password",
             Self::NoTerminal => "add `.pty()` to the command, or `Defaults !requiretty` to sudoers",
-            Self::Missing => "install the program, or log in as root and use `run`",
+            Self::Missing => "install sudo or doas on the host, or log in as root and use `run`",
             Self::Other(_) => "",
         };
         let error = Error::new(ErrorKind::Sudo, format!("{} did not run `{shown}`", program.name())).on(host);
