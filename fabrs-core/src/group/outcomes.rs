@@ -153,14 +153,14 @@ impl fmt::Display for HostFailures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut errors = GroupedErrors::default();
         let mut others: Vec<(OutcomeKind, Vec<String>)> = Vec::new();
-        for (host, word, error) in &self.failed {
-            match (error, others.iter_mut().find(|(known, _)| known == word)) {
+        for (host, kind, error) in &self.failed {
+            match (error, others.iter_mut().find(|(known, _)| known == kind)) {
                 (Some(error), _) => drop(errors.add(host, &error.clone().or_on(Some(host)))),
                 (None, Some((_, hosts))) => hosts.push(host.label().to_string()),
-                (None, None) => others.push((*word, vec![host.label().to_string()])),
+                (None, None) => others.push((*kind, vec![host.label().to_string()])),
             }
         }
-        let others = others.iter().map(|(word, hosts)| format!("{}: {}", hosts.join(", "), word.as_str()));
+        let others = others.iter().map(|(kind, hosts)| format!("{}: {}", hosts.join(", "), kind.as_str()));
         let lines: Vec<String> = errors.lines().into_iter().chain(others).collect();
         f.write_str(&lines.join("\n"))?;
         // The output of one host is enough: in a group, the outputs are usually equal.

@@ -97,8 +97,8 @@ where
     let mut deadline = None;
     loop {
         // Read in each turn: a cancelled command may end before this loop notices the stop.
-        let go_on = stop.level() == StopLevel::None && !(failed && strategy.on_failure == OnFailure::Stop);
-        while go_on && running.len() < at_once {
+        let may_start = stop.level() == StopLevel::None && !(failed && strategy.on_failure == OnFailure::Stop);
+        while may_start && running.len() < at_once {
             let Some((index, (host, connection))) = waiting.next() else { break };
             mark(&mut started, index);
             let future = connection.map(&body);

@@ -128,13 +128,13 @@ async fn try_host(
     // The lock has a separate session, since the lock must survive the first Ctrl-C and end with
     // the run. The settings of the caller's commands are left out, since they could print text or
     // change the meaning of `~`.
-    let aside = client.uncancellable().connect(address).map_err(failed)?;
+    let separate = client.uncancellable().connect(address).map_err(failed)?;
     let lease = request.lease_limit();
     let script = lock_script(&folder, request.name(), holder, lease);
     let script =
         script.map_err(|source| failed(host_error(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
     let sent = boot_time();
-    let command = aside.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", request.name()));
+    let command = separate.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", request.name()));
     let mut lines = command.timeout(MAX_HOLD).stdin_open().stream_lines().map_err(failed)?;
     let answer = match lines.next().await {
         Some(line) => LockAnswer::read(&line.map_err(failed)?),

@@ -28,19 +28,19 @@ impl<T> EffectResult<T> {
     /// [`ErrorKind::NotRun`] in a dry run, since the effect was not executed.
     #[track_caller]
     pub fn value(self) -> Result<T> {
-        let (looked, made) = (Location::caller(), self.location);
-        let not_made = || {
+        let (read_at, made_at) = (Location::caller(), self.location);
+        let not_executed = || {
             let text = format!(
                 "the effect `{}` ({}:{}) was not executed in this dry run and has no value",
                 self.name,
-                made.file(),
-                made.line()
+                made_at.file(),
+                made_at.line()
             );
-            Error::new(ErrorKind::NotRun, text).at(looked)
+            Error::new(ErrorKind::NotRun, text).at(read_at)
         };
         // Ends the plan of the calling task, not of the task that made the effect: several tasks
         // can share a value of `once`.
-        self.value.ok_or_else(|| current().plan().or_end(not_made))
+        self.value.ok_or_else(|| current().plan().or_end(not_executed))
     }
 }
 

@@ -86,8 +86,9 @@ impl Executor {
                 Err(error) => hosts
                     .into_iter()
                     .map(|(host, _)| {
-                        let is_its = error.host().is_none_or(|of| *of == host);
-                        let outcome = if is_its { Outcome::of(Err(error.clone().into())) } else { Outcome::NotStarted };
+                        let is_concerned = error.host().is_none_or(|of| *of == host);
+                        let outcome =
+                            if is_concerned { Outcome::of(Err(error.clone().into())) } else { Outcome::NotStarted };
                         (host, outcome)
                     })
                     .collect(),
@@ -96,8 +97,8 @@ impl Executor {
             let done = Outcomes::new(done);
             let outcomes = all_outcomes(stage, &task, done, &dropped);
             // The next task has a separate plan, so an incomplete plan does not drop the host.
-            let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
-            let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
+            let stays_in_run = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
+            let left = outcomes.iter().filter(|(_, outcome)| !stays_in_run(outcome));
             dropped.extend(left.map(|(host, outcome)| (host.clone(), outcome_in_later_tasks(outcome))));
             ended |= outcomes.failed().next().is_some() && stage.strategy.on_failure == OnFailure::Stop;
             reports.push(StageReport { task: stage.call.task(), is_local: stage.hosts == StageHosts::Local, outcomes });
