@@ -61,7 +61,7 @@ impl BackendSelector<'_> {
         let over_sftp = async {
             let backend = match (SftpBackend::open(self.context, self.effect, self.operation).await, no_shell) {
                 (Ok(backend), _) => backend,
-                // The host has neither backend. The error of the shell has the reason.
+                // The host has neither backend. The error of the shell backend contains the reason.
                 (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NO_BACKEND)),
                 (Err(error), _) => return Err(error),
             };

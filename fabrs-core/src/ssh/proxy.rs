@@ -103,7 +103,7 @@ impl ProxyProgram {
         let line = Arc::clone(&self.line);
         self.processes.spawn(async move {
             let ended = process.relay(relay_side, &cancel, move |status, summary| {
-                // A session without a receiver notices the end by its stream.
+                // If the session has dropped the receiver, the end of the stream reports the exit.
                 drop(report.send(ProxyExited { line, status, summary }));
             });
             ended.await;

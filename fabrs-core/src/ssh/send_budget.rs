@@ -2,8 +2,8 @@
 //!
 //! russh accepts all bytes within the windows of the channels before it writes to the network. This
 //! limit keeps the queue of a session near one megabyte. Behind a gateway or a proxy command, bytes
-//! count as written once the gateway or the command has them. There only the windows limit the
-//! queue.
+//! count as written once the gateway or the command has them. In this case, only the windows limit
+//! the queue.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ pub(super) struct SendBudget {
 }
 
 impl SendBudget {
-    /// Waits until the unsent bytes are below the limit, then counts `length` more. Cancel safe.
+    /// Waits until the unsent bytes are below the limit, then adds `length`. Cancel safe.
     pub(super) async fn acquire(&self, length: usize) {
         loop {
             let mut written = pin!(self.written.notified());

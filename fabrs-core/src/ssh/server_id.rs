@@ -41,7 +41,7 @@ impl ServerId {
     }
 
     /// Returns true if each command leads a process group, as with OpenSSH and the demo server of
-    /// fabrs. Not so with dropbear.
+    /// fabrs. False for dropbear.
     pub(super) fn makes_process_groups(&self) -> bool {
         self.is_fabrs() || self.openssh_version().is_some()
     }

@@ -112,7 +112,7 @@ impl Session {
         Arc::clone(&self.send_budget)
     }
 
-    /// Returns the treatment of the reply to the start of a command.
+    /// Returns the handling of the reply to the start of a command.
     pub(super) fn start_reply_mode(&self) -> ReplyMode {
         self.start_reply_mode
     }
@@ -282,8 +282,8 @@ impl Session {
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
-    /// Returns an error if the host must not receive a secret, because its key has changed.
-    /// `StrictHostKeyChecking no` makes no exception.
+    /// Returns an error if the host must not receive a secret, because its key has changed. Applies
+    /// even with `StrictHostKeyChecking no`.
     ///
     /// # Errors
     ///
@@ -296,7 +296,7 @@ impl Session {
         Err(error.on(&self.target.host).caused_by(SecretWithheld).hint(changed_key_hint(&self.target)))
     }
 
-    /// Returns the error of a command whose channel was closed again and again before the start.
+    /// Returns the error of a command whose channel was closed before the start in every attempt.
     pub(super) fn closed_before_start(&self) -> Error {
         Error::new(ErrorKind::Connect, "the server closed the channel before the command was started")
             .on(&self.target.host)

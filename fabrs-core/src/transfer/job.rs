@@ -90,7 +90,7 @@ pub(crate) struct Job {
     pub(crate) item: Item,
     /// The fingerprint of the local file, or `None` for a directory or symlink.
     pub(crate) fingerprint: Option<FileFingerprint>,
-    /// The path on the host, or a directory for a file with its own name.
+    /// The path on the host, or the directory for a file that keeps its own name.
     pub(crate) target: OsString,
     pub(crate) attributes: Attributes,
     pub(crate) write_options: Arc<WriteOptions>,

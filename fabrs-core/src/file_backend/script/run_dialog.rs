@@ -45,7 +45,7 @@ impl ScriptRun<'_> {
     ) -> Result<T, BackendError> {
         match (output, result) {
             (Err(BackendError::NoShell(error)), _) => Err(BackendError::NoShell(error)),
-            // The local error has the cause. The script only reports a short file.
+            // The local error contains the cause. The script only reports an incomplete file.
             (_, Err(DialogError::Failed(error))) => Err(self.context.error(error).into()),
             (_, Err(DialogError::Obstacle(why))) => {
                 Err(self.context.could_not(self.operation).caused_by(CauseText(why)).into())

@@ -98,7 +98,7 @@ async fn write_one(
     let (content, progress) = (file.content.clone(), Arc::clone(progress));
     let sent = on_transfer_thread(move || content.send_part(start, length, &to, &progress));
     let (written, sent) = tokio::join!(content::write(session, handle, start, chunks), sent);
-    // The local error has the cause of a short write.
+    // The local error contains the cause of an incomplete write.
     if written? != length {
         sent?;
         return Err(RequestError::message("the received file is incomplete"));

@@ -56,7 +56,7 @@ pub(super) struct Candidates {
     pub(super) found: Vec<Candidate>,
 }
 
-/// A candidate in one of its states.
+/// The state of a candidate.
 pub(super) enum Candidate {
     Ready(Box<CandidateKey>),
     /// A file with an unknown public key. It must be unlocked first.
