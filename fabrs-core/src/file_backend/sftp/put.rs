@@ -215,7 +215,7 @@ async fn write(
     let sent = on_transfer_thread(move || source.send(&fingerprint, &sender, &progress));
     let (written, sent) = tokio::join!(content::write(session, handle, 0, chunks), sent);
     let written = written?;
-    // The write error has more information than a short file.
+    // The local error explains more than an incomplete file.
     sent?;
     if written == file.fingerprint.size {
         Ok(())

@@ -23,7 +23,7 @@ const MAX_LISTED_NAMES: usize = 500;
 pub(crate) async fn remove_stale(session: &SftpSession, folder: &str, handle: &str) {
     if session.is_first_in(folder) {
         // A later session removes the remaining files.
-        let _as_far_as_possible = try_remove_stale(session, folder, handle).await;
+        let _remaining_files_stay = try_remove_stale(session, folder, handle).await;
     }
 }
 
