@@ -1,7 +1,7 @@
-# Holds a lock while heartbeats arrive on stdin. After the first answer, repeats each message.
+# Holds a lock while heartbeats arrive on stdin. After the first answer, echoes each message.
 #
 # The script locks NAME.lock.turn while it tries NAME.lock, so NAME.lock always has the text of its
-# holder. Each message is received with `read`, which takes no byte after the line.
+# holder. Each message is received with `read`, which consumes no byte after the line.
 command -v flock > /dev/null || { echo no-flock; exit; }
 mkdir -p __DIRECTORY__ && cd __DIRECTORY__ || exit
 lock=__NAME__.lock

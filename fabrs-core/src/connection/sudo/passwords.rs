@@ -1,5 +1,5 @@
-//! [`Passwords`]: the sudo passwords of a run. A typed password serves all hosts with the same login
-//! user. A host never receives a rejected password again.
+//! [`Passwords`]: the sudo passwords of a run. A typed password serves all hosts with the same
+//! login user. A host never receives a rejected password again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
