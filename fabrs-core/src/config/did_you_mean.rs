@@ -15,8 +15,8 @@
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
-    // The distance takes time proportional to the product of both lengths, and a word of this
-    // length is not a typing error.
+    // The computation takes time proportional to the product of both lengths. A longer text is not
+    // a typing error.
     if length > 100 {
         return None;
     }

@@ -56,7 +56,7 @@ impl Environment {
         &self.name
     }
 
-    /// Returns the hosts of `hosts`, without the hosts of roles.
+    /// Returns the hosts of the `hosts` key, without the hosts of roles.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
@@ -92,14 +92,14 @@ impl Environment {
         self.all_hosts_with(machines)
     }
 
-    /// Returns all hosts, with these Vagrant machines.
+    /// Returns all hosts of the environment, with `machines` as its Vagrant machines.
     pub(super) fn all_hosts_with(&self, machines: impl IntoIterator<Item = Host>) -> Vec<Host> {
         let roles = self.roles.iter().flat_map(|(_, hosts)| hosts).cloned();
         deduplicated(self.hosts.iter().cloned().chain(machines).chain(roles))
     }
 
-    /// Checks the hosts with settings of their own against the Vagrant machines, once the machines
-    /// are known.
+    /// Checks the hosts of `[env.NAME.host.HOST]` tables against the Vagrant machines. Called once
+    /// the machines are known.
     pub(super) fn check_machines(&self, machines: &[Host]) -> Result<()> {
         self.overrides.check(machines)
     }
@@ -154,8 +154,8 @@ impl Environment {
         self.of(host, |settings| settings.virtualenv.as_deref()).or(self.virtualenv())
     }
 
-    /// Returns the shell for lines on a host. The host's setting has precedence over the
-    /// environment's. The environment's shell does not apply to `@local`.
+    /// Returns the shell that runs all commands on a host. The host's setting has precedence over
+    /// the environment's. The environment's shell does not apply to `@local`.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         let of_all = self.shell.as_deref().filter(|_| !host.is_local());
         self.of(host, |settings| settings.shell.as_deref()).or(of_all)
@@ -250,8 +250,8 @@ impl Environment {
                 let role = missing.first().copied().unwrap_or_default();
                 format!("add `roles.{role} = [\"HOST\"]` to `[env.{}]` in `fabrs.toml`", self.name)
             }
-            [one] => unknown_name_hint(one, self.roles(), "its roles"),
-            _ => format!("its roles: {}", quoted_list(self.roles())),
+            [one] => unknown_name_hint(one, self.roles(), "roles"),
+            _ => format!("roles: {}", quoted_list(self.roles())),
         };
         Error::new(ErrorKind::Usage, text).hint(hint)
     }
@@ -354,7 +354,7 @@ mod tests {
     fn an_unknown_role_has_a_suggestion_or_a_list() {
         let roles = "roles.web = []\nroles.db = []";
         refused(roles, &["wbe"], "error: environment `live` has no role `wbe`\nhint: did you mean `web`?");
-        refused(roles, &["queue"], "error: environment `live` has no role `queue`\nhint: its roles: `web`, `db`");
+        refused(roles, &["queue"], "error: environment `live` has no role `queue`\nhint: roles: `web`, `db`");
         refused(
             "",
             &["web"],
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn all_missing_roles_are_reported_together() {
-        let block = "error: environment `live` has no roles `wbe`, `queue`\nhint: its roles: `web`";
+        let block = "error: environment `live` has no roles `wbe`, `queue`\nhint: roles: `web`";
         refused("roles.web = []", &["wbe", "web", "queue"], block);
     }
 }

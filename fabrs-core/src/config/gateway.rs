@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::host::{Host, HostError};
 
-/// The route to a host: directly, or through another host.
+/// The route to a host: a direct connection, or a connection through another host.
 ///
 /// ```
 /// use fabrs_core::config::{Layered, Gateway, Settings};
@@ -14,7 +14,7 @@ use crate::host::{Host, HostError};
 /// assert_eq!(through.host().unwrap().name(), "bastion.example.com");
 /// assert_eq!("none".parse(), Ok(Gateway::Direct));
 ///
-/// // As `fab -g none`: directly, whatever is configured.
+/// // Like `fab -g none`: a direct connection, regardless of the configuration.
 /// let settings = Settings { gateway: Layered::argument(Gateway::Direct), ..Settings::default() };
 /// # Ok::<(), fabrs_core::HostError>(())
 /// ```

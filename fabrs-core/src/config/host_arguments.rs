@@ -7,7 +7,8 @@ use crate::host::Host;
 
 use crate::config::environment::deduplicated;
 
-/// Resolves further names after `@`, such as `@demo`. Returns `None` for an unknown name.
+/// A function that resolves additional names after `@`, such as `@demo`. Returns `None` for an
+/// unknown name.
 pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 
 /// Parses the values of all `-H` options, in order and without duplicates. Returns `None` without
@@ -37,9 +38,9 @@ pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> 
 }
 
 /// Like [`parse_host_args`], but resolves `@NAME` with `named` first. If `named` returns `None`,
-/// the name is that of a file.
+/// `NAME` is read as a file name.
 ///
-/// A program can add names of its own in this form. `fab` adds `@demo`.
+/// A program can thus define additional `@NAME` arguments. `fab` defines `@demo`.
 ///
 /// ```
 /// use fabrs_core::{Host, config::parse_host_args_with};
@@ -105,7 +106,8 @@ fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     Ok(())
 }
 
-/// Removes a comment: a `#` at the start or after a blank. Elsewhere `#` is part of a name.
+/// Removes a comment. A `#` at the start or after white space begins a comment. Elsewhere `#` is
+/// part of a name.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     let begins = |(_, c): &(usize, char)| {

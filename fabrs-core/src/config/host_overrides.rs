@@ -33,15 +33,16 @@ pub(super) struct HostOverride {
 /// of a range. Otherwise the order of the file decides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct HostOverrides {
-    /// The settings, by the name of the host. User and port of the key are compared too.
+    /// The settings by host name. A lookup also compares the user and port of the table key.
     by_name: BTreeMap<String, Vec<(Host, Arc<HostOverride>)>>,
-    /// The hosts listed nowhere else in the file. Each has the error for a host unknown to Vagrant.
-    strangers: Vec<(Host, String)>,
+    /// The hosts without an entry in `hosts` or a role, each with the error message for a host
+    /// unknown to Vagrant.
+    unlisted: Vec<(Host, String)>,
 }
 
 impl HostOverrides {
-    /// Reads the table of all hosts. Every host must be in `known`. If `vagrant` is true, a host
-    /// may be a Vagrant machine instead.
+    /// Reads the `[env.NAME.host]` table. Every host must be in `known`. If `vagrant` is true, a
+    /// host may be a Vagrant machine instead.
     pub(super) fn from_entry(entry: &TomlEntry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
         let mut by_name: BTreeMap<&str, Vec<&Host>> = BTreeMap::new();
         for host in known {
@@ -56,7 +57,7 @@ impl HostOverrides {
             let environment = entry.path().split(".host.").next().unwrap_or_default();
             for host in hosts.iter().filter(|host| !is_known(host)) {
                 let text = format!("{}: `{host}` is not a host of `[{environment}]`", entry.place());
-                made.strangers.push((host.clone(), text));
+                made.unlisted.push((host.clone(), text));
             }
             read.push((hosts, Arc::new(HostOverride::from_entry(&entry)?)));
         }
@@ -72,10 +73,10 @@ impl HostOverrides {
         Ok(made)
     }
 
-    /// Checks that all hosts not in the file are Vagrant machines.
+    /// Checks that all unlisted hosts are Vagrant machines.
     pub(super) fn check(&self, machines: &[Host]) -> Result<()> {
         let is_machine = |host: &Host| machines.iter().any(|machine| host.covers(machine));
-        match self.strangers.iter().find(|(host, _)| !is_machine(host)) {
+        match self.unlisted.iter().find(|(host, _)| !is_machine(host)) {
             Some((_, text)) => Err(Error::new(ErrorKind::Config, text.clone())
                 .hint("add the host to `hosts` or to a role of the environment")),
             None => Ok(()),

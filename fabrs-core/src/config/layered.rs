@@ -15,9 +15,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Layered<T> {
-    /// The value of the command line, or of the embedding program. It has the highest precedence.
+    /// The value from the command line or the embedding program, with the highest precedence.
     pub argument: Option<T>,
-    /// The value of `fabrs.toml`. Only the default has a lower precedence.
+    /// The value from `fabrs.toml`. Only the default has a lower precedence.
     pub config: Option<T>,
 }
 

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::process_env::ProcessEnv;
 
-/// Environment variables with the page of a CI job: GitLab, Jenkins, Buildkite and CircleCI.
-const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
+/// Environment variables with the URL of a CI job: GitLab, Jenkins, Buildkite and CircleCI.
+const JOB_URL_VARIABLES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
 
-/// The person or CI job behind a run: the user, the machine, and the page of the CI job.
+/// The person or CI job behind a run: the user, the machine, and the URL of the CI job.
 ///
 /// Displayed as `ann@laptop`, or as `ci@runner-7 (https://ci.example.com/314)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Operator {
     pub user: String,
     /// The name of this machine.
     pub machine: String,
-    /// The page of the run on the CI server.
+    /// The URL of the job's page on the CI server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }
@@ -31,24 +31,24 @@ impl Operator {
         Self::of(|name| env::var(name).ok().filter(|value| !value.is_empty()), machine())
     }
 
-    /// Returns the placeholder for a file without an author.
+    /// Returns the placeholder for a file that records no operator, such as a handwritten lock.
     pub fn unknown() -> Self {
         Self { user: "unknown".to_owned(), machine: "unknown".to_owned(), page: None }
     }
 
     fn of(variable: impl Fn(&str) -> Option<String>, machine: String) -> Self {
-        // GitHub has no single variable for the page.
+        // GitHub has no single variable with the URL.
         let github = || {
             let [server, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(&variable);
             Some(format!("{}/{}/actions/runs/{}", server?, repository?, run?))
         };
-        let page = PAGES.iter().find_map(|name| variable(name)).or_else(github);
+        let page = JOB_URL_VARIABLES.iter().find_map(|name| variable(name)).or_else(github);
         let user = ["USER", "LOGNAME"].iter().find_map(|name| variable(name));
-        Self { user: user.or_else(login).unwrap_or_else(|| "somebody".to_owned()), machine, page }
+        Self { user: user.or_else(login).unwrap_or_else(|| "unknown".to_owned()), machine, page }
     }
 }
 
-/// Returns the user name from `id -un`. Cron and containers often set no variables.
+/// Returns the user name from `id -un`. Cron and containers often set neither variable.
 fn login() -> Option<String> {
     let output = std::process::Command::new("id").arg("-un").env_remove(ProcessEnv::SUDO_PASSWORD).output().ok()?;
     String::from_utf8(output.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
@@ -58,7 +58,7 @@ fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Prints `alice@laptop`, and the page if there is one.
+/// Prints `alice@laptop`, and the URL of the CI job, if any.
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.machine)?;

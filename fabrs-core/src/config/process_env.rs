@@ -24,7 +24,7 @@ pub struct ProcessEnv {
     pub term: Option<String>,
     /// `HOME`: the directory of `.ssh`. Defaults to the home directory of the account.
     pub home: Option<PathBuf>,
-    /// `USER`, or else `LOGNAME`: the default login user.
+    /// `USER`, with `LOGNAME` as a fallback: the default login user.
     pub user: Option<String>,
     /// `SSH_AUTH_SOCK`: the socket of the SSH agent.
     pub agent: Option<PathBuf>,
@@ -42,7 +42,7 @@ impl ProcessEnv {
         Self { home: read.home.or_else(dirs::home_dir), ..read }
     }
 
-    /// Returns a variable, for a `${NAME}` in a file of another program.
+    /// Returns the current value of any variable, for example for `${NAME}` in `ssh_config`.
     pub fn get(name: &str) -> Option<String> {
         std::env::var(name).ok()
     }

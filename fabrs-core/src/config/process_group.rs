@@ -13,7 +13,7 @@ pub(crate) struct ProcessGroup(Option<Pid>);
 pub(crate) struct ProcessGroupGuard(ProcessGroup);
 
 impl ProcessGroupGuard {
-    /// Returns a guard for the group of a program that was started as its leader.
+    /// Returns a guard for the process group of a program. The program must lead the group.
     pub(crate) fn of(child: &Child) -> Self {
         Self(ProcessGroup::of(child))
     }
@@ -25,15 +25,15 @@ impl ProcessGroupGuard {
 }
 
 impl ProcessGroup {
-    /// Returns the group of a program that was started as its leader.
+    /// Returns the process group of a program. The program must lead the group.
     pub(crate) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
     }
 
-    /// Sends a signal to the group, unless another program has the id of the group by now.
+    /// Sends a signal to the group, unless the group id now belongs to another program.
     ///
-    /// The system can reuse the id after the leader was waited for and the last member has ended.
-    /// If a leader exists and is not a child of this process, the id was reused.
+    /// The system can reuse the id once the leader is reaped and the last member has ended. If a
+    /// leader exists and is not a child of this process, the id was reused.
     pub(crate) fn signal(self, signal: Signal) {
         let Some(group) = self.0 else { return };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

@@ -66,7 +66,7 @@ pub struct Settings {
     pub sudo_password: PasswordSource,
     /// The mode of the run: make changes, or only plan them. Defaults to making changes.
     pub mode: Mode,
-    /// The files that are compared before an upload. Defaults to none.
+    /// The files shown as diffs before an upload. Defaults to none.
     pub diff: DiffMode,
     /// The answer to confirmation prompts of fabrs. Defaults to a prompt.
     #[doc(alias = "assume_yes")]
@@ -239,7 +239,7 @@ setters! {
     sudo_password: PasswordSource = "PasswordSource::Prompt",
     /// Sets the mode of the run: make changes, or only plan them.
     mode: Mode = "Mode::DryRun",
-    /// Sets the files that are compared before an upload.
+    /// Sets the files shown as diffs before an upload.
     diff: DiffMode = "DiffMode::Readable",
     /// Sets the answer to the confirmation prompts of fabrs.
     confirmation: Confirmation = "Confirmation::AssumeYes",

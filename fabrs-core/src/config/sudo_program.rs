@@ -7,8 +7,8 @@ pub enum SudoProgram {
     /// `sudo`, including sudo-rs.
     #[default]
     Sudo,
-    /// `doas`. It has no groups, and only its own rules keep environment variables. `doas` prompts
-    /// for a password only at a terminal, so a command without a pty needs a rule with `nopass`.
+    /// `doas`. Cannot set a group. Only the rules of `doas` (`keepenv`) keep environment variables.
+    /// `doas` prompts only at a terminal, so a command without a pty needs a rule with `nopass`.
     Doas,
 }
 

@@ -34,7 +34,7 @@ pub struct Vars {
 }
 
 impl Vars {
-    /// Returns a variable if it is a text.
+    /// Returns the value of a variable, if the value is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.table.get(name)?.as_str()
     }
@@ -57,7 +57,7 @@ impl Vars {
         })
     }
 
-    /// Describes a variable of the wrong type. Text values are not shown, since such files can
+    /// Describes a variable of the wrong type. String values are not shown, since `fabrs.toml` can
     /// contain passwords.
     fn mismatch_text(&self, path: &str, message: &str) -> String {
         let top = path.split(['.', '[']).next().unwrap_or_default();
@@ -88,19 +88,20 @@ impl Vars {
         Some(value)
     }
 
-    /// Adds the variables of `below` that are missing in these variables. Tables are not merged.
-    pub(super) fn merge_defaults(&mut self, below: &Self) {
-        for (name, value) in &below.table {
+    /// Adds the variables of `defaults` that are missing in these variables. Tables are not merged.
+    pub(super) fn merge_defaults(&mut self, defaults: &Self) {
+        for (name, value) in &defaults.table {
             if !self.table.contains_key(name) {
                 self.table.insert(name.clone(), value.clone());
-                self.places.extend(below.places.get_key_value(name).map(|(name, place)| (name.clone(), place.clone())));
+                self.places
+                    .extend(defaults.places.get_key_value(name).map(|(name, place)| (name.clone(), place.clone())));
             }
         }
     }
 
     pub(super) fn from_entry(entry: &TomlEntry<'_>) -> Result<Self> {
         let value = entry.table()?.clone();
-        // A number of more than 64 bits fails only here.
+        // The parser accepts a number of more than 64 bits, and the conversion rejects the number.
         let table = toml::Table::deserialize(ValueDeserializer::from(value)).map_err(|cause| {
             entry.error(cause.span(), &format!("could not read `{}`", entry.path())).caused_by(cause)
         })?;
@@ -110,7 +111,7 @@ impl Vars {
 }
 
 impl fmt::Debug for Vars {
-    /// Prints only the names, since such files can contain passwords.
+    /// Prints only the names, since `fabrs.toml` can contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
     }

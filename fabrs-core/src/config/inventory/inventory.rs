@@ -115,7 +115,7 @@ impl Inventory {
         self
     }
 
-    /// Returns the host with the user and port of the arguments, if the host has none.
+    /// Returns the host. The user and port of the arguments replace a missing user or port.
     ///
     /// Arguments are applied to hosts only here, so `web1` and `root@web1` are one host under
     /// `-u root`. Settings of `fabrs.toml` are not applied, because `ssh_config` has precedence
@@ -140,7 +140,8 @@ impl Inventory {
         self.environment.as_ref()?.virtualenv_for(host)
     }
 
-    /// Returns the shell for lines on a host from `fabrs.toml`: a program with its options.
+    /// Returns the shell that runs all commands on a host, from `fabrs.toml`: a program with
+    /// options.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         self.environment.as_ref()?.shell_for(host)
     }
@@ -192,8 +193,8 @@ impl Inventory {
         let (Some(typed), Some(environment)) = (&self.explicit, &self.environment) else {
             return self.hosts_for(selection);
         };
-        let is_stand_in = |host: &&Host| self.every_role_names.iter().any(|name| name == host.name());
-        let (every_role_names, others): (Vec<&Host>, Vec<&Host>) = typed.iter().partition(is_stand_in);
+        let is_in_every_role = |host: &&Host| self.every_role_names.iter().any(|name| name == host.name());
+        let (every_role_hosts, others): (Vec<&Host>, Vec<&Host>) = typed.iter().partition(is_in_every_role);
         if others.is_empty() || matches!(selection, Selection::Inherit | Selection::Local) {
             return self.hosts_for(selection);
         }
@@ -203,7 +204,7 @@ impl Inventory {
         }
         let others: Vec<Host> = others.into_iter().map(|host| self.qualified(host.clone())).collect();
         let both = declared.iter().flat_map(|host| others.iter().filter_map(|typed| host.intersection(typed)));
-        let narrowed = deduplicated(both.chain(every_role_names.into_iter().map(|host| self.qualified(host.clone()))));
+        let narrowed = deduplicated(both.chain(every_role_hosts.into_iter().map(|host| self.qualified(host.clone()))));
         if narrowed.is_empty() {
             let of = match selection.role() {
                 Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
@@ -226,7 +227,7 @@ impl Inventory {
             Err(error) if error.kind() == ErrorKind::NoHost => return Ok(false),
             Err(error) => return Err(error),
         };
-        // A host of `-H` may omit the user in the role.
+        // A host of `-H` may lack the user or port of the entry in the role.
         let is_typed = self.explicit.is_some();
         Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.intersection(host).is_some())))
     }
@@ -247,9 +248,9 @@ impl Inventory {
         if self.every_role_names.iter().any(|name| name == host.name()) {
             return Ok(true);
         }
-        let is_it = |declared: &Host| self.qualified(declared.clone()) == *host;
-        if environment.all_hosts().iter().any(is_it) {
-            return Ok(declared.iter().any(is_it));
+        let is_same = |declared: &Host| self.qualified(declared.clone()) == *host;
+        if environment.all_hosts().iter().any(is_same) {
+            return Ok(declared.iter().any(is_same));
         }
         Ok(declared.iter().any(|declared| declared.intersection(host).is_some()))
     }
@@ -291,7 +292,7 @@ impl Inventory {
         Ok(self.excluded.iter().filter(|excluded| !selected.iter().any(|host| excluded.covers(host))).collect())
     }
 
-    /// Returns the hosts of a selection before the exclusion.
+    /// Returns the hosts of a selection before `-x` excludes any host.
     fn selected(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let found = match (&self.explicit, selection) {
             (_, Selection::Local) => return Ok(Vec::new()),
@@ -391,8 +392,8 @@ fn names(hosts: &[Host]) -> String {
 }
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {
-    let none =
+    let invalid =
         |cause: HostError| Error::new(ErrorKind::Usage, "invalid host in `#[task(hosts = ..)]`").caused_by(cause);
-    let hosts = hosts.iter().map(|host| Host::expand(host).map_err(none));
+    let hosts = hosts.iter().map(|host| Host::expand(host).map_err(invalid));
     Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
 }

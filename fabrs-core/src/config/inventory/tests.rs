@@ -196,7 +196,7 @@ fn excluded_hosts_are_removed_from_every_selection() {
     assert_eq!(left(&[], &["b"], Selection::Role("web")), ["w1"]);
     assert_eq!(left(&[], &["t[1-2]"], Selection::Hosts(&["t[1-3]"])), ["t3"]);
     assert_eq!(left(&["x@h1:22,h2,x@h2,y@h2"], &["h1,x@h2"], Selection::Inherit), ["h2", "y@h2"]);
-    assert!(left(&["h1"], &["h1"], Selection::Local).is_empty(), "it has no host to leave out");
+    assert!(left(&["h1"], &["h1"], Selection::Local).is_empty(), "a local task has no host to exclude");
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn a_role_contains_its_declared_hosts_in_any_selection() {
         ("box:2222", false, true),
         ("deploy@w1", true, false),
         ("jobs@w1", false, true),
-        // Both accounts could be meant.
+        // `w1` without a user matches both entries.
         ("w1", true, true),
         ("elsewhere", false, false),
     ] {

@@ -96,7 +96,8 @@ impl Inventory {
         Ok(self.machines()?.filter(|machines| machines.has(host)))
     }
 
-    /// Returns the machines, if every host with settings of its own in `fabrs.toml` is a machine.
+    /// Returns the machines after a check: every unlisted host in an `[env.NAME.host.HOST]` table
+    /// of `fabrs.toml` must be a machine.
     fn checked(&self, machines: Arc<Machines>) -> Result<Arc<Machines>> {
         if let Some(environment) = &self.environment {
             environment.check_machines(machines.hosts())?;

@@ -56,8 +56,8 @@ impl SshConfigCommand {
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.join("Vagrantfile"), "").unwrap();
-        let ask = Self::new(folder.to_owned(), vec!["web".to_owned()], Arc::new(|_| Ok(())));
-        Self { program: program.into(), chosen: VagrantfileVars::default(), ..ask }
+        let command = Self::new(folder.to_owned(), vec!["web".to_owned()], Arc::new(|_| Ok(())));
+        Self { program: program.into(), chosen: VagrantfileVars::default(), ..command }
     }
 
     pub(super) fn new(folder: PathBuf, machines: Vec<String>, check: Check) -> Self {
@@ -71,7 +71,7 @@ impl SshConfigCommand {
             Ok(output) => output,
             Err(_) => {
                 let text = format!("`{COMMAND}` timed out after {} s", self.limit.as_secs_f32());
-                Err(Error::new(ErrorKind::Local, text).hint(format!("run it yourself in {}", self.quoted_folder())))
+                Err(Error::new(ErrorKind::Local, text).hint(format!("run `{COMMAND}` in {}", self.quoted_folder())))
             }
         }
     }
@@ -81,11 +81,11 @@ impl SshConfigCommand {
         (self.check)(&file)?;
         let mut command = Command::new(&self.program);
         command.arg("ssh-config").args(&self.machines).current_dir(&folder).process_group(0).kill_on_drop(true);
-        // Vagrant starts its own search here, in the directory of the checked Vagrantfile.
+        // `VAGRANT_CWD` makes Vagrant search in the directory of the checked Vagrantfile first.
         command.env(VagrantfileVars::FOLDER, folder);
         command
-            // Vagrant must not wait for the network or write control sequences.
             .env_remove(ProcessEnv::SUDO_PASSWORD)
+            // Vagrant must not wait for the network or write control sequences.
             .env("VAGRANT_CHECKPOINT_DISABLE", "1")
             .env("VAGRANT_NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -157,14 +157,14 @@ mod tests {
         assert_eq!(
             error.block().to_string(),
             format!(
-                "error: `vagrant ssh-config` timed out after 0.3 s\nhint: run it yourself in `{}`",
+                "error: `vagrant ssh-config` timed out after 0.3 s\nhint: run `vagrant ssh-config` in `{}`",
                 folder.path().display()
             )
         );
         let started = fs::read_to_string(folder.path().join("started")).unwrap();
         let started = Pid::from_raw(started.trim().parse().unwrap()).unwrap();
-        // The entry of the process disappears once its parent has waited for the process. Another
-        // process may be the parent by now.
+        // The `/proc` entry disappears once the parent has reaped the process. After the kill, the
+        // parent may be another process.
         while is_alive(started) {
             tokio::task::yield_now().await;
         }

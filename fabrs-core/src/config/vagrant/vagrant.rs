@@ -19,7 +19,7 @@ use crate::mutex::lock;
 #[derive(Debug)]
 pub(crate) struct Vagrant {
     command: SshConfigCommand,
-    answer: Mutex<Option<Arc<Machines>>>,
+    cached: Mutex<Option<Arc<Machines>>>,
 }
 
 /// The Vagrant machines and their SSH configuration.
@@ -30,16 +30,16 @@ pub(crate) struct Machines {
 }
 
 impl Vagrant {
-    /// Uses these machines of the project in `folder`, or all machines if the list is empty.
-    /// `check` must accept the Vagrantfile first.
+    /// Makes a loader for these machines of the project in `folder`. An empty list means all
+    /// machines. `check` must accept the Vagrantfile first.
     pub(crate) fn new(folder: PathBuf, machines: &[String], check: Check) -> Self {
-        Self { command: SshConfigCommand::new(folder, machines.to_vec(), check), answer: Mutex::default() }
+        Self { command: SshConfigCommand::new(folder, machines.to_vec(), check), cached: Mutex::default() }
     }
 
     /// Runs a script in place of Vagrant.
     #[cfg(test)]
     pub(crate) fn script(folder: &std::path::Path, script: &str) -> Self {
-        Self { command: SshConfigCommand::script(folder, script), answer: Mutex::default() }
+        Self { command: SshConfigCommand::script(folder, script), cached: Mutex::default() }
     }
 
     /// Returns the machines. Runs Vagrant if the machines are not known yet.
@@ -48,11 +48,11 @@ impl Vagrant {
     ///
     /// Dropping the future stops `vagrant` and its child processes.
     pub(crate) async fn machines(&self) -> Result<Arc<Machines>> {
-        if let Some(machines) = lock(&self.answer).clone() {
+        if let Some(machines) = lock(&self.cached).clone() {
             return Ok(machines);
         }
         let machines = Arc::new(Machines::read(&self.command.output().await?)?);
-        *lock(&self.answer) = Some(Arc::clone(&machines));
+        *lock(&self.cached) = Some(Arc::clone(&machines));
         Ok(machines)
     }
 
@@ -64,7 +64,7 @@ impl Vagrant {
     /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. This
     /// also stops `vagrant`.
     pub(crate) fn machines_blocking(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
-        if let Some(machines) = lock(&self.answer).clone() {
+        if let Some(machines) = lock(&self.cached).clone() {
             return Ok(machines);
         }
         let result = wait(stop.run_until_cancelled(self.machines()));

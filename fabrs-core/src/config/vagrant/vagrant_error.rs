@@ -8,11 +8,11 @@ use fabrs_openssh::config::SshConfig;
 use crate::config::vagrant::messages::{COMMAND, quoted_path};
 use crate::error::{CauseText, Error, ErrorKind};
 
-/// The maximum number of shown lines.
+/// The maximum number of lines shown from Vagrant's message.
 const MAX_MESSAGE_LINES: usize = 8;
 
-/// Returns the error of a failed run. Vagrant has one exit status for all errors, and its messages
-/// are always English.
+/// Returns the error of a failed run, based on the text of the message. Vagrant has one exit status
+/// for all errors, and its messages are always English.
 pub(super) fn vagrant_error(
     status: ExitStatus,
     stdout: &str,

@@ -35,7 +35,7 @@ impl VagrantfileVars {
 /// A Vagrantfile and its directory.
 #[derive(Debug, PartialEq)]
 pub(super) struct Vagrantfile {
-    /// The directory. `VAGRANT_VAGRANTFILE` can be a path, so the file may be elsewhere.
+    /// The found directory. `VAGRANT_VAGRANTFILE` can be a path, so `file` may be elsewhere.
     pub(super) folder: PathBuf,
     /// The file.
     pub(super) file: PathBuf,
@@ -45,7 +45,8 @@ pub(super) struct Vagrantfile {
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Config`] if no directory has a Vagrantfile, or if it is not a regular file.
+/// - [`ErrorKind::Config`] if no directory has a Vagrantfile, or the Vagrantfile is not a regular
+///   file.
 /// - [`ErrorKind::Local`] if the directory can't be resolved.
 pub(super) fn find(project: &Path, chosen: &VagrantfileVars) -> Result<Vagrantfile> {
     let start = match &chosen.folder {
