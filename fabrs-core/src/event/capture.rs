@@ -8,7 +8,7 @@ use crate::event::event::Event;
 use crate::event::sink::Sink;
 use crate::mutex::lock;
 
-/// Keeps all events in their JSON form.
+/// A sink that keeps all events in their JSON form.
 ///
 /// ```
 /// use fabrs_core::event::{CaptureSink, Event, Sink};

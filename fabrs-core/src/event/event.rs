@@ -34,7 +34,7 @@ pub enum Event<'a> {
         host: Option<&'a Host>,
         /// The outcome.
         outcome: OutcomeKind,
-        /// The duration. It is zero if the task did not start.
+        /// The duration, or zero if the task did not start.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
         /// The reason, unless the outcome is [`OutcomeKind::Ok`].
@@ -49,7 +49,7 @@ pub enum Event<'a> {
         host: &'a Host,
         /// The quoted command line.
         command: &'a str,
-        /// True if the user wants to see the command line (`.echo()`, `-e`).
+        /// True if the command line is to be shown (`.echo()`, `-e`).
         is_echoed: bool,
     },
     /// Complete lines of output with their line ends. The last line of a stream may have no line
@@ -196,7 +196,7 @@ pub enum Event<'a> {
         #[serde(serialize_with = "some_seconds")]
         time_left: Option<Duration>,
     },
-    /// The shell line after `--` ended on a host.
+    /// The shell line of `fab -- LINE` ended on a host.
     ShellLineEnded {
         /// The line.
         line: &'a str,

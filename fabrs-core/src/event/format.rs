@@ -14,25 +14,25 @@ pub(super) fn indent_continuation(text: &str) -> String {
 
 /// Returns the numbers of written and removed files as text.
 pub(super) fn files_written(changed: usize, files: usize, removed: usize) -> String {
-    let came = match (changed, files) {
+    let written_text = match (changed, files) {
         (0, 0) if removed > 0 => String::new(),
         (0, _) if removed > 0 => "none written".to_owned(),
         (0, _) => "unchanged".to_owned(),
         (1, 1) => "written".to_owned(),
         (changed, files) => format!("{changed} of {files} files written"),
     };
-    let gone = match removed {
+    let removed_text = match removed {
         0 => String::new(),
         1 if files == 0 => "removed".to_owned(),
         removed => format!(", {removed} removed"),
     };
-    came + &gone
+    written_text + &removed_text
 }
 
-/// The maximum width of a shell line that names something, in columns.
+/// The maximum width of a command or shell line inside a message, in columns.
 const MAX_NAME_WIDTH: usize = 40;
 
-/// Returns a command or a shell line as a short line.
+/// Truncates a command or a shell line to [`MAX_NAME_WIDTH`] columns, on one line.
 pub(super) fn truncated(text: &str) -> String {
     let words = escape_all_controls(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if words.chars().count() <= MAX_NAME_WIDTH {
@@ -70,8 +70,8 @@ pub(super) fn once_command_result(value: &serde_json::Value) -> Option<String> {
     Some(format!("{end} on {host}"))
 }
 
-/// Returns the hosts of each outcome: `27 ok, 2 failed (web1, web2)`. `-H` accepts the form of the
-/// hosts.
+/// Returns the hosts of each outcome: `27 ok, 2 failed (web1, web2)`. The host list can be pasted
+/// after `-H`.
 pub(super) fn summary(outcomes: &[(Host, OutcomeKind)], local: bool) -> String {
     let mut by_word: BTreeMap<usize, (OutcomeKind, Vec<String>)> = BTreeMap::new();
     for (host, word) in outcomes {

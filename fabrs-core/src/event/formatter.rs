@@ -14,12 +14,12 @@ use crate::event::shown_errors::{ErrorForm, ErrorToShow, ShownErrors};
 use crate::event::style::{HostOrLocal, Prefix, Style, TextRole};
 use crate::host::Host;
 
-/// Formats all events except output as lines for stderr.
+/// A formatter of all events except output, as lines for stderr.
 #[derive(Debug)]
 pub(super) struct EventFormatter {
     prefix: Prefix,
     style: Style,
-    /// If true, a failed task is shown only by its error block.
+    /// If true, no line refers to an equal error of an earlier host.
     only_error_blocks: bool,
     failures: ShownErrors,
 }
@@ -30,7 +30,7 @@ impl EventFormatter {
         Self { prefix, style, only_error_blocks: false, failures: ShownErrors::default() }
     }
 
-    /// Omits the line of a host with the same error as an earlier host.
+    /// Omits the lines that refer to an equal error of an earlier host.
     pub(super) fn only_error_blocks(self) -> Self {
         Self { only_error_blocks: true, ..self }
     }
@@ -45,8 +45,7 @@ impl EventFormatter {
         match event {
             Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
-                // The reason of these outcomes is reported by other events. The summary names the
-                // hosts.
+                // Other events report the reason of these outcomes. The summary names the hosts.
                 OutcomeKind::NotStarted | OutcomeKind::Cancelled => String::new(),
                 OutcomeKind::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.message())),
                 OutcomeKind::Incomplete => self.line(*host, &plan_end_text(error)),
@@ -134,18 +133,18 @@ impl EventFormatter {
         self.blocks(&before) + &text
     }
 
-    /// Records the start of a task on a host. Returns the error blocks of the previous task for
-    /// errors of several hosts.
+    /// Records the start of a task on a host. Returns the blocks of errors shared by several hosts
+    /// in the previous task.
     pub(super) fn started(&self, task: &str, host: Option<&Host>) -> String {
         self.blocks(&self.failures.start(task, host))
     }
 
-    /// Returns the error blocks for errors of several hosts since the last call.
+    /// Returns the blocks of errors shared by several hosts since the last call.
     pub(super) fn pending(&self) -> String {
         self.blocks(&self.failures.take())
     }
 
-    /// Returns the error blocks of at least two hosts.
+    /// Returns a block for each error shared by at least two hosts.
     fn blocks(&self, grouped: &GroupedErrors) -> String {
         grouped.blocks(2).iter().map(|block| self.block(block)).collect()
     }
@@ -173,7 +172,7 @@ impl EventFormatter {
         format!("{}{}\n", self.prefix.of(host, self.style), escape_except_colours(text))
     }
 
-    /// Formats a command. Further lines of the command are placed below its first line.
+    /// Formats a command. The second and later lines of the command are indented.
     fn command(&self, host: Option<&Host>, lead: &str, command: &str) -> String {
         let prefix = self.prefix.of(host, self.style);
         let mut lead = lead.to_owned();
@@ -194,8 +193,7 @@ impl EventFormatter {
     }
 }
 
-/// Returns the last line of an incomplete plan: the line of the task, and the command whose result
-/// is missing.
+/// Returns the last line of an incomplete plan: the line of code, and the command without a result.
 fn plan_end_text(error: &Error) -> String {
     let at = error.code_location().map(|at| format!(" ({at})")).unwrap_or_default();
     let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Prints each event as a JSON line on stdout, and error blocks on stderr.
+/// A sink that prints each event as a JSON line on stdout, and error blocks on stderr.
 ///
 /// Each line has `event`, the name of the event, and `t`, the seconds since the start.
 /// Bytes that are not UTF-8 become `U+FFFD`. New versions may add events and fields.
@@ -36,7 +36,7 @@ use crate::event::style::{Prefix, Style};
 /// | `once` | `name`, `value` |
 /// | `message` | `host`, `stream`, `text` |
 /// | `warning` | `host`, `text` |
-/// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: for the shell line after `--` |
+/// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: for the shell line of `fab -- LINE` |
 /// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task |
 /// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error` |
 ///
@@ -115,7 +115,7 @@ impl Sink for JsonSink {
     }
 }
 
-/// Returns the JSON line of an event, for a run that ended before its sink was made.
+/// Returns the JSON line of an event, for a run that ends before a sink exists.
 pub fn json_line(event: &Event<'_>) -> String {
     let line = line(Duration::ZERO, event).unwrap_or_default();
     String::from_utf8_lossy(&line).into_owned()

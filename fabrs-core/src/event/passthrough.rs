@@ -13,8 +13,8 @@ use crate::event::sink::{Granularity, Sink};
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Forwards the output of a command byte by byte, stdout to stdout and stderr to stderr, as
-/// `ssh host command` does.
+/// A sink that forwards the output of a command unchanged, stdout to stdout and stderr to stderr,
+/// like `ssh host command`.
 ///
 /// Errors and warnings go to stderr in the format of [`PlainSink`](crate::event::PlainSink),
 /// without a prefix. In a dry run each planned line has the host in front. The start and the
@@ -26,14 +26,15 @@ pub struct PassthroughSink {
     /// The formatter of planned lines, with the host as prefix.
     plan: EventFormatter,
     /// True if the last line of stderr has no line end.
-    mid_line: AtomicBool,
+    is_mid_line: AtomicBool,
 }
 
 impl PassthroughSink {
     /// Makes a sink that prints through `queue`.
     pub fn new(queue: Arc<OutputQueue>, style: Style) -> Self {
         let formatter = EventFormatter::new(Prefix::None, style);
-        Self { queue, formatter, plan: EventFormatter::new(Prefix::Host, style), mid_line: AtomicBool::new(false) }
+        let plan = EventFormatter::new(Prefix::Host, style);
+        Self { queue, formatter, plan, is_mid_line: AtomicBool::new(false) }
     }
 }
 
@@ -43,7 +44,7 @@ impl Sink for PassthroughSink {
             Event::TaskStarted { .. } | Event::TaskEnded { error: None, .. } | Event::Summary { .. } => {}
             Event::OutputBytes { stream, bytes, .. } => {
                 if let (Stream::Stderr, Some(last)) = (stream, bytes.last()) {
-                    self.mid_line.store(*last != b'\n', Ordering::Relaxed);
+                    self.is_mid_line.store(*last != b'\n', Ordering::Relaxed);
                 }
                 self.queue.push(*stream, bytes);
             }
@@ -57,7 +58,7 @@ impl Sink for PassthroughSink {
                     Event::Planned { .. } | Event::StaleRead { .. } => self.plan.text(event),
                     _ => self.formatter.text(event),
                 };
-                if !text.is_empty() && self.mid_line.swap(false, Ordering::Relaxed) {
+                if !text.is_empty() && self.is_mid_line.swap(false, Ordering::Relaxed) {
                     text.insert(0, '\n');
                 }
                 self.queue.push(Stream::Stderr, text.as_bytes());

@@ -13,8 +13,8 @@ use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
-/// Prints each line of output as `[host] line`, stdout to stdout and stderr to stderr. All other
-/// events go to stderr.
+/// A sink that prints each line of output as `[host] line`, stdout to stdout and stderr to stderr.
+/// All other events go to stderr.
 ///
 /// A last line without a line end receives a line end. If a line contains carriage returns, for
 /// example from a progress bar, only the last state is printed. The `\r` that a pty adds before a

@@ -10,10 +10,10 @@ use crate::event::map_texts::map_texts;
 use crate::event::sink::{Granularity, Sink};
 use crate::secret::Redactor;
 
-/// Redacts the secrets in the texts of events and passes the events to another sink.
+/// A sink that redacts the secrets in the texts of events and passes the events to another sink.
 ///
-/// Output and the errors of tasks are already redacted. Output is split at any byte, so only the
-/// reader of a stream can find a secret in it.
+/// Output and the errors of tasks are already redacted. An output event can end in the middle of a
+/// secret, so only the reader of the whole stream can find the secret.
 #[derive(Debug)]
 pub(crate) struct Redacting {
     sink: Arc<dyn Sink>,

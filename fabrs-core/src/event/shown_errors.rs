@@ -13,11 +13,11 @@ pub(super) struct ShownErrors(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each block with the tasks and hosts that reported it.
+    /// The tasks and hosts that reported each block.
     blocks: HashMap<String, HashSet<(String, Option<Host>)>>,
     /// The current task.
     task: String,
-    /// The errors of the current task about the reporting host itself.
+    /// The errors of the current task that name the reporting host itself.
     grouped: GroupedErrors,
     /// The order in which the hosts started the current task. This is the order of the plan.
     order: HashMap<Host, usize>,
@@ -36,9 +36,9 @@ pub(super) struct ErrorToShow {
 pub(super) enum ErrorForm {
     /// A block.
     Block,
-    /// One line: this host has an equal error in the same task.
+    /// A line that refers to this host, with an equal error in the same task.
     SameAs(Host),
-    /// Nothing: the error was shown for another host.
+    /// No output: another host or task has already reported the error.
     Known,
 }
 
@@ -103,13 +103,13 @@ impl State {
     fn is_new(&mut self, task: &str, host: Option<&Host>, error: &Error) -> bool {
         let block = error.block().to_string();
         let is_first = !self.blocks.contains_key(&block);
-        let met_by = self.blocks.entry(block).or_default();
+        let reporters = self.blocks.entry(block).or_default();
         let key = (task.to_owned(), host.cloned());
-        let is_again = met_by.contains(&key);
+        let is_again = reporters.contains(&key);
         if is_again {
-            met_by.clear();
+            reporters.clear();
         }
-        met_by.insert(key);
+        reporters.insert(key);
         is_first || is_again
     }
 }

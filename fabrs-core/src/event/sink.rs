@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 
 use crate::event::event::Event;
 
-/// Receives the events of a run.
+/// A receiver of the events of a run.
 ///
 /// The async tasks that read from hosts call these methods, so a sink must never block. A sink for
 /// a slow destination queues the event and returns.
@@ -73,9 +73,9 @@ impl Drop for PausedSink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Granularity {
-    /// As [`Event::OutputLines`].
+    /// True to receive [`Event::OutputLines`].
     pub lines: bool,
-    /// As [`Event::OutputBytes`].
+    /// True to receive [`Event::OutputBytes`].
     pub bytes: bool,
 }
 
@@ -88,7 +88,7 @@ impl Granularity {
     pub const NONE: Self = Self { lines: false, bytes: false };
 }
 
-/// Discards all events. The default of an embedding program.
+/// A sink that discards all events. The default of an embedding program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoSink;
 
@@ -100,7 +100,7 @@ impl Sink for NoSink {
     }
 }
 
-/// Passes events to several sinks.
+/// A sink that passes events to several sinks.
 #[derive(Debug, Clone)]
 pub struct BroadcastSink(Vec<Arc<dyn Sink>>);
 

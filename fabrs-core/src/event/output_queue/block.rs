@@ -2,7 +2,7 @@
 
 use crate::event::stream::Stream;
 
-/// The size of the header of each run. The header has the length and the stream as one number.
+/// The size of a run's header in bytes. The header has the length and the stream as one number.
 const HEADER: usize = size_of::<usize>();
 
 /// Pieces of stdout and stderr in order. Adjacent pieces of the same stream form a run, written
@@ -22,7 +22,7 @@ pub(super) struct StreamLengths {
 }
 
 impl StreamLengths {
-    /// Returns the number of a stream.
+    /// Returns the number of bytes of a stream.
     pub(super) fn of(&mut self, stream: Stream) -> &mut u64 {
         match stream {
             Stream::Stdout => &mut self.stdout,
@@ -52,7 +52,7 @@ impl Block {
         Self::SIZE.saturating_sub(self.bytes.len() + HEADER)
     }
 
-    /// Appends a piece. The piece must fit.
+    /// Appends a piece of at most [`room`](Self::room) bytes.
     pub(super) fn push(&mut self, stream: Stream, piece: &[u8]) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve_exact(Self::SIZE);

@@ -8,22 +8,22 @@ use std::sync::Arc;
 
 use crate::event::output_queue::block::{Block, StreamLengths};
 
-/// The maximum number of blocks in memory while blocks can go to a file. With the current block and
-/// the block of the writer, this is 4 MiB.
+/// The maximum number of blocks in memory while a file can store further blocks. With the current
+/// block and the block of the writer, this is 4 MiB.
 pub(super) const MAX_BLOCKS_IN_MEMORY: usize = 14;
 
 /// The maximum number of blocks in memory if no file can be made: 32 MiB.
 pub(super) const MAX_BLOCKS_WITHOUT_FILE: usize = 126;
 
-/// Makes the temporary file.
+/// A function that makes the temporary file.
 pub(super) type MakeFile = fn() -> io::Result<File>;
 
 /// Full blocks in order, in memory or in a file.
 ///
 /// The file is made when the memory limit is reached, and closed when all its blocks are written.
-/// The file reuses its slots, so its size is at most the maximum of waiting output. Without a file,
-/// or on a full disk, blocks wait in memory up to a second limit. Further blocks are dropped and
-/// counted. A report replaces the dropped output.
+/// The file reuses its slots, so it is never larger than the peak of waiting output. Without a
+/// file, or on a full disk, blocks wait in memory up to a second limit. Further blocks are dropped
+/// and counted. A report with the count replaces the dropped output.
 #[derive(Debug)]
 pub(super) struct BlockQueue {
     waiting: VecDeque<QueuedBlock>,
@@ -141,8 +141,8 @@ impl BlockQueue {
         self.spare = Some(block);
     }
 
-    /// Returns a block to read into, if possible with the memory of a written block. The block may
-    /// have old content.
+    /// Returns a buffer for the next block. The buffer reuses the memory of a written block, if
+    /// any, and may have old content.
     pub(super) fn spare(&mut self) -> Block {
         self.spare.take().unwrap_or_default()
     }

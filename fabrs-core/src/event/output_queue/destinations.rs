@@ -34,14 +34,14 @@ impl WriterStatus {
     }
 }
 
-/// A stream, and the error that ended its writes.
+/// An output stream, and the error of the first failed write.
 struct OutputWriter {
     writer: Box<dyn Write + Send>,
     fault: Option<io::Error>,
 }
 
 impl Destinations {
-    /// Writes to two streams, and calls `on_stdout_broken` once if a write to stdout fails.
+    /// Makes the destinations. `on_stdout_broken` is called once if a write to stdout fails.
     pub(super) fn new(
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,

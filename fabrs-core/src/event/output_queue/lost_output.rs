@@ -51,7 +51,7 @@ impl LostOutput {
         self.bytes.all()
     }
 
-    /// Returns the error about all lost bytes, if there are any.
+    /// Returns the error with all lost bytes, if any bytes were lost.
     pub(super) fn error(&self) -> Option<Error> {
         if self.causes.is_empty() {
             return None;

@@ -21,7 +21,7 @@ use crate::mutex::lock;
 /// for this purpose.
 const MAX_UNSPLIT_LEN: usize = Block::SIZE / 8;
 
-/// Writes bytes to stdout and stderr on its own thread, in the order of the calls.
+/// A queue of output for stdout and stderr, written on a separate thread in the order of the calls.
 ///
 /// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory. Further
 /// output waits in an unnamed temporary file. If no file can be made, up to 32 MiB wait in memory,
@@ -71,8 +71,7 @@ pub(super) struct QueueShared {
 pub(super) struct QueueState {
     filling: Block,
     pub(super) blocks: BlockQueue,
-    /// True while the writer sleeps. A wake-up is a system call, and a busy writer does not need
-    /// it.
+    /// True while the writer sleeps. A wake-up is a system call, so a busy writer gets no wake-up.
     is_idle: bool,
     /// The number of pauses without a resume. While the number is not zero, the writer is paused.
     pause_count: usize,
@@ -90,15 +89,15 @@ impl QueueState {
 }
 
 impl OutputQueue {
-    /// Writes to the stdout and stderr of the process. `on_stdout_broken` is called as in
+    /// Makes a queue for the stdout and stderr of the process. `on_stdout_broken` is called as in
     /// [`OutputQueue::new`].
     pub fn stdio(on_stdout_broken: impl FnOnce() + Send + 'static) -> Self {
         Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
     /// Like [`stdio`](Self::stdio), but `wrapper` performs each write by calling its argument. A
-    /// progress bar on the same terminal can hide itself around the write. `wrapper` is called on
-    /// the writer's thread.
+    /// progress bar on the same terminal can thus be hidden during the write. `wrapper` is called
+    /// on the writer's thread.
     pub fn stdio_with_wrapper(
         on_stdout_broken: impl FnOnce() + Send + 'static,
         wrapper: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
@@ -109,7 +108,8 @@ impl OutputQueue {
         Self::start(stdout, stderr, Box::new(on_stdout_broken), tempfile::tempfile)
     }
 
-    /// Writes to two streams, and calls `on_stdout_broken` once if a write to `stdout` fails.
+    /// Makes a queue for two streams. `on_stdout_broken` is called once if a write to `stdout`
+    /// fails.
     ///
     /// The writer's thread calls the function, so the function must only notify other code.
     pub fn new(
@@ -171,7 +171,8 @@ impl OutputQueue {
         let accepted = lock(&self.shared.queue).accepted;
         loop {
             let mut progress = pin!(self.shared.progress.notified());
-            // Before the check of the queue. Otherwise a notification in between would be lost.
+            // Enabled before the check of the queue. Otherwise a notification after the check would
+            // be lost.
             progress.as_mut().enable();
             if lock(&self.shared.queue).has_written(accepted) {
                 return;

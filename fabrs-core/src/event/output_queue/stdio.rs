@@ -18,7 +18,7 @@ pub(super) fn stderr() -> Box<dyn Write + Send> {
     duplicate(&io::stderr()).unwrap_or_else(|_| Box::new(io::stderr()))
 }
 
-/// Calls its argument to perform a write.
+/// A function that performs a write by calling its argument.
 pub(super) type WriteWrapper = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Returns a stream that performs each write within `wrapper`.

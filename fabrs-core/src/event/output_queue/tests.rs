@@ -298,7 +298,7 @@ async fn output_during_a_pause_is_written_after_resume_in_order() {
     queue.push(Stream::Stdout, b"meanwhile ");
     queue.resume();
     queue.flush().await;
-    assert_eq!(written.of(Stream::Stdout), b"before ", "it is held twice");
+    assert_eq!(written.of(Stream::Stdout), b"before ", "two pauses need two resumes");
     queue.resume();
     queue.push(Stream::Stdout, b"after");
     queue.flush().await;
