@@ -171,8 +171,8 @@ impl Error {
         self.with(|inner| inner.code_location = None)
     }
 
-    /// Sets the address in the message. Errors with different addresses but otherwise equal
-    /// messages are equal ([`GroupedErrors`](crate::error::GroupedErrors)).
+    /// Records an address used in the message. [`GroupedErrors`](crate::error::GroupedErrors)
+    /// ignores the address in a comparison of errors.
     pub(crate) fn with_address(self, address: &str) -> Self {
         self.with(|inner| inner.address = Some(Arc::from(address)))
     }

@@ -70,7 +70,7 @@ impl GroupedErrors {
     /// Returns whether the host already has an equal error.
     pub(crate) fn has(&self, host: &Host, error: &Error) -> bool {
         let key = ErrorKey::of(host, error);
-        self.groups.iter().any(|group| group.key == key && group.occurrences.iter().any(|(met, _)| met == host))
+        self.groups.iter().any(|group| group.key == key && group.occurrences.iter().any(|(known, _)| known == host))
     }
 
     /// Sorts the hosts of each group, then the groups by their first host.
@@ -82,8 +82,7 @@ impl GroupedErrors {
         self.groups.sort_by_key(|group| group.occurrences.first().map(key_of));
     }
 
-    /// Returns a line for each error with different causes: the hosts, the message and the
-    /// causes.
+    /// Returns a line for each list of causes in each group: the hosts, the message and the causes.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.groups.iter().flat_map(ErrorGroup::lines).collect()
     }
@@ -128,14 +127,14 @@ impl ErrorGroup {
             None => format!("{} hosts", hosts.len()),
         };
         let mut text = format!("error: {subject}: {}", self.common(|error| error.message().to_owned()));
-        let names_causes = causes.len() > 1;
-        if !names_causes && (self.key.other_host.is_some() || !is_short) {
+        let lists_causes = causes.len() > 1;
+        if !lists_causes && (self.key.other_host.is_some() || !is_short) {
             // Writing to a string can't fail.
             let _ = write!(text, "\n  hosts: {names}");
         }
         text += &self.key.details;
         for (hosts, causes) in &causes {
-            if names_causes {
+            if lists_causes {
                 let _ = write!(text, "\n  {}: {}", host_list(hosts), causes.join(": ").replace('\n', "\n    "));
             } else {
                 text.extend(causes.iter().map(|cause| block::cause_lines(cause)));
@@ -160,26 +159,26 @@ impl ErrorGroup {
         self.causes().into_iter().map(line).collect()
     }
 
-    /// Returns the text of the group for the texts of all its errors.
+    /// Returns the common form of a text of all errors in the group, as [`common`].
     fn common(&self, text_of: impl Fn(&Error) -> String) -> String {
         common(&self.occurrences.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
     }
 
-    /// Returns each list of causes with its hosts.
+    /// Returns each distinct list of causes with the hosts that reported these causes.
     fn causes(&self) -> Vec<(Vec<&Host>, Vec<String>)> {
-        type Met<'a> = Vec<&'a (Host, Error)>;
+        type Occurrences<'a> = Vec<&'a (Host, Error)>;
 
-        let mut all: Vec<(Vec<String>, Met<'_>)> = Vec::new();
-        for met in &self.occurrences {
-            let (host, error) = met;
+        let mut all: Vec<(Vec<String>, Occurrences<'_>)> = Vec::new();
+        for occurrence in &self.occurrences {
+            let (host, error) = occurrence;
             let masked = |cause: &String| masked(host, error, cause, Mask::HostsAndPorts);
             let key: Vec<String> = error.causes().iter().map(masked).collect();
             match all.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, group)) => group.push(met),
-                None => all.push((key, vec![met])),
+                Some((_, group)) => group.push(occurrence),
+                None => all.push((key, vec![occurrence])),
             }
         }
-        let settled = all.into_iter().map(|(key, group)| {
+        let distinct = all.into_iter().map(|(key, group)| {
             let cause = |n: usize| {
                 let texts = group.iter().map(|(host, error)| {
                     let cause = error.causes().get(n).cloned().unwrap_or_default();
@@ -189,7 +188,7 @@ impl ErrorGroup {
             };
             (group.iter().map(|(host, _)| host).collect(), (0..key.len()).map(cause).collect())
         });
-        settled.collect()
+        distinct.collect()
     }
 }
 
@@ -203,7 +202,8 @@ fn common(texts: &[(&Host, &Error, String)]) -> String {
     let with_ports = masked(host, error, first, Mask::Hosts);
     let is_common = texts.iter().all(|(host, error, text)| masked(host, error, text, Mask::Hosts) == with_ports);
     let text = if is_common { with_ports } else { masked(host, error, first, Mask::HostsAndPorts) };
-    // A cause may itself be the error of a command on the host. The block names the hosts already.
+    // A cause may itself be the error of a command on the host, and start with the host. The block
+    // names the hosts already.
     text.strip_prefix(&format!("{HOST}: ")).map(str::to_owned).unwrap_or(text)
 }
 

@@ -21,7 +21,7 @@ pub enum ErrorKind {
     NoHost,
     /// `tasks.rs` does not compile.
     Compile,
-    /// The host could not be reached: its name, its port, or a timeout.
+    /// The host could not be reached: an unknown name, a closed port, or a timeout.
     Connect,
     /// The host key is unknown, changed or revoked.
     HostKey,

@@ -18,8 +18,8 @@ pub(super) enum Mask {
     HostsAndPorts,
 }
 
-/// Returns a text of the error of `host` with placeholders for the name and the addresses of the
-/// host.
+/// Replaces the name and the addresses of `host` with placeholders. `text` is a text of the host's
+/// error.
 pub(super) fn masked(host: &Host, error: &Error, text: &str, mask: Mask) -> String {
     let is_part = |c: char| c.is_alphanumeric() || "._-:[]%".contains(c);
     let mut masked = String::with_capacity(text.len());

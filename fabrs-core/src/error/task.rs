@@ -79,21 +79,21 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
     #[track_caller]
     fn from(error: E) -> Self {
         let location = Location::caller();
-        let stranger = match (&error as &dyn std::any::Any).downcast_ref::<Error>() {
+        let foreign = match (&error as &dyn std::any::Any).downcast_ref::<Error>() {
             Some(own) => return Self { error: own.clone() },
             None => error,
         };
-        let text = stranger.to_string();
+        let text = foreign.to_string();
         let mut made = Error::new(ErrorKind::Task, text).at(location);
         // The message already contains the text of the error itself, so only its causes are added.
-        if let Some(source) = stranger.source() {
+        if let Some(source) = foreign.source() {
             made = made.caused_by(CauseText(chain(source)));
         }
         Self { error: made }
     }
 }
 
-/// Adds a message with the failed action to an error.
+/// Extension trait that wraps an error in a message with the failed action.
 pub trait Context<T> {
     /// Wraps the error in `message`.
     ///
