@@ -116,7 +116,8 @@ impl Output {
         let text = self.stdout()?;
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(line.to_owned()),
-            _ => Err(self.accessor_error(ErrorKind::Empty, "printed nothing", Location::caller())),
+            Some(_) => Err(self.accessor_error(ErrorKind::Empty, "printed an empty first line", Location::caller())),
+            None => Err(self.accessor_error(ErrorKind::Empty, "printed nothing", Location::caller())),
         }
     }
 
@@ -178,8 +179,8 @@ impl Output {
             .hint("add `.capture_all()` to the command, or read the end of its output with `.tail(n)`")
     }
 
-    /// Makes the error at the end of a dry run's plan. The error contains two lines of code: the
-    /// accessor and the command.
+    /// Makes the error at the end of a dry run's plan. The error names two lines of code: the call
+    /// of the accessor and the command.
     fn not_run(&self, at: &'static Location<'static>) -> Error {
         let what = self.record.location;
         let is_here = (what.file(), what.line()) == (at.file(), at.line());
