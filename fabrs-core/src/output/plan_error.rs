@@ -43,6 +43,6 @@ mod tests {
         assert!(other.get().is_none() && whole.get().is_none());
         whole.end_with(&one);
         assert_eq!(whole.get().as_ref().map(Error::message), Some("one"));
-        assert_eq!(other.or_end(|| failure("other")).message(), "one", "it ended before");
+        assert_eq!(other.or_end(|| failure("other")).message(), "one", "the plan ended before");
     }
 }

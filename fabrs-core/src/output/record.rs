@@ -33,7 +33,7 @@ pub(crate) struct CommandRecord {
     pub(crate) stderr: CapturedStream,
     /// The reason why the end of the output is missing, although the command has ended.
     pub(crate) lost_output: Option<Cause>,
-    /// True if the stream was shown while the command ran: stdout, stderr.
+    /// True for each stream shown while the command ran: stdout, then stderr.
     pub(crate) shown: (bool, bool),
     pub(crate) has_pty: bool,
     /// True if the command was stopped and its end is not confirmed.

@@ -58,7 +58,7 @@ impl fmt::Display for ExitStatus {
 #[serde(transparent)]
 pub struct Signal(String);
 
-/// The signals of RFC 4254 with their numbers. All systems with a POSIX shell use these numbers.
+/// The signals of RFC 4254 with their numbers on Linux.
 const NUMBERS: [(&str, u8); 12] = [
     ("HUP", 1),
     ("INT", 2),

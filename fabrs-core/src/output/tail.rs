@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::output::record::CapturedStream;
 
-/// Keeps the end of a stream and drops the oldest bytes beyond a limit.
+/// A buffer that keeps the end of a stream and drops the oldest bytes beyond a limit.
 #[derive(Debug, Clone)]
 pub(crate) struct TailBuffer {
     bytes: VecDeque<u8>,
