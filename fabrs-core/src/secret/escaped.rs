@@ -64,8 +64,8 @@ fn for_json(text: &str) -> Vec<String> {
 
 /// Returns the forms in HTML and XML.
 fn for_html(text: &str) -> Vec<String> {
-    // The escapes of quote, apostrophe and slash, in this order: text between tags, Python and
-    // minijinja, Jinja and Go, PHP, XML.
+    // Each row has the escapes of quote, apostrophe and slash. The rows cover text between tags,
+    // Python and minijinja, Jinja and Go, PHP, and XML.
     let styles = [
         ("\"", "'", "/"),
         ("&quot;", "'", "/"),

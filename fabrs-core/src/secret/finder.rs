@@ -8,10 +8,10 @@ use aho_corasick::AhoCorasick;
 
 use crate::secret::secret::REDACTED;
 
-/// Searches for a fixed set of byte strings.
+/// A search for a fixed set of byte strings.
 pub(super) struct Finder {
     automaton: AhoCorasick,
-    /// Sorted.
+    /// The byte strings, sorted.
     forms: Vec<Vec<u8>>,
     longest: usize,
 }
@@ -52,8 +52,8 @@ impl Finder {
         Cow::Owned(shown)
     }
 
-    /// Returns the secrets in order. Overlapping secrets are one range. The first `open` bytes
-    /// belong to a secret.
+    /// Returns the ranges of the secrets in order. Overlapping secrets share a range. The first
+    /// `open` bytes belong to a secret.
     fn secrets(&self, bytes: &[u8], open: usize) -> Vec<Range<usize>> {
         let mut secrets: Vec<Range<usize>> = Vec::new();
         if open > 0 {

@@ -38,7 +38,7 @@ fn encoded(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Returns the encoded letters determined by `secret`, if `before` bytes precede the secret.
+/// Returns the encoded letters that depend only on `secret`, if `before` bytes precede the secret.
 fn inside(encoding: &Encoding, secret: &[u8], before: usize) -> Vec<u8> {
     let whole = [vec![0; before], secret.to_vec()].concat();
     let encoded = encoding.encode(&whole).into_bytes();

@@ -11,7 +11,7 @@ use crate::secret::finder::Finder;
 use crate::secret::forms::{MIN_SECRET_LEN, forms};
 use crate::secret::secret::Secret;
 
-/// Masks the secrets of a run in output. Clones share the secrets.
+/// A redactor that masks the secrets of a run in output. Clones share the secrets.
 ///
 /// To redact its own output, a program passes the same redactor to [`ClientBuilder::redactor`].
 ///
@@ -63,7 +63,7 @@ impl Redactor {
     /// Adds a secret.
     pub(crate) fn add(&self, secret: &Secret) -> AddOutcome {
         let text = secret.expose();
-        // Locked until the search includes the secret. A second caller with the same secret must
+        // Locked until the finder includes the secret. A second caller with the same secret must
         // not return earlier.
         let mut known = self.known();
         if !known.secrets.insert(text.into()) {
@@ -72,7 +72,8 @@ impl Redactor {
         let before = known.forms.len();
         known.forms.extend(forms(text));
         if known.forms.len() > before {
-            // Beyond the limits of the search, the earlier secrets are still found.
+            // If the forms exceed the limit of the finder, the old finder still finds the earlier
+            // secrets.
             if let Some(finder) = Finder::new(&known.forms) {
                 known.finder = Some(Arc::new(finder));
             }
@@ -86,7 +87,7 @@ impl Redactor {
         }
     }
 
-    /// Returns the search for the secrets, if there are any.
+    /// Returns the finder of the secrets, if there are any secrets.
     pub(super) fn finder(&self) -> Option<Arc<Finder>> {
         if self.shared.knows_any.load(Ordering::Acquire) { self.known().finder.clone() } else { None }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::secret::redactor::Redactor;
 
-/// Masks the secrets in one stream, including secrets that are split across chunks.
+/// The redaction of one stream, including secrets that are split across chunks.
 #[derive(Debug, Default)]
 pub struct RedactedStream {
     /// The last bytes, if they may be the start of a secret.
@@ -102,7 +102,7 @@ mod tests {
         #[test]
         fn chunks_and_the_whole_text_have_the_same_result(
             text in "[abc]{0,60}",
-            // Parts of the text, so that they overlap in the text.
+            // The secrets are parts of the text, so that they occur and overlap.
             parts in prop::collection::vec((0usize..50, 6usize..10), 1..5),
             size in 1usize..9,
         ) {

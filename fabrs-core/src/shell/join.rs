@@ -2,8 +2,9 @@
 
 use crate::shell::line::{IntoShellLine, ShellLine};
 
-/// Operators with a lower precedence than `&&`. A match inside quotes only adds harmless braces.
-const LESS_THAN_AND: [&str; 5] = ["||", ";", "&", "\n", "#"];
+/// Operators and characters that make braces necessary next to `&&`. A match inside quotes only
+/// adds harmless braces.
+const SEPARATORS: [&str; 5] = ["||", ";", "&", "\n", "#"];
 
 impl ShellLine {
     /// Returns a line that runs `next` if this line succeeds: `&&`.
@@ -27,7 +28,7 @@ impl ShellLine {
     /// assert_eq!(line.as_str(), "test -d x || mkdir x");
     /// ```
     pub fn or(self, next: impl IntoShellLine) -> Self {
-        self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
+        self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || has_separator(line)))
     }
 
     /// Returns a line that pipes the stdout of this line into `next`: `|`.
@@ -39,7 +40,7 @@ impl ShellLine {
     /// assert_eq!(line.as_str(), "ls | wc -l");
     /// ```
     pub fn pipe(self, next: impl IntoShellLine) -> Self {
-        self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
+        self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || has_separator(line)))
     }
 
     fn joined(self, sign: &str, next: impl IntoShellLine, part: impl Fn(&str) -> String) -> Self {
@@ -52,28 +53,28 @@ impl ShellLine {
     }
 }
 
-/// Adds braces around a line split by `&&`. Without braces, `b` in `cd /x && a; b` would run in the
-/// wrong directory after a failed `cd`.
+/// Adds braces around a line with separators. Without braces, `b` in `cd /x && a; b` would run in
+/// the wrong directory after a failed `cd`.
 pub(crate) fn grouped(line: &str) -> String {
-    braced_if(line, torn(line))
+    braced_if(line, has_separator(line))
 }
 
-fn torn(line: &str) -> bool {
+fn has_separator(line: &str) -> bool {
     let without_and = line.replace("&&", "");
-    LESS_THAN_AND.iter().any(|sign| without_and.contains(sign))
+    SEPARATORS.iter().any(|sign| without_and.contains(sign))
 }
 
-fn braced_if(line: &str, torn: bool) -> String {
-    match torn {
+fn braced_if(line: &str, needs_braces: bool) -> String {
+    match needs_braces {
         false => line.to_owned(),
-        true if closes_by_a_line_end(line) => format!("{{ {line}\n}}"),
+        true if needs_line_end(line) => format!("{{ {line}\n}}"),
         true => format!("{{ {line}; }}"),
     }
 }
 
 /// Returns whether a line end is needed before `}`. The line may end with a comment, a
 /// here-document or an operator.
-fn closes_by_a_line_end(line: &str) -> bool {
+fn needs_line_end(line: &str) -> bool {
     line.contains(['#', '\n', '\\']) || line.contains("<<") || line.trim_end().ends_with(['&', ';', '|'])
 }
 

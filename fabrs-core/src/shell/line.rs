@@ -42,8 +42,8 @@ impl fmt::Debug for Piece<'_> {
 impl ShellLine {
     /// Makes a shell line from any text. The shell executes the text.
     ///
-    /// No other function turns text from elsewhere into a command. A search for `raw` finds every
-    /// place where an injection is possible.
+    /// No other function turns arbitrary text into a command. A search for `raw` finds every place
+    /// where an injection is possible.
     pub fn raw(text: impl Into<String>) -> Self {
         Self::checked(text.into())
     }
@@ -108,8 +108,8 @@ impl fmt::Display for ShellLine {
 
 /// A value accepted as a command: a literal or a [`ShellLine`].
 ///
-/// A `String` does not implement this trait, because the shell would execute any text from
-/// elsewhere. `cmd!` quotes a `String`.
+/// A `String` does not implement this trait, because the shell would execute arbitrary text. `cmd!`
+/// quotes a `String`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shell line",
     label = "may contain text that the shell would execute",

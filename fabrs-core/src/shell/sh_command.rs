@@ -30,7 +30,8 @@ pub(crate) fn sh_call(script: &str) -> String {
 /// Like [`sh_command`], for a server that starts commands in its own process group. The script
 /// leads a new session if the host has `setsid`.
 pub(crate) fn sh_command_in_session(script: &str) -> String {
-    // `setsid` forks if the process already leads a group, and its parent would end at once.
+    // `setsid` forks if the process already leads a group, and the original process would end at
+    // once.
     let lead = format!(
         "if kill -0 -$$ 2>/dev/null; then :; elif command -v setsid >/dev/null; \
          then exec setsid /bin/sh -c '\\''{EVAL}'\\'' sh \"$@\"; fi; {EVAL}"
@@ -38,7 +39,7 @@ pub(crate) fn sh_command_in_session(script: &str) -> String {
     format!("exec /bin/sh -c '{lead}' sh{}", words(script))
 }
 
-/// Returns a text as single-quoted words, each after a blank.
+/// Returns a text as single-quoted words, each with a space in front.
 fn words(text: &str) -> String {
     let mut line = String::with_capacity(text.len() + text.len() / 4 + 16);
     let mut length = 0;
