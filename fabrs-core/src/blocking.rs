@@ -27,8 +27,8 @@ pub(crate) fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Resul
     ended.unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
 }
 
-/// Runs long work, such as network access, on a new thread inside the runtime of the caller. A
-/// thread of the runtime's pool would delay name lookups and file reads.
+/// Runs long work, such as network access, on a new thread inside the runtime of the caller. In the
+/// runtime's thread pool, long work would delay name lookups and file reads.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub(crate) async fn on_own_thread<T: Send + 'static>(
     let runtime = Handle::current();
     let (done, result) = oneshot::channel();
     let work = move || {
-        // The caller may have been dropped.
+        // The future of the caller may have been dropped.
         let _dropped = done.send(work());
     };
     // If the thread does not start, the work is still available here.

@@ -9,7 +9,7 @@ pub(crate) fn needs_escape(character: char) -> bool {
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns `text` with each such character escaped, for example as `\u{1b}`.
+/// Escapes each character that [`needs_escape`], for example as `\u{1b}`.
 pub(crate) fn escape_all_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`host`], [`secret`], [`shell`], `controls`, `open_files`, `mutex` |
+//! | 0 | [`host`], [`secret`], [`shell`], `controls`, `open_files`, `mutex`, `blocking` |
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |

@@ -17,7 +17,7 @@ pub(crate) fn is_exhausted(error: &(dyn StdError + 'static)) -> bool {
     exceeded(error).is_some()
 }
 
-/// Opens a file, and returns the error if the open file limit forbids it.
+/// Tries to open a file. Returns the error if the open file limit is reached.
 ///
 /// For functions that hide the reason of a failure: `getaddrinfo` reports an unknown name if
 /// `/etc/hosts` cannot be opened.
