@@ -139,7 +139,7 @@ impl fmt::Display for CertificateProblem {
     }
 }
 
-/// Displays a time in seconds since 1970. Times after the year 9999 display as `the year 10000`.
+/// A time in seconds since 1970. Times after the year 9999 display as `the year 10000`.
 struct Timestamp(u64);
 
 impl fmt::Display for Timestamp {
@@ -151,7 +151,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Displays the first names of an untrusted list, with control characters escaped.
+/// An untrusted list. Displays the first names, with control characters escaped.
 struct NameList<'a>(&'a [String]);
 
 impl fmt::Display for NameList<'_> {

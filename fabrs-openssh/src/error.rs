@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::location::Location;
 
-/// An unreadable file, or a line rejected by `ssh` as well.
+/// An error of a parser or lookup, such as an unreadable file, or a line that `ssh` also rejects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -62,7 +62,7 @@ pub enum Error {
         limit: usize,
     },
     /// A configuration file writable by other users.
-    #[error("{}: bad owner or permissions: the owner must be you or root, and only the owner may write to it", path.display())]
+    #[error("{}: bad owner or permissions: the owner must be you or root, and only the owner may write to the file", path.display())]
     Permissions {
         /// The file.
         path: PathBuf,

@@ -53,8 +53,8 @@ pub(super) struct MatchResult {
     pub(super) unsupported: Option<&'static str>,
 }
 
-/// Runs the command of `Match exec`. Returns true on success, and `None` if commands are not
-/// allowed.
+/// A function that runs the command of `Match exec`. Returns true on success, and `None` if
+/// commands are not allowed.
 pub(super) type RunExec<'a> = dyn FnMut(&str) -> Result<Option<bool>, Error> + 'a;
 
 /// Criteria of `ssh` that require the network or the command line.

@@ -150,7 +150,7 @@ impl SshConfig {
     /// its included files.
     ///
     /// The text is the only configuration, as with `ssh -F`. `name` is the file name in errors and
-    /// Relative `Include`s are resolved against `.ssh` in the home directory.
+    /// warnings. Relative `Include`s are resolved against `.ssh` in the home directory.
     ///
     /// ```
     /// use fabrs_openssh::config::{Query, SshConfig};

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the value of a variable in `${NAME}`.
+/// A function that returns the value of a variable in `${NAME}`.
 pub(super) type LookUpVariable<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Runs a command of `Match exec`. Returns true on success.
+/// A function that runs a command of `Match exec`. Returns true on success.
 pub(super) type RunCommand<'a> = dyn Fn(&str) -> io::Result<bool> + 'a;
 
 /// The input of [`SshConfig::resolve`](super::SshConfig::resolve): a host and the local user.
