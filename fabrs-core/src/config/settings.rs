@@ -185,7 +185,7 @@ pub enum DiffMode {
     All,
 }
 
-/// Defines the setters: each replaces the field of its name, with an example value for the docs.
+/// Defines a setter for each listed field. The literal is an example value for the docs.
 macro_rules! setters {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $example:literal,)*) => {
         impl Settings {
