@@ -71,12 +71,12 @@ mod tests {
     async fn a_member_that_outlives_its_leader_is_signalled() {
         let mut leader = start("sleep 1000 & echo begun");
         let group = ProcessGroup::of(&leader);
-        let mut stdout = leader.stdout.take().expect("it is a pipe");
-        leader.wait().await.expect("it is ours");
+        let mut stdout = leader.stdout.take().expect("the stream is a pipe");
+        leader.wait().await.expect("the leader is a child");
         group.signal(Signal::TERM);
         let mut text = String::new();
         // The read ends when the last process with the pipe has ended.
-        stdout.read_to_string(&mut text).await.expect("it is a pipe");
+        stdout.read_to_string(&mut text).await.expect("the stream is a pipe");
         assert_eq!(text, "begun\n");
     }
 
@@ -85,12 +85,12 @@ mod tests {
         let mut shell = start("exec 3<&0; setsid sh -c 'echo $$; read line; echo alive' <&3 & wait");
         let (mut stdin, mut stdout) = (shell.stdin.take().expect("a pipe"), shell.stdout.take().expect("a pipe"));
         let mut text = [0; 16];
-        let length = stdout.read(&mut text).await.expect("it is a pipe");
+        let length = stdout.read(&mut text).await.expect("the stream is a pipe");
         let id = std::str::from_utf8(&text[..length]).expect("digits").trim().parse().expect("a number");
         ProcessGroup(Pid::from_raw(id)).signal(Signal::KILL);
-        stdin.write_all(b"\n").await.expect("it is a pipe");
+        stdin.write_all(b"\n").await.expect("the stream is a pipe");
         let mut text = String::new();
-        stdout.read_to_string(&mut text).await.expect("it is a pipe");
+        stdout.read_to_string(&mut text).await.expect("the stream is a pipe");
         assert_eq!(text, "alive\n");
     }
 }
