@@ -1,7 +1,7 @@
 //! [`CauseText`]: the cause of an error as text.
 
 /// The cause of an error as text: the message of another program, or causes without their types.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct CauseText(pub(crate) String);
 

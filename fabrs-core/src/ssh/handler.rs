@@ -8,7 +8,7 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::error::{CauseText, Error};
 use crate::ssh::host_key::HostKeyVerifier;
 use crate::ssh::untrusted_text;
 
@@ -42,12 +42,7 @@ impl From<russh::Error> for SessionError {
 
 /// A record of the disconnect, and its cause.
 #[derive(Debug, Default)]
-pub(super) struct Disconnected(watch::Sender<Option<DisconnectCause>>);
-
-/// The cause of a disconnect.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct DisconnectCause(String);
+pub(super) struct Disconnected(watch::Sender<Option<CauseText>>);
 
 impl Disconnected {
     /// Waits for the disconnect.
@@ -57,18 +52,18 @@ impl Disconnected {
     }
 
     /// Returns the cause of the disconnect. Waits up to one second for it.
-    pub(super) async fn cause(&self) -> DisconnectCause {
+    pub(super) async fn cause(&self) -> CauseText {
         let mut ended = self.0.subscribe();
         let known = tokio::time::timeout(std::time::Duration::from_secs(1), ended.wait_for(Option::is_some)).await;
         match known {
             Ok(Ok(reason)) => reason.clone(),
             _ => None,
         }
-        .unwrap_or_else(|| DisconnectCause("the connection was closed".to_owned()))
+        .unwrap_or_else(|| CauseText("the connection was closed".to_owned()))
     }
 
     fn set(&self, reason: String) {
-        self.0.send_replace(Some(DisconnectCause(reason)));
+        self.0.send_replace(Some(CauseText(reason)));
     }
 }
 

@@ -9,7 +9,7 @@ use fabrs_openssh::config::StrictHostKeyChecking;
 use fabrs_openssh::known_hosts::{self, HostKey, HostKeyStatus, KnownHosts, SALT_LEN};
 use russh::keys::PublicKeyOrCertificate;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::shell::quote;
 use crate::ssh::host_certificate::{self, CertificateVerdict, IgnoredCertificate};
@@ -52,24 +52,24 @@ impl HostKeyVerifier {
             let cause = format!("`HostKeyAlgorithms` does not list {} {what}s", key.algorithm());
             return Err(self
                 .refuse(format!("the host presents a {what} of a type that was not requested"))
-                .caused_by(HostKeyCause(cause)));
+                .caused_by(CauseText(cause)));
         }
         if let Some((bits, required)) = self.target.algorithms.too_small(shown.public_key().key_data()) {
             let cause = format!("it has {bits} bits, and `RequiredRSASize` is {required}");
-            return Err(self.refuse("the host's RSA key is too small".to_owned()).caused_by(HostKeyCause(cause)));
+            return Err(self.refuse("the host's RSA key is too small".to_owned()).caused_by(CauseText(cause)));
         }
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
         let ignored = match shown.certificate() {
             Some(certificate) => {
                 let content = host_certificate::read(certificate).map_err(|problem| {
-                    self.refuse("the host's certificate can't be read".to_owned()).caused_by(HostKeyCause(problem))
+                    self.refuse("the host's certificate can't be read".to_owned()).caused_by(CauseText(problem))
                 })?;
                 self.check_revoked(&PresentedKey::Certificate(&content))?;
                 match host_certificate::judge(certificate, &content, &*self.known()?, &self.target.host_key_policy) {
                     CertificateVerdict::Trusted => return Ok(()),
                     CertificateVerdict::Rejected { what, cause } => {
-                        return Err(self.refuse(what.to_owned()).caused_by(HostKeyCause(cause)));
+                        return Err(self.refuse(what.to_owned()).caused_by(CauseText(cause)));
                     }
                     CertificateVerdict::Ignored(ignored) => Some(ignored),
                 }
@@ -120,7 +120,7 @@ impl HostKeyVerifier {
             HostKeyStatus::Unknown => Ok(false),
             HostKeyStatus::Revoked { at } => Err(self
                 .refuse(format!("the host's {} key is revoked", key.algorithm()))
-                .caused_by(HostKeyCause(format!("revoked in {at}; the host shows {}", key.fingerprint())))),
+                .caused_by(CauseText(format!("revoked in {at}; the host shows {}", key.fingerprint())))),
             HostKeyStatus::Changed { at, algorithm } => {
                 self.changed(key, ignored, &at.to_string(), &algorithm).map(|()| true)
             }
@@ -145,12 +145,10 @@ impl HostKeyVerifier {
         if let Some(ignored) = ignored {
             let _ = write!(cause, "; its certificate {}", ignored.text);
         }
-        Err(self.refuse(format!("the host's {algorithm} key has changed")).caused_by(HostKeyCause(cause)).hint(
-            format!(
-                "if the new host key is genuine, remove the old one: `{}`",
-                removal_command(&self.target.host_key_policy.name.to_string(), at)
-            ),
-        ))
+        Err(self.refuse(format!("the host's {algorithm} key has changed")).caused_by(CauseText(cause)).hint(format!(
+            "if the new host key is genuine, remove the old one: `{}`",
+            removal_command(&self.target.host_key_policy.name.to_string(), at)
+        )))
     }
 
     /// Accepts or rejects the key of an unknown host.
@@ -190,7 +188,7 @@ impl HostKeyVerifier {
                         advice.clone_into(&mut hint);
                     }
                 }
-                Err(self.refuse(what).caused_by(HostKeyCause(cause)).hint(hint))
+                Err(self.refuse(what).caused_by(CauseText(cause)).hint(hint))
             }
         }
     }
@@ -246,11 +244,6 @@ impl HostKeyVerifier {
         self.refuse("the host's key can't be read".to_owned())
     }
 }
-
-/// The cause of a rejected key.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct HostKeyCause(String);
 
 /// Returns the hint for a host with a changed key, allowed by `StrictHostKeyChecking no`.
 pub(super) fn changed_key_hint(target: &Target) -> String {

@@ -8,7 +8,7 @@ use fabrs_openssh::certificate::HostCertificate;
 use fabrs_openssh::known_hosts::HostKey;
 use fabrs_openssh::revoked::RevokedKeys;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::mutex::lock;
 
 /// A cache of revocation files, shared by all hosts.
@@ -38,7 +38,7 @@ impl RevokedKeysFiles {
         };
         let Some(revocation) = revocation else { return Ok(()) };
         let cause = format!("revoked in {}; the host shows {}", file.display(), key.fingerprint());
-        Err(Error::new(ErrorKind::HostKey, revocation.to_string()).caused_by(RevokedKeysCause(cause)))
+        Err(Error::new(ErrorKind::HostKey, revocation.to_string()).caused_by(CauseText(cause)))
     }
 
     fn load(&self, file: &Path) -> Result<Arc<RevokedKeys>> {
@@ -53,8 +53,3 @@ impl RevokedKeysFiles {
         read.entry(file.to_owned()).or_insert_with(load).clone()
     }
 }
-
-/// The cause of a rejected key: the file, and the fingerprint of the key.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct RevokedKeysCause(String);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::task_types::{Param, RawArgs, Task};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 
 /// A type for the parameters of a task: any type with [`FromStr`].
 #[diagnostic::on_unimplemented(
@@ -27,11 +27,6 @@ impl<T: FromStr<Err: Display>> FromArg for T {
         text.parse().map_err(|error: T::Err| error.to_string())
     }
 }
-
-/// The reason why an argument is invalid.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unreadable(String);
 
 impl RawArgs {
     /// Returns an empty list of arguments for `task`.
@@ -110,7 +105,7 @@ impl RawArgs {
                 Some(what) => Error::new(ErrorKind::Usage, format!("`{task}`: `--{flag} {text}` is not {what}")),
                 None => {
                     let text = format!("`{task}`: `--{flag} {text}` is not a value of type `{inner}`");
-                    Error::new(ErrorKind::Usage, text).caused_by(Unreadable(why))
+                    Error::new(ErrorKind::Usage, text).caused_by(CauseText(why))
                 }
             }
         })

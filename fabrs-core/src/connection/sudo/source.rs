@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::config::{PasswordSource, ProcessEnv, ProcessGroupGuard};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
 use crate::output::last_lines;
@@ -119,12 +119,12 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     };
     let (printed, message, status) = match tokio::time::timeout(COMMAND_TIMEOUT, run).await {
         Ok(ended) => ended.map_err(|source| failed().caused_by(source))?,
-        Err(_) => return Err(failed().caused_by(CommandFailure("timed out after two minutes".to_owned()))),
+        Err(_) => return Err(failed().caused_by(CauseText("timed out after two minutes".to_owned()))),
     };
     if !status.success() {
         let message = last_lines(message.as_bytes(), 1);
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        return Err(failed().caused_by(CommandFailure(format!("ended with {status}{message}"))));
+        return Err(failed().caused_by(CauseText(format!("ended with {status}{message}"))));
     }
     first_line(&printed, line)
 }
@@ -142,11 +142,6 @@ async fn read_limited(from: impl AsyncRead + Unpin) -> io::Result<String> {
     from.take(MAX_SOURCE_LEN).read_to_end(&mut bytes).await?;
     String::from_utf8(bytes).map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source.utf8_error()))
 }
-
-/// The failure of a password command.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct CommandFailure(String);
 
 fn first_line(text: &str, from: &str) -> Result<Secret> {
     match text.lines().next().filter(|line| !line.is_empty()) {
