@@ -32,7 +32,7 @@ fn shop() -> Result<Site> {
         .with(Django::new().share_static_files("static").snapshot(save_database))
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
-        .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").shows_release())
+        .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release())
         .notify(Mail::from("deploys@example.com").to("shop@example.com").plaintext("localhost", smtp_port)))
 }
 

@@ -245,7 +245,7 @@ impl Run {
         let group = Group::of(client, &hosts)?;
         let line = ShellLine::raw(text);
         let outcomes = group.each(|host| host.run(&line)).await;
-        let mut result = ShellLineResult { is_only_host: self.is_passthrough, ..ShellLineResult::default() };
+        let mut result = ShellLineResult { is_single_host_line: self.is_passthrough, ..ShellLineResult::default() };
         for (host, outcome) in &outcomes {
             // The location is a line of this file, and has no meaning for the user.
             let error = outcome.error().map(|error| error.clone().without_location());
@@ -276,7 +276,7 @@ impl Run {
 #[derive(Debug, Default)]
 struct ShellLineResult {
     /// True if the run has one host. The exit status is the exit code of `fab`.
-    is_only_host: bool,
+    is_single_host_line: bool,
     errors: GroupedErrors,
     codes: Vec<ExitCode>,
     status: Option<u8>,
@@ -290,10 +290,10 @@ impl ShellLineResult {
             (_, None) => ExitCode::Failed,
         });
         let Some(error) = error else { return Ok(()) };
-        if let (true, ErrorKind::Exit, Some(output)) = (self.is_only_host, error.kind(), error.output()) {
+        if let (true, ErrorKind::Exit, Some(output)) = (self.is_single_host_line, error.kind(), error.output()) {
             // The exit code of `fab` reports the status, so no message is needed.
             self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
-        } else if self.is_only_host || kind != OutcomeKind::Cancelled {
+        } else if self.is_single_host_line || kind != OutcomeKind::Cancelled {
             // With several hosts, the summary lists the cancelled hosts.
             self.errors.add(host, error);
         }

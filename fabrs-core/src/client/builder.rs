@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::handle::Client;
 use crate::config::{Inventory, Mode, ProcessEnv, PromptPolicy, Settings};
-use crate::event::{NoSink, Redacting, Sink};
+use crate::event::{NoSink, RedactingSink, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::ssh::{SshDialer, SshSettings};
 use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts, RunState, add_secret};
@@ -304,7 +304,7 @@ impl ClientBuilder {
         // Clones of a redactor share secrets: the client and the run redact each other's secrets.
         let redactor = run.map_or(self.redactor, |run| run.redactor().clone());
         let sink: Arc<dyn Sink> = match self.sink {
-            Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
+            Some(sink) => Arc::new(RedactingSink::new(sink, redactor.clone())),
             None => run.map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),
         };
         for password in self.password.iter().chain(&self.sudo_password) {

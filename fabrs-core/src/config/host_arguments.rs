@@ -9,7 +9,7 @@ use crate::config::environment::deduplicated;
 
 /// A function that resolves additional names after `@`, such as `@demo`. Returns `None` for an
 /// unknown name.
-pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
+pub type ResolveAlias<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 
 /// Parses the values of all `-H` options, in order and without duplicates. Returns `None` without
 /// any `-H`.
@@ -55,7 +55,7 @@ pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> 
 /// # Errors
 ///
 /// As [`parse_host_args`], and the error returned by `named`.
-pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>) -> Result<Option<Vec<Host>>> {
+pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &ResolveAlias<'_>) -> Result<Option<Vec<Host>>> {
     if texts.is_empty() {
         return Ok(None);
     }
@@ -68,11 +68,11 @@ pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>)
 /// # Errors
 ///
 /// As [`parse_host_args`].
-pub fn parse_excluded_hosts<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>) -> Result<Vec<Host>> {
+pub fn parse_excluded_hosts<S: AsRef<str>>(texts: &[S], named: &ResolveAlias<'_>) -> Result<Vec<Host>> {
     read("-x", texts, named)
 }
 
-fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &HostAliases<'_>) -> Result<Vec<Host>> {
+fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &ResolveAlias<'_>) -> Result<Vec<Host>> {
     let mut hosts = Vec::new();
     for text in texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()) {
         for item in Host::split_list(text) {

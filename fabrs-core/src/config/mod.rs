@@ -27,7 +27,7 @@ pub use did_you_mean::did_you_mean;
 pub use environment::Environment;
 pub use fabrs_toml::Config;
 pub use gateway::Gateway;
-pub use host_arguments::{HostAliases, parse_excluded_hosts, parse_host_args, parse_host_args_with};
+pub use host_arguments::{ResolveAlias, parse_excluded_hosts, parse_host_args, parse_host_args_with};
 pub use inventory::Inventory;
 pub use layered::Layered;
 pub use operator::Operator;

@@ -20,9 +20,9 @@ pub struct Operator {
     pub user: String,
     /// The name of this machine.
     pub machine: String,
-    /// The URL of the job's page on the CI server.
+    /// The URL of the job's job_url on the CI server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<String>,
+    pub job_url: Option<String>,
 }
 
 impl Operator {
@@ -33,7 +33,7 @@ impl Operator {
 
     /// Returns the placeholder for a file that records no operator, such as a handwritten lock.
     pub fn unknown() -> Self {
-        Self { user: "unknown".to_owned(), machine: "unknown".to_owned(), page: None }
+        Self { user: "unknown".to_owned(), machine: "unknown".to_owned(), job_url: None }
     }
 
     fn of(variable: impl Fn(&str) -> Option<String>, machine: String) -> Self {
@@ -42,9 +42,9 @@ impl Operator {
             let [server, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(&variable);
             Some(format!("{}/{}/actions/runs/{}", server?, repository?, run?))
         };
-        let page = JOB_URL_VARIABLES.iter().find_map(|name| variable(name)).or_else(github);
+        let job_url = JOB_URL_VARIABLES.iter().find_map(|name| variable(name)).or_else(github);
         let user = ["USER", "LOGNAME"].iter().find_map(|name| variable(name));
-        Self { user: user.or_else(login).unwrap_or_else(|| "unknown".to_owned()), machine, page }
+        Self { user: user.or_else(login).unwrap_or_else(|| "unknown".to_owned()), machine, job_url }
     }
 }
 
@@ -62,8 +62,8 @@ fn machine() -> String {
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.machine)?;
-        match &self.page {
-            Some(page) => write!(f, " ({page})"),
+        match &self.job_url {
+            Some(job_url) => write!(f, " ({job_url})"),
             None => Ok(()),
         }
     }

@@ -49,5 +49,5 @@ pub(crate) use shell_probe::{ShellProbe, result_of, with_marked_result};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
 pub use task_scope::current;
-pub(crate) use task_scope::{for_all, task_state};
+pub(crate) use task_scope::{in_once_scope, task_state};
 pub use watch::{Responder, Watcher};

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::handle::Connection;
 use super::task_scope::current;
-use super::task_scope::is_for_all;
+use super::task_scope::is_in_once_scope;
 use crate::config::{Confirmation, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -281,7 +281,7 @@ fn prefixed(connection: &Connection, question: &str) -> String {
 
 /// Returns the host of a question for a single host.
 fn own_host(connection: &Connection) -> Option<&Host> {
-    connection.host().filter(|host| !host.is_local() && !is_for_all())
+    connection.host().filter(|host| !host.is_local() && !is_in_once_scope())
 }
 
 fn run_of<'a>(connection: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {

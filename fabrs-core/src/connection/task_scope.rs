@@ -11,7 +11,7 @@ use crate::state::RunState;
 tokio::task_local! {
     static CURRENT: Connection;
     /// Set while a value is computed once for all hosts of a run.
-    static FOR_ALL: ();
+    static ONCE_SCOPE: ();
 }
 
 impl Connection {
@@ -86,13 +86,13 @@ impl Connection {
 }
 
 /// Runs a future with a shared result for all hosts of a run.
-pub(crate) async fn for_all<F: Future>(future: F) -> F::Output {
-    FOR_ALL.scope((), future).await
+pub(crate) async fn in_once_scope<F: Future>(future: F) -> F::Output {
+    ONCE_SCOPE.scope((), future).await
 }
 
 /// Returns `true` if the running code computes a value for all hosts of the run.
-pub(super) fn is_for_all() -> bool {
-    FOR_ALL.try_with(|()| ()).is_ok()
+pub(super) fn is_in_once_scope() -> bool {
+    ONCE_SCOPE.try_with(|()| ()).is_ok()
 }
 
 /// Returns the run of the calling task.

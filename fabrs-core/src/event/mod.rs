@@ -33,7 +33,7 @@ pub use outcome_kind::OutcomeKind;
 pub use output_queue::OutputQueue;
 pub use passthrough::PassthroughSink;
 pub use plain::PlainSink;
-pub(crate) use redacting::Redacting;
+pub(crate) use redacting::RedactingSink;
 pub(crate) use sink::PausedSink;
 pub use sink::{BroadcastSink, Granularity, NoSink, Sink};
 pub use stream::Stream;

@@ -1,4 +1,4 @@
-//! [`Redacting`]: redacts the secrets in events.
+//! [`RedactingSink`]: redacts the secrets in events.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::secret::Redactor;
 /// Output and the errors of tasks are already redacted. An output event can end in the middle of a
 /// secret, so only the reader of the whole stream can find the secret.
 #[derive(Debug)]
-pub(crate) struct Redacting {
+pub(crate) struct RedactingSink {
     sink: Arc<dyn Sink>,
     redactor: Redactor,
 }
 
-impl Redacting {
+impl RedactingSink {
     pub(crate) fn new(sink: Arc<dyn Sink>, redactor: Redactor) -> Self {
         Self { sink, redactor }
     }
 }
 
-impl Sink for Redacting {
+impl Sink for RedactingSink {
     fn event(&self, event: &Event<'_>) {
         if let Event::Diff { host, operation: what, path, diff: difference } = *event {
             let (what, path) = (&self.redactor.text(what), &self.redactor.text(path));
@@ -97,7 +97,7 @@ mod tests {
     fn no_text_of_an_event_contains_a_secret() {
         let (capture, redactor) = (Arc::new(CaptureSink::default()), Redactor::default());
         redactor.add(&Secret::new("hunter2"));
-        let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
+        let sink = RedactingSink::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
         let (host, text) = (Host::local(), "say hunter2");
         let error = Error::new(ErrorKind::Task, text).hint(text);
         let value = json!({ "hunter2": ["hunter2", 1] });

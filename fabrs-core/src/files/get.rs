@@ -272,9 +272,10 @@ impl GetSpec {
                 let is_new = backend.is_new(path, known.as_ref(), &operation).await?;
                 return Ok((name, is_new));
             }
-            let (context, called) = (self.context.clone(), operation.clone());
+            let (context, description) = (self.context.clone(), operation.clone());
             let incoming_file = IncomingFile::new(to, self.mode);
-            let incoming_file = incoming_file.with_progress(move |size| ProgressCounter::new(&context, &called, size));
+            let incoming_file =
+                incoming_file.with_progress(move |size| ProgressCounter::new(&context, &description, size));
             let mut is_new = backend.get(path, known.as_ref(), &incoming_file, &operation).await?;
             if is_new {
                 let persisted = blocking(move || incoming_file.persist()).await;

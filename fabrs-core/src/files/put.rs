@@ -300,7 +300,7 @@ impl_future!(PutRequest => Changes, put);
 async fn put(spec: Arc<PutSpec>) -> Result<Changes> {
     let (_, run) = spec.context.connection.host_and_run(spec.context.location)?;
     spec.source.secrets().for_each(|secret| run.add_secret(secret));
-    tree::connect_meanwhile(&spec.context.connection, run);
+    tree::connect_in_background(&spec.context.connection, run);
     let described = Arc::clone(&spec);
     let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.context.error(error));
     let connection = &spec.context.connection;
@@ -432,7 +432,7 @@ impl PutSpec {
         if self.preserves_mode {
             attributes.mode = fingerprint.as_ref().and_then(|fingerprint| fingerprint.mode).or(attributes.mode);
         }
-        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })
+        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), description: None })
     }
 
     /// Returns the description of the whole upload.

@@ -254,7 +254,7 @@ impl_future!(SyncRequest => Changes, sync);
 async fn sync(spec: Arc<SyncSpec>) -> Result<Changes> {
     let connection = &spec.context.connection;
     let (host, run) = connection.host_and_run(spec.context.location)?;
-    tree::connect_meanwhile(connection, run);
+    tree::connect_in_background(connection, run);
     let described = Arc::clone(&spec);
     let tree = blocking(move || described.tree()).await.map_err(|error| spec.context.error(error));
     let operation = spec.describe();
@@ -357,6 +357,6 @@ impl SyncSpec {
         let modified = fingerprint.as_ref().and_then(crate::transfer::file_fingerprint::FileFingerprint::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
         let target = Path::new(root).join(below).into();
-        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), called: None })
+        Ok(Job { item, fingerprint, target, attributes, write_options: self.write_options.clone(), description: None })
     }
 }

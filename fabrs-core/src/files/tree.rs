@@ -17,7 +17,7 @@ use crate::transfer::tree_result::TreeResult;
 use crate::transport::StopLevel;
 
 /// Connects while the local files are read. The transfer itself reports a failure.
-pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
+pub(super) fn connect_in_background(connection: &Connection, run: &RunState) {
     let (connection, stop) = (connection.clone(), run.stop().clone());
     run.tasks().spawn(async move {
         tokio::select! {

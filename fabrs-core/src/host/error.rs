@@ -23,7 +23,7 @@ pub enum HostError {
     Name(String),
     /// The text is a range of hosts, but one host is expected.
     #[error("`{0}` is a range of hosts, but one host is expected")]
-    Several(String),
+    UnexpectedRange(String),
     /// The text in brackets is not a valid range.
     #[error("invalid range `{range}` in `{text}`: {why}")]
     Range {

@@ -170,7 +170,7 @@ impl FromStr for Host {
         // `.` and `..` are directories, and `get` uses the name as a directory.
         if name.starts_with('-') || name.contains(odd) || matches!(name, "." | "..") {
             return Err(if is_range(text) {
-                HostError::Several(text.to_owned())
+                HostError::UnexpectedRange(text.to_owned())
             } else {
                 HostError::Name(name.to_owned())
             });

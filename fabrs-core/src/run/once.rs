@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::client::Client;
-use crate::connection::{Connection, current, for_all};
+use crate::connection::{Connection, current, in_once_scope};
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
 use crate::host::Host;
@@ -93,7 +93,7 @@ where
             Arc::clone(values.entry(name.clone()).or_default())
         };
         let evaluated = || {
-            let future = EVALUATING.scope(name.clone(), for_all(future.into_future()));
+            let future = EVALUATING.scope(name.clone(), in_once_scope(future.into_future()));
             // Boxed, since nested futures would store the large future several times.
             Box::pin(evaluate(&client, here.host(), &name, future))
         };

@@ -162,7 +162,7 @@ impl SshSettings {
     }
 
     /// Returns the gateway to a host from arguments or `fabrs.toml`, without the ssh config.
-    pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Gateway> {
+    pub(super) fn gateway_outside_ssh_config(&self, host: &Host) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
         let by_file = || match self.config_for(host).map(has_route) {
             Ok(true) | Err(_) => None,

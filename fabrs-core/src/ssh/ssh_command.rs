@@ -23,7 +23,7 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
         for path in &settings.identities {
             words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
         }
-        if let Some(gateway) = settings.gateway_beside_ssh_config(host) {
+        if let Some(gateway) = settings.gateway_outside_ssh_config(host) {
             words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
         }
     }

@@ -55,11 +55,11 @@ impl Approval {
     }
 
     pub(crate) fn approve(&self) {
-        self.approved.give();
+        self.approved.grant();
     }
 
     pub(crate) fn is_approved(&self) -> bool {
-        self.approved.is_given()
+        self.approved.is_granted()
     }
 
     /// Returns `true` if changes are allowed: the run is approved, or needs no approval.

@@ -103,7 +103,7 @@ impl ChannelBuffer {
     }
 
     /// Returns the error of a failed write to the file, if any.
-    pub(crate) fn diverted(&self) -> Option<io::Error> {
+    pub(crate) fn take_write_error(&self) -> Option<io::Error> {
         let mut state = self.state();
         state.progress = None;
         state.failure.take()

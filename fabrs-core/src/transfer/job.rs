@@ -66,7 +66,7 @@ impl WriteOptions {
     }
 
     /// Returns true if each file needs a separate upload.
-    pub(crate) fn is_singular(&self) -> bool {
+    pub(crate) fn needs_separate_uploads(&self) -> bool {
         self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != ReplacePolicy::Anything
     }
 }
@@ -95,7 +95,7 @@ pub(crate) struct Job {
     pub(crate) attributes: Attributes,
     pub(crate) write_options: Arc<WriteOptions>,
     /// The description of the operation, if other than a `put`.
-    pub(crate) called: Option<Arc<str>>,
+    pub(crate) description: Option<Arc<str>>,
 }
 
 /// The minimum size in bytes of a large file. Large files are sent separately, and in parts if the
@@ -230,8 +230,8 @@ impl Attributes {
 impl Job {
     /// Returns the description of the operation.
     pub(crate) fn operation(&self, context: &TransferContext) -> String {
-        if let Some(called) = &self.called {
-            return called.to_string();
+        if let Some(description) = &self.description {
+            return description.to_string();
         }
         self.attributes.described(&self.item.shown(), &self.shown(), [], context.elevated)
     }

@@ -14,18 +14,18 @@ use crate::transport::traits::Transport;
 pub(crate) struct RunApproval(Arc<AtomicBool>);
 
 impl RunApproval {
-    pub(crate) fn is_given(&self) -> bool {
+    pub(crate) fn is_granted(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
-    pub(crate) fn give(&self) {
+    pub(crate) fn grant(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
 impl ChangeGuard for RunApproval {
     fn start(&self, inner: &dyn Transport, request: Request) -> RunningCommand {
-        if self.is_given() {
+        if self.is_granted() {
             return inner.start(request);
         }
         let error = refused(&request.invocation.shown).on(&request.host);
@@ -33,7 +33,7 @@ impl ChangeGuard for RunApproval {
     }
 
     fn begin_effect(&self, name: &str) -> Result<()> {
-        if self.is_given() { Ok(()) } else { Err(refused(name)) }
+        if self.is_granted() { Ok(()) } else { Err(refused(name)) }
     }
 }
 

@@ -224,7 +224,7 @@ pub(crate) async fn survey_hosts(site: &Site, group: &Group) -> Outcomes<Survey>
 /// # Errors
 ///
 /// [`ErrorKind::NoHost`] for an empty group.
-pub(super) fn this_machine(hosts: &Group) -> Result<Connection, Error> {
+pub(super) fn local_connection(hosts: &Group) -> Result<Connection, Error> {
     match hosts.connections().first().and_then(Connection::client) {
         Some(client) => client.local(),
         None => Err(Error::new(ErrorKind::NoHost, "no hosts to deploy to")),

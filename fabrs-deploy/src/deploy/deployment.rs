@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrs::{Group, TaskError};
 
-use crate::deploy::connected_site::{ConnectedSite, Surveys, this_machine};
+use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
 use crate::deploy::rollout::Rollout;
@@ -141,7 +141,7 @@ impl Deploy {
     }
 
     async fn run(self) -> Result<LiveRelease, TaskError> {
-        let here = this_machine(&self.hosts)?;
+        let here = local_connection(&self.hosts)?;
         here.enter(Box::pin(self.run_phases())).await
     }
 

@@ -59,7 +59,7 @@ impl HostStates {
     }
 
     /// Records a lost lock: the run sends no further change to the host.
-    pub(super) fn lose_lock(&self, host: &Host) {
+    pub(super) fn mark_lock_lost(&self, host: &Host) {
         self.inner().unlocked.insert(host.clone());
     }
 
@@ -91,7 +91,7 @@ mod tests {
         let host = Client::builder().dial(Fake::new()).build().connect("web1").unwrap();
         let states = HostStates::new(std::slice::from_ref(&host));
         states.apply(&host, HostEvent::SwitchSent).unwrap();
-        states.lose_lock(host.host().unwrap());
+        states.mark_lock_lost(host.host().unwrap());
         assert!(!states.is_locked(&host) && states.of(&host).needs_revert());
     }
 }

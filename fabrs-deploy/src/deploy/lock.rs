@@ -77,7 +77,7 @@ async fn revert_remaining(
 ) -> Error {
     loop {
         if let (Some(rollout), Some(host)) = (rollout, lost.host()) {
-            rollout.states.lose_lock(host);
+            rollout.states.mark_lock_lost(host);
         }
         // The dropped commands have received a signal, but may still run. The revert must not
         // overlap with their changes.

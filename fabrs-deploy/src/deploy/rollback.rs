@@ -8,7 +8,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use crate::deploy::approval::{pending_rollback, revision_of};
-use crate::deploy::connected_site::{ConnectedSite, Surveys, this_machine};
+use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
 use crate::deploy::rollout::Rollout;
@@ -144,7 +144,7 @@ impl Rollback {
     }
 
     async fn run(self) -> Result<LiveRelease, TaskError> {
-        let here = this_machine(&self.hosts)?;
+        let here = local_connection(&self.hosts)?;
         here.enter(Box::pin(self.run_phases())).await
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Migrations {
     /// For each migration, the dropped or renamed columns and tables used by the live release.
     still_used: Vec<Vec<String>>,
     /// For each migration, the new required columns missing in inserts by the live release.
-    not_filled: Vec<Vec<String>>,
+    new_required_columns: Vec<Vec<String>>,
 }
 
 impl Migrations {
@@ -51,9 +51,9 @@ impl Migrations {
             .iter()
             .map(|migration| names(migration.drops.iter().chain(&migration.renames).filter(is_used).collect()))
             .collect();
-        let not_filled =
+        let new_required_columns =
             pending.iter().map(|migration| names(migration.adds.iter().filter(has_table).collect())).collect();
-        Self { pending, still_used, not_filled }
+        Self { pending, still_used, new_required_columns }
     }
 
     /// Returns the full names in the order of the migrations.
@@ -107,7 +107,7 @@ impl Migrations {
         for (n, migration) in self.pending.iter().enumerate() {
             let name = migration.full_name();
             let of = |all: &Vec<Vec<String>>| all.get(n).filter(|some| !some.is_empty()).map(|some| some.join(", "));
-            if let Some(columns) = of(&self.not_filled) {
+            if let Some(columns) = of(&self.new_required_columns) {
                 warnings.push(format!(
                     "{name} makes {columns} NOT NULL without a database default: inserts by the live release fail until the \
                      switch, and again after a revert; first add the column as nullable or with `db_default`, in a separate deploy"

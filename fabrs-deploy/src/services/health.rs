@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("health_check.sh");
 /// ```
 /// use fabrs_deploy::{HealthCheck, Site};
 ///
-/// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows_release();
+/// let health = HealthCheck::get("http://127.0.0.1:8000/health/").contains_release();
 /// let site = Site::new("/srv/shop").health(health);
 /// # drop(site);
 /// ```
@@ -114,10 +114,10 @@ impl HealthCheck {
     ///
     /// ```
     /// # use fabrs_deploy::HealthCheck;
-    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows("database: ok");
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").contains("database: ok");
     /// assert!(format!("{health:?}").contains("database: ok"));
     /// ```
-    pub fn shows(mut self, text: impl Into<String>) -> Self {
+    pub fn contains(mut self, text: impl Into<String>) -> Self {
         self.texts.push(text.into());
         self
     }
@@ -127,10 +127,10 @@ impl HealthCheck {
     ///
     /// ```
     /// # use fabrs_deploy::HealthCheck;
-    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").shows_release();
+    /// let health = HealthCheck::get("http://127.0.0.1:8000/health/").contains_release();
     /// assert!(format!("{health:?}").contains("Required"));
     /// ```
-    pub fn shows_release(mut self) -> Self {
+    pub fn contains_release(mut self) -> Self {
         self.release_text = ReleaseText::Required;
         self
     }

@@ -2,15 +2,15 @@
 
 use crate::event::stream::Stream;
 
-/// The size of a run's header in bytes. The header has the length and the stream as one number.
+/// The size of a segment's header in bytes. The header has the length and the stream as one number.
 const HEADER: usize = size_of::<usize>();
 
-/// Pieces of stdout and stderr in order. Adjacent pieces of the same stream form a run, written
+/// Pieces of stdout and stderr in order. Adjacent pieces of the same stream form a segment, written
 /// with one call.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
-    /// The stream of the last run, the position of its header, and its length.
+    /// The stream of the last segment, the position of its header, and its length.
     last: Option<(Stream, usize, usize)>,
 }
 
@@ -71,23 +71,23 @@ impl Block {
         self.last = Some((stream, at, length));
     }
 
-    /// Returns the runs in order. Adjacent runs are of different streams.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (Stream, &[u8])> {
+    /// Returns the segments in order. Adjacent segments are of different streams.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (Stream, &[u8])> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let (header, after) = rest.split_first_chunk()?;
             let number = usize::from_ne_bytes(*header);
-            let (run, after) = after.split_at_checked(number >> 1)?;
+            let (segment, after) = after.split_at_checked(number >> 1)?;
             rest = after;
-            Some((if number & 1 == 1 { Stream::Stderr } else { Stream::Stdout }, run))
+            Some((if number & 1 == 1 { Stream::Stderr } else { Stream::Stdout }, segment))
         })
     }
 
     /// Returns the number of appended bytes of each stream.
     pub(super) fn lengths(&self) -> StreamLengths {
         let mut lengths = StreamLengths::default();
-        for (stream, run) in self.runs() {
-            *lengths.of(stream) += run.len() as u64;
+        for (stream, segment) in self.segments() {
+            *lengths.of(stream) += segment.len() as u64;
         }
         lengths
     }
@@ -110,7 +110,7 @@ impl Block {
 
     /// Returns a buffer for a stored block of `length` bytes.
     ///
-    /// A stored block is only read and never extended, so its last run is not needed.
+    /// A stored block is only read and never extended, so its last segment is not needed.
     pub(super) fn for_stored(&mut self, length: usize) -> &mut [u8] {
         self.last = None;
         self.bytes.resize(length, 0);
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn adjacent_pieces_of_one_stream_form_one_run() {
+    fn adjacent_pieces_of_one_stream_form_one_segment() {
         let mut block = Block::default();
         for (stream, piece) in [
             (Stream::Stdout, "a"),
@@ -134,8 +134,8 @@ mod tests {
         ] {
             block.push(stream, piece.as_bytes());
         }
-        let runs: Vec<_> = block.runs().collect();
-        assert_eq!(runs, [(Stream::Stdout, &b"ab"[..]), (Stream::Stderr, b"c"), (Stream::Stdout, b"d")]);
+        let segments: Vec<_> = block.segments().collect();
+        assert_eq!(segments, [(Stream::Stdout, &b"ab"[..]), (Stream::Stderr, b"c"), (Stream::Stdout, b"d")]);
         assert_eq!(block.lengths(), StreamLengths { stdout: 3, stderr: 1 });
     }
 
@@ -146,7 +146,7 @@ mod tests {
         block.push(Stream::Stdout, b"x");
         let mut back = Block::default();
         back.for_stored(block.as_stored().len()).copy_from_slice(block.as_stored());
-        assert!(back.runs().eq(block.runs()));
+        assert!(back.segments().eq(block.segments()));
     }
 
     #[test]

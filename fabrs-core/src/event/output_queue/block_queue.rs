@@ -208,7 +208,7 @@ mod tests {
             }
             QueuedBlock::Dropped(dropped) => return format!("dropped {}: {}", dropped.bytes.all(), dropped.cause),
         };
-        block.runs().map(|(_, run)| String::from_utf8_lossy(run).into_owned()).collect()
+        block.segments().map(|(_, segment)| String::from_utf8_lossy(segment).into_owned()).collect()
     }
 
     #[test]

@@ -54,18 +54,18 @@ impl Destinations {
 
     /// Writes a block.
     pub(super) fn write(&mut self, block: &Block) {
-        for (stream, run) in block.runs() {
-            self.write_run(stream, run);
+        for (stream, segment) in block.segments() {
+            self.write_segment(stream, segment);
         }
     }
 
-    /// Writes a run of a stream.
-    pub(super) fn write_run(&mut self, stream: Stream, run: &[u8]) {
+    /// Writes a segment of a stream.
+    pub(super) fn write_segment(&mut self, stream: Stream, segment: &[u8]) {
         let destination = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        let lost = destination.write(run);
+        let lost = destination.write(segment);
         let Some(fault) = &destination.fault else { return };
         let is_reader_gone = fault.kind() == io::ErrorKind::BrokenPipe;
         if lost > 0 && !is_reader_gone {
@@ -84,7 +84,7 @@ impl Destinations {
     pub(super) fn report(&mut self, dropped: &DroppedBytes) {
         self.status.lost_output(|lost_output| lost_output.add_dropped(dropped));
         let text = format!("[fabrs] {} bytes of output not shown: {}\n", dropped.bytes.all(), dropped.cause);
-        self.write_run(Stream::Stderr, text.as_bytes());
+        self.write_segment(Stream::Stderr, text.as_bytes());
     }
 }
 

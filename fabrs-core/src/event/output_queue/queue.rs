@@ -157,7 +157,7 @@ impl OutputQueue {
     pub fn push(&self, stream: Stream, bytes: &[u8]) {
         if !bytes.is_empty() && !self.shared.accept(stream, bytes) {
             self.finish();
-            lock(&self.shared.destinations).write_run(stream, bytes);
+            lock(&self.shared.destinations).write_segment(stream, bytes);
         }
     }
 

@@ -34,12 +34,12 @@ pub(crate) async fn transfer(
         }
         Ok::<_, DialogError>(())
     };
-    parts.transfer(first, || transfer_with_helper(context, file, folder, &parts, &progress)).await?;
+    parts.transfer(first, || transfer_in_part_channel(context, file, folder, &parts, &progress)).await?;
     Ok(file.content.expect_unchanged(file.fingerprint).await?)
 }
 
 /// Uploads parts with another script. If this script fails, the other scripts send the parts.
-async fn transfer_with_helper(
+async fn transfer_in_part_channel(
     context: &TransferContext,
     file: FileJob<'_>,
     folder: &str,
@@ -48,7 +48,7 @@ async fn transfer_with_helper(
 ) {
     let operation = format!("{} (a part)", file.job.operation(context));
     let script = ScriptRun { context, effect: Effect::Changes, operation: &operation };
-    let Ok((mut dialog, command)) = script.dialog(text::help(folder), folder) else { return };
+    let Ok((mut dialog, command)) = script.dialog(text::part_receiver(folder), folder) else { return };
     let transfer = async {
         dialog.send_preamble().await?;
         dialog.skip_banner().await?;

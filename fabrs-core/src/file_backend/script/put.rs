@@ -113,7 +113,7 @@ async fn run_protocol(
             let ((), sums) = tokio::try_join!(transferred, sums)?;
             dialog.send(format!("done {sums}\n").into()).await?;
         } else if let Some(path) = answer.strip_prefix(text::NAMES) {
-            let hint = if file.job.called.is_none() { metadata_warnings::IN_PLACE_HINT } else { "" };
+            let hint = if file.job.description.is_none() { metadata_warnings::IN_PLACE_HINT } else { "" };
             context.warn(&format!("{}{hint}", metadata_warnings::hard_links(&format!("`{path}`"))));
         } else if let Some(path) = answer.strip_prefix(text::ACL) {
             context.warn(&metadata_warnings::acl(path));

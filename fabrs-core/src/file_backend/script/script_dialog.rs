@@ -146,7 +146,7 @@ impl ScriptDialog {
         self.take_stdin();
         let incoming = self.stdout.get_ref().0.clone();
         incoming.ended().await;
-        incoming.diverted().map_or(Ok(()), Err)
+        incoming.take_write_error().map_or(Ok(()), Err)
     }
 
     /// Returns the records of an answer.

@@ -71,8 +71,8 @@ impl SftpSession {
         let SubsystemChannel { stream, chunks, incoming } = SubsystemChannel::new();
         let (program, stdin) = (Program::Subsystem("sftp"), StdinSource::Pieces(chunks));
         let last_signal = Signal::new("KILL");
-        let (heard, called) = (incoming.clone(), Arc::clone(&shown));
-        let receiver = ChannelReceiver { incoming: heard, number, host: host.clone(), shown: called, sink };
+        let (received, description) = (incoming.clone(), Arc::clone(&shown));
+        let receiver = ChannelReceiver { incoming: received, number, host: host.clone(), shown: description, sink };
         let running = transport.start(Request {
             host: host.clone(),
             invocation: Invocation { program, shown, pty: None, stdin, has_secret: context.has_secret, last_signal },

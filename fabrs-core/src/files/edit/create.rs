@@ -133,7 +133,7 @@ impl CreateSpec {
         let (target, attributes) = (self.path.clone().into(), self.attributes.clone());
         // Only a symlink is replaced. The content of another file may exist nowhere else.
         let write_options = Arc::new(WriteOptions { replaces: ReplacePolicy::Link, ..WriteOptions::default() });
-        Job { item, fingerprint: None, target, attributes, write_options, called: Some(operation.into()) }
+        Job { item, fingerprint: None, target, attributes, write_options, description: Some(operation.into()) }
     }
 
     fn describe(&self) -> String {

@@ -263,8 +263,8 @@ fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, write_options: &WriteOption
     let replaces = old.map_or(ReplacePolicy::Nothing, |old| ReplacePolicy::Matching(Checksum::of(old)));
     let write_options = WriteOptions { replaces, ..write_options.clone() };
     let item = Item { content: ItemKind::File(content), below: Some(path.into()) };
-    let (write_options, called) = (Arc::new(write_options), Some(operation.into()));
-    Ok(Job { item, fingerprint, target: path.into(), attributes: Attributes::default(), write_options, called })
+    let (write_options, description) = (Arc::new(write_options), Some(operation.into()));
+    Ok(Job { item, fingerprint, target: path.into(), attributes: Attributes::default(), write_options, description })
 }
 
 impl Connection {

@@ -33,7 +33,7 @@ pub(super) enum KeySource {
 
 impl CandidateKey {
     /// Returns a description for errors, with a likely flaw of the certificate.
-    pub(super) fn in_words(&self, user: &str) -> String {
+    pub(super) fn description(&self, user: &str) -> String {
         let name = untrusted_text::single_line(&self.name);
         let of = match &self.source {
             KeySource::File(_) => "",

@@ -22,7 +22,7 @@ impl LoginAttempt<'_> {
         candidate: &CandidateKey,
         agent: Option<&mut AgentClient<UnixStream>>,
     ) -> Result<MethodResult> {
-        let words = candidate.in_words(&self.target.user);
+        let words = candidate.description(&self.target.user);
         let algorithms = &self.target.algorithms;
         if let Some((bits, required)) = algorithms.too_small(candidate.key.key_data()) {
             self.unusable.push(format!("{words} ({bits} bits, and `RequiredRSASize` is {required})"));

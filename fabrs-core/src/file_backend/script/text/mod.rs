@@ -12,6 +12,6 @@ pub(crate) use super::text::plan::{plan, plan_folder, plan_link};
 pub(crate) use super::text::protocol::{
     ACL, BLOCKS, CONTENT, DONE, MESSAGE_PREFIX, NAMES, PART, SAME, SEND, SEND_PARTS, SUM_IS,
 };
-pub(crate) use super::text::put::{folder, help, link, put, remove};
+pub(crate) use super::text::put::{folder, link, part_receiver, put, remove};
 pub(crate) use super::text::read::{directories, get, matches, stat};
 pub(crate) use super::text::words::{belongs, owner_words, path_word, touch_time};

@@ -201,8 +201,8 @@ fn touch(attributes: &Attributes, name: &str) -> String {
 }
 
 /// Composes a script to receive parts of a file in the temporary directory of another script.
-pub(crate) fn help(folder: &str) -> Result<String, ShellLineError> {
-    Ok(minify(PARTS) + &fill(include_str!("../sh/help.sh"), &[("DIRECTORY", &quote_path(folder)?)]))
+pub(crate) fn part_receiver(folder: &str) -> Result<String, ShellLineError> {
+    Ok(minify(PARTS) + &fill(include_str!("../sh/part_receiver.sh"), &[("DIRECTORY", &quote_path(folder)?)]))
 }
 
 /// Composes a script to create a symlink, or to replace a symlink atomically.

@@ -131,7 +131,7 @@ impl RemoteListing {
     }
 
     /// Returns all paths on the host, without the root.
-    pub(crate) fn there(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn remote_paths(&self) -> impl Iterator<Item = &Path> {
         self.metadata.keys().filter(|path| !path.is_empty()).map(Path::new)
     }
 
@@ -212,11 +212,11 @@ impl RemoteListing {
     pub(crate) fn broken_hard_links<'a>(&self, tree: &'a Tree, actions: &[Action]) -> Vec<&'a Path> {
         let replaced = tree.jobs.iter().zip(actions).filter(|(_, action)| matches!(action, Action::Stream(_)));
         let paths = replaced.filter_map(|(job, _)| job.item.below.as_deref());
-        paths.filter(|below| self.at(below).is_some_and(|there| there.is_file() && there.names > 1)).collect()
+        paths.filter(|below| self.at(below).is_some_and(|there| there.is_file() && there.hard_links > 1)).collect()
     }
 
     /// Returns the existing symlinks at the paths of symlinks of the tree.
-    pub(crate) fn links_there<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = &'a Path> {
+    pub(crate) fn remote_links<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = &'a Path> {
         tree.jobs.iter().filter(|job| matches!(job.item.content, ItemKind::Link(_))).filter_map(|job| {
             let below = job.item.below.as_deref()?;
             self.at(below).filter(|there| there.is_link()).map(|_| below)
@@ -229,7 +229,7 @@ impl RemoteListing {
             (_, Some(file)) => {
                 file.fingerprint.size >= LARGE_FILE_SIZE
                     || file.content.secret().is_some()
-                    || job.write_options.is_singular()
+                    || job.write_options.needs_separate_uploads()
             }
             // The tar crate would normalise the target of the symlink.
             (ItemKind::Link(to), _) => to.components().collect::<PathBuf>().as_os_str() != to.as_os_str(),

@@ -18,7 +18,7 @@ pub(crate) struct RemoteMetadata {
     pub(crate) modified: i64,
     pub(crate) device: u64,
     /// The number of hard links.
-    pub(crate) names: u64,
+    pub(crate) hard_links: u64,
 }
 
 impl RemoteMetadata {
@@ -78,10 +78,10 @@ pub(crate) fn status(record: &[u8]) -> Option<(OsString, RemoteMetadata)> {
     };
     let owner = (text()?.parse().ok()?, text()?.parse().ok()?);
     let (size, modified) = (text()?.parse().ok()?, text()?.parse().ok()?);
-    let (device, names) = (text()?.parse().ok()?, text()?.parse().ok()?);
+    let (device, hard_links) = (text()?.parse().ok()?, text()?.parse().ok()?);
     Some((
         script_dialog::relative_path(fields.next()?).into(),
-        RemoteMetadata { mode, owner, size, modified, device, names },
+        RemoteMetadata { mode, owner, size, modified, device, hard_links },
     ))
 }
 

@@ -98,13 +98,13 @@ impl RemoteListing {
         let replaced: Vec<_> = replaced(tree, actions).collect();
         let mut remaining: HashSet<&OsStr> = HashSet::from([OsStr::new("")]);
         let wanted = tree.jobs.iter().filter_map(|job| job.item.below.as_deref());
-        let kept = self.there().filter(|path| is_kept(rules, path));
+        let kept = self.remote_paths().filter(|path| is_kept(rules, path));
         for path in wanted.chain(kept) {
             remaining.extend(path.ancestors().map(Path::as_os_str));
         }
         let is_removed = |path: &Path| !remaining.contains(path.as_os_str());
         let mut removed: Vec<_> = self
-            .there()
+            .remote_paths()
             .filter(|path| is_removed(path) && path.parent().is_none_or(|folder| !is_removed(folder)))
             .filter(|path| !replaced.iter().any(|replaced| path.starts_with(replaced)))
             .map(Path::to_owned)
@@ -121,7 +121,7 @@ impl RemoteListing {
 
     /// Returns true if the rules keep an entry of a directory.
     fn keeps_any(&self, rules: &SyncRules, folder: &Path) -> bool {
-        self.there().any(|path| path.starts_with(folder) && is_kept(rules, path))
+        self.remote_paths().any(|path| path.starts_with(folder) && is_kept(rules, path))
     }
 }
 

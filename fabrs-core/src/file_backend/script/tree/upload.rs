@@ -181,9 +181,9 @@ async fn read_remote_listing(
     let here = async { Ok(blocking_while(summed).await?) };
     let ((), here) = tokio::try_join!(there, here)?;
     remote.sums = sums;
-    remote.links = listing::links(&dialog.query(script_text::SYMLINK_TARGETS, remote.links_there(tree)).await?);
+    remote.links = listing::links(&dialog.query(script_text::SYMLINK_TARGETS, remote.remote_links(tree)).await?);
     if tree.attributes.gives_owner() {
-        let foreign = dialog.query(script_text::OTHER_OWNERS, remote.there()).await?;
+        let foreign = dialog.query(script_text::OTHER_OWNERS, remote.remote_paths()).await?;
         remote.foreign = foreign.iter().map(|path| script_dialog::relative_path(path).into()).collect();
     }
     Ok(Some((remote, here)))
