@@ -1,5 +1,5 @@
-//! Signal handling: the first Ctrl-C stops the commands of a run, the second kills them, the third
-//! ends `fab` at once.
+//! Handling of Ctrl-C (SIGINT), SIGTERM and SIGHUP: the first signal stops the commands of a run, the
+//! second kills them, the third ends `fab` at once.
 
 use std::io;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The signals to stop a run, sent by the keyboard, by a service manager, and by a closed terminal.
-const STOP_SIGNALS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+const HANDLED_SIGNALS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 /// Maximum time without progress in writing the last output of an interrupted run.
 const UNREAD_OUTPUT_TIMEOUT: Duration = Duration::from_millis(300);
@@ -61,12 +61,12 @@ impl SignalListener {
     pub(crate) fn new() -> io::Result<Self> {
         let ignored = ignored_signals();
         // A parent that ignores a signal (`nohup`, a background job) expects children to ignore it.
-        let kinds = STOP_SIGNALS.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let kinds = HANDLED_SIGNALS.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
         let signals = kinds.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
         Ok(Self { signals, first: FirstSignal::default() })
     }
 
-    /// Returns a handle to the first signal. [`supervise`](Self::supervise) sets the signal.
+    /// Returns a handle to the first signal. [`stop_run_on_signals`](Self::stop_run_on_signals) sets the signal.
     pub(crate) fn first(&self) -> FirstSignal {
         self.first.clone()
     }
@@ -101,7 +101,7 @@ impl SignalListener {
     /// the output may have stopped.
     ///
     /// Returns the result of the work, `None` if the wait ended early, and the first signal.
-    pub(crate) async fn supervise<T>(
+    pub(crate) async fn stop_run_on_signals<T>(
         mut self,
         client: &Client,
         announce: impl Fn(&str),

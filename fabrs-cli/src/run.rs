@@ -67,7 +67,7 @@ impl Run {
             self.run_and_report(client.clone(), Arc::clone(&reporter), stdout_closed, signals.first(), ended.clone());
         work.spawn_on(all, runtime);
         let written = || reporter.output.written_bytes();
-        match signals.supervise(&client, announce, &ended, written, work.join_next()).await {
+        match signals.stop_run_on_signals(&client, announce, &ended, written, work.join_next()).await {
             (Some(_), Some(interruption)) => Ok(interruption.exit_code()),
             (None, Some(interruption)) => {
                 // Wait briefly until the work is dropped. Then restore the

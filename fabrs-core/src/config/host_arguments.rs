@@ -81,7 +81,7 @@ fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &ResolveAlias<'_>) -> R
                     Some(found) => hosts.extend(found?),
                     None => from_file(option, name, &mut hosts)?,
                 },
-                _ => hosts.extend(range(item, &format!("{option} {text}"))?),
+                _ => hosts.extend(expand_host_argument(item, &format!("{option} {text}"))?),
             }
         }
     }
@@ -100,7 +100,7 @@ fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     for (n, line) in text.lines().enumerate() {
         let line = without_comment(line).trim();
         if !line.is_empty() {
-            hosts.extend(range(line, &format!("{name}:{}", n + 1))?);
+            hosts.extend(expand_host_argument(line, &format!("{name}:{}", n + 1))?);
         }
     }
     Ok(())
@@ -121,7 +121,7 @@ fn without_comment(line: &str) -> &str {
     }
 }
 
-fn range(text: &str, place: &str) -> Result<Vec<Host>> {
+fn expand_host_argument(text: &str, place: &str) -> Result<Vec<Host>> {
     Host::expand(text)
         .map_err(|cause| Error::new(ErrorKind::Usage, format!("invalid host in `{place}`")).caused_by(cause))
 }

@@ -2,7 +2,7 @@
 
 use crate::host::error::HostError;
 use crate::host::host::Host;
-use crate::host::range::{pieces, split_user};
+use crate::host::range::{parse_ranges, split_user};
 
 /// The maximum number of hosts in a text.
 const MAX_HOSTS: usize = 10_000;
@@ -29,7 +29,7 @@ impl Host {
     pub fn expand(text: &str) -> Result<Vec<Self>, HostError> {
         let text = text.trim();
         let (before, address) = split_user(text);
-        let Some(pieces) = pieces(text, address)? else { return Ok(vec![text.parse()?]) };
+        let Some(pieces) = parse_ranges(text, address)? else { return Ok(vec![text.parse()?]) };
         let hosts = pieces.iter().try_fold(1_usize, |product, piece| product.checked_mul(piece.len()));
         match hosts {
             Some(hosts) if hosts <= MAX_HOSTS => {}

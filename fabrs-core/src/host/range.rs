@@ -14,34 +14,34 @@ use crate::host::error::HostError;
 #[derive(Debug)]
 pub(super) enum RangePiece<'t> {
     Text(&'t str),
-    Range(Vec<Part>),
+    Range(Vec<RangePart>),
 }
 
 impl RangePiece<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(_) => 1,
-            Self::Range(parts) => parts.iter().map(Part::len).fold(0, usize::saturating_add),
+            Self::Range(parts) => parts.iter().map(RangePart::len).fold(0, usize::saturating_add),
         }
     }
 
     pub(super) fn texts(&self) -> Box<dyn Iterator<Item = String> + '_> {
         match self {
             Self::Text(text) => Box::new(std::iter::once((*text).to_owned())),
-            Self::Range(parts) => Box::new(parts.iter().flat_map(Part::texts)),
+            Self::Range(parts) => Box::new(parts.iter().flat_map(RangePart::texts)),
         }
     }
 }
 
 /// A part of a range.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum RangePart {
     /// Numbers, padded with zeros to this width.
     Numbers(RangeInclusive<u64>, usize),
     Letters(RangeInclusive<char>),
 }
 
-impl Part {
+impl RangePart {
     fn len(&self) -> usize {
         let between = match self {
             Self::Numbers(numbers, _) => numbers.end() - numbers.start(),
@@ -61,7 +61,7 @@ impl Part {
 /// Returns whether the name in a text contains a range.
 pub(super) fn is_range(text: &str) -> bool {
     let (_, address) = split_user(text);
-    pieces(text, address).is_ok_and(|pieces| pieces.is_some())
+    parse_ranges(text, address).is_ok_and(|pieces| pieces.is_some())
 }
 
 /// Splits the text after the user and its `@`.
@@ -70,7 +70,7 @@ pub(super) fn split_user(text: &str) -> (&str, &str) {
 }
 
 /// Splits an address into fixed text and ranges. Returns `None` without a range.
-pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<RangePiece<'t>>>, HostError> {
+pub(super) fn parse_ranges<'t>(text: &str, address: &'t str) -> Result<Option<Vec<RangePiece<'t>>>, HostError> {
     let mut pieces = Vec::new();
     let mut rest = address;
     while let Some((before, after)) = rest.split_once('[') {
@@ -83,8 +83,9 @@ pub(super) fn pieces<'t>(text: &str, address: &'t str) -> Result<Option<Vec<Rang
         if pieces.is_empty() && before.is_empty() && is_name(inside, behind) {
             return Ok(None);
         }
-        let parts = inside.split(',').map(|part| parse_part(part.trim()));
-        let parts: Vec<Part> = parts.collect::<Result<_, _>>().map_err(|why| wrong(&format!("[{inside}]"), why))?;
+        let parts = inside.split(',').map(|part| parse_range_part(part.trim()));
+        let parts: Vec<RangePart> =
+            parts.collect::<Result<_, _>>().map_err(|why| wrong(&format!("[{inside}]"), why))?;
         pieces.extend([RangePiece::Text(before), RangePiece::Range(parts)]);
         rest = behind;
     }
@@ -126,7 +127,7 @@ fn bound(text: &str) -> Option<Bound<'_>> {
 }
 
 /// Parses a part of a range. Returns the reason if it is invalid.
-fn parse_part(part: &str) -> Result<Part, String> {
+fn parse_range_part(part: &str) -> Result<RangePart, String> {
     if part.is_empty() {
         return Err("a part is empty".to_owned());
     }
@@ -137,7 +138,7 @@ fn parse_part(part: &str) -> Result<Part, String> {
             Err(format!("`{part}` mixes a lowercase and an uppercase letter"))
         }
         (Bound::Letter(low), Bound::Letter(high)) if low > high => Err(descending(low, high)),
-        (Bound::Letter(low), Bound::Letter(high)) => Ok(Part::Letters(low..=high)),
+        (Bound::Letter(low), Bound::Letter(high)) => Ok(RangePart::Letters(low..=high)),
         (Bound::Number(_), Bound::Letter(_)) | (Bound::Letter(_), Bound::Number(_)) => {
             Err(format!("`{part}` mixes a number and a letter"))
         }
@@ -152,7 +153,7 @@ fn bound_of<'t>(part: &str, text: &'t str) -> Result<Bound<'t>, String> {
     }
 }
 
-fn numbers(low: &str, high: &str) -> Result<Part, String> {
+fn numbers(low: &str, high: &str) -> Result<RangePart, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is too large"));
     let (first, last) = (number(low)?, number(high)?);
     let is_filled = |text: &str| text.len() > 1 && text.starts_with('0');
@@ -162,7 +163,7 @@ fn numbers(low: &str, high: &str) -> Result<Part, String> {
     if first > last {
         return Err(descending(low, high));
     }
-    Ok(Part::Numbers(first..=last, if is_filled(low) { low.len() } else { 0 }))
+    Ok(RangePart::Numbers(first..=last, if is_filled(low) { low.len() } else { 0 }))
 }
 
 fn descending(low: impl std::fmt::Display, high: impl std::fmt::Display) -> String {

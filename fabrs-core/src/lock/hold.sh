@@ -17,7 +17,7 @@ receive='IFS= read -r line && printf "%s\n" "$line"'
 receive() {
   if command -v timeout > /dev/null; then timeout __LEASE_SECONDS__ sh -c "$receive" 9>&-; else sh -c "$receive" 9>&-; fi
 }
-folder= phase=; trap '' PIPE
+folder='' phase=''; trap '' PIPE
 while line=$(receive) && [ -n "$line" ]; do
   echo "$line" 2> /dev/null
   if [ "$line" = __UNLOCK_MESSAGE__ ]; then : > "$lock"; exit; fi

@@ -1,6 +1,8 @@
 //! The revert of a failed rollout: switched hosts return to their earlier release, and the failed
 //! release is removed or marked as bad.
 //!
+//! The command for a rollback, `deploy:rollback` of Capistrano, is in `rollback.rs`.
+//!
 //! All commands use connections unaffected by a stop of the run.
 
 use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
@@ -39,7 +41,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
-    if let Some(release) = switch::to_previous(rollout, host).await? {
+    if let Some(release) = switch::to_live_before(rollout, host).await? {
         restart::restart(rollout, host, &release).await?;
         health_check::check(rollout, host, &release).await?;
     }

@@ -160,7 +160,7 @@ impl Rollback {
         let is_checked = policy == UnknownMigrationPolicy::Refuse;
         let once_steps = if is_checked { vec![&hosts.site.rollback_checks] } else { Vec::new() };
         preflight::check_steps(&hosts, &once_steps)?;
-        let release = choose(&hosts, &shown, given.clone())?;
+        let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
         preflight::check_hosts(&hosts).await?;
 
@@ -168,7 +168,7 @@ impl Rollback {
         let operation = Operation { kind: DeployAction::Rollback, purpose, lock_wait };
         let prepare = async {
             let before = preflight::survey_again(&hosts, &shown).await?;
-            if choose(&hosts, &before, given)? != release {
+            if choose_rollback_release(&hosts, &before, given)? != release {
                 let error = Error::new(
                     ErrorKind::Task,
                     "another run changed the releases after the approval: this run changed nothing",
@@ -214,7 +214,11 @@ async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
 
 /// Chooses the release to return to: the given release, or the last good release before the live
 /// release, present on all hosts.
-fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+fn choose_rollback_release(
+    hosts: &ConnectedSite,
+    surveys: &Surveys,
+    given: Option<ReleaseId>,
+) -> Result<ReleaseId, Error> {
     let has = |survey: &Survey, id: &ReleaseId| survey.releases.get(id).is_some_and(|found| !found.is_unfinished);
     if let Some(given) = given {
         let all = hosts.group.connections().iter().filter_map(Connection::host);
@@ -276,24 +280,27 @@ mod tests {
     }
 
     /// Chooses a release for two hosts.
-    fn choose_for(web1: Survey, web2: Survey, given: Option<u32>) -> Result<ReleaseId, Error> {
+    fn choose_rollback_release_for(web1: Survey, web2: Survey, given: Option<u32>) -> Result<ReleaseId, Error> {
         let client = Client::builder().dial(Fake::new()).build();
         let group = Group::of(&client, ["web1", "web2"]).unwrap();
         let names: Vec<_> = group.connections().iter().map(|host| host.host().unwrap().clone()).collect();
         let hosts = ConnectedSite::without_survey(Site::new("/srv/shop"), group, client);
-        choose(&hosts, &names.into_iter().zip([web1, web2]).collect(), given.map(id))
+        choose_rollback_release(&hosts, &names.into_iter().zip([web1, web2]).collect(), given.map(id))
     }
 
     #[test]
     fn the_last_earlier_release_on_all_hosts_is_chosen() {
-        let chosen = choose_for(survey(&[1, 2, 3, 5], &[], 5), survey(&[1, 2, 4, 5], &[], 5), None);
+        let chosen = choose_rollback_release_for(survey(&[1, 2, 3, 5], &[], 5), survey(&[1, 2, 4, 5], &[], 5), None);
         assert_eq!(chosen.unwrap(), id(2));
     }
 
     #[test]
     fn a_release_that_is_bad_on_any_host_is_skipped() {
-        assert_eq!(choose_for(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(), id(1));
-        let error = choose_for(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
+        assert_eq!(
+            choose_rollback_release_for(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(),
+            id(1)
+        );
+        let error = choose_rollback_release_for(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
         assert!(error.to_string().contains("no release before"), "{error}");
     }
 
@@ -306,19 +313,28 @@ mod tests {
             survey
         };
         let web = || same(survey(&[1, 2, 3], &[], 3));
-        assert_eq!(choose_for(web(), web(), None).unwrap(), id(1));
+        assert_eq!(choose_rollback_release_for(web(), web(), None).unwrap(), id(1));
     }
 
     #[test]
     fn the_choice_precedes_the_latest_live_release_if_hosts_differ() {
-        assert_eq!(choose_for(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(), id(2));
+        assert_eq!(
+            choose_rollback_release_for(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(),
+            id(2)
+        );
     }
 
     #[test]
     fn a_given_release_must_exist_on_every_host_and_may_be_bad_or_later() {
-        assert_eq!(choose_for(survey(&[1, 2, 3], &[1], 2), survey(&[1, 2, 3], &[], 2), Some(1)).unwrap(), id(1));
-        assert_eq!(choose_for(survey(&[1, 2, 3], &[], 2), survey(&[1, 2, 3], &[], 2), Some(3)).unwrap(), id(3));
-        let error = choose_for(survey(&[1, 2], &[], 2), survey(&[2], &[], 2), Some(1)).unwrap_err();
+        assert_eq!(
+            choose_rollback_release_for(survey(&[1, 2, 3], &[1], 2), survey(&[1, 2, 3], &[], 2), Some(1)).unwrap(),
+            id(1)
+        );
+        assert_eq!(
+            choose_rollback_release_for(survey(&[1, 2, 3], &[], 2), survey(&[1, 2, 3], &[], 2), Some(3)).unwrap(),
+            id(3)
+        );
+        let error = choose_rollback_release_for(survey(&[1, 2], &[], 2), survey(&[2], &[], 2), Some(1)).unwrap_err();
         assert_eq!(error.to_string(), "release 20261103140201 does not exist on web2");
     }
 }

@@ -95,7 +95,7 @@ impl<'a> Rollout<'a> {
     }
 
     /// Returns the name of the previously live release of a host, for people.
-    pub(super) fn previous_name(&self, host: &Connection) -> Option<String> {
+    pub(super) fn live_before_name(&self, host: &Connection) -> Option<String> {
         match self.hosts.site.kind {
             SiteKind::Releases => self.target.live_before(host).map(ToString::to_string),
             SiteKind::InPlace => {
@@ -107,7 +107,7 @@ impl<'a> Rollout<'a> {
 
     /// Returns the state of a host as text for people.
     pub(super) fn describe(&self, host: &Connection) -> String {
-        self.states.of(host).describe(&self.target_name(), self.previous_name(host).as_deref())
+        self.states.of(host).describe(&self.target_name(), self.live_before_name(host).as_deref())
     }
 
     /// Returns the states of all hosts as text, one line per host.

@@ -39,7 +39,7 @@ pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Resul
 /// # Errors
 ///
 /// The errors of a command, and of the build steps.
-pub(super) async fn to_previous(rollout: &Rollout<'_>, host: &Connection) -> Result<Option<ReleaseId>, TaskError> {
+pub(super) async fn to_live_before(rollout: &Rollout<'_>, host: &Connection) -> Result<Option<ReleaseId>, TaskError> {
     let target = &rollout.target;
     let (name, by) = (rollout.target_name(), &target.by);
     match rollout.hosts.site.kind {

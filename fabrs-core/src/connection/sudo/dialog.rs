@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use super::prompt::PasswordPrompt;
+use super::password_prompt::PasswordPrompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;

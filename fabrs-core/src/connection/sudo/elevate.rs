@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::dialog::{DialogMarkers, SharedDialog, SudoDialog};
 use super::line::{Authentication, SudoChild, SudoLine};
 use super::listener::{CommandInput, SudoListener};
+use super::password_prompt::PasswordPrompt;
 use super::passwords::{PasswordRequest, Passwords};
-use super::prompt::PasswordPrompt;
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
 use crate::connection::attempt::{Attempt, emit_start, launch};
@@ -52,7 +52,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
     loop {
         let markers = DialogMarkers {
             program,
-            prompt: password_prompt(program)?,
+            prompt: new_password_prompt(program)?,
             ready: (line.child == SudoChild::Shell).then(|| ready.clone()),
         };
         let attempt = prepare_attempt(&line, &markers, candidate.is_some());
@@ -155,7 +155,7 @@ fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool)
 }
 
 /// Returns the password prompt of a program, with a random marker for sudo.
-fn password_prompt(program: SudoProgram) -> Result<PasswordPrompt> {
+fn new_password_prompt(program: SudoProgram) -> Result<PasswordPrompt> {
     match program {
         SudoProgram::Doas => Ok(PasswordPrompt::Doas),
         SudoProgram::Sudo => Ok(PasswordPrompt::Marker(random_marker()?)),

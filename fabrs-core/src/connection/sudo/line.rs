@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::prompt::PasswordPrompt;
+use super::password_prompt::PasswordPrompt;
 use crate::config::SudoProgram;
 use crate::secret::Redactor;
 use crate::shell::{ShellLineError, is_plain, quote};

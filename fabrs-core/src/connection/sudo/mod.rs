@@ -12,9 +12,9 @@ mod dialog;
 pub(super) mod elevate;
 pub(super) mod line;
 mod listener;
+mod password_prompt;
+mod password_source;
 mod passwords;
-mod prompt;
 mod refusal;
-mod source;
 
 pub use refusal::SudoRefusal;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use super::line::SudoChild;
+use super::password_source::{host_password, run_password};
 use super::refusal::SudoRefusal;
-use super::source::{host_password, run_password};
 use crate::config::SudoProgram;
 use crate::error::{Error, Result};
 use crate::host::Host;

@@ -1,4 +1,4 @@
-//! Uploads an entry by SFTP.
+//! Uploads an entry by SFTP, for hosts without a shell.
 
 use std::path::Path;
 use std::sync::Arc;

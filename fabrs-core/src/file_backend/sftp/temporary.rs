@@ -1,4 +1,5 @@
-//! [`TemporaryFile`]: a file beside the target until the rename.
+//! [`TemporaryFile`]: a file beside the target until the rename into place, by SFTP. Hosts with a
+//! shell run `script/sh/rename_into_place.sh` instead.
 
 use std::fmt;
 use std::sync::Arc;

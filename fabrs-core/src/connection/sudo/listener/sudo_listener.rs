@@ -1,4 +1,4 @@
-//! [`SudoListener`]: answers sudo's prompt, and removes sudo's messages from the output of the
+//! [`SudoListener`]: answers sudo's password prompt, and removes sudo's messages from the output of the
 //! command.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use super::command_input::{CommandInput, RemainingInput};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
 use crate::connection::sudo::dialog::{DialogMarkers, MAX_TEXT_LEN, RefusedAttempt, SharedDialog, SudoDialog};
-use crate::connection::sudo::prompt::PasswordPrompt;
+use crate::connection::sudo::password_prompt::PasswordPrompt;
 use crate::connection::sudo::refusal::SudoRefusal;
 use crate::controls::escape_all_controls;
 use crate::event::Stream;
@@ -113,7 +113,7 @@ impl SudoListener {
                 }
                 (Some(prompt), _) => {
                     self.take_sudo_text(prompt.clone());
-                    if self.answer_prompt(answer) && self.markers.ready.is_none() {
+                    if self.answer_password_prompt(answer) && self.markers.ready.is_none() {
                         self.phase = Phase::Undecided;
                         return self.process_undecided(answer);
                     }
@@ -140,7 +140,7 @@ impl SudoListener {
 
     /// Answers the first prompt with the password, and never a second prompt. Returns `true` if an
     /// answer was sent.
-    fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
+    fn answer_password_prompt(&mut self, answer: &mut Answer) -> bool {
         let prompt_count = {
             let mut dialog = lock(&self.dialog);
             dialog.prompt_count += 1;

@@ -7,7 +7,7 @@ use super::sudo_listener::{SudoListener, find_question};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
 use crate::connection::sudo::dialog::{DialogMarkers, SudoDialog};
-use crate::connection::sudo::prompt::PasswordPrompt;
+use crate::connection::sudo::password_prompt::PasswordPrompt;
 use crate::connection::sudo::refusal::SudoRefusal;
 use crate::event::{CaptureSink, Sink, Stream};
 use crate::host::Host;

@@ -28,5 +28,5 @@ __VALIDATE__
 __FLUSH__
 __UNLESS_CHANGED__
 __BACK_UP__
-__MOVE__
+__RENAME_INTO_PLACE__
 printf 'fabrs-done %s\0' "$t"

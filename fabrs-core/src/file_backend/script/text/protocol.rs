@@ -41,7 +41,7 @@ mod tests {
             (include_str!("../sh/receive_parts.sh"), &[SEND_PARTS]),
             (include_str!("../sh/parts.sh"), &[PART]),
             (include_str!("../sh/keep_acl.sh"), &[ACL]),
-            (include_str!("../sh/move.sh"), &[NAMES]),
+            (include_str!("../sh/rename_into_place.sh"), &[NAMES]),
             (include_str!("../sh/link.sh"), &[SAME]),
             (include_str!("../sh/folder.sh"), &[SAME]),
             (include_str!("../sh/remove_path.sh"), &[SAME]),

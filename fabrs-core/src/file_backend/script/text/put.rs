@@ -71,7 +71,7 @@ pub(crate) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<
             ("FLUSH", if options.flushes { FLUSH } else { "" }),
             ("UNLESS_CHANGED", &unless_changed(file)),
             ("BACK_UP", &back_up(file)?),
-            ("MOVE", &move_into_place(file, &change)?),
+            ("RENAME_INTO_PLACE", &rename_into_place(file, &change)?),
         ],
     );
     Ok(minify_all(&[FAIL, SUM, SWEEP, MAKE_PRIVATE, ATTRIBUTES, PREAMBLE]) + &script)
@@ -153,7 +153,7 @@ fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
 }
 
 /// Moves the new file to its target, with the requested attributes or those of the old file.
-fn move_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
+fn rename_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let attributes = &file.job.attributes;
     if file.job.write_options.in_place {
         return Ok(format!("cat f >\"$o\" || exit 1\n{change}"));
@@ -176,7 +176,7 @@ fn move_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLineE
         false => "mv -f -- f \"$o\" || exit 1\n".to_owned(),
     };
     Ok(fill(
-        include_str!("../sh/move.sh"),
+        include_str!("../sh/rename_into_place.sh"),
         &[
             ("KEEP_ACL", &minify(include_str!("../sh/keep_acl.sh"))),
             ("CHOWN", &chown),

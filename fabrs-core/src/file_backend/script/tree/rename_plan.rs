@@ -164,7 +164,7 @@ impl RenamePlan {
     }
 
     /// Returns the script to run after all renames.
-    pub(crate) fn last(&self) -> Vec<u8> {
+    pub(crate) fn after_renames_script(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.placed("remove", &self.removed, " || exit 1");
         for (mode, paths) in &self.folder_modes {
@@ -175,7 +175,7 @@ impl RenamePlan {
     }
 
     /// Returns the clean-up script, to run after success and after a failure.
-    pub(crate) fn close(&self) -> Vec<u8> {
+    pub(crate) fn cleanup_script(&self) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         for (mode, paths) in &self.closed {
             lines.directories(&format!("chmod {mode:o}"), paths.iter().rev().cloned(), "");
@@ -185,7 +185,7 @@ impl RenamePlan {
 
     /// Returns the script of the renames, to run in the temporary directory after a complete
     /// stream.
-    pub(crate) fn script(&self, owner: Option<&str>) -> Vec<u8> {
+    pub(crate) fn rename_script(&self, owner: Option<&str>) -> Vec<u8> {
         let mut lines = ScriptLines::new(self.path_access, STAGING);
         lines.staged("mkdir -p --", &self.made, " || exit 1");
         lines.staged("chmod g-s", &self.without_set_group, " || exit 1");

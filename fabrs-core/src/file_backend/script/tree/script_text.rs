@@ -63,13 +63,13 @@ const AT: &str = include_str!("../sh/tree/at.sh");
 /// `restore`: restores the old entries of failed replacements.
 const RESTORE: &str = include_str!("../sh/tree/restore.sh");
 
-/// `arrange SCRIPT`: executes the renames of a script.
+/// `rename_entries SCRIPT`: executes the renames of a script.
 ///
 /// Time of an upload with Perl, as a ratio to an `mv` for each directory (medians, 2026-12-01):
 /// 0.20 for 4,000 files in 2,000 directories, 0.85 for 50 of 5,000 files in 50 directories.
-fn arrange() -> String {
-    let perl = minify(include_str!("../sh/tree/arrange.pl"));
-    fill(include_str!("../sh/tree/arrange.sh"), &[("PERL", perl.trim_end())])
+fn rename_entries() -> String {
+    let perl = minify(include_str!("../sh/tree/rename_entries.pl"));
+    fill(include_str!("../sh/tree/rename_entries.sh"), &[("PERL", perl.trim_end())])
 }
 
 /// Composes a script to upload a directory. The script creates a missing directory.
@@ -128,7 +128,7 @@ pub(crate) fn upload(
         ],
     );
     let functions = minify_all(&[FAIL, METADATA, SUM_FILES, READ_LINKS, REMOVE, SWEEP, MAKE_PRIVATE]);
-    Ok(functions + &arrange() + &minify_all(&[AT, RESTORE]) + &script)
+    Ok(functions + &rename_entries() + &minify_all(&[AT, RESTORE]) + &script)
 }
 
 /// The paths with metadata printed without a request.
@@ -184,7 +184,7 @@ mod tests {
         }
         let download = include_str!("../sh/tree/download.sh");
         assert!(download.contains(&format!("  {SEND_FILES})")) && download.contains(END_OF_ANSWER));
-        assert!(include_str!("../sh/tree/arrange.pl").contains(MOVED));
-        assert!(!arrange().contains("__") && !include_str!("../sh/tree/arrange.pl").contains('\''));
+        assert!(include_str!("../sh/tree/rename_entries.pl").contains(MOVED));
+        assert!(!rename_entries().contains("__") && !include_str!("../sh/tree/rename_entries.pl").contains('\''));
     }
 }

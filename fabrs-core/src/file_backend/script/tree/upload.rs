@@ -123,7 +123,7 @@ async fn put(
     if remote.supports_stream() && !(moves.is_empty() && directories.is_empty()) {
         let owner = owner_words(&tree.attributes).ok().flatten();
         let directories = directories.into_iter().filter(|folder| !moves.makes(folder)).collect();
-        let scripts = [moves.script(owner.as_deref()), moves.last(), moves.close()];
+        let scripts = [moves.rename_script(owner.as_deref()), moves.after_renames_script(), moves.cleanup_script()];
         let sent = tree.jobs.iter().zip(&*actions).filter(|(_, action)| matches!(action, Action::Stream(_)));
         let size = sent.filter_map(|(job, _)| Some(job.fingerprint.as_ref()?.size)).sum();
         let progress = ProgressCounter::new(context, &tree.operation, size);

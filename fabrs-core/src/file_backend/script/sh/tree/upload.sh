@@ -39,7 +39,7 @@ take() {
   __VERIFY__
   __CHOWN__
   __FLUSH__
-  arrange m
+  rename_entries m
   . ./a
   __FLUSH__
   n=0

@@ -3,7 +3,7 @@
 #
 # For `replaced`, the old entry is set aside in the directory `o` first, and restored after a failure.
 # On another mount, where a rename fails, a copy is made beside the target.
-arrange() {
+rename_entries() {
   if command -v perl >/dev/null; then
     moved() { printf '%s\0' "$@" ''; }
     replaced() { printf '-'; moved "$@"; }
