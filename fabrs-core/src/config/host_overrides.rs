@@ -35,8 +35,8 @@ pub(super) struct HostOverride {
 pub(super) struct HostOverrides {
     /// The settings by host name. A lookup also compares the user and port of the table key.
     by_name: BTreeMap<String, Vec<(Host, Arc<HostOverride>)>>,
-    /// The hosts without an entry in `hosts` or a role, each with the error message for a host
-    /// unknown to Vagrant.
+    /// The hosts that are neither in `hosts` nor in a role. Each has an error message, in case the
+    /// host is not a Vagrant machine either.
     unlisted: Vec<(Host, String)>,
 }
 

@@ -20,7 +20,7 @@ pub struct Operator {
     pub user: String,
     /// The name of this machine.
     pub machine: String,
-    /// The URL of the job's job_url on the CI server.
+    /// The URL of the job's page on the CI server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_url: Option<String>,
 }

@@ -47,7 +47,7 @@ pub struct Settings {
     /// The timeout of commands without a timeout of their own. Defaults to no timeout.
     pub command_timeout: Option<Duration>,
     /// The maximum number of hosts in parallel (`-P`). The code may set a smaller limit. Defaults
-    /// to 64, or any limit set in the code.
+    /// to the limit set in the code, or to 64.
     pub limit: Option<NonZeroUsize>,
     /// The order of the hosts: in parallel or one after the other. Defaults to parallel.
     pub order: Order,
@@ -221,7 +221,7 @@ setters! {
     connect_timeout: Layered<Duration> = "Layered::argument(Duration::from_secs(3))",
     /// Sets the timeout of commands without a timeout of their own. `None` removes the timeout.
     command_timeout: Option<Duration> = "Some(Duration::from_secs(600))",
-    /// Sets the maximum number of hosts in parallel (`-P`). `None` removes the limit.
+    /// Sets the maximum number of hosts in parallel (`-P`). `None` sets the default limit.
     limit: Option<NonZeroUsize> = "std::num::NonZeroUsize::new(8)",
     /// Sets the order of the hosts: in parallel or one after the other.
     order: Order = "Order::Serial",

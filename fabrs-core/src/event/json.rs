@@ -56,7 +56,7 @@ use crate::event::style::{Prefix, Style};
 /// | `causes` | a list of texts, the nearest cause first |
 /// | `hint` | a text, or `null` |
 /// | `at` | the line of `tasks.rs`, if known: `tasks.rs:12` |
-/// | `stdout`, `stderr` | the last lines of output without an `output_lines` event, if any |
+/// | `stdout`, `stderr` | the last lines of output, unless `output_lines` events contained them |
 #[derive(Debug)]
 pub struct JsonSink {
     queue: Arc<OutputQueue>,

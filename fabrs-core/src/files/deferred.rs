@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// An operation with the configuration `S`, before, during and after its run.
+/// An operation: configured by `S`, running, or done.
 pub(super) enum Deferred<S, T> {
     Described(Box<S>),
     Running(BoxFuture<'static, Result<T>>),
@@ -15,7 +15,7 @@ pub(super) enum Deferred<S, T> {
 }
 
 impl<S, T> Deferred<S, T> {
-    /// Changes the configuration. A started operation is unchanged.
+    /// Changes the configuration. Has no effect on a started operation.
     pub(super) fn configure(mut self, change: impl FnOnce(&mut S)) -> Self {
         if let Self::Described(spec) = &mut self {
             change(spec);

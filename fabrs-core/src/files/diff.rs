@@ -53,7 +53,7 @@ async fn report_each(context: &TransferContext, jobs: &[Job], backend: Backend) 
     Ok(())
 }
 
-/// The reason for a missing diff of a file name that is not UTF-8.
+/// The reason for a missing diff: the file name is not UTF-8.
 const NOT_UTF8: &str = "the file name is not UTF-8";
 
 /// The old file on the host.

@@ -266,7 +266,7 @@ impl GetSpec {
             let name = shown(&to);
             let operation = format!("get {name} <- {}{suffix}", path.display());
             let here = to.clone();
-            // A local file that can't be read is replaced, like a missing file.
+            // A local file that can't be read counts as missing, and is replaced.
             let known = blocking_while(move |is_wanted| Ok(here.sum(&mut vec![0; CHUNK_SIZE], is_wanted).ok())).await?;
             if self.is_planned() {
                 let is_new = backend.is_new(path, known.as_ref(), &operation).await?;

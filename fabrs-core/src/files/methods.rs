@@ -23,7 +23,7 @@ impl Connection {
     ///   The parent directory of a single file must exist.
     /// - The content of a directory is uploaded below `target`. Missing directories are created.
     /// - Each source of a list is uploaded under its own name. A match of a pattern keeps its path
-    ///   below the part of the pattern without wildcards.
+    ///   relative to the last directory before the first wildcard.
     ///
     /// ```
     /// # use fabrs_core::Client;
@@ -110,9 +110,9 @@ impl Connection {
     ///
     /// `path` is a file, a directory with its content, or a glob pattern (`/var/log/*.log`).
     ///
-    /// `to` is a local path, with optional fields: `{host}`, and `{path}`, `{dirname}` and
-    /// `{basename}` for the path of a file below the requested directory. An empty `to` is
-    /// `{host}/{path}`.
+    /// `to` is a local path with optional fields. `{host}` is the host. `{path}`, `{dirname}` and
+    /// `{basename}` are the path of a file below the requested directory, and its two parts. An
+    /// empty `to` is `{host}/{path}`.
     ///
     /// - If `to` is a directory, or ends with `/`, a file keeps its own name in `to`.
     /// - The content of a directory is written below `to`. If `to` ends with `/`, the directory

@@ -18,7 +18,7 @@ use crate::transport::CommandOutcome;
 /// The unread output of a channel, and the end of the channel.
 #[derive(Debug, Clone)]
 pub(crate) struct ChannelBuffer {
-    /// The maximum number of unread bytes. A host sends only requested data.
+    /// The maximum number of unread bytes, in case a host sends unrequested data.
     max_waiting: usize,
     state: Arc<Mutex<State>>,
     /// Cancelled at the end of the channel.

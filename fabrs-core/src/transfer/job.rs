@@ -260,7 +260,8 @@ impl Tree {
         let mut directories = BTreeSet::new();
         for job in jobs {
             let directory = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-            // A name that is not UTF-8 is created, or reported, by the upload of its entry.
+            // The upload of an entry creates, or reports, a parent directory with a name that is
+            // not UTF-8.
             directories.extend(Path::new(&self.root).join(directory).to_str().map(str::to_owned));
         }
         directories.into_iter().collect()

@@ -63,8 +63,8 @@ impl Fetch {
 }
 
 impl Watcher for Fetch {
-    /// Writes to the file in the task that reads the channel, as the output spool of a slow
-    /// terminal does. Data not yet on the disk is in the page cache, not in this process.
+    /// Writes to the file directly in the task that reads the channel, as the output queue does for
+    /// a slow terminal. Data not yet on the disk is in the page cache, not in this process.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream == Stream::Stdout
             && self.failure.is_none()

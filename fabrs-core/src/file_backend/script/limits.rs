@@ -35,8 +35,8 @@ pub(crate) const MAX_HEAD: usize = 128;
 /// The maximum size of the tar headers before a file, in bytes. A long name needs three blocks
 /// in addition to the name.
 pub(crate) const MAX_HEADERS: u64 = 1 << 20;
-/// The size of a tar stream in addition to twice its files, in bytes. A file may grow while the
-/// host reads the file, and long names need blocks.
+/// The number of bytes that a tar stream may have beyond twice the size of its files. A file may
+/// grow while the host reads the file, and long names need additional blocks.
 const STREAM_SLACK: u64 = 64 << 20;
 
 /// A limit exceeded by the host.

@@ -80,8 +80,8 @@ async fn try_get(
     incoming_file.begin(there.permissions.map(|mode| mode & MODE_BITS), size)?;
     let mut there = ChecksumBuilder::new();
     let is_compared = known.is_some_and(|known| known.size == size);
-    // Write in the task that reads the channel, as the output spool of a slow terminal does. Data
-    // that waits for the disk is in the page cache.
+    // Write directly in the task that reads the channel, as the output queue does for a slow
+    // terminal. Data not yet on the disk is in the page cache.
     let taken = content::read(session, &handle, size).try_for_each(|chunk| {
         if is_compared {
             there.update(&chunk);

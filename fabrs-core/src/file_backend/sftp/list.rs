@@ -103,7 +103,7 @@ fn pattern_of(name: &str) -> Option<Pattern> {
 async fn in_folder(session: &SftpSession, folder: &str, pattern: &Pattern) -> Result<Vec<String>, RequestError> {
     let names = match names(session, &session.path(folder)).await {
         Ok(names) => names,
-        // An unreadable path, or a path to another file, has no matches.
+        // An unreadable directory, or a path that is not a directory, has no matches.
         Err(RequestError::Rejected(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };

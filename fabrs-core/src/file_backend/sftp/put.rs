@@ -367,7 +367,7 @@ impl OwnerIds {
         self.user.is_some() || self.group.is_some()
     }
 
-    /// Returns both numbers, completed from a file, since SFTP sets both together.
+    /// Returns both numbers. A missing number is that of the file, since SFTP sets both together.
     fn over(self, file: &FileAttributes) -> Option<FileAttributes> {
         let (user, group) = (self.user.or(file.uid)?, self.group.or(file.gid)?);
         Some(FileAttributes { uid: Some(user), gid: Some(group), ..FileAttributes::empty() })

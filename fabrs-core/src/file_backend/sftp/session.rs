@@ -78,7 +78,8 @@ impl SftpSession {
             invocation: Invocation { program, shown, pty: None, stdin, has_secret: context.has_secret, last_signal },
             effect,
             is_check: context.is_check,
-            // No timeout or stop: a transfer with a limit cleans up over this session.
+            // Neither a timeout nor a stop ends the session: a cancelled transfer needs the session
+            // for its clean-up.
             timeout: None,
             stop: StopSignal::default(),
             prefetch_channel: run.defaults().prefetch_channel,
@@ -126,7 +127,7 @@ impl SftpSession {
         lock(&self.directories).insert(folder.to_owned())
     }
 
-    /// Returns the run with the tasks for cleaning up.
+    /// Returns the run, for tasks that clean up.
     pub(crate) fn run(&self) -> &RunState {
         &self.run
     }

@@ -23,9 +23,9 @@ const MAX_UNREAD: usize = 32 << 20;
 
 /// Both ends of a channel.
 pub(crate) struct SubsystemChannel {
-    /// The end of the protocol client.
+    /// The end for the protocol client.
     pub(crate) stream: ChannelStream,
-    /// The end of the transport, which sends these bytes.
+    /// The end for the transport, which sends these bytes.
     pub(crate) chunks: mpsc::Receiver<Bytes>,
     /// Receives the bytes that the transport reads.
     pub(crate) incoming: ChannelBuffer,

@@ -131,7 +131,8 @@ impl CreateSpec {
     fn job(&self, operation: &str) -> Job {
         let item = Item { content: self.content.clone(), below: Some(PathBuf::from(&self.path)) };
         let (target, attributes) = (self.path.clone().into(), self.attributes.clone());
-        // Only a symlink is replaced. The content of another file may exist nowhere else.
+        // Only a symlink is replaced. Replacing another file could destroy the only copy of its
+        // content.
         let write_options = Arc::new(WriteOptions { replaces: ReplacePolicy::Link, ..WriteOptions::default() });
         Job { item, fingerprint: None, target, attributes, write_options, description: Some(operation.into()) }
     }

@@ -68,7 +68,7 @@ async fn stat<T>(spec: Arc<StatSpec<T>>) -> Result<T> {
 }
 
 impl Connection {
-    /// Returns true if a path exists. A dangling symlink does not exist.
+    /// Returns true if a path exists. Returns false for a dangling symlink.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -13,7 +13,7 @@ use crate::transfer::temporary;
 
 /// Writes the words of the remote command, each followed by a NUL byte, and an empty word at the
 /// end. The script then passes on stdin and stdout until the remote side ends. The other ends of
-/// the pipes are open before the script runs, so that no open blocks.
+/// the pipes are open before the script runs. Otherwise the script would block when it opens them.
 const SCRIPT: &str = "\
 d=${0%/*}; shift
 exec 3<\"$d/in\" 4>\"$d/out\" 5<&0
@@ -33,7 +33,7 @@ pub(super) struct RemoteShell(TempDir);
 pub(super) struct PipeEnds {
     /// The remote command.
     pub(super) command: RemoteCommand,
-    /// The output of the local `rsync`. It ends with the local `rsync`.
+    /// The output of the local `rsync`, until the local `rsync` exits.
     pub(super) from_rsync: Receiver,
     /// The input of the local `rsync`.
     pub(super) to_rsync: Sender,

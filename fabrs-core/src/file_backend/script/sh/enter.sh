@@ -1,7 +1,7 @@
 # Enters a private temporary directory in $p, beside the target, with the secret name $w. The
-# directory is removed at the end. The owner of $p cannot swap its files, since the script names the
-# files only from inside. The removal is repeated while another script still writes into the
-# directory. Signals do not interrupt the removal.
+# directory is removed at the end. The owner of $p cannot swap the temporary files, since the script
+# names these files only from inside the directory. The removal is repeated while another script
+# still writes into the directory. Signals do not interrupt the removal.
 p=$(cd -- "$p" && pwd -P && echo x) || exit 1
 p=${p%?x}
 w=${p%/}/.fabrs.$w

@@ -10,7 +10,7 @@ use crate::shell::compose::{fill, minify, minify_all};
 use crate::transfer::file_error::{IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY};
 use crate::transfer::job::{Attributes, FileJob, Job, ReplacePolicy};
 
-/// The functions for the result.
+/// The shell functions that report an equal or a different entry.
 const ANSWERS: &str = include_str!("../sh/plan_answers.sh");
 /// The mode bits of a file set exactly by `chmod`.
 const FILE_MODE: u32 = 0o7777;

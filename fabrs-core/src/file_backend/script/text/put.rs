@@ -162,8 +162,8 @@ fn rename_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLin
         Some(owner) => format!("chown {owner} f || exit 1\n"),
         None => "if [ -n \"$old\" ]; then chown \"$3:$4\" f 2>/dev/null || :; fi\n".to_owned(),
     };
-    // The mode is set last. Before, other users must not read the file, and a change of the owner
-    // clears the set-user-ID bit.
+    // The mode is set last: until then, other users can't read the file. A later change of the
+    // owner would clear the set-user-ID bit.
     let chmod = match attributes.mode {
         Some(mode) => format!("chmod {mode:o} f"),
         None => {

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transfer::job::Attributes;
 
-/// Quotes a path, except for the characters `*`, `?` and `[...]`, for the shell to expand.
+/// Quotes a path, except for `*`, `?` and `[...]`. The shell expands these characters.
 pub(crate) fn pattern(path: &str) -> Result<String, ShellLineError> {
     let mut word = String::new();
     let (home, rest) = match path.strip_prefix("~/") {

@@ -27,7 +27,7 @@ pub(crate) struct RemoteListing {
     pub(crate) links: HashMap<OsString, PathBuf>,
     /// Paths with an owner other than the requested owner.
     pub(crate) foreign: HashSet<OsString>,
-    /// Symlinks to follow, mount points, and directories with another inherited group.
+    /// Symlinks to follow, mount points, and directories that give new entries another group.
     indirect_paths: HashSet<OsString>,
     /// The user and the group of the script.
     me: (u32, u32),
@@ -171,8 +171,8 @@ impl RemoteListing {
         above.is_some_and(|above| above.mode() & SET_GROUP != 0)
     }
 
-    /// Returns the path access. If directories belong to other users, root names paths from inside
-    /// them.
+    /// Returns the form of the paths in scripts. If a directory belongs to another user, a script
+    /// that runs as root names the entries from inside their directories.
     pub(crate) fn path_access(&self) -> PathAccess {
         let is_of_others = |there: &RemoteMetadata| there.is_directory() && there.owner.0 != 0;
         let among_others = self.me.0 == 0 && self.metadata.values().any(is_of_others);

@@ -50,8 +50,8 @@ pub(crate) struct MetadataList(pub(crate) Vec<(OsString, RemoteMetadata)>);
 impl MetadataList {
     /// Adds a record.
     ///
-    /// If the program ends records with a line break, a file name may contain line breaks. A line
-    /// without a record continues the last name.
+    /// If `stat` ends records with a line break, a file name with line breaks spans several lines.
+    /// A line that is not a record continues the last name.
     pub(crate) fn take(&mut self, record: &[u8]) {
         match (status(record), self.0.last_mut()) {
             (Some(found), _) => self.0.push(found),

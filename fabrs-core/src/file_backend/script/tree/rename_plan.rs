@@ -130,7 +130,7 @@ impl RenamePlan {
         }
     }
 
-    /// Records the attributes of a received entry not set by the stream.
+    /// Records the attributes that the stream does not set for a received entry.
     fn add_attributes(&mut self, job: &Job, below: &Path, sent: &StreamEntry, inherits_group: bool) {
         const SET_IDS: u32 = 0o6000;
         let StreamEntry { mode, owner, .. } = sent;

@@ -1,6 +1,6 @@
-# Moves the received entries. Each record of stdin ends with NUL, and a group of records with an
-# empty record: the number of files, the entries, and the directory. A `-` before the number means
-# that the old entry is set aside first. The file `r` lists the old entries, for a script that
+# Moves the received entries. Stdin has groups of records: the number of files, the entries, and the
+# directory. Each record ends with NUL, and each group with an empty record. A `-` before the number
+# means that the old entry is set aside first. The file `r` lists the old entries, for a script that
 # restores them.
 my ($w) = @ARGV;
 my ($n, $k, $why) = (0, 0);
