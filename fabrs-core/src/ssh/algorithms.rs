@@ -194,7 +194,8 @@ impl Algorithms {
             let is_recorded = |name: &str| {
                 recorded.iter().any(|known| known == name || (known == SHA1 && name.starts_with("rsa-sha2-")))
             };
-            // The sort is stable: certificates stay first, and each half keeps its order.
+            // The sort is stable: it only moves unrecorded key types to the end. Certificates stay
+            // first.
             names.sort_by_key(|name| !name.ends_with(CERTIFICATE) && !is_recorded(name));
         }
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
@@ -215,7 +216,7 @@ impl Algorithms {
     /// Returns the signature algorithm for a login, or `None` if `PubkeyAcceptedAlgorithms`
     /// excludes the key. An RSA key uses the first allowed algorithm that the server has announced.
     /// A server without an announcement is older than RFC 8332. Like ssh, fabrs then uses SHA-1, if
-    /// allowed.
+    /// allowed. If there is no such algorithm, the first allowed algorithm is used.
     pub(super) fn login_signature(
         &self,
         key: &Algorithm,

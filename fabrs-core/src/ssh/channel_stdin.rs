@@ -20,8 +20,8 @@ const EOT: u8 = 4;
 pub(super) struct ChannelStdin {
     write: Arc<ChannelWriteHalf<Msg>>,
     send_budget: Arc<SendBudget>,
-    /// The queued bytes. `None` after the end of file, and for a command with a guard process,
-    /// which reads the stdin.
+    /// The queued bytes. `None` after the end of file. Also `None` for a command with a guard
+    /// process, because the guard process reads the stdin.
     queue: Option<StdinQueue>,
     /// The current write. It survives a cancelled [`write_next`](Self::write_next), because some
     /// bytes may already be sent.
@@ -108,8 +108,9 @@ impl ChannelStdin {
         });
     }
 
-    /// Returns the end of file as typed on a terminal: sshd cannot close only the input of a
-    /// pseudo-terminal. In the middle of a line, the first of two characters only submits the line.
+    /// Returns the end-of-file characters to type on a pseudo-terminal, because sshd cannot close
+    /// only its input. In the middle of a line, two characters are necessary: the first only
+    /// submits the line.
     fn typed_eof(&self) -> Bytes {
         match (self.pty, self.is_mid_line) {
             (false, _) => Bytes::new(),

@@ -18,8 +18,8 @@ use crate::open_files;
 /// program.
 const PROCESS_DESCRIPTORS: usize = 24;
 /// The descriptors for one active host: two for its session, and two for a transfer or a local
-/// command. Sessions of active hosts use half of the budget. The other half is for idle sessions,
-/// which can be closed.
+/// command. Sessions of active hosts reserve at most half of the budget. Idle sessions can use the
+/// other half, because they can be closed.
 const DESCRIPTORS_PER_HOST: usize = 4;
 
 /// Returns the maximum number of concurrent hosts under the open file limit.
@@ -75,8 +75,8 @@ impl DescriptorBudget {
     /// Reserves `count` descriptors for a session. Closes idle sessions first if the budget is used
     /// up.
     ///
-    /// Never waits for a session in use, because its user may wait for this session. The budget is
-    /// exceeded instead.
+    /// Never waits until a session in use becomes idle: the command that uses it may be waiting for
+    /// the new session. The budget is exceeded instead.
     ///
     /// # Cancel safety
     ///

@@ -104,10 +104,11 @@ impl client::Handler for Handler {
         Ok(())
     }
 
-    /// Sends a keepalive, because its packet acknowledges the announcement. sshd uses Nagle's
-    /// algorithm until the first session has started, so the confirmation of the first channel
-    /// would wait for this acknowledgement. Behind a gateway, the TCP acknowledgement of this
-    /// machine does not reach the server. The packet does.
+    /// Sends a keepalive, so the server receives an acknowledgement of the announcement at once.
+    /// sshd uses Nagle's algorithm until the first session has started. Without the
+    /// acknowledgement, sshd would delay the confirmation of the first channel. A TCP
+    /// acknowledgement is not enough: behind a gateway, it does not reach the server, but the
+    /// packet of the keepalive does.
     async fn openssh_ext_host_keys_announced(
         &mut self,
         _: Vec<PublicKey>,
@@ -116,9 +117,9 @@ impl client::Handler for Handler {
         session.send_keepalive(false).map_err(SessionError::Protocol)
     }
 
-    /// Accepts channels of unknown types here, so
-    /// [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them. russh
-    /// itself would reject them twice.
+    /// Returns true, so russh calls
+    /// [`server_channel_open_unknown`](Self::server_channel_open_unknown), which rejects the
+    /// channel. After false, russh would send two rejections.
     async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
         true
     }

@@ -13,8 +13,9 @@ use crate::mutex::lock;
 #[derive(Debug, Default)]
 pub(super) struct KnownHostsFiles {
     read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
-    /// Locked during a prompt, so its answer applies to other hosts with the same key. An
-    /// accepted key is recorded in the file. A declined key is kept here by name and fingerprint.
+    /// The keys declined by a person, by name and fingerprint. Locked during a prompt, so its
+    /// answer also applies to other connections to the same name. An accepted key is recorded in
+    /// the file instead.
     pub(super) declined: tokio::sync::Mutex<HashSet<(String, String)>>,
 }
 

@@ -83,8 +83,8 @@ impl EncryptedPem {
     }
 }
 
-/// Derives the key as OpenSSL's `EVP_BytesToKey` with MD5 and one round. The salt is the beginning
-/// of the initialisation vector.
+/// Derives the key like OpenSSL's `EVP_BytesToKey` with MD5 and one round. The salt is the
+/// beginning of the initialisation vector.
 fn derived(passphrase: &str, iv: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(Vec::with_capacity(length + 16));
     while key.len() < length {

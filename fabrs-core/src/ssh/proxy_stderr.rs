@@ -13,8 +13,8 @@ use crate::ssh::untrusted_text;
 /// The size of the read buffer, and the maximum length of a line, in bytes. A longer line is split.
 const MAX_LINE_BYTES: usize = 4 << 10;
 
-/// The beginnings of `ssh` errors after a server closed the connection before its identification.
-/// The server may have too many pending logins.
+/// The prefixes of the errors that `ssh` prints if the server closes the connection before it sends
+/// its identification. Such a server may have too many pending logins.
 const SERVER_HANGUP_PREFIXES: [&str; 2] = ["kex_exchange_identification: ", "ssh_exchange_identification: "];
 
 /// The result of reading the stderr to its end.

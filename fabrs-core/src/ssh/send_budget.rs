@@ -16,8 +16,9 @@ use crate::ssh::channel_slots::DEFAULT_MAX_SESSIONS;
 /// closed window delays no other channel.
 pub(super) const PACKET_BYTES: usize = 32 << 10;
 
-/// The number of unsent bytes at which writers wait. All channels together, with one packet each
-/// waiting for its window, stay below this number and therefore block no other writer.
+/// The number of unsent bytes at which writers wait. Even if a packet of every channel waits for
+/// its window, the sum stays below this number. Channels that wait for window therefore block no
+/// other writer.
 const MAX_UNSENT_BYTES: usize = 1 << 20;
 const _: () = assert!(
     DEFAULT_MAX_SESSIONS * PACKET_BYTES < MAX_UNSENT_BYTES,

@@ -282,8 +282,8 @@ impl Session {
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
-    /// Returns an error if the host must not receive a secret, because its key has changed. Applies
-    /// even with `StrictHostKeyChecking no`.
+    /// Returns an error if the host must not receive a secret, because its key has changed.
+    /// `StrictHostKeyChecking no` allows the connection to such a host, but not the secret.
     ///
     /// # Errors
     ///

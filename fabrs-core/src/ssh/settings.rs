@@ -161,7 +161,8 @@ impl SshSettings {
         &self.config_from
     }
 
-    /// Returns the gateway to a host from arguments or `fabrs.toml`, without the ssh config.
+    /// Returns the gateway to a host from the arguments, or from `fabrs.toml` if the ssh config
+    /// sets no route.
     pub(super) fn gateway_outside_ssh_config(&self, host: &Host) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
         let by_file = || match self.config_for(host).map(has_route) {

@@ -282,8 +282,9 @@ impl HandshakeError {
     }
 }
 
-/// Returns the sizes of a negotiated group in bits (RFC 4419 §3): as strong as the ciphers and not
-/// larger, because a group of 8192 bits costs about twenty times as much.
+/// Returns the minimum, preferred and maximum size of a negotiated group in bits (RFC 4419 §3). The
+/// preferred size is as strong as the ciphers. A group of 8192 bits costs about twenty times as
+/// much.
 fn gex() -> client::GexParams {
     client::GexParams::new(2048, 3072, 8192).unwrap_or_default()
 }

@@ -41,7 +41,8 @@ pub(super) struct SshChannel {
     group: Option<RemoteProcessGroup>,
     /// A message received with the reply to the start.
     early_message: Option<ChannelMsg>,
-    /// The message to return next, after the output held back during the search for the marker.
+    /// A received message, kept while [`next`](CommandChannel::next) first returns the output held
+    /// back during the search for the marker.
     pending_message: Option<ChannelMessage>,
     /// Released when the channel is dropped, after its CLOSE.
     _slot: ChannelSlot,

@@ -27,7 +27,8 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
             words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
         }
     }
-    // The ssh config has precedence over fabrs.toml, and `ssh` reads it itself.
+    // A port or user of fabrs.toml is omitted if the ssh config has overridden it: `ssh` reads the
+    // ssh config itself.
     if let Some(port) = host.port().or(settings.port_for(host).filter(|port| *port == target.port)) {
         words.extend(["-p".to_owned(), port.to_string()]);
     }

@@ -17,9 +17,9 @@ pub(super) const CHUNK_SIZE: usize = 32 << 10;
 /// Returns a stream to a channel. A task of the gateway's session copies the bytes. The task holds
 /// `session`, so the gateway's session stays in use until the stream ends.
 ///
-/// The channel is always read, even while the inner session writes without reading. On a full
-/// channel, russh blocks the whole outer session. It would then miss the window change that the
-/// write needs.
+/// The task always reads the channel, even while the session with the host writes without reading.
+/// If the channel were full, russh would block the whole session of the gateway. The gateway's
+/// session would then miss the window change that the write waits for.
 pub(super) fn open_stream(
     channel: Channel<Msg>,
     purpose: Purpose,
@@ -45,9 +45,9 @@ async fn relay(channel: Channel<Msg>, RelaySide { from_session, to_session }: Re
     drop(to_host.close().await);
 }
 
-/// Copies to the inner session without waiting. The buffer is large enough for a host within the
-/// windows of its channels. The stream of any other host is closed, because waiting would stall all
-/// hosts behind the gateway.
+/// Copies to the session with the host without waiting. The buffer has room for a host that
+/// respects the windows of its channels. The stream of a host that ignores the windows is closed,
+/// because waiting would stall all hosts behind the gateway.
 async fn copy_to_session(mut from_host: ChannelReadHalf, mut to_session: DuplexStream, purpose: Purpose) {
     while let Some(message) = from_host.wait().await {
         match message {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::controls::escape_all_controls;
 
-/// The maximum number of characters shown. A prompt needs less, and a scripted server must not fill
-/// the screen.
+/// The maximum number of characters shown. A prompt needs less, and a malicious server must not
+/// fill the screen.
 const MAX_SHOWN_CHARS: usize = 2000;
 
 /// Returns `text` with escaped control characters, for example `\u{1b}`. Line ends are kept.

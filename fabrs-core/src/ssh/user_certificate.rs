@@ -49,7 +49,7 @@ fn parse(text: &str) -> Result<Certificate, CertificateError> {
 }
 
 /// Returns a likely reason for the rejection of a certificate. The server decides by its own rules,
-/// so the reason is only an explanation.
+/// so the reason is only a guess.
 pub(super) fn likely_flaw(certificate: &Certificate, user: &str) -> Option<CertificateProblem> {
     let names = certificate.valid_principals();
     let others = || CertificateProblem::OtherPrincipals { principals: names.to_vec() };

@@ -115,8 +115,8 @@ impl Fence {
         ))
     }
 
-    /// Returns a POSIX script to run a line under an exclusive file lock, if the host still has
-    /// the token of this run. No other run can acquire the lock meanwhile.
+    /// Returns a POSIX script to run a line, if the host still has the token of this run. The
+    /// script holds `flock` on a second file, so no other run can acquire the lock meanwhile.
     pub(crate) fn atomic(&self, line: &str) -> std::result::Result<String, ShellLineError> {
         let turn = format!("{}.turn", self.file);
         Ok(format!("( flock 8 || exit; {}\n{line}\n) 8>> {}", self.script()?, quote_path(&turn)?))
@@ -168,7 +168,7 @@ impl Fences {
     pub(crate) async fn lost(&self, host: &Host) -> Error {
         let loss_of = |fence: Arc<Fence>| async move {
             let mut loss = fence.loss.subscribe();
-            // The fence lives as long as the sender.
+            // The sender is a field of the fence, so waiting can't fail.
             let error = loss.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
             error.unwrap_or_else(|| fence.lost("the host has released the lock"))
         };

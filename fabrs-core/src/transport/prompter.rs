@@ -125,8 +125,8 @@ struct OpenPrompt(Option<TerminalModes>);
 /// The number of open prompts, and a signal for its changes.
 static OPEN_PROMPTS: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
 
-/// Blocks until no prompt is open. Returns true if there was a prompt. The input of that time is
-/// part of the answer.
+/// Blocks until no prompt is open. Returns true if a prompt was open. The input typed meanwhile
+/// belongs to its answer.
 pub(crate) fn wait_for_open_prompts() -> bool {
     let (open, ended) = &OPEN_PROMPTS;
     let mut open = lock(open);

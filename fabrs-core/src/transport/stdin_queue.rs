@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 
 use crate::transport::request::{Answer, StdinSource};
 
-/// The first bytes of the stdin of a script that reads a protocol. Every other reader must fail at
-/// once instead of waiting for more: an SFTP server reads the first four bytes as an invalid packet
-/// length. OpenSSH's server checks the length after a fifth byte.
+/// The first bytes of the stdin of a script that reads a protocol. If another program reads the
+/// bytes instead of the script, it must fail at once and not wait for more. An SFTP server reads
+/// the first four bytes as an invalid packet length. OpenSSH's server checks the length after a
+/// fifth byte.
 pub(crate) const STDIN_PREAMBLE: &str = "fabrs\n";
 
 /// The maximum number of queued bytes of answers. A command could prompt again and again without

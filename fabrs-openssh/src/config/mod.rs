@@ -14,10 +14,11 @@
 //!   and `sessiontype`.
 //! - Host names are not canonicalized (`CanonicalizeHostname`), because this requires a name
 //!   server.
-//! - The connection to a jump host never uses the same jump host, see [`HostConfig::proxy_jump`].
+//! - The connection to a jump host never passes through the jump host itself, see
+//!   [`HostConfig::proxy_jump`].
 //!
-//! The module accepts keywords of newer versions of `ssh`, and `UseKeychain` of macOS. Like `ssh`,
-//! it reports an error for an unknown keyword, unless `IgnoreUnknown` lists the keyword.
+//! The module accepts the keywords of `ssh` up to 10.5, and `UseKeychain` of macOS. Like `ssh`, it
+//! reports an error for an unknown keyword, unless `IgnoreUnknown` lists the keyword.
 
 mod algorithm_list;
 mod criteria;

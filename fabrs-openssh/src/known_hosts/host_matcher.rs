@@ -14,7 +14,7 @@ pub const SALT_LEN: usize = 20;
 pub(super) enum HostMatcher {
     /// A comma-separated list of patterns, in lower case.
     Patterns(String),
-    /// A single name, as a salted hash. Only a known name can be compared.
+    /// A single name, as a salted hash. The name cannot be read, only compared with a given name.
     Hashed { salt: [u8; SALT_LEN], hash: Vec<u8> },
 }
 

@@ -19,8 +19,7 @@ pub(super) struct KeyList {
 }
 
 impl KeyList {
-    /// Parses lines of a type, a key in base64 and an optional comment. Comments may contain any
-    /// bytes.
+    /// Parses lines of the form `type base64 [comment]`. Comments may contain any bytes.
     pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         let file: Arc<Path> = Arc::from(path);
         let mut keys = HashSet::new();
@@ -44,8 +43,8 @@ impl KeyList {
 
 /// Parses a line that starts with a key type. A certificate is converted to its plain key.
 fn read_line(line: &[u8]) -> Result<HostKey, String> {
-    // `ssh` reads a line up to a NUL byte. In a file with lost blocks, `ssh` would skip the
-    // remaining keys.
+    // `ssh` reads a line up to a NUL byte. In a file with lost (zero-filled) blocks, `ssh` would
+    // skip the remaining keys.
     if line.contains(&0) {
         return Err("the line contains a NUL byte".to_owned());
     }

@@ -1,4 +1,4 @@
-//! A revocation list, read from a file of either form.
+//! A revocation list, read from a KRL or a text list.
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -253,8 +253,8 @@ fn the_tokens_of_a_proxy_command_match_ssh() {
     fn agree(tokens: &str, more: &str) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let [path, script, seen] = ["config", "script", "seen"].map(|name| directory.path().join(name));
-        // The script exits without waiting for input. `ssh` notices the exit only after all data is
-        // written.
+        // The script exits without waiting for input. The file is complete before `ssh` notices the
+        // exit.
         fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display()))
             .expect("the test owns the directory");
         let command = format!("sh '{}' {tokens}", script.display());

@@ -89,6 +89,7 @@ impl LoginAttempt<'_> {
         Err(self.rejected_error())
     }
 
+    /// Tries the method `none` (RFC 4252 §5.2). The refusal lists the methods of the server.
     async fn try_none(&mut self) -> Result<MethodResult> {
         let answer = self.timer.server(self.handle.authenticate_none(&self.target.user)).await;
         self.record_answer(answer)

@@ -92,8 +92,8 @@ impl LoginAttempt<'_> {
         if !login.identities_only {
             candidates.add_agent_identities();
         }
-        // As in ssh: every key of the agent before the keys only in files. The sort is stable, so
-        // each class keeps its order.
+        // As in ssh, all keys of the agent come before the keys only in files. The sort is stable,
+        // so each class keeps its order.
         candidates.found.sort_by_key(Candidate::rank);
         Ok(candidates)
     }
@@ -133,7 +133,7 @@ impl LoginAttempt<'_> {
         }
     }
 
-    /// Returns the file with a private key.
+    /// Returns the key file with the private key that belongs to `key`.
     async fn file_of(&self, key: &KeyData) -> Option<KeySource> {
         for path in &self.target.login.identities {
             if let Ok(Some(file)) = self.settings.keyring.load(path).await

@@ -132,8 +132,8 @@ async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
 }
 
 /// Writes the next chunk of the input, and returns true if the last line is unfinished. At the end
-/// of file, types the end-of-file character and returns `None`. In the middle of a line, the first
-/// of two such characters only submits the line. Cancel safe.
+/// of file, types the end-of-file character and returns `None`. In the middle of a line, two
+/// characters are necessary: the first only submits the line. Cancel safe.
 async fn write_stdin(
     end: Option<&AsyncFd<OwnedFd>>,
     queue: Option<&mut StdinQueue>,

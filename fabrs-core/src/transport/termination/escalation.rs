@@ -9,7 +9,7 @@ use crate::transport::command_channel::CommandChannel;
 use crate::transport::running::CommandOutcome;
 use crate::transport::termination::stop_signal::StopLevel;
 
-/// The time between TERM and KILL. Together with [`EXIT_GRACE`] less than two seconds, so a
+/// The time between TERM and KILL. The sum with [`EXIT_GRACE`] is less than two seconds, so a
 /// cancelled run ends within two seconds.
 const KILL_GRACE: Duration = Duration::from_secs(1);
 /// The time to wait for the end of a killed command.

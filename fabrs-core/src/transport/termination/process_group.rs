@@ -89,7 +89,7 @@ impl RemoteProcessGroup {
         text.into()
     }
 
-    /// Returns the length of the longest end of a text that may be the beginning of the marker.
+    /// Returns the length of the longest suffix of `text` that is a prefix of the marker.
     fn possible_marker_len(&self, text: &[u8]) -> usize {
         let marker = self.marker.as_bytes();
         (1..=marker.len())
@@ -98,7 +98,8 @@ impl RemoteProcessGroup {
             .unwrap_or(0)
     }
 
-    /// Returns the output held back for the marker, at the end of the output.
+    /// Returns the bytes held back as a possible marker. Called at the end of the output, because
+    /// no marker follows.
     pub(crate) fn take_held_back(&mut self) -> Option<Bytes> {
         match &mut self.target {
             SignalTarget::Awaited(held_back, _) if !held_back.is_empty() => Some(std::mem::take(held_back).into()),
@@ -228,7 +229,8 @@ mod tests {
     #[test]
     fn text_similar_to_the_marker_is_output() {
         let mut group = group();
-        // Without the first bytes: the random part of the marker may end like its beginning.
+        // The marker without its first bytes, then a dot: without the dot, the random part may end
+        // like the beginning of the marker.
         let half = [&group.marker.as_bytes()[4..], b"."].concat();
         assert_eq!(group.strip_marker(Bytes::from(half.clone())), half);
         assert_eq!(group.strip_marker("fab".into()), "");

@@ -72,7 +72,7 @@ impl SignalStrategy {
             (Self::Keystroke, "QUIT") => Some(Bytes::from_static(QUIT_KEY)),
             (Self::Keystroke, _) if kills => Some(Bytes::from_static(QUIT_KEY)),
             (Self::Keystroke, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT_KEY)),
-            // A signal with another meaning must not end the command. It cannot be delivered.
+            // Other signals, such as USR1, must not end the command. They cannot be delivered.
             (Self::GuardProcess | Self::Keystroke, _) => Some(Bytes::new()),
         }
     }

@@ -88,8 +88,8 @@ impl StopSignal {
         }
     }
 
-    /// Returns a signal that reports [`StopLevel::Kill`] only, for work to complete in a stopped
-    /// run.
+    /// Returns a signal that reports [`StopLevel::Kill`] only, for work that must complete in a
+    /// stopped run.
     pub fn kill_only(&self) -> Self {
         Self { filter: StopFilter::KillOnly, ..self.clone() }
     }
@@ -109,7 +109,7 @@ impl StopSignal {
         }
     }
 
-    /// Delays the end of a stopped run while the guard lives, for work to complete. Commands
+    /// Delays the end of a stopped run while the guard lives, for work that must complete. Commands
     /// on hosts are stopped anyway, except those of
     /// [`Client::uncancellable`](crate::Client::uncancellable).
     pub fn guard(&self) -> StopGuard {
