@@ -29,7 +29,7 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs::Result<()> {
 //! # let hosts = Fake::new().on("uname -r", FakeAnswer::stdout("6.1.0\n"));
 //! // `Connection::open("deploy@web1").await?` connects like `ssh`.
-//! // A client shares its connections and settings.
+//! // All connections of a client share its settings, and one session for each host.
 //! let client = Client::builder().dial(hosts).build();
 //! let kernel = client.connect("deploy@web1")?.probe("uname -r").await?.line()?;
 //! assert_eq!(kernel, "6.1.0");

@@ -92,7 +92,8 @@ fn check_option_files(settings: &Settings) -> Result<()> {
 
 /// Prepares and starts a run: tasks, a shell line, or both in this order.
 fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
-    // Must precede the first secret. A program with an embedded core makes this choice itself.
+    // Must precede the first read of a secret. A program that embeds fabrs makes this choice
+    // itself.
     core_dumps::disable();
     let variables = ProcessEnv::from_env();
     let inventory = Inventory::new(config, command_line.environment.as_deref())?;

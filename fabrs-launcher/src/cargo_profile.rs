@@ -6,7 +6,7 @@ use toml::{Table, Value};
 ///
 /// At level 0, a handshake takes several times as long, and transfers are slow. Some crates are
 /// listed only for their compiled copy of `Vec<u8>::resize`. russh calls this function for each
-/// packet. At levels 0 and 1, a crate uses a copy compiled into any of its dependencies.
+/// packet. At levels 0 and 1, rustc reuses the copy of any dependency, optimised or not.
 ///
 /// The manifest of the workspace has the same list. A test compares both lists.
 const OPTIMIZED_CRATES: [&str; 63] = [

@@ -199,7 +199,8 @@ impl GlobalOptions {
         set_if_given(&mut self.yes, matches, "yes");
     }
 
-    /// Returns the settings made by these options. Variables and `fabrs.toml` are applied later.
+    /// Returns the settings made by these options. The caller then applies the environment
+    /// variables of this process, and `fabrs.toml`.
     pub(crate) fn settings(&self) -> Settings {
         Settings::default()
             .user(Layered::from_argument(self.user.clone()))

@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
 
-    /// A progress event: number of the transfer, host, start and time of the event in seconds, and
-    /// transferred MiB of 1000.
+    /// A progress event: number of the transfer, host, start of the transfer and time of the event
+    /// (both in seconds), and transferred MiB (of 1000 MiB).
     type ProgressUpdate = (u64, &'static str, u64, u64, u64);
 
     /// Sends events to a sink and returns the lines written to stderr.

@@ -123,8 +123,8 @@ fn push_note(capture: Option<&StdioCapture>, output: &OutputQueue, text: &str) {
     output.push(Stream::Stderr, text.as_bytes());
 }
 
-/// Returns the style of the output. Colours require a terminal with colours and no `NO_COLOR`, or
-/// `CLICOLOR_FORCE`.
+/// Returns the style of the output. `CLICOLOR_FORCE` always selects colours. Without this variable,
+/// colours need a terminal with colours, and `NO_COLOR` must not be set.
 pub(crate) fn style(variables: &ProcessEnv) -> Style {
     let is_terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && variables.has_capable_term();
     if variables.force_color || (is_terminal && !variables.no_color) { Style::Colour } else { Style::Plain }

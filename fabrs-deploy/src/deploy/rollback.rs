@@ -55,8 +55,8 @@ impl Site {
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Usage`] if no such release exists, with the hosts without the release. Nothing
-///   was changed.
+/// - [`ErrorKind::Usage`] if no such release exists. For a given release, the error names the hosts
+///   without the release. Nothing was changed.
 /// - As [`Deploy`](super::Deploy).
 ///
 /// # Cancel safety

@@ -19,7 +19,7 @@ pub(super) struct TargetRelease {
     pub(super) before: Surveys,
 }
 
-/// The origin of a release: the run with its build.
+/// The origin of a release: this run or an earlier run built the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReleaseOrigin {
     /// This run builds the release, and removes the release after a failure.

@@ -208,7 +208,7 @@ impl Git {
     }
 
     /// Resolves the requested revision, or else the default: the head of a branch, or the last good
-    /// build without a commit in `bad`. Only reads.
+    /// build. Builds of the commits in `bad` are not good. Only reads.
     ///
     /// All hosts that fetch are queried, and must agree: a manipulated host must not choose the
     /// commit for the other hosts.
@@ -311,7 +311,7 @@ impl Git {
     }
 
     /// Returns the commits between two commits, from the local repository or else from the mirror
-    /// of the host. Returns `None` if both lack one of the commits. Only reads.
+    /// of the host. Returns `None` if neither repository has both commits. Only reads.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Stopped deploys and lost hosts: all hosts have the same release, or the error names the other
-//! hosts.
+//! Stopped deploys and lost hosts: afterwards, all hosts have the same release, or the output lists
+//! the hosts that differ.
 
 use std::fs;
 use std::path::Path;

@@ -20,7 +20,7 @@ async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
     let (one, _) = fixture.client();
     let (other, _) = fixture.client();
     fixture.origin.build("deployable-1", &[("version", "one")]);
-    // Each build waits until the other deploy has ended, or builds as well.
+    // Each build waits until the other deploy has ended or has reached its own build.
     let (entered, done) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
     let site = {
         let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));

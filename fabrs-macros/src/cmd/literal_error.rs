@@ -27,7 +27,7 @@ pub(super) enum LiteralErrorKind {
     AmbiguousComment,
     /// A value in a here-document. Quotes are plain text there.
     InHereDocument,
-    /// A `$(…)` in a here-document with a line break or a value.
+    /// A `$(…)` with a line break or a value, inside a here-document.
     SubstitutionInHereDocument,
     /// The end marker of a here-document is missing, or requires expansion by the shell.
     HereDocumentName,

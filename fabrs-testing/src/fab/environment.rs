@@ -31,7 +31,8 @@ pub(super) fn clean_environment(home: &Path, cache: &Path) -> BTreeMap<OsString,
         PASSED_VARIABLES.contains(&&*name) || PASSED_PREFIXES.iter().any(|start| name.starts_with(start))
     };
     let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| is_passed(name)).collect();
-    // Without these variables, the toolchain would be searched or downloaded in the new home.
+    // Without these variables, the toolchain would be searched for in the new home, or downloaded
+    // there.
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let own = std::env::home_dir().map(|own| own.join(folder)).filter(|path| path.is_dir());
         if let Some(path) = std::env::var_os(name).map(PathBuf::from).or(own) {

@@ -115,7 +115,8 @@ impl Proxy {
         self.shared.lock().direction(direction).traffic
     }
 
-    /// Returns the number of round trips: client data after server data. Exact only with a delay.
+    /// Returns the number of round trips. Each change from server data to client data counts as a
+    /// round trip. The number is exact only if the proxy delays the data.
     pub fn round_trips(&self) -> usize {
         self.shared.lock().round_trips
     }
