@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Returns true if a terminal acts on a character instead of showing it: control characters of both
-/// sets, bidirectional controls and invisible characters.
+/// Returns true if a terminal acts on a character instead of showing it: control characters (C0 and
+/// C1), bidirectional controls and invisible characters.
 pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
@@ -100,7 +100,7 @@ fn are_harmless(parameters: &str) -> bool {
     while let Some(number) = numbers.next() {
         match number {
             "5" | "6" | "8" | "05" | "06" | "08" => return false,
-            // A colour of a palette has one number, any other colour three.
+            // A palette colour (`5`) has one more number. An RGB colour (`2`) has three more.
             "38" | "48" | "58" => match numbers.next() {
                 Some("5") => drop(numbers.next()),
                 Some("2") => drop(numbers.by_ref().take(3).count()),

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::transport::StopLevel;
 
 impl Client {
-    /// Shows the pending changes and has the run approved.
+    /// Shows the pending changes, and asks for the approval of the run.
     ///
     /// In a protected environment, a person confirms at the terminal. `--yes`, or
     /// `--yes=FINGERPRINT` for exactly these changes, approves the run beforehand. An approved run

@@ -8,9 +8,9 @@ impl Client {
     /// Makes this client the default of the process, until the client is dropped.
     ///
     /// [`Connection::to`](crate::Connection::to) and [`Group::to`](crate::Group::to) then use this
-    /// client everywhere in the process, also in threads and spawned tasks. Clients made by tasks
-    /// share the dry run. `fab` has a single run and calls this method. A program with several runs
-    /// must not call this method.
+    /// client everywhere in the process, also in threads and spawned tasks. A client built later
+    /// joins the run of this client, and shares the dry run. `fab` has a single run and calls this
+    /// method. A program with several runs must not call this method.
     pub fn install_global(&self) {
         install_process_run(self.state());
     }

@@ -394,7 +394,7 @@ impl Command {
         self.map_spec(|spec| spec.is_check = true)
     }
 
-    /// Marks the command of a transfer with a secret.
+    /// Marks the command as the transfer of a secret.
     pub(crate) fn with_secret_input(self) -> Self {
         self.map_spec(|spec| spec.carries_secret = true)
     }
@@ -409,7 +409,7 @@ impl Command {
         self.with_watcher(probe.clone()).map_spec(|spec| spec.has_shell_probe = true)
     }
 
-    /// Adds a watcher for the output that never answers.
+    /// Adds an output watcher that never answers.
     pub(crate) fn with_watcher(self, watch: impl Watcher + 'static) -> Self {
         self.map_spec(|spec| spec.watchers.add(Box::new(watch)))
     }

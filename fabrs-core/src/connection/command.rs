@@ -194,7 +194,7 @@ impl Command {
         read(self, Location::caller(), Output::json)
     }
 
-    /// Drives the attempts of a command in a task of the run.
+    /// Drives the attempts of a command in a background async task of the run.
     pub(super) fn drive(&mut self) {
         let (CommandState::Running(Execution::Attempts(_)), Some(run)) = (&self.state, self.run.clone()) else {
             return;
@@ -245,7 +245,8 @@ async fn read<T>(
     read: impl Fn(&Output) -> Result<T>,
 ) -> Result<T> {
     let output = command.await?;
-    // A dry run records the location at the end of the plan, so the location is set before reading.
+    // In a dry run, the first access to the result ends the plan and records a location. This call
+    // records the location of the caller. `read` would record a line of this file.
     output.status_for(location)?;
     read(&output).map_err(|error| error.at(location))
 }

@@ -63,8 +63,8 @@ pub(super) fn finish(
         })
     };
     let failed = |kind, text: String| Error::new(kind, format!("`{shown}` {text}")).on(&host).at(spec.location);
-    // The captured output is attached to the error. The result is marked as unknown, unlike the
-    // output of an ended command.
+    // The captured output is attached to the error. The result in this output is `Unknown`, since
+    // the command has no exit status.
     let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
     connection.used.fetch_or(may_have_started(&outcome), Ordering::Relaxed);
     if let (CommandOutcome::Exited(_) | CommandOutcome::Stopped { .. }, Some(failure)) =

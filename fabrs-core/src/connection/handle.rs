@@ -244,8 +244,8 @@ impl Connection {
         self.declared
     }
 
-    /// Returns a connection for an internal script: with the directory, the shell and the sudo
-    /// user, without all other settings.
+    /// Returns a connection for an internal script. The connection keeps only the directory, the
+    /// shell and the sudo user.
     pub(crate) fn for_internal_script(&self) -> Self {
         self.map_context(|context| *context = context.for_internal_script())
     }
@@ -271,7 +271,7 @@ impl Connection {
         }
     }
 
-    /// Reports a planned change of several commands.
+    /// Reports a single planned change that takes several commands.
     pub(crate) fn plan_change(&self, operation: &str) {
         if let Destination::Host { host, .. } = &self.destination {
             self.plan_for(host, operation);

@@ -1,4 +1,4 @@
-//! The stdin of this program, read only on behalf of a command.
+//! The stdin of this program. A thread reads the stdin while a command needs the input.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -81,8 +81,8 @@ pub(super) async fn run_with_retries(spec: Box<CommandSpec>, policy: RetryPolicy
     Err(Error::new(ErrorKind::Internal, "internal error: too many attempts of a command"))
 }
 
-/// Returns `true` if another attempt may succeed and is safe. A command with a possible effect is
-/// not repeated.
+/// Returns `true` if another attempt may succeed and is safe. After a lost connection, only a
+/// read-only command is repeated, since any other command may have changed something.
 fn is_retryable(error: &Error, effect: Effect) -> bool {
     match error.kind() {
         ErrorKind::Exit | ErrorKind::Connect => true,

@@ -62,7 +62,7 @@ impl Watcher for ShellProbe {
     }
 }
 
-/// Returns a script and a stdin, extended by the shell marker.
+/// Returns a script that first prints the shell marker, and the stdin for this script.
 pub(crate) fn with_shell_marker(script: &str, stdin: StdinSource) -> (Arc<str>, StdinSource) {
     let script = format!("printf '{}'; {script}", SHELL_MARKER.escape_default());
     match stdin {

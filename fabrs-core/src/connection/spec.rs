@@ -124,8 +124,8 @@ impl CommandSpec {
         Ok(host)
     }
 
-    /// Checks the preconditions of a start, before the first attempt: a host, an unfinished plan,
-    /// and no settings for another host.
+    /// Checks the preconditions of a start, before the first attempt: a host and an unfinished
+    /// plan. A `local` command must not have settings of the connection.
     ///
     /// # Errors
     ///

@@ -24,8 +24,8 @@ impl Connection {
         Ok(Self::from_parts(state.clone(), host, transport, used, plan))
     }
 
-    /// Returns a connection to the same host whose commands are not cancelled by a stop of the run,
-    /// over a separate session. All settings are kept. See
+    /// Returns a connection to the same host with uncancellable commands. A stop of the run does
+    /// not end these commands. The connection has a separate session, and keeps all settings. See
     /// [`Client::uncancellable`](crate::Client::uncancellable).
     ///
     /// ```

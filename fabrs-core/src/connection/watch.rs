@@ -91,8 +91,8 @@ impl Responder {
 
     /// Sets the text by which the command rejects an answer.
     ///
-    /// The text ends the answers and the stdin of the command. The command then fails with an error
-    /// of kind [`Prompt`](ErrorKind::Prompt).
+    /// After this text, the responder stops answering and ends the stdin of the command. The
+    /// command then fails with an error of kind [`Prompt`](ErrorKind::Prompt).
     ///
     /// ```
     /// # use fabrs_core::{Client, ErrorKind, Secret};

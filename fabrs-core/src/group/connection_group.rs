@@ -187,7 +187,7 @@ impl Group {
 
     /// Runs `body` on each host, and returns the outcome of each host in the order of the group.
     ///
-    /// Inside `body`, the free functions (`run(..)`, `cd(..)`) use the connection of the closure.
+    /// Inside `body`, the free functions (`run(..)`, `cd(..)`) use the connection passed to `body`.
     /// A task call runs on the same host: `web.each(|_| deploy::call())`.
     ///
     /// ```
@@ -214,7 +214,7 @@ impl Group {
         let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
         let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());
         let outcomes = run_on_hosts(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
-            // Futures made by `body` before its first poll use the same connection.
+            // Commands created by `body` outside its future use the same connection.
             let future = connection.enter_sync(|| body(connection.clone()).into_future());
             async move {
                 let result = connection.enter(future).await;

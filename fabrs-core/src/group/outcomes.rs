@@ -141,7 +141,7 @@ impl HostFailures {
         &self.succeeded
     }
 
-    /// Returns the other hosts, each with the kind of its outcome and its error.
+    /// Returns the failed hosts, each with the kind of its outcome, and its error if there is one.
     pub fn failed(&self) -> &[(Host, OutcomeKind, Option<Error>)] {
         &self.failed
     }

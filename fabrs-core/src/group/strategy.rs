@@ -41,8 +41,8 @@ impl Strategy {
 
     /// Turns `Unreachable` into `Skipped` if the strategy skips unreachable hosts.
     ///
-    /// Only an error about `host` itself is turned into `Skipped`. A body that needs another,
-    /// unreachable host has failed.
+    /// Only an error about `host` itself is turned into `Skipped`. If another host is unreachable,
+    /// the body has failed.
     pub(crate) fn apply_to<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.on_unreachable) {
             (Outcome::Unreachable(error), OnUnreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
@@ -162,7 +162,7 @@ fn final_outcome<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (
 }
 
 /// Turns the error of a host into a lost connection if commands had run on the host before the host
-/// became unreachable. Such a host is neither unchanged nor skipped.
+/// became unreachable. Such a host may have changed, and must not be reported as skipped.
 pub(crate) fn lost_after_use(error: Error, connection: &Connection) -> Error {
     let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
         && !SecretWithheld::caused(&error);

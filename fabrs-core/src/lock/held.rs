@@ -231,7 +231,7 @@ impl HeartbeatSender {
 
     /// Releases the lock of the host, and waits for the end of the lock process.
     async fn release(&mut self) {
-        // A host with a closed input has already released the lock.
+        // If the write fails, the process of the lock has ended, and the lock is released.
         let _gone = self.lines.write(format!("{UNLOCK_MESSAGE}\n")).await;
         self.lines.end_input();
         let freed = async { while self.lines.next().await.is_some() {} };

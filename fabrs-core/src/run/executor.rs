@@ -36,12 +36,12 @@ impl Executor {
 
     /// Runs a plan: one call after the other, with the hosts of a call in parallel.
     ///
-    /// If tasks declare sudo, sudo is checked first on all of their hosts. After a failed check
-    /// nothing starts, unless the settings continue without the failed hosts.
+    /// If tasks declare sudo, sudo is checked first on all of their hosts. After a failed check,
+    /// nothing starts. With [`OnFailure::Continue`], the run starts without the failed hosts.
     ///
     /// A failed host takes no part in later calls, and a skipped host stays skipped. The first
-    /// failure ends the run, unless the settings continue: started hosts finish, and the others
-    /// do not start.
+    /// failure ends the run: started hosts finish, and the others do not start. With
+    /// [`OnFailure::Continue`], the other hosts continue.
     ///
     /// # Cancel safety
     ///

@@ -112,8 +112,8 @@ where
     }
 }
 
-/// Computes the value, or the error shared by all hosts. An error of `host` alone is the outer
-/// error.
+/// Computes the value, or the error shared by all hosts, as the inner result. The outer result is
+/// an error only if the error concerns `host` alone.
 async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Result<Value>>
 where
     F: Future<Output = Result<T, E>>,

@@ -64,17 +64,16 @@ fn for_json(text: &str) -> Vec<String> {
 
 /// Returns the forms in HTML and XML.
 fn for_html(text: &str) -> Vec<String> {
-    // Each row has the escapes of quote, apostrophe and slash. The rows cover text between tags,
-    // Python and minijinja, Jinja and Go, PHP, and XML.
+    // Each row has the escapes of quote, apostrophe and slash.
     let styles = [
-        ("\"", "'", "/"),
+        ("\"", "'", "/"), // text between tags
         ("&quot;", "'", "/"),
-        ("&quot;", "&#x27;", "/"),
-        ("&quot;", "&#x27;", "&#x2f;"),
+        ("&quot;", "&#x27;", "/"),      // Python
+        ("&quot;", "&#x27;", "&#x2f;"), // minijinja
         ("&quot;", "&#39;", "/"),
-        ("&#34;", "&#39;", "/"),
-        ("&quot;", "&#039;", "/"),
-        ("&quot;", "&apos;", "/"),
+        ("&#34;", "&#39;", "/"),   // Jinja and Go
+        ("&quot;", "&#039;", "/"), // PHP
+        ("&quot;", "&apos;", "/"), // XML
     ];
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     // In this order, no replacement changes the escapes of an earlier replacement.

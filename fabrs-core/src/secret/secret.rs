@@ -15,8 +15,8 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// ([`Connection::put`](crate::Connection::put)). A secret can't be an argument, because all users
 /// of the host can read arguments.
 ///
-/// After this use, `[redacted]` replaces the value in everything shown by the run: output, errors
-/// and events. The program itself reads the output of commands unchanged.
+/// As soon as a command receives the secret, `[redacted]` replaces the value in everything shown by
+/// the run: output, errors and events. The program itself reads the output of commands unchanged.
 ///
 /// Values of six bytes or more are redacted: plain, quoted for a shell, escaped for JSON or HTML,
 /// percent-encoded for URLs and forms, and in hexadecimal, base64 and base32. Overlapping secrets

@@ -20,9 +20,9 @@ pub(crate) fn minify_all(scripts: &[&str]) -> String {
 
 /// Minifies a script, and replaces its placeholders `__NAME__` by values.
 ///
-/// Values are not searched for placeholders, since a path may contain the same text. If a
-/// placeholder is a line, an empty value, or a value with a line break at the end, replaces the
-/// whole line.
+/// Values are not searched for placeholders, since a path may contain the same text. A value
+/// replaces the whole line, including the line break, if the line is only a placeholder and the
+/// value is empty or ends with a line break.
 pub(crate) fn fill(script: &str, values: &[(&str, &str)]) -> String {
     let script = minify(script);
     let mut text = String::with_capacity(script.len());

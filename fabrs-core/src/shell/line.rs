@@ -8,9 +8,9 @@ use crate::shell::value::{ShellList, ShellValue, quote};
 
 /// A line for a POSIX shell with quoted values.
 ///
-/// Made from a literal, with `cmd!("… {value} …")`, or with [`ShellLine::raw`]. A line with a NUL
-/// byte in a value, or from a literal with `{name}` but without `cmd!`, is invalid. The line keeps
-/// the error, and the command fails before anything is sent.
+/// Made from a literal, with `cmd!("… {value} …")`, or with [`ShellLine::raw`]. A line is invalid
+/// if the text contains a NUL byte, or if a literal contains `{name}` without `cmd!`. An invalid
+/// line keeps the error, and the command fails before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "a line does nothing until it is run"]
 pub struct ShellLine {

@@ -44,7 +44,7 @@ pub(crate) struct RunParts {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) prompter: Arc<dyn Prompter>,
     pub(crate) sudo_password: Option<Secret>,
-    /// True if programs named only by a file may run on this machine.
+    /// True if programs named in the ssh config or `fabrs.toml` may run on this machine.
     pub(crate) allow_local_programs: bool,
     pub(crate) redactor: Redactor,
     pub(crate) inventory: Inventory,

@@ -67,12 +67,11 @@ impl<T: Send + 'static> Call<T> {
         }
     }
 
-    /// Runs the task on all declared hosts, and returns the outcome of each host. For tasks with
-    /// `#[task(local)]`, which orchestrate other tasks.
+    /// Runs the task on all declared hosts, and returns the outcome of each host. Call this method
+    /// inside a `#[task(local)]`, to orchestrate other tasks.
     ///
-    /// The limits are `rolling` of the task and the command line: `-P`, `--serial` and
-    /// `--skip-bad-hosts`. `-H` narrows the hosts to the hosts in both lists, and `-x` excludes
-    /// hosts.
+    /// `rolling` of the task and the options `-P`, `--serial` and `--skip-bad-hosts` apply. `-H`
+    /// narrows the hosts to the hosts in both lists, and `-x` excludes hosts.
     ///
     /// `deploy::call(tag).all().await?.all_ok()?` fails with the errors of all failed hosts. The
     /// page of `#[task]` has an example.

@@ -110,8 +110,8 @@ impl CommandContext {
         &mut self.sudo
     }
 
-    /// Sets the virtualenv. A relative folder is resolved against the current directory, and a
-    /// relative directory against the home. A later `cd` does not change the virtualenv.
+    /// Sets the virtualenv. A relative folder is resolved against the directory set by `cd`. If the
+    /// result is still relative, the home comes first. A later `cd` does not change the virtualenv.
     pub(in crate::connection) fn venv(&mut self, folder: &str) {
         let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         let mut path = folder.to_owned();

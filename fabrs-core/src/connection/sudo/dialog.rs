@@ -31,7 +31,7 @@ pub(super) struct SudoDialog {
     program: SudoProgram,
     pub(super) text: Vec<u8>,
     pub(super) prompt_count: usize,
-    /// The refusal implied by a pending question other than the password prompt.
+    /// The refusal to report if a question other than the password prompt stays unanswered.
     pub(super) pending_question: Option<SudoRefusal>,
     pub(super) refused_attempt: Option<RefusedAttempt>,
     /// The callback for an accepted password. It is dropped with the dialog if the password was
@@ -69,7 +69,7 @@ impl SudoDialog {
         Self { program, ..Self::default() }
     }
 
-    /// Returns the refusal implied by an unanswered question.
+    /// Returns the refusal to report if the pending question stays unanswered.
     pub(super) fn pending_question(dialog: &SharedDialog) -> Option<SudoRefusal> {
         lock(dialog).pending_question.clone()
     }

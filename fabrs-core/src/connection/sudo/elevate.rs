@@ -25,8 +25,8 @@ use crate::transport::{StdinSource, random_token};
 /// prompt.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The number of checks without a rejection until a password counts as accepted, one check every
-/// half [`QUESTION_TIMEOUT`]. PAM delays a rejection by two to three seconds.
+/// The number of checks without a rejection before a password counts as accepted. The interval
+/// between checks is half of [`QUESTION_TIMEOUT`]. PAM delays a rejection by two to three seconds.
 const CHECKS_UNTIL_ACCEPTED: u32 = 5;
 
 /// Runs a command under sudo.
@@ -89,7 +89,8 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
     }
 }
 
-/// Waits until a question other than the password prompt stays unanswered.
+/// Returns the refusal if two checks in a row find the same unanswered question, other than the
+/// password prompt. Otherwise never returns.
 ///
 /// Meanwhile, a password without a second prompt counts as accepted after a few seconds: a command
 /// started by sudo itself may print no output for a long time.

@@ -145,9 +145,9 @@ impl SudoLine {
     /// Returns the whole script. `exec` replaces the shell by sudo, since sshd forwards no signals
     /// after the end of the login shell.
     ///
-    /// The script sets the language of sudo, to parse the messages. An argument of the script
-    /// restores the language for the command. For plain words, no script can restore the language,
-    /// so only the language of messages is changed.
+    /// The language of sudo is set to `C`, so that fabrs can parse the messages. The shell under
+    /// sudo restores the language for the command. Plain words run without this shell, so only the
+    /// language of messages is changed (`LC_MESSAGES`).
     pub(super) fn command_line(&self, authentication: Authentication<'_>) -> String {
         let language = if self.child == SudoChild::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
         let name = self.program.name();
@@ -167,9 +167,10 @@ impl SudoLine {
 /// language of the login, and the line.
 ///
 /// sudo forwards TERM only to the child process, and no process can forward KILL. The script
-/// therefore ends the whole process group: with TERM at TERM, and with KILL at HUP. Then the script
-/// waits for the end of the command. Other signals are forwarded, except on a terminal: a terminal
-/// sends signals to the whole group.
+/// therefore ends the whole process group. If the script receives TERM, the group receives TERM. If
+/// the script receives HUP, the group receives KILL. Then the script waits for the end of the
+/// command. Other signals are forwarded, except on a terminal: a terminal sends signals to the
+/// whole group.
 ///
 /// Doas forwards only TERM, and stays for two seconds after the end of the child process. Under
 /// doas, the script therefore sends KILL itself after TERM, and then ends doas.
