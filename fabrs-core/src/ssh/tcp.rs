@@ -58,7 +58,9 @@ pub(super) async fn connect(name: &str, port: u16) -> Result<QuickAck, TcpError>
         }
         tokio::select! {
             done = attempts.join_next() => match done {
-                Some(Ok((_, Ok(stream)))) => return QuickAck::new(stream).map_err(TcpError::Resolve),
+                Some(Ok((address, Ok(stream)))) => {
+                    return QuickAck::new(stream).map_err(|source| TcpError::Connect(address, source));
+                },
                 Some(Ok((address, Err(source)))) => failure = TcpError::Connect(address, source),
                 Some(Err(_)) => {}
                 None => return Err(failure),
