@@ -101,8 +101,7 @@ async fn unlock() -> Result {
 #[task(role = "web")]
 async fn setup() -> Result {
     let Vars { root, .. } = current().vars()?;
-    // Reads the home directory with `probe`, because the site does not exist during the first
-    // `fab -n setup`.
+    // `fab -n setup` also executes this `probe`. A `probe` in `cd(&root)` would fail on a new host.
     let home = probe("echo ~").line().await?;
     current().ensure_dir(format!("{root}/shared/log")).await?;
     let conf = Template::file("conf/supervisord.conf.j2").set("root", root.replacen('~', &home, 1));

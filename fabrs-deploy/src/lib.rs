@@ -39,7 +39,7 @@
 //! |---|---|---|
 //! | survey | all | one command reads the live release, all releases, locks and missing files |
 //! | approve | this machine | shows the pending changes, and prompts in a protected environment |
-//! | check | hosts with sudo | see [`Site::validate_sudo`] |
+//! | check | all, or a subset | checks sudo, for [`Site::validate_sudo`] and [`Systemd`] |
 //! | lock | all, or none | `flock` in a separate session; the lock ends with the run |
 //! | build | all | fetches the commit, links shared files, runs the steps of [`Site::build`] |
 //! | once | the first of [`Site::once_on`] | runs the steps of [`Site::once`]: migrations |

@@ -28,7 +28,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// The errors of unreachable hosts, after the table of the other hosts.
+    /// The errors of unreachable hosts. The table is printed first.
     pub async fn status(&self, hosts: Group) -> Result<(), Error> {
         self.print_overview(hosts, status_table).await
     }

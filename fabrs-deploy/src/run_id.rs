@@ -1,4 +1,4 @@
-//! The id of a run, shared by all its releases and reports.
+//! The id of one deploy or rollback, for its manifests and its report.
 
 use std::fmt;
 
@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 pub use fabrs::config::Operator;
 
-/// The id of a run: 12 random hexadecimal digits.
+/// The id of one deploy or rollback: 12 random hexadecimal digits.
 ///
-/// The manifest of a release and the report of its deploy have the same id.
+/// The manifest of a release and the report of its deploy have the same id. Two deploys in one run
+/// of `fab` have different ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId(String);
 

@@ -138,7 +138,8 @@ impl Site {
     /// directory itself to the new commit.
     ///
     /// All hosts fetch the commit first. The steps of [`build`](Self::build) run after the reset,
-    /// in the live work tree.
+    /// in the live work tree. The steps of [`once`](Self::once) run after the first batch is reset
+    /// and built, before any restart.
     ///
     /// - A rollback is not possible: deploy the earlier build by its tag.
     /// - Untracked files stay, so linked files are not needed.
@@ -333,7 +334,8 @@ impl Site {
     }
 
     /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful or
-    /// failed: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd).
+    /// failed: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd). A
+    /// failure in the checks, the approval or the lock is not reported.
     ///
     /// ```
     /// use fabrs_deploy::{Graphite, Site};

@@ -176,8 +176,8 @@ pub trait DeployStep: Send + Sync + 'static {
     /// Runs the step on one host.
     fn run(&self, app: App) -> StepFuture;
 
-    /// Checks the settings of the step for a host, before the deploy changes anything. The default
-    /// accepts every host.
+    /// Checks the settings of a build, restart or health step for a host, before the deploy changes
+    /// anything. Other steps are not checked. The default accepts every host.
     ///
     /// # Errors
     ///

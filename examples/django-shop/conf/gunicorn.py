@@ -1,4 +1,4 @@
-"""Settings of gunicorn. All paths go through `current`, so that HUP starts workers of the live release."""
+"""Settings of gunicorn. `chdir` is `current`, so that HUP starts workers of the live release."""
 
 import os
 

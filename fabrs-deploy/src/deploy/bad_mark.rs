@@ -17,7 +17,8 @@ pub(super) async fn mark_target(rollout: &Rollout<'_>, error: &Error) {
     warn_of_failures(rollout, &marked.await);
 }
 
-/// Marks the release replaced by a rollback as bad. The hosts may have had different releases.
+/// Marks the release replaced by a rollback as bad on each host, if it is later than the target
+/// release. The hosts may have had different releases.
 pub(super) async fn mark_replaced(rollout: &Rollout<'_>) {
     let target = &rollout.target;
     let bad = BadMark::new(target.by.clone(), format!("rolled back to {}", target.release)).to_json_line();

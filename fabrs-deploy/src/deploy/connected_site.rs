@@ -219,7 +219,7 @@ pub(crate) async fn survey_hosts(site: &Site, group: &Group) -> Outcomes<Survey>
     group.each(survey).await
 }
 
-/// Returns the connection to this machine, for once-only work and local commands.
+/// Returns the connection to this machine, for local commands of a deploy or a rollback.
 ///
 /// # Errors
 ///

@@ -41,8 +41,8 @@ pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<
     Err(if has_missing { error.hint("create the linked files in `shared` on each host") } else { error })
 }
 
-/// Checks the steps of the site without a connection: each once-only step has a host, and each step
-/// has all settings for its hosts.
+/// Checks the steps of the site without a connection: each once-only step has a host, and each
+/// build, restart and health step has all settings for its hosts.
 ///
 /// # Errors
 ///

@@ -46,7 +46,8 @@ impl Site {
 /// A rollback request, created by [`Site::rollback`]. The rollback starts when awaited.
 ///
 /// The hosts are switched to one release, restarted and checked, all at once or in batches
-/// ([`Site::rolling`]). The previously live release is then marked as bad.
+/// ([`Site::rolling`]). The previously live release is then marked as bad, if it is later than the
+/// chosen release.
 ///
 /// Without [`to`](Self::to), the rollback chooses the last release before the live release. This
 /// release must have passed its health check on every host, must not be marked as bad, and must

@@ -18,7 +18,8 @@ const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The future returned by [`Notifier::notify`].
 pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
 
-/// A receiver of the [`DeployReport`] of each deploy and rollback, also of failed deploys.
+/// A receiver of the [`DeployReport`] of each deploy and rollback, also of failed deploys. A
+/// failure in the checks, the approval or the lock is not reported.
 ///
 /// Add a notifier with [`Site::notify`](crate::Site::notify). All notifiers of a site run at the
 /// same time. A failed notification, or a notification of more than 20 seconds, causes a warning

@@ -29,13 +29,13 @@ pub struct DeployReport {
     pub environment: Option<String>,
     /// The migrations unknown to the live release, with the snapshot made before them.
     pub unknown_migrations: Option<UnknownMigrations>,
-    /// The release.
+    /// The target release: the new release of a deploy, or the chosen release of a rollback.
     pub release: ReleaseId,
-    /// The revision of the release.
+    /// The revision of the target release.
     pub revision: Revision,
     /// The user and machine of the run.
     pub by: Operator,
-    /// The id of the run.
+    /// The id of this deploy or rollback.
     pub run: RunId,
     /// The start time: RFC 3339, UTC, by the clock of this machine.
     pub started: String,

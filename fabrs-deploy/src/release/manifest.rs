@@ -20,8 +20,8 @@ pub struct Manifest {
     pub revision: Revision,
     /// The user and machine of the deploy.
     pub by: Operator,
-    /// The id of the run that built the release, the same on all hosts and in the events of the
-    /// run.
+    /// The id of the deploy that built the release, the same on all hosts and in the report of the
+    /// deploy.
     #[serde(default)]
     pub run: RunId,
     /// The build time: RFC 3339, UTC, by the clock of the deploying machine.
@@ -48,9 +48,9 @@ impl Manifest {
 
 /// The mark of a bad release: the file `BAD_RELEASE` in the directory of the release.
 ///
-/// A deploy marks its release if a check fails after the switch, and a rollback marks the release
-/// that was live before. Later rollbacks skip marked releases, and deploys skip builds whose last
-/// release has a mark.
+/// A deploy marks its release if a restart or a health check fails after the switch. A rollback to
+/// an earlier release marks the release that was live before. Later rollbacks skip marked releases,
+/// and deploys skip builds whose last release has a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BadMark {

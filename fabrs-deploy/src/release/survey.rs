@@ -35,7 +35,7 @@ pub(crate) struct Survey {
     pub(crate) current: CurrentLink,
     /// The releases, the oldest first. Directories with other names are ignored.
     pub(crate) releases: BTreeMap<ReleaseId, FoundRelease>,
-    /// The linked files and directories that are missing in `shared`.
+    /// The linked files that are missing in `shared`. A deploy creates missing linked directories.
     pub(crate) missing: Vec<String>,
     /// The manual lock.
     pub(crate) manual_lock: Option<ManualLock>,
@@ -80,7 +80,7 @@ pub(crate) struct FoundRelease {
 
 impl Survey {
     /// Reads the state of a site with releases. A leading `~/` of `root` is the home directory.
-    /// `linked` lists the files and directories that must exist in `shared`.
+    /// `linked` lists the linked files, which must exist in `shared`.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-# Prints the state of a site with releases, one fact a line. Arguments: the linked files and
-# directories. Variables: root, and the names of the files in the site and its releases.
+# Prints the state of a site with releases, one fact a line. Arguments: the linked files.
+# Variables: root, and the names of the files in the site and its releases.
 # shellcheck shell=sh disable=SC2154
 print_missing_links() { for link; do [ -e "shared/$link" ] || printf 'missing %s\n' "$link"; done; }
 print_file() { printf '%s %s %s\n' "$1" "$name" "$(tr '\n' ' ' < "$2")"; }

@@ -117,8 +117,9 @@ impl Git {
     /// Sets the prefix of the tag of a deploy. Defaults to `deployed-`.
     ///
     /// The environment and the release id follow the prefix: `deployed-production-20261103140211`.
-    /// The host for once-only steps pushes the tag, and needs write access to the repository. A
-    /// failed push causes a warning.
+    /// The host for once-only steps pushes the tag, or this machine with
+    /// [`from_local`](Self::from_local). The push needs write access to the repository. A failed
+    /// push causes a warning.
     ///
     /// ```
     /// # use fabrs_deploy::Git;
