@@ -11,8 +11,9 @@ use crate::transfer::report::FileOutcome;
 /// The changes of a transfer: the files that were written, and the files that were equal.
 ///
 /// In a dry run, these are the changes that the transfer would make. The changes are unknown if the
-/// host could not be reached, or if a file could not be compared. Each query of unknown changes is
-/// an error that ends the plan.
+/// host could not be reached, if a file could not be compared, or for
+/// [`rsync`](crate::Connection::rsync), which a dry run does not start. Each query of unknown
+/// changes is an error that ends the plan.
 #[derive(Debug, Clone)]
 pub struct Changes {
     host: Host,
@@ -27,7 +28,7 @@ pub struct Changes {
 pub(super) enum State {
     /// The changes. A dry run has not made them.
     Known(ChangedPaths),
-    /// A failed comparison of a dry run, with the reason.
+    /// Unknown changes of a dry run, with the reason.
     Unknown(Error),
 }
 
@@ -73,7 +74,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run with a failed comparison.
+    /// [`ErrorKind::NotRun`] if the changes are unknown in a dry run.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
         let paths = self.paths(Location::caller())?;

@@ -1,9 +1,9 @@
 //! File transfers and edits: atomic, and limited to files that differ.
 //!
-//! A transfer uses one of two backends (`backend`). The shell backend (`script`) needs a POSIX
-//! shell on the host. A script is one command for a file or a tree, compares checksums on the host,
-//! and works under sudo. The SFTP backend (`sftp`) serves hosts without a shell. SFTP needs more
-//! round trips, and reads files of equal size to compare them.
+//! A transfer uses one of two backends (`file_backend`). The shell backend needs a POSIX shell on
+//! the host. A script is one command for a file or a tree, compares checksums on the host, and
+//! works under sudo. The SFTP backend serves hosts without a shell. SFTP needs more round trips,
+//! and reads files of equal size to compare them.
 
 mod ambient;
 mod changes;

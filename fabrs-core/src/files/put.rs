@@ -240,7 +240,7 @@ impl PutRequest {
     }
 
     /// Excludes files by a glob pattern. A pattern with a `/` matches the path below the source. A
-    /// pattern without a `/` matches the file name.
+    /// pattern without a `/` matches the file name. A `/` at the start or the end does not count.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -96,7 +96,8 @@ impl SyncRequest {
 
     /// Protects matching files of the host from [`delete`](Self::delete). A matching directory
     /// protects all files below the directory. A pattern with a `/` matches the path below the
-    /// target. A pattern without a `/` matches the file name.
+    /// target. A pattern without a `/` matches the file name. A `/` at the start or the end does
+    /// not count.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -1,4 +1,4 @@
-//! Uploads of trees: the backend uploads most entries at once, and other entries follow one by one.
+//! Uploads of trees: the backend uploads most entries at once, and other entries follow separately.
 
 use std::sync::Arc;
 

@@ -145,8 +145,8 @@ impl Algorithms {
 
     /// Returns the algorithms to offer, in order of preference. Like ssh, the key types in
     /// `recorded` come first, so a server with several keys presents a known one. `certificates` is
-    /// true if known_hosts has a certificate authority for the host. Only then are certificates
-    /// offered.
+    /// true if known_hosts has an `@cert-authority` or `@revoked` line for the host. Certificates
+    /// are offered only then, or if `HostKeyAlgorithms` sets another order.
     ///
     /// # Errors
     ///

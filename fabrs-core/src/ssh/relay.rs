@@ -3,9 +3,9 @@
 //!
 //! russh does not read while it writes. The buffer towards the session therefore has room for the
 //! windows of all open channels. The buffer from the session is small. An upload of a large file
-//! uses up to seven channels. If the host respects the windows, the buffers then hold up to 57 MiB:
-//! seven windows of 8 MiB, and 1 MiB from the session. If the host ignores the windows, the limit
-//! is the size of both buffers, 89 MiB.
+//! uses up to six channels, and one more channel is opened in advance. If the host respects the
+//! windows, the buffers then hold up to 57 MiB: seven windows of 8 MiB, and 1 MiB from the session.
+//! If the host ignores the windows, the limit is the size of both buffers, 89 MiB.
 
 use tokio::io::{DuplexStream, Join, duplex, join};
 

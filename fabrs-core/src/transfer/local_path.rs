@@ -68,7 +68,7 @@ impl LocalPath {
         &self.root
     }
 
-    /// Checks that no directory of the path is a symlink. A missing directory passes the check.
+    /// Checks that no directory below the root is a symlink. A missing directory passes the check.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Glob patterns for paths below a directory. A pattern with a `/` matches the path. A pattern
-/// without a `/` matches the file name.
+/// without a `/` matches the file name. A `/` at the start or the end does not count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patterns(GlobSet);
 
@@ -18,7 +18,8 @@ impl Patterns {
             |source| Error::new(ErrorKind::Usage, format!("invalid pattern for {operation} files")).caused_by(source);
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
-            // As in rsync and git, a leading `/` stands for the directory itself.
+            // A leading `/` is the directory itself. Unlike in rsync and git, `/name` also matches
+            // `name` in a subdirectory.
             let pattern = pattern.trim_start_matches("./").trim_start_matches('/').trim_end_matches('/');
             set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(bad)?);
         }

@@ -126,8 +126,8 @@ impl Fake {
         Self::default()
     }
 
-    /// Answers `command` with `answer` on every host. To answer on one host only, write `host:
-    /// command`.
+    /// Answers `command` with `answer` on every host. To answer on one host only, write
+    /// `host: command`.
     ///
     /// ```
     /// # use fabrs_core::{Client, event::Stream, output::ExitStatus, transport::{Fake, FakeAnswer}};

@@ -113,7 +113,8 @@ impl SshConfig {
     ///
     /// - [`Error::Syntax`] for a malformed line, as in `ssh`.
     /// - [`Error::IncludeDepth`] for files that include each other.
-    /// - [`Error::Permissions`] if other users can write to a file of the user.
+    /// - [`Error::Permissions`] if other users can write to the standard file of the user, or to an
+    ///   included file.
     /// - [`Error::Read`] if a file cannot be read.
     pub fn load(files: &ConfigFiles) -> Result<Self, Error> {
         let mut config = Self::default();

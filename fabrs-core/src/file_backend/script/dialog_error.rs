@@ -11,7 +11,8 @@ pub(crate) struct ScriptEnded;
 /// The reason for a failed dialogue with a script.
 #[derive(Debug)]
 pub(crate) enum DialogError {
-    /// The script has ended. The exit status and stderr contain the cause.
+    /// The script has ended, or has sent an unexpected answer. The exit status and stderr contain
+    /// the cause.
     ScriptEnded,
     /// An existing file on the host prevents the transfer. The host is unchanged.
     Obstacle(String),

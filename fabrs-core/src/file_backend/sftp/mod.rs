@@ -1,7 +1,8 @@
 //! The SFTP backend of file transfers (draft-ietf-secsh-filexfer-02), for hosts without a shell.
 //!
-//! A single session carries all files of a transfer. SFTP needs a round trip for each check that a
-//! script makes on the host. For this reason the checks, reads and writes run concurrently.
+//! A single session carries all files of a transfer. Only a large file uses further sessions
+//! (`parts`). SFTP needs a round trip for each check that a script makes on the host. For this
+//! reason the checks, reads and writes run concurrently.
 
 mod content;
 mod get;

@@ -292,9 +292,9 @@ impl Connection {
 
     /// Replaces all matches of a regular expression in a file.
     ///
-    /// The pattern is an expression of the `regex` crate. With `(?m)`, `^` and `$` match at line
-    /// ends. In `with`, `$1` is the first group, `$name` a named group, and `$$` a dollar sign.
-    /// `${1}` is required before a letter, a digit or `_`.
+    /// The pattern is an expression of the `regex` crate. With `(?m)`, `^` and `$` match at the
+    /// start and the end of each line. In `with`, `$1` is the first group, `$name` a named group,
+    /// and `$$` a dollar sign. `${1}` is required before a letter, a digit or `_`.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -61,7 +61,8 @@ impl RemoteProcessGroup {
         format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", print("-"), print("+"))
     }
 
-    /// Returns true if a signal reaches every process of the command, according to the host.
+    /// Returns true if a signal reaches every process of the command, according to the host. Also
+    /// returns true before the marker has arrived.
     pub(crate) fn reaches_all_processes(&self) -> bool {
         matches!(self.target, SignalTarget::Group(_) | SignalTarget::Awaited(..))
     }

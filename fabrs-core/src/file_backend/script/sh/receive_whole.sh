@@ -1,4 +1,5 @@
-# Receives the content as a whole. For a verified upload, a line with the checksums comes first.
+# Receives the content as a whole. For a verified upload and for an edit, a line with the checksums
+# comes first.
 printf 'fabrs-send\0'
 preamble
 __READ_SUMS__

@@ -1,4 +1,5 @@
-# Renames the uploaded temporary file into place, over its target. $names is the number of hard links of the old file.
+# Renames the uploaded temporary file into place, over its target. $names is the number of hard
+# links of the old file.
 __KEEP_ACL__
 __CHOWN__
 __CHMOD__ || exit 1

@@ -33,7 +33,8 @@ const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
 /// If the checksum is not `known`, the host sends the checksum of the target and receives the
 /// result of the comparison. The script never contains the checksum of a secret, since other users
 /// of the host could guess the secret from its checksum. A secret is compared after its arrival.
-/// For an edit, the checksums of the new and the old content are sent with the content.
+/// A verified upload sends the checksum of the new content with the content, and an edit sends the
+/// checksum of the old content.
 pub(crate) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
     let job = file.job;
     let options = &job.write_options;

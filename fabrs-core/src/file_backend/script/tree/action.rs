@@ -90,7 +90,7 @@ pub(crate) struct StreamEntry {
     pub(crate) mode: u32,
     /// The owner of the entry, if the script should try to set the owner.
     pub(crate) owner: Option<(u32, u32)>,
-    /// True if the old entry must be removed first, since a rename cannot replace the old entry.
+    /// True if the old entry must be set aside first, since a rename cannot replace the old entry.
     pub(crate) replaces: bool,
 }
 
@@ -342,7 +342,7 @@ pub(crate) fn new_folders(remote: &RemoteListing, tree: &Tree, actions: &[Action
     for (job, action) in tree.jobs.iter().zip(actions) {
         let (Some(below), Action::Stream(_) | Action::Separate) = (job.item.below.as_deref(), action) else { continue };
         let is_directory = matches!(job.item.content, ItemKind::Directory);
-        // A separate upload of a directory counts the directory.
+        // The separate upload of a directory creates the directory, and reports it as written.
         let is_above = !is_directory || *action == Action::Separate;
         for folder in below.ancestors().skip(usize::from(is_above)) {
             let is_new = match (remote.at(folder), &tree.mode) {

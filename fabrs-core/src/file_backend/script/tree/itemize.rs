@@ -1,4 +1,4 @@
-//! Itemised listing of a dry run: a line per changed entry of a tree.
+//! Itemized listing for `--diff`: a line per changed entry of a tree.
 //!
 //! The format is that of `rsync --itemize-changes` (see rsync(1)): `<f.st......`, `cd+++++++++`,
 //! `*deleting`.

@@ -1,8 +1,8 @@
 //! Uploads and downloads a tree with a single script and a single tar stream.
 //!
 //! The script lists the host's files, and transfers only the changed files. Some entries are
-//! transferred one by one: large files, secrets, ambiguous names, and paths through a
-//! symlink or on another file system.
+//! transferred separately: large files, secrets, ambiguous names, and paths through a symlink or on
+//! another file system.
 
 mod action;
 mod get;

@@ -72,7 +72,8 @@ fn rename_entries() -> String {
     fill(include_str!("../sh/tree/rename_entries.sh"), &[("PERL", perl.trim_end())])
 }
 
-/// Composes a script to upload a directory. The script creates a missing directory.
+/// Composes a script to compare and upload a directory. If `effect` is [`Effect::Changes`], the
+/// script creates a missing directory. Otherwise it answers [`MISSING`].
 ///
 /// The stream is unpacked in a private temporary directory inside the target directory, with the
 /// secret name `word`. Renames move the entries to their targets after the whole stream has

@@ -1,5 +1,6 @@
-# Executes the lines `moved FILES NAME... FOLDER/` and `replaced FILES NAME FOLDER/` of the script $1:
-# with one Perl process, or without Perl with one `mv` for each line. $n counts the moved files.
+# Executes the lines `moved COUNT NAME... FOLDER/` and `replaced COUNT NAME FOLDER/` of the script
+# $1: with one Perl process, or without Perl with one `mv` for each line. COUNT is the number of
+# files in the named entries. $n is the sum for all moved entries.
 #
 # For `replaced`, the old entry is set aside in the directory `o` first, and restored after a failure.
 # On another mount, where a rename fails, a copy is made beside the target.
