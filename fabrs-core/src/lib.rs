@@ -1,7 +1,7 @@
 //! The engine of fabrs: hosts, connections, commands, groups, tasks, plans and runs.
 //!
 //! Most programs use the facade `fabrs`, which re-exports this crate. The modules are layered. Each
-//! module imports only from rows above its own:
+//! module imports only from its own row and the rows above:
 //!
 //! | layer | modules |
 //! |---|---|

@@ -29,9 +29,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Prompt`] if the person declined, or the fingerprint differs. Further changes
-    ///   are then refused.
+    /// - [`ErrorKind::Prompt`] if the person declined, or the fingerprint differs. A run approved
+    ///   before stays approved.
     /// - [`ErrorKind::Usage`] if a confirmation is needed and no terminal is available.
+    /// - [`ErrorKind::Cancelled`] if the run is stopped during the prompt.
     ///
     /// # Cancel safety
     ///
@@ -107,7 +108,7 @@ impl Client {
             }
         };
         let answer = answer.map_err(|error| match error.kind() {
-            // No terminal: the user has to change the command line, and no command was run.
+            // No terminal: the user has to change the command line.
             ErrorKind::Prompt => {
                 let text = format!("`{name}` is protected, and no terminal is available to confirm it");
                 let hint = "confirm with `-y`, or list the changes with `-n` and approve them with `--yes=FINGERPRINT`";

@@ -241,8 +241,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows the programs named by the ssh config to run on this machine: `ProxyCommand`, and the
-    /// commands of `Match exec`. By default, a host with such a setting is an error.
+    /// Allows the programs named by the configuration to run on this machine: `ProxyCommand` and
+    /// the commands of `Match exec` in the ssh config, and `sudo_password_command` in `fabrs.toml`.
+    /// By default, a host that needs such a program is an error.
     ///
     /// A command of `Match exec` runs once for all hosts of a client.
     ///

@@ -18,8 +18,9 @@ use crate::transport::{Prompter, StopSignal};
 /// All connections of a client share the settings, the event [`Sink`], the stop signal and one
 /// session per host. A client is cheap to clone.
 ///
-/// Two clients share no state. The exception is a client made by a task: such a client shares the
-/// dry run, the approval and the stop signal of the run.
+/// Two clients share no state. The exception is a client made inside a run, by a task or after
+/// [`install_global`](Self::install_global): such a client shares the dry run, the approval, the
+/// secrets and the stop signal of the run.
 ///
 /// ```
 /// use fabrs_core::{Client, transport::{Fake, FakeAnswer}};

@@ -1,8 +1,8 @@
 //! Configuration of a run: `fabrs.toml`, environment variables, and the hosts of the command line.
 //!
-//! The command line and a client call this module. It imports [`crate::host`], [`crate::error`] and
-//! `blocking`. Files and environment variables are read here, so that the higher layers work on
-//! plain values.
+//! The command line and a client call this module. It imports [`crate::host`], [`crate::error`],
+//! `blocking` and `mutex`. Files and environment variables are read here, so that the higher layers
+//! work on plain values.
 
 mod did_you_mean;
 mod document;

@@ -150,7 +150,8 @@ impl Command {
         })
     }
 
-    /// Kills the command after `limit`, counted from the start. Unlimited by default.
+    /// Kills the command after `limit`, counted from the start. Defaults to the command timeout of
+    /// the [`Settings`](crate::config::Settings), or to no limit.
     ///
     /// ```
     /// # use fabrs_core::{Client, ErrorKind};
@@ -170,7 +171,8 @@ impl Command {
     ///
     /// A rejected exit status, a timeout and an unreachable host are failures. If the connection is
     /// lost during the command, only a [`probe`](Self::probe) is retried, since any other command
-    /// may have changed something.
+    /// may have changed something. The same applies to a command that may still be running after
+    /// its timeout.
     ///
     /// ```
     /// # use fabrs_core::{Client, transport::{Fake, FakeAnswer}};

@@ -88,7 +88,8 @@ impl Connection {
         }
     }
 
-    /// Returns the host, or `None` outside a task and in a local task.
+    /// Returns the host, or `None` for the connection of a local task and for
+    /// [`current`](crate::connection::current) outside a task.
     pub fn host(&self) -> Option<&Host> {
         match &self.destination {
             Destination::Host { host, .. } => Some(host),
@@ -157,7 +158,8 @@ impl Connection {
     ///
     /// - [`Config`](crate::ErrorKind::Config) if the variables do not match the type, with file,
     ///   line and field.
-    /// - [`Usage`](crate::ErrorKind::Usage) outside a task.
+    /// - [`Usage`](crate::ErrorKind::Usage) for [`current`](crate::connection::current) outside a
+    ///   task.
     pub fn vars<T: DeserializeOwned>(&self) -> Result<T> {
         match (&self.state, &self.destination) {
             (Some(state), _) => {

@@ -74,10 +74,13 @@ impl Spawned {
         self.writer = None;
     }
 
-    /// Sends a signal to the process group of the command, if the host forwards the signal.
+    /// Sends a signal to the process group of the command, if the signal can be delivered.
     ///
-    /// sshd forwards all signals for logins other than root. For root, only TERM and KILL are
-    /// forwarded. Under sudo, only TERM and HUP arrive, and HUP kills the command.
+    /// sshd forwards no signals for root logins, so fabrs delivers them in another way. On a pty of
+    /// a root login, fabrs types `Ctrl-C` for INT and TERM, and `Ctrl-\` for QUIT, HUP and KILL.
+    /// Other signals do not reach a command on this pty.
+    ///
+    /// To kill a command under sudo, send HUP: sudo cannot forward KILL. Doas forwards only TERM.
     ///
     /// # Errors
     ///

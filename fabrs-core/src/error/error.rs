@@ -202,9 +202,13 @@ impl Error {
         self.inner.host.as_ref()
     }
 
-    /// Returns the output of the failed command. Errors of the kinds [`ErrorKind::Exit`] and
-    /// [`ErrorKind::Timeout`] always have an output. Errors of the kinds [`ErrorKind::Channel`] and
-    /// [`ErrorKind::Cancelled`] have an output if the command printed anything.
+    /// Returns the output of the failed command.
+    ///
+    /// The error of a command has an output for the kinds [`ErrorKind::Exit`] and
+    /// [`ErrorKind::Timeout`]. For the kinds [`ErrorKind::Channel`] and [`ErrorKind::Cancelled`],
+    /// the error has an output if the command printed anything. An error that wraps the error of a
+    /// command, such as the timeout of [`Command::retry_for`](crate::Command::retry_for), has no
+    /// output. Its source has the output.
     pub fn output(&self) -> Option<&Output> {
         self.inner.output.as_ref()
     }

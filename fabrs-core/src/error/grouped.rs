@@ -15,8 +15,8 @@ const MAX_NAMES_WIDTH: usize = 60;
 /// The errors of several hosts, with equal errors in one group.
 ///
 /// Two errors are equal if they have the same kind, message, hint, line of code and unshown output.
-/// Names and addresses of the hosts are ignored in the comparison. A block lists different causes
-/// of equal errors for each host.
+/// Names, addresses and ports of the hosts are ignored in the comparison. A block lists different
+/// causes of equal errors for each host.
 ///
 /// ```
 /// use fabrs_core::error::GroupedErrors;

@@ -36,7 +36,8 @@ pub enum ErrorKind {
     Sudo,
     /// The command exceeded its timeout and was stopped.
     Timeout,
-    /// A prompt was needed, but there was no terminal, or prompts are not allowed.
+    /// A prompt was needed, but there was no terminal, or prompts are not allowed. This kind also
+    /// covers a rejected answer and a missing approval of the run.
     Prompt,
     /// A file could not be uploaded or downloaded. The old file is unchanged.
     File,

@@ -1,8 +1,8 @@
 //! Errors: one type with a public kind, and its display as a block.
 //!
 //! The code that detects a failure builds the error with [`Error::new`] and the methods of
-//! [`Error`]. This module imports only [`crate::host`], [`crate::secret`], [`crate::output`] and
-//! `open_files`.
+//! [`Error`]. This module imports only [`crate::host`], [`crate::secret`], [`crate::output`],
+//! `controls` and `open_files`.
 
 mod block;
 mod cause_text;

@@ -37,12 +37,12 @@ pub enum Event<'a> {
         /// The duration, or zero if the task did not start.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
-        /// The reason, unless the outcome is [`OutcomeKind::Ok`].
+        /// The reason, unless the outcome is [`OutcomeKind::Ok`] or [`OutcomeKind::NotStarted`].
         error: Option<&'a Error>,
     },
     /// A command starts on a host. In a dry run, the command is added to the plan.
     CommandStarted {
-        /// The number of the command within its client, starting at 1. All events of a command
+        /// The number of the command within its run, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -55,7 +55,7 @@ pub enum Event<'a> {
     /// Complete lines of output with their line ends. The last line of a stream may have no line
     /// end.
     OutputLines {
-        /// The number of the command within its client, starting at 1. All events of a command
+        /// The number of the command within its run, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -68,7 +68,7 @@ pub enum Event<'a> {
     },
     /// Output as received, for a sink that forwards bytes unchanged.
     OutputBytes {
-        /// The number of the command within its client, starting at 1. All events of a command
+        /// The number of the command within its run, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -81,7 +81,7 @@ pub enum Event<'a> {
     },
     /// A command ended.
     CommandEnded {
-        /// The number of the command within its client, starting at 1. All events of a command
+        /// The number of the command within its run, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.
@@ -90,8 +90,8 @@ pub enum Event<'a> {
         command: &'a str,
         /// The exit status or signal. `None` if the command did not start, or its end is unknown.
         status: Option<&'a ExitStatus>,
-        /// The reason for a missing exit status: no connection, a lost connection, a timeout or a
-        /// stop.
+        /// The reason for a missing exit status or for lost output: no connection, a lost
+        /// connection, a timeout or a stop.
         error: Option<&'a Error>,
         /// The duration of the command.
         #[serde(serialize_with = "seconds")]
@@ -177,7 +177,7 @@ pub enum Event<'a> {
         text: &'a str,
     },
     /// A command failed and is retried after a pause. See [`Command::retry`](crate::Command::retry)
-    /// and [`Command::until`](crate::Command::until).
+    /// and [`Command::retry_for`](crate::Command::retry_for).
     Retry {
         /// The host.
         host: &'a Host,
@@ -231,7 +231,7 @@ pub enum Event<'a> {
     },
     /// A command was stopped, and its end is not confirmed. It may still be running.
     UnconfirmedStop {
-        /// The number of the command within its client, starting at 1. All events of a command
+        /// The number of the command within its run, starting at 1. All events of a command
         /// have the same number.
         id: u64,
         /// The host.

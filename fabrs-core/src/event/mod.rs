@@ -1,8 +1,8 @@
 //! Events of a run, and the sinks that show or store them.
 //!
 //! Events and return values are the only results that pass from the lower layers to the higher
-//! layers. All other modules emit events. Only a [`Sink`] shows or stores events, and a sink never
-//! blocks the emitting code.
+//! layers. Other modules only emit events. A [`Sink`] shows or stores events, and never blocks the
+//! emitting code.
 
 mod capture;
 mod diff;

@@ -14,11 +14,11 @@ use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
 /// A sink that prints each line of output as `[host] line`, stdout to stdout and stderr to stderr.
-/// All other events go to stderr.
+/// Results of tasks go to stdout, and all other events to stderr.
 ///
 /// A last line without a line end receives a line end. If a line contains carriage returns, for
 /// example from a progress bar, only the last state is printed. The `\r` that a pty adds before a
-/// line end is removed. All other bytes are unchanged.
+/// line end is removed. Control characters are escaped, except tabs and colours.
 #[derive(Debug)]
 pub struct PlainSink {
     queue: Arc<OutputQueue>,

@@ -18,10 +18,10 @@ use crate::transport::Effect;
 
 /// Several connections as one. Each command runs on every host, in parallel up to a limit.
 ///
-/// By default, at most 64 hosts run at a time. The settings of the client (`-P`, `--serial`) and
-/// the open file limit (`ulimit -n`) can lower this number. A failure on one host does not stop
-/// the others, except after [`stop_on_failure`](Self::stop_on_failure). An unreachable host is a
-/// failure, unless the settings skip such hosts (`--skip-bad-hosts`).
+/// By default, at most 64 hosts run at a time. The settings of the client (`-P`, `--serial`) can
+/// change this number, and the open file limit (`ulimit -n`) can lower it. A failure on one host
+/// does not stop the others, except after [`stop_on_failure`](Self::stop_on_failure). An
+/// unreachable host is a failure, unless the settings skip such hosts (`--skip-bad-hosts`).
 #[derive(Debug, Clone)]
 pub struct Group {
     connections: Vec<Connection>,

@@ -16,7 +16,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::NotRun`] in a dry run.
+    /// - [`ErrorKind::NotRun`] if a dry run only planned the command.
     /// - The error with the reason if the exit status is unknown: a timeout, a lost connection, or
     ///   a stopped run.
     #[track_caller]
@@ -57,7 +57,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::NotRun`] in a dry run.
+    /// - [`ErrorKind::NotRun`] if a dry run only planned the command.
     /// - [`ErrorKind::Truncated`] if the output exceeds the capture limit (1 MiB by default), or
     ///   the connection was lost after the end of the command and before the end of its output.
     #[track_caller]
@@ -135,7 +135,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] if a dry run only planned the command.
     #[track_caller]
     pub fn tail(&self, n: usize) -> Result<String> {
         self.check_was_run(Location::caller())?;
@@ -146,7 +146,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] if a dry run only planned the command.
     #[track_caller]
     pub fn stderr_tail(&self, n: usize) -> Result<String> {
         self.check_was_run(Location::caller())?;

@@ -13,9 +13,10 @@ use crate::secret::Redactor;
 
 /// The result of a command: its exit status and its output.
 ///
-/// [`command`](Self::command), [`host`](Self::host) and [`elapsed`](Self::elapsed) never fail. All
-/// other accessors need a command that ran. In a dry run they fail with
-/// [`ErrorKind::NotRun`](crate::ErrorKind::NotRun): a value is never invented.
+/// [`command`](Self::command), [`host`](Self::host), [`was_run`](Self::was_run) and
+/// [`elapsed`](Self::elapsed) never fail. All other accessors need a command that ran. If a dry run
+/// only planned the command, they fail with [`ErrorKind::NotRun`](crate::ErrorKind::NotRun): a
+/// value is never invented.
 #[derive(Debug, Clone)]
 pub struct Output {
     pub(crate) record: Arc<CommandRecord>,
@@ -120,8 +121,8 @@ impl Output {
         &self.record.host
     }
 
-    /// Returns whether the command ran: `false` in a dry run. Unlike the fallible accessors, this
-    /// method never ends a plan.
+    /// Returns whether the command ran: `false` if a dry run only planned the command. Unlike the
+    /// fallible accessors, this method never ends a plan.
     pub fn was_run(&self) -> bool {
         !matches!(self.record.result, CommandResult::NotRun(_))
     }

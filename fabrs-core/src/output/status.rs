@@ -7,7 +7,8 @@ use serde::Serialize;
 /// The end of a command: an exit status or a signal.
 ///
 /// If the end of a command is unknown, there is no `ExitStatus` but an error of the kind
-/// [`Channel`](crate::ErrorKind::Channel). The command may have run.
+/// [`Channel`](crate::ErrorKind::Channel), [`Timeout`](crate::ErrorKind::Timeout) or
+/// [`Cancelled`](crate::ErrorKind::Cancelled). The command may have run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitStatus {

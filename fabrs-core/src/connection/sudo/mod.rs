@@ -2,10 +2,10 @@
 //!
 //! - [`line`] composes the command line from the sudo options.
 //! - [`elevate`] runs a command: first without a password, then, if required, with a password.
-//! - `listener` answers the `prompt`, and removes sudo's messages from the output. `dialog` is the
-//!   state of the listener.
-//! - `passwords` selects the password to try. `source` reads passwords from a variable, a file or a
-//!   command.
+//! - `listener` answers the prompt found by `password_prompt`, and removes sudo's messages from the
+//!   output. `dialog` is the state of the listener.
+//! - `passwords` selects the password to try. `password_source` reads passwords from a variable, a
+//!   file or a command.
 //! - `refusal` classifies the messages of sudo.
 
 mod dialog;

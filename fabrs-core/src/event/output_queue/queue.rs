@@ -321,7 +321,8 @@ impl QueueShared {
         }
     }
 
-    /// Returns the written block for reuse, counts its `bytes`, and waits for the next block.
+    /// Counts the `bytes` of the written block, and keeps its memory for reuse. Then waits for the
+    /// next block. Returns `None` at the end.
     fn next(&self, written: Block, bytes: u64) -> Option<QueuedBlock> {
         let mut queue = lock(&self.queue);
         queue.blocks.recycle(written);
