@@ -54,7 +54,7 @@ impl ProxyProgram {
         }
         if !settings.local_programs {
             let error = refused(format!("this program may not run `ProxyCommand {command}`"));
-            return Err(error.hint("enable local programs with `ClientBuilder::local_programs`"));
+            return Err(error.hint("call `ClientBuilder::allow_local_programs`"));
         }
         let line = command.expand(&target.user, target.port);
         let line = line.map_err(|source| refused("its `ProxyCommand` can't be run".to_owned()).caused_by(source))?;

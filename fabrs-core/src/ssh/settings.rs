@@ -216,7 +216,7 @@ impl SshSettings {
     /// all hosts. Unlike in `ssh`, its stderr is discarded.
     fn exec(&self, command: &str) -> io::Result<bool> {
         if !self.local_programs {
-            let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
+            let text = "local programs are disabled: enable them with `ClientBuilder::allow_local_programs`";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         let executed = || lock(&self.executed);
