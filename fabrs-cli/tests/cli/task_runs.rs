@@ -27,14 +27,14 @@ fn options_may_follow_the_task_and_host_options_override_its_hosts() {
 fn a_task_runs_on_the_hosts_of_its_role() {
     let sshd = shop_hosts();
     with_ssh_config(shop(), &sshd).args(["live", "backup"]).stdout("[db1] saved\n").run();
-    let role = "error: role `web` needs an environment\nhint: name one with `-H HOST`, or an environment before the task: `live`, `guarded`, `empty`\n";
+    let role = "error: role `web` needs an environment\nhint: select hosts with `-H HOST`, or write an environment before the task: `live`, `guarded`, `empty`\n";
     shop().args(["deploy", "t1"]).code(2).stderr(role).run();
     shop()
         .args(["empty", "deploy", "t1"])
         .code(2)
         .stderr_contains("error: environment `empty` has no role `web`")
         .run();
-    let none = "error: environment `empty` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`\n";
+    let none = "error: environment `empty` has no host\nhint: add one to its `hosts`, or select hosts with `-H HOST`\n";
     shop().args(["empty", "hello"]).code(3).stderr(none).run();
 }
 

@@ -183,7 +183,7 @@ fn errors_of_vagrant_have_an_exit_code_and_a_hint() {
         .code(1)
         .stderr(
             "error: `vagrant` is not installed: could not run `vagrant ssh-config`\n\
-             hint: install Vagrant, or name hosts with `-H HOST` and no environment\n",
+             hint: install Vagrant, or select hosts with `-H HOST`, without an environment\n",
         )
         .run();
 }

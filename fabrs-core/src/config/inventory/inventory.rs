@@ -357,13 +357,13 @@ impl Inventory {
         let (text, hint) = match (selection, of) {
             (Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
                 format!("role `{role}` of {of} has no host"),
-                format!("add one to `roles.{role}`, or name one with `-H HOST`"),
+                format!("add one to `roles.{role}`, or select hosts with `-H HOST`"),
             ),
             (Selection::Hosts(_), _) => {
-                ("the host list of the task is empty".to_owned(), "name one with `-H HOST`".to_owned())
+                ("the host list of the task is empty".to_owned(), "select hosts with `-H HOST`".to_owned())
             }
             (_, Some(of)) => {
-                (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
+                (format!("{of} has no host"), "add one to its `hosts`, or select hosts with `-H HOST`".to_owned())
             }
             (_, None) => ("no host is selected".to_owned(), self.host_selection_hint()),
         };
@@ -372,10 +372,10 @@ impl Inventory {
 
     fn host_selection_hint(&self) -> String {
         if self.environment_names.is_empty() {
-            return "name one with `-H HOST`".to_owned();
+            return "select hosts with `-H HOST`".to_owned();
         }
         let environments = quoted_list(self.environment_names.iter().map(String::as_str));
-        format!("name one with `-H HOST`, or an environment before the task: {environments}")
+        format!("select hosts with `-H HOST`, or write an environment before the task: {environments}")
     }
 }
 

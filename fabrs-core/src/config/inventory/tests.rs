@@ -264,14 +264,14 @@ fn an_empty_selection_has_an_exit_code_and_a_hint() {
         Selection::Inherit,
         3,
         "error: no host is selected\n\
-         hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`",
+         hint: select hosts with `-H HOST`, or write an environment before the task: `live`, `roles_only`, `bare`",
     );
     refused(
         &[],
         Some("bare"),
         Selection::Inherit,
         3,
-        "error: environment `bare` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`",
+        "error: environment `bare` has no host\nhint: add one to its `hosts`, or select hosts with `-H HOST`",
     );
     refused(
         &[],
@@ -279,17 +279,17 @@ fn an_empty_selection_has_an_exit_code_and_a_hint() {
         Selection::Role("none"),
         3,
         "error: role `none` of environment `live` has no host\n\
-         hint: add one to `roles.none`, or name one with `-H HOST`",
+         hint: add one to `roles.none`, or select hosts with `-H HOST`",
     );
     refused(
         &[],
         Some("live"),
         Selection::Hosts(&[]),
         3,
-        "error: the host list of the task is empty\nhint: name one with `-H HOST`",
+        "error: the host list of the task is empty\nhint: select hosts with `-H HOST`",
     );
     let without = Inventory::default().hosts_for(Selection::Inherit).unwrap_err();
-    let block = "error: no host is selected\nhint: name one with `-H HOST`";
+    let block = "error: no host is selected\nhint: select hosts with `-H HOST`";
     assert_eq!(without.block().to_string(), block);
 }
 
@@ -304,7 +304,7 @@ fn an_unknown_role_or_missing_environment_is_a_usage_error() {
     let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
     refused(&[], Some("live"), Selection::Role("wbe"), 2, near);
     let none = "error: role `web` needs an environment\n\
-                hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
+                hint: select hosts with `-H HOST`, or write an environment before the task: `live`, `roles_only`, `bare`";
     refused(&[], None, Selection::Role("web"), 2, none);
     let host = "error: invalid host in `#[task(hosts = ..)]`\n  caused by: `a b` is not a valid host name";
     refused(&[], None, Selection::Hosts(&["a b"]), 2, host);

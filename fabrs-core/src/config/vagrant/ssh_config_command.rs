@@ -109,7 +109,7 @@ impl SshConfigCommand {
         // A missing directory gives the same error as a missing program.
         if source.kind() == io::ErrorKind::NotFound && self.folder.is_dir() {
             let error = Error::new(ErrorKind::Local, format!("`vagrant` is not installed: could not run `{COMMAND}`"));
-            return error.hint("install Vagrant, or name hosts with `-H HOST` and no environment");
+            return error.hint("install Vagrant, or select hosts with `-H HOST`, without an environment");
         }
         Error::new(ErrorKind::Local, format!("could not run `{COMMAND}` in {}", self.quoted_folder())).caused_by(source)
     }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(
             error.block().to_string(),
             "error: `vagrant` is not installed: could not run `vagrant ssh-config`\n\
-             hint: install Vagrant, or name hosts with `-H HOST` and no environment"
+             hint: install Vagrant, or select hosts with `-H HOST`, without an environment"
         );
     }
 }
