@@ -78,7 +78,7 @@ impl EventFormatter {
             }
             Event::StaleRead { host, command, planned_changes: planned } => {
                 let changes = if *planned == 1 { "planned change" } else { "planned changes" };
-                self.command(Some(*host), &format!("read before {planned} {changes}: "), command)
+                self.command(Some(*host), &format!("read without the {planned} {changes}: "), command)
             }
             Event::Once { name, value } => match value {
                 serde_json::Value::Null => format!("once: {name}\n"),
@@ -256,8 +256,8 @@ mod tests {
             "would: mail the changes\n",
         );
         let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned_changes: planned };
-        case(&read(1), "[web1] read before 1 planned change: cat a\n");
-        case(&read(3), "[web1] read before 3 planned changes: cat a\n");
+        case(&read(1), "[web1] read without the 1 planned change: cat a\n");
+        case(&read(3), "[web1] read without the 3 planned changes: cat a\n");
     }
 
     #[test]
