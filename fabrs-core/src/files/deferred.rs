@@ -36,7 +36,7 @@ impl<S, T> Deferred<S, T> {
         let result = match self {
             Self::Running(future) => ready!(future.as_mut().poll(cx)),
             Self::Described(_) | Self::Done => {
-                Err(Error::new(ErrorKind::Usage, "the request was awaited after its end"))
+                Err(Error::new(ErrorKind::Usage, "the request was awaited again after it completed"))
             }
         };
         *self = Self::Done;

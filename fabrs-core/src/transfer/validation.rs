@@ -30,7 +30,7 @@ pub(crate) fn with_argument(line: &str) -> Result<String> {
         }
         if rest.starts_with(PATH) {
             let error = Error::new(ErrorKind::Usage, format!("`%s` is within quotes in `.validate({line:?})`"));
-            return Err(error.hint("write `%s` without quotes; for another shell: `sh -c 'grep -q ok \"$1\"' sh %s`"));
+            return Err(error.hint("write `%s` without quotes; for a nested shell, pass `%s` as an argument: `sh -c 'grep -q ok \"$1\"' sh %s`"));
         }
         let length = if next == '\\' && quote != Some('\'') {
             1 + rest[1..].chars().next().map_or(0, char::len_utf8)

@@ -25,7 +25,7 @@ fn target(fixture: &FileFixture) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_of_an_endless_file_is_an_error() {
     let cases = [
-        ("head", "the host sent no size before the content"),
+        ("head", "the host sent no valid file size before the content"),
         ("text", "the host sent more than 16 MiB of text outside of the protocol"),
         ("noise", "the host sent more than 16 MiB of text outside of the protocol"),
         ("messages", "the host sent more than 16 MiB of text outside of the protocol"),

@@ -50,7 +50,7 @@ pub(crate) enum Excess {
     Listing,
     #[error("the host listed a path longer than {MAX_PATH} bytes")]
     PathLength,
-    #[error("the host sent no size before the content, within {MAX_HEAD} bytes")]
+    #[error("the host sent no valid file size before the content")]
     Head,
     #[error("the host sent a file name longer than {} MiB", MAX_HEADERS >> 20)]
     Headers,
