@@ -91,7 +91,7 @@ fn a_failure_outweighs_an_unreachable_host() {
     let port = refused.addr().port();
     let blocks = format!(
         "error: {0}: could not connect to 127.0.0.1 port {port}\n  caused by: 127.0.0.1:{port}: Connection refused (os error 111)\n\
-         hint: no server listens on this port: is sshd running, and is the port right (`--port N`, or `Port` of a gateway)?\n\
+         hint: no server listens on this port: check that sshd runs, or set the port with `--port N` (of a gateway: `Port` in the ssh config)\n\
          error: web1, web2: `echo up; exit 3` ended with exit status 3\n\
          echo up; exit 3: 2 failed (web1, web2), 1 unreachable ({0})\n",
         refused.addr()

@@ -47,7 +47,7 @@ fn a_refused_connection_is_exit_code_4() {
         .stderr(format!(
             "error: {host}: could not connect to 127.0.0.1 port {port}\n  \
              caused by: {host}: Connection refused (os error 111)\n\
-             hint: no server listens on this port: is sshd running, and is the port right (`--port N`, or `Port` of a gateway)?\n"
+             hint: no server listens on this port: check that sshd runs, or set the port with `--port N` (of a gateway: `Port` in the ssh config)\n"
         ))
         .run();
 }
@@ -95,8 +95,9 @@ fn a_lost_connection_during_a_shell_line_is_exit_code_4() {
         running.wait_for_stdout("begun", LIMIT);
         proxy.cut_now(cut);
         let ran = running.wait();
-        let block =
-            format!("error: host: the connection was lost during `{line}`; it may have completed\n  caused by: ");
+        let block = format!(
+            "error: host: the connection was lost during `{line}`; the command may have completed\n  caused by: "
+        );
         assert!(ran.stderr.starts_with(&block), "{}", ran.stderr);
     }
 }

@@ -313,9 +313,12 @@ impl Session {
     /// Returns the error of a connection lost while a command was running.
     pub(super) async fn lost(&self, command: &str) -> Error {
         let reason = self.disconnected.cause().await;
-        Error::new(ErrorKind::Channel, format!("the connection was lost during `{command}`; it may have completed"))
-            .on(&self.target.host)
-            .caused_by(reason)
+        Error::new(
+            ErrorKind::Channel,
+            format!("the connection was lost during `{command}`; the command may have completed"),
+        )
+        .on(&self.target.host)
+        .caused_by(reason)
     }
 
     /// Disconnects, and waits up to [`DISCONNECT_TIMEOUT`] until the message is sent.

@@ -37,7 +37,7 @@ impl TcpError {
         match self {
             Self::Resolve(_) | Self::NoAddress => Some("check the name, or set `HostName` in the ssh config"),
             Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => Some(
-                "no server listens on this port: is sshd running, and is the port right (`--port N`, or `Port` of a gateway)?",
+                "no server listens on this port: check that sshd runs, or set the port with `--port N` (of a gateway: `Port` in the ssh config)",
             ),
             Self::Connect(..) => None,
         }
