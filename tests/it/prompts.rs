@@ -169,7 +169,7 @@ async fn a_stopped_run_ends_its_prompts() -> Result {
         client.stop().raise(fabrs::transport::StopLevel::Stop);
     });
     let error = expect_error(answer, ErrorKind::Cancelled);
-    assert!(error.to_string().contains("not answered: Drop it?"), "{error}");
+    assert!(error.to_string().contains("the run was stopped before the prompt was answered: Drop it?"), "{error}");
     expect_error(here.enter(async { prompt("Tag?").secret().await }).await.map(drop), ErrorKind::Cancelled);
     Ok(())
 }

@@ -212,7 +212,8 @@ impl Command {
                 result = attempts => drop(sender.send(result)),
             }
         });
-        let closed = |_| Err(Error::new(ErrorKind::Internal, "internal error: the task of the command has ended"));
+        let closed =
+            |_| Err(Error::new(ErrorKind::Internal, "internal error: the background task of the command ended early"));
         let attempts = async move { receiver.await.unwrap_or_else(closed) }.boxed();
         self.state = CommandState::Running(Execution::Attempts(attempts));
     }

@@ -131,8 +131,9 @@ async fn try_host(
     let separate = client.uncancellable().connect(address).map_err(failed)?;
     let lease = request.lease_limit();
     let script = lock_script(&folder, request.name(), holder, lease);
-    let script =
-        script.map_err(|source| failed(host_error(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
+    let script = script.map_err(|source| {
+        failed(host_error(host, "the directory of the lock can't be sent".to_owned()).caused_by(source))
+    })?;
     let sent = boot_time();
     let command = separate.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", request.name()));
     let mut lines = command.timeout(MAX_HOLD).stdin_open().stream_lines().map_err(failed)?;

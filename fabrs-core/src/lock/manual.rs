@@ -65,7 +65,7 @@ impl LockRequest {
             // With `noclobber` the shell creates a file only if the file does not exist.
             let line = format!(
                 "mkdir -p {folder} && cd {folder} && {{ (set -C; printf '%s\\n' {json} > {file}) 2> /dev/null || cat {file}; }}",
-                json = quote(json).map_err(invalid_name)?
+                json = quote(json).map_err(invalid_directory)?
             );
             let output = host.run(ShellLine::raw(line)).hide(Hide::Stdout).await?;
             let before = if output.was_run() { output.stdout()?.into_owned() } else { String::new() };
@@ -97,8 +97,8 @@ impl LockRequest {
 
     /// Returns the directory of the lock and the file of the manual lock, as words of a shell line.
     fn manual_file(&self, host: &Connection) -> Result<(String, String)> {
-        let folder = quote_path(&self.dir_on(host)?).map_err(invalid_name)?.into_owned();
-        let file = quote(&format!("{}.locked", self.name())).map_err(invalid_name)?.into_owned();
+        let folder = quote_path(&self.dir_on(host)?).map_err(invalid_directory)?.into_owned();
+        let file = quote(&format!("{}.locked", self.name())).map_err(invalid_directory)?.into_owned();
         Ok((folder, file))
     }
 
@@ -107,6 +107,6 @@ impl LockRequest {
     }
 }
 
-fn invalid_name(source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Usage, "the name of the lock can't be sent").caused_by(source)
+fn invalid_directory(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Usage, "the directory of the lock can't be sent").caused_by(source)
 }

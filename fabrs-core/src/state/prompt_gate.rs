@@ -35,7 +35,7 @@ impl PromptGate {
         tokio::select! {
             biased;
             _ = self.stop.wait_above(StopLevel::None) => {
-                Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
+                Err(Error::new(ErrorKind::Cancelled, format!("the run was stopped before the prompt was answered: {}", question.trim_end())))
             }
             answer = answer => answer,
         }
