@@ -112,7 +112,7 @@ fn execution_arguments() -> Vec<Arg> {
         value(
             "yes",
             "FINGERPRINT",
-            "Answer yes to all confirmations, or only for the plan with the fingerprint printed by -n",
+            "Answer yes to all confirmations, or approve only the plan with FINGERPRINT, as printed by -n",
         )
         .short('y')
         .num_args(0..=1)
