@@ -60,7 +60,7 @@ impl ConfigFiles {
     /// assert_eq!(config.resolve(&Query::new("web1", "alice", home.path()))?.port, Some(2222));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "returns the changed list"]
+    #[must_use = "returns the changed files"]
     pub fn system(mut self, path: impl Into<PathBuf>) -> Self {
         self.system = Some(path.into());
         self
