@@ -95,9 +95,14 @@ impl Scope {
         Ok(true)
     }
 
-    /// Returns the subsets as text.
+    /// Returns the subsets as text. Of several subsets, each list of hosts is in brackets.
     pub(crate) fn label(&self) -> String {
-        self.0.iter().map(HostSubset::label).collect::<Vec<_>>().join(" and ")
+        let is_single = self.0.len() == 1;
+        let label = |subset: &HostSubset| match subset {
+            HostSubset::Hosts(names) if !is_single && names.len() > 1 => format!("({})", subset.label()),
+            _ => subset.label(),
+        };
+        self.0.iter().map(label).collect::<Vec<_>>().join(" and ")
     }
 }
 
@@ -124,7 +129,8 @@ mod tests {
             assert_eq!(hosts.each_ref().map(|host| scope.has(host).unwrap()), expected, "{scope:?}");
         }
         assert!(!some.has(&client.connect("web10").unwrap()).unwrap());
-        assert_eq!(one.label(), "web1, web2 and web2, web3");
+        assert_eq!(some.label(), "web1, web2");
+        assert_eq!(one.label(), "(web1, web2) and (web2, web3)");
     }
 
     #[test]
