@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_a_host_stays_below_the_root_and_is_no_home() {
+    fn a_path_of_a_host_stays_below_the_root_and_its_tilde_is_not_expanded() {
         for to in ["{path}", "{dirname}/{basename}"] {
             assert_eq!(entry(to, ".", "~/a"), Some(("".into(), "~/a".into())), "{to}");
         }

@@ -67,7 +67,7 @@ impl SyncRequest {
             filter: SourceFilter::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
-            write_options: Arc::new(WriteOptions { over_links: true, ..WriteOptions::default() }),
+            write_options: Arc::new(WriteOptions { replaces_symlinks: true, ..WriteOptions::default() }),
             deletes: false,
             by_checksum: false,
         })))

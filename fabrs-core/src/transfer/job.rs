@@ -36,7 +36,7 @@ pub(crate) struct WriteOptions {
     /// True if the existing file is overwritten, with no rename.
     pub(crate) in_place: bool,
     /// True if a symlink at the target is replaced. Otherwise the symlink is followed.
-    pub(crate) over_links: bool,
+    pub(crate) replaces_symlinks: bool,
     pub(crate) replaces: ReplacePolicy,
     /// The shell line for the validation, with `%s` for the path.
     pub(crate) validation: Option<ShellLine>,

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::limits::{Excess, MAX_HEAD, MAX_MESSAGES};
+use super::limits::{Excess, MAX_CONTENT_HEADER, MAX_MESSAGES};
 use super::text::CONTENT;
 use crate::connection::Watcher;
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl Fetch {
         };
         let line = self.head.get(start + CONTENT.len()..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', line) else {
-            return if line.len() > MAX_HEAD { Err(Excess::Head) } else { Ok(None) };
+            return if line.len() > MAX_CONTENT_HEADER { Err(Excess::ContentHeader) } else { Ok(None) };
         };
         let (line, rest) = line.split_at(end);
         let found = (String::from_utf8_lossy(line).into_owned(), rest.get(1..).unwrap_or_default().to_vec());
@@ -56,7 +56,7 @@ impl Fetch {
         }
         let Some((line, rest)) = self.find_head(bytes).map_err(Excess::into_error)? else { return Ok(()) };
         let (mode, size) = line.split_once(' ').unwrap_or_default();
-        let size = size.trim().parse().map_err(|_| Excess::Head.into_error())?;
+        let size = size.trim().parse().map_err(|_| Excess::ContentHeader.into_error())?;
         self.incoming_file.begin(u32::from_str_radix(mode, 8).ok(), size)?;
         self.incoming_file.write(&rest)
     }

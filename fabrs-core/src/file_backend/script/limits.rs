@@ -31,10 +31,10 @@ const ANSWER_OVERHEAD: usize = 4 * ENTRY_OVERHEAD;
 /// The maximum length of a path, in bytes, as on Linux. An honest host cannot list a longer path.
 const MAX_PATH: usize = 4096;
 /// The maximum length of the header line of a content, in bytes: a mode and a size.
-pub(crate) const MAX_HEAD: usize = 128;
+pub(crate) const MAX_CONTENT_HEADER: usize = 128;
 /// The maximum size of the tar headers before a file, in bytes. A long name needs three blocks
 /// in addition to the name.
-pub(crate) const MAX_HEADERS: u64 = 1 << 20;
+pub(crate) const MAX_TAR_HEADERS: u64 = 1 << 20;
 /// The number of bytes that a tar stream may have beyond twice the size of its files. A file may
 /// grow while the host reads the file, and long names need additional blocks.
 const STREAM_SLACK: u64 = 64 << 20;
@@ -51,9 +51,9 @@ pub(crate) enum Excess {
     #[error("the host listed a path longer than {MAX_PATH} bytes")]
     PathLength,
     #[error("the host sent no valid file size before the content")]
-    Head,
-    #[error("the host sent a file name longer than {} MiB", MAX_HEADERS >> 20)]
-    Headers,
+    ContentHeader,
+    #[error("the host sent a file name longer than {} MiB", MAX_TAR_HEADERS >> 20)]
+    TarHeaders,
     #[error("the host sent more than twice the size of the files that it listed")]
     Stream,
     #[error("more than {} MiB from the host are unread", MAX_UNREAD >> 20)]

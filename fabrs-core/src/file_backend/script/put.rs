@@ -112,7 +112,7 @@ async fn run_protocol(
             let transferred = parts::transfer(context, file, folder, &mut dialog, &kept);
             let ((), sums) = tokio::try_join!(transferred, sums)?;
             dialog.send(format!("done {sums}\n").into()).await?;
-        } else if let Some(path) = answer.strip_prefix(text::NAMES) {
+        } else if let Some(path) = answer.strip_prefix(text::HARD_LINKS) {
             let hint = if file.job.description.is_none() { metadata_warnings::IN_PLACE_HINT } else { "" };
             context.warn(&format!("{}{hint}", metadata_warnings::hard_links(&format!("`{path}`"))));
         } else if let Some(path) = answer.strip_prefix(text::ACL) {

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_appended_once_and_several_keep_their_order() {
+    fn appended_lines_keep_their_order_without_duplicates() {
         let lines = ["b".to_owned(), "a.*".to_owned(), "b".to_owned()];
         case(append(b"x\n", &lines), "x\nb\na.*\n");
         case(append(b"x\nb\na.*\n", &lines), "x\nb\na.*\n");

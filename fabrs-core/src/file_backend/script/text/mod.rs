@@ -10,7 +10,7 @@ mod words;
 pub(crate) use super::text::fragments::{FAIL, MAKE_PRIVATE, REMOVE, SWEEP};
 pub(crate) use super::text::plan::{plan, plan_folder, plan_link};
 pub(crate) use super::text::protocol::{
-    ACL, BLOCKS, CONTENT, DONE, MESSAGE_PREFIX, NAMES, PART, SAME, SEND, SEND_PARTS, SUM_IS,
+    ACL, BLOCKS, CONTENT, DONE, HARD_LINKS, MESSAGE_PREFIX, PART, SAME, SEND, SEND_PARTS, SUM_IS,
 };
 pub(crate) use super::text::put::{folder, link, part_receiver, put, remove};
 pub(crate) use super::text::read::{directories, get, matches, stat};

@@ -24,7 +24,8 @@ const FOLDER_MODE: u32 = 0o1777;
 /// part of the script.
 pub(crate) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<String, ShellLineError> {
     let job = file.job;
-    let follow = if job.write_options.over_links { "[ ! -L \"$t\" ] || differs\n".to_owned() } else { minify(FOLLOW) };
+    let follow =
+        if job.write_options.replaces_symlinks { "[ ! -L \"$t\" ] || differs\n".to_owned() } else { minify(FOLLOW) };
     let compare = match (file.content.secret(), known) {
         (Some(_), _) => minify(include_str!("../sh/plan_secret.sh")),
         (None, Some(sum)) => format!("[ \"$(sum <\"$t\")\" = {sum} ] && same_content; differs\n"),

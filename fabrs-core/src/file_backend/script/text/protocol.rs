@@ -17,7 +17,7 @@ pub(crate) const DONE: &str = "fabrs-done ";
 /// Reports an unchanged entry. Its path follows.
 pub(crate) const SAME: &str = "fabrs-same ";
 /// Reports a replaced file with other hard links. Its path follows.
-pub(crate) const NAMES: &str = "fabrs-names ";
+pub(crate) const HARD_LINKS: &str = "fabrs-names ";
 /// Reports a lost ACL. The path of the file follows.
 pub(crate) const ACL: &str = "fabrs-acl ";
 /// Prefix of the header line before a content: mode and size follow.
@@ -41,7 +41,7 @@ mod tests {
             (include_str!("../sh/receive_parts.sh"), &[SEND_PARTS]),
             (include_str!("../sh/parts.sh"), &[PART]),
             (include_str!("../sh/keep_acl.sh"), &[ACL]),
-            (include_str!("../sh/rename_into_place.sh"), &[NAMES]),
+            (include_str!("../sh/rename_into_place.sh"), &[HARD_LINKS]),
             (include_str!("../sh/link.sh"), &[SAME]),
             (include_str!("../sh/folder.sh"), &[SAME]),
             (include_str!("../sh/remove_path.sh"), &[SAME]),

@@ -47,7 +47,7 @@ pub(crate) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<
         }
         false => String::new(),
     };
-    let follow = if options.over_links {
+    let follow = if options.replaces_symlinks {
         format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_DIRECTORY}\"\n")
     } else {
         format!("{}[ -d \"$t\" ] && fail \"$t{IS_A_DIRECTORY}\"\n", minify(FOLLOW))
@@ -172,7 +172,7 @@ fn rename_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLin
             fill(include_str!("../sh/chmod_old.sh"), &[("MODE", &mode)]).trim_end().to_owned()
         }
     };
-    let rename = match file.job.write_options.over_links {
+    let rename = match file.job.write_options.replaces_symlinks {
         true => minify(include_str!("../sh/rename_over_link.sh")),
         false => "mv -f -- f \"$o\" || exit 1\n".to_owned(),
     };

@@ -17,7 +17,7 @@ use super::listing::{self, ChecksumMap, MetadataList, RemoteMetadata};
 use super::script_text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_backend::script::dialog_error::DialogError;
-use crate::file_backend::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
+use crate::file_backend::script::limits::{Allowance, Excess, MAX_TAR_HEADERS, check_path_length, max_stream};
 use crate::file_backend::script::script_dialog::{END_OF_ANSWER, ScriptDialog};
 use crate::file_backend::script::script_run::ScriptRun;
 use crate::transfer::backend_error::BackendError;
@@ -215,15 +215,15 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
         return Ok(Vec::new());
     }
     let mut done = Vec::new();
-    let budget = Rc::new(Cell::new(MAX_HEADERS));
+    let budget = Rc::new(Cell::new(MAX_TAR_HEADERS));
     let mut archive = Archive::new(LimitedReader { spool, left: Rc::clone(&budget) });
     let mut entries = archive.entries().map_err(unreadable)?;
     loop {
-        budget.set(MAX_HEADERS);
+        budget.set(MAX_TAR_HEADERS);
         let Some(entry) = entries.next() else { break };
         let mut entry = match entry {
             Ok(entry) => entry,
-            Err(_) if budget.get() == 0 => return Err(Excess::Headers.into_error()),
+            Err(_) if budget.get() == 0 => return Err(Excess::TarHeaders.into_error()),
             Err(source) => return Err(unreadable(source)),
         };
         budget.set(u64::MAX);
