@@ -107,7 +107,7 @@ pub(super) fn finish(
             };
             Err(error.with_output(output))
         }
-        CommandOutcome::Planned => Ok(output(CommandResult::NotRun(connection.plan.clone()))),
+        CommandOutcome::Planned => Ok(output(CommandResult::NotRun(connection.plan_end.clone()))),
         CommandOutcome::TimedOut { is_confirmed } => {
             let error = failed(ErrorKind::Timeout, timeout_text(spec, is_confirmed));
             let output = output(unknown(&error));

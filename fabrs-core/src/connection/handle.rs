@@ -37,8 +37,8 @@ pub struct Connection {
     pub(super) state: Option<RunState>,
     pub(super) destination: Destination,
     pub(super) context: CommandContext,
-    /// The plan of the task, in a dry run.
-    pub(super) plan: PlanEnd,
+    /// The end of the plan of the task, in a dry run.
+    pub(super) plan_end: PlanEnd,
     /// True if a command of the run has started on the host, or may have started.
     pub(crate) used: Arc<AtomicBool>,
     /// The hosts declared by the task, inside a task.
@@ -117,7 +117,7 @@ impl Connection {
     /// The error of a connection without a host, with `at` as its location, or the error that ended
     /// the plan of the task.
     pub(crate) fn host_and_run(&self, at: &'static Location<'static>) -> Result<(&Host, &RunState)> {
-        if let Some(ended) = self.plan.get() {
+        if let Some(ended) = self.plan_end.get() {
             return Err(ended.clone());
         }
         match (&self.destination, &self.state) {
@@ -172,12 +172,12 @@ impl Connection {
 
     /// Returns a connection with a separate plan, for the body of a task on one host.
     pub(crate) fn with_new_plan(&self) -> Self {
-        Self { plan: PlanEnd::default(), ..self.clone() }
+        Self { plan_end: PlanEnd::default(), ..self.clone() }
     }
 
     /// Returns a connection for one host of a group, with a part of the task's plan.
     pub(crate) fn with_plan_part(&self) -> Self {
-        Self { plan: self.plan.part(), ..self.clone() }
+        Self { plan_end: self.plan_end.part(), ..self.clone() }
     }
 
     /// Returns `true` if a command of the run has started on the host, or may have started.
@@ -185,10 +185,10 @@ impl Connection {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Returns the plan of the task. In a dry run, the plan ends at the first read of a missing
-    /// result.
-    pub(crate) fn plan(&self) -> &PlanEnd {
-        &self.plan
+    /// Returns the end of the plan of the task. In a dry run, the plan ends at the first read of a
+    /// missing result.
+    pub(crate) fn plan_end(&self) -> &PlanEnd {
+        &self.plan_end
     }
 
     /// Creates a connection to `host` in the run of `state`. All connections of the run to `host`
@@ -198,11 +198,11 @@ impl Connection {
         host: Host,
         transport: Arc<dyn Transport>,
         used: Arc<AtomicBool>,
-        plan: PlanEnd,
+        plan_end: PlanEnd,
     ) -> Self {
         let context = CommandContext::configured(state.inventory(), &host);
         let destination = Destination::Host { host, transport };
-        Self { state: Some(state), destination, context, plan, used, declared: None }
+        Self { state: Some(state), destination, context, plan_end, used, declared: None }
     }
 
     /// Creates a connection whose commands fail with `error`.
@@ -211,7 +211,7 @@ impl Connection {
             state,
             destination: Destination::Unavailable(error),
             context: CommandContext::default(),
-            plan: PlanEnd::default(),
+            plan_end: PlanEnd::default(),
             used: Arc::default(),
             declared: None,
         }
@@ -228,7 +228,7 @@ impl Connection {
     /// Returns the connection of the same task without the host, like the connection of a local
     /// task.
     pub(crate) fn without_host(&self, state: RunState) -> Self {
-        Self { plan: self.plan.clone(), ..Self::for_local_task(state) }
+        Self { plan_end: self.plan_end.clone(), ..Self::for_local_task(state) }
     }
 
     /// Returns the connection inside a task that declares these hosts. A task without declared
@@ -262,7 +262,7 @@ impl Connection {
     }
 
     pub(crate) fn sink(&self) -> Arc<dyn Sink> {
-        self.state.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
+        self.state.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink()))
     }
 
     /// Returns the mode of changes: executed, or only planned.
@@ -296,11 +296,11 @@ impl Connection {
     }
 
     pub(crate) fn redactor(&self) -> Redactor {
-        self.state.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
+        self.state.as_ref().map(|run| run.redactor().clone()).unwrap_or_default()
     }
 
     pub(crate) fn diff_mode(&self) -> DiffMode {
-        self.state.as_ref().map_or(DiffMode::Off, |client| client.settings().diff)
+        self.state.as_ref().map_or(DiffMode::Off, |run| run.settings().diff)
     }
 
     pub(crate) fn accepts_failures(&self) -> bool {

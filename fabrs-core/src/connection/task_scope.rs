@@ -20,8 +20,8 @@ impl Connection {
         let transport = state.transport(&host)?;
         let used = state.extension::<UsedHosts>().flag(&host);
         // Planned changes of further connections made by a task belong to the plan of the task.
-        let plan = CURRENT.try_with(|connection| connection.plan.clone()).unwrap_or_default();
-        Ok(Self::from_parts(state.clone(), host, transport, used, plan))
+        let plan_end = CURRENT.try_with(|connection| connection.plan_end.clone()).unwrap_or_default();
+        Ok(Self::from_parts(state.clone(), host, transport, used, plan_end))
     }
 
     /// Returns a connection to the same host with uncancellable commands. A stop of the run does
@@ -59,7 +59,7 @@ impl Connection {
             None => self.clone(),
         };
         // Commands on this machine and on the host belong to the plan of one task.
-        Self { plan: self.plan.clone(), ..here }
+        Self { plan_end: self.plan_end.clone(), ..here }
     }
 
     /// Runs a future with this connection as the target of the free functions (`run(..)`,

@@ -53,7 +53,7 @@ impl From<Vec<FileOutcome>> for ChangedPaths {
 
 impl Changes {
     pub(super) fn new(context: &TransferContext, host: Host, operation: String, state: impl Into<State>) -> Self {
-        let (requested_at, plan) = (context.location, context.connection.plan().clone());
+        let (requested_at, plan) = (context.location, context.connection.plan_end().clone());
         Self { host, operation, requested_at, state: state.into(), plan }
     }
 

@@ -232,7 +232,7 @@ impl Group {
             }
         }
         for (whole, part) in self.connections.iter().zip(&parts) {
-            whole.plan().end_with(part.plan());
+            whole.plan_end().end_with(part.plan_end());
         }
         outcomes
     }

@@ -227,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_every_expanded_host_is_a_single_host(text in prop_oneof![any::<String>(), near_ranges()]) {
+        fn expansion_never_panics_and_every_expanded_host_is_a_single_host(text in prop_oneof![any::<String>(), near_ranges()]) {
             if let Ok(hosts) = Host::expand(&text) {
                 prop_assert!((1..=MAX_HOSTS).contains(&hosts.len()));
                 for host in hosts {

@@ -40,7 +40,7 @@ impl<T> EffectResult<T> {
         };
         // Ends the plan of the calling task, not of the task that made the effect: several tasks
         // can share a value of `once`.
-        self.value.ok_or_else(|| current().plan().or_end(not_executed))
+        self.value.ok_or_else(|| current().plan_end().or_end(not_executed))
     }
 }
 
@@ -83,7 +83,7 @@ where
                 Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location)
             );
         };
-        if let Some(ended) = here.plan().get() {
+        if let Some(ended) = here.plan_end().get() {
             return Err(ended.clone());
         }
         let value = match client.state().dial().begin_effect(&name).map_err(|error| error.at(location))? {

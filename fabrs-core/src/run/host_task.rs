@@ -84,7 +84,7 @@ impl HostTask {
         let fresh = connection.with_new_plan();
         let result = catch_future(self.call.on(&fresh)).await;
         // The plan is incomplete even if the task ignores the error: the later steps are missing.
-        let result = match (result, fresh.plan().get()) {
+        let result = match (result, fresh.plan_end().get()) {
             (Ok(()), Some(ended)) => Err(ended.clone().into()),
             (result, _) => result,
         };

@@ -84,7 +84,7 @@ where
                 Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
             );
         };
-        if let Some(ended) = here.plan().get() {
+        if let Some(ended) = here.plan_end().get() {
             return Err(ended.clone());
         }
         let once_values = client.state().extension::<OnceValues>();
@@ -101,7 +101,7 @@ where
         let value = value.inspect_err(|error| {
             // A planned value ends the plan of every host that waited for the value.
             if error.kind() == ErrorKind::NotRun {
-                here.plan().or_end(|| error.clone());
+                here.plan_end().or_end(|| error.clone());
             }
         })?;
         let Some(value) = value.downcast_ref::<T>() else {
@@ -141,7 +141,7 @@ fn is_unreachable(kind: ErrorKind) -> bool {
 /// reading host.
 fn for_host<T: 'static>(here: &Connection, mut value: T) -> T {
     if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
-        *output = output.planned_for(here.plan());
+        *output = output.planned_for(here.plan_end());
     }
     value
 }
