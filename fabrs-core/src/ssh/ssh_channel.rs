@@ -242,8 +242,8 @@ fn from_russh(signal: &Sig) -> Signal {
     match signal {
         Sig::Custom(name) => Signal::new(name),
         named => {
-            let is_it = |known: &Sig| std::mem::discriminant(known) == std::mem::discriminant(named);
-            Signal::new(SIGNALS.iter().find(|(_, known)| is_it(known)).map_or("", |(name, _)| name))
+            let is_same = |known: &Sig| std::mem::discriminant(known) == std::mem::discriminant(named);
+            Signal::new(SIGNALS.iter().find(|(_, known)| is_same(known)).map_or("", |(name, _)| name))
         }
     }
 }

@@ -131,11 +131,11 @@ impl<'a> LoginAttempt<'a> {
         let error = self.error().caused_by(LoginRejected(text));
         let login = &self.target.login;
         let mut passwords = login.methods.iter().filter(|method| **method != Method::PublicKey);
-        let asks = passwords.any(|method| self.allows(method.kind()));
+        let accepts_password = passwords.any(|method| self.allows(method.kind()));
         if self.has_changed_key {
             return error.hint(changed_key_hint(self.target));
         }
-        match (self.target.login.can_prompt, asks && self.methods.is_some()) {
+        match (self.target.login.can_prompt, accepts_password && self.methods.is_some()) {
             (false, true) if self.settings.password.is_none() => error.hint(
                 "the server accepts passwords, but fabrs cannot prompt: use a key, or run the program at a terminal",
             ),

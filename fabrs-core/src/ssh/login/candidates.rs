@@ -106,15 +106,15 @@ impl Candidates {
     /// Returns the agent identity that can sign for a certificate: the certificate itself, or its
     /// plain key.
     pub(super) fn agent_for(&mut self, certificate: &Certificate) -> Option<AgentIdentity> {
-        let is_it = |identity: &AgentIdentity| match identity {
-            AgentIdentity::Certificate { certificate: agent_identities, .. } => same(agent_identities, certificate),
+        let is_same = |identity: &AgentIdentity| match identity {
+            AgentIdentity::Certificate { certificate: agent_certificate, .. } => same(agent_certificate, certificate),
             AgentIdentity::PublicKey { .. } => false,
         };
-        if let Some(at) = self.agent_identities.iter().position(is_it) {
+        if let Some(at) = self.agent_identities.iter().position(is_same) {
             return Some(self.agent_identities.remove(at));
         }
-        let is_its_key = |identity: &&AgentIdentity| is_key(identity, certificate.public_key());
-        self.agent_identities.iter().find(is_its_key).cloned()
+        let has_same_key = |identity: &&AgentIdentity| is_key(identity, certificate.public_key());
+        self.agent_identities.iter().find(has_same_key).cloned()
     }
 
     /// Removes a plain key from the identities of the agent.
@@ -142,7 +142,7 @@ impl Candidates {
 }
 
 fn is_key(identity: &AgentIdentity, key: &KeyData) -> bool {
-    matches!(identity, AgentIdentity::PublicKey { key: agent_identities, .. } if agent_identities.key_data() == key)
+    matches!(identity, AgentIdentity::PublicKey { key: agent_key, .. } if agent_key.key_data() == key)
 }
 
 /// Compares two certificates, ignoring comments.

@@ -19,7 +19,7 @@ impl LoginAttempt<'_> {
     pub(super) async fn try_password(&mut self) -> Result<MethodResult> {
         while self.may_prompt(Method::Password) {
             let question = format!("{}@{}'s password: ", self.target.user, self.target.host.label());
-            let is_given = self.configured_password.is_some();
+            let uses_configured_password = self.configured_password.is_some();
             let password = self.secret(&question).await?;
             self.tried.push("a password".to_owned());
             let user = self.target.user.as_str();
@@ -28,7 +28,7 @@ impl LoginAttempt<'_> {
             if answer != MethodResult::Rejected {
                 return Ok(answer);
             }
-            self.is_configured_password_rejected |= is_given;
+            self.is_configured_password_rejected |= uses_configured_password;
         }
         Ok(MethodResult::Rejected)
     }
@@ -36,12 +36,12 @@ impl LoginAttempt<'_> {
     /// Answers the questions of the server, in up to `NumberOfPasswordPrompts` attempts.
     pub(super) async fn try_keyboard_interactive(&mut self) -> Result<MethodResult> {
         while self.may_prompt(Method::KeyboardInteractive) {
-            let is_given = self.configured_password.is_some();
+            let uses_configured_password = self.configured_password.is_some();
             let (answer, was_asked) = self.answer_rounds().await?;
             if answer != MethodResult::Rejected || !was_asked {
                 return Ok(answer);
             }
-            self.is_configured_password_rejected |= is_given;
+            self.is_configured_password_rejected |= uses_configured_password;
         }
         Ok(MethodResult::Rejected)
     }

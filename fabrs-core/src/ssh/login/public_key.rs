@@ -184,8 +184,8 @@ impl LoginAttempt<'_> {
             self.add_certificate_beside(path, key.key_data(), source.as_ref(), candidates);
         }
         let problem = file.problem();
-        let agent_identities = candidates.take_key(key.key_data()).map(|identity| KeySource::Agent(Box::new(identity)));
-        match (agent_identities.or(source), file.availability()) {
+        let agent_source = candidates.take_key(key.key_data()).map(|identity| KeySource::Agent(Box::new(identity)));
+        match (agent_source.or(source), file.availability()) {
             (Some(source), _) => {
                 candidates.found.push(Candidate::Ready(Box::new(CandidateKey {
                     name,

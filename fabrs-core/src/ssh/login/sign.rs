@@ -22,19 +22,19 @@ impl LoginAttempt<'_> {
         candidate: &CandidateKey,
         agent: Option<&mut AgentClient<UnixStream>>,
     ) -> Result<MethodResult> {
-        let words = candidate.description(&self.target.user);
+        let description = candidate.description(&self.target.user);
         let algorithms = &self.target.algorithms;
         if let Some((bits, required)) = algorithms.too_small(candidate.key.key_data()) {
-            self.unusable.push(format!("{words} ({bits} bits, and `RequiredRSASize` is {required})"));
+            self.unusable.push(format!("{description} ({bits} bits, and `RequiredRSASize` is {required})"));
             return Ok(MethodResult::Rejected);
         }
         let announced = if candidate.key.algorithm().is_rsa() { self.announced_rsa().await? } else { None };
         let is_certificate = candidate.certificate.is_some();
         let Some(signature) = algorithms.login_signature(&candidate.key.algorithm(), is_certificate, announced) else {
-            self.unusable.push(format!("{words} (its algorithm is not in `PubkeyAcceptedAlgorithms`)"));
+            self.unusable.push(format!("{description} (its algorithm is not in `PubkeyAcceptedAlgorithms`)"));
             return Ok(MethodResult::Rejected);
         };
-        self.tried.push(words.clone());
+        self.tried.push(description.clone());
         let result = match (&candidate.source, agent) {
             (KeySource::File(file), _) => {
                 let mut signer = FileSigner { file, ask: self.prompter(), timer: &self.timer };
@@ -52,7 +52,7 @@ impl LoginAttempt<'_> {
             Ok(Ok(result)) => self.record_answer(Ok(Ok(result))),
             Ok(Err(SignError::Key(error))) => {
                 self.tried.pop();
-                self.unusable.push(format!("{words} ({error})"));
+                self.unusable.push(format!("{description} ({error})"));
                 Ok(MethodResult::Rejected)
             }
             Ok(Err(SignError::Gone)) => Err(self.hangup_error()),
