@@ -204,7 +204,7 @@ impl HostKeyVerifier {
         );
         self.check.is_prompting.store(true, Ordering::Relaxed);
         let answer = loop {
-            let answer = self.settings.ask.line(&question).await;
+            let answer = self.settings.prompter.line(&question).await;
             match answer.as_deref().map(str::trim) {
                 Ok("yes" | "no") | Err(_) => break answer,
                 Ok(typed) if typed == key.fingerprint() => break answer,

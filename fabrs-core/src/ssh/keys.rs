@@ -112,7 +112,7 @@ impl KeyFile {
     /// # Errors
     ///
     /// [`ErrorKind::Auth`] if every passphrase was wrong. Also the errors of the prompter.
-    pub(super) async fn unlocked(&self, ask: &dyn Prompter) -> Result<Arc<PrivateKey>> {
+    pub(super) async fn unlocked(&self, prompter: &dyn Prompter) -> Result<Arc<PrivateKey>> {
         let mut state = self.key.lock().await;
         let path = self.path.display();
         let locked = match &*state {
@@ -125,8 +125,8 @@ impl KeyFile {
         };
         let question = format!("passphrase for `{path}`: ");
         for _ in 0..MAX_PASSPHRASE_ATTEMPTS {
-            let passphrase = ask.secret(&question).await.map_err(|error| match error.kind() {
-                ErrorKind::Prompt if !ask.is_available() => {
+            let passphrase = prompter.secret(&question).await.map_err(|error| match error.kind() {
+                ErrorKind::Prompt if !prompter.is_available() => {
                     let text = "cannot prompt for the passphrase: add the key to an agent with `ssh-add`";
                     Error::new(ErrorKind::Auth, text)
                 }

@@ -38,7 +38,7 @@ pub struct SshSettings {
     /// True if programs named in the ssh config may run on this machine.
     pub(super) local_programs: bool,
     pub(super) variables: ProcessEnv,
-    pub(super) ask: Arc<dyn Prompter>,
+    pub(super) prompter: Arc<dyn Prompter>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
@@ -60,7 +60,7 @@ impl SshSettings {
     ///
     /// The hosts must already have the user and the port of the command line
     /// ([`Inventory::addressed`]).
-    pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
+    pub fn new(settings: &Settings, variables: ProcessEnv, prompter: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
         Self {
             user: settings.user.config.clone(),
             port: settings.port.config,
@@ -71,7 +71,7 @@ impl SshSettings {
             password: None,
             local_programs: false,
             variables,
-            ask,
+            prompter,
             sink,
             keyring: Keyring::default(),
             known_hosts: KnownHostsFiles::default(),

@@ -152,7 +152,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
     let user = user.unwrap_or_else(|| settings.local_user().to_owned());
     let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);
     let route = route(host, purpose, &config, settings)?;
-    let can_prompt = !config.batch_mode.unwrap_or(false) && settings.ask.is_available();
+    let can_prompt = !config.batch_mode.unwrap_or(false) && settings.prompter.is_available();
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE_INTERVAL);
     let target = Target {
         host: host.clone(),

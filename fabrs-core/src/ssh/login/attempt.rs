@@ -64,7 +64,7 @@ pub(super) struct AnnouncedRsa(pub(super) Option<RsaHash>);
 impl<'a> LoginAttempt<'a> {
     /// Returns the prompter. In batch mode every prompt fails.
     pub(super) fn prompter(&self) -> &'a dyn Prompter {
-        if self.target.login.can_prompt { &*self.settings.ask } else { &NoPrompter }
+        if self.target.login.can_prompt { &*self.settings.prompter } else { &NoPrompter }
     }
 
     /// Records the answer of the server.

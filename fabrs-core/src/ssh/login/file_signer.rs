@@ -15,7 +15,7 @@ use crate::transport::Prompter;
 /// public key.
 pub(super) struct FileSigner<'a> {
     pub(super) file: &'a KeyFile,
-    pub(super) ask: &'a dyn Prompter,
+    pub(super) prompter: &'a dyn Prompter,
     pub(super) timer: &'a LoginTimer,
 }
 
@@ -43,7 +43,7 @@ impl Signer for FileSigner<'_> {
         hash: Option<HashAlg>,
         mut data: Vec<u8>,
     ) -> Result<Vec<u8>, SignError> {
-        let key = self.timer.while_asking(self.file.unlocked(self.ask)).await.map_err(SignError::Key)?;
+        let key = self.timer.while_asking(self.file.unlocked(self.prompter)).await.map_err(SignError::Key)?;
         let signature = sign(&key, hash, &data).map_err(SignError::Key)?;
         // RFC 4252 §7: the signature is a string of two strings, the name of the algorithm and the
         // bytes.

@@ -37,7 +37,7 @@ impl LoginAttempt<'_> {
         self.tried.push(description.clone());
         let result = match (&candidate.source, agent) {
             (KeySource::File(file), _) => {
-                let mut signer = FileSigner { file, ask: self.prompter(), timer: &self.timer };
+                let mut signer = FileSigner { file, prompter: self.prompter(), timer: &self.timer };
                 send(self.handle, &self.target.user, candidate, signature, &mut signer, &self.timer).await
             }
             (KeySource::Agent(identity), Some(agent)) => {

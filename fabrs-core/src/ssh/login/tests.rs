@@ -131,8 +131,8 @@ async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     std::fs::write(&config, lines).unwrap();
     let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
     let (person, warnings) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
-    let ask: Arc<dyn Prompter> = Arc::clone(&person) as _;
-    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, Arc::clone(&warnings) as _));
+    let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
+    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, Arc::clone(&warnings) as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
     let target = Arc::new(target);
 
@@ -206,9 +206,9 @@ async fn a_key_after_keyboard_interactive_logs_in() {
     std::fs::write(&config, lines).unwrap();
     let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
     let person = Arc::new(Person::default());
-    let ask: Arc<dyn Prompter> = Arc::clone(&person) as _;
+    let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let sink = Arc::new(CaptureSink::default());
-    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, sink as _));
+    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, sink as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
     let target = Arc::new(target);
     let (ours, theirs) = tokio::io::duplex(1 << 16);
