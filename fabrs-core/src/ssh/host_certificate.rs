@@ -18,7 +18,7 @@ pub(super) enum CertificateVerdict {
     /// The certificate is ignored. The plain key must be checked instead.
     Ignored(IgnoredCertificate),
     /// The connection must be rejected.
-    Rejected { what: &'static str, cause: String },
+    Rejected { text: &'static str, cause: String },
 }
 
 /// An ignored certificate.
@@ -31,7 +31,7 @@ pub(super) struct IgnoredCertificate {
 
 /// Checks a certificate against `known_hosts`. `certificate` is the result of [`read`].
 pub(super) fn judge(
-    shown: &Certificate,
+    presented: &Certificate,
     certificate: &HostCertificate,
     known: &KnownHosts,
     policy: &HostKeyPolicy,
@@ -39,11 +39,11 @@ pub(super) fn judge(
     let now = now();
     match known.check_certificate(&policy.name, certificate, now, &policy.ca_signatures) {
         CertificateStatus::Trusted { at } => {
-            let authority = shown.signature_key().fingerprint(HashAlg::Sha256);
-            match shown.validate_at(now, [&authority]) {
+            let authority = presented.signature_key().fingerprint(HashAlg::Sha256);
+            match presented.validate_at(now, [&authority]) {
                 Ok(()) => CertificateVerdict::Trusted,
                 Err(_) => CertificateVerdict::Rejected {
-                    what: "the host's certificate is forged",
+                    text: "the host's certificate is forged",
                     cause: format!("the authority in {at} has not signed it"),
                 },
             }
@@ -57,11 +57,11 @@ pub(super) fn judge(
             hint: None,
         }),
         CertificateStatus::Revoked { at, is_authority: true } => CertificateVerdict::Rejected {
-            what: "the authority that signed the host's certificate is revoked",
+            text: "the authority that signed the host's certificate is revoked",
             cause: format!("revoked in {at}; the certificate is signed by {}", certificate.authority.fingerprint()),
         },
         CertificateStatus::Revoked { at, is_authority: false } => CertificateVerdict::Rejected {
-            what: "the key in the host's certificate is revoked",
+            text: "the key in the host's certificate is revoked",
             cause: format!("revoked in {at}; the host shows {}", certificate.key.fingerprint()),
         },
     }
@@ -78,17 +78,17 @@ pub(super) fn validity(certificate: &Certificate) -> Validity {
 }
 
 /// Returns the content of a certificate.
-pub(super) fn read(shown: &Certificate) -> Result<HostCertificate, String> {
+pub(super) fn read(presented: &Certificate) -> Result<HostCertificate, String> {
     Ok(HostCertificate {
-        key: key(shown.public_key())?,
-        authority: key(shown.signature_key())?,
-        serial: shown.serial(),
-        key_id: shown.key_id().to_owned(),
-        is_for_host: shown.cert_type() == CertType::Host,
-        principals: shown.valid_principals().to_vec(),
-        validity: validity(shown),
-        critical_options: shown.critical_options().keys().cloned().collect(),
-        signature_algorithm: shown.signature().algorithm().as_str().to_owned(),
+        key: key(presented.public_key())?,
+        authority: key(presented.signature_key())?,
+        serial: presented.serial(),
+        key_id: presented.key_id().to_owned(),
+        is_for_host: presented.cert_type() == CertType::Host,
+        principals: presented.valid_principals().to_vec(),
+        validity: validity(presented),
+        critical_options: presented.critical_options().keys().cloned().collect(),
+        signature_algorithm: presented.signature().algorithm().as_str().to_owned(),
     })
 }
 
@@ -122,10 +122,10 @@ mod tests {
 
     use super::{CertType, Certificate, CertificateVerdict, HostKeyPolicy, KnownHosts, read};
 
-    fn judge(shown: &Certificate, known: &KnownHosts, policy: &HostKeyPolicy) -> CertificateVerdict {
-        match read(shown) {
-            Ok(certificate) => super::judge(shown, &certificate, known, policy),
-            Err(cause) => CertificateVerdict::Rejected { what: "it can't be read", cause },
+    fn judge(presented: &Certificate, known: &KnownHosts, policy: &HostKeyPolicy) -> CertificateVerdict {
+        match read(presented) {
+            Ok(certificate) => super::judge(presented, &certificate, known, policy),
+            Err(cause) => CertificateVerdict::Rejected { text: "it can't be read", cause },
         }
     }
 
@@ -180,8 +180,8 @@ mod tests {
             bytes[place] ^= 1;
             let forged = Certificate::from_bytes(&bytes).expect("the changed bytes still parse");
             match judge(&forged, &known(), &policy()) {
-                CertificateVerdict::Rejected { what, cause } => {
-                    assert_eq!(what, "the host's certificate is forged");
+                CertificateVerdict::Rejected { text, cause } => {
+                    assert_eq!(text, "the host's certificate is forged");
                     assert_eq!(cause, "the authority in known_hosts:1 has not signed it");
                 }
                 verdict => panic!("byte {place} was changed: {verdict:?}"),

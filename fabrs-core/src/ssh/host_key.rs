@@ -45,22 +45,22 @@ impl HostKeyVerifier {
     /// # Errors
     ///
     /// [`ErrorKind::HostKey`] if the key is not accepted, with the reason.
-    pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
-        let (key, is_certificate) = (shown.public_key(), shown.certificate().is_some());
+    pub(super) async fn check(&self, presented: &PublicKeyOrCertificate) -> Result<()> {
+        let (key, is_certificate) = (presented.public_key(), presented.certificate().is_some());
         if !self.target.algorithms.accepts_host_key(&key.algorithm(), is_certificate) {
-            let what = if is_certificate { "certificate" } else { "key" };
-            let cause = format!("`HostKeyAlgorithms` does not list {} {what}s", key.algorithm());
+            let kind = if is_certificate { "certificate" } else { "key" };
+            let cause = format!("`HostKeyAlgorithms` does not list {} {kind}s", key.algorithm());
             return Err(self
-                .refuse(format!("the host presents a {what} of a type that was not requested"))
+                .refuse(format!("the host presents a {kind} of a type that was not requested"))
                 .caused_by(CauseText(cause)));
         }
-        if let Some((bits, required)) = self.target.algorithms.too_small(shown.public_key().key_data()) {
+        if let Some((bits, required)) = self.target.algorithms.too_small(presented.public_key().key_data()) {
             let cause = format!("it has {bits} bits, and `RequiredRSASize` is {required}");
             return Err(self.refuse("the host's RSA key is too small".to_owned()).caused_by(CauseText(cause)));
         }
-        let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
+        let blob = presented.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
-        let ignored = match shown.certificate() {
+        let ignored = match presented.certificate() {
             Some(certificate) => {
                 let content = host_certificate::read(certificate).map_err(|problem| {
                     self.refuse("the host's certificate can't be read".to_owned()).caused_by(CauseText(problem))
@@ -68,8 +68,8 @@ impl HostKeyVerifier {
                 self.check_revoked(&PresentedKey::Certificate(&content))?;
                 match host_certificate::judge(certificate, &content, &*self.known()?, &self.target.host_key_policy) {
                     CertificateVerdict::Trusted => return Ok(()),
-                    CertificateVerdict::Rejected { what, cause } => {
-                        return Err(self.refuse(what.to_owned()).caused_by(CauseText(cause)));
+                    CertificateVerdict::Rejected { text, cause } => {
+                        return Err(self.refuse(text.to_owned()).caused_by(CauseText(cause)));
                     }
                     CertificateVerdict::Ignored(ignored) => Some(ignored),
                 }
@@ -103,9 +103,9 @@ impl HostKeyVerifier {
         }
     }
 
-    fn check_revoked(&self, shown: &PresentedKey<'_>) -> Result<()> {
+    fn check_revoked(&self, presented: &PresentedKey<'_>) -> Result<()> {
         let Some(file) = &self.target.host_key_policy.revoked else { return Ok(()) };
-        self.settings.revoked.check(file, shown).map_err(|error| error.on(&self.target.host))
+        self.settings.revoked.check(file, presented).map_err(|error| error.on(&self.target.host))
     }
 
     fn known(&self) -> Result<Arc<KnownHosts>> {
@@ -170,7 +170,7 @@ impl HostKeyVerifier {
                 self.record_key(key)
             }
             StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
-                let mut what = format!("the host's {} key is not known", key.algorithm());
+                let mut text = format!("the host's {} key is not known", key.algorithm());
                 let mut cause = format!("it shows {}", key.fingerprint());
                 // With `StrictHostKeyChecking yes`, `ssh` would refuse the key too.
                 let asking: &[&str] = match policy.strict {
@@ -184,11 +184,11 @@ impl HostKeyVerifier {
                 if let Some(ignored) = ignored {
                     cause = format!("its certificate {}; its key {} is not known", ignored.text, key.fingerprint());
                     if let Some(advice) = ignored.hint {
-                        "the host's certificate is not accepted".clone_into(&mut what);
+                        "the host's certificate is not accepted".clone_into(&mut text);
                         advice.clone_into(&mut hint);
                     }
                 }
-                Err(self.refuse(what).caused_by(CauseText(cause)).hint(hint))
+                Err(self.refuse(text).caused_by(CauseText(cause)).hint(hint))
             }
         }
     }
@@ -236,8 +236,8 @@ impl HostKeyVerifier {
         Ok(())
     }
 
-    fn refuse(&self, what: String) -> Error {
-        Error::new(ErrorKind::HostKey, what).on(&self.target.host)
+    fn refuse(&self, text: String) -> Error {
+        Error::new(ErrorKind::HostKey, text).on(&self.target.host)
     }
 
     fn unreadable(&self) -> Error {

@@ -30,9 +30,9 @@ impl RevokedKeysFiles {
     /// # Errors
     ///
     /// [`ErrorKind::HostKey`] if the key is revoked, or the file can't be read.
-    pub(super) fn check(&self, file: &Path, shown: &PresentedKey<'_>) -> Result<()> {
+    pub(super) fn check(&self, file: &Path, presented: &PresentedKey<'_>) -> Result<()> {
         let revoked = self.load(file)?;
-        let (revocation, key) = match shown {
+        let (revocation, key) = match presented {
             PresentedKey::Key(key) => (revoked.lookup_key(key), *key),
             PresentedKey::Certificate(certificate) => (revoked.lookup_certificate(certificate), &certificate.key),
         };
