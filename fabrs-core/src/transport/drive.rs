@@ -28,9 +28,9 @@ struct DrivenCommand {
     signals: SignalQueue,
     receiver: Box<dyn OutputReceiver>,
     /// The stop signal of the whole run.
-    run: StopSignal,
+    run_stop: StopSignal,
     /// The stop signal of this command.
-    stop: StopSignal,
+    command_stop: StopSignal,
 }
 
 /// Starts a command by `start`, and drives the command to its end. A stop signal cancels `start`.
@@ -39,15 +39,15 @@ where
     C: CommandChannel,
     F: Future<Output = Result<C, Error>> + Send,
 {
-    let CompletionSender { completion: sender, stop } = sender;
-    let Request { host, invocation, timeout, signals, receiver, stop: run, .. } = request;
+    let CompletionSender { completion: sender, stop: command_stop } = sender;
+    let Request { host, invocation, timeout, signals, receiver, stop: run_stop, .. } = request;
     let (shown, last_signal) = (Arc::clone(&invocation.shown), invocation.last_signal.clone());
-    let mut command = DrivenCommand { host, shown, timeout, last_signal, signals, receiver, run, stop };
+    let mut command = DrivenCommand { host, shown, timeout, last_signal, signals, receiver, run_stop, command_stop };
     let start = start(invocation);
     let opened = tokio::select! {
         biased;
-        _ = command.run.wait_above(StopLevel::None) => None,
-        _ = command.stop.wait_above(StopLevel::None) => None,
+        _ = command.run_stop.wait_above(StopLevel::None) => None,
+        _ = command.command_stop.wait_above(StopLevel::None) => None,
         opened = start => Some(opened),
     };
     let started = Instant::now();
@@ -114,8 +114,8 @@ async fn drive_channel<C: CommandChannel>(mut channel: C, command: &mut DrivenCo
                 }
             },
             signal = command.signals.next() => channel.signal(signal).await,
-            level = command.stop.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
-            level = command.run.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
+            level = command.command_stop.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
+            level = command.run_stop.wait_above(escalation.handled_level()) => escalation = escalate(&mut channel, &command.last_signal, escalation, level).await,
         }
     }
 }

@@ -60,9 +60,9 @@ struct DryRunTransport {
 }
 
 impl DryRunTransport {
-    fn plan(&self, host: &Host, what: &str, runs: bool) {
+    fn plan(&self, host: &Host, operation: &str, is_command: bool) {
         self.planned.fetch_add(1, Ordering::Relaxed);
-        self.sink.event(&Event::Planned { host: Some(host), operation: what, is_command: runs });
+        self.sink.event(&Event::Planned { host: Some(host), operation, is_command });
     }
 }
 
@@ -70,11 +70,11 @@ impl Transport for DryRunTransport {
     fn start(&self, mut request: Request) -> RunningCommand {
         match request.effect {
             Effect::Changes => {
-                let (host, what) = (&request.host, &*request.invocation.shown);
+                let (host, operation) = (&request.host, &*request.invocation.shown);
                 if request.is_check {
-                    self.sink.event(&Event::Planned { host: Some(host), operation: what, is_command: true });
+                    self.sink.event(&Event::Planned { host: Some(host), operation, is_command: true });
                 } else {
-                    self.plan(host, what, true);
+                    self.plan(host, operation, true);
                 }
                 let end = Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
@@ -101,8 +101,8 @@ impl Transport for DryRunTransport {
         }
     }
 
-    fn plan_change(&self, host: &Host, what: &str) {
-        self.plan(host, what, false);
+    fn plan_change(&self, host: &Host, operation: &str) {
+        self.plan(host, operation, false);
     }
 
     fn planned(&self) -> usize {

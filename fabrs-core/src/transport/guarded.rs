@@ -80,8 +80,8 @@ impl<G: ChangeGuard> Transport for GuardedTransport<G> {
         self.inner.effect_mode(effect)
     }
 
-    fn plan_change(&self, host: &Host, what: &str) {
-        self.inner.plan_change(host, what);
+    fn plan_change(&self, host: &Host, operation: &str) {
+        self.inner.plan_change(host, operation);
     }
 
     fn planned(&self) -> usize {

@@ -25,8 +25,8 @@ pub trait Transport: Send + Sync + fmt::Debug {
     }
 
     /// Reports a planned change consisting of several commands. Does nothing outside a dry run.
-    fn plan_change(&self, host: &Host, what: &str) {
-        let _ = (host, what);
+    fn plan_change(&self, host: &Host, operation: &str) {
+        let _ = (host, operation);
     }
 
     /// Returns the number of changes planned for this host. 0 outside a dry run.

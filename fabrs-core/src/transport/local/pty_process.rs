@@ -46,29 +46,29 @@ pub(super) struct PtyProcess {
 impl PtyProcess {
     /// Starts a command line by `sh -c`.
     pub(super) fn start(line: &str, pty: Pty, stdin: StdinSource) -> io::Result<Self> {
-        let end = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-        rustix::pty::grantpt(&end)?;
-        rustix::pty::unlockpt(&end)?;
-        let name = rustix::pty::ptsname(&end, Vec::new())?;
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        rustix::pty::grantpt(&master)?;
+        rustix::pty::unlockpt(&master)?;
+        let name = rustix::pty::ptsname(&master, Vec::new())?;
         let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
-        resize(&end, *pty.size.borrow())?;
-        let own = || Ok::<_, io::Error>(Stdio::from(slave.try_clone()?));
+        resize(&master, *pty.size.borrow())?;
+        let slave_stdio = || Ok::<_, io::Error>(Stdio::from(slave.try_clone()?));
         let child = Command::new(SETSID)
             .args(["-c", "sh", "-c", line])
             .env_remove(ProcessEnv::SUDO_PASSWORD)
             .env("TERM", &*pty.term)
-            .stdin(own()?)
-            .stdout(own()?)
-            .stderr(own()?)
+            .stdin(slave_stdio()?)
+            .stdout(slave_stdio()?)
+            .stderr(slave_stdio()?)
             .spawn()?;
-        rustix::fs::fcntl_setfl(&end, rustix::fs::fcntl_getfl(&end)? | OFlags::NONBLOCK)?;
+        rustix::fs::fcntl_setfl(&master, rustix::fs::fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
         #[expect(deprecated, reason = "its successor is `unsafe`, and the descriptor is owned and never replaced")]
-        let end = AsyncFd::new(end)?;
+        let master = AsyncFd::new(master)?;
         Ok(Self {
             // The child leads its group after `setsid` has run.
             group: ProcessGroup::of(&child),
             child,
-            master: Some(end),
+            master: Some(master),
             pty,
             has_exited: false,
             queue: Some(StdinQueue::new(stdin)),
@@ -96,9 +96,9 @@ impl CommandChannel for PtyProcess {
                     }
                 }
                 size = self.pty.resized() => {
-                    if let Some(end) = &self.master {
+                    if let Some(master) = &self.master {
                         // A closed terminal has no size.
-                        let _ = resize(end, size);
+                        let _ = resize(master, size);
                     }
                 }
                 status = self.child.wait(), if !self.has_exited => {
@@ -124,9 +124,9 @@ impl CommandChannel for PtyProcess {
     }
 }
 
-async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
+async fn read(master: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
     let mut buffer = vec![0; CHUNK_SIZE];
-    let read = end?.async_io(Interest::READABLE, |end| Ok(rustix::io::read(end, &mut buffer)?)).await;
+    let read = master?.async_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut buffer)?)).await;
     let count = read.ok().filter(|count| *count > 0)?;
     Some(Bytes::copy_from_slice(buffer.get(..count)?))
 }
@@ -135,11 +135,11 @@ async fn read(end: Option<&AsyncFd<OwnedFd>>) -> Option<Bytes> {
 /// of file, types the end-of-file character and returns `None`. In the middle of a line, two
 /// characters are necessary: the first only submits the line. Cancel safe.
 async fn write_stdin(
-    end: Option<&AsyncFd<OwnedFd>>,
+    master: Option<&AsyncFd<OwnedFd>>,
     queue: Option<&mut StdinQueue>,
     is_mid_line: bool,
 ) -> Option<bool> {
-    let (end, queue) = (end?, queue?);
+    let (master, queue) = (master?, queue?);
     let typed = [EOT; 2];
     let piece = queue.next().await;
     let bytes: &[u8] = match &piece {
@@ -147,14 +147,14 @@ async fn write_stdin(
         None if is_mid_line => &typed,
         None => &typed[..1],
     };
-    let count = end.async_io(Interest::WRITABLE, |end| Ok(rustix::io::write(end, bytes)?)).await.ok()?;
+    let count = master.async_io(Interest::WRITABLE, |master| Ok(rustix::io::write(master, bytes)?)).await.ok()?;
     let piece = piece.as_ref()?;
     let last = piece.get(..count)?.last().copied();
     queue.advance(count);
     Some(last.map_or(is_mid_line, |last| last != b'\n'))
 }
 
-fn resize(end: impl AsFd, size: TerminalSize) -> io::Result<()> {
+fn resize(master: impl AsFd, size: TerminalSize) -> io::Result<()> {
     let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
-    Ok(rustix::termios::tcsetwinsize(end, size)?)
+    Ok(rustix::termios::tcsetwinsize(master, size)?)
 }

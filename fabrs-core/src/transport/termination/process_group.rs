@@ -246,17 +246,17 @@ mod tests {
         fn the_marker_is_found_across_chunk_borders(before in "[a-f\n-]{0,40}", after in "[a-f\n-]{0,40}", cuts in prop::collection::vec(1_usize..9, 0..60)) {
             let mut group = group();
             let printed = format!("{before}{}-4711\n{after}", group.marker);
-            let (mut rest, mut strip_marker) = (printed.as_bytes(), Vec::new());
+            let (mut rest, mut output) = (printed.as_bytes(), Vec::new());
             for cut in cuts.into_iter().chain(std::iter::repeat(7)) {
                 if rest.is_empty() {
                     break;
                 }
                 let (piece, left) = rest.split_at(cut.min(rest.len()));
-                strip_marker.extend_from_slice(&group.strip_marker(Bytes::copy_from_slice(piece)));
+                output.extend_from_slice(&group.strip_marker(Bytes::copy_from_slice(piece)));
                 rest = left;
             }
-            strip_marker.extend_from_slice(&group.take_held_back().unwrap_or_default());
-            prop_assert_eq!(String::from_utf8(strip_marker).unwrap(), format!("{before}{after}"));
+            output.extend_from_slice(&group.take_held_back().unwrap_or_default());
+            prop_assert_eq!(String::from_utf8(output).unwrap(), format!("{before}{after}"));
             group.queue_signal(Signal::new("KILL"));
             prop_assert!(sent(&mut group).is_some());
         }
