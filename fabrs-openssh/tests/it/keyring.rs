@@ -120,10 +120,10 @@ pub(crate) fn revoked_by_ssh_keygen(krl: &Path, subjects: &[Subject]) -> Option<
     let mut arguments = vec!["-Q", "-f", text(krl)];
     arguments.extend(subjects.iter().map(|subject| text(&subject.path)));
     let output = run("ssh-keygen", &arguments);
-    let settings = String::from_utf8_lossy(&output.stdout).into_owned();
-    let revoked: Vec<bool> = settings.lines().map(|line| line.ends_with(": REVOKED")).collect();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let revoked: Vec<bool> = printed.lines().map(|line| line.ends_with(": REVOKED")).collect();
     let is_complete = revoked.len() == subjects.len() && matches!(output.status.code(), Some(0 | 1));
-    assert!(is_complete || revoked.is_empty(), "{settings}");
+    assert!(is_complete || revoked.is_empty(), "{printed}");
     is_complete.then_some(revoked)
 }
 

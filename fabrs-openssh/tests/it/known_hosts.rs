@@ -56,7 +56,7 @@ fn lines_found(file: &Path, name: &str) -> Vec<usize> {
 }
 
 #[test]
-fn the_same_lines_are_found() {
+fn ssh_keygen_finds_the_same_lines() {
     let keys = Keys::new();
     let ed25519 = keys.make("ed25519", &["-t", "ed25519"]);
     let ecdsa = keys.make("ecdsa", &["-t", "ecdsa"]);
