@@ -22,31 +22,31 @@ pub(crate) struct RequestResults {
 /// Several clients that use the shop until they are stopped.
 #[derive(Debug)]
 pub(crate) struct Shoppers {
-    over: Arc<AtomicBool>,
+    is_stopped: Arc<AtomicBool>,
     people: Vec<JoinHandle<RequestResults>>,
 }
 
 impl Shoppers {
     /// Starts the clients.
     pub(crate) fn at(addr: SocketAddr) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::new(AtomicBool::new(false));
         let people = (0..2).map(|person| {
-            let over = Arc::clone(&over);
+            let is_stopped = Arc::clone(&is_stopped);
             std::thread::spawn(move || {
                 let mut results = RequestResults::default();
-                while !over.load(Ordering::Relaxed) {
+                while !is_stopped.load(Ordering::Relaxed) {
                     visit(addr, person, &mut results);
                 }
                 results
             })
         });
         let people = people.collect();
-        Self { over, people }
+        Self { is_stopped, people }
     }
 
     /// Stops the clients, and returns their results.
     pub(crate) fn stop(self) -> RequestResults {
-        self.over.store(true, Ordering::Relaxed);
+        self.is_stopped.store(true, Ordering::Relaxed);
         let mut all = RequestResults::default();
         for person in self.people {
             let results = person.join().expect("no client has panicked");

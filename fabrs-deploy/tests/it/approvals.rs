@@ -81,9 +81,9 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
 
     fixture.origin.build("deployable-2", &[("version", "two"), ("shop/migrations/0002_notes.py", "")]);
     let tree = fixture.origin.tree().to_string_lossy().into_owned();
-    let carried = fixture.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
+    let from_local = fixture.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
     let (dry, capture) = client(&fixture, Mode::DryRun, Confirmation::Prompt, Person::default());
-    carried.deploy(all(&dry)).await?;
+    from_local.deploy(all(&dry)).await?;
     let shown = notes(&capture);
     for part in ["commits since deployable-1 (", "deployable-2 (Ann)", "shop/migrations/0002_notes.py", "`--yes="] {
         assert!(shown.contains(part), "{part}: {shown}");

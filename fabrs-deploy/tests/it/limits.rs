@@ -52,7 +52,7 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
                 Ok::<(), TaskError>(())
             }
         });
-    let typed = |order, limit| Settings::default().order(order).limit(std::num::NonZeroUsize::new(limit));
+    let settings_for = |order, limit| Settings::default().order(order).limit(std::num::NonZeroUsize::new(limit));
     // The target of the rollbacks, deployed without limits.
     let (client, _) = fixture.client();
     fixture.origin.build("deployable-1", &[("version", "good")]);
@@ -64,8 +64,8 @@ async fn restarts_obey_the_limits_of_the_run_and_the_group_in_deploys_rollbacks_
     for (order, limit, of_group, expected) in
         [(Order::Parallel, 2, None, 2), (Order::Parallel, 0, Some(1), 1), (Order::Serial, 0, Some(3), 1)]
     {
-        let typed = typed(order, limit);
-        let (client, _) = fixture.client_with(|settings| settings.order(typed.order).limit(typed.limit));
+        let settings = settings_for(order, limit);
+        let (client, _) = fixture.client_with(|defaults| defaults.order(settings.order).limit(settings.limit));
         let hosts = || of_group.map_or_else(|| all(&client), |limit| all(&client).limit(limit));
         let case = format!("{order:?} {limit} {of_group:?}");
         builds += 1;
@@ -109,12 +109,12 @@ async fn the_batch_size_limits_restarts_unless_the_limit_of_the_run_is_smaller()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revert_includes_every_switched_host_in_a_group_with_stop_on_failure() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
-    let reverts = Arc::new(AtomicBool::new(false));
-    let (fails, reverting) = (Arc::clone(&reverts), Arc::clone(&reverts));
+    let is_reverting = Arc::new(AtomicBool::new(false));
+    let (read_flag, write_flag) = (Arc::clone(&is_reverting), Arc::clone(&is_reverting));
     let site = fixture
         .site()
         .restart(move |app: App| {
-            let fails = fails.load(Ordering::SeqCst) && is_on(&app, "web1");
+            let fails = read_flag.load(Ordering::SeqCst) && is_on(&app, "web1");
             async move {
                 ensure!(!fails, "the service does not start");
                 Ok::<(), TaskError>(())
@@ -122,10 +122,10 @@ async fn a_revert_includes_every_switched_host_in_a_group_with_stop_on_failure()
         })
         .health(move |app: App| {
             let is_bad = app.connection().host().is_some_and(|host| host.name() == "web3");
-            let reverting = Arc::clone(&reverting);
+            let write_flag = Arc::clone(&write_flag);
             async move {
                 let good = probe("cat version").line().await? == "good";
-                reverting.store(is_bad && !good, Ordering::SeqCst);
+                write_flag.store(is_bad && !good, Ordering::SeqCst);
                 ensure!(good || !is_bad, "the shop does not answer");
                 Ok::<(), TaskError>(())
             }

@@ -47,7 +47,7 @@ fn screen(folder: &Path, text: &[u8]) -> String {
     };
     let show = format!("cat '{}'; echo; echo at the end; exec sleep 600", file.display());
     tmux(&["new-session", "-d", "-x", "250", "-y", "100", &show]);
-    let shown = wait_for("the terminal shows it", Duration::from_secs(30), || {
+    let shown = wait_for("the terminal shows the text", Duration::from_secs(30), || {
         Some(tmux(&["capture-pane", "-p"])).filter(|screen| screen.contains("at the end"))
     });
     tmux(&["kill-server"]);
