@@ -112,10 +112,10 @@ mod tests {
         let seconds = Arc::clone(&now);
         let clock = Box::new(move || Duration::from_secs(seconds.load(Ordering::Relaxed)));
         let lines = ProgressLines { clock, ..ProgressLines::new(Arc::clone(&output), Style::Plain) };
-        for (number, host, started, told, done) in events {
+        for (number, host, started, sent_at, done) in events {
             let host: Host = host.parse().unwrap();
-            now.store(*told, Ordering::Relaxed);
-            let (elapsed, done, total) = (Duration::from_secs(told - started), done << 20, 1000 << 20);
+            now.store(*sent_at, Ordering::Relaxed);
+            let (elapsed, done, total) = (Duration::from_secs(sent_at - started), done << 20, 1000 << 20);
             let operation = "put a -> /b";
             lines.event(&Event::Progress {
                 id: *number,

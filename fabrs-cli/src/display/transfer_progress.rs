@@ -32,20 +32,13 @@ pub(super) struct TransferProgress {
 impl TransferProgress {
     /// Records a progress event.
     pub(super) fn record(&mut self, event: &Event<'_>) {
-        let Event::Progress {
-            id: number,
-            host,
-            operation,
-            done_bytes: done,
-            total_bytes: total,
-            is_finished: over,
-            ..
-        } = *event
+        let Event::Progress { id: number, host, operation, done_bytes: done, total_bytes: total, is_finished, .. } =
+            *event
         else {
             return;
         };
         let of_host = self.hosts.entry(host.clone()).or_default();
-        if over {
+        if is_finished {
             of_host.remove(&number);
             let finished = self.finished.entry(host.clone()).or_default();
             *finished = *finished + ByteProgress { done, total: done };
@@ -96,7 +89,7 @@ mod tests {
     fn finished_bytes_count_until_all_transfers_finish() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let mut transfers = TransferProgress::default();
-        let mut note = |number, host, done, over| {
+        let mut note = |number, host, done, is_finished| {
             let (elapsed, operation) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
             transfers.record(&Event::Progress {
                 id: number,
@@ -105,7 +98,7 @@ mod tests {
                 done_bytes: done,
                 total_bytes: 100,
                 elapsed,
-                is_finished: over,
+                is_finished,
             });
             (transfers.of_host(host), transfers.of_all_hosts())
         };
