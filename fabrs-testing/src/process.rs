@@ -131,17 +131,17 @@ pub fn marker() -> String {
 /// Returns the processes accepted by `is_selected`, their descendants, and all processes of the
 /// same sessions.
 ///
-/// An orphan still shares the session of its shell. `foreign_sid` is the session of the test
+/// An orphan still shares the session of its shell. `test_sid` is the session of the test
 /// itself. Membership in this session alone does not select a process.
 pub(crate) fn related_processes(
     all: &[Process],
-    foreign_sid: i32,
+    test_sid: i32,
     is_selected: impl Fn(&Process) -> bool,
 ) -> Vec<Process> {
     let mut pids: HashSet<i32> = all.iter().filter(|process| is_selected(process)).map(|process| process.pid).collect();
     loop {
         let sids: HashSet<i32> =
-            all.iter().filter(|p| pids.contains(&p.pid) && p.sid != foreign_sid).map(|p| p.sid).collect();
+            all.iter().filter(|p| pids.contains(&p.pid) && p.sid != test_sid).map(|p| p.sid).collect();
         let more: Vec<i32> = all
             .iter()
             .filter(|p| !pids.contains(&p.pid) && (pids.contains(&p.ppid) || sids.contains(&p.sid)))

@@ -93,10 +93,10 @@ fn exec_command(matches: &ArgMatches) -> Result<ExitCode, String> {
         let _ = writeln!(stdout(), "User {caller} may run the following commands:\n    (ALL : ALL) NOPASSWD: ALL");
         return Ok(ExitCode::SUCCESS);
     }
-    let only_tickets = ["validate", "reset-timestamp", "remove-timestamp"].into_iter().any(flag);
+    let needs_no_command = ["validate", "reset-timestamp", "remove-timestamp"].into_iter().any(flag);
     let is_shell = flag("login") || flag("shell");
     if words.is_empty() && !is_shell {
-        return if only_tickets { Ok(ExitCode::SUCCESS) } else { Err("a command is needed".to_owned()) };
+        return if needs_no_command { Ok(ExitCode::SUCCESS) } else { Err("a command is needed".to_owned()) };
     }
 
     let environment = environment(matches, &target, caller, &shown);

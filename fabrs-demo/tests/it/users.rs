@@ -51,7 +51,7 @@ fn as_plain_user_through(prefix: &[&str], path: &str) -> (TempDir, DemoProgram) 
 }
 
 #[test]
-fn a_plain_user_without_subordinate_ids_has_root_only() {
+fn without_subordinate_ids_a_host_has_only_root() {
     let (_dir, program) = as_plain_user("/no/such/dir");
     assert_eq!(program.stdout_of("id -un; id -u; sudo id -un; echo $HOME"), "root\n0\nroot\n/root\n");
     let output =
@@ -66,20 +66,20 @@ fn a_plain_user_without_subordinate_ids_has_root_only() {
 }
 
 #[test]
-fn root_of_a_user_namespace_has_root_only() {
+fn a_host_started_inside_a_user_namespace_has_only_root() {
     let (_dir, program) = as_plain_user_through(&["/usr/bin/unshare", "--map-root-user"], "/usr/bin:/bin");
     assert_eq!(program.stdout_of("id -un; sudo touch /etc/x; hostname"), "root\ndemo\n");
 }
 
 #[test]
-fn a_plain_user_with_subordinate_ids_has_all_users() {
+fn with_subordinate_ids_a_host_has_all_users() {
     let (_dir, program) = as_plain_user("/usr/bin:/bin");
     let line = "id -un; id -u; sudo id -un; sudo -u www-data id -un; sudo chown www-data /srv; stat -c %U /srv";
     assert_eq!(program.stdout_of(line), "demo\n1000\nroot\nwww-data\nwww-data\n");
 }
 
 #[test]
-fn users_of_a_host_are_unused_ids_outside() {
+fn users_of_a_host_have_ids_unused_on_the_machine() {
     if !Capability::Accounts.is_available() {
         return;
     }
