@@ -239,8 +239,9 @@ impl PutRequest {
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).backup = Some(suffix.into())))
     }
 
-    /// Excludes files by a glob pattern. A pattern with a `/` matches the path below the source. A
-    /// pattern without a `/` matches the file name. A `/` at the start or the end does not count.
+    /// Excludes files by a glob pattern, as in git and rsync. A pattern with a `/` at the start or
+    /// inside matches the path below the source: `/build` matches only the entry of the source
+    /// itself. Any other pattern matches the file name at any depth.
     ///
     /// ```
     /// # use fabrs_core::Client;

@@ -95,9 +95,9 @@ impl SyncRequest {
     }
 
     /// Protects matching files of the host from [`delete`](Self::delete). A matching directory
-    /// protects all files below the directory. A pattern with a `/` matches the path below the
-    /// target. A pattern without a `/` matches the file name. A `/` at the start or the end does
-    /// not count.
+    /// protects all files below the directory. A pattern with a `/` at the start or inside matches
+    /// the path below the target: `/uploads` matches only the entry of the target itself. Any other
+    /// pattern matches the file name at any depth.
     ///
     /// ```
     /// # use fabrs_core::Client;
