@@ -32,9 +32,8 @@ async fn deploy() -> Result {
         switch(&site, &release).await?;
     }
     if let Err(error) = check(&site, &release).await {
-        if let Some(before) = before {
-            switch(&site, &before).await?;
-        }
+        let Some(before) = before else { return Err(error.context("the new release failed its health check")) };
+        switch(&site, &before).await?;
         return Err(error.context("the new release failed its health check; the previous release is active again"));
     }
     let first = keep + 1;

@@ -3,7 +3,8 @@
 use crate::imports::{cycles, graph};
 use crate::repository::CRATES;
 
-/// The modules of `fabrs-core` by layer. Each module imports only from rows above its own.
+/// The modules of `fabrs-core` by layer. Each module imports only from its own row and the rows
+/// above.
 const LAYERS: [&[&str]; 16] = [
     &["host", "secret", "shell", "controls", "open_files", "mutex", "blocking"],
     &["output", "error"],

@@ -119,7 +119,7 @@ impl Client {
         if answer.trim() == name {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, so no command was run")))
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, so the changes were not approved")))
     }
 
     /// Returns `true` if a fingerprint has approved the run. A fingerprint does not cover changes

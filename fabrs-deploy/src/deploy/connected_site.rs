@@ -42,7 +42,7 @@ impl ConnectedSite {
             check_root(root)?;
         }
         check_links(&site)?;
-        let no_host = || Error::new(ErrorKind::NoHost, "no hosts to deploy to");
+        let no_host = || Error::new(ErrorKind::NoHost, "no host selected");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
         // The group warns about each skipped host.
         let surveys: Surveys = all_ok(survey_hosts(&site, &group).await)?.into_iter().collect();
@@ -148,9 +148,9 @@ impl ConnectedSite {
             }
         }
         match self.group.connections() {
-            [] => Err(Error::new(ErrorKind::NoHost, "no hosts to deploy to")),
+            [] => Err(Error::new(ErrorKind::NoHost, "no host selected")),
             _ => {
-                let text = format!("no host of this deploy can run the once-only steps, which need {}", scope.label());
+                let text = format!("no selected host can run the once-only steps, which need {}", scope.label());
                 Err(Error::new(ErrorKind::NoHost, text).hint("include at least one of these hosts in the deploy"))
             }
         }
@@ -227,7 +227,7 @@ pub(crate) async fn survey_hosts(site: &Site, group: &Group) -> Outcomes<Survey>
 pub(super) fn local_connection(hosts: &Group) -> Result<Connection, Error> {
     match hosts.connections().first().and_then(Connection::client) {
         Some(client) => client.local(),
-        None => Err(Error::new(ErrorKind::NoHost, "no hosts to deploy to")),
+        None => Err(Error::new(ErrorKind::NoHost, "no host selected")),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), Ta
     let cleaned = hosts.group.each(|host| clean_up(rollout, host)).await;
     for (host, outcome) in &cleaned {
         if let Some(error) = outcome.error() {
-            hosts.client().warn(Some(host), format!("could not remove old releases: {}", error.message()));
+            hosts.client().warn(Some(host), format!("the cleanup after the deploy failed: {}", error.message()));
         }
     }
     if let Err(error) = push_tag(rollout, source).await {

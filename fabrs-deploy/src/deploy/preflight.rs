@@ -35,7 +35,7 @@ pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<
         return Ok(());
     }
     let lines: Vec<String> = obstacles.iter().map(|(host, text)| format!("{}: {text}", Host::label(host))).collect();
-    let text = format!("not ready for a deploy (nothing was changed):\n{}", lines.join("\n"));
+    let text = format!("hosts are not ready (nothing was changed):\n{}", lines.join("\n"));
     let error = Error::new(ErrorKind::Task, text);
     let has_missing = obstacles.iter().any(|(_, text)| text.ends_with("is missing"));
     Err(if has_missing { error.hint("create the linked files in `shared` on each host") } else { error })
@@ -60,7 +60,7 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
         match hosts.first_of(scope) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NoHost => {
-                let text = format!("skipped the steps for {}: none of its hosts is in this deploy", scope.label());
+                let text = format!("skipped the steps for {}: none of its hosts is selected", scope.label());
                 hosts.client().warn(None, text);
             }
             Err(error) => return Err(error),

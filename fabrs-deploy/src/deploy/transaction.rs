@@ -51,7 +51,7 @@ pub(super) async fn run(
     result?;
     match rollout.into_inner() {
         Some(Rollout { target: TargetRelease { release, revision, .. }, .. }) => Ok(LiveRelease { release, revision }),
-        None => Err(Error::new(ErrorKind::Internal, "internal error: the deploy ended without a rollout").into()),
+        None => Err(Error::new(ErrorKind::Internal, "internal error: the operation ended without a rollout").into()),
     }
 }
 

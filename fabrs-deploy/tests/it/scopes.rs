@@ -89,7 +89,7 @@ async fn a_subset_without_a_deployed_host_is_skipped_with_a_warning() -> Result 
     site.deploy(Group::of(&client, ["web1", "web2"])?).await?;
     assert_eq!(has(&fixture, "worker"), [false; 3]);
     let warned = capture.of_kind("warning");
-    let expected = "skipped the steps for role `worker`: none of its hosts is in this deploy";
+    let expected = "skipped the steps for role `worker`: none of its hosts is selected";
     assert_eq!(warned.iter().filter(|warning| warning["text"] == expected).count(), 1, "{warned:?}");
     client.close().await;
     Ok(())
