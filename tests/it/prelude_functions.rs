@@ -259,7 +259,7 @@ async fn local_of_a_connection_with_host_settings_is_an_error_naming_the_setting
                 error.to_string(),
                 format!("`name` runs on this machine and would ignore {methods} of the connection")
             );
-            assert!(error_text(&error).contains("hint: write `local(..)`, and"), "{}", error_text(&error));
+            assert!(error_text(&error).contains("hint: call the function `local(..)`, and"), "{}", error_text(&error));
         }
         let error = expect_error(c.cd("src").local("name").spawn(), ErrorKind::Usage);
         assert_location(&error, 1);

@@ -62,7 +62,10 @@ async fn assume_yes_skips_confirm_and_a_refused_prompt_is_an_error() -> Result {
 
     let client = Client::builder().settings(Settings::default().prompts(PromptPolicy::Refuse)).build();
     let error = expect_error(client.local()?.enter(async { confirm("Go?").await }).await, ErrorKind::Prompt);
-    assert!(error_text(&error).contains("Go?") && error_text(&error).contains("hint: `-y`"), "{error:?}");
+    assert!(
+        error_text(&error).contains("Go?") && error_text(&error).contains("hint: answer yes with `-y`"),
+        "{error:?}"
+    );
     let error = expect_error(client.local()?.enter(async { prompt("Tag?").await }).await, ErrorKind::Prompt);
     assert!(error_text(&error).contains("Tag?") && error_text(&error).contains("prompts.rs"), "{error:?}");
     Ok(())
@@ -89,7 +92,7 @@ async fn a_prompt_names_its_host_unless_it_applies_to_all_hosts() -> Result {
         expect_error(host.enter(async { prompt("Tag?").await }).await.map(drop), ErrorKind::Prompt),
         expect_error(host.enter(async { prompt("Token?").secret().await }).await.map(drop), ErrorKind::Prompt),
     ] {
-        assert!(error_text(&error).starts_with("error: web1: an answer was needed"), "{error:?}");
+        assert!(error_text(&error).starts_with("error: web1: cannot prompt for an answer"), "{error:?}");
     }
     Ok(())
 }

@@ -144,7 +144,7 @@ impl CommandSpec {
         let calls: Vec<String> = ignored_settings.iter().map(|method| format!("`.{method}(..)`")).collect();
         let text =
             format!("`{}` runs on this machine and would ignore {} of the connection", self.line, calls.join(", "));
-        let hint = "set the directory on the command: `local(\"make\").cd(\"src\")`";
+        let hint = "call the function `local(..)`, and configure the command itself: `local(\"make\").cd(\"src\")`";
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 

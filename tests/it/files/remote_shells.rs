@@ -29,7 +29,7 @@ async fn a_file_is_written_once_with_its_mode_in_each_shell() -> Result {
         assert!(within_limit(put("two\n").backup(".old")).await?.any()?, "{shell}");
         assert_eq!((text(&target), mode(&target)), ("two\n".to_owned(), 0o640), "{shell}");
         assert_eq!(text(fixture.remote("a 'b' $c.old")), "one\n", "{shell}");
-        let rejected = within_limit(put("three\n").validate("false")).await;
+        let rejected = within_limit(put("three\n").validate("test -z %s")).await;
         assert_eq!(rejected.map_err(|error| error.kind()).err(), Some(ErrorKind::File), "{shell}");
         assert_eq!(text(&target), "two\n", "{shell}");
         fixture.assert_no_leftovers();
@@ -73,17 +73,17 @@ async fn a_tree_is_mirrored_in_each_shell() -> Result {
         assert_eq!(within_limit(sync()).await?.changed()?.len(), 3, "{shell}");
         assert!(!within_limit(sync()).await?.any()?, "{shell}");
         fs::write(target.join("etc/obsolete"), "")?;
-        fixture.file("tree/etc/a b", "2");
+        fixture.file("tree/etc/a b", "22");
         within_limit(sync()).await?;
         assert_eq!(
             walk(&target),
             ["bin/run", "etc/a b", "link"].map(|name| target.join(name)),
             "the obsolete file is removed, {shell}"
         );
-        assert_eq!((text(target.join("link")), mode(&target.join("bin/run"))), ("2".to_owned(), 0o755), "{shell}");
+        assert_eq!((text(target.join("link")), mode(&target.join("bin/run"))), ("22".to_owned(), 0o755), "{shell}");
         let copy = fixture.local.path().join("copy");
         within_limit(fixture.host.get(target.display().to_string(), copy.display().to_string())).await?;
-        assert_eq!(text(copy.join("etc/a b")), "2", "{shell}");
+        assert_eq!(text(copy.join("etc/a b")), "22", "{shell}");
         fixture.assert_no_leftovers();
     }
     Ok(())

@@ -83,7 +83,7 @@ async fn a_called_task_returns_its_value_from_the_same_host() {
 #[tokio::test]
 async fn a_call_is_a_value_with_a_description_and_runs_on_any_host() -> Result {
     let call = releases::call("/srv".to_owned());
-    assert_eq!((call.task().name, call.task().summary()), ("releases", "Reads how many releases there are."));
+    assert_eq!((call.task().name, call.task().summary()), ("releases", "Counts the releases in a directory."));
     assert_eq!(call.arguments(), [("directory", "\"/srv\"".to_owned())]);
     let host = fake_client(&hosts(), "").build().connect("web1")?;
     assert_eq!((call.on(&host).await?, call.clone().on(&host).await?), (2, 2));
