@@ -1,5 +1,5 @@
-//! Handling of Ctrl-C (SIGINT), SIGTERM and SIGHUP: the first signal stops the commands of a run, the
-//! second kills them, the third ends `fab` at once.
+//! Handling of Ctrl-C (SIGINT), SIGTERM and SIGHUP: the first signal stops the commands of a run,
+//! the second kills them, the third ends `fab` at once.
 
 use std::io;
 use std::process::ExitCode;
@@ -66,7 +66,8 @@ impl SignalListener {
         Ok(Self { signals, first: FirstSignal::default() })
     }
 
-    /// Returns a handle to the first signal. [`stop_run_on_signals`](Self::stop_run_on_signals) sets the signal.
+    /// Returns a handle to the first signal, set by
+    /// [`stop_run_on_signals`](Self::stop_run_on_signals).
     pub(crate) fn first(&self) -> FirstSignal {
         self.first.clone()
     }

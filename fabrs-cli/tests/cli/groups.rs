@@ -92,7 +92,7 @@ fn local_on_a_connection_with_a_directory_is_an_error_with_its_line() {
     let sshd = shop_hosts();
     let ran = with_ssh_config(groups(), &sshd).args(["-H", "web1", "local-in-a-directory"]).code(1).stdout("").run();
     let error = "error: web1: `pwd` runs on this machine and would ignore `.cd(..)` of the connection\n";
-    let hint = "hint: set the directory on the command: `local(\"make\").cd(\"src\")`\n";
+    let hint = "hint: call the function `local(..)`, and configure the command itself: `local(\"make\").cd(\"src\")`\n";
     assert!(ran.stderr.contains(error) && ran.stderr.contains(hint), "{}", ran.stderr);
     assert!(ran.stderr.contains("groups/tasks.rs:"), "{}", ran.stderr);
 }

@@ -194,8 +194,7 @@ impl Algorithms {
             let is_recorded = |name: &str| {
                 recorded.iter().any(|known| known == name || (known == SHA1 && name.starts_with("rsa-sha2-")))
             };
-            // The sort is stable: it only moves unrecorded key types to the end. Certificates stay
-            // first.
+            // A stable sort only moves unrecorded key types to the end. Certificates stay first.
             names.sort_by_key(|name| !name.ends_with(CERTIFICATE) && !is_recorded(name));
         }
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }

@@ -6,9 +6,10 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Glob patterns for paths below a directory, as in git and rsync. A pattern with a `/` at the start
-/// or inside matches the path. Any other pattern matches the file name. A `/` at the end does not
-/// count.
+/// Glob patterns for paths below a directory, as in git and rsync.
+///
+/// A pattern with a `/` at the start or inside matches the path. Any other pattern matches the file
+/// name. A `/` at the end does not count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patterns {
     paths: GlobSet,

@@ -47,8 +47,8 @@ pub enum CommandOutcome {
 }
 
 impl CommandOutcome {
-    /// Returns the error. A command that exited with complete output, or that was only planned, has no
-    /// error.
+    /// Returns the error. A command that exited with complete output, or that was only planned, has
+    /// no error.
     pub(crate) fn error(&self) -> Option<Error> {
         let left = |is_confirmed: bool| if is_confirmed { "" } else { " and may still be running" };
         match self {

@@ -1,5 +1,5 @@
-//! [`SudoListener`]: answers sudo's password prompt, and removes sudo's messages from the output of the
-//! command.
+//! [`SudoListener`]: answers sudo's password prompt, and removes sudo's messages from the output of
+//! the command.
 
 use std::fmt;
 use std::ops::Range;
