@@ -76,7 +76,7 @@ fn defect_12_the_sudo_password_works_without_stdin() {
     let run = shell(&format!("{fab} </dev/null")).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config());
     let ran = run.own_session().code(1).stdout("").run();
     assert!(
-        ran.stderr.contains("  caused by: a password is required\nhint: give it by `--password-file"),
+        ran.stderr.contains("  caused by: a password is required\nhint: set `--password-file FILE`"),
         "{}",
         ran.stderr
     );

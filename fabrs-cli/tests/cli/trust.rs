@@ -238,7 +238,7 @@ fn make_file(cause: &str, path: &Path) {
 
 #[test]
 fn only_regular_files_of_limited_size_are_opened() {
-    let kinds = ["a FIFO", "a device", "a folder", "a socket"].map(|kind| format!("{kind}, not a regular file"));
+    let kinds = ["a FIFO", "a device", "a directory", "a socket"].map(|kind| format!("{kind}, not a regular file"));
     for cause in kinds.into_iter().chain(["larger than 4 MiB".to_owned()]) {
         for name in ["tasks.rs", "fabrs.toml"] {
             let shared = SharedFolder::new();
