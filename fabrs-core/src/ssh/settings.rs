@@ -59,7 +59,7 @@ impl SshSettings {
     /// Creates the state for a run. The ssh config is read when the first host is resolved.
     ///
     /// The hosts must already have the user and the port of the command line
-    /// ([`Inventory::addressed`]).
+    /// ([`Inventory::qualified`]).
     pub fn new(settings: &Settings, variables: ProcessEnv, prompter: Arc<dyn Prompter>, sink: Arc<dyn Sink>) -> Self {
         Self {
             user: settings.user.config.clone(),
