@@ -42,6 +42,9 @@ struct Block {
     text: String,
 }
 
+/// The path of a file, and its blocks.
+type FileBlocks = (PathBuf, Vec<Block>);
+
 #[derive(Default)]
 struct Count {
     words: usize,
@@ -114,7 +117,7 @@ fn paragraphs(text: &str) -> Vec<Block> {
 }
 
 /// Returns the parts of the repository that are measured, each with its files and their blocks.
-fn parts() -> Vec<(String, Vec<(PathBuf, Vec<Block>)>)> {
+fn parts() -> Vec<(String, Vec<FileBlocks>)> {
     let measured = |files: Vec<(PathBuf, String)>| {
         files.into_iter().map(|(path, text)| (path, comments(&text))).collect::<Vec<_>>()
     };

@@ -26,7 +26,7 @@ impl RecordingHosts {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (log, force) = (dir.path().join("exec.log"), dir.path().join("force"));
         let open = |path: &Path, mode| {
-            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the test owns the file")
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the test owns the file");
         };
         fs::write(&log, "").expect("the test owns the file");
         let script = format!(

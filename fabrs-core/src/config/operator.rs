@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::process_env::ProcessEnv;
 
-/// Environment variables with the URL of a CI job: GitLab, Jenkins, Buildkite and CircleCI.
+/// Environment variables with the URL of a CI job: GitLab, Jenkins, Buildkite and `CircleCI`.
 const JOB_URL_VARIABLES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
 
 /// The person or CI job behind a run: the user, the machine, and the URL of the CI job.

@@ -61,7 +61,7 @@ impl Vars {
     /// contain passwords.
     fn mismatch_text(&self, path: &str, message: &str) -> String {
         let top = path.split(['.', '[']).next().unwrap_or_default();
-        let Some(place) = self.places.get(top) else { return format!("{}: {message}", FILE_NAME) };
+        let Some(place) = self.places.get(top) else { return format!("{FILE_NAME}: {message}") };
         match (message.split_once(", expected "), self.at(path)) {
             (Some((kind, expected)), Some(found)) if kind.starts_with("invalid") => {
                 let shown = match found {

@@ -26,7 +26,7 @@ const CSH_ERRORS: [&str; 7] = [
 ];
 
 /// Returns the output of an ended command, or its error.
-#[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
+#[expect(clippy::too_many_lines, reason = "one arm for each end of a command")]
 pub(super) fn finish(
     spec: &CommandSpec,
     shown: &Arc<str>,

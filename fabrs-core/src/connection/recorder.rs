@@ -33,7 +33,7 @@ impl Default for Captured {
 pub(super) type SharedCapture = Arc<Mutex<Captured>>;
 
 pub(super) fn take_capture(captured: &SharedCapture) -> Captured {
-    std::mem::take(&mut *lock(&captured))
+    std::mem::take(&mut *lock(captured))
 }
 
 /// Receives the output of one command.

@@ -41,6 +41,7 @@ impl EventFormatter {
         map_texts(event, escape_controls, |event| self.of(event))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn of(&self, event: &Event<'_>) -> String {
         match event {
             Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),

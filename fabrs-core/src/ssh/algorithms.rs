@@ -145,7 +145,7 @@ impl Algorithms {
 
     /// Returns the algorithms to offer, in order of preference. Like ssh, the key types in
     /// `recorded` come first, so a server with several keys presents a known one. `certificates` is
-    /// true if known_hosts has an `@cert-authority` or `@revoked` line for the host. Certificates
+    /// true if `known_hosts` has an `@cert-authority` or `@revoked` line for the host. Certificates
     /// are offered only then, or if `HostKeyAlgorithms` sets another order.
     ///
     /// # Errors
@@ -176,7 +176,7 @@ impl Algorithms {
     }
 
     /// Returns the names of the offered host key algorithms. The order in the ssh config has
-    /// precedence over known_hosts.
+    /// precedence over `known_hosts`.
     fn host_keys(&self, recorded: &[String], certificates: bool) -> Result<Vec<String>> {
         let with_certificates = |names: &[&str]| -> Vec<String> {
             let certificates = names.iter().map(|name| format!("{name}{CERTIFICATE}"));

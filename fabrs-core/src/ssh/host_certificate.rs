@@ -1,4 +1,4 @@
-//! Host certificates: conversion, check against known_hosts and check of the signature.
+//! Host certificates: conversion, check against `known_hosts` and check of the signature.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Host key verification: known_hosts, certificates, revoked keys and prompts.
+//! Host key verification: `known_hosts`, certificates, revoked keys and prompts.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ use crate::transport::random_bytes;
 pub(super) struct KeyCheckState {
     /// True while a prompt is open. The time limit of the handshake is suspended meanwhile.
     pub(super) is_prompting: AtomicBool,
-    /// True if known_hosts has another key. The connection continues only because checking is off.
+    /// True if `known_hosts` has another key. The connection continues only because checking is off.
     pub(super) has_changed_key: AtomicBool,
 }
 
@@ -112,7 +112,7 @@ impl HostKeyVerifier {
         self.settings.known_hosts(&self.target.host_key_policy.files).map_err(|error| error.on(&self.target.host))
     }
 
-    /// Compares the key with known_hosts. Returns false if the host is unknown.
+    /// Compares the key with `known_hosts`. Returns false if the host is unknown.
     fn is_accepted(&self, key: &HostKey, ignored: Option<&IgnoredCertificate>) -> Result<bool> {
         let policy = &self.target.host_key_policy;
         match self.known()?.lookup(&policy.name, key) {

@@ -1,4 +1,4 @@
-//! A cache of known_hosts files, shared by all hosts.
+//! A cache of `known_hosts` files, shared by all hosts.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use fabrs_openssh::known_hosts::KnownHosts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 
-/// The known_hosts files read so far. A hundred hosts read each file once.
+/// The `known_hosts` files read so far. A hundred hosts read each file once.
 #[derive(Debug, Default)]
 pub(super) struct KnownHostsFiles {
     read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,

@@ -34,7 +34,7 @@ pub(super) struct Session {
     forwards_signals: bool,
     makes_process_groups: bool,
     start_reply_mode: ReplyMode,
-    /// True if known_hosts has another key and checking is off. The host then receives no secret.
+    /// True if `known_hosts` has another key and checking is off. The host then receives no secret.
     has_changed_key: bool,
     target: Arc<Target>,
     slots: Arc<ChannelSlots>,

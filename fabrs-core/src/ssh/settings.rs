@@ -236,7 +236,7 @@ impl SshSettings {
         Ok(status.success())
     }
 
-    /// Returns the entries of known_hosts files. Each file is read once. Invalid lines cause a
+    /// Returns the entries of `known_hosts` files. Each file is read once. Invalid lines cause a
     /// warning.
     pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let known = self.known_hosts.load(files)?;

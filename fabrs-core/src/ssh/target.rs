@@ -48,7 +48,7 @@ pub(super) struct Target {
 pub(super) struct HostKeyPolicy {
     pub(super) name: HostName,
     pub(super) strict: StrictHostKeyChecking,
-    /// The known_hosts files in lookup order.
+    /// The `known_hosts` files in lookup order.
     pub(super) files: Vec<PathBuf>,
     /// The user's file for new keys.
     pub(super) record_file: Option<PathBuf>,

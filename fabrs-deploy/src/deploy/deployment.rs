@@ -165,7 +165,8 @@ impl Deploy {
         let purpose = format!("deploy of {revision}");
         let operation = Operation { kind: DeployAction::Deploy, purpose, lock_wait };
         let prepare = prepare(&hosts, &shown, revision);
-        transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout, &source, policy).await).await
+        Box::pin(transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout, &source, policy).await))
+            .await
     }
 }
 

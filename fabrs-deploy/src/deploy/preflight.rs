@@ -25,7 +25,7 @@ pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<
         match &survey.current {
             CurrentLink::NotALink => obstacles.push((host, format!("`{current}` is not a symlink"))),
             CurrentLink::Foreign(to) => {
-                obstacles.push((host, format!("`{current}` links to `{to}`, which is not a release")))
+                obstacles.push((host, format!("`{current}` links to `{to}`, which is not a release")));
             }
             CurrentLink::Missing | CurrentLink::Release(_) => {}
         }

@@ -115,7 +115,8 @@ impl<'a> Rollout<'a> {
         let hosts = self.hosts.group.connections();
         let label = |host: &Connection| host.host().map_or_else(String::new, |host| host.label().to_string());
         let width = hosts.iter().map(|host| label(host).len()).max().unwrap_or(0);
-        hosts.iter().map(|host| format!("{:width$}  {}\n", label(host), self.describe(host))).collect()
+        let lines = hosts.iter().map(|host| format!("{:width$}  {}\n", label(host), self.describe(host)));
+        lines.collect::<Vec<_>>().concat()
     }
 
     /// Prints the live release. A dry run prints nothing, since nothing was changed.

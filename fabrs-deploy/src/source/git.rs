@@ -386,7 +386,7 @@ impl Git {
                 .await?;
             }
             Delivery::Upload(_) => {
-                upload::upload_commit(&self.repository_connection(&host)?, &host, repo, commit).await?
+                upload::upload_commit(&self.repository_connection(&host)?, &host, repo, commit).await?;
             }
         }
         let has_commit = host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}"));

@@ -74,6 +74,7 @@ pub(super) enum LiteralErrorKind {
 impl LiteralError {
     /// Returns the message of the compile error. `line` is the complete literal, for the line and
     /// column.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of error")]
     pub(super) fn message(&self, line: &str) -> String {
         use LiteralErrorKind as Kind;
         let snippet = in_backticks(&self.snippet);

@@ -90,7 +90,7 @@ async fn children_of_a_dash_login_shell_end() -> Result<()> {
     let fixture = CancelFixture::of(Sshd::builder().users([Account::Dash]).start(), |builder| builder);
     for kind in [Kind::Single, Kind::Pipeline, Kind::Background, Kind::Stubborn] {
         stop_command(StopMethod::Drop, &fixture.client, kind.command(&fixture.host(), &fixture.mark), || {
-            fixture.wait_until_running()
+            fixture.wait_until_running();
         })
         .await?;
         fixture.wait_until_stopped();

@@ -70,7 +70,7 @@ impl Vagrant {
         let result = wait(stop.run_until_cancelled(self.machines()));
         let result =
             result.map_err(|source| Error::new(ErrorKind::Internal, "could not run Vagrant").caused_by(source))?;
-        let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", COMMAND));
+        let stopped = || Error::new(ErrorKind::Cancelled, format!("`{COMMAND}` was stopped"));
         result.unwrap_or_else(|| Err(stopped()))
     }
 }
@@ -80,7 +80,7 @@ impl Machines {
     fn read(text: &str) -> Result<Self> {
         let home = dirs::home_dir().unwrap_or_else(|| PathBuf::from("/"));
         let config = SshConfig::parse_with_includes(text, COMMAND, home).map_err(|source| {
-            Error::new(ErrorKind::Config, format!("could not read the output of `{}`", COMMAND)).caused_by(source)
+            Error::new(ErrorKind::Config, format!("could not read the output of `{COMMAND}`")).caused_by(source)
         })?;
         let host = |name: &str| {
             name.parse().map_err(|source| {
@@ -89,7 +89,7 @@ impl Machines {
         };
         let hosts: Vec<Host> = config.host_names().into_iter().map(host).collect::<Result<_>>()?;
         if hosts.is_empty() {
-            let error = Error::new(ErrorKind::NoHost, format!("`{}` listed no machine", COMMAND));
+            let error = Error::new(ErrorKind::NoHost, format!("`{COMMAND}` listed no machine"));
             return Err(error.hint("run `vagrant up` to start the machines, or `vagrant status` to list them"));
         }
         Ok(Self { hosts, config })

@@ -23,7 +23,7 @@ pub(super) struct LoginAttempt<'a> {
     pub(super) target: &'a Target,
     pub(super) settings: &'a SshSettings,
     pub(super) timer: LoginTimer,
-    /// True if known_hosts has another key for the host.
+    /// True if `known_hosts` has another key for the host.
     pub(super) has_changed_key: bool,
     /// The attempts so far, as text for the error.
     pub(super) tried: Vec<String>,

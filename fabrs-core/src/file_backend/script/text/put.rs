@@ -172,9 +172,10 @@ fn rename_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLin
             fill(include_str!("../sh/chmod_old.sh"), &[("MODE", &mode)]).trim_end().to_owned()
         }
     };
-    let rename = match file.job.write_options.replaces_symlinks {
-        true => minify(include_str!("../sh/rename_over_link.sh")),
-        false => "mv -f -- f \"$o\" || exit 1\n".to_owned(),
+    let rename = if file.job.write_options.replaces_symlinks {
+        minify(include_str!("../sh/rename_over_link.sh"))
+    } else {
+        "mv -f -- f \"$o\" || exit 1\n".to_owned()
     };
     Ok(fill(
         include_str!("../sh/rename_into_place.sh"),

@@ -47,7 +47,7 @@ impl ScriptLines {
     pub(crate) fn placed(&mut self, command: &str, paths: &[PathBuf], end: &str) {
         match self.path_access {
             PathAccess::FullPath => {
-                self.each(command.as_bytes(), paths.iter().map(|path| Path::new("..").join(path)), end)
+                self.each(command.as_bytes(), paths.iter().map(|path| Path::new("..").join(path)), end);
             }
             PathAccess::FromDirectory => {
                 let mut directories: BTreeMap<&Path, Vec<PathBuf>> = BTreeMap::new();
@@ -66,7 +66,7 @@ impl ScriptLines {
     pub(crate) fn directories(&mut self, command: &str, directories: impl Iterator<Item = PathBuf>, end: &str) {
         match self.path_access {
             PathAccess::FullPath => {
-                self.each(command.as_bytes(), directories.map(|folder| Path::new("..").join(folder)), end)
+                self.each(command.as_bytes(), directories.map(|folder| Path::new("..").join(folder)), end);
             }
             PathAccess::FromDirectory => {
                 for folder in directories {
