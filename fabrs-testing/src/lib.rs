@@ -22,6 +22,7 @@
 //! user. Some features are then not testable, see [`Capability`].
 
 mod accounts;
+mod banner;
 mod breakpoint;
 mod capability;
 mod disk;

@@ -1,8 +1,8 @@
 //! Start and restart of an OpenSSH server.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use super::config;
 use super::program::PROGRAM;
 use super::server::Sshd;
 use crate::accounts;
+use crate::banner::sends_banner;
 use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
 use crate::wait::poll;
@@ -223,16 +224,4 @@ fn free_port(listen: &[IpAddr]) -> u16 {
             Some(error) => panic!("cannot listen on {listen:?}: {error}"),
         }
     }
-}
-
-/// Returns `true` if an SSH server sends its banner.
-fn sends_banner(address: &SocketAddr) -> bool {
-    let banner = || -> io::Result<bool> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(START_LIMIT))?;
-        let mut start = [0; 4];
-        stream.read_exact(&mut start)?;
-        Ok(&start == b"SSH-")
-    };
-    banner().unwrap_or(false)
 }
