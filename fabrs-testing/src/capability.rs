@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::accounts;
 use crate::login_shell;
+use crate::machine;
 
 /// A feature testable on some machines only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub enum Capability {
     Ipv6,
     /// Servers with another login shell for their accounts. Needs mount namespaces.
     LoginShells,
+    /// Booted machines, see [`MachineNetwork`](crate::MachineNetwork). Needs root, systemd-nspawn
+    /// and control groups.
+    Machines,
     /// Terminals on the server. An sshd started by a plain user cannot set the group of a terminal.
     Terminal,
     /// The `vagrant` program. Its virtual machines are not needed.
@@ -44,6 +48,21 @@ impl Capability {
         is_present
     }
 
+    /// Checks the capability in a complete set of tests, which must not skip a test.
+    ///
+    /// # Panics
+    ///
+    /// If this machine or user lacks the capability. The message has a remedy.
+    #[track_caller]
+    pub fn require(self) {
+        if self == Self::Machines
+            && let Some(reason) = machine::missing()
+        {
+            panic!("machines cannot boot: {reason}");
+        }
+        assert!(self.is_present(), "not testable on this machine: {self}");
+    }
+
     /// Returns `true` if this machine and user have the capability. Prints nothing.
     pub(crate) fn is_present(self) -> bool {
         match self {
@@ -52,6 +71,7 @@ impl Capability {
             Self::Doas => accounts::is_root() && Path::new("/usr/bin/doas").exists(),
             Self::LoginShells => accounts::is_root() && login_shell::has_mount_namespaces(),
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
+            Self::Machines => machine::missing().is_none(),
             Self::Terminal => accounts::is_root() || terminals_have_a_group(),
             Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
             Self::Uv => uv().is_some(),
@@ -67,6 +87,9 @@ impl fmt::Display for Capability {
             Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
             Self::Doas => "doas (run as root, `apt-get install opendoas`)",
             Self::LoginShells => "other login shells (run as root; `unshare --mount true` must work)",
+            Self::Machines => {
+                "booted machines (run as root; `apt-get install systemd-container debootstrap iproute2`; cgroup 2)"
+            }
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
             Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",

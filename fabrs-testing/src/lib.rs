@@ -7,6 +7,7 @@
 //! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
 //! | [`Dropbear`] | a real dropbear server on loopback |
+//! | [`MachineNetwork`], [`Machine`] | booted Debian machines with systemd: reboots, power cuts, packages |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
 //! | [`TerminalSession`] | a program on a real terminal, for prompts |
@@ -32,6 +33,7 @@ pub mod faults;
 mod git_server;
 mod keys;
 mod login_shell;
+mod machine;
 pub mod probe;
 mod process;
 mod pty;
@@ -48,6 +50,7 @@ pub use dropbear::{Dropbear, DropbearBuilder};
 pub use fab::{Fab, FabOutput, RunningFab, trusted_folders};
 pub use git_server::GitServer;
 pub use keys::{Key, KeyType};
+pub use machine::{Machine, MachineBuilder, MachineNetwork, MachineNetworkBuilder};
 pub use process::{Process, marker, processes_marked_with, processes_matching};
 pub use pty::TerminalSession;
 pub use site_hosts::SiteHosts;

@@ -3,6 +3,7 @@
 mod fab;
 mod faults;
 mod login_shells;
+mod machines;
 mod probe;
 mod pty;
 mod sessions;

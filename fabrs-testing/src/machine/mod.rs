@@ -1,0 +1,28 @@
+//! Real machines: Debian 12 with systemd, booted by systemd-nspawn.
+//!
+//! | part | mechanism |
+//! |---|---|
+//! | disk | an overlay file system above the cached base and an optional layer of packages |
+//! | network | a network namespace with a bridge, without a route to the host or to another network |
+//! | access from tests | [a port on loopback](Machine::addr), or [a thread inside](MachineNetwork::inside) |
+//! | end | `cgroup.kill`, by the name of the network |
+
+mod apt_source;
+mod builder;
+mod cache;
+mod cgroup;
+mod command;
+mod disk;
+mod lan;
+mod leftovers;
+#[expect(clippy::module_inception, reason = "the file of a type has the name of the type")]
+mod machine;
+mod network;
+mod power;
+mod relay;
+mod requirements;
+
+pub use builder::{MachineBuilder, MachineNetworkBuilder};
+pub use machine::Machine;
+pub use network::MachineNetwork;
+pub(crate) use requirements::missing;
