@@ -143,9 +143,11 @@ impl ImageCache {
         // Left behind by a killed test. Its shell has ended, because the shell's stdin is the lock.
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir(&partial).expect("a writable directory");
-        let made = make(&partial, isolated_shell().stdin(lock));
+        let held = lock.try_clone().expect("an open file");
+        let made = make(&partial, isolated_shell().stdin(held));
         fs::rename(made, &image).expect("a rename within one directory");
         fs::remove_dir_all(&partial).expect("a writable directory");
+        drop(lock);
         image
     }
 }
