@@ -44,7 +44,7 @@ rm -rf "$1"/etc/ssh/ssh_host_* "$1/etc/resolv.conf" "$1"/var/cache/apt/archives/
 /// Installs packages into an overlay. `$1` are the mount options, `$2` is an empty directory, and
 /// the other arguments are packages.
 ///
-/// The packages start no server during the installation (`policy-rc.d`). PostgreSQL needs
+/// The packages start no server during the installation (`policy-rc.d`). `postgresql` needs
 /// `/dev/shm` to create its cluster.
 const LAYER_SCRIPT: &str = r#"set -e
 options=$1 root=$2
@@ -144,8 +144,8 @@ impl ImageCache {
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir(&partial).expect("a writable directory");
         let held = lock.try_clone().expect("an open file");
-        let made = make(&partial, isolated_shell().stdin(held));
-        fs::rename(made, &image).expect("a rename within one directory");
+        let finished = make(&partial, isolated_shell().stdin(held));
+        fs::rename(finished, &image).expect("a rename within one directory");
         fs::remove_dir_all(&partial).expect("a writable directory");
         drop(lock);
         image

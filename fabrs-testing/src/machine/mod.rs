@@ -15,7 +15,6 @@ mod command;
 mod disk;
 mod lan;
 mod leftovers;
-#[expect(clippy::module_inception, reason = "the file of a type has the name of the type")]
 mod machine;
 mod network;
 mod power;

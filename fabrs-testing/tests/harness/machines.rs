@@ -4,7 +4,7 @@
 //! requirement, because the first boot downloads Debian.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -236,6 +236,33 @@ fn nothing_remains_after_drop() {
     assert_eq!(remains(&name), [""; 0]);
     assert_eq!(fabrs_testing::processes_matching(&mark), []);
     assert!(!Path::new(&dir).exists());
+}
+
+#[test]
+fn a_network_of_a_killed_process_is_removed_by_the_next_test() {
+    const HOLD: &str = "FABRS_TEST_HOLD_NETWORK";
+    let Some(own) = network(["web1"]) else { return };
+    if std::env::var_os(HOLD).is_some() {
+        // The other process of this test: holds its network until its end.
+        println!("network {} {}", own.name(), own.dir().display());
+        io::stdin().read_to_end(&mut Vec::new()).expect("stdin is a pipe");
+        return;
+    }
+    let test = "machines::a_network_of_a_killed_process_is_removed_by_the_next_test";
+    let mut other = Command::new(std::env::current_exe().expect("the path of the test"));
+    other.args(["--exact", "--nocapture", test]).env(HOLD, "1");
+    let mut other = other.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the test is executable");
+    let lines = BufReader::new(other.stdout.take().expect("a pipe")).lines();
+    let line = lines.map_while(Result::ok).find(|line| line.contains("network fabrs-"));
+    let line = line.expect("the other process boots its network");
+    let name = line.split_whitespace().find(|word| word.starts_with("fabrs-")).expect("a name").to_owned();
+    assert_eq!(ssh(&own, &["web1", "hostname"]), "web1\n");
+    assert!(remains(&name).len() > 3, "a network of a live process is kept");
+
+    other.kill().and_then(|()| other.wait()).expect("the test started the process");
+    let _next = MachineNetwork::start(["web1"]);
+    wait_until("the network is removed", LIMIT, || remains(&name).is_empty());
+    assert_eq!(ssh(&own, &["web1", "hostname"]), "web1\n");
 }
 
 #[test]
