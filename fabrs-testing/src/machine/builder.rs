@@ -34,11 +34,20 @@ impl MachineNetworkBuilder {
         let mut names = HashSet::new();
         for machine in &self.machines {
             let name = &machine.name;
-            let is_valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            assert!(!name.is_empty() && name.chars().all(is_valid), "invalid name of a machine: `{name}`");
+            assert!(is_valid(name), "invalid name of a machine: `{name}`");
             assert!(names.insert(name), "two machines have the name `{name}`");
+            if let Some((layer, _)) = &machine.layer {
+                assert!(is_valid(layer), "invalid name of a layer: `{layer}`");
+            }
         }
     }
+}
+
+/// Returns `true` for a host name without dots. The names of layers follow the same rule, because
+/// both are names of directories.
+fn is_valid(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_allowed)
 }
 
 /// The settings of a [`Machine`](crate::Machine). Created by

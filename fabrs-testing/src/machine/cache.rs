@@ -110,7 +110,8 @@ impl ImageCache {
     #[track_caller]
     pub(super) fn layer(&self, name: &str, packages: &[String]) -> PathBuf {
         let base = self.base();
-        let mut recipe = vec![LAYER_SCRIPT, base.to_str().expect("the path of the cache is text")];
+        let base_name = base.file_name().and_then(|name| name.to_str()).expect("the name of an image is text");
+        let mut recipe = vec![LAYER_SCRIPT, base_name];
         recipe.extend(packages.iter().map(String::as_str));
         self.image(&image_name(name, &recipe), |partial, shell| {
             let [root, upper, work] = ["root", "upper", "work"].map(|name| partial.join(name));

@@ -26,7 +26,8 @@ use crate::keys::{Key, KeyType};
 /// Machines in one network. All machines, mounts, namespaces and files end on drop.
 ///
 /// Several networks may exist at the same time, in one or in several processes. Keep the value in a
-/// local variable of the test, because a `static` is never dropped.
+/// local variable of the test, because a `static` is never dropped. The machines of a killed test
+/// process keep running, and the next start of a network removes them.
 ///
 /// # Images
 ///

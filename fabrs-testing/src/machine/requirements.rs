@@ -33,7 +33,8 @@ pub(crate) fn missing() -> Option<String> {
         return Some("the kernel has no overlay file system: run `modprobe overlay`".to_owned());
     }
     let Some(mounts) = CgroupMounts::find() else {
-        return Some("cgroup 2 is not mounted: run `mount -t cgroup2 none /sys/fs/cgroup`".to_owned());
+        let dir = "/sys/fs/cgroup/unified";
+        return Some(format!("cgroup 2 is not mounted: run `mkdir -p {dir} && mount -t cgroup2 none {dir}`"));
     };
     let probe = mounts.group(&format!("fabrs-probe-{}-{:?}", std::process::id(), std::thread::current().id()));
     let created = probe.create();
