@@ -7,7 +7,7 @@
 //! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
 //! | [`Dropbear`] | a real dropbear server on loopback |
-//! | [`MachineNetwork`], [`Machine`] | booted Debian machines with systemd: reboots, power cuts, packages |
+//! | [`MachineNetwork`], [`Machine`] | booted Debian machines: reboots, power cuts, packages |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
 //! | [`TerminalSession`] | a program on a real terminal, for prompts |

@@ -3,8 +3,8 @@
 //! | part | mechanism |
 //! |---|---|
 //! | disk | an overlay file system above the cached base and an optional layer of packages |
-//! | network | a network namespace with a bridge, without a route to the host or to another network |
-//! | access from tests | [a port on loopback](Machine::addr), or [a thread inside](MachineNetwork::inside) |
+//! | network | a network namespace with a bridge, without a route to another network |
+//! | access | [a port on loopback](Machine::addr), [a thread inside](MachineNetwork::inside) |
 //! | end | `cgroup.kill`, by the name of the network |
 
 mod apt_source;
@@ -24,4 +24,4 @@ mod requirements;
 pub use builder::{MachineBuilder, MachineNetworkBuilder};
 pub use machine::Machine;
 pub use network::MachineNetwork;
-pub(crate) use requirements::missing;
+pub(crate) use requirements::{missing, require};

@@ -20,7 +20,7 @@ use super::leftovers::{self, NetworkDir};
 use super::machine::{Machine, SSH_PORT};
 use super::power::{BootSettings, PowerSwitch};
 use super::relay::PortRelay;
-use crate::capability::Capability;
+use super::requirements;
 use crate::keys::{Key, KeyType};
 
 /// Machines in one network. All machines, mounts, namespaces and files end on drop.
@@ -70,7 +70,7 @@ impl MachineNetworkBuilder {
     #[track_caller]
     pub fn start(self) -> MachineNetwork {
         self.check();
-        Capability::Machines.require();
+        requirements::require();
         leftovers::remove_abandoned();
         MachineNetwork::boot(&self.machines)
     }
@@ -107,7 +107,7 @@ impl MachineNetwork {
             let _ = writeln!(io::stderr(), "NOT TESTED HERE: machines with systemd (run `scripts/full machines`)");
             return false;
         }
-        Capability::Machines.require();
+        requirements::require();
         true
     }
 
@@ -280,6 +280,7 @@ impl Drop for MachineNetwork {
 /// Networks with equal addresses would not disturb each other, because each has its own namespace.
 fn unused_subnet() -> [u8; 3] {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let [_, _, high, low] = (std::process::id().wrapping_mul(64) + COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
+    let number = std::process::id().wrapping_mul(64).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+    let [_, _, high, low] = number.to_be_bytes();
     [10, high, low]
 }

@@ -18,6 +18,18 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("ssh-keygen", "openssh-client"),
 ];
 
+/// Checks the requirements.
+///
+/// # Panics
+///
+/// If a requirement is not met. The message has the reason and a remedy.
+#[track_caller]
+pub(crate) fn require() {
+    if let Some(reason) = missing() {
+        panic!("machines cannot boot: {reason}");
+    }
+}
+
 /// Returns the reason why this machine cannot boot other machines, with a remedy. `None` if all
 /// requirements are met.
 pub(crate) fn missing() -> Option<String> {
