@@ -11,7 +11,7 @@ use fabrs_demo::Demo;
 /// The program that runs the helper processes.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_fabrs-demo");
 
-/// Starts hosts that end with the test.
+/// Starts hosts for the duration of the test.
 #[track_caller]
 pub(crate) fn demo(names: &[&str]) -> Demo {
     match Demo::builder(names.iter().copied()).program(PROGRAM).start() {
@@ -27,13 +27,13 @@ pub(crate) fn ssh(config: impl Into<PathBuf>, host: &str) -> Command {
     command
 }
 
-/// Runs a command line with `ssh` and returns its output.
+/// Runs a command line with `ssh`, and returns the output.
 #[track_caller]
 pub(crate) fn run(demo: &Demo, host: &str, line: &str) -> Output {
     ssh(demo.ssh_config(), host).arg(line).output().expect("`ssh` is installed")
 }
 
-/// Runs a command line and returns its stdout. Panics on failure or on output to stderr.
+/// Runs a command line, and returns the stdout. Panics on failure or on output to stderr.
 #[track_caller]
 pub(crate) fn stdout_of(demo: &Demo, host: &str, line: &str) -> String {
     let output = run(demo, host, line);
@@ -58,7 +58,7 @@ pub(crate) struct DemoProgram {
     pub(crate) child: Child,
     /// The program ends when this pipe is closed.
     _input: ChildStdin,
-    /// The path printed by the program in its line `ssh -F FILE HOST`.
+    /// The path printed by the program in the line `ssh -F FILE HOST`.
     pub(crate) config: PathBuf,
 }
 

@@ -9,7 +9,7 @@ use fabrs_testing::{Account, Capability, Sshd, marker};
 
 use crate::fixtures::{demo, demo_program, run, start_program, stdout_of, text};
 
-/// Returns all files that a task might change, with size, owner, mode and modification time.
+/// Returns all files a task might change, with size, owner, mode and modification time.
 fn machine_files() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> =
@@ -31,7 +31,7 @@ fn machine_files() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
 #[test]
 fn writes_on_a_host_leave_the_machine_unchanged() {
     if Capability::Accounts.is_available() {
-        // Parallel tests create this account once. The account is created now, so that the initial
+        // Parallel tests create this account once. The account is created now, so the initial
         // and the final state of `/etc` are equal.
         drop(Sshd::builder().users([Account::Plain]).start());
     }

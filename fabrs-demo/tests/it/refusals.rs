@@ -7,7 +7,7 @@ use fabrs_demo::Demo;
 
 use crate::fixtures::{PROGRAM, text};
 
-/// Runs the program in a user namespace that forbids further namespaces of the given kind.
+/// Runs the program in a user namespace without the right to further namespaces of the given kind.
 fn run_without_namespaces(kind: &str) -> Output {
     let script = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\"");
     let mut command = Command::new("unshare");

@@ -1,4 +1,4 @@
-//! Shutdown: a demo ends with its program and leaves nothing behind.
+//! Shutdown: a demo ends with its program and leaves no process or file.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::fixtures::{demo, demo_program, run, start_program};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Returns a command line for two daemons that outlive the login, one of them owned by root.
+/// Returns a command line for two daemons outliving the login, one of them owned by root.
 fn two_daemons(seconds: &str) -> String {
     format!("sudo setsid -f sleep {seconds} > /dev/null 2>&1 < /dev/null; setsid -f sleep {seconds} > /dev/null 2>&1")
 }
