@@ -35,6 +35,10 @@ impl Site {
     /// # Errors
     ///
     /// As [`Connection::put`](fabrs::Connection::put).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the uploads. Some hosts may show the page already.
     pub async fn maintenance_on(&self, hosts: Group, page: impl Into<Source>) -> Result<(), Error> {
         let page = page.into();
         let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
@@ -64,6 +68,10 @@ impl Site {
     /// # Errors
     ///
     /// The errors of a command.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. Some hosts may have no page anymore.
     pub async fn maintenance_off(&self, hosts: Group) -> Result<(), Error> {
         let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
         let hosts = &hosts;

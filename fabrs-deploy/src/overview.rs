@@ -29,6 +29,10 @@ impl Site {
     /// # Errors
     ///
     /// The errors of unreachable hosts. The table is printed first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. They only read.
     pub async fn status(&self, hosts: Group) -> Result<(), Error> {
         self.print_overview(hosts, status_table).await
     }
@@ -50,6 +54,10 @@ impl Site {
     /// # Errors
     ///
     /// As [`status`](Self::status).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. They only read.
     pub async fn releases(&self, hosts: Group) -> Result<(), Error> {
         self.print_overview(hosts, releases_table).await
     }

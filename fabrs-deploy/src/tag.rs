@@ -36,6 +36,10 @@ impl Site {
     /// - [`ErrorKind::Task`] if a host has no live release, or if the hosts have different live
     ///   revisions.
     /// - The errors of a command, for example if the host has no write access to the repository.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. The tag may exist already.
     pub async fn mark_good(&self, hosts: Group, name: &str) -> Result<String, Error> {
         let Some(source) = &self.source else { return Err(Error::new(ErrorKind::Usage, "the site has no source")) };
         let (hosts, surveys) = ConnectedSite::connect(self.clone(), hosts).await?;

@@ -70,6 +70,11 @@ impl Client {
 
     /// Waits for background work and closes all connections. A closed connection opens again on the
     /// next use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the wait. The remaining connections close when the client and all
+    /// its connections are dropped.
     pub async fn close(&self) {
         self.state.close().await;
     }

@@ -26,6 +26,10 @@ impl Connection {
     ///
     /// As [`to`](Self::to), and [`Connect`](crate::ErrorKind::Connect),
     /// [`HostKey`](crate::ErrorKind::HostKey) or [`Auth`](crate::ErrorKind::Auth).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt.
     pub async fn open(host: impl IntoHost) -> Result<Self> {
         let connection = Self::to(host)?;
         connection.connect().await?;

@@ -73,6 +73,10 @@ impl Connection {
     ///
     /// [`Connect`](crate::ErrorKind::Connect), [`HostKey`](crate::ErrorKind::HostKey) or
     /// [`Auth`](crate::ErrorKind::Auth).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt. The next use connects again.
     pub async fn connect(&self) -> Result<()> {
         match &self.destination {
             Destination::Host { transport, .. } => transport.open().await,
@@ -82,6 +86,10 @@ impl Connection {
 
     /// Waits for the running commands of the host and closes the session. A closed session opens
     /// again on the next use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before the commands have ended leaves the session open.
     pub async fn close(&self) {
         if let Destination::Host { transport, .. } = &self.destination {
             transport.close().await;

@@ -75,6 +75,10 @@ impl Connection {
     /// assert_eq!(line, "/");
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the inner future.
     pub async fn enter<F: Future>(&self, future: F) -> F::Output {
         CURRENT.scope(self.clone(), future).await
     }

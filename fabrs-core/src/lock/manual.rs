@@ -57,6 +57,10 @@ impl LockRequest {
     /// # Errors
     ///
     /// [`ErrorKind::Task`] on each host with a manual lock. Otherwise as any command.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. Some hosts may be locked already.
     pub async fn lock_manually(self, reason: &str) -> Outcomes<()> {
         let json = &serde_json::to_string(&ManualLock::new(reason)).unwrap_or_default();
         let this = &self;
@@ -83,6 +87,10 @@ impl LockRequest {
     /// # Errors
     ///
     /// As any command.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. Some locks may be removed already.
     pub async fn remove_manual_lock(self) -> Result<Vec<(Host, Option<ManualLock>)>> {
         let this = &self;
         let unlock = |host: Connection| async move {

@@ -40,6 +40,10 @@ impl<T: Send + 'static> Call<T> {
     /// # Errors
     ///
     /// The error of the task's body.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the task and ends its commands. A lock of the task is released.
     pub async fn on(&self, connection: &Connection) -> Result<T, TaskError> {
         let lock = self.lock(std::slice::from_ref(connection)).await?;
         let connection = connection.in_task(self.task.selection);

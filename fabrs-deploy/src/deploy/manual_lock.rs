@@ -27,6 +27,10 @@ impl Site {
     /// - [`ErrorKind::Usage`] without a reason.
     /// - [`ErrorKind::Task`] if the site is locked already, with the user and the reason.
     /// - The errors of a command.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. Some hosts may be locked already.
     pub async fn lock(&self, hosts: Group, reason: &str) -> Result<(), Error> {
         if reason.trim().is_empty() {
             let error = Error::new(ErrorKind::Usage, "a lock needs a reason");
@@ -56,6 +60,10 @@ impl Site {
     /// # Errors
     ///
     /// The errors of a command.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the commands. Some hosts may be unlocked already.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
         let (hosts, _) = ConnectedSite::connect(self.clone(), hosts).await?;
         let unlocked = hosts.lock_request()?.remove_manual_lock().await?;
