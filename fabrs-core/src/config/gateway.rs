@@ -15,7 +15,8 @@ use crate::host::{Host, HostError};
 /// assert_eq!("none".parse(), Ok(Gateway::Direct));
 ///
 /// // Like `fab -g none`: a direct connection, regardless of the configuration.
-/// let settings = Settings { gateway: Layered::argument(Gateway::Direct), ..Settings::default() };
+/// let settings = Settings::default().gateway(Layered::argument(Gateway::Direct));
+/// assert_eq!(settings.gateway.argument, Some(Gateway::Direct));
 /// # Ok::<(), fabrs_core::HostError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -214,7 +214,7 @@ setters! {
     /// Sets the host to connect through (`ssh -J`).
     gateway: Layered<Gateway> = "Layered::argument(Gateway::Direct)",
     /// Sets the key files to offer first (`ssh -i`).
-    identities: Vec<PathBuf> = r#"vec!["/home/ann/.ssh/id_ci".into()]"#,
+    identities: Vec<PathBuf> = r#"vec![std::path::PathBuf::from("/home/ann/.ssh/id_ci")]"#,
     /// Sets the `ssh_config` to read (`ssh -F`).
     ssh_config: SshConfigSource = "SshConfigSource::None",
     /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).

@@ -51,12 +51,14 @@ impl Inventory {
     /// Sets the hosts of `-H`, as returned by [`parse_host_args`](crate::config::parse_host_args).
     ///
     /// ```
+    /// use fabrs_core::Host;
     /// use fabrs_core::config::{Config, Inventory, Selection};
     ///
     /// let config = Config::parse("[env.staging]\nhosts = ['web1', 'web2']", "fabrs.toml".as_ref())?;
-    /// let inventory = Inventory::new(&config, Some("staging"))?.with_hosts(Some(vec!["web2".parse()?]));
-    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, ["web2".parse()?]);
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// let web2: Host = "web2".parse()?;
+    /// let inventory = Inventory::new(&config, Some("staging"))?.with_hosts(Some(vec![web2.clone()]));
+    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, [web2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_hosts(mut self, explicit: Option<Vec<Host>>) -> Self {
         self.explicit = explicit;
@@ -67,13 +69,15 @@ impl Inventory {
     /// hosts such as `@demo`.
     ///
     /// ```
+    /// use fabrs_core::Host;
     /// use fabrs_core::config::{Config, Inventory, Selection};
     ///
+    /// let vm: Host = "vm".parse()?;
     /// let inventory = Inventory::new(&Config::default(), None)?
-    ///     .with_hosts(Some(vec!["vm".parse()?]))
+    ///     .with_hosts(Some(vec![vm.clone()]))
     ///     .in_every_role(vec!["vm".to_owned()]);
-    /// assert_eq!(inventory.hosts_for(Selection::Role("db"))?, ["vm".parse()?]);
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// assert_eq!(inventory.hosts_for(Selection::Role("db"))?, [vm]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn in_every_role(mut self, names: Vec<String>) -> Self {
         self.every_role_names = names;
@@ -86,12 +90,14 @@ impl Inventory {
     /// A host without user and port excludes all hosts of its name.
     ///
     /// ```
+    /// use fabrs_core::Host;
     /// use fabrs_core::config::{Config, Inventory, Selection};
     ///
     /// let config = Config::parse("[env.staging]\nhosts = ['web1', 'web2']", "fabrs.toml".as_ref())?;
-    /// let inventory = Inventory::new(&config, Some("staging"))?.with_excluded(vec!["web1".parse()?]);
-    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, ["web2".parse()?]);
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// let [web1, web2]: [Host; 2] = ["web1".parse()?, "web2".parse()?];
+    /// let inventory = Inventory::new(&config, Some("staging"))?.with_excluded(vec![web1]);
+    /// assert_eq!(inventory.hosts_for(Selection::Inherit)?, [web2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_excluded(mut self, excluded: Vec<Host>) -> Self {
         self.excluded = excluded;
@@ -107,7 +113,7 @@ impl Inventory {
     /// let settings = Settings::default().port(Layered::argument(2222));
     /// let inventory = Inventory::new(&Config::default(), None)?.with_settings(&settings);
     /// assert_eq!(inventory.qualified("web1".parse()?).port(), Some(2222));
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_settings(mut self, settings: &Settings) -> Self {
         self.user.clone_from(&settings.user.argument);
