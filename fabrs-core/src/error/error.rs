@@ -82,7 +82,7 @@ impl Error {
     /// let host = "web1".parse()?;
     /// let error = Error::new(ErrorKind::File, "cannot read `motd`").on(&host);
     /// assert_eq!(error.host(), Some(&host));
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), fabrs_core::HostError>(())
     /// ```
     pub fn on(self, host: &Host) -> Self {
         self.with(|inner| inner.host = Some(host.clone()))

@@ -126,11 +126,12 @@ impl Group {
     /// ```
     /// # use fabrs_core::{Client, Group, Outcome, transport::{Fake, FakeAnswer}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
-    /// # let hosts = Fake::new().on("false", FakeAnswer::stdout("").with_status(1));
+    /// # let hosts = Fake::new().on("false", FakeAnswer::code(1));
     /// # let client = Client::builder().dial(hosts).build();
     /// let web = Group::of(&client, ["web1", "web2"])?.serial().stop_on_failure();
     /// let outcomes = web.run("false").await;
-    /// assert!(matches!(outcomes.get(&"web2".parse()?), Some(Outcome::NotStarted)));
+    /// let web2 = "web2".parse().expect("a host");
+    /// assert!(matches!(outcomes.get(&web2), Some(Outcome::NotStarted)));
     /// # Ok(()) }
     /// ```
     pub fn stop_on_failure(mut self) -> Self {
@@ -159,7 +160,8 @@ impl Group {
     /// # let client = Client::builder().dial(Fake::new().unreachable("web2")).build();
     /// let web = Group::of(&client, ["web1", "web2"])?.skip_unreachable();
     /// let outcomes = web.probe("true").await;
-    /// assert!(matches!(outcomes.get(&"web2".parse()?), Some(Outcome::Skipped(_))));
+    /// let web2 = "web2".parse().expect("a host");
+    /// assert!(matches!(outcomes.get(&web2), Some(Outcome::Skipped(_))));
     /// # Ok(()) }
     /// ```
     pub fn skip_unreachable(mut self) -> Self {

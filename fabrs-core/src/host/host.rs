@@ -67,7 +67,7 @@ impl Host {
     /// let host: Host = "web1".parse()?;
     /// assert_eq!(host.clone().or_user(Some("deploy")).user(), Some("deploy"));
     /// assert_eq!("ann@web1".parse::<Host>()?.or_user(Some("deploy")).user(), Some("ann"));
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// # Ok::<(), fabrs_core::HostError>(())
     /// ```
     pub fn or_user(mut self, user: Option<&str>) -> Self {
         if self.user.is_none() && !self.is_local() {
@@ -83,7 +83,7 @@ impl Host {
     ///
     /// assert_eq!("web1".parse::<Host>()?.or_port(Some(2222)).port(), Some(2222));
     /// assert_eq!("web1:22".parse::<Host>()?.or_port(Some(2222)).port(), Some(22));
-    /// # Ok::<(), fabrs_core::Error>(())
+    /// # Ok::<(), fabrs_core::HostError>(())
     /// ```
     pub fn or_port(mut self, port: Option<u16>) -> Self {
         if !self.is_local() {

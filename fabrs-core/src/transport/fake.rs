@@ -94,7 +94,7 @@ impl FakeAnswer {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
     /// let answer = FakeAnswer::stdout("1 of 2\n").then(Stream::Stderr, "slow\n").then(Stream::Stdout, "2 of 2\n");
     /// let host = Client::builder().dial(Fake::new().on("import", answer)).build().connect("db1")?;
-    /// assert_eq!(host.run("import").await?.stdout()?, "1 of 2\n2 of 2");
+    /// assert_eq!(host.run("import").await?.stdout()?, "1 of 2\n2 of 2\n");
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -110,7 +110,7 @@ impl FakeAnswer {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
     /// let answer = FakeAnswer::stdout("disk full\n").with_status(ExitStatus::Code(28));
     /// let host = Client::builder().dial(Fake::new().on("import", answer)).build().connect("db1")?;
-    /// assert_eq!(host.run("import").ok_codes([28]).await?.stdout()?, "disk full");
+    /// assert_eq!(host.run("import").ok_codes([28]).await?.stdout()?, "disk full\n");
     /// # Ok(()) }
     /// ```
     #[must_use]
