@@ -24,7 +24,8 @@ use crate::transport::random_bytes;
 pub(super) struct KeyCheckState {
     /// True while a prompt is open. The time limit of the handshake is suspended meanwhile.
     pub(super) is_prompting: AtomicBool,
-    /// True if `known_hosts` has another key. The connection continues only because checking is off.
+    /// True if `known_hosts` has another key. The connection continues only because checking is
+    /// off.
     pub(super) has_changed_key: AtomicBool,
 }
 
