@@ -46,7 +46,8 @@ fn task_(task_: ::std::vec::Vec<String>, #[arg(default = true)] argument: bool, 
 async fn argument(c: ::fabrs::Connection, argument: String) {}
 
 /// A task in a function has no path.
-fn main() {
+#[test]
+fn shadowed_names_do_not_change_the_generated_code() {
     #[task]
     async fn inner(inner: String) -> Result {
         ::std::result::Result::Ok(())

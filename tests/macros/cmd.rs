@@ -31,7 +31,8 @@ fn case(line: fabrs::ShellLine, expected: &str) {
     assert_eq!(line.check(), Ok(expected));
 }
 
-fn main() {
+#[test]
+fn literals_become_quoted_shell_lines() {
     let tag = String::from("v1; rm -rf /");
     case(cmd!("git checkout {tag}"), "git checkout 'v1; rm -rf /'");
     case(cmd!("true"), "true");
