@@ -1,4 +1,5 @@
 //! Literals accepted by `cmd!`, and the resulting shell lines.
+#![allow(clippy::all, clippy::pedantic, reason = "the style of user code is not checked")]
 #![deny(warnings, unused, unused_qualifications)]
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Names defined by the user do not conflict with the generated code.
-#![allow(dead_code, unused)]
+#![allow(clippy::all, clippy::pedantic, reason = "the style of user code is not checked")]
+#![allow(dead_code, unused, reason = "some names are only defined")]
 
 use fabrs::{cmd, task};
 
