@@ -55,7 +55,8 @@ async fn a_get_of_an_endless_directory_is_an_error() {
         ("stream", &["the host sent more than twice the size of the files that it listed"]),
         ("long-name", &["the host sent a file name longer than 1 MiB"]),
     ];
-    join_all(cases.map(async |(behaviour, reasons)| {
+    // In sequence: a debug build reads several floods at once too slowly for the time limit.
+    for (behaviour, reasons) in cases {
         let (fixture, _program) = hostile_host(behaviour);
         let text = error_text(&expect_error(
             within_limit(fixture.host.get("/tree/", target(&fixture))).await,
@@ -63,8 +64,7 @@ async fn a_get_of_an_endless_directory_is_an_error() {
         ));
         assert!(text.starts_with("error: host: could not get"), "{behaviour}: {text}");
         assert!(reasons.iter().any(|reason| text.contains(reason)), "{behaviour}: {text}");
-    }))
-    .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
