@@ -1,10 +1,57 @@
 //! Debian mirror of this machine, read from the configuration of apt.
 
 use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 /// The Debian release of all machines.
 pub(super) const RELEASE: &str = "bookworm";
+
+/// The server of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mirror {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Mirror {
+    /// Returns the server of the mirror used by apt on this machine.
+    ///
+    /// # Panics
+    ///
+    /// As [`mirror`].
+    #[track_caller]
+    pub(super) fn of_this_machine() -> Self {
+        let url = mirror();
+        Self::of_url(&url).unwrap_or_else(|| panic!("`{url}` is not a URL of a Debian mirror"))
+    }
+
+    fn of_url(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = rest.split('/').next()?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, default_port),
+        };
+        Some(Self { host: host.to_owned(), port })
+    }
+
+    /// Resolves the name of the server.
+    ///
+    /// # Panics
+    ///
+    /// If the name has no address.
+    #[track_caller]
+    pub(super) fn addr(&self) -> SocketAddr {
+        let found = (self.host.as_str(), self.port).to_socket_addrs().ok().and_then(|mut addrs| addrs.next());
+        found.unwrap_or_else(|| panic!("the Debian mirror `{}` has no address", self.host))
+    }
+}
 
 /// Returns the URL of the mirror used by apt on this machine.
 ///
@@ -53,6 +100,15 @@ fn url_in_stanzas(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_port_of_a_mirror_follows_from_its_url() {
+        let mirror = |host: &str, port| Some(Mirror { host: host.to_owned(), port });
+        assert_eq!(Mirror::of_url("http://a/debian"), mirror("a", 80));
+        assert_eq!(Mirror::of_url("https://a/debian"), mirror("a", 443));
+        assert_eq!(Mirror::of_url("http://a:3142/debian"), mirror("a", 3142));
+        assert_eq!(Mirror::of_url("file:///srv/debian"), None);
+    }
 
     #[test]
     fn options_and_other_suites_are_skipped() {

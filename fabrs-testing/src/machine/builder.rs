@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::apt_source::Mirror;
+
 /// The maximum number of machines in a network.
 const MAX_MACHINES: usize = 200;
 
@@ -11,6 +13,7 @@ const MAX_MACHINES: usize = 200;
 #[must_use = "no machine boots until `.start()`"]
 pub struct MachineNetworkBuilder {
     pub(super) machines: Vec<MachineBuilder>,
+    pub(super) mirror: Option<Mirror>,
 }
 
 impl MachineNetworkBuilder {
@@ -23,6 +26,18 @@ impl MachineNetworkBuilder {
     /// Adds several machines with the same kind of settings.
     pub fn machines<M: Into<MachineBuilder>>(mut self, machines: impl IntoIterator<Item = M>) -> Self {
         self.machines.extend(machines.into_iter().map(Into::into));
+        self
+    }
+
+    /// Gives the machines access to the Debian mirror of this machine, for `apt-get` in a test.
+    /// Other servers stay unreachable.
+    ///
+    /// # Panics
+    ///
+    /// If apt on this machine has no Debian mirror.
+    #[track_caller]
+    pub fn mirror(mut self) -> Self {
+        self.mirror = Some(Mirror::of_this_machine());
         self
     }
 

@@ -28,13 +28,18 @@ impl Lan {
     #[track_caller]
     pub(super) fn create(name: &str, subnet: [u8; 3]) -> Self {
         let lan = Self { name: name.to_owned(), subnet };
-        let [a, b, c] = subnet;
         run(command("ip").args(["netns", "add", name]));
         lan.ip("link set lo up");
         lan.ip("link add br0 type bridge");
-        lan.ip(&format!("addr add {a}.{b}.{c}.1/24 dev br0"));
+        lan.ip(&format!("addr add {}/24 dev br0", lan.bridge_address()));
         lan.ip("link set br0 up");
         lan
+    }
+
+    /// Returns the address of the bridge, the end of the network at the test.
+    pub(super) fn bridge_address(&self) -> Ipv4Addr {
+        let [a, b, c] = self.subnet;
+        Ipv4Addr::new(a, b, c, 1)
     }
 
     /// Returns the address of a machine.

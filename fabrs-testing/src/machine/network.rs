@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use super::apt_source::Mirror;
 use super::builder::{MachineBuilder, MachineNetworkBuilder};
 use super::cache::{CACHE_VARIABLE, ImageCache};
 use super::cgroup::CgroupMounts;
@@ -56,6 +57,8 @@ use crate::keys::{Key, KeyType};
 pub struct MachineNetwork {
     /// Declared before `dir`: fields drop in the order of their declaration.
     machines: Vec<Machine>,
+    /// The relay to the Debian mirror, if the machines have access. Only its end on drop is used.
+    _mirror: Option<PortRelay>,
     lan: Lan,
     identity: Key,
     dir: NetworkDir,
@@ -72,7 +75,7 @@ impl MachineNetworkBuilder {
         self.check();
         requirements::require();
         leftovers::remove_abandoned();
-        MachineNetwork::boot(&self.machines)
+        MachineNetwork::boot(&self)
     }
 }
 
@@ -112,14 +115,16 @@ impl MachineNetwork {
     }
 
     #[track_caller]
-    fn boot(settings: &[MachineBuilder]) -> Self {
+    fn boot(settings: &MachineNetworkBuilder) -> Self {
         let cache = ImageCache::open();
         let dir = NetworkDir::create();
         let identity = Key::generate(dir.path().join("identity"), KeyType::Ed25519, "");
         let lan = Lan::create(dir.name(), unused_subnet());
-        let mut network = Self { machines: Vec::new(), lan, identity, dir };
+        let relay = |mirror: &Mirror| PortRelay::to_outside(&lan, mirror.port, mirror.addr());
+        let mirror = settings.mirror.as_ref().map(relay);
+        let mut network = Self { machines: Vec::new(), _mirror: mirror, lan, identity, dir };
         let mut known_hosts = String::new();
-        for (index, machine) in (0..).zip(settings) {
+        for (index, machine) in (0..).zip(&settings.machines) {
             let (machine, host_key) = network.prepare(&cache, settings, machine, index);
             let _ = writeln!(known_hosts, "[127.0.0.1]:{},{} {host_key}", machine.addr().port(), machine.ip());
             network.machines.push(machine);
@@ -137,7 +142,7 @@ impl MachineNetwork {
     fn prepare(
         &self,
         cache: &ImageCache,
-        all: &[MachineBuilder],
+        all: &MachineNetworkBuilder,
         own: &MachineBuilder,
         index: u8,
     ) -> (Machine, String) {
@@ -148,8 +153,11 @@ impl MachineNetwork {
         let disk = MachineDisk::mount(&dir, &images);
 
         let mut hosts = "127.0.0.1 localhost\n".to_owned();
-        for (index, machine) in (0..).zip(all) {
+        for (index, machine) in (0..).zip(&all.machines) {
             let _ = writeln!(hosts, "{} {}", self.lan.address(index), machine.name);
+        }
+        if let Some(mirror) = &all.mirror {
+            let _ = writeln!(hosts, "{} {}", self.lan.bridge_address(), mirror.host);
         }
         let public_key = self.identity.public();
         let identity = MachineIdentity { name: &own.name, hosts: &hosts, users: &own.users, public_key: &public_key };

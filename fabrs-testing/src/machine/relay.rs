@@ -1,8 +1,9 @@
-//! Relay: connections from loopback into the network of machines.
+//! Relay: connections from loopback into the network of machines, and from machines to one server
+//! outside.
 //!
-//! The listener belongs to the test's own network. Its thread then enters the network of the
-//! machines and connects there. Therefore no interface, route or firewall rule of the host changes,
-//! and no packet for a dead machine can leave through another interface of the host.
+//! The listener belongs to the one network. Its thread then connects in the other network.
+//! Therefore no interface, route or firewall rule of the host changes, and no packet for a dead
+//! machine can leave through another interface of the host.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -19,17 +20,41 @@ const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
 /// The time limit for the connection to a machine. A client gives up earlier.
 const CONNECT_LIMIT: Duration = Duration::from_mins(10);
 
-/// A port on loopback with connections to one port of a machine. Ends on drop.
+/// A port in one network with connections to one address in another network. Ends on drop.
 ///
-/// A client sees two differences from a direct connection:
+/// A client of a machine's port sees two differences from a direct connection:
 ///
 /// - A refused connection is accepted and then reset.
 /// - A connection to a machine without power or cable is accepted and stays silent.
 #[derive(Debug)]
 pub(super) struct PortRelay {
     addr: SocketAddr,
+    listens_in: ListenerNetwork,
     shared: Arc<RelayState>,
     acceptor: Option<JoinHandle<()>>,
+}
+
+/// The network of a listener.
+#[derive(Debug, Clone)]
+enum ListenerNetwork {
+    /// The network of the test.
+    Host,
+    /// The network of the machines.
+    Machines(Lan),
+}
+
+impl ListenerNetwork {
+    /// Runs a function on a thread in this network.
+    fn run<T: Send + 'static>(&self, function: impl FnOnce() -> T + Send + 'static) -> T {
+        let network = self.clone();
+        let thread = thread::spawn(move || {
+            if let Self::Machines(lan) = network {
+                lan.enter();
+            }
+            function()
+        });
+        thread.join().expect("the network exists until drop")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -73,15 +98,36 @@ impl PortRelay {
     ///
     /// If loopback has no free port.
     pub(super) fn start(lan: &Lan, target: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let lan = lan.clone();
+        let enter_lan = move || lan.enter();
+        Self::spawn(ListenerNetwork::Host, (Ipv4Addr::LOCALHOST, 0).into(), enter_lan, target)
+    }
+
+    /// Starts a relay from a port of the bridge to `target`, an address outside.
+    ///
+    /// # Panics
+    ///
+    /// If the port is in use.
+    pub(super) fn to_outside(lan: &Lan, port: u16, target: SocketAddr) -> Self {
+        let network = ListenerNetwork::Machines(lan.clone());
+        Self::spawn(network, (lan.bridge_address(), port).into(), || {}, target)
+    }
+
+    fn spawn(
+        listens_in: ListenerNetwork,
+        listen: SocketAddr,
+        enter_target_network: impl FnOnce() + Send + 'static,
+        target: SocketAddr,
+    ) -> Self {
+        let listener = listens_in.run(move || TcpListener::bind(listen)).expect("the port is free");
         let addr = listener.local_addr().expect("the socket is bound");
         let shared = Arc::new(RelayState::default());
-        let (lan, for_thread) = (lan.clone(), Arc::clone(&shared));
+        let for_thread = Arc::clone(&shared);
         let acceptor = thread::spawn(move || {
-            lan.enter();
+            enter_target_network();
             accept(&listener, &for_thread, target);
         });
-        Self { addr, shared, acceptor: Some(acceptor) }
+        Self { addr, listens_in, shared, acceptor: Some(acceptor) }
     }
 
     /// Returns the address on loopback.
@@ -94,7 +140,8 @@ impl Drop for PortRelay {
     fn drop(&mut self) {
         self.shared.close();
         // Another connection wakes the accepting thread.
-        let _connection = TcpStream::connect(self.addr);
+        let addr = self.addr;
+        let _connection = self.listens_in.run(move || TcpStream::connect(addr));
         if let Some(acceptor) = self.acceptor.take() {
             // A panic of the thread has failed the test already.
             let _ = acceptor.join();
