@@ -85,8 +85,11 @@ mod outcomes;
 mod overview;
 mod per_host;
 mod plugin;
+mod provision;
+mod puppet;
 mod python;
 mod release;
+mod remote_script;
 mod run_id;
 mod scope;
 mod services;
@@ -110,6 +113,11 @@ pub use notify::{
 #[cfg(feature = "notify-http")]
 pub use notify::{NewRelic, Sentry, Webhook};
 pub use plugin::Plugin;
+pub use provision::{
+    AuthorizedKey, CronJob, EnsureRequest, GroupAccount, Packages, Provision, RebootRequest, Resource, ResourceChanges,
+    Service, Timer, UserAccount,
+};
+pub use puppet::Puppet;
 pub use python::Python;
 pub use release::{BadMark, Manifest, ReleaseId};
 pub use run_id::{Operator, RunId};

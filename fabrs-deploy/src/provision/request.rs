@@ -1,0 +1,53 @@
+//! [`EnsureRequest`]: an awaitable builder for a resource.
+
+use std::fmt;
+use std::future::IntoFuture;
+
+use fabrs::{Connection, Error};
+use futures::future::BoxFuture;
+
+use super::resource::Resource;
+use super::resource_changes::ResourceChanges;
+
+/// A resource on its way to the desired state: an awaitable builder. The output is
+/// [`ResourceChanges`].
+///
+/// A read-only command compares the host with the desired state. A second command changes the host
+/// as root, only if there is a difference. A dry run compares, and plans the change.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the running command. The host may have a part of the changes. The next
+/// run makes the rest.
+#[must_use = "nothing changes until the request is awaited"]
+pub struct EnsureRequest<R> {
+    connection: Connection,
+    pub(super) resource: R,
+}
+
+impl<R: fmt::Debug> fmt::Debug for EnsureRequest<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnsureRequest({:?})", self.resource)
+    }
+}
+
+impl<R> EnsureRequest<R> {
+    pub(super) fn new(connection: &Connection, resource: R) -> Self {
+        Self { connection: connection.clone(), resource }
+    }
+
+    pub(super) fn map(self, change: impl FnOnce(&mut R)) -> Self {
+        let Self { connection, mut resource } = self;
+        change(&mut resource);
+        Self { connection, resource }
+    }
+}
+
+impl<R: Resource> IntoFuture for EnsureRequest<R> {
+    type Output = Result<ResourceChanges, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.resource.ensure(self.connection)
+    }
+}

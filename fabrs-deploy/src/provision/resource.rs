@@ -1,0 +1,65 @@
+//! [`Resource`]: a part of a host with a desired state.
+
+use fabrs::{Command, Connection, Error, Hide, Output};
+
+use super::resource_changes::ResourceChanges;
+
+/// A part of a host with a desired state: the kind of an [`EnsureRequest`](super::EnsureRequest).
+pub trait Resource: sealed::Resource {}
+
+impl<R: sealed::Resource> Resource for R {}
+
+pub(super) mod sealed {
+    use fabrs::{Connection, Error};
+    use futures::future::BoxFuture;
+
+    use super::ResourceChanges;
+
+    pub trait Resource: Send + 'static {
+        /// Compares the host with the desired state, and changes the host if they differ.
+        fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>>;
+    }
+}
+
+/// A resource with a script that prints its differences.
+pub(super) trait ProbedResource {
+    /// The name of the resource in output and errors, such as `user shop`.
+    fn label(&self) -> String;
+
+    /// Checks the settings before any access to the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) for an invalid name.
+    fn check(&self) -> Result<(), Error>;
+
+    /// The command that prints one line for each difference between the host and the desired state.
+    /// Without a difference, the command prints nothing.
+    fn probe(&self, connection: &Connection) -> Command;
+
+    /// The command that removes the differences.
+    fn change(&self, connection: &Connection, differences: &[String]) -> Command;
+
+    /// The name of the change in output, plans and errors: `install nginx, curl`.
+    fn change_label(&self, differences: &[String]) -> String {
+        format!("change {} ({})", self.label(), differences.join(", "))
+    }
+}
+
+/// Probes a resource, and changes the host if the probe prints differences.
+///
+/// # Errors
+///
+/// As [`ProbedResource::check`], and the errors of the two commands.
+pub(super) async fn ensure(connection: &Connection, resource: &impl ProbedResource) -> Result<Output, Error> {
+    resource.check()?;
+    let probe = resource.probe(connection).named(format!("check {}", resource.label()));
+    let output = probe.hide(Hide::Both).capture_all().await?;
+    // In a dry run, the probe of an unreachable host is only planned.
+    let differences = if output.was_run() { output.lines()? } else { vec!["differences unknown".to_owned()] };
+    if !differences.is_empty() {
+        let change = resource.change(connection, &differences).named(resource.change_label(&differences));
+        change.hide(Hide::Stdout).await?;
+    }
+    Ok(output)
+}

@@ -1,0 +1,181 @@
+//! [`Puppet`]: sends manifests to a host and applies them.
+
+use std::path::PathBuf;
+
+use fabrs::{Connection, Error, ErrorKind, ExitStatus, Hide, Output};
+
+use super::archive::tar_of;
+use super::puppet_log::PuppetLog;
+use crate::provision::{Provision, ResourceChanges};
+use crate::remote_script::with_arguments;
+
+/// Applies the manifests.
+const APPLY: &str = include_str!("puppet_apply.sh");
+
+/// Unpacks the manifests for a dry run.
+const NOOP: &str = include_str!("puppet_noop.sh");
+
+/// The directory of the manifests on a host, readable by root only: hiera data may contain secrets.
+const REMOTE_DIR: &str = "/var/lib/fabrs/puppet";
+
+/// Puppet manifests of the project, applied to hosts without a Puppet server.
+///
+/// The local directory may have `manifests/`, `modules/`, `hiera.yaml` and hiera data. The same
+/// manifests serve a Vagrant machine, staging and production: the fact `fabrs_environment` is the
+/// name of the environment of the run.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::Puppet;
+///
+/// /// Applies the Puppet manifests.
+/// #[task]
+/// async fn provision(c: Connection) -> Result {
+///     Puppet::apply("puppet").install().on(&c).await?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "no manifest is applied until `.on(..)` is awaited"]
+pub struct Puppet {
+    directory: PathBuf,
+    manifest: String,
+    package: PuppetPackage,
+}
+
+/// The installation of Puppet before the manifests are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PuppetPackage {
+    /// A host without Puppet is an error.
+    Expected,
+    /// The package `puppet-agent` is installed if it is missing.
+    Installed,
+}
+
+impl Puppet {
+    /// Sets the local directory with the manifests.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Puppet;
+    /// assert!(format!("{:?}", Puppet::apply("puppet")).contains("manifests"));
+    /// ```
+    pub fn apply(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), manifest: "manifests".to_owned(), package: PuppetPackage::Expected }
+    }
+
+    /// Sets the manifest, or a directory of manifests, below the local directory. Defaults to
+    /// `manifests`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Puppet;
+    /// let puppet = Puppet::apply("puppet").manifest("manifests/web.pp");
+    /// assert!(format!("{puppet:?}").contains("web.pp"));
+    /// ```
+    pub fn manifest(mut self, path: impl Into<String>) -> Self {
+        self.manifest = path.into();
+        self
+    }
+
+    /// Installs the package `puppet-agent` if it is missing, and keeps its daemon disabled.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Puppet;
+    /// let puppet = Puppet::apply("puppet").install();
+    /// assert!(format!("{puppet:?}").contains("Installed"));
+    /// ```
+    pub fn install(mut self) -> Self {
+        self.package = PuppetPackage::Installed;
+        self
+    }
+
+    /// Sends the manifests to a host and runs `puppet apply` as root. Returns the changed
+    /// resources.
+    ///
+    /// The files are sent by [`Connection::sync`] to `/var/lib/fabrs/puppet`. A dry run sends them
+    /// to a temporary directory, and lists the changes with `puppet apply --noop`.
+    ///
+    /// ```no_run
+    /// # use fabrs::Connection;
+    /// # use fabrs_deploy::Puppet;
+    /// # async fn example(c: Connection) -> fabrs::Result<()> {
+    /// if Puppet::apply("puppet").on(&c).await?.any()? {
+    ///     c.sudo("systemctl restart shop").await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`] if a resource fails or a manifest is invalid, with the errors of Puppet.
+    /// [`ErrorKind::Local`] if the local directory cannot be read. The errors of
+    /// [`Connection::sync`] and [`Connection::sudo`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends Puppet. The next run applies the rest.
+    pub async fn on(self, connection: &Connection) -> Result<ResourceChanges, Error> {
+        let mut changes = ResourceChanges::default();
+        if self.package == PuppetPackage::Installed {
+            changes = connection.ensure_packages(["puppet-agent"]).await?;
+            changes = changes.and(connection.ensure_service("puppet").stopped().await?);
+        }
+        connection.ensure_dir(REMOTE_DIR).mode(0o700).sudo().await?;
+        connection.sync(&self.directory, REMOTE_DIR).delete().sudo().await?;
+        let label = format!("puppet apply {}", self.directory.display());
+        let apply = connection.sudo(with_arguments(self.arguments(connection, "apply"), APPLY));
+        let output = apply.named(&label).warn().hide(Hide::Stdout).capture_all().await?;
+        if output.was_run() {
+            return Ok(changes.and(self.check(&output)?));
+        }
+        let script = format!("{NOOP}{APPLY}");
+        let noop = connection.sudo(with_arguments(self.arguments(connection, "noop"), &script)).probe();
+        let archive = tar_of(&self.directory)?;
+        let output = noop.named(format!("{label} --noop")).stdin(archive).warn().hide(Hide::Both).capture_all().await?;
+        if output.was_run() {
+            let planned = self.check(&output)?;
+            if let Some(client) = connection.client() {
+                for change in &planned {
+                    client.print(connection.host(), format!("would change: {change}"));
+                }
+            }
+            changes = changes.and(planned);
+        }
+        Ok(changes)
+    }
+
+    fn arguments(&self, connection: &Connection, mode: &str) -> [String; 4] {
+        let client = connection.client();
+        let environment = client.as_ref().and_then(|client| client.inventory().environment());
+        let environment = environment.map(|environment| environment.name().to_owned()).unwrap_or_default();
+        [REMOTE_DIR.to_owned(), self.manifest.clone(), mode.to_owned(), environment]
+    }
+
+    /// Returns the changed resources.
+    ///
+    /// The exit status is 0 without changes and 2 with changes. 4 and 6 report failed resources,
+    /// and 1 an invalid manifest (`puppet-apply(8)`, `--detailed-exitcodes`).
+    fn check(&self, output: &Output) -> Result<Vec<String>, Error> {
+        let log = PuppetLog::parse(&output.stdout()?, &output.stderr()?);
+        let code = match output.status()? {
+            ExitStatus::Code(code) => Some(*code),
+            ExitStatus::Signal(_) => None,
+        };
+        match code {
+            Some(0 | 2) => Ok(log.changes),
+            status => {
+                let reason = match status {
+                    Some(127) => "puppet is not installed".to_owned(),
+                    Some(code) => format!("exit status {code}"),
+                    None => "ended by a signal".to_owned(),
+                };
+                let mut text = format!("puppet apply of {} failed: {reason}", self.directory.display());
+                for error in &log.errors {
+                    text.push('\n');
+                    text.push_str(error);
+                }
+                let error = Error::new(ErrorKind::Task, text).on(output.host());
+                Err(if status == Some(127) { error.hint("add `.install()` to `Puppet::apply(..)`") } else { error })
+            }
+        }
+    }
+}
