@@ -35,9 +35,12 @@ impl AuthorizedKey {
         // All keys begin with the length of their type in 4 bytes: `AAAA` in Base64.
         let key = words.windows(2).find(|pair| is_key_type(pair[0]) && pair[1].starts_with("AAAA")).map(|pair| pair[1]);
         match key {
-            Some(key) if !self.line.contains('\n') => Ok(key),
+            Some(key) if !self.line.contains('\n') && !self.line.starts_with('#') => Ok(key),
             _ => {
-                let error = Error::new(ErrorKind::Usage, format!("invalid public key for {}", self.user));
+                let error = Error::new(
+                    ErrorKind::Usage,
+                    format!("invalid public key for {}: expected one line with a key type and a Base64 key", self.user),
+                );
                 Err(error.hint("use one line of a .pub file: `ssh-ed25519 AAAA... comment`"))
             }
         }
@@ -101,7 +104,14 @@ mod tests {
 
     #[test]
     fn a_line_without_a_key_or_two_lines_are_rejected() {
-        for line in ["", "ssh-ed25519", "AAAAC3", "/home/ann/.ssh/id_ed25519.pub", "ssh-rsa AAAA1\nssh-rsa AAAA2"] {
+        for line in [
+            "",
+            "ssh-ed25519",
+            "AAAAC3",
+            "# ssh-ed25519 AAAAC3",
+            "/home/ann/.ssh/id_ed25519.pub",
+            "ssh-rsa AAAA1\nssh-rsa AAAA2",
+        ] {
             assert_eq!(key(line).unwrap_err().kind(), ErrorKind::Usage, "{line}");
         }
     }

@@ -10,7 +10,8 @@ file=$home/.ssh/authorized_keys
 [ ! -L "$file" ] || file=$(readlink -f "$file")
 temporary=$(mktemp "$file.XXXXXX")
 trap 'rm -f "$temporary"' EXIT
-# grep exits with 1 if it prints no line.
-[ ! -e "$file" ] || grep -vF -e " $1" "$file" > "$temporary" || [ $? = 1 ]
+# dash runs the trap of EXIT after a signal only if the signal has a trap.
+trap 'exit 129' HUP INT TERM
+[ ! -e "$file" ] || awk -v key="$1" '{ for (i = 1; i <= NF; i++) if ($i == key) next; print }' "$file" > "$temporary"
 printf '%s\n' "$2" >> "$temporary"
 mv -f "$temporary" "$file"

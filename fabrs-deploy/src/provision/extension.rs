@@ -12,10 +12,11 @@ use super::service::Service;
 use super::timer::Timer;
 use super::user::UserAccount;
 
-/// Provisioning of a host: packages, accounts and services, by methods of [`Connection`].
+/// Methods of [`Connection`] to provision a host: packages, accounts, services and timers.
 ///
 /// Each method compares the host with the desired state, and changes the host only if they differ.
-/// A second run changes nothing. A dry run lists the changes. Changes are made as root, by sudo.
+/// A second run changes nothing. A dry run lists the changes. Changes use sudo and run as root.
+/// `authorized_keys` is written as its user.
 ///
 /// For directories and configuration files, use the methods of [`Connection`]: `ensure_dir`,
 /// `ensure_line`, and `put` or `write` with `validate`.
@@ -51,6 +52,7 @@ pub trait Provision {
     ///
     /// The lists of apt are updated before an installation. Configuration files keep local changes.
     /// An interrupted installation of dpkg is completed first. Installed packages are not upgraded.
+    /// The name of a virtual package is an error.
     ///
     /// ```
     /// # use fabrs::{Client, transport::{Fake, FakeAnswer}};
@@ -80,7 +82,7 @@ pub trait Provision {
 
     /// Creates a user with a home directory, or corrects the settings of an existing user.
     ///
-    /// The user has no password.
+    /// A new user has no password. The password of an existing user stays.
     ///
     /// ```
     /// # use fabrs::{Client, transport::{Fake, FakeAnswer}};
@@ -106,9 +108,9 @@ pub trait Provision {
     /// ```
     fn ensure_authorized_key(&self, user: impl Into<String>, key: impl AsRef<str>) -> EnsureRequest<AuthorizedKey>;
 
-    /// Enables and starts a unit of systemd. A name without a suffix is a service.
+    /// Enables and starts a systemd unit. A name without a suffix is a service.
     ///
-    /// After the change, the unit must be active.
+    /// Fails if the unit is not active after a start or restart.
     ///
     /// ```
     /// # use fabrs::{Client, transport::{Fake, FakeAnswer}};
@@ -121,11 +123,11 @@ pub trait Provision {
     /// ```
     fn ensure_service(&self, name: impl AsRef<str>) -> EnsureRequest<Service>;
 
-    /// Runs a command at the times of a calendar expression (`systemd.time(7)`), by a timer of
-    /// systemd.
+    /// Runs a command on a schedule, with a systemd timer. `calendar` is a calendar expression
+    /// (`systemd.time(7)`).
     ///
-    /// Writes `NAME.service` and `NAME.timer` in `/etc/systemd/system`. After a missed time, the
-    /// command runs at the next boot.
+    /// Writes `NAME.service` and `NAME.timer` in `/etc/systemd/system`. If the host was off at a
+    /// scheduled time, the command runs after the next boot.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -142,7 +144,7 @@ pub trait Provision {
         line: impl IntoShellLine,
     ) -> EnsureRequest<Timer>;
 
-    /// Runs a command at the times of a cron schedule (`crontab(5)`), by a file in `/etc/cron.d`.
+    /// Runs a command on a cron schedule (`crontab(5)`), with a file in `/etc/cron.d`.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -171,6 +173,11 @@ pub trait Provision {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`](fabrs::ErrorKind::Timeout) if no command succeeds on the new boot
+    /// within the limit.
     fn reboot(&self) -> RebootRequest;
 }
 

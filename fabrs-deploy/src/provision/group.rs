@@ -23,7 +23,7 @@ impl GroupAccount {
 }
 
 impl EnsureRequest<GroupAccount> {
-    /// Creates a missing group with a number of the system range.
+    /// Creates a missing group with a GID in the system range.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};

@@ -1,6 +1,6 @@
-//! [`Packages`]: installed packages of apt or dnf.
+//! [`Packages`]: packages installed with apt-get, dnf or yum.
 
-use fabrs::{Command, Connection, Error};
+use fabrs::{Command, Connection, Error, ErrorKind};
 use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_name;
@@ -8,11 +8,17 @@ use super::resource::{ProbedResource, ensure, sealed};
 use super::resource_changes::ResourceChanges;
 use crate::remote_script::with_arguments;
 
+/// Defines the test of one package.
+const INSTALLED: &str = include_str!("packages_installed.sh");
+
 /// Prints the missing packages.
 const PROBE: &str = include_str!("packages_probe.sh");
 
 /// Installs packages.
 const INSTALL: &str = include_str!("packages_install.sh");
+
+/// Fails if a package is still missing.
+const VERIFY: &str = include_str!("packages_verify.sh");
 
 /// Installed packages: see [`Provision::ensure_packages`](super::Provision::ensure_packages).
 #[derive(Debug, Clone)]
@@ -38,21 +44,29 @@ impl ProbedResource for Packages {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.names.iter().try_for_each(|name| check_name("package", name, "+-._:"))
+        for name in &self.names {
+            check_name("package", name, "+-._:")?;
+            // apt-get removes `nginx` if the argument is `nginx-`.
+            if name.ends_with('-') {
+                return Err(Error::new(ErrorKind::Usage, format!("invalid package name `{name}`: ends with `-`")));
+            }
+        }
+        Ok(())
     }
 
     fn probe(&self, connection: &Connection) -> Command {
-        connection.probe(with_arguments(self.names.iter().map(String::as_str), PROBE))
+        connection.probe(with_arguments(&self.names, &format!("{INSTALLED}{PROBE}")))
     }
 
     fn change(&self, connection: &Connection, differences: &[String]) -> Command {
         let missing: Vec<_> = self.names.iter().filter(|name| differences.contains(name)).collect();
         // In a dry run with an unreachable host, the missing packages are unknown.
         let names = if missing.is_empty() { self.names.iter().collect() } else { missing };
-        connection.sudo(with_arguments(names.into_iter().map(String::as_str), &format!("{INSTALL}{PROBE}")))
+        connection.sudo(with_arguments(names, &format!("{INSTALL}{INSTALLED}{VERIFY}")))
     }
 
     fn change_label(&self, differences: &[String]) -> String {
-        format!("install {}", differences.join(", "))
+        let is_known = differences.iter().all(|difference| self.names.contains(difference));
+        format!("install {}", if is_known { differences } else { &self.names }.join(", "))
     }
 }

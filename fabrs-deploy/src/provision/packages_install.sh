@@ -1,5 +1,4 @@
-# Installs the packages of "$@" with apt-get, dnf or yum. packages_probe.sh follows, and prints the
-# packages that are still missing: names of virtual packages.
+# Installs the packages of "$@" with apt-get, dnf or yum. packages_verify.sh follows.
 set -e
 if command -v apt-get > /dev/null; then
     export DEBIAN_FRONTEND=noninteractive
@@ -9,7 +8,7 @@ if command -v apt-get > /dev/null; then
             -o Dpkg::Options::=--force-confold "$@"
     }
     # An interrupted installation blocks the next one until it is completed.
-    dpkg --force-confdef --force-confold --configure -a >&2
+    [ -z "$(dpkg --audit)" ] || dpkg --force-confdef --force-confold --configure -a >&2
     apt_get update >&2
     apt_get install -- "$@" >&2
 elif command -v dnf > /dev/null; then

@@ -6,8 +6,8 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Hide, Output, cmd};
 use futures::future::{BoxFuture, FutureExt};
 
-/// The number of the current boot: a random UUID (`proc_sys_kernel(5)`).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// The file with the UUID of the current boot (`proc_sys_kernel(5)`).
+const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The time limit of one attempt to read the new boot id. A host without power or network sends no
 /// answer.
@@ -20,7 +20,7 @@ const REBOOT_LIMIT: Duration = Duration::from_mins(5);
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the wait. The host still reboots.
+/// Dropping the future ends the wait. If the reboot command was sent, the host still reboots.
 #[must_use = "the host reboots when the request is awaited"]
 #[derive(Debug)]
 pub struct RebootRequest {
@@ -33,8 +33,8 @@ impl RebootRequest {
         Self { connection: connection.clone(), limit: REBOOT_LIMIT }
     }
 
-    /// Sets the time limit from the start of the reboot to the first command on the new boot.
-    /// Defaults to 5 minutes.
+    /// Sets the time limit for the new boot, counted from the end of the reboot command. Defaults
+    /// to 5 minutes.
     ///
     /// ```
     /// # use fabrs::{Client, prelude::secs, transport::Fake};
@@ -51,7 +51,7 @@ impl RebootRequest {
 
     async fn reboot(self) -> Result<(), Error> {
         let Self { connection, limit } = self;
-        let read = connection.probe(cmd!("cat {BOOT_ID}")).named("read the boot id");
+        let read = connection.probe(cmd!("cat {BOOT_ID_PATH}")).named("read the boot id");
         let before: Output = read.hide(Hide::Both).await?;
         match connection.sudo("systemctl reboot || shutdown -r now").named("reboot").await {
             Ok(output) if !output.was_run() => return Ok(()),
@@ -61,7 +61,7 @@ impl RebootRequest {
         }
         connection.close().await;
         let before = before.stdout()?.trim().to_owned();
-        let is_new = cmd!("test \"$(cat {BOOT_ID})\" != {before}");
+        let is_new = cmd!("id=$(cat {BOOT_ID_PATH}) && test \"$id\" != {before}");
         let wait = connection.probe(is_new).named("wait for the new boot");
         wait.hide(Hide::Both).timeout(ATTEMPT_LIMIT).retry_for(limit).await?;
         Ok(())

@@ -9,16 +9,16 @@ use futures::future::BoxFuture;
 use super::resource::Resource;
 use super::resource_changes::ResourceChanges;
 
-/// A resource on its way to the desired state: an awaitable builder. The output is
+/// A request for the desired state of a resource: an awaitable builder. The output is
 /// [`ResourceChanges`].
 ///
-/// A read-only command compares the host with the desired state. A second command changes the host
-/// as root, only if there is a difference. A dry run compares, and plans the change.
+/// A read-only command compares the host with the desired state. If they differ, a second command
+/// changes the host with sudo. A dry run compares the state and plans the change.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the running command. The host may have a part of the changes. The next
-/// run makes the rest.
+/// Dropping the future stops the running command. Some changes may be missing on the host. The next
+/// run completes them.
 #[must_use = "nothing changes until the request is awaited"]
 pub struct EnsureRequest<R> {
     connection: Connection,

@@ -4,7 +4,8 @@ use fabrs::{Command, Connection, Error, Hide, Output};
 
 use super::resource_changes::ResourceChanges;
 
-/// A part of a host with a desired state: the kind of an [`EnsureRequest`](super::EnsureRequest).
+/// A part of a host with a desired state: the type parameter of
+/// [`EnsureRequest`](super::EnsureRequest). The trait is sealed.
 pub trait Resource: sealed::Resource {}
 
 impl<R: sealed::Resource> Resource for R {}
@@ -21,9 +22,9 @@ pub(super) mod sealed {
     }
 }
 
-/// A resource with a script that prints its differences.
+/// A resource compared by one read-only command, and corrected by a second command.
 pub(super) trait ProbedResource {
-    /// The name of the resource in output and errors, such as `user shop`.
+    /// Returns the name for output and errors, such as `user shop`.
     fn label(&self) -> String;
 
     /// Checks the settings before any access to the host.
@@ -33,14 +34,14 @@ pub(super) trait ProbedResource {
     /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) for an invalid name.
     fn check(&self) -> Result<(), Error>;
 
-    /// The command that prints one line for each difference between the host and the desired state.
-    /// Without a difference, the command prints nothing.
+    /// Returns the probe command. The command prints one line for each difference between the host
+    /// and the desired state.
     fn probe(&self, connection: &Connection) -> Command;
 
-    /// The command that removes the differences.
+    /// Returns the command that removes the differences.
     fn change(&self, connection: &Connection, differences: &[String]) -> Command;
 
-    /// The name of the change in output, plans and errors: `install nginx, curl`.
+    /// Returns the name of the change for output, plans and errors: `install nginx, curl`.
     fn change_label(&self, differences: &[String]) -> String {
         format!("change {} ({})", self.label(), differences.join(", "))
     }
@@ -56,7 +57,11 @@ pub(super) async fn ensure(connection: &Connection, resource: &impl ProbedResour
     let probe = resource.probe(connection).named(format!("check {}", resource.label()));
     let output = probe.hide(Hide::Both).capture_all().await?;
     // In a dry run, the probe of an unreachable host is only planned.
-    let differences = if output.was_run() { output.lines()? } else { vec!["differences unknown".to_owned()] };
+    let differences = if output.was_run() {
+        output.lines()?
+    } else {
+        vec!["unknown differences: the host is unreachable".to_owned()]
+    };
     if !differences.is_empty() {
         let change = resource.change(connection, &differences).named(resource.change_label(&differences));
         change.hide(Hide::Stdout).await?;

@@ -66,8 +66,8 @@ impl ResourceChanges {
         Ok(!self.differences()?.is_empty())
     }
 
-    /// Returns the differences, in the form `shell: /bin/sh -> /bin/bash`. A changed file has its
-    /// path.
+    /// Returns the differences, one text for each: `shell: /bin/sh -> /bin/bash`, `group: adm`,
+    /// `missing`, the name of a missing package, or the path of a changed file.
     ///
     /// ```no_run
     /// # use fabrs::Connection;

@@ -1,6 +1,6 @@
 //! [`Service`]: a unit of systemd.
 
-use fabrs::{Command, Connection, Error, cmd};
+use fabrs::{Command, Connection, Error, ErrorKind, cmd};
 use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_name;
@@ -67,9 +67,11 @@ impl EnsureRequest<Service> {
     }
 
     /// Restarts the unit if one of these files or directories has changed since the unit started.
+    /// A changed unit file has the same effect.
     ///
-    /// The comparison uses the time of the last status change (ctime). So a run that ended between
-    /// the change of a file and the restart is completed by the next run.
+    /// The comparison uses the time of the last status change (ctime). If a run is killed before
+    /// the restart, the next run restarts the unit. The last call of `restart_after` or
+    /// [`reload_after`](Self::reload_after) sets the action for all paths.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -117,7 +119,14 @@ impl ProbedResource for Service {
     }
 
     fn check(&self) -> Result<(), Error> {
-        check_name("unit", &self.unit, UNIT_CHARACTERS)
+        check_name("unit", &self.unit, UNIT_CHARACTERS)?;
+        match self.files.iter().find(|path| !path.starts_with('/')) {
+            None => Ok(()),
+            Some(path) => {
+                let error = Error::new(ErrorKind::Usage, format!("`{path}` is not an absolute path"));
+                Err(error.hint("`restart_after` and `reload_after` accept absolute paths"))
+            }
+        }
     }
 
     fn probe(&self, connection: &Connection) -> Command {
@@ -125,12 +134,14 @@ impl ProbedResource for Service {
             ServiceState::Running => "running",
             ServiceState::Stopped => "stopped",
         };
-        let since = match self.on_change {
-            OnChange::Restart => "ActiveEnterTimestamp",
-            OnChange::Reload => "StateChangeTimestamp",
+        let action = match self.on_change {
+            OnChange::Restart => "restart",
+            OnChange::Reload => "reload",
         };
-        let arguments = [&self.unit, state, since].into_iter().chain(self.files.iter().map(String::as_str));
-        connection.probe(with_arguments(arguments, PROBE))
+        let arguments = [&self.unit, state, action].into_iter().chain(self.files.iter().map(String::as_str));
+        let script = with_arguments(arguments, PROBE);
+        // Only root can read the times of all files.
+        if self.files.is_empty() { connection.probe(script) } else { connection.sudo(script).probe() }
     }
 
     fn change(&self, connection: &Connection, differences: &[String]) -> Command {
@@ -138,14 +149,20 @@ impl ProbedResource for Service {
         if self.state == ServiceState::Stopped {
             return connection.sudo(cmd!("systemctl disable --now --quiet {unit}"));
         }
-        let enable = cmd!("systemctl daemon-reload && systemctl enable --quiet {unit}");
-        if differences.iter().all(|difference| difference.starts_with("enablement: ")) {
-            return connection.sudo(enable);
+        let is_enablement = |difference: &&String| difference.starts_with("enablement: ");
+        let mut change = cmd!("systemctl daemon-reload");
+        // systemctl refuses to enable an alias or a generated unit, which the probe accepts.
+        if differences.iter().any(|difference| is_enablement(&difference)) {
+            change = change.and(cmd!("systemctl enable --quiet {unit}"));
         }
+        if differences.iter().all(|difference| is_enablement(&difference)) {
+            return connection.sudo(change);
+        }
+        let has_new_unit = differences.iter().any(|difference| difference.starts_with("unit file: "));
         let verb = match self.on_change {
-            OnChange::Restart => "restart",
-            OnChange::Reload => "reload-or-restart",
+            OnChange::Reload if !has_new_unit => "reload-or-restart",
+            OnChange::Reload | OnChange::Restart => "restart",
         };
-        connection.sudo(enable.and(cmd!("systemctl {verb} {unit} && systemctl is-active {unit}")))
+        connection.sudo(change.and(cmd!("systemctl {verb} {unit} && systemctl is-active {unit}")))
     }
 }

@@ -1,8 +1,8 @@
-# Prints the differences of a unit of systemd.
+# Prints the differences between a systemd unit and its desired state.
 #
-# Arguments: UNIT STATE TIMESTAMP PATH... STATE is `running` or `stopped`. TIMESTAMP is the property
-# of the unit with the time that the files are compared with.
-unit=$1 state=$2 timestamp=$3
+# Arguments: UNIT STATE ACTION PATH... STATE is `running` or `stopped`. ACTION is `restart` or
+# `reload`. Files changed after the last start or reload are printed.
+unit=$1 state=$2 action=$3
 shift 3
 enabled=$(systemctl is-enabled "$unit" 2> /dev/null) || :
 active=$(systemctl is-active "$unit") || :
@@ -24,18 +24,35 @@ if [ "$active" != active ]; then
     printf 'state: %s -> active\n' "$active"
     exit 0
 fi
-if [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" = yes ]; then
-    echo 'the unit file has changed'
+# Prints the time of a property in the format of `find -newerct`. `systemctl show` prints whole
+# seconds. A file written in the second of the unit's start would be reported in every run. The D-Bus
+# property has microseconds.
+manager=org.freedesktop.systemd1
+time_of() {
+    object=$(busctl call $manager /org/freedesktop/systemd1 $manager.Manager LoadUnit s "$unit") || return
+    object=${object#*\"}
+    object=${object%\"*}
+    since=$(busctl get-property $manager "$object" $manager.Unit "$1") || return
+    since=${since#t }
+    printf '@%d.%06d' $((since / 1000000)) $((since % 1000000))
+}
+started=$(time_of ActiveEnterTimestamp) || exit
+# A timer runs the service of the same name. Units below /run are generated at each reload of the
+# manager.
+show='systemctl show --property=FragmentPath --property=DropInPaths --value'
+for file in $($show "$unit") $($show "${unit%.timer}.service"); do
+    case $file in
+        /run/*) continue ;;
+    esac
+    [ -z "$(find -L "$file" -newerct "$started" -print)" ] || printf 'unit file: %s\n' "$file"
+done
+if [ "$action" = reload ]; then
+    case $(systemctl show --property=ReloadResult --value "$unit") in
+        '' | success) ;;
+        *) echo 'the last reload failed' ;;
+    esac
+    started=$(time_of StateChangeTimestamp) || exit
 fi
 [ $# -gt 0 ] || exit 0
-# `systemctl show` prints seconds. A file written and a unit started within one second would differ
-# in each run, so the D-Bus property has the time in microseconds.
-manager=org.freedesktop.systemd1
-object=$(busctl call $manager /org/freedesktop/systemd1 $manager.Manager LoadUnit s "$unit") || exit
-object=${object#*\"}
-object=${object%\"*}
-since=$(busctl get-property $manager "$object" $manager.Unit "$timestamp") || exit
-since=${since#t }
-since=$(printf '@%d.%06d' $((since / 1000000)) $((since % 1000000)))
-changed=$(find -L "$@" -newerct "$since" -print) || exit
+changed=$(find -L "$@" -newerct "$started" -print) || exit
 [ -z "$changed" ] || printf '%s\n' "$changed" | sed 's/$/: changed/'

@@ -18,9 +18,9 @@ const CHANGE: &str = include_str!("user_change.sh");
 /// The kind of a user or group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AccountKind {
-    /// The account of a person, with a number of the normal range.
+    /// A regular account, with an ID in the normal range.
     Login,
-    /// The account of a service, with a number of the system range.
+    /// An account for a service, with an ID in the system range.
     System,
 }
 
@@ -50,7 +50,7 @@ impl UserAccount {
 }
 
 impl EnsureRequest<UserAccount> {
-    /// Creates a missing user with a number of the system range: for services.
+    /// Creates a missing user with a UID in the system range, for services.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -76,7 +76,7 @@ impl EnsureRequest<UserAccount> {
     /// # Ok::<(), fabrs::Error>(())
     /// ```
     pub fn home(self, directory: impl Into<String>) -> Self {
-        self.map(|user| user.home = Some(directory.into()))
+        self.map(|user| user.home = Some(directory.into().trim_end_matches('/').to_owned()))
     }
 
     /// Sets the login shell. Defaults to the default of `useradd` for a missing user.

@@ -1,7 +1,7 @@
 # Prints the differences of a user.
 #
 # Arguments: NAME KIND HOME SHELL GROUP... An empty HOME or SHELL is not compared.
-name=$1 home=$3 shell=$4
+name=$1 kind=$2 home=$3 shell=$4
 shift 4
 entry=$(getent passwd "$name") || {
     echo missing
@@ -10,7 +10,11 @@ entry=$(getent passwd "$name") || {
 current_shell=${entry##*:}
 entry=${entry%:*}
 current_home=${entry##*:}
-[ -z "$home" ] || [ "$home" = "$current_home" ] || printf 'home: %s -> %s\n' "$current_home" "$home"
+if [ -n "$home" ] && [ "$home" != "$current_home" ]; then
+    printf 'home: %s -> %s\n' "$current_home" "$home"
+elif [ -n "$home" ] || [ "$kind" = login ]; then
+    [ -d "$current_home" ] || printf 'home: %s is missing\n' "$current_home"
+fi
 [ -z "$shell" ] || [ "$shell" = "$current_shell" ] || printf 'shell: %s -> %s\n' "$current_shell" "$shell"
 groups=" $(id -Gn "$name") "
 for group; do

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fabrs::{Connection, Error, ErrorKind, ExitStatus, Hide, Output};
 
-use super::archive::tar_of;
+use super::archive::archive_directory;
 use super::puppet_log::PuppetLog;
 use crate::provision::{Provision, ResourceChanges};
 use crate::remote_script::with_arguments;
@@ -18,7 +18,7 @@ const NOOP: &str = include_str!("puppet_noop.sh");
 /// The directory of the manifests on a host, readable by root only: hiera data may contain secrets.
 const REMOTE_DIR: &str = "/var/lib/fabrs/puppet";
 
-/// Puppet manifests of the project, applied to hosts without a Puppet server.
+/// Puppet manifests of the project, applied with `puppet apply`: no Puppet server is needed.
 ///
 /// The local directory may have `manifests/`, `modules/`, `hiera.yaml` and hiera data. The same
 /// manifests serve a Vagrant machine, staging and production: the fact `fabrs_environment` is the
@@ -53,7 +53,7 @@ enum PuppetPackage {
 }
 
 impl Puppet {
-    /// Sets the local directory with the manifests.
+    /// Creates a request to apply the manifests of a local directory.
     ///
     /// ```
     /// # use fabrs_deploy::Puppet;
@@ -91,8 +91,12 @@ impl Puppet {
     /// Sends the manifests to a host and runs `puppet apply` as root. Returns the changed
     /// resources.
     ///
-    /// The files are sent by [`Connection::sync`] to `/var/lib/fabrs/puppet`. A dry run sends them
-    /// to a temporary directory, and lists the changes with `puppet apply --noop`.
+    /// [`Connection::sync`] copies the directory to `/var/lib/fabrs/puppet`. Files missing in the
+    /// local directory are deleted there.
+    ///
+    /// A dry run unpacks the manifests into a temporary directory and lists the changes with
+    /// `puppet apply --noop`. If the installation of Puppet is only planned, the changes of the
+    /// manifests are not listed.
     ///
     /// ```no_run
     /// # use fabrs::Connection;
@@ -106,13 +110,14 @@ impl Puppet {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`] if a resource fails or a manifest is invalid, with the errors of Puppet.
+    /// [`ErrorKind::Task`] if Puppet is not installed, a manifest is invalid, or a resource fails.
+    /// The text contains the errors of Puppet.
     /// [`ErrorKind::Local`] if the local directory cannot be read. The errors of
     /// [`Connection::sync`] and [`Connection::sudo`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends Puppet. The next run applies the rest.
+    /// Dropping the future stops Puppet. The next run applies the remaining resources.
     pub async fn on(self, connection: &Connection) -> Result<ResourceChanges, Error> {
         let mut changes = ResourceChanges::default();
         if self.package == PuppetPackage::Installed {
@@ -129,9 +134,11 @@ impl Puppet {
         }
         let script = format!("{NOOP}{APPLY}");
         let noop = connection.sudo(with_arguments(self.arguments(connection, "noop"), &script)).probe();
-        let archive = tar_of(&self.directory)?;
+        let archive = archive_directory(&self.directory)?;
         let output = noop.named(format!("{label} --noop")).stdin(archive).warn().hide(Hide::Both).capture_all().await?;
-        if output.was_run() {
+        let is_planned_package =
+            self.package == PuppetPackage::Installed && output.was_run() && *output.status()? == ExitStatus::Code(127);
+        if output.was_run() && !is_planned_package {
             let planned = self.check(&output)?;
             if let Some(client) = connection.client() {
                 for change in &planned {
@@ -152,8 +159,8 @@ impl Puppet {
 
     /// Returns the changed resources.
     ///
-    /// The exit status is 0 without changes and 2 with changes. 4 and 6 report failed resources,
-    /// and 1 an invalid manifest (`puppet-apply(8)`, `--detailed-exitcodes`).
+    /// The exit status is 0 without changes, 2 with changes, 4 or 6 with failed resources, and 1 if
+    /// the run failed, such as for an invalid manifest (`puppet-apply(8)`, `--detailed-exitcodes`).
     fn check(&self, output: &Output) -> Result<Vec<String>, Error> {
         let log = PuppetLog::parse(&output.stdout()?, &output.stderr()?);
         let code = match output.status()? {
@@ -161,7 +168,9 @@ impl Puppet {
             ExitStatus::Signal(_) => None,
         };
         match code {
-            Some(0 | 2) => Ok(log.changes),
+            Some(0 | 2) if log.errors.is_empty() && !(code == Some(2) && log.changes.is_empty()) => Ok(log.changes),
+            // The changes of a resource with another log level are not printed.
+            Some(2) if log.errors.is_empty() => Ok(vec!["changes that Puppet did not print".to_owned()]),
             status => {
                 let reason = match status {
                     Some(127) => "puppet is not installed".to_owned(),
@@ -174,7 +183,11 @@ impl Puppet {
                     text.push_str(error);
                 }
                 let error = Error::new(ErrorKind::Task, text).on(output.host());
-                Err(if status == Some(127) { error.hint("add `.install()` to `Puppet::apply(..)`") } else { error })
+                Err(if status == Some(127) && self.package == PuppetPackage::Expected {
+                    error.hint("add `.install()` to `Puppet::apply(..)`")
+                } else {
+                    error
+                })
             }
         }
     }

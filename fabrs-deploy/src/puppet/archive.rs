@@ -9,7 +9,7 @@ use fabrs::{Error, ErrorKind};
 /// # Errors
 ///
 /// [`ErrorKind::Local`] if the directory cannot be read.
-pub(super) fn tar_of(directory: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn archive_directory(directory: &Path) -> Result<Vec<u8>, Error> {
     let mut archive = tar::Builder::new(Vec::new());
     archive.follow_symlinks(false);
     let written = archive.append_dir_all("", directory).and_then(|()| archive.into_inner());

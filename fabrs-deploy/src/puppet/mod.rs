@@ -1,4 +1,4 @@
-//! Puppet: manifests of the project, applied to a host without a Puppet server.
+//! Puppet: manifests of the project, applied to hosts with `puppet apply`.
 
 mod apply;
 mod archive;

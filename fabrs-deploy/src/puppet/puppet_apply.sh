@@ -11,7 +11,8 @@ if ! command -v puppet > /dev/null; then
     echo 'puppet is not installed' >&2
     exit 127
 fi
-cd "$directory" || exit
+# The exit status 2 of cd would mean changes without an error.
+cd "$directory" || exit 1
 set -- --detailed-exitcodes --color=false --modulepath="$directory/modules"
 [ ! -e hiera.yaml ] || set -- "$@" --hiera_config="$directory/hiera.yaml"
 [ "$mode" = apply ] || set -- "$@" --noop

@@ -12,18 +12,19 @@ impl PuppetLog {
     /// Reads the lines of stdout and stderr, without colours.
     pub(super) fn parse(stdout: &str, stderr: &str) -> Self {
         let lines = || stdout.lines().chain(stderr.lines());
-        let changes = lines().filter_map(|line| line.strip_prefix("Notice: /Stage[main]/").map(resource));
-        // A summary of Puppet repeats the count, and skipped resources follow from an error.
+        let changes = lines().filter_map(|line| line.strip_prefix("Notice: /Stage[").map(resource));
+        // Only `Error:` lines count. Warnings about skipped resources follow from an earlier error.
         let errors = lines().filter_map(|line| line.strip_prefix("Error: "));
         Self {
             changes: changes.map(str::to_owned).collect(),
-            errors: errors.map(|line| line.strip_prefix("/Stage[main]/").map_or(line, resource).to_owned()).collect(),
+            errors: errors.map(|line| line.strip_prefix("/Stage[").map_or(line, resource).to_owned()).collect(),
         }
     }
 }
 
-/// Returns the text without the class of the resource: `Main/File[/etc/motd]/..`.
+/// Returns the text without the stage and the class: `main]/Main/File[/etc/motd]/..`.
 fn resource(text: &str) -> &str {
+    let text = text.split_once("]/").map_or(text, |(_, rest)| rest);
     let bracket = text.find('[').unwrap_or(text.len());
     match text[..bracket].rfind('/') {
         Some(slash) => &text[slash + 1..],

@@ -1,7 +1,7 @@
 //! Resources on machines: packages, accounts, services and timers.
 
 use fabrs::config::Mode;
-use fabrs::{Connection, ErrorKind, Result};
+use fabrs::{Connection, ErrorKind, Result, cmd};
 use fabrs_deploy::{Provision, ResourceChanges};
 use fabrs_testing::MachineNetwork;
 
@@ -19,8 +19,8 @@ async fn provision(c: &Connection) -> Result<Vec<String>> {
         c.ensure_user("shop").system().home("/srv/shop").shell("/bin/bash").groups(["www-data"]).await?,
         c.ensure_authorized_key("shop", KEY).await?,
         {
-            let page = "server { listen 8080; location / { return 200 'shop'; } }\n";
-            c.write("/etc/nginx/conf.d/shop.conf", page).sudo().await?.into()
+            let site = "server { listen 8080; location / { return 200 'shop'; } }\n";
+            c.write("/etc/nginx/conf.d/shop.conf", site).sudo().await?.into()
         },
         c.ensure_service("nginx").reload_after(["/etc/nginx"]).await?,
         c.ensure_timer("shop-cleanup", "daily", "touch /srv/shop/100%-$USER").user("shop").await?,
@@ -71,7 +71,9 @@ async fn differences_of_an_account_are_corrected() {
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
     machine.run("useradd --shell /bin/sh ann && useradd bob");
     let changes = web1.ensure_user("ann").shell("/bin/bash").groups(["adm", "cdrom"]).await.unwrap();
-    assert_eq!(changes.differences().unwrap(), ["shell: /bin/sh -> /bin/bash", "group: adm", "group: cdrom"]);
+    let expected = ["home: /home/ann is missing", "shell: /bin/sh -> /bin/bash", "group: adm", "group: cdrom"];
+    assert_eq!(changes.differences().unwrap(), expected);
+    assert_eq!(machine.run("stat -c '%U %a' /home/ann"), "ann 755\n");
     assert_eq!(machine.run("getent passwd ann | cut -d : -f 7; id -nG ann"), "/bin/bash\nann adm cdrom\n");
 
     // A line with the same key is replaced. Other keys stay.
@@ -91,7 +93,7 @@ async fn a_service_restarts_after_a_change_even_if_the_last_run_ended_before_the
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
     let pid = || machine.run("systemctl show --property=MainPID cron");
     let first = pid();
-    // A run that was killed after this write leaves the old service.
+    // A run killed after this write leaves the service running with the old file.
     web1.write("/etc/default/cron", "EXTRA_OPTS=''\n").sudo().await.unwrap();
     let changes = web1.ensure_service("cron").restart_after(["/etc/default/cron"]).await.unwrap();
     assert_eq!(changes.differences().unwrap(), ["/etc/default/cron: changed"]);
@@ -110,6 +112,24 @@ async fn a_service_restarts_after_a_change_even_if_the_last_run_ended_before_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_timer_with_a_new_command_runs_the_new_command() {
+    let network = MachineNetwork::start(["web1"]);
+    let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
+    for name in ["old", "new"] {
+        web1.ensure_timer("report", "daily", cmd!("touch /root/{name}")).await.unwrap();
+    }
+    machine.run("systemctl start report.service");
+    assert_eq!(machine.run("ls /root"), "new\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_virtual_package_is_an_error() {
+    let network = MachineNetwork::builder().machine("web1").mirror().start();
+    let error = connect(&network, "web1").ensure_packages(["awk"]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_installation_is_completed_by_the_next_run() {
     let network = MachineNetwork::builder().machine("web1").mirror().start();
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
@@ -122,7 +142,7 @@ async fn an_interrupted_installation_is_completed_by_the_next_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rejected_configuration_file_keeps_the_old_file_and_the_service() {
+async fn a_rejected_configuration_file_keeps_the_old_file() {
     let network = MachineNetwork::start(["web1"]);
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
     let before = machine.run("cat /etc/ssh/sshd_config");

@@ -40,6 +40,11 @@ async fn manifests_are_applied_once_and_a_dry_run_lists_their_changes() {
     assert!(error.to_string().contains("puppet is not installed"), "{error}");
 
     let puppet = || Puppet::apply(manifests.path()).install();
+    // A dry run on an empty machine plans the installation.
+    let (planned, _) = client(&network, Mode::DryRun);
+    let changes = puppet().on(&planned.connect("web1").unwrap()).await.unwrap();
+    assert_eq!(changes.differences().unwrap(), ["puppet-agent"]);
+
     let changes = puppet().on(&web1).await.unwrap().differences().unwrap();
     assert!(changes.contains(&"puppet-agent".to_owned()), "{changes:?}");
     assert!(changes.iter().any(|change| change.starts_with("File[/etc/motd]/content: content changed")), "{changes:?}");
@@ -47,7 +52,7 @@ async fn manifests_are_applied_once_and_a_dry_run_lists_their_changes() {
     assert_eq!(machine.run("stat -c %a /var/lib/fabrs/puppet; systemctl is-active puppet || :"), "700\ninactive\n");
     assert_eq!(puppet().on(&web1).await.unwrap().differences().unwrap(), Vec::<String>::new());
 
-    // A dry run applies the new manifests to nothing.
+    // A dry run changes neither the managed files nor the copy of the manifests.
     fs::write(manifests.path().join("data/common.yaml"), "workers: 'workers = 8'\n").unwrap();
     let (planned, capture) = client(&network, Mode::DryRun);
     let planned = planned.connect("web1").unwrap();

@@ -29,12 +29,12 @@ impl MachineNetworkBuilder {
         self
     }
 
-    /// Gives the machines access to the Debian mirror of this machine, for `apt-get` in a test.
+    /// Allows `apt-get` on the machines to use the Debian mirror of the host that runs the test.
     /// Other servers stay unreachable.
     ///
     /// # Panics
     ///
-    /// If apt on this machine has no Debian mirror.
+    /// If the apt configuration of this host has no Debian mirror.
     #[track_caller]
     pub fn mirror(mut self) -> Self {
         self.mirror = Some(Mirror::of_this_machine());

@@ -1,9 +1,9 @@
 //! Relay: connections from loopback into the network of machines, and from machines to one server
 //! outside.
 //!
-//! The listener belongs to the one network. Its thread then connects in the other network.
-//! Therefore no interface, route or firewall rule of the host changes, and no packet for a dead
-//! machine can leave through another interface of the host.
+//! The listener is bound in the client's network. The relay thread connects from the target's
+//! network. Therefore no interface, route or firewall rule of the host changes, and no packet for a
+//! dead machine can leave through another interface of the host.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use crate::wait::poll;
 
 /// The time limit of one attempt to connect.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
-/// The time limit for the connection to a machine. A client gives up earlier.
+/// The time limit for the connection to the target. A client gives up earlier.
 const CONNECT_LIMIT: Duration = Duration::from_mins(10);
 
 /// A port in one network with connections to one address in another network. Ends on drop.
@@ -130,7 +130,7 @@ impl PortRelay {
         Self { addr, listens_in, shared, acceptor: Some(acceptor) }
     }
 
-    /// Returns the address on loopback.
+    /// Returns the address of the listener.
     pub(super) fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -166,7 +166,7 @@ fn accept(listener: &TcpListener, shared: &Arc<RelayState>, target: SocketAddr) 
     }
 }
 
-/// Connects to the machine and copies both directions.
+/// Connects to the target and copies both directions.
 fn serve(shared: &RelayState, client: TcpStream, target: SocketAddr) {
     let client = shared.add(client);
     let Some(machine) = connect(shared, &client, target) else { return };
@@ -181,7 +181,7 @@ fn serve(shared: &RelayState, client: TcpStream, target: SocketAddr) {
     });
 }
 
-/// Connects to the machine. Tries again while the machine is unreachable and the client waits.
+/// Connects to the target. Tries again while the target is unreachable and the client waits.
 fn connect(shared: &RelayState, client: &TcpStream, target: SocketAddr) -> Option<TcpStream> {
     poll(CONNECT_LIMIT, || match TcpStream::connect_timeout(&target, ATTEMPT_LIMIT) {
         Ok(machine) => Some(Some(machine)),
@@ -206,7 +206,7 @@ fn copy(from: &TcpStream, to: &TcpStream) {
     }
 }
 
-/// Makes the close of a socket send a reset: a linger time of zero does (socket(7)).
+/// Sets the linger time to zero, so the close of the socket sends a reset (socket(7)).
 fn reset(socket: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
     // Wakes the reading thread and sends no packet.
