@@ -31,7 +31,7 @@ fn the_plan_has_no_io_and_no_async_code() {
 
 #[test]
 fn no_source_has_open_marks_ignored_tests_or_silenced_lints() {
-    // Put together here, so that this file does not hold them.
+    // Concatenated, so this file does not contain the words.
     let open = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
     let silenced = ["#[allow(", "#![allow(", "#[ignore"];
     let tests = [
@@ -52,7 +52,7 @@ fn no_source_has_open_marks_ignored_tests_or_silenced_lints() {
         for word in &open {
             assert!(!text.contains(word.as_str()), "{} has {word}", path.display());
         }
-        // What the macros write into a user's file must not meet the user's lints.
+        // Generated code in a user's file must not trigger the user's lints.
         let generates = path.starts_with("fabrs-macros");
         for word in silenced {
             let found = code(&text).lines().any(|line| line.trim_start().starts_with(word));
