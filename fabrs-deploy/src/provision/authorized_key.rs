@@ -1,12 +1,13 @@
 //! [`AuthorizedKey`]: a public key for logins as a user.
 
-use fabrs::{Command, Connection, Error, ErrorKind, ShellLine, cmd};
-use futures::future::{BoxFuture, FutureExt};
+use fabrs::{Command, Connection, Error, ErrorKind};
 
 use super::account_name::check_account;
-use super::resource::{ProbedResource, ensure, sealed};
-use super::resource_changes::ResourceChanges;
+use super::resource::ProbedResource;
 use crate::remote_script::with_arguments;
+
+/// Looks for the line in `authorized_keys`.
+const PROBE: &str = include_str!("authorized_key_probe.sh");
 
 /// Adds a key to `authorized_keys`.
 const CHANGE: &str = include_str!("authorized_key_change.sh");
@@ -53,12 +54,6 @@ fn is_key_type(word: &str) -> bool {
     ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| word.starts_with(prefix))
 }
 
-impl sealed::Resource for AuthorizedKey {
-    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
-        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
-    }
-}
-
 impl ProbedResource for AuthorizedKey {
     fn label(&self) -> String {
         format!("authorized key of {}", self.user)
@@ -70,11 +65,8 @@ impl ProbedResource for AuthorizedKey {
     }
 
     fn probe(&self, connection: &Connection) -> Command {
-        let (user, line) = (&self.user, &self.line);
         // Only root and the user can read the file.
-        let home = cmd!("home=$(getent passwd {user} | cut -d : -f 6)");
-        let find = cmd!("grep -qxF -e {line} \"$home/.ssh/authorized_keys\" 2> /dev/null || echo missing");
-        connection.sudo(ShellLine::raw(format!("{}; {}", home.as_str(), find.as_str()))).probe()
+        connection.sudo(with_arguments([&self.user, &self.line], PROBE)).probe()
     }
 
     fn change(&self, connection: &Connection, _differences: &[String]) -> Command {

@@ -8,7 +8,7 @@ mkdir -p "$home/.ssh"
 chmod 700 "$home/.ssh"
 file=$home/.ssh/authorized_keys
 [ ! -L "$file" ] || file=$(readlink -f "$file")
-temporary=$(mktemp "$file.XXXXXX")
+temporary=$(mktemp -p "$(dirname "$file")")
 trap 'rm -f "$temporary"' EXIT
 # dash runs the trap of EXIT after a signal only if the signal has a trap.
 trap 'exit 129' HUP INT TERM

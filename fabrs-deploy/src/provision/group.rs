@@ -1,12 +1,10 @@
 //! [`GroupAccount`]: a group of the host.
 
 use fabrs::{Command, Connection, Error, cmd};
-use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_account;
 use super::request::EnsureRequest;
-use super::resource::{ProbedResource, ensure, sealed};
-use super::resource_changes::ResourceChanges;
+use super::resource::ProbedResource;
 use super::user::AccountKind;
 
 /// A group of the host: see [`Provision::ensure_group`](super::Provision::ensure_group).
@@ -35,12 +33,6 @@ impl EnsureRequest<GroupAccount> {
     /// ```
     pub fn system(self) -> Self {
         self.map(|group| group.kind = AccountKind::System)
-    }
-}
-
-impl sealed::Resource for GroupAccount {
-    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
-        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
     }
 }
 

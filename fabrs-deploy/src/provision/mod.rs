@@ -10,6 +10,7 @@ mod reboot;
 mod request;
 mod resource;
 mod resource_changes;
+mod scheduled_command;
 mod service;
 mod timer;
 mod user;

@@ -1,11 +1,9 @@
 //! [`Packages`]: packages installed with apt-get, dnf or yum.
 
 use fabrs::{Command, Connection, Error, ErrorKind};
-use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_name;
-use super::resource::{ProbedResource, ensure, sealed};
-use super::resource_changes::ResourceChanges;
+use super::resource::ProbedResource;
 use crate::remote_script::with_arguments;
 
 /// Defines the test of one package.
@@ -29,12 +27,6 @@ pub struct Packages {
 impl Packages {
     pub(super) fn new(names: Vec<String>) -> Self {
         Self { names }
-    }
-}
-
-impl sealed::Resource for Packages {
-    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
-        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Resource`]: a part of a host with a desired state.
 
 use fabrs::{Command, Connection, Error, Hide, Output};
+use futures::future::{BoxFuture, FutureExt};
 
 use super::resource_changes::ResourceChanges;
 
@@ -23,7 +24,7 @@ pub(super) mod sealed {
 }
 
 /// A resource compared by one read-only command, and corrected by a second command.
-pub(super) trait ProbedResource {
+pub(super) trait ProbedResource: Send + Sync + 'static {
     /// Returns the name for output and errors, such as `user shop`.
     fn label(&self) -> String;
 
@@ -44,6 +45,12 @@ pub(super) trait ProbedResource {
     /// Returns the name of the change for output, plans and errors: `install nginx, curl`.
     fn change_label(&self, differences: &[String]) -> String {
         format!("change {} ({})", self.label(), differences.join(", "))
+    }
+}
+
+impl<R: ProbedResource> sealed::Resource for R {
+    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
+        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
     }
 }
 

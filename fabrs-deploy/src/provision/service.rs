@@ -1,12 +1,10 @@
 //! [`Service`]: a unit of systemd.
 
 use fabrs::{Command, Connection, Error, ErrorKind, cmd};
-use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_name;
 use super::request::EnsureRequest;
-use super::resource::{ProbedResource, ensure, sealed};
-use super::resource_changes::ResourceChanges;
+use super::resource::ProbedResource;
 use crate::remote_script::with_arguments;
 
 /// Prints the differences of a unit.
@@ -104,12 +102,6 @@ impl EnsureRequest<Service> {
             service.on_change = OnChange::Reload;
             service.files.extend(paths.into_iter().map(Into::into));
         })
-    }
-}
-
-impl sealed::Resource for Service {
-    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
-        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
     }
 }
 

@@ -1,56 +1,48 @@
 //! [`Timer`]: a command at fixed times, run by systemd.
 
-use fabrs::{Connection, Error, ErrorKind, IntoShellLine, ShellLine};
+use fabrs::{Connection, Error, IntoShellLine};
 use futures::future::{BoxFuture, FutureExt};
 
-use super::account_name::{check_account, check_name};
+use super::account_name::check_name;
 use super::request::EnsureRequest;
 use super::resource::{ensure, sealed};
 use super::resource_changes::ResourceChanges;
+use super::scheduled_command::ScheduledCommand;
 use super::service::Service;
 
 /// A timer of systemd with a command: see
 /// [`Provision::ensure_timer`](super::Provision::ensure_timer).
 #[derive(Debug, Clone)]
-pub struct Timer {
-    name: String,
-    calendar: String,
-    line: ShellLine,
-    user: String,
-}
+pub struct Timer(ScheduledCommand);
 
 impl Timer {
     pub(super) fn new(name: String, calendar: String, line: impl IntoShellLine) -> Self {
-        Self { name, calendar, line: line.into_shell_line(), user: "root".to_owned() }
+        Self(ScheduledCommand::new(name, calendar, line))
     }
 
     fn service_unit(&self, line: &str) -> String {
         // systemd replaces `%` and `$` in ExecStart, and ends the value at a line break.
         let line = line.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
-        let Self { name, user, .. } = self;
+        let ScheduledCommand { name, user, .. } = &self.0;
         format!("[Unit]\nDescription={name}\n\n[Service]\nType=oneshot\nUser={user}\nExecStart=/bin/sh -c \"{line}\"\n")
     }
 
     fn timer_unit(&self) -> String {
-        let Self { name, calendar, .. } = self;
+        let ScheduledCommand { name, schedule, .. } = &self.0;
         format!(
-            "[Unit]\nDescription=Timer of {name}\n\n[Timer]\nOnCalendar={calendar}\nPersistent=true\n\n\
+            "[Unit]\nDescription=Timer of {name}\n\n[Timer]\nOnCalendar={schedule}\nPersistent=true\n\n\
              [Install]\nWantedBy=timers.target\n"
         )
     }
 
     async fn ensure_units(self, connection: Connection) -> Result<ResourceChanges, Error> {
-        check_name("timer", &self.name, ":-_.@")?;
-        check_account("user", &self.user)?;
-        let line = self.line.check().map_err(|error| Error::new(ErrorKind::Usage, error.to_string()))?;
-        if [line, &self.calendar].iter().any(|text| text.contains('\n')) {
-            let text = format!("the timer {} has a line break in its command or calendar", self.name);
-            return Err(Error::new(ErrorKind::Usage, text).hint("put the commands into a script on the host"));
-        }
-        let path = format!("/etc/systemd/system/{}", self.name);
+        let name = &self.0.name;
+        check_name("timer", name, ":-_.@")?;
+        let line = self.0.checked_line()?;
+        let path = format!("/etc/systemd/system/{name}");
         let service = connection.write(format!("{path}.service"), self.service_unit(line)).sudo().await?;
         let timer = connection.write(format!("{path}.timer"), self.timer_unit()).sudo().await?;
-        let unit = Service::new(&format!("{}.timer", self.name));
+        let unit = Service::new(&format!("{name}.timer"));
         Ok(ResourceChanges::from(service).and(timer).and(ensure(&connection, &unit).await?))
     }
 }
@@ -67,7 +59,7 @@ impl EnsureRequest<Timer> {
     /// # Ok::<(), fabrs::Error>(())
     /// ```
     pub fn user(self, name: impl Into<String>) -> Self {
-        self.map(|timer| timer.user = name.into())
+        self.map(|timer| timer.0.user = name.into())
     }
 }
 

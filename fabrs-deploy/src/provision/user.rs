@@ -1,12 +1,10 @@
 //! [`UserAccount`]: a user of the host.
 
 use fabrs::{Command, Connection, Error};
-use futures::future::{BoxFuture, FutureExt};
 
 use super::account_name::check_account;
 use super::request::EnsureRequest;
-use super::resource::{ProbedResource, ensure, sealed};
-use super::resource_changes::ResourceChanges;
+use super::resource::ProbedResource;
 use crate::remote_script::with_arguments;
 
 /// Prints the differences of a user.
@@ -105,12 +103,6 @@ impl EnsureRequest<UserAccount> {
     /// ```
     pub fn groups<G: Into<String>>(self, groups: impl IntoIterator<Item = G>) -> Self {
         self.map(|user| user.groups.extend(groups.into_iter().map(Into::into)))
-    }
-}
-
-impl sealed::Resource for UserAccount {
-    fn ensure(self, connection: Connection) -> BoxFuture<'static, Result<ResourceChanges, Error>> {
-        async move { Ok(ensure(&connection, &self).await?.into()) }.boxed()
     }
 }
 

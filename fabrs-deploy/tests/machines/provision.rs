@@ -116,10 +116,10 @@ async fn a_timer_with_a_new_command_runs_the_new_command() {
     let network = MachineNetwork::start(["web1"]);
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));
     for name in ["old", "new"] {
-        web1.ensure_timer("report", "daily", cmd!("touch /root/{name}")).await.unwrap();
+        web1.ensure_timer("report", "daily", cmd!("touch /srv/{name}")).await.unwrap();
     }
     machine.run("systemctl start report.service");
-    assert_eq!(machine.run("ls /root"), "new\n");
+    assert_eq!(machine.run("ls /srv"), "new\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
