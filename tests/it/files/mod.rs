@@ -14,6 +14,7 @@ mod remote_shells;
 mod round_trips;
 mod rsync;
 mod sftp;
+mod sources;
 mod sudo;
 mod symlink_escapes;
 mod sync;
