@@ -65,6 +65,7 @@ pub trait Provision {
     /// # Ok(()) }
     /// ```
     #[doc(alias = "apt")]
+    #[track_caller]
     fn ensure_packages<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> EnsureRequest<Packages>;
 
     /// Creates a group, if it is missing.
@@ -78,6 +79,7 @@ pub trait Provision {
     /// assert!(!web.ensure_group("deployers").await?.any()?);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     fn ensure_group(&self, name: impl Into<String>) -> EnsureRequest<GroupAccount>;
 
     /// Creates a user with a home directory, or corrects the settings of an existing user.
@@ -93,6 +95,7 @@ pub trait Provision {
     /// assert!(!web.ensure_user("shop").shell("/bin/bash").await?.any()?);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     fn ensure_user(&self, name: impl Into<String>) -> EnsureRequest<UserAccount>;
 
     /// Adds a public key to `~/.ssh/authorized_keys` of a user. A line with the same key is
@@ -106,6 +109,7 @@ pub trait Provision {
     /// assert!(format!("{request:?}").contains("ann@laptop"));
     /// # Ok::<(), fabrs::Error>(())
     /// ```
+    #[track_caller]
     fn ensure_authorized_key(&self, user: impl Into<String>, key: impl AsRef<str>) -> EnsureRequest<AuthorizedKey>;
 
     /// Enables and starts a systemd unit. A name without a suffix is a service.
@@ -121,6 +125,7 @@ pub trait Provision {
     /// assert!(!web.ensure_service("nginx").await?.any()?);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     fn ensure_service(&self, name: impl AsRef<str>) -> EnsureRequest<Service>;
 
     /// Runs a command on a schedule, with a systemd timer. `calendar` is a calendar expression
@@ -137,6 +142,7 @@ pub trait Provision {
     /// assert!(format!("{request:?}").contains("03:00"));
     /// # Ok::<(), fabrs::Error>(())
     /// ```
+    #[track_caller]
     fn ensure_timer(
         &self,
         name: impl Into<String>,
@@ -154,6 +160,7 @@ pub trait Provision {
     /// assert!(format!("{request:?}").contains("0 3 * * *"));
     /// # Ok::<(), fabrs::Error>(())
     /// ```
+    #[track_caller]
     fn ensure_cron_job(
         &self,
         name: impl Into<String>,
@@ -178,30 +185,37 @@ pub trait Provision {
     ///
     /// [`ErrorKind::Timeout`](fabrs::ErrorKind::Timeout) if no command succeeds on the new boot
     /// within the limit.
+    #[track_caller]
     fn reboot(&self) -> RebootRequest;
 }
 
 impl Provision for Connection {
+    #[track_caller]
     fn ensure_packages<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> EnsureRequest<Packages> {
         EnsureRequest::new(self, Packages::new(names.into_iter().map(Into::into).collect()))
     }
 
+    #[track_caller]
     fn ensure_group(&self, name: impl Into<String>) -> EnsureRequest<GroupAccount> {
         EnsureRequest::new(self, GroupAccount::new(name.into()))
     }
 
+    #[track_caller]
     fn ensure_user(&self, name: impl Into<String>) -> EnsureRequest<UserAccount> {
         EnsureRequest::new(self, UserAccount::new(name.into()))
     }
 
+    #[track_caller]
     fn ensure_authorized_key(&self, user: impl Into<String>, key: impl AsRef<str>) -> EnsureRequest<AuthorizedKey> {
         EnsureRequest::new(self, AuthorizedKey::new(user.into(), key.as_ref()))
     }
 
+    #[track_caller]
     fn ensure_service(&self, name: impl AsRef<str>) -> EnsureRequest<Service> {
         EnsureRequest::new(self, Service::new(name.as_ref()))
     }
 
+    #[track_caller]
     fn ensure_timer(
         &self,
         name: impl Into<String>,
@@ -211,6 +225,7 @@ impl Provision for Connection {
         EnsureRequest::new(self, Timer::new(name.into(), calendar.into(), line))
     }
 
+    #[track_caller]
     fn ensure_cron_job(
         &self,
         name: impl Into<String>,
@@ -220,6 +235,7 @@ impl Provision for Connection {
         EnsureRequest::new(self, CronJob::new(name.into(), schedule.into(), line))
     }
 
+    #[track_caller]
     fn reboot(&self) -> RebootRequest {
         RebootRequest::new(self)
     }

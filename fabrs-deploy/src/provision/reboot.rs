@@ -1,10 +1,11 @@
 //! [`RebootRequest`]: a reboot of the host, and the wait for the new boot.
 
 use std::future::IntoFuture;
+use std::panic::Location;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Hide, Output, cmd};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 
 /// The file with the UUID of the current boot (`proc_sys_kernel(5)`).
 const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
@@ -26,11 +27,14 @@ const REBOOT_LIMIT: Duration = Duration::from_mins(5);
 pub struct RebootRequest {
     connection: Connection,
     limit: Duration,
+    /// The line of the user's code, for errors.
+    location: &'static Location<'static>,
 }
 
 impl RebootRequest {
+    #[track_caller]
     pub(super) fn new(connection: &Connection) -> Self {
-        Self { connection: connection.clone(), limit: REBOOT_LIMIT }
+        Self { connection: connection.clone(), limit: REBOOT_LIMIT, location: Location::caller() }
     }
 
     /// Sets the time limit for the new boot, counted from the end of the reboot command. Defaults
@@ -50,7 +54,7 @@ impl RebootRequest {
     }
 
     async fn reboot(self) -> Result<(), Error> {
-        let Self { connection, limit } = self;
+        let Self { connection, limit, .. } = self;
         let read = connection.probe(cmd!("cat {BOOT_ID_PATH}")).named("read the boot id");
         let before: Output = read.hide(Hide::Both).await?;
         match connection.sudo("systemctl reboot || shutdown -r now").named("reboot").await {
@@ -73,6 +77,7 @@ impl IntoFuture for RebootRequest {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.reboot().boxed()
+        let location = self.location;
+        self.reboot().map_err(move |error| error.at(location)).boxed()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::panic::Location;
 
 use fabrs::{Connection, Error};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 
 use super::resource::Resource;
 use super::resource_changes::ResourceChanges;
@@ -22,7 +23,9 @@ use super::resource_changes::ResourceChanges;
 #[must_use = "nothing changes until the request is awaited"]
 pub struct EnsureRequest<R> {
     connection: Connection,
-    pub(super) resource: R,
+    resource: R,
+    /// The line of the user's code, for errors.
+    location: &'static Location<'static>,
 }
 
 impl<R: fmt::Debug> fmt::Debug for EnsureRequest<R> {
@@ -32,14 +35,14 @@ impl<R: fmt::Debug> fmt::Debug for EnsureRequest<R> {
 }
 
 impl<R> EnsureRequest<R> {
+    #[track_caller]
     pub(super) fn new(connection: &Connection, resource: R) -> Self {
-        Self { connection: connection.clone(), resource }
+        Self { connection: connection.clone(), resource, location: Location::caller() }
     }
 
-    pub(super) fn map(self, change: impl FnOnce(&mut R)) -> Self {
-        let Self { connection, mut resource } = self;
-        change(&mut resource);
-        Self { connection, resource }
+    pub(super) fn map(mut self, change: impl FnOnce(&mut R)) -> Self {
+        change(&mut self.resource);
+        self
     }
 }
 
@@ -48,6 +51,7 @@ impl<R: Resource> IntoFuture for EnsureRequest<R> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.resource.ensure(self.connection)
+        let Self { connection, resource, location } = self;
+        resource.ensure(connection).map_err(move |error| error.at(location)).boxed()
     }
 }

@@ -4,6 +4,10 @@
 # `reload`. Files changed after the last start or reload are printed.
 unit=$1 state=$2 action=$3
 shift 3
+if ! command -v systemctl > /dev/null; then
+    echo 'the host has no systemd' >&2
+    exit 1
+fi
 enabled=$(systemctl is-enabled "$unit" 2> /dev/null) || :
 active=$(systemctl is-active "$unit") || :
 if [ "$state" = stopped ]; then

@@ -1,8 +1,10 @@
 //! [`Puppet`]: sends manifests to a host and applies them.
 
+use std::panic::Location;
 use std::path::PathBuf;
 
 use fabrs::{Connection, Error, ErrorKind, ExitStatus, Hide, Output};
+use futures::future::TryFutureExt;
 
 use super::archive::archive_directory;
 use super::puppet_log::PuppetLog;
@@ -118,7 +120,14 @@ impl Puppet {
     /// # Cancel safety
     ///
     /// Dropping the future stops Puppet. The next run applies the remaining resources.
-    pub async fn on(self, connection: &Connection) -> Result<ResourceChanges, Error> {
+    #[track_caller]
+    pub fn on(self, connection: &Connection) -> impl Future<Output = Result<ResourceChanges, Error>> + Send {
+        let location = Location::caller();
+        self.apply_on(connection.clone()).map_err(move |error| error.at(location))
+    }
+
+    async fn apply_on(self, connection: Connection) -> Result<ResourceChanges, Error> {
+        let connection = &connection;
         let mut changes = ResourceChanges::default();
         if self.package == PuppetPackage::Installed {
             changes = connection.ensure_packages(["puppet-agent"]).await?;

@@ -82,7 +82,10 @@ async fn differences_of_an_account_are_corrected() {
     web1.ensure_authorized_key("bob", format!("restrict {KEY}")).await.unwrap();
     assert_eq!(machine.run("cat /home/bob/.ssh/authorized_keys"), format!("ssh-rsa AAAAother\nrestrict {KEY}\n"));
 
+    let line = line!() + 1;
     let error = web1.ensure_user("carl").groups(["nonexistent"]).await.unwrap_err();
+    let location = error.location().expect("the error has the line of the task");
+    assert_eq!((location.file(), location.line()), (file!(), line));
     assert_eq!(error.kind(), ErrorKind::Exit);
     assert!(error.to_string().contains("web1"), "{error}");
 }
