@@ -54,6 +54,17 @@ enum PuppetPackage {
     Installed,
 }
 
+/// The effect of a run of Puppet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PuppetMode {
+    Apply,
+    /// Only lists the changes.
+    Noop,
+}
+
+/// The exit status of `puppet_apply.sh` on a host without Puppet.
+const NOT_INSTALLED: ExitStatus = ExitStatus::Code(127);
+
 impl Puppet {
     /// Creates a request to apply the manifests of a local directory.
     ///
@@ -136,19 +147,19 @@ impl Puppet {
         connection.ensure_dir(REMOTE_DIR).mode(0o700).sudo().await?;
         connection.sync(&self.directory, REMOTE_DIR).delete().sudo().await?;
         let label = format!("puppet apply {}", self.directory.display());
-        let apply = connection.sudo(with_arguments(self.arguments(connection, "apply"), APPLY));
+        let apply = connection.sudo(with_arguments(self.arguments(connection, PuppetMode::Apply), APPLY));
         let output = apply.named(&label).warn().hide(Hide::Stdout).capture_all().await?;
         if output.was_run() {
-            return Ok(changes.and(self.check(&output)?));
+            return Ok(changes.and(self.check(&output, PuppetMode::Apply)?));
         }
         let script = format!("{NOOP}{APPLY}");
-        let noop = connection.sudo(with_arguments(self.arguments(connection, "noop"), &script)).probe();
+        let noop = connection.sudo(with_arguments(self.arguments(connection, PuppetMode::Noop), &script)).probe();
         let archive = archive_directory(&self.directory)?;
         let output = noop.named(format!("{label} --noop")).stdin(archive).warn().hide(Hide::Both).capture_all().await?;
         let is_planned_package =
-            self.package == PuppetPackage::Installed && output.was_run() && *output.status()? == ExitStatus::Code(127);
+            self.package == PuppetPackage::Installed && output.was_run() && *output.status()? == NOT_INSTALLED;
         if output.was_run() && !is_planned_package {
-            let planned = self.check(&output)?;
+            let planned = self.check(&output, PuppetMode::Noop)?;
             if let Some(client) = connection.client() {
                 for change in &planned {
                     client.print(connection.host(), format!("would change: {change}"));
@@ -159,7 +170,11 @@ impl Puppet {
         Ok(changes)
     }
 
-    fn arguments(&self, connection: &Connection, mode: &str) -> [String; 4] {
+    fn arguments(&self, connection: &Connection, mode: PuppetMode) -> [String; 4] {
+        let mode = match mode {
+            PuppetMode::Apply => "apply",
+            PuppetMode::Noop => "noop",
+        };
         let client = connection.client();
         let environment = client.as_ref().and_then(|client| client.inventory().environment());
         let environment = environment.map(|environment| environment.name().to_owned()).unwrap_or_default();
@@ -170,34 +185,33 @@ impl Puppet {
     ///
     /// The exit status is 0 without changes, 2 with changes, 4 or 6 with failed resources, and 1 if
     /// the run failed, such as for an invalid manifest (`puppet-apply(8)`, `--detailed-exitcodes`).
-    fn check(&self, output: &Output) -> Result<Vec<String>, Error> {
+    /// With `--noop`, the exit status is 0 with changes, too.
+    fn check(&self, output: &Output, mode: PuppetMode) -> Result<Vec<String>, Error> {
         let log = PuppetLog::parse(&output.stdout()?, &output.stderr()?);
-        let code = match output.status()? {
-            ExitStatus::Code(code) => Some(*code),
-            ExitStatus::Signal(_) => None,
-        };
-        match code {
-            Some(0 | 2) if log.errors.is_empty() && !(code == Some(2) && log.changes.is_empty()) => Ok(log.changes),
-            // The changes of a resource with another log level are not printed.
-            Some(2) if log.errors.is_empty() => Ok(vec!["changes that Puppet did not print".to_owned()]),
-            status => {
-                let reason = match status {
-                    Some(127) => "puppet is not installed".to_owned(),
-                    Some(code) => format!("exit status {code}"),
-                    None => "ended by a signal".to_owned(),
-                };
-                let mut text = format!("puppet apply of {} failed: {reason}", self.directory.display());
-                for error in &log.errors {
-                    text.push('\n');
-                    text.push_str(error);
-                }
-                let error = Error::new(ErrorKind::Task, text).on(output.host());
-                Err(if status == Some(127) && self.package == PuppetPackage::Expected {
-                    error.hint("add `.install()` to `Puppet::apply(..)`")
-                } else {
-                    error
-                })
-            }
+        match (output.status()?, mode) {
+            (ExitStatus::Code(0 | 2), _) if !log.failures.is_empty() => Err(self.failure(output, &log)),
+            // A resource with `noop => true` prints a change in each run, and is not changed.
+            (ExitStatus::Code(0), PuppetMode::Apply) => Ok(Vec::new()),
+            // A resource with another log level is changed without a line.
+            (ExitStatus::Code(2), _) if log.changes.is_empty() => Ok(vec!["resources without a log line".to_owned()]),
+            (ExitStatus::Code(0 | 2), _) => Ok(log.changes),
+            _ => Err(self.failure(output, &log)),
         }
+    }
+
+    fn failure(&self, output: &Output, log: &PuppetLog) -> Error {
+        let is_missing = output.status().is_ok_and(|status| *status == NOT_INSTALLED);
+        let reason = match output.status() {
+            Ok(_) if is_missing => "puppet is not installed".to_owned(),
+            Ok(ExitStatus::Code(code)) => format!("exit status {code}"),
+            Ok(ExitStatus::Signal(_)) | Err(_) => "ended by a signal".to_owned(),
+        };
+        let mut text = format!("puppet apply of {} failed: {reason}", self.directory.display());
+        for error in log.failures.iter().chain(&log.other_errors) {
+            text.push('\n');
+            text.push_str(error);
+        }
+        let error = Error::new(ErrorKind::Task, text).on(output.host());
+        if is_missing { error.hint("add `.install()` to `Puppet::apply(..)`") } else { error }
     }
 }
