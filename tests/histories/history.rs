@@ -1,7 +1,7 @@
 //! A history: five runs with random faults, and the journals of the hosts.
 
 use std::collections::HashSet;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -41,6 +41,8 @@ pub(crate) struct Summary {
 struct StartedRun {
     child: Child,
     proxy: Proxy,
+    /// The file with the error output of the run.
+    stderr: PathBuf,
     fault: Fault,
     started_at: Duration,
     state: State,
@@ -96,7 +98,9 @@ impl History {
         let switches = everywhere.unwrap_or_else(HashSet::new).len();
         let sound = faults.iter().filter(|fault| **fault == Fault::None).count();
         if sound > 0 && switches == 0 {
-            return Err(format!("no run came to its end: {faults:?}"));
+            let errors: Vec<String> =
+                runs.iter().filter(|run| run.fault == Fault::None).map(StartedRun::error_output).collect();
+            return Err(format!("no run came to its end: {faults:?}\n{}", errors.join("\n")));
         }
         Ok(Summary { switches, failed_runs })
     }
@@ -112,11 +116,13 @@ impl History {
         let ssh_config = self.sshd.dir().join(format!("config-{name}"));
         fs::write(&ssh_config, through + &config).expect("the directory is ours");
         let fault = Fault::random(&mut self.rng);
+        let stderr = self.sshd.dir().join(format!("stderr-{name}"));
+        let output = File::create(&stderr).expect("the directory is ours");
         let run = Run { name, ssh_config, folder: self.folder.clone(), blocks: fault.blocks() };
         let mut command = run.command();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         let child = command.spawn().expect("this program can be started");
-        StartedRun { child, proxy, fault, started_at: began.elapsed(), state: State::Before }
+        StartedRun { child, proxy, stderr, fault, started_at: began.elapsed(), state: State::Before }
     }
 }
 
@@ -143,6 +149,11 @@ impl StartedRun {
             }
             _ => {}
         }
+    }
+
+    /// Returns the error output of the run.
+    fn error_output(&self) -> String {
+        fs::read_to_string(&self.stderr).expect("the file exists until the server ends")
     }
 
     fn signal(&self, signal: Signal) {
