@@ -100,7 +100,9 @@ mod step;
 mod table;
 mod tag;
 
-pub use database::{Snapshot, UnknownMigrations};
+pub use database::{
+    CopyRequest, Database, HostDatabase, RestoreRequest, Snapshot, SnapshotContent, UnknownMigrations,
+};
 pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "notify-mail")]

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
+//! | [`DatabaseServer`] | a real PostgreSQL or MariaDB server on loopback |
 //! | [`Dropbear`] | a real dropbear server on loopback |
 //! | [`MachineNetwork`], [`Machine`] | booted Debian machines: reboots, power cuts, packages |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
@@ -26,6 +27,7 @@ mod accounts;
 mod banner;
 mod breakpoint;
 mod capability;
+mod database_server;
 mod disk;
 mod dropbear;
 mod fab;
@@ -45,6 +47,7 @@ mod wait;
 pub use accounts::Account;
 pub use breakpoint::{Breakpoint, PausedProgram};
 pub use capability::{Capability, uv};
+pub use database_server::DatabaseServer;
 pub use disk::{BindMount, QuotaDir, SmallDisk};
 pub use dropbear::{Dropbear, DropbearBuilder};
 pub use fab::{Fab, FabOutput, RunningFab, trusted_folders};

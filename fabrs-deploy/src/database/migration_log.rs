@@ -76,7 +76,7 @@ impl UnknownMigrations {
 
     /// Masks the secrets of the run in the snapshot: a restore command may contain a password.
     pub(crate) fn redacted(mut self, client: &Client) -> Self {
-        if let Some(Snapshot { file, restore_command }) = &mut self.snapshot {
+        if let Some(Snapshot { file, restore_command, .. }) = &mut self.snapshot {
             *file = client.redact(file);
             *restore_command = restore_command.as_ref().map(|line| client.redact(line));
         }

@@ -1,11 +1,24 @@
-//! The database of a site: snapshots, the migration log, and unknown migrations.
+//! The database of a site: snapshots, restores and copies, the migration log, and unknown migrations.
 
+mod archive;
+mod copy;
+mod database;
+mod engine;
+mod env_file;
+mod host_database;
 pub(crate) mod inspector;
+mod mask;
 pub(crate) mod migration_log;
+mod restore;
 pub(crate) mod snapshot;
+mod url;
 
+pub use copy::CopyRequest;
+pub use database::Database;
+pub use host_database::HostDatabase;
 pub use migration_log::UnknownMigrations;
-pub use snapshot::Snapshot;
+pub use restore::RestoreRequest;
+pub use snapshot::{Snapshot, SnapshotContent};
 
 pub(crate) use inspector::{BuildSource, MigrationInspector, MigrationPlan, ReleaseAge};
 pub(crate) use migration_log::MigrationLogEntry;

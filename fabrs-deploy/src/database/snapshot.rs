@@ -25,6 +25,38 @@ pub struct Snapshot {
     /// The shell command that restores the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_command: Option<String>,
+    /// The verified content, for a snapshot of [`HostDatabase`](crate::HostDatabase).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<SnapshotContent>,
+}
+
+/// The verified content of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SnapshotContent {
+    /// The number of tables.
+    pub tables: u64,
+    /// The number of rows of all tables.
+    pub rows: u64,
+    /// The size of the compressed file in bytes.
+    pub bytes: u64,
+}
+
+impl SnapshotContent {
+    /// Parses the three numbers and the path printed by `snapshot.sh`.
+    pub(super) fn parse(line: &str) -> Option<(Self, &str)> {
+        let (tables, rest) = line.split_once(' ')?;
+        let (rows, rest) = rest.split_once(' ')?;
+        let (bytes, file) = rest.split_once(' ')?;
+        Some((Self { tables: tables.parse().ok()?, rows: rows.parse().ok()?, bytes: bytes.parse().ok()? }, file))
+    }
+}
+
+impl fmt::Display for SnapshotContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tables, rows, bytes } = self;
+        write!(f, "{tables} tables, {rows} rows, {bytes} bytes")
+    }
 }
 
 impl Snapshot {
@@ -35,7 +67,7 @@ impl Snapshot {
     /// assert_eq!(Snapshot::new("/srv/shop/before.dump").file, "/srv/shop/before.dump");
     /// ```
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), restore_command: None }
+        Self { file: file.into(), restore_command: None, content: None }
     }
 
     /// Sets the shell command that restores the snapshot. fabrs shows this command and never runs
@@ -55,6 +87,9 @@ impl Snapshot {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "snapshot: {}", self.file)?;
+        if let Some(content) = &self.content {
+            write!(f, " ({content})")?;
+        }
         match &self.restore_command {
             Some(line) => write!(f, "\nrestore: {line}"),
             None => Ok(()),

@@ -2,7 +2,6 @@
 //! tests of killed deploys.
 
 mod balancer;
-mod database;
 mod fab;
 mod killed;
 mod migrations;

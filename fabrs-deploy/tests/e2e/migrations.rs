@@ -4,9 +4,8 @@
 use std::fs;
 use std::process::Command;
 
-use fabrs_testing::{FabOutput, SiteHosts};
+use fabrs_testing::{DatabaseServer, FabOutput, SiteHosts};
 
-use crate::database::PASSWORD;
 use crate::project::Build;
 use crate::shop_environment::ShopEnvironment;
 use crate::shoppers::order;
@@ -46,7 +45,7 @@ fn deployed() -> Option<(ShopEnvironment, String)> {
     for host in 0..SiteHosts::HOSTS.len() {
         let settings = format!(
             "SECRET_KEY=abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuvwxyz\nDATABASE_URL={}\nALLOWED_HOSTS=localhost\n",
-            shop.database.url()
+            shop.database.url("shop")
         );
         shop.fleet.write(host, "shared/.env", &settings);
     }
@@ -90,7 +89,7 @@ impl ShopEnvironment {
 #[track_caller]
 fn restore_command(text: &str, release: &str, migration: &str) -> String {
     let unknown = format!("the database has migrations unknown to {release}: {migration}\n");
-    assert!(text.contains(&unknown) && text.contains("snapshot: ") && !text.contains(PASSWORD), "{text}");
+    assert!(text.contains(&unknown) && text.contains("snapshot: ") && !text.contains(DatabaseServer::PASSWORD), "{text}");
     let line = text.lines().find_map(|line| line.trim().strip_prefix("restore: "));
     line.expect("the report has a restore command").to_owned()
 }

@@ -6,17 +6,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use fabrs_testing::receivers::{RecordingServer, smtp};
-use fabrs_testing::{Account, FabOutput, GitServer, SiteHosts, wait_until};
+use fabrs_testing::{Account, DatabaseServer, FabOutput, GitServer, SiteHosts, wait_until};
 
 use crate::balancer::Balancer;
-use crate::database::{Database, PASSWORD};
 use crate::fab::{ProjectDir, fab};
 use crate::project::Build;
 
 /// Three hosts with their database, load balancer, repository and mailbox.
 pub(crate) struct ShopEnvironment {
     pub(crate) balancer: Balancer,
-    pub(crate) database: Database,
+    pub(crate) database: DatabaseServer,
     pub(crate) mailbox: RecordingServer<String>,
     pub(crate) origin: GitServer,
     pub(crate) fleet: SiteHosts,
@@ -31,7 +30,7 @@ impl ShopEnvironment {
         let roots = [0, 1, 2].map(|host| fleet.root(host));
         let shop = Self {
             balancer: Balancer::start(&roots),
-            database: Database::start(Account::Plain.name()),
+            database: DatabaseServer::postgres(Account::Plain.name()),
             mailbox: smtp(),
             origin: project.serve(),
             fleet,
@@ -60,7 +59,7 @@ impl ShopEnvironment {
         let ran = fab(&self.origin, &self.fleet, words).code(code).run();
         println!("{}{}", ran.stdout, ran.stderr);
         for text in [&ran.stdout, &ran.stderr] {
-            assert!(!text.contains(PASSWORD), "the password of the database is shown: {text}");
+            assert!(!text.contains(DatabaseServer::PASSWORD), "the password of the database is shown: {text}");
         }
         ran
     }

@@ -33,7 +33,7 @@ fn a_series_of_deploys_fails_no_request() {
         assert!(refused.stderr.contains(&missing), "{}", refused.stderr);
         let settings = format!(
             "SECRET_KEY=what-only-{name}-knows-abcdefghijklmnopqrstuvwxyz-0123456789\nDATABASE_URL={}\nALLOWED_HOSTS=localhost\n",
-            shop.database.url()
+            shop.database.url("shop")
         );
         shop.fleet.write(host, "shared/.env", &settings);
     }
@@ -41,7 +41,7 @@ fn a_series_of_deploys_fails_no_request() {
     shop.fab(&["deploy"], 0);
     let first = shop.fleet.current();
     assert!(first.iter().all(|release| release.len() == 14 && *release == first[0]), "{first:?}");
-    assert_eq!(shop.database.query(COLUMNS).as_deref(), Some("id article notes shipped"));
+    assert_eq!(shop.database.query("shop", COLUMNS).as_deref(), Some("id article notes shipped"));
     let manifest =
         std::fs::read_to_string(shop.fleet.root(2).join("current/.fabrs-release.json")).expect("the manifest exists");
     assert!(manifest.contains("orders.0001_orders") && manifest.contains("\"name\":\"deployable-1\""), "{manifest}");
@@ -53,7 +53,7 @@ fn a_series_of_deploys_fails_no_request() {
 
     let shoppers = Shoppers::at(shop.balancer.addr());
     wait_until("the worker ships an order", LIMIT, || {
-        shop.database.query("SELECT count(*) > 0 FROM orders_order WHERE shipped").as_deref() == Some("t")
+        shop.database.query("shop", "SELECT count(*) > 0 FROM orders_order WHERE shipped").as_deref() == Some("t")
     });
 
     shop.build(Build::Expanded);
@@ -70,12 +70,12 @@ fn a_series_of_deploys_fails_no_request() {
         assert!(planned.stderr.contains(part), "{part}: {}", planned.stderr);
     }
     assert_eq!(
-        (shop.fleet.current(), shop.database.query(COLUMNS)),
+        (shop.fleet.current(), shop.database.query("shop", COLUMNS)),
         (first.clone(), Some("id article notes shipped".to_owned()))
     );
     let expanded = shop.fab(&["deploy"], 0);
     assert!(expanded.stderr.contains("orders.0002_comment"), "{}", expanded.stderr);
-    assert_eq!(shop.database.query(COLUMNS).as_deref(), Some("id article notes shipped comment"));
+    assert_eq!(shop.database.query("shop", COLUMNS).as_deref(), Some("id article notes shipped comment"));
     let mail = shop.mailbox.receive();
     assert!(mail.contains("commits since deployable-1") && mail.contains(" deployable-2 (Ann)"), "{mail}");
     let second = shop.fleet.current();
@@ -109,7 +109,7 @@ fn a_series_of_deploys_fails_no_request() {
     shop.build(Build::Contracted);
     let contracted = shop.fab(&["deploy"], 0);
     assert!(contracted.stderr.contains("orders.0003_no_notes drops orders.Order.notes"), "{}", contracted.stderr);
-    assert_eq!(shop.database.query(COLUMNS).as_deref(), Some("id article shipped comment"));
+    assert_eq!(shop.database.query("shop", COLUMNS).as_deref(), Some("id article shipped comment"));
     assert!(browse(shop.balancer.addr()).contains(&shop.fleet.current()[0]));
 
     let tags = shop.origin.tags();

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod batches;
+mod databases;
 mod deploys;
 mod fixture;
 mod interrupted;

@@ -28,6 +28,8 @@ pub struct Inventory {
     excluded: Vec<Host>,
     pub(super) environment: Option<Environment>,
     environment_names: Vec<String>,
+    /// The protected environments, also those of other runs, with their hosts.
+    protected: Vec<(String, Vec<Host>)>,
     vars: Vars,
     pub(super) vagrant: Option<Arc<Vagrant>>,
     /// Cancelled when the run is stopped.
@@ -45,7 +47,9 @@ impl Inventory {
     pub fn new(config: &Config, environment: Option<&str>) -> Result<Self> {
         let environment = environment.map(|name| config.environment(name).cloned()).transpose()?;
         let environment_names = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
-        Ok(Self { environment, environment_names, vars: config.vars().clone(), ..Self::default() })
+        let protected = config.environments().iter().filter(|environment| environment.is_protected());
+        let protected = protected.map(|environment| (environment.name().to_owned(), environment.all_hosts())).collect();
+        Ok(Self { environment, environment_names, protected, vars: config.vars().clone(), ..Self::default() })
     }
 
     /// Sets the hosts of `-H`, as returned by [`parse_host_args`](crate::config::parse_host_args).
@@ -165,6 +169,25 @@ impl Inventory {
     /// Returns the environment of the run.
     pub fn environment(&self) -> Option<&Environment> {
         self.environment.as_ref()
+    }
+
+    /// Returns the name of a protected environment with this host: the environment of the run, or
+    /// any other environment with a host of this name. Vagrant machines are not compared.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory};
+    ///
+    /// let text = "[env.production]\nprotected = true\nhosts = ['db1']\n[env.staging]\nhosts = ['db2']";
+    /// let inventory = Inventory::new(&Config::parse(text, "fabrs.toml".as_ref())?, Some("staging"))?;
+    /// assert_eq!(inventory.protected_environment_of(&"root@db1".parse()?), Some("production"));
+    /// assert_eq!(inventory.protected_environment_of(&"db2".parse()?), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn protected_environment_of(&self, host: &Host) -> Option<&str> {
+        let of_run = self.environment.as_ref().filter(|environment| environment.is_protected()).map(Environment::name);
+        let is_listed = |hosts: &[Host]| hosts.iter().any(|listed| listed.name() == host.name());
+        let others = || self.protected.iter().find(|(_, hosts)| is_listed(hosts)).map(|(name, _)| name.as_str());
+        of_run.or_else(others)
     }
 
     /// Returns the hosts of `-H`, or `None` without `-H`.

@@ -1,0 +1,254 @@
+//! [`CopyRequest`]: the copy of a database to another environment.
+
+use std::future::IntoFuture;
+use std::panic::Location;
+
+use fabrs::{Connection, Error, ErrorKind, Hide, TaskError, cmd};
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
+use tokio::io::{AsyncWriteExt, DuplexStream};
+
+use super::archive;
+use super::host_database::{DatabaseAccess, HostDatabase};
+use super::mask::Mask;
+use super::restore::{check_restored, restore_token};
+use super::snapshot::Snapshot;
+use crate::remote_script::with_arguments;
+
+/// A request to copy a database: an awaitable builder, created by [`HostDatabase::copy_from`]. The
+/// output is the snapshot of the source.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is copied until the request is awaited"]
+pub struct CopyRequest {
+    source: HostDatabase,
+    target: HostDatabase,
+    mask: Mask,
+    location: &'static Location<'static>,
+}
+
+/// The bytes read by one command on the source. Memory holds two pieces at most.
+const PIECE_SIZE: u64 = 8 << 20;
+
+/// The transferred parts of a snapshot.
+struct SnapshotFile {
+    path: String,
+    size: u64,
+    sha256: String,
+    rows: String,
+}
+
+impl HostDatabase {
+    /// Replaces the content of this database by a snapshot of another database, such as staging by
+    /// production.
+    ///
+    /// A verified snapshot of the source is streamed through this program to the target, and
+    /// restored as by [`restore`](Self::restore). The mask changes personal data before other
+    /// programs can read the target. The target host keeps no file with unmasked data.
+    ///
+    /// A target in a protected environment is an error: if the environment of the run is protected,
+    /// or if the host is listed in a protected environment of `fabrs.toml`.
+    ///
+    /// ```no_run
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::Database;
+    ///
+    /// const MASK: &str = "UPDATE customer SET email = id || '@example.com'";
+    ///
+    /// /// Copies the database of production to staging.
+    /// #[task(role = "db")]
+    /// async fn copy_production(c: Connection) -> Result {
+    ///     let database = Database::from_env_file("/srv/shop/shared/.env", "DATABASE_URL");
+    ///     let production = current_client()?.connect("db1.example.com")?;
+    ///     database.on(&c).copy_from(&database.on(&production)).mask(MASK).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] without a decision about the mask, for a target in a protected
+    /// environment, if both are the same database, or for different database systems. The errors of
+    /// [`snapshot`](Self::snapshot), [`restore`](Self::restore) and the function of the mask. The
+    /// target keeps its old content.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the copy. The target has the old content or the whole masked copy.
+    #[track_caller]
+    pub fn copy_from(&self, source: &Self) -> CopyRequest {
+        let (target, source, location) = (self.clone(), source.clone(), Location::caller());
+        CopyRequest { source, target, mask: Mask::Undecided, location }
+    }
+}
+
+impl CopyRequest {
+    /// Sets SQL that changes personal data of the copy. An error of the SQL keeps the old content of
+    /// the target.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::Database;
+    /// # let client = Client::builder().dial(Fake::new()).build();
+    /// # let (staging, production) = (client.connect("staging")?, client.connect("db1")?);
+    /// # let database = Database::from_env_file(".env", "DATABASE_URL");
+    /// let request = database.on(&staging).copy_from(&database.on(&production)).mask("TRUNCATE session");
+    /// assert!(format!("{request:?}").contains("Sql"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn mask(mut self, sql: impl Into<String>) -> Self {
+        self.mask = Mask::Sql(sql.into());
+        self
+    }
+
+    /// Sets a function that returns the SQL of [`mask`](Self::mask). The function receives the
+    /// connection of the target.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::Database;
+    /// # let client = Client::builder().dial(Fake::new()).build();
+    /// # let (staging, production) = (client.connect("staging")?, client.connect("db1")?);
+    /// # let database = Database::from_env_file(".env", "DATABASE_URL");
+    /// let copy = database.on(&staging).copy_from(&database.on(&production));
+    /// let request = copy.mask_with(|_| async { Ok(std::fs::read_to_string("mask.sql")?) });
+    /// assert!(format!("{request:?}").contains("Function"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn mask_with<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, TaskError>> + Send + 'static,
+    {
+        self.mask = Mask::function(function);
+        self
+    }
+
+    /// Copies the data unchanged. Everyone with access to the target can then read the data of the
+    /// source.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::Database;
+    /// # let client = Client::builder().dial(Fake::new()).build();
+    /// # let (staging, production) = (client.connect("staging")?, client.connect("db1")?);
+    /// # let database = Database::from_env_file(".env", "DATABASE_URL");
+    /// let request = database.on(&staging).copy_from(&database.on(&production)).without_mask();
+    /// assert!(format!("{request:?}").contains("Unchanged"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn without_mask(mut self) -> Self {
+        self.mask = Mask::Unchanged;
+        self
+    }
+
+    async fn run(self) -> Result<Snapshot, Error> {
+        let Self { source, target, mask, .. } = self;
+        check_is_unprotected(target.connection())?;
+        if matches!(mask, Mask::Undecided) {
+            let error = Error::new(ErrorKind::Usage, "the copy has no mask for personal data");
+            return Err(error.hint("add `.mask(SQL)`, or `.without_mask()`"));
+        }
+        let (from, to) = (source.access().await?, target.access().await?);
+        check_differ(&source, &from, &target, &to)?;
+        let mask = mask.sql(target.connection()).await.map_err(TaskError::into_error)?;
+        let snapshot = source.snapshot_with(&from).await?;
+        let token = restore_token();
+        let from_host = source.connection().host().map(ToString::to_string).unwrap_or_default();
+        let label = format!("restore {} from {from_host}", snapshot.file);
+        let script = include_str!("scripts/copy.sh");
+        if snapshot.content.is_none() {
+            // A dry run has no snapshot to describe.
+            target.command(&to, &[], script).named(label).await?;
+            return Ok(snapshot);
+        }
+        let file = describe(source.connection(), &snapshot).await?;
+        let (reader, writer) = tokio::io::duplex(usize::try_from(PIECE_SIZE).unwrap_or(usize::MAX));
+        let restored = target
+            .command(&to, &[file.sha256.clone(), token.clone()], script)
+            .stdin_reader(reader)
+            .named(label)
+            .hide(Hide::Stdout);
+        // Dropping the writer after an error ends the input, and the target rejects the transfer.
+        let restored = IntoFuture::into_future(restored);
+        let (sent, restored) = tokio::join!(send(source.connection(), &file, &mask, writer), restored);
+        sent?;
+        check_restored(&restored?, &token)?;
+        Ok(snapshot)
+    }
+}
+
+impl IntoFuture for CopyRequest {
+    type Output = Result<Snapshot, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let location = self.location;
+        self.run().map_err(move |error| error.at(location)).boxed()
+    }
+}
+
+/// Checks that the target belongs to no protected environment.
+fn check_is_unprotected(target: &Connection) -> Result<(), Error> {
+    let (Some(client), Some(host)) = (target.client(), target.host()) else { return Ok(()) };
+    match client.inventory().protected_environment_of(host) {
+        Some(name) => {
+            let text = format!("a database cannot be copied into the protected environment `{name}`");
+            Err(Error::new(ErrorKind::Usage, text).on(host).hint("run the task in the environment of the target"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that the source and the target are two databases of one system.
+fn check_differ(
+    source: &HostDatabase,
+    from: &DatabaseAccess,
+    target: &HostDatabase,
+    to: &DatabaseAccess,
+) -> Result<(), Error> {
+    if from.url.engine != to.url.engine {
+        return Err(Error::new(ErrorKind::Usage, "the source and the target are different database systems"));
+    }
+    let is_one_host = source.connection().host() == target.connection().host();
+    if from.url.is_same_database(&to.url, is_one_host) {
+        return Err(Error::new(ErrorKind::Usage, "the source and the target are the same database"));
+    }
+    Ok(())
+}
+
+/// Reads the size, checksum and rows of a snapshot.
+async fn describe(host: &Connection, snapshot: &Snapshot) -> Result<SnapshotFile, Error> {
+    let path = &snapshot.file;
+    let script = with_arguments([path], include_str!("scripts/describe.sh"));
+    let output = host.probe(script).named(format!("describe {path}")).hide(Hide::Both).capture_all().await?;
+    let text = output.stdout()?;
+    let parsed = text.split_once('\n').and_then(|(size, rest)| {
+        let (sha256, rows) = rest.split_once('\n')?;
+        let (size, sha256) = (size.trim().parse().ok()?, sha256.split_whitespace().next()?.to_owned());
+        Some(SnapshotFile { path: path.clone(), size, sha256, rows: rows.to_owned() })
+    });
+    parsed.ok_or_else(|| Error::new(ErrorKind::Internal, "the snapshot has no checksum").on(output.host()))
+}
+
+/// Writes the archive for `copy.sh`: the mask, the rows and the pieces of the snapshot.
+///
+/// # Errors
+///
+/// The error of a command on the source. A closed reader is no error: the target reports the reason.
+async fn send(source: &Connection, file: &SnapshotFile, mask: &str, mut writer: DuplexStream) -> Result<(), Error> {
+    let SnapshotFile { path, size, rows, .. } = file;
+    let before = [archive::file("mask.sql", mask)?, archive::file("dump.rows", rows)?, archive::header("dump", *size)?];
+    if writer.write_all(&before.concat()).await.is_err() {
+        return Ok(());
+    }
+    for piece in 0..size.div_ceil(PIECE_SIZE) {
+        let line = cmd!("dd if={path} bs={PIECE_SIZE} skip={piece} count=1 2>/dev/null");
+        let read = source.probe(line).named(format!("read {path}")).hide(Hide::Both).capture_all().await?;
+        if writer.write_all(read.stdout_bytes()?).await.is_err() {
+            return Ok(());
+        }
+    }
+    let after = [archive::padding(*size), archive::end()].concat();
+    // The target reports an incomplete archive.
+    let _is_closed = writer.write_all(&after).await.is_err();
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! [`HostDatabase`]: snapshots of a database on a host.
+
+use std::panic::Location;
+
+use fabrs::{Command, Connection, Error, ErrorKind, Hide};
+use futures::future::TryFutureExt;
+
+use super::database::Database;
+use super::env_file::{self, UrlInFile};
+use super::snapshot::{Snapshot, SnapshotContent};
+use super::url::DatabaseUrl;
+use crate::release::id::ReleaseId;
+use crate::remote_script::with_arguments;
+
+/// A database as seen from one host, created by [`Database::on`].
+#[derive(Debug, Clone)]
+pub struct HostDatabase {
+    settings: Database,
+    connection: Connection,
+    /// The paths of the environment file. The first existing file is read.
+    env_files: Vec<String>,
+}
+
+/// The access to a database: the parts of its URL, and the directory of the snapshots.
+#[derive(Debug, Clone)]
+pub(super) struct DatabaseAccess {
+    pub(super) url: DatabaseUrl,
+    pub(super) directory: String,
+}
+
+impl HostDatabase {
+    pub(super) fn new(settings: Database, connection: &Connection, env_files: Vec<String>) -> Self {
+        // The scripts need a POSIX shell.
+        Self { settings, connection: connection.with_shell("sh -c"), env_files }
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Makes and verifies a snapshot.
+    ///
+    /// The snapshot is a compressed file of one consistent state, and the database stays in use.
+    /// The whole file is read back. Its tables, and the rows of each table, must be those of the
+    /// database. For MariaDB and MySQL, only the names of the tables are compared. A failure leaves
+    /// no snapshot. After a success, the oldest snapshots are removed.
+    ///
+    /// A dry run reads the database URL and plans the snapshot.
+    ///
+    /// ```no_run
+    /// # use fabrs::Connection;
+    /// # use fabrs_deploy::Database;
+    /// # async fn example(db1: Connection) -> fabrs::Result<()> {
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").on(&db1.cd("/srv/shop"));
+    /// let snapshot = database.snapshot().await?;
+    /// db1.get(&snapshot.file, "backup/").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the environment file has no valid database URL,
+    /// [`ErrorKind::Exit`] if a command fails on the host.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the commands and leaves no snapshot.
+    #[track_caller]
+    pub fn snapshot(&self) -> impl Future<Output = Result<Snapshot, Error>> + Send + use<> {
+        let (location, database) = (Location::caller(), self.clone());
+        let made = async move { database.snapshot_with(&database.access().await?).await };
+        made.map_err(move |error| error.at(location))
+    }
+
+    /// Returns the complete snapshots, the oldest first.
+    ///
+    /// ```no_run
+    /// # use fabrs::Connection;
+    /// # use fabrs_deploy::Database;
+    /// # async fn example(db1: Connection) -> fabrs::Result<()> {
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").on(&db1.cd("/srv/shop"));
+    /// if let Some(latest) = database.snapshots().await?.last() {
+    ///     database.restore(&latest.file).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the command, which only reads.
+    #[track_caller]
+    pub fn snapshots(&self) -> impl Future<Output = Result<Vec<Snapshot>, Error>> + Send + use<> {
+        let (location, database) = (Location::caller(), self.clone());
+        let listed = async move {
+            let access = database.access().await?;
+            let arguments = [&access.directory, &access.url.file_name()];
+            let list = with_arguments(arguments, include_str!("scripts/list.sh"));
+            let list = database.connection.probe(list).named("list snapshots").hide(Hide::Both).capture_all();
+            Ok(list.lines().await?.into_iter().map(Snapshot::new).collect())
+        };
+        listed.map_err(move |error: Error| error.at(location))
+    }
+
+    /// Reads the database URL.
+    pub(super) async fn access(&self) -> Result<DatabaseAccess, Error> {
+        let UrlInFile { url, file } = env_file::read(&self.connection, &self.env_files, &self.settings.variable).await?;
+        let beside = || format!("{}/snapshots", file.rsplit_once('/').map_or("", |(directory, _)| directory));
+        let directory = self.settings.directory.clone().unwrap_or_else(beside);
+        Ok(DatabaseAccess { url, directory })
+    }
+
+    /// Makes a snapshot. In a dry run, the snapshot has a name and no content.
+    pub(super) async fn snapshot_with(&self, access: &DatabaseAccess) -> Result<Snapshot, Error> {
+        let (prefix, time) = (access.url.file_name(), ReleaseId::after([]));
+        let arguments = [prefix.clone(), time.to_string(), self.settings.keep.to_string()];
+        let command = self.command(access, &arguments, include_str!("scripts/snapshot.sh"));
+        let output = command.named(format!("make a snapshot of {}", access.url.name)).hide(Hide::Stdout).await?;
+        let mut snapshot = Snapshot::new(format!("{}/{prefix}-{time}.dump", access.directory));
+        if output.was_run() {
+            let line = output.line()?;
+            let internal = || Error::new(ErrorKind::Internal, "the snapshot has no size").on(output.host());
+            let (content, file) = SnapshotContent::parse(&line).ok_or_else(internal)?;
+            snapshot.content = Some(content);
+            file.clone_into(&mut snapshot.file);
+        }
+        Ok(snapshot)
+    }
+
+    /// Returns a command with the functions of the engine, the credentials and the arguments.
+    pub(super) fn command(&self, access: &DatabaseAccess, arguments: &[String], script: &str) -> Command {
+        let DatabaseUrl { engine, name, variables, credentials, .. } = &access.url;
+        let arguments = [&[name.clone(), access.directory.clone()], arguments].concat();
+        let command = self.connection.run(with_arguments(arguments, &engine.script(script)));
+        let command = command.env("FABRS_DATABASE_CREDENTIALS", credentials);
+        variables.iter().fold(command, |command, (name, value)| command.env(*name, value))
+    }
+}

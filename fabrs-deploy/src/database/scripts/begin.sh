@@ -1,0 +1,44 @@
+# Creates the directory of the snapshots and a temporary directory, and writes the credentials.
+# $1: the database; $2: the directory of the snapshots; $FABRS_DATABASE_CREDENTIALS: the content of
+# the credentials file
+set -eu
+umask 077
+export LC_ALL=C
+tab=$(printf '\t')
+database=$1 directory=$2
+shift 2
+mkdir -p -- "$directory"
+directory=$(cd -- "$directory" && pwd)
+# Temporary directories of killed runs. A day is longer than any snapshot.
+find "$directory" -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
+work=$(mktemp -d -p "$directory")
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+# The variable would be visible in the process list of this user.
+printf '%s' "$FABRS_DATABASE_CREDENTIALS" > "$work/credentials"
+unset FABRS_DATABASE_CREDENTIALS
+
+fail() {
+    printf '%s\n' "$1" >&2
+    exit 1
+}
+
+# Compares the number of rows of each table: $1 has the expected numbers, $2 the actual numbers.
+compare_rows() {
+    awk -F "$tab" '
+        FILENAME == ARGV[1] { actual[$1] = $2; next }
+        !($1 in actual) { print "the table " $1 " is missing"; bad = 1; next }
+        actual[$1] != $2 { print "the table " $1 " has " actual[$1] " rows, expected " $2; bad = 1 }
+        END { exit bad }
+    ' "$2" "$1" >&2
+}
+
+# Checks a snapshot: $1 is its file, and $1.rows has the expected numbers of rows.
+check_snapshot() {
+    [ -f "$1" ] || fail "no such snapshot: $1"
+    [ -f "$1.rows" ] || fail "not a complete snapshot: $1.rows is missing"
+    count_rows "$1" > "$work/counted" || fail "the snapshot is damaged: $1"
+    compare_rows "$1.rows" "$work/counted" || fail "the snapshot is incomplete: $1"
+}

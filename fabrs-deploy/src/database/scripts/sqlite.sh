@@ -1,0 +1,42 @@
+# SQLite. The database is a file, relative to the current directory.
+
+connect() {
+    command -v sqlite3 > /dev/null || fail "sqlite3 is not installed"
+    case $database in /*) ;; *) database=$PWD/$database ;; esac
+    cd "$work"
+}
+
+run_sqlite() {
+    sqlite3 -batch -bail -init /dev/null "$@"
+}
+
+# Writes $work/dump and $work/rows. The copy is consistent while other programs write.
+dump() {
+    [ -f "$database" ] || fail "no such database: $database"
+    run_sqlite "$database" '.timeout 60000' '.backup copy'
+    count_rows_of_file copy > rows
+    gzip -c copy > dump
+}
+
+# Prints the number of rows of each table in the dump $1. Checks all pages.
+count_rows() {
+    gzip -dc "$1" > "$work/checked" || return 1
+    [ "$(run_sqlite "$work/checked" 'PRAGMA integrity_check')" = ok ] || return 1
+    count_rows_of_file "$work/checked"
+}
+
+count_rows_of_file() {
+    run_sqlite "$1" "SELECT format('SELECT %Q, count(*) FROM \"%w\";', name, name) FROM sqlite_master
+        WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %' AND name NOT LIKE 'sqlite\_%' ESCAPE '\\' ORDER BY name" > "$work/count.sql" || return 1
+    run_sqlite -separator "$tab" "$1" < "$work/count.sql"
+}
+
+# Replaces the database in one transaction. Only the masked copy is restored.
+restore() {
+    gzip -dc "$snapshot" > new
+    { echo 'BEGIN;' && cat mask.sql && printf "\\n;COMMIT;\\nSELECT '%s';\\n" "$token"; } | run_sqlite new > output
+    [ "$(tail -n 1 output)" = "$token" ] || fail "the mask failed"
+    [ "$(run_sqlite new 'PRAGMA integrity_check')" = ok ] || fail "the masked copy is damaged"
+    run_sqlite "$database" '.timeout 60000' '.restore new'
+    echo "$token"
+}
