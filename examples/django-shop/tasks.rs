@@ -8,7 +8,7 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{App, Django, Git, HealthCheck, Mail, Python, ReleaseId, Site, Snapshot, Supervisor, manage};
+use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Python, ReleaseId, Site, Supervisor, manage};
 
 /// The variables in `[vars]` of fabrs.toml.
 #[derive(serde::Deserialize)]
@@ -29,21 +29,26 @@ fn shop() -> Result<Site> {
         .linked_dirs(["log"])
         .rolling(1)
         .with(Python::new().requirements("requirements.txt"))
-        .with(Django::new().share_static_files("static").snapshot(save_database))
+        .with(Django::new().share_static_files("static").snapshot(database()))
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
         .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release())
         .notify(Mail::from("deploys@example.com").to("shop@example.com").plaintext("localhost", smtp_port)))
 }
 
-/// Saves the database before a migration, and records how to restore it.
-async fn save_database(app: App) -> Result {
-    let (root, release) = (app.root(), app.release());
-    let file = format!("{root}/dumps/before-{release}");
-    run(cmd!("mkdir -p ../../dumps && . ./.env && pg_dump --format=custom --file={file} \"$DATABASE_URL\"")).await?;
-    let restore = format!("cd {root}/current && . ./.env && pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" {file}");
-    app.record_snapshot(Snapshot::new(file).restore_command(restore));
-    Ok(())
+/// Returns the database of the site. A deploy makes a snapshot before its migrations.
+fn database() -> Database {
+    Database::from_env_file(".env", "DATABASE_URL").restore_task("restore")
+}
+
+/// Restores a snapshot of the database.
+#[task(role = "web")]
+async fn restore(
+    /// The path on the host, shown after a failed deploy.
+    snapshot: String,
+) -> Result {
+    let Vars { root, .. } = current().vars()?;
+    Ok(database().on(&cd(format!("{root}/shared"))).restore(snapshot).await?)
 }
 
 /// Deploys a revision: by default the latest good build.

@@ -38,6 +38,7 @@
 //! | phase | hosts | effect |
 //! |---|---|---|
 //! | survey | all | one command reads the live release, all releases, locks and missing files |
+//! | preflight | all | checks space, programs, units, the clock and the database |
 //! | approve | this machine | shows the pending changes, and prompts in a protected environment |
 //! | check | all, or a subset | checks sudo, for [`Site::validate_sudo`] and [`Systemd`] |
 //! | lock | all, or none | `flock` in a separate session; the lock ends with the run |
@@ -90,6 +91,7 @@ mod puppet;
 mod python;
 mod release;
 mod remote_script;
+mod requirement;
 mod run_id;
 mod scope;
 mod services;
@@ -100,9 +102,7 @@ mod step;
 mod table;
 mod tag;
 
-pub use database::{
-    CopyRequest, Database, HostDatabase, RestoreRequest, Snapshot, SnapshotContent, UnknownMigrations,
-};
+pub use database::{CopyRequest, Database, HostDatabase, RestoreRequest, Snapshot, SnapshotContent, UnknownMigrations};
 pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "notify-mail")]

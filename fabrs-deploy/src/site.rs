@@ -11,6 +11,7 @@ use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
 use crate::release::SiteKind;
+use crate::requirement::Requirement;
 use crate::scope::{HostSubset, Scope};
 use crate::source::Git;
 use crate::step::Steps;
@@ -70,6 +71,8 @@ pub struct Site {
     /// The hosts for once-only steps. The first host runs the steps.
     pub(crate) once_hosts: Scope,
     pub(crate) host_checks: Vec<(Scope, HostCheck)>,
+    /// Programs and units expected on the hosts.
+    pub(crate) requirements: Vec<(Scope, Requirement)>,
 }
 
 impl Site {
@@ -111,6 +114,7 @@ impl Site {
             scopes: Vec::new(),
             once_hosts: Scope::default(),
             host_checks: Vec::new(),
+            requirements: Vec::new(),
         }
     }
 

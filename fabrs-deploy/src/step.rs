@@ -186,6 +186,14 @@ pub trait DeployStep: Send + Sync + 'static {
         let _ = host;
         Ok(())
     }
+
+    /// Checks that a host is ready for the step, such as a connection to the database. Called for
+    /// the snapshot of [`Django`](crate::Django), before the approval, so the check may only read.
+    /// The release does not exist yet. The default accepts every host.
+    fn check_ready(&self, app: App) -> StepFuture {
+        let _ = app;
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 impl<F, Fut> DeployStep for F

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn the_parts_are_an_archive() {
         let large = "x".repeat(BLOCK_SIZE);
-        let parts = [file("mask.sql", "").unwrap(), file("rows", "t\t1\n").unwrap(), file("dump", &large).unwrap(), end()];
+        let parts =
+            [file("mask.sql", "").unwrap(), file("rows", "t\t1\n").unwrap(), file("dump", &large).unwrap(), end()];
         let bytes = parts.concat();
         let mut archive = tar::Archive::new(&bytes[..]);
         let files: Vec<(String, String)> = archive

@@ -19,7 +19,7 @@ use crate::step::{App, DeployStep, StepFuture};
 /// use fabrs_deploy::{Database, Django, Site};
 ///
 /// fn database() -> Database {
-///     Database::from_env_file(".env", "DATABASE_URL").keep(10)
+///     Database::from_env_file(".env", "DATABASE_URL").keep(10).restore_task("restore")
 /// }
 ///
 /// fn shop() -> Site {
@@ -39,6 +39,7 @@ pub struct Database {
     pub(super) variable: String,
     pub(super) directory: Option<String>,
     pub(super) keep: usize,
+    restore_task: Option<String>,
 }
 
 /// The default number of snapshots kept.
@@ -56,7 +57,8 @@ impl Database {
     /// | `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=require` | PostgreSQL 12 or later |
     /// | `postgres:///NAME`, `postgres://%2Frun%2Fpostgresql/NAME` | PostgreSQL on a socket |
     /// | `mariadb://USER:PASSWORD@HOST/NAME`, `mysql://..` | MariaDB or MySQL |
-    /// | `sqlite:///relative/path`, `sqlite:////absolute/path` | SQLite |
+    /// | `sqlite:////absolute/path` | SQLite |
+    /// | `sqlite:///path` | SQLite, relative to the directory of the environment file, after symbolic links |
     ///
     /// ```
     /// # use fabrs_deploy::Database;
@@ -64,7 +66,13 @@ impl Database {
     /// assert!(format!("{database:?}").contains("DATABASE_URL"));
     /// ```
     pub fn from_env_file(path: impl Into<String>, variable: impl Into<String>) -> Self {
-        Self { env_file: path.into(), variable: variable.into(), directory: None, keep: KEPT_SNAPSHOTS }
+        Self {
+            env_file: path.into(),
+            variable: variable.into(),
+            directory: None,
+            keep: KEPT_SNAPSHOTS,
+            restore_task: None,
+        }
     }
 
     /// Sets the directory of the snapshots. Defaults to `snapshots` beside the environment file,
@@ -92,6 +100,28 @@ impl Database {
         self
     }
 
+    /// Sets the name of your task that restores a snapshot. After a failed deploy, the output, the
+    /// mail and `status` show the command `fab ENVIRONMENT -H HOST TASK FILE`.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Database;
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").restore_task("restore");
+    /// assert!(format!("{database:?}").contains("restore"));
+    /// ```
+    pub fn restore_task(mut self, name: impl Into<String>) -> Self {
+        self.restore_task = Some(name.into());
+        self
+    }
+
+    /// Returns the command that restores a snapshot.
+    fn restore_command(&self, connection: &Connection, file: &str) -> Option<String> {
+        let (task, client) = (self.restore_task.clone()?, connection.client()?);
+        let mut words = vec!["fab".to_owned()];
+        words.extend(client.inventory().environment().map(|environment| environment.name().to_owned()));
+        words.extend(["-H".to_owned(), connection.host()?.to_string(), task, file.to_owned()]);
+        shlex::try_join(words.iter().map(String::as_str)).ok()
+    }
+
     /// Returns the database as seen from a host with the environment file and the client programs.
     ///
     /// ```
@@ -107,16 +137,30 @@ impl Database {
     }
 }
 
-impl DeployStep for Database {
-    fn run(&self, app: App) -> StepFuture {
+impl Database {
+    /// Returns the database of a release, with its linked environment file.
+    fn of_app(&self, app: &App) -> HostDatabase {
         let (root, release_dir, file) = (app.root(), app.release_dir(), &self.env_file);
         let files = [release_dir, &format!("{root}/shared"), root].map(|directory| format!("{directory}/{file}"));
         let files = if file.starts_with('/') { vec![file.clone()] } else { files.to_vec() };
-        let database = HostDatabase::new(self.clone(), app.connection(), files);
+        // The directory of the release may not exist yet.
+        HostDatabase::new(self.clone(), &app.host().cd(root), files)
+    }
+}
+
+impl DeployStep for Database {
+    fn run(&self, app: App) -> StepFuture {
+        let (settings, database) = (self.clone(), self.of_app(&app));
         Box::pin(async move {
-            let snapshot = database.snapshot().await?;
+            let mut snapshot = database.snapshot().await?;
+            snapshot.restore_command = settings.restore_command(app.connection(), &snapshot.file);
             app.record_snapshot(snapshot);
             Ok::<(), TaskError>(())
         })
+    }
+
+    fn check_ready(&self, app: App) -> StepFuture {
+        let database = self.of_app(&app);
+        Box::pin(async move { Ok(database.check().await?) })
     }
 }

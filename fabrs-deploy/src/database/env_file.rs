@@ -46,7 +46,10 @@ pub(super) async fn read(connection: &Connection, files: &[String], variable: &s
 /// Returns the value of the last line, as a shell and systemd do.
 fn parse_value(lines: &str, variable: &str) -> Result<Secret, Error> {
     let config_error = |text: &str| Error::new(ErrorKind::Config, text.to_owned());
-    let line = lines.lines().last().ok_or_else(|| config_error("the variable is missing").hint("add the variable to the file"))?;
+    let line = lines
+        .lines()
+        .last()
+        .ok_or_else(|| config_error("the variable is missing").hint("add the variable to the file"))?;
     // Programs disagree about the substitution of variables.
     if line.contains('$') && !line.contains('\'') {
         return Err(config_error("`$` is ambiguous").hint("write `$` in a URL as `%24`"));

@@ -105,11 +105,25 @@ impl HostDatabase {
         listed.map_err(move |error: Error| error.at(location))
     }
 
+    /// Connects to the database. Only reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let DatabaseAccess { url, .. } = self.access().await?;
+        let label = format!("connect to the database {}", url.name);
+        let access = DatabaseAccess { url, directory: String::new() };
+        self.command(&access, &[], include_str!("scripts/check.sh")).probe().named(label).await.map(drop)
+    }
+
     /// Reads the database URL.
     pub(super) async fn access(&self) -> Result<DatabaseAccess, Error> {
-        let UrlInFile { url, file } = env_file::read(&self.connection, &self.env_files, &self.settings.variable).await?;
-        let beside = || format!("{}/snapshots", file.rsplit_once('/').map_or("", |(directory, _)| directory));
-        let directory = self.settings.directory.clone().unwrap_or_else(beside);
+        let read = env_file::read(&self.connection, &self.env_files, &self.settings.variable);
+        let UrlInFile { mut url, file } = read.await?;
+        let beside = file.rsplit_once('/').map_or("", |(directory, _)| directory);
+        url.resolve_file(beside);
+        let directory = self.settings.directory.clone().unwrap_or_else(|| format!("{beside}/snapshots"));
         Ok(DatabaseAccess { url, directory })
     }
 
@@ -118,7 +132,7 @@ impl HostDatabase {
         let (prefix, time) = (access.url.file_name(), ReleaseId::after([]));
         let arguments = [prefix.clone(), time.to_string(), self.settings.keep.to_string()];
         let command = self.command(access, &arguments, include_str!("scripts/snapshot.sh"));
-        let output = command.named(format!("make a snapshot of {}", access.url.name)).hide(Hide::Stdout).await?;
+        let output = command.named(format!("make a snapshot of {prefix}")).hide(Hide::Stdout).await?;
         let mut snapshot = Snapshot::new(format!("{}/{prefix}-{time}.dump", access.directory));
         if output.was_run() {
             let line = output.line()?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fabrs::{Connection, Error};
+use fabrs::{Connection, Error, TaskError};
 use futures::future::BoxFuture;
 
 use crate::release::layout::Layout;
@@ -14,6 +14,10 @@ pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
     /// Returns the migrations in the database that are unknown to a release, or `None` if the code
     /// of the release cannot be loaded.
     fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
+
+    /// Checks that the database can be reached from the host of `app`. The release of `app` does not
+    /// exist yet.
+    fn check_ready(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>>;
 
     /// Returns the pending migrations of a build before the build is on a host.
     fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct Snapshot {
     /// The path of the copy on the host that ran the migrations.
     pub file: String,
-    /// The shell command that restores the snapshot.
+    /// The command that restores the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_command: Option<String>,
     /// The verified content, for a snapshot of [`HostDatabase`](crate::HostDatabase).
@@ -70,7 +70,7 @@ impl Snapshot {
         Self { file: file.into(), restore_command: None, content: None }
     }
 
-    /// Sets the shell command that restores the snapshot. fabrs shows this command and never runs
+    /// Sets the command that restores the snapshot. fabrs shows this command and never runs
     /// it.
     ///
     /// ```

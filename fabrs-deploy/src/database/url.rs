@@ -75,6 +75,13 @@ impl DatabaseUrl {
         Ok(Self { host, port, engine, name, variables, credentials })
     }
 
+    /// Resolves a relative path of SQLite against a directory.
+    pub(super) fn resolve_file(&mut self, directory: &str) {
+        if self.engine == Engine::Sqlite && !self.name.starts_with('/') {
+            self.name = format!("{directory}/{}", self.name);
+        }
+    }
+
     /// Returns whether two URLs, read on `is_one_host`, lead to the same database. The users and
     /// passwords may differ.
     pub(super) fn is_same_database(&self, other: &Self, is_one_host: bool) -> bool {
@@ -90,7 +97,8 @@ impl DatabaseUrl {
 
     /// Parses `///relative/path` or `////absolute/path`, as SQLAlchemy and Django do.
     fn sqlite(rest: &str) -> Result<Self, Error> {
-        let path = rest.strip_prefix("///").ok_or_else(|| invalid("write `sqlite:///path` or `sqlite:////absolute`"))?;
+        let path =
+            rest.strip_prefix("///").ok_or_else(|| invalid("write `sqlite:///path` or `sqlite:////absolute`"))?;
         let path = decode(path.split('?').next().unwrap_or_default())?;
         if path.is_empty() || path == ":memory:" {
             return Err(invalid("the database is not a file"));
@@ -163,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_postgres_url_is_split_into_variables_and_a_password_file() {
-        let url = DatabaseUrl::parse("postgresql+psycopg2://sh%40p:a%3Ab%5Cc@db1:5433/shop?sslmode=require&pool=3").unwrap();
+        let url =
+            DatabaseUrl::parse("postgresql+psycopg2://sh%40p:a%3Ab%5Cc@db1:5433/shop?sslmode=require&pool=3").unwrap();
         assert_eq!((url.engine, url.name.as_str()), (Engine::Postgres, "shop"));
         let expected = [("PGHOST", "db1"), ("PGPORT", "5433"), ("PGUSER", "sh@p"), ("PGSSLMODE", "require")];
         assert_eq!(url.variables, expected.map(|(name, value)| (name, value.to_owned())));

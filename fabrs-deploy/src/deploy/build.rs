@@ -2,10 +2,13 @@
 
 use fabrs::{Connection, Error, Group, Hide, TaskError, cmd};
 
+use crate::database::Snapshot;
+use crate::deploy::readiness::RoomToMake;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
+use crate::remote_script::with_arguments;
 use crate::source::Git;
 
 /// The archive of the commit, until the release is unpacked. A pipe would hide errors: only the
@@ -33,6 +36,9 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     let (root, shared) = (layout.root(), layout.shared());
     let linked_dirs: Vec<String> = hosts.site.linked_dirs.iter().map(|dir| format!("{shared}/{dir}")).collect();
     let (dir, repo, commit) = (layout.release(&target.release), layout.repo(), &target.revision.commit);
+    if let Some(room) = hosts.room(&host) {
+        make_room(&host, &format!("{root}/releases"), room).await?;
+    }
     // `git init` and the fetch are safe to repeat. A killed `git clone` would leave half a
     // repository.
     let make = host.run(cmd!("mkdir -p {root}/releases {shared} {linked_dirs...} && git init --quiet --bare {repo}"));
@@ -61,6 +67,37 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     .named(format!("finish release {}", target.release))
     .await?;
     Ok(())
+}
+
+/// Removes old releases until a new release fits.
+async fn make_room(host: &Connection, releases: &str, room: &RoomToMake) -> Result<(), Error> {
+    let RoomToMake { kib, inodes, removable } = room;
+    let fixed = [releases.to_owned(), kib.to_string(), inodes.to_string()];
+    let arguments = fixed.into_iter().chain(removable.iter().map(ToString::to_string));
+    let script = with_arguments(arguments, include_str!("make_room.sh"));
+    host.run(script).named("remove old releases to make room").await.map(drop)
+}
+
+/// Adds the snapshot of the database to the manifest of the release on all hosts. A failure is a
+/// warning: the snapshot exists, and the migration log names it.
+pub(super) async fn record_snapshot(rollout: &Rollout<'_>, snapshot: &Snapshot) {
+    let recorded = rollout.hosts.group.each(|host| async move {
+        let layout = rollout.hosts.layouts.of(&host)?;
+        let path = format!("{}/{MANIFEST_FILE}", layout.release(&rollout.target.release));
+        let text = host.probe(cmd!("cat {path}")).hide(Hide::Both).await?;
+        // A dry run has no manifest.
+        if let Ok(mut manifest) = text.stdout().and_then(|_| text.json::<Manifest>()) {
+            manifest.snapshot = Some(snapshot.file.clone());
+            host.write(&path, manifest.to_json_line() + "\n").await?;
+        }
+        Ok::<(), Error>(())
+    });
+    for (host, outcome) in &recorded.await {
+        if let Some(error) = outcome.error() {
+            let text = format!("could not record the snapshot in the manifest: {}", error.message());
+            rollout.hosts.client().warn(Some(host), text);
+        }
+    }
 }
 
 /// Replaces the linked files and directories of the release by symlinks into `shared`.

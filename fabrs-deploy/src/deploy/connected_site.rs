@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
-use crate::database::{MigrationInspector, MigrationPlan};
+use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
+use crate::deploy::readiness::RoomToMake;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
 use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
@@ -22,6 +23,8 @@ pub(crate) struct ConnectedSite {
     pub(crate) layouts: Layouts,
     /// The migrations approved before the build, if they were known then.
     approved: Option<Arc<ApprovedMigrations>>,
+    /// The hosts with too little space for a comfortable build.
+    room: HashMap<Host, RoomToMake>,
     client: Client,
 }
 
@@ -54,13 +57,13 @@ impl ConnectedSite {
             return Err(no_host());
         }
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        Ok((Self { site, group, layouts, approved: None, client }, surveys))
+        Ok((Self { site, group, layouts, approved: None, room: HashMap::new(), client }, surveys))
     }
 
     /// Creates a connected site without a survey of its hosts.
     #[cfg(test)]
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
-        Self { site, group, layouts: Layouts::default(), approved: None, client }
+        Self { site, group, layouts: Layouts::default(), approved: None, room: HashMap::new(), client }
     }
 
     /// Surveys all hosts again.
@@ -97,6 +100,16 @@ impl ConnectedSite {
     pub(crate) fn set_approved_migrations(&mut self, plan: MigrationPlan) {
         let text = plan.text;
         self.approved = plan.names.map(|names| Arc::new(ApprovedMigrations { names, text }));
+    }
+
+    /// Records the hosts that need the removal of old releases before a build.
+    pub(super) fn set_room(&mut self, room: HashMap<Host, RoomToMake>) {
+        self.room = room;
+    }
+
+    /// Returns the releases to remove before a build on a host.
+    pub(super) fn room(&self, host: &Connection) -> Option<&RoomToMake> {
+        self.room.get(host.host()?)
     }
 
     /// Returns the client of the run.
@@ -171,14 +184,19 @@ impl ConnectedSite {
     /// # Errors
     ///
     /// The first error of a step. Later steps then do not run.
-    pub(crate) async fn run_once(&self, steps: &Steps, release: &ReleaseId, live: LiveApp) -> Result<(), TaskError> {
+    pub(crate) async fn run_once(
+        &self,
+        steps: &Steps,
+        release: &ReleaseId,
+        live: LiveApp,
+    ) -> Result<Option<Snapshot>, TaskError> {
         let app = self.app(self.first()?, release)?.with_live(live);
         for (scope, step) in steps.iter() {
             let host = self.first_of(scope.or(&self.site.once_hosts))?;
             let on_host = self.app(host, release)?.with_live(app.live().clone()).sharing_snapshot(&app);
             step.run(on_host).await?;
         }
-        Ok(())
+        Ok(app.snapshot())
     }
 
     /// Returns the label of a host, with the root of the site if the root depends on the host.

@@ -151,6 +151,7 @@ impl Deploy {
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
         preflight::check_surveys(&hosts, &shown)?;
         preflight::check_steps(&hosts, &[&hosts.site.once, &hosts.site.post_deploy])?;
+        preflight::check_readiness(&mut hosts, &shown).await?;
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
         let mut pending = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
@@ -222,5 +223,9 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
 async fn run_once_steps(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy, live: LiveApp) -> Result<(), TaskError> {
     unknown_migrations::check_build(rollout, policy).await?;
     rollout.set_phase("once");
-    rollout.hosts.run_once(&rollout.hosts.site.once, &rollout.target.release, live).await
+    let snapshot = rollout.hosts.run_once(&rollout.hosts.site.once, &rollout.target.release, live).await?;
+    if let (Some(snapshot), SiteKind::Releases) = (snapshot, rollout.hosts.site.kind) {
+        build::record_snapshot(rollout, &snapshot).await;
+    }
+    Ok(())
 }

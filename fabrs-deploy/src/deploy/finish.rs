@@ -48,7 +48,8 @@ async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskErr
     if !old.is_empty() {
         let root = survey.layout.root();
         host.run(cmd!(
-            "cd {root}/releases && for old in {old...}; do mv \"$old\" \".gone-$old\" || exit; done; rm -rf .gone-*"
+            "cd {root}/releases && for old in {old...}; do [ ! -e \"$old\" ] || mv \"$old\" \".gone-$old\" || exit; done; \
+             rm -rf .gone-*"
         ))
         .named("remove old releases")
         .await?;
@@ -74,7 +75,7 @@ async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskErr
 ///
 /// The previously live release stays at any age, since a rollback returns to this release. Releases
 /// of other tools stay.
-fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
+pub(super) fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
     let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for (id, found) in survey.releases.iter().rev().filter(|(id, _)| Some(*id) != was_live) {

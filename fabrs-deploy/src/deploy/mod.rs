@@ -3,7 +3,7 @@
 //! | phase | module | effect |
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
-//! | preflight | `preflight`, `revision` | refuses hosts that are not ready, chooses the revision |
+//! | preflight | `preflight`, `readiness`, `revision` | refuses hosts that are not ready, chooses the revision |
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
@@ -28,6 +28,8 @@ mod live_release;
 mod lock;
 mod manual_lock;
 mod preflight;
+mod preflight_report;
+mod readiness;
 mod report;
 mod restart;
 mod revert;

@@ -1,12 +1,16 @@
 //! Preflight checks: hosts, steps and sudo, before a deploy or a rollback changes anything.
 
 use fabrs::config::{Confirmation, Environment};
-use fabrs::{Connection, Error, ErrorKind, Host};
+use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
+use crate::deploy::readiness;
 use crate::outcomes::all_ok;
-use crate::release::CurrentLink;
+use crate::release::{CurrentLink, ReleaseId};
 use crate::step::Steps;
+
+/// An obstacle on a host.
+pub(super) type Obstacle = (Host, String);
 
 /// Refuses a deploy if the survey of a host shows an obstacle: a manual lock, changed or missing
 /// files, or a `current` without a link to a release.
@@ -15,22 +19,65 @@ use crate::step::Steps;
 ///
 /// [`ErrorKind::Task`] with every obstacle on every host.
 pub(super) fn check_surveys(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), Error> {
+    refuse(&survey_obstacles(hosts, surveys))
+}
+
+/// Refuses a deploy if a host has too little space or lacks a program, or if the database cannot be
+/// reached. A wrong clock and a missing unit are warnings.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] with every obstacle on every host. The error of the database.
+pub(super) async fn check_readiness(hosts: &mut ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
+    let readiness = readiness::probe(hosts, surveys).await?;
+    let mut obstacles = Vec::new();
+    for (host, ready) in &readiness {
+        obstacles.extend(ready.obstacles().map(|text| (host.clone(), text)));
+        ready.warnings().for_each(|text| hosts.client().warn(Some(host), text));
+    }
+    refuse(&obstacles)?;
+    check_database(hosts).await?;
+    hosts.set_room(readiness.into_iter().filter_map(|(host, ready)| Some((host, ready.room_to_make()?))).collect());
+    Ok(())
+}
+
+/// Checks that the database can be reached.
+///
+/// # Errors
+///
+/// The error of the database.
+pub(super) async fn check_database(hosts: &ConnectedSite) -> Result<(), TaskError> {
+    let Some((host, database)) = hosts.database()? else { return Ok(()) };
+    database.check_ready(hosts.app(host, &ReleaseId::default())?).await
+}
+
+/// Returns the obstacles in the surveys.
+pub(super) fn survey_obstacles(hosts: &ConnectedSite, surveys: &Surveys) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     for host in hosts.group.connections().iter().filter_map(Connection::host) {
         let Some(survey) = surveys.get(host) else { continue };
         let (current, shared) = (survey.layout.current(), survey.layout.shared());
-        obstacles.extend(survey.manual_lock.iter().map(|lock| (host, lock.to_string())));
-        let changed = |file| (host, format!("`{file}` has local changes, which a deploy would overwrite"));
+        obstacles.extend(survey.manual_lock.iter().map(|lock| (host.clone(), lock.to_string())));
+        let changed = |file| (host.clone(), format!("`{file}` has local changes, which a deploy would overwrite"));
         obstacles.extend(survey.dirty.iter().map(changed));
         match &survey.current {
-            CurrentLink::NotALink => obstacles.push((host, format!("`{current}` is not a symlink"))),
+            CurrentLink::NotALink => obstacles.push((host.clone(), format!("`{current}` is not a symlink"))),
             CurrentLink::Foreign(to) => {
-                obstacles.push((host, format!("`{current}` links to `{to}`, which is not a release")));
+                obstacles.push((host.clone(), format!("`{current}` links to `{to}`, which is not a release")));
             }
             CurrentLink::Missing | CurrentLink::Release(_) => {}
         }
-        obstacles.extend(survey.missing.iter().map(|file| (host, format!("`{shared}/{file}` is missing"))));
+        obstacles.extend(survey.missing.iter().map(|file| (host.clone(), format!("`{shared}/{file}` is missing"))));
     }
+    obstacles
+}
+
+/// Returns an error with all obstacles.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] if there is an obstacle.
+pub(super) fn refuse(obstacles: &[Obstacle]) -> Result<(), Error> {
     if obstacles.is_empty() {
         return Ok(());
     }

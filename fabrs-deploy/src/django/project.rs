@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fabrs::{Client, Error, Hide, TaskError, cmd};
+use fabrs::{Client, Error, ErrorKind, Hide, TaskError, cmd};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -23,7 +23,9 @@ use super::{preview, state};
 ///
 /// - **Build**, on each host: runs `collectstatic` and `check --deploy`, and loads the WSGI
 ///   application. A release that cannot be loaded fails before any server reloads.
-/// - **Once**, before the switch: makes the snapshot, then runs `migrate`.
+/// - **Once**, before the switch: makes the snapshot of the database, then runs `migrate`. Pending
+///   migrations without a snapshot are an error, unless [`without_snapshot`](Self::without_snapshot)
+///   is set.
 /// - **Deferred migrations.** A migration that drops a column or a table of the live release causes
 ///   a warning. The migration waits until the new release is live on all hosts. Put such a
 ///   migration into a separate, later deploy if possible.
@@ -34,21 +36,32 @@ use super::{preview, state};
 ///
 /// ```
 /// use fabrs::prelude::*;
-/// use fabrs_deploy::{Django, Python, Site};
+/// use fabrs_deploy::{Database, Django, Python, Site};
 ///
-/// let django = Django::new().snapshot(|_| run("pg_dump --file=../../shared/before.dump shop"));
 /// let site = Site::new("/srv/shop")
+///     .linked_files([".env"])
 ///     .with(Python::new().requirements("requirements.txt"))
-///     .with(django);
+///     .with(Django::new().snapshot(Database::from_env_file(".env", "DATABASE_URL")));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a plugin does nothing until `Site::with` adds it to a site"]
 pub struct Django {
-    snapshot: Steps,
+    snapshot: SnapshotPolicy,
     static_files: StaticFiles,
     /// The reported warnings of `check`. Each warning is reported once for all hosts.
     reported_warnings: Arc<Mutex<HashSet<String>>>,
+}
+
+/// The snapshot before migrations.
+#[derive(Debug, Clone)]
+enum SnapshotPolicy {
+    /// No decision was made, so migrations are refused.
+    Undecided,
+    /// Runs these steps.
+    Make(Steps),
+    /// Migrates without a snapshot.
+    Skip,
 }
 
 /// The handling of static files.
@@ -70,26 +83,76 @@ impl Django {
     /// assert!(format!("{:?}", Django::new()).contains("Collect"));
     /// ```
     pub fn new() -> Self {
-        Self { snapshot: Steps::default(), static_files: StaticFiles::Collect, reported_warnings: Arc::default() }
+        Self {
+            snapshot: SnapshotPolicy::Undecided,
+            static_files: StaticFiles::Collect,
+            reported_warnings: Arc::default(),
+        }
     }
 
     /// Adds a step that saves the database before migrations.
     ///
     /// The step runs once, on the host that migrates, and is skipped without pending migrations. If
-    /// the step fails, the deploy fails and migrates nothing. Record the file with
-    /// [`App::record_snapshot`](crate::App::record_snapshot), so that reports show the restore
-    /// command.
+    /// the step fails, the deploy fails and migrates nothing. Use a
+    /// [`Database`](crate::Database), or a closure that calls
+    /// [`App::record_snapshot`](crate::App::record_snapshot).
+    ///
+    /// ```
+    /// # use fabrs_deploy::{Database, Django};
+    /// let django = Django::new().snapshot(Database::from_env_file(".env", "DATABASE_URL"));
+    /// assert!(format!("{django:?}").contains("1 steps"));
+    /// ```
+    pub fn snapshot(mut self, step: impl DeployStep) -> Self {
+        let mut steps = match self.snapshot {
+            SnapshotPolicy::Make(steps) => steps,
+            SnapshotPolicy::Undecided | SnapshotPolicy::Skip => Steps::default(),
+        };
+        steps.push(Scope::default(), step);
+        self.snapshot = SnapshotPolicy::Make(steps);
+        self
+    }
+
+    /// Migrates without a snapshot of the database. A failed migration can then be impossible to
+    /// undo.
     ///
     /// ```
     /// # use fabrs_deploy::Django;
-    /// use fabrs::prelude::*;
-    ///
-    /// let django = Django::new().snapshot(|_| run("pg_dump --file=../../shared/shop.dump shop"));
-    /// assert!(!format!("{django:?}").contains("0 steps"));
+    /// assert!(format!("{:?}", Django::new().without_snapshot()).contains("Skip"));
     /// ```
-    pub fn snapshot(mut self, step: impl DeployStep) -> Self {
-        self.snapshot.push(Scope::default(), step);
+    pub fn without_snapshot(mut self) -> Self {
+        self.snapshot = SnapshotPolicy::Skip;
         self
+    }
+
+    /// Makes the snapshot before migrations.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_snapshot`](Self::check_snapshot), and the error of a step.
+    async fn make_snapshot(&self, app: &App) -> Result<(), TaskError> {
+        self.check_snapshot()?;
+        match &self.snapshot {
+            SnapshotPolicy::Make(steps) => steps
+                .run(app)
+                .await
+                .map_err(|error| error.context("the snapshot of the database failed, so no migration was run")),
+            SnapshotPolicy::Undecided | SnapshotPolicy::Skip => Ok(()),
+        }
+    }
+
+    /// Checks that a decision about the snapshot was made.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] without a decision.
+    fn check_snapshot(&self) -> Result<(), Error> {
+        match self.snapshot {
+            SnapshotPolicy::Undecided => {
+                let error = Error::new(ErrorKind::Usage, "the migrations need a snapshot of the database");
+                Err(error.hint("add `.snapshot(Database::from_env_file(..))` to `Django`, or `.without_snapshot()`"))
+            }
+            SnapshotPolicy::Make(_) | SnapshotPolicy::Skip => Ok(()),
+        }
     }
 
     /// Copies the collected static files to `shared`. The web server serves the files from
@@ -172,7 +235,7 @@ impl Django {
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
         let Some(state) = state::read(app.connection()).await? else {
             // In a dry run, the new release does not exist.
-            self.snapshot.run(&app).await?;
+            self.make_snapshot(&app).await?;
             manage("migrate --noinput").await?;
             return Ok(());
         };
@@ -184,10 +247,7 @@ impl Django {
         if migrations.is_empty() {
             return Ok(());
         }
-        self.snapshot
-            .run(&app)
-            .await
-            .map_err(|error| error.context("the snapshot of the database failed, so no migration was run"))?;
+        self.make_snapshot(&app).await?;
         // The entry precedes the migrations, since a killed run must leave a record too.
         let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
@@ -263,8 +323,30 @@ impl MigrationInspector for Django {
         .boxed()
     }
 
+    fn check_ready(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>> {
+        async move {
+            match &self.snapshot {
+                SnapshotPolicy::Make(steps) => {
+                    for (_, step) in steps.iter() {
+                        step.check_ready(app.clone()).await?;
+                    }
+                    Ok(())
+                }
+                SnapshotPolicy::Undecided | SnapshotPolicy::Skip => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
     fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>> {
-        preview::plan(live, build).boxed()
+        async move {
+            let plan = preview::plan(live, build).await?;
+            if plan.names.as_ref().is_some_and(|names| !names.is_empty()) {
+                self.check_snapshot()?;
+            }
+            Ok(plan)
+        }
+        .boxed()
     }
 }
 
@@ -296,4 +378,17 @@ async fn run_deferred_migrations(app: App) -> Result<(), TaskError> {
         manage("migrate --noinput").await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_need_a_decision_about_the_snapshot() {
+        let error = Django::new().check_snapshot().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(Django::new().without_snapshot().check_snapshot().is_ok());
+        assert!(Django::new().snapshot(|_| async { Ok::<(), TaskError>(()) }).check_snapshot().is_ok());
+    }
 }

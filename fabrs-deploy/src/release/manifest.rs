@@ -31,17 +31,20 @@ pub struct Manifest {
     /// The last migration of each application in the release, for example `shop.0003_notes`.
     #[serde(default)]
     pub migrations: Vec<String>,
+    /// The snapshot of the database made before the migrations of the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 impl Manifest {
     pub(crate) fn new(release: ReleaseId, revision: Revision, by: Operator, run: RunId) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release, revision, by, run, at, previous: None, migrations: Vec::new() }
+        Self { release, revision, by, run, at, previous: None, migrations: Vec::new(), snapshot: None }
     }
 
     /// Returns the manifest as one line of JSON.
     pub(crate) fn to_json_line(&self) -> String {
-        // All fields are strings, which always serialize.
+        // All fields are texts, and texts always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

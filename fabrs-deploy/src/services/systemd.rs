@@ -3,6 +3,7 @@
 use fabrs::{Command, Connection, Error, Hide, cmd};
 
 use crate::plugin::Plugin;
+use crate::requirement::Requirement;
 use crate::site::Site;
 use crate::step::App;
 
@@ -93,8 +94,13 @@ impl Systemd {
 
 impl Plugin for Systemd {
     fn add_to(self, site: Site) -> Site {
+        let unit = match self.manager {
+            ServiceManager::System => Requirement::Unit(self.service.clone()),
+            ServiceManager::User => Requirement::UserUnit(self.service.clone()),
+        };
         let (check, reload, verify) = (self.clone(), self.clone(), self);
-        site.host_check(move |host| check.clone().check(host))
+        site.require(unit)
+            .host_check(move |host| check.clone().check(host))
             .restart(move |app: App| reload.command(app.host(), reload.verb))
             .health(move |app: App| verify.command(app.host(), "is-active"))
     }

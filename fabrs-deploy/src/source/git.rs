@@ -29,7 +29,7 @@ use crate::release::layout::Layout;
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until `Site::source` adds it to a site"]
 pub struct Git {
-    url: String,
+    pub(super) url: String,
     delivery: Delivery,
     good_tag_prefix: String,
     deployed_tag_prefix: String,
@@ -201,7 +201,7 @@ impl Git {
 
     /// Returns the connection for git commands that read or push to the shared repository: the
     /// local directory, or a host.
-    fn repository_connection(&self, host: &Connection) -> Result<Connection, Error> {
+    pub(super) fn repository_connection(&self, host: &Connection) -> Result<Connection, Error> {
         match (&self.delivery, host.client()) {
             (Delivery::Upload(folder), Some(client)) => Ok(client.local()?.cd(folder)),
             _ => Ok(host.clone()),

@@ -1,5 +1,6 @@
 //! The git repository of a site: resolves a revision, and delivers its commit to the hosts.
 
+mod access;
 pub(crate) mod changes;
 pub(crate) mod commit_files;
 pub(crate) mod git;

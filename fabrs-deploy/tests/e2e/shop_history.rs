@@ -45,6 +45,7 @@ fn a_series_of_deploys_fails_no_request() {
     let manifest =
         std::fs::read_to_string(shop.fleet.root(2).join("current/.fabrs-release.json")).expect("the manifest exists");
     assert!(manifest.contains("orders.0001_orders") && manifest.contains("\"name\":\"deployable-1\""), "{manifest}");
+    assert!(manifest.contains("/shared/snapshots/shop-"), "{manifest}");
     let page = browse(shop.balancer.addr());
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
 

@@ -11,6 +11,7 @@ mod locks;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
 mod plugins;
+mod preflight;
 mod rollbacks;
 mod scopes;
 mod sources;

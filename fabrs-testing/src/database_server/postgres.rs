@@ -9,8 +9,9 @@ pub(super) fn start_script(dir: &Path, port: u16, password: &str) -> String {
     fs::write(dir.join("password"), format!("{password}\n")).expect("the test owns the directory");
     let (dir, programs) = (dir.display(), programs());
     let programs = programs.display();
-    let options =
-        format!("-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={dir} -c external_pid_file={dir}/pid -c fsync=off");
+    let options = format!(
+        "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={dir} -c external_pid_file={dir}/pid -c fsync=off"
+    );
     format!(
         "{programs}/initdb --pgdata={dir}/data --username=shop --pwfile={dir}/password --auth=scram-sha-256 > {dir}/log && \
          {programs}/pg_ctl --pgdata={dir}/data --log={dir}/log --wait --options='{options}' start > /dev/null"

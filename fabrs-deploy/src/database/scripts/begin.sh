@@ -1,5 +1,5 @@
 # Creates the directory of the snapshots and a temporary directory, and writes the credentials.
-# $1: the database; $2: the directory of the snapshots; $FABRS_DATABASE_CREDENTIALS: the content of
+# $1: the database; $2: the directory of the snapshots, or nothing; $FABRS_DATABASE_CREDENTIALS: the content of
 # the credentials file
 set -eu
 umask 077
@@ -7,11 +7,13 @@ export LC_ALL=C
 tab=$(printf '\t')
 database=$1 directory=$2
 shift 2
-mkdir -p -- "$directory"
-directory=$(cd -- "$directory" && pwd)
-# Temporary directories of killed runs. A day is longer than any snapshot.
-find "$directory" -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
-work=$(mktemp -d -p "$directory")
+if [ -n "$directory" ]; then
+    mkdir -p -- "$directory"
+    directory=$(cd -- "$directory" && pwd)
+    # Temporary directories of killed runs. A day is longer than any snapshot.
+    find "$directory" -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
+fi
+work=$(mktemp -d -p "${directory:-${TMPDIR:-/tmp}}")
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

@@ -11,6 +11,10 @@ run_mysql() {
     "$client" --defaults-extra-file="$work/credentials" --default-character-set=utf8mb4 --batch --skip-column-names "$@"
 }
 
+check() {
+    run_mysql -e 'SELECT 1' "$database" > /dev/null
+}
+
 # Prints the names of the tables of the database $1, or of other objects of this type: $2.
 list() {
     case $2 in

@@ -11,6 +11,10 @@ run_psql() {
     psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 "$@"
 }
 
+check() {
+    run_psql --command='SELECT 1' > /dev/null
+}
+
 # Writes $work/dump and $work/rows. One transaction, so both see the same data.
 dump() {
     FABRS_DUMP=$work/dump

@@ -1,8 +1,7 @@
-# SQLite. The database is a file, relative to the current directory.
+# SQLite. The database is the absolute path of a file.
 
 connect() {
     command -v sqlite3 > /dev/null || fail "sqlite3 is not installed"
-    case $database in /*) ;; *) database=$PWD/$database ;; esac
     cd "$work"
 }
 
@@ -10,10 +9,19 @@ run_sqlite() {
     sqlite3 -batch -bail -init /dev/null "$@"
 }
 
+# The first migration creates the file.
+check() {
+    [ ! -e "$database" ] || run_sqlite "$database" 'PRAGMA schema_version' > /dev/null
+}
+
 # Writes $work/dump and $work/rows. The copy is consistent while other programs write.
 dump() {
-    [ -f "$database" ] || fail "no such database: $database"
-    run_sqlite "$database" '.timeout 60000' '.backup copy'
+    if [ -e "$database" ]; then
+        run_sqlite "$database" '.timeout 60000' '.backup copy'
+    else
+        echo "warning: the snapshot is empty, because there is no file $database yet" >&2
+        : > copy
+    fi
     count_rows_of_file copy > rows
     gzip -c copy > dump
 }

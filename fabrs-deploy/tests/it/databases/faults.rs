@@ -28,11 +28,17 @@ async fn the_password_is_in_no_process_and_no_file_of_an_ended_run() -> Result {
     let database = fabrs_deploy::Database::from_env_file(".env", "DATABASE_URL").on(&connection);
     let running = tokio::spawn(database.snapshot());
     let paused = tokio::task::spawn_blocking(move || breakpoint.wait_until_hit(LIMIT)).await?;
-    let is_secret = |text: &[u8]| text.windows(DatabaseServer::PASSWORD.len()).any(|part| part == DatabaseServer::PASSWORD.as_bytes());
+    let is_secret = |text: &[u8]| {
+        text.windows(DatabaseServer::PASSWORD.len()).any(|part| part == DatabaseServer::PASSWORD.as_bytes())
+    };
     let user = databases.hosts.hosts[0].user().to_owned();
     let mut seen = 0;
     for process in fs::read_dir("/proc")?.flatten() {
-        let (Ok(command), Ok(environment)) = (fs::read(process.path().join("cmdline")), fs::read(process.path().join("environ"))) else { continue };
+        let (Ok(command), Ok(environment)) =
+            (fs::read(process.path().join("cmdline")), fs::read(process.path().join("environ")))
+        else {
+            continue;
+        };
         if environment.windows(user.len()).any(|part| part == user.as_bytes()) {
             seen += 1;
             assert!(!is_secret(&command) && !is_secret(&environment), "{:?}", String::from_utf8_lossy(&command));
@@ -67,7 +73,10 @@ async fn a_killed_dump_leaves_no_snapshot() -> Result {
 async fn a_full_disk_leaves_no_snapshot() -> Result {
     let Some(databases) = Databases::postgres() else { return Ok(()) };
     let (client, _) = databases.hosts.client();
-    databases.query(0, "CREATE TABLE large AS SELECT md5(n::text) || md5(n::text || 'x') AS text FROM generate_series(1, 60000) n");
+    databases.query(
+        0,
+        "CREATE TABLE large AS SELECT md5(n::text) || md5(n::text || 'x') AS text FROM generate_series(1, 60000) n",
+    );
     databases.hosts.write(0, "shared/snapshots/.keep", "");
     let Some(_disk) = SmallDisk::mount(&databases.snapshots(0)) else { return Ok(()) };
     let error = databases.database(&client, 0).snapshot().await.unwrap_err();

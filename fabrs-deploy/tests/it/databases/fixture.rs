@@ -52,7 +52,8 @@ impl Databases {
         }
         databases.query(0, "CREATE TABLE customer (id INTEGER PRIMARY KEY, email VARCHAR(100), note TEXT)");
         databases.query(0, "CREATE TABLE visit (day VARCHAR(10))");
-        let rows = format!("INSERT INTO customer VALUES (1, '{EMAIL}', 'a\n\\.\n(),(''x''),\n'), (2, NULL, 'INSERT INTO')");
+        let rows =
+            format!("INSERT INTO customer VALUES (1, '{EMAIL}', 'a\n\\.\n(),(''x''),\n'), (2, NULL, 'INSERT INTO')");
         databases.query(0, &rows);
         databases.query(1, "CREATE TABLE customer (id INTEGER PRIMARY KEY, old_column INTEGER)");
         databases.query(1, "CREATE TABLE newer (id INTEGER)");

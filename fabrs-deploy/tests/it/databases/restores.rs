@@ -37,7 +37,8 @@ async fn snapshot_change_and_restore(databases: &Databases) -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_replaces_all_tables_of_postgres() -> Result {
     let Some(databases) = Databases::postgres() else { return Ok(()) };
-    databases.query(0, "CREATE SCHEMA audit; CREATE TYPE audit.mood AS ENUM ('good'); CREATE VIEW v AS SELECT * FROM visit");
+    databases
+        .query(0, "CREATE SCHEMA audit; CREATE TYPE audit.mood AS ENUM ('good'); CREATE VIEW v AS SELECT * FROM visit");
     databases.query(0, "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s");
     snapshot_change_and_restore(&databases).await
 }
@@ -79,7 +80,8 @@ async fn the_oldest_snapshots_are_removed() -> Result {
     databases.hosts.write(0, "shared/snapshots/shop-notes.dump", "");
     let snapshot = databases.database(&client, 0).snapshot().await?;
     let name = snapshot.file.rsplit('/').next().expect("the file has a name");
-    let kept = ["shop-20030101000000.dump", "shop-20030101000000.dump.rows", name, &format!("{name}.rows"), "shop-notes.dump"];
+    let kept =
+        ["shop-20030101000000.dump", "shop-20030101000000.dump.rows", name, &format!("{name}.rows"), "shop-notes.dump"];
     assert_eq!(names(&databases.snapshots(0)), kept);
     Ok(())
 }
@@ -93,7 +95,10 @@ async fn a_dry_run_reads_the_url_and_plans_the_snapshot_and_the_restore() -> Res
     assert_eq!(snapshot.content, None);
     database.restore("/srv/shop.dump").await?;
     let planned: Vec<_> = capture.of_kind("planned").iter().map(|event| event["operation"].to_string()).collect();
-    assert!(planned[0].starts_with("\"make a snapshot of shop") && planned[1] == "\"restore /srv/shop.dump\"", "{planned:?}");
+    assert!(
+        planned[0].starts_with("\"make a snapshot of shop") && planned[1] == "\"restore /srv/shop.dump\"",
+        "{planned:?}"
+    );
     assert!(!databases.snapshots(0).exists());
 
     let missing = fabrs_deploy::Database::from_env_file(".env", "OTHER_URL").on(&databases.connect(&client, 0));

@@ -1,0 +1,3 @@
+# Connects to the database.
+connect
+check

@@ -1,0 +1,62 @@
+//! The access of a host to the repository.
+
+use fabrs::{Connection, Error, Hide, cmd};
+
+use super::git::{Git, without_prompts};
+
+impl Git {
+    /// Returns the reason why a host cannot read the repository. For
+    /// [`from_local`](Self::from_local), this machine is checked.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the connection.
+    pub(crate) async fn access_problem(&self, host: &Connection) -> Result<Option<String>, Error> {
+        let url = &self.url;
+        let reader = self.repository_connection(host)?;
+        let list = without_prompts(&reader).probe(cmd!("git ls-remote --quiet -- {url} HEAD"));
+        let output = list.named("read the repository").warn().hide(Hide::Both).await?;
+        if output.ok()? {
+            return Ok(None);
+        }
+        let stderr = output.stderr()?;
+        let reader = reader.host().map(ToString::to_string).unwrap_or_default();
+        Ok(Some(format!("{reader} cannot read the repository {url}: {}\n{}", failing_hop(&stderr), stderr.trim_end())))
+    }
+}
+
+/// Returns the failing hop of a failed `git ls-remote`, in a phrase for people.
+fn failing_hop(stderr: &str) -> &'static str {
+    let has = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
+    if has(&["Could not resolve host", "Name or service not known", "Temporary failure in name resolution"]) {
+        "the name of the git server cannot be resolved"
+    } else if has(&["Connection refused", "timed out", "Network is unreachable", "No route to host"]) {
+        "there is no connection to the git server"
+    } else if has(&["Host key verification failed"]) {
+        "the host key of the git server is not in `known_hosts`"
+    } else if has(&["Permission denied", "Authentication failed", "could not read Username"]) {
+        "the git server accepts no key of the host (add a deploy key, or forward your agent with `-A`)"
+    } else {
+        "the git server does not serve this repository"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failing_hop_is_named() {
+        let hop = |stderr| failing_hop(stderr).split_whitespace().take(6).collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            hop("ssh: Could not resolve hostname git.example.com: Name or service not known"),
+            "the name of the git server"
+        );
+        assert_eq!(hop("ssh: connect to host git port 22: Connection refused"), "there is no connection to the");
+        assert_eq!(hop("git@git: Permission denied (publickey)."), "the git server accepts no key");
+        assert_eq!(
+            hop("fatal: '/srv/shop.git' does not appear to be a git repository"),
+            "the git server does not serve"
+        );
+    }
+}
