@@ -20,6 +20,7 @@ mod prompts;
 mod proxy_command;
 mod quickstart;
 mod readme;
+mod real_vagrant;
 mod scratch_project;
 mod secrets;
 mod several_hosts;
