@@ -34,3 +34,4 @@ mod terminal;
 mod trust;
 mod unreachable;
 mod vagrant;
+mod vagrant_environment;

@@ -1,8 +1,8 @@
 //! Debian's real `vagrant`, with machines of a stub provider in the Vagrantfile.
 //!
-//! No hypervisor is involved. The provider reports an sshd of the test as a running machine. So these
-//! tests cover the Vagrantfile, the output of `vagrant ssh-config` and the connection. They do not
-//! cover `vagrant up` and the images of machines.
+//! No hypervisor is involved. The provider reports an sshd of the test as a running machine. So
+//! these tests cover the Vagrantfile, the output of `vagrant ssh-config` and the connection. They
+//! do not cover `vagrant up` and the images of machines.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ Vagrant.configure("2") do |config|
 end
 "#;
 
-/// Returns a run in a project with the Vagrantfile. `running` are the names of the running machines.
+/// Returns a run in a project with the Vagrantfile. `running` are the running machines.
 fn real_vagrant(sshd: &Sshd, running: &[&str]) -> Fab {
     let is_installed = Path::new("/usr/bin/vagrant").exists();
     assert!(is_installed, "Vagrant is missing: run `scripts/install-tools vagrant=vagrant`");
@@ -87,4 +87,13 @@ fn a_machine_unknown_to_the_real_vagrant_is_an_error() {
     let toml = "[env.other]\nvagrant = ['nope']\n";
     let run = real_vagrant(&sshd, &["web", "db"]).project(&[("fabrs.toml", toml)]).arg("other").args(ECHO);
     run.code(2).stdout("").stderr_contains("caused by: The machine with the name 'nope' was not found").run();
+}
+
+#[test]
+fn a_real_vagrantfile_needs_no_fabrs_toml() {
+    let sshd = Sshd::start();
+    let run = real_vagrant(&sshd, &["web", "db"]).args(["vagrant", "--serial", "--"]);
+    let line = "id -un; echo $SSH_CONNECTION | cut -d' ' -f4";
+    let (user, port) = (sshd.user(), sshd.port());
+    run.arg(line).stdout(format!("[web] {user}\n[web] {port}\n[db] {user}\n[db] {port}\n")).run();
 }

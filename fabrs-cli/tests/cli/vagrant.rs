@@ -10,18 +10,26 @@ use crate::fixtures::{LIMIT, fab, sorted};
 
 const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 
-/// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant in the `PATH`, and
-/// appends a line to the file `calls` at each call.
-fn vagrant_project(toml: &str, script: &str) -> Fab {
-    let script = format!("#!/bin/sh\necho \"$*\" >> calls\n{script}\n");
-    let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
+/// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant, as in
+/// [`with_fake_vagrant`].
+pub(crate) fn vagrant_project(toml: &str, script: &str) -> Fab {
+    with_fake_vagrant(fab().project(&[("fabrs.toml", toml), ("Vagrantfile", "")]), script)
+}
+
+/// Replaces Vagrant in the `PATH` by a script. Each call appends a line to the file `calls` in the
+/// directory of the run.
+pub(crate) fn with_fake_vagrant(fab: Fab, script: &str) -> Fab {
+    let calls = fab.dir().join("calls");
+    let script = format!("#!/bin/sh\necho \"$*\" >> '{}'\n{script}\n", calls.display());
+    let fab = fab.project(&[("bin/vagrant", &script)]);
     let bin = fab.dir().join("bin");
     fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the test owns the directory");
-    fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+    let path = std::env::var("PATH").expect("the variable is set");
+    fab.env("PATH", format!("{}:{path}", bin.display()))
 }
 
 /// Returns the arguments of all calls of the script, one line each.
-fn vagrant_calls(dir: &Path) -> String {
+pub(crate) fn vagrant_calls(dir: &Path) -> String {
     fs::read_to_string(dir.join("calls")).unwrap_or_default()
 }
 
@@ -36,7 +44,7 @@ pub(crate) fn key_with_blanks(sshd: &Sshd) -> String {
 }
 
 /// Returns a script that prints the `ssh_config` of Vagrant. All machines are this server.
-fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
+pub(crate) fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
     let (user, port, key) = (sshd.user(), sshd.port(), key_with_blanks(sshd));
     let machines = names.iter().map(|name| {
         format!(
