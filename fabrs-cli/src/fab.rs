@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use fabrs_core::config::Config;
 use fabrs_core::shell::quote;
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 use fabrs_launcher::ProcessEnvironment;
@@ -51,9 +50,8 @@ fn run_fab() -> Result<ExitCode> {
         Some(project) => check_project(project, &trust, environment.cwd())?,
         None => drop(trust.check_config(Path::new(""))?),
     }
-    let root = project.as_ref().map(|project| project.root.as_path());
-    if command_line.shell_line.is_some() && needs_no_tasks(&words, root)? {
-        return run_command_line(&Registry::new(), root);
+    if command_line.shell_line.is_some() && needs_no_tasks(&words, project.as_ref())? {
+        return run_command_line(&Registry::new(), project.as_ref().map(|project| project.root.as_path()));
     }
     let Some(project) = project else { return Err(missing_tasks_error(&command_line, &words, &options)) };
     // Reports a mistake in fabrs.toml within milliseconds instead of after minutes of compiling.
@@ -65,9 +63,13 @@ fn run_fab() -> Result<ExitCode> {
 }
 
 /// Returns `true` if the command line has only options, an environment and a shell line.
-fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
+fn needs_no_tasks(words: &[String], project: Option<&Project>) -> Result<bool> {
     let Some((first, rest)) = words.split_first() else { return Ok(true) };
-    if Config::find(root.unwrap_or(Path::new("")))?.environment(first).is_err() {
+    let config = match project {
+        Some(project) => precompile_check::config(&project.root, Some(&project.tasks_file))?,
+        None => precompile_check::config(Path::new(""), None)?,
+    };
+    if config.environment(first).is_err() {
         return Ok(false);
     }
     let (_, tasks) = CommandLine::parse_leading_options(rest.to_vec())?;
@@ -90,7 +92,7 @@ fn missing_tasks_error(command_line: &CommandLine, words: &[String], options: &s
     let Some(first) = words.first() else {
         return error.hint("see `fab --help`, or run a shell line: `fab -H HOST -- uname -a`");
     };
-    let config = match Config::find(Path::new("")) {
+    let config = match precompile_check::config(Path::new(""), None) {
         Ok(config) => config,
         Err(error) => return error,
     };

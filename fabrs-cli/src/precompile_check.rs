@@ -17,7 +17,7 @@ use crate::arguments::unknown_task_error;
 /// - The errors of [`Config::find`].
 /// - [`ErrorKind::Usage`](fabrs_core::ErrorKind::Usage) for a misspelled environment.
 pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
-    let config = Config::find(&project.root)?;
+    let config = config(&project.root, Some(&project.tasks_file))?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     match words.first() {
         Some(word) if is_misspelled_environment(word, &names, &project.tasks_file) => {
@@ -25,6 +25,18 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Returns the configuration of a folder before its tasks are known. The built-in environment
+/// `vagrant` is missing if a task of the file `tasks` could have its name.
+///
+/// # Errors
+///
+/// The errors of [`Config::find`].
+pub(crate) fn config(folder: &Path, tasks: Option<&Path>) -> Result<Config> {
+    let config = Config::find(folder)?;
+    let lacks_task = |tasks| read_text(tasks).is_ok_and(|source| lacks_task(Environment::VAGRANT, &source));
+    Ok(if tasks.is_none_or(lacks_task) { config.with_vagrant_environment(folder) } else { config })
 }
 
 /// Returns `true` if a word resembles the name of an environment and can't be the name of a task.

@@ -54,6 +54,10 @@ pub(crate) fn run_command_line(registry: &Registry, root: Option<&Path>) -> Resu
     let config = if has_config { Config::find(&root)? } else { Config::default() };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;
+    // A task wins over a built-in environment of the same name.
+    let has_task = registry.find(Environment::VAGRANT).is_some();
+    let config = if has_task { config } else { config.with_vagrant_environment(&root) };
+    let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     let command_line = CommandLine::parse(process_arguments()?, registry, &names)?;
     if command_line.options.version {
         print(&help::version_line())?;

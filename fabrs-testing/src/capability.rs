@@ -31,8 +31,6 @@ pub enum Capability {
     Machines,
     /// Terminals on the server. An sshd started by a plain user cannot set the group of a terminal.
     Terminal,
-    /// The `vagrant` program. Its virtual machines are not needed.
-    Vagrant,
     /// Virtualenvs created by uv.
     Uv,
 }
@@ -71,7 +69,6 @@ impl Capability {
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Machines => machine::missing().is_none(),
             Self::Terminal => accounts::is_root() || terminals_have_a_group(),
-            Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
             Self::Uv => uv().is_some(),
         }
     }
@@ -91,7 +88,6 @@ impl fmt::Display for Capability {
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
             Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",
-            Self::Vagrant => "output of the real Vagrant (`apt-get install vagrant`)",
         })
     }
 }

@@ -283,6 +283,18 @@ fn a_parent_vagrantfile_of_another_user_never_runs() {
 }
 
 #[test]
+fn a_vagrantfile_of_another_user_never_runs_without_fabrs_toml() {
+    let shared = SharedFolder::new();
+    shared.write("mine/Vagrantfile", "").change_owner("mine/Vagrantfile", STRANGER, STRANGER);
+    let error = format!("error: `{}` {OWNED_BY_STRANGER}\n", shared.path("mine/Vagrantfile").display());
+    with_fake_vagrant(&shared, "mine").code(2).stdout("").stderr_contains(error).run();
+    assert!(!shared.path("mine/ran").exists());
+    shared.change_owner("mine/Vagrantfile", 0, 0);
+    with_fake_vagrant(&shared, "mine").code(1).stderr_contains("`vagrant ssh-config` in").run();
+    assert!(shared.path("mine/ran").exists());
+}
+
+#[test]
 fn vagrant_variables_select_the_checked_vagrantfile() {
     let shared = SharedFolder::new();
     shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile", "").write("eve/Vagrantfile", "");

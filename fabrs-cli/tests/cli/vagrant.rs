@@ -4,29 +4,37 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use fabrs_testing::{Capability, Fab, Process, Sshd, marker, processes_matching, wait_until};
+use fabrs_testing::{Fab, Process, Sshd, marker, processes_matching, wait_until};
 
 use crate::fixtures::{LIMIT, fab, sorted};
 
 const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 
-/// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant in the `PATH`, and
-/// appends a line to the file `calls` at each call.
-fn vagrant_project(toml: &str, script: &str) -> Fab {
-    let script = format!("#!/bin/sh\necho \"$*\" >> calls\n{script}\n");
-    let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
+/// Returns a run in a project with this `fabrs.toml`. A script replaces Vagrant, as in
+/// [`with_fake_vagrant`].
+pub(crate) fn vagrant_project(toml: &str, script: &str) -> Fab {
+    with_fake_vagrant(fab().project(&[("fabrs.toml", toml), ("Vagrantfile", "")]), script)
+}
+
+/// Replaces Vagrant in the `PATH` by a script. Each call appends a line to the file `calls` in the
+/// directory of the run.
+pub(crate) fn with_fake_vagrant(fab: Fab, script: &str) -> Fab {
+    let calls = fab.dir().join("calls");
+    let script = format!("#!/bin/sh\necho \"$*\" >> '{}'\n{script}\n", calls.display());
+    let fab = fab.project(&[("bin/vagrant", &script)]);
     let bin = fab.dir().join("bin");
     fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the test owns the directory");
-    fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+    let path = std::env::var("PATH").expect("the variable is set");
+    fab.env("PATH", format!("{}:{path}", bin.display()))
 }
 
 /// Returns the arguments of all calls of the script, one line each.
-fn vagrant_calls(dir: &Path) -> String {
+pub(crate) fn vagrant_calls(dir: &Path) -> String {
     fs::read_to_string(dir.join("calls")).unwrap_or_default()
 }
 
 /// Copies the key of a server to a path with spaces, as in the directory of a project.
-fn key_with_blanks(sshd: &Sshd) -> String {
+pub(crate) fn key_with_blanks(sshd: &Sshd) -> String {
     let folder = sshd.dir().join("my projects/.vagrant/machines");
     fs::create_dir_all(&folder).expect("the test owns the directory");
     let key = folder.join("private key");
@@ -36,7 +44,7 @@ fn key_with_blanks(sshd: &Sshd) -> String {
 }
 
 /// Returns a script that prints the `ssh_config` of Vagrant. All machines are this server.
-fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
+pub(crate) fn print_ssh_config(sshd: &Sshd, names: &[&str]) -> String {
     let (user, port, key) = (sshd.user(), sshd.port(), key_with_blanks(sshd));
     let machines = names.iter().map(|name| {
         format!(
@@ -205,63 +213,4 @@ fn an_interrupt_ends_a_hung_vagrant_and_its_children() {
     let ran = running.wait();
     assert_eq!(ran.stderr, "error: the run was stopped before the first command\n");
     wait_until("all processes have ended", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
-}
-
-/// A Vagrant provider. The variable `MACHINES` has a line for each running machine:
-/// `NAME PORT USER KEY`. Other machines are not running.
-const VAGRANTFILE: &str = r#"
-class Elsewhere < Vagrant.plugin("2", :provider)
-  def initialize(machine)
-    @name = machine.name.to_s
-  end
-
-  def state
-    Vagrant::MachineState.new(:running, "running", "It runs.")
-  end
-
-  def ssh_info
-    machines = ENV["MACHINES"].lines.map { |line| line.chomp.split(" ", 4) }
-    name, port, user, key = machines.find { |machine| machine[0] == @name }
-    { host: "127.0.0.1", port: port.to_i, username: user, private_key_path: [key] } unless name.nil?
-  end
-end
-
-class ElsewherePlugin < Vagrant.plugin("2")
-  name "elsewhere"
-  provider("elsewhere") { Elsewhere }
-end
-
-Vagrant.configure("2") do |config|
-  config.vm.box = "none"
-  config.ssh.forward_agent = true
-  ["web", "db"].each do |name|
-    config.vm.define(name) { |machine| machine.vm.provider "elsewhere" }
-  end
-end
-"#;
-
-#[test]
-fn the_output_of_the_real_vagrant_is_parsed() {
-    if !Capability::Vagrant.is_available() {
-        return;
-    }
-    let sshd = Sshd::start();
-    let toml = "[env.vagrant]\nvagrant = true\n[env.one]\nvagrant = ['db']\n[env.other]\nvagrant = ['nope']\n";
-    let machine = |name: &str| format!("{name} {} {} {}\n", sshd.port(), sshd.user(), key_with_blanks(&sshd));
-    let run = |machines: &str, arguments: &[&str]| {
-        let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", VAGRANTFILE)]);
-        let fab = fab.env("MACHINES", machines).env("VAGRANT_DEFAULT_PROVIDER", "elsewhere");
-        fab.args(arguments).args(["--serial", "--", "echo x"])
-    };
-    let both = machine("web") + &machine("db");
-    run(&both, &["vagrant"]).stdout("[web] x\n[db] x\n").stderr("").run();
-    run(&both, &["one"]).stdout("x\n").stderr("").run();
-    let stopped = "error: a Vagrant machine is not running\n";
-    run(&machine("web"), &["vagrant"]).code(4).stdout("").stderr_contains(stopped).run();
-    let stopped = "error: the Vagrant machine `db` is not running\n";
-    run(&machine("web"), &["one"]).code(4).stdout("").stderr_contains(stopped).run();
-    let unknown = "caused by: The machine with the name 'nope' was not found";
-    run(&both, &["other"]).code(2).stdout("").stderr_contains(unknown).run();
-    let fab = fab().project(&[("fabrs.toml", toml)]).args(["vagrant", "--", "echo x"]);
-    fab.code(2).stderr_contains("error: there is no Vagrantfile in `").run();
 }

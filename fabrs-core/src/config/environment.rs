@@ -36,7 +36,7 @@ pub(super) const KEYS: [&str; 13] = [
 pub struct Environment {
     name: String,
     hosts: Vec<Host>,
-    roles: Vec<(String, Vec<Host>)>,
+    roles: Roles,
     vagrant: Option<Vec<String>>,
     user: Option<String>,
     port: Option<u16>,
@@ -50,7 +50,41 @@ pub struct Environment {
     overrides: HostOverrides,
 }
 
+/// The roles of an environment.
+#[derive(Debug, Clone, PartialEq)]
+enum Roles {
+    /// The names of the roles and their hosts.
+    Listed(Vec<(String, Vec<Host>)>),
+    /// Every Vagrant machine is in every role.
+    EveryMachine,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+impl Roles {
+    fn listed(&self) -> &[(String, Vec<Host>)] {
+        match self {
+            Self::Listed(roles) => roles,
+            Self::EveryMachine => &[],
+        }
+    }
+}
+
 impl Environment {
+    /// The name of the built-in environment of
+    /// [`Config::with_vagrant_environment`](crate::config::Config::with_vagrant_environment).
+    pub const VAGRANT: &'static str = "vagrant";
+
+    /// Makes the built-in environment `vagrant`.
+    pub(super) fn built_in_vagrant(vars: Vars) -> Self {
+        let (name, vagrant) = (Self::VAGRANT.to_owned(), Some(Vec::new()));
+        Self { name, vagrant, roles: Roles::EveryMachine, vars, ..Self::default() }
+    }
+
     /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
@@ -63,10 +97,11 @@ impl Environment {
 
     /// Returns the names of the roles, in the order of the file.
     pub fn roles(&self) -> impl Iterator<Item = &str> + Clone {
-        self.roles.iter().map(|(name, _)| name.as_str())
+        self.roles.listed().iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the hosts of a role.
+    /// Returns the hosts of a role. Vagrant machines of the built-in environment `vagrant` are not
+    /// included: there, every role exists and has an empty list.
     ///
     /// # Errors
     ///
@@ -94,7 +129,7 @@ impl Environment {
 
     /// Returns all hosts of the environment, with `machines` as its Vagrant machines.
     pub(super) fn all_hosts_with(&self, machines: impl IntoIterator<Item = Host>) -> Vec<Host> {
-        let roles = self.roles.iter().flat_map(|(_, hosts)| hosts).cloned();
+        let roles = self.roles.listed().iter().flat_map(|(_, hosts)| hosts).cloned();
         deduplicated(self.hosts.iter().cloned().chain(machines).chain(roles))
     }
 
@@ -108,6 +143,11 @@ impl Environment {
     /// means all machines.
     pub fn vagrant(&self) -> Option<&[String]> {
         self.vagrant.as_deref()
+    }
+
+    /// Returns whether every Vagrant machine is in every role.
+    pub(super) fn has_machines_in_every_role(&self) -> bool {
+        self.roles == Roles::EveryMachine
     }
 
     /// Returns the login user of the environment. `ssh_config` and arguments have precedence.
@@ -210,7 +250,7 @@ impl Environment {
         for entry in entry.entries()? {
             match entry.key() {
                 "hosts" => made.hosts = deduplicated(entry.hosts()?),
-                "roles" => made.roles = entry.entries()?.iter().map(role).collect::<Result<_>>()?,
+                "roles" => made.roles = Roles::Listed(entry.entries()?.iter().map(role).collect::<Result<_>>()?),
                 "vagrant" => made.vagrant = entry.machines()?,
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
@@ -239,14 +279,17 @@ impl Environment {
     }
 
     fn find(&self, role: &str) -> Option<&[Host]> {
-        self.roles.iter().find(|(name, _)| name == role).map(|(_, hosts)| hosts.as_slice())
+        match &self.roles {
+            Roles::Listed(roles) => roles.iter().find(|(name, _)| name == role).map(|(_, hosts)| hosts.as_slice()),
+            Roles::EveryMachine => Some(&[]),
+        }
     }
 
     fn without_roles(&self, missing: &[&str]) -> Error {
         let word = if missing.len() == 1 { "role" } else { "roles" };
         let text = format!("environment `{}` has no {word} {}", self.name, quoted_list(missing.iter().copied()));
         let hint = match missing {
-            _ if self.roles.is_empty() => {
+            _ if self.roles.listed().is_empty() => {
                 let role = missing.first().copied().unwrap_or_default();
                 format!("add `roles.{role} = [\"HOST\"]` to `[env.{}]` in `fabrs.toml`", self.name)
             }

@@ -10,6 +10,7 @@ use crate::config::document::{Document, FILE_NAME};
 use crate::config::environment;
 use crate::config::environment::Environment;
 use crate::config::regular_file::read_text;
+use crate::config::vagrant::vagrantfile;
 use crate::config::vars::Vars;
 
 /// The keys at the top of the file.
@@ -93,12 +94,35 @@ impl Config {
         Ok(made)
     }
 
+    /// Adds the built-in environment `vagrant`, if `folder` contains a Vagrantfile and the file has
+    /// no `[env.vagrant]`.
+    ///
+    /// All Vagrant machines are hosts of the environment, as with `vagrant = true`, and every
+    /// machine is in every role. This method does not run Vagrant. Parent directories of `folder`
+    /// are not searched.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Environment};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// std::fs::write(folder.path().join("Vagrantfile"), "")?;
+    /// let config = Config::find(folder.path())?.with_vagrant_environment(folder.path());
+    /// assert!(config.environment(Environment::VAGRANT).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_vagrant_environment(mut self, folder: &Path) -> Self {
+        if self.environment(Environment::VAGRANT).is_err() && vagrantfile::is_in(folder) {
+            self.environments.push(Environment::built_in_vagrant(self.vars.clone()));
+        }
+        self
+    }
+
     /// Returns the variables at the top of the file.
     pub fn vars(&self) -> &Vars {
         &self.vars
     }
 
-    /// Returns all environments, in the order of the file.
+    /// Returns all environments, in the order of the file. A built-in environment is the last.
     pub fn environments(&self) -> &[Environment] {
         &self.environments
     }

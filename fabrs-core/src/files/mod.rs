@@ -18,6 +18,7 @@ mod put;
 mod rsync;
 mod sync;
 mod tree;
+mod upload_work;
 
 pub use crate::transfer::entry::{FileKind, Stat};
 #[doc(hidden)]

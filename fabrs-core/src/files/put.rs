@@ -7,23 +7,20 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::changes::ChangedPaths;
 use super::changes::Changes;
 use super::deferred::{Deferred, impl_future};
 use super::planning::Side;
+use super::upload_work::UploadWork;
 use super::{diff, planning, tree};
 use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file_backend::backend::Backend;
 use crate::file_backend::backend_selector::BackendSelector;
 use crate::shell::IntoShellLine;
-use crate::transfer::backend_error::BackendError;
 use crate::transfer::context::TransferContext;
 use crate::transfer::disk_work::blocking;
-use crate::transfer::file_error::has_no_directory;
 use crate::transfer::job::{Attributes, Job, Tree, TreeMode, WriteOptions, check_mode, create_jobs};
-use crate::transfer::report::{FileOutcome, emit_transferred};
+use crate::transfer::report::emit_transferred;
 use crate::transfer::source::Source;
 use crate::transfer::template_vars::TemplateVars;
 use crate::transfer::walk::{Item, ItemKind, SourceFilter};
@@ -202,7 +199,10 @@ impl PutRequest {
     ///
     /// `%s` is the path of the new file, in a temporary directory and under its own name. The path
     /// is passed as an argument of the shell, so `%s` needs no quotes. If the line fails, the old
-    /// file stays, and the error has the last line of the output.
+    /// file stays, and the error has the end of the output. Unchanged files are not validated.
+    ///
+    /// For a command that accepts no path of a single file, see
+    /// [`validate_live`](Self::validate_live).
     ///
     /// A line without `%s`, or with `%s` within quotes, is an error of kind
     /// [`Usage`](crate::ErrorKind::Usage).
@@ -221,6 +221,48 @@ impl PutRequest {
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).validation = Some(line)))
+    }
+
+    /// Validates each file at its target, and restores the old file if the line fails.
+    ///
+    /// This is for commands that check a whole configuration, such as `nginx -t` for a file in
+    /// `conf.d`. `%s` in the line is the target, and may be missing. If the line fails, the old
+    /// file returns with its mode, owner and ACL, or a file without an old file is removed. The
+    /// error has the end of the output. Unchanged files are not validated. A dry run does not run
+    /// the line.
+    ///
+    /// Until the line ends, other programs can read the new file. Several files are validated
+    /// separately. For a check before the file is in use, see [`validate`](Self::validate). Both
+    /// may be combined.
+    ///
+    /// # Interruptions
+    ///
+    /// One script on the host uploads, validates and restores. A stop of the run restores the old
+    /// file. After a lost connection, the script completes its work or restores the old file. Only
+    /// a `kill -9` of the script or a crash of the host can leave an invalid file. The old file is
+    /// then in a directory `.fabrs.*` beside the target, and the next run does not validate the
+    /// unchanged file.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](crate::ErrorKind::Usage) for a line with `%s` within quotes, and together with
+    /// [`in_place`](Self::in_place).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.put(b"echo ok\n", "deploy.sh").await?;
+    /// let broken = host.put(b"if\n", "deploy.sh").validate_live("sh -n %s").await;
+    /// assert!(broken.is_err());
+    /// assert_eq!(host.read("deploy.sh").await?, "echo ok\n");
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "validate_in_place")]
+    pub fn validate_live(self, line: impl IntoShellLine) -> Self {
+        let line = line.into_shell_line();
+        Self(self.0.configure(|spec| Arc::make_mut(&mut spec.write_options).live_validation = Some(line)))
     }
 
     /// Keeps each replaced file as a backup, under its name with `suffix` appended.
@@ -315,7 +357,7 @@ async fn put(spec: Arc<PutSpec>) -> Result<Changes> {
                 diff::report(&spec.context, &operation, &jobs).await?;
             }
             let selector = BackendSelector { context: &spec.context, effect: Effect::Reads, operation: &operation };
-            let work = UploadWork::new(&spec, jobs);
+            let work = UploadWork::new(jobs, |jobs| spec.tree(jobs));
             selector.run(|backend| work.plan_by(&spec.context, backend)).await
         };
         let state = planning::plan(&spec.context, Side::Host, &words, compared).await?;
@@ -326,62 +368,10 @@ async fn put(spec: Arc<PutSpec>) -> Result<Changes> {
         diff::report(&spec.context, &operation, &jobs).await?;
     }
     let selector = BackendSelector { context: &spec.context, effect: Effect::Changes, operation: &operation };
-    let work = UploadWork::new(&spec, jobs);
+    let work = UploadWork::new(jobs, |jobs| spec.tree(jobs));
     let files = selector.run(|backend| work.put_by(backend)).await?;
     emit_transferred(connection, host, &operation, &files, 0);
     Ok(Changes::new(&spec.context, host.clone(), operation, files))
-}
-
-/// The jobs of an upload.
-enum UploadWork {
-    /// One file. The target is the path of the file, or a directory for the file.
-    File(Box<Job>),
-    /// All entries below one directory.
-    Tree(Arc<Tree>),
-}
-
-impl UploadWork {
-    fn new(spec: &PutSpec, mut jobs: Vec<Job>) -> Self {
-        match (jobs.pop(), jobs.is_empty()) {
-            (Some(only), true) if only.item.below.is_none() => Self::File(Box::new(only)),
-            (last, _) => {
-                jobs.extend(last);
-                let operation = format!("put {:?} -> {}", spec.source, spec.target);
-                let attributes = spec.attributes.clone();
-                Self::Tree(Arc::new(Tree {
-                    root: spec.root(),
-                    jobs,
-                    attributes,
-                    write_options: spec.write_options.clone(),
-                    mode: TreeMode::Put,
-                    operation,
-                }))
-            }
-        }
-    }
-
-    async fn plan_by(&self, context: &TransferContext, backend: Backend) -> Result<ChangedPaths, BackendError> {
-        match self {
-            Self::File(job) => match backend.plan(job).await {
-                Err(BackendError::Failed(error)) if has_no_directory(&error) => {
-                    if context.connection.planned() == 0 {
-                        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                        context.warn(&format!("{}: {why}, and no planned change creates it", job.operation(context)));
-                    }
-                    Ok(vec![(job.shown(), true)].into())
-                }
-                planned => Ok(vec![planned?].into()),
-            },
-            Self::Tree(tree) => tree::plan(tree, backend).await,
-        }
-    }
-
-    async fn put_by(&self, backend: Backend) -> Result<Vec<FileOutcome>, BackendError> {
-        match self {
-            Self::File(job) => Ok(vec![backend.put(job).await?]),
-            Self::Tree(tree) => Ok(tree::put(tree, backend).await?.files),
-        }
-    }
 }
 
 impl PutSpec {
@@ -390,6 +380,18 @@ impl PutSpec {
         match self.target.trim_end_matches('/') {
             "" => "/".to_owned(),
             root => root.to_owned(),
+        }
+    }
+
+    /// Returns the upload of several entries.
+    fn tree(&self, jobs: Vec<Job>) -> Tree {
+        Tree {
+            root: self.root(),
+            jobs,
+            attributes: self.attributes.clone(),
+            write_options: self.write_options.clone(),
+            mode: TreeMode::Put,
+            operation: format!("put {:?} -> {}", self.source, self.target),
         }
     }
 

@@ -11,7 +11,7 @@ use super::context::TransferContext;
 use super::file_fingerprint::FileFingerprint;
 use super::patterns::Patterns;
 use super::shared::SharedFiles;
-use super::validation::with_argument;
+use super::validation::{check_has_path, with_argument};
 use super::walk::{Item, ItemKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
@@ -38,8 +38,10 @@ pub(crate) struct WriteOptions {
     /// True if a symlink at the target is replaced. Otherwise the symlink is followed.
     pub(crate) replaces_symlinks: bool,
     pub(crate) replaces: ReplacePolicy,
-    /// The shell line for the validation, with `%s` for the path.
+    /// The shell line for the validation before the rename, with `%s` for the path.
     pub(crate) validation: Option<ShellLine>,
+    /// The shell line for the validation after the rename.
+    pub(crate) live_validation: Option<ShellLine>,
     /// The suffix of the backup copy.
     pub(crate) backup: Option<String>,
 }
@@ -49,10 +51,17 @@ impl WriteOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for an invalid line or suffix.
+    /// [`ErrorKind::Usage`] for an invalid line or suffix, or options that exclude each other.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(line) = &self.validation {
+            check_has_path(line.as_str())?;
+        }
+        if let Some(line) = &self.live_validation {
             with_argument(line.as_str())?;
+            if self.in_place {
+                let text = "`.validate_live(..)` cannot restore a file that `.in_place()` overwrites";
+                return Err(Error::new(ErrorKind::Usage, text).hint("remove `.in_place()`"));
+            }
         }
         if self.backup.as_deref().is_some_and(|suffix| suffix.is_empty() || suffix.contains('/')) {
             return Err(Error::new(ErrorKind::Usage, "the suffix of a backup must not be empty or contain `/`"));
@@ -65,9 +74,14 @@ impl WriteOptions {
         self.verifies || matches!(self.replaces, ReplacePolicy::Matching(_))
     }
 
+    /// Returns true if SFTP does not support the options.
+    pub(crate) fn needs_shell(&self) -> bool {
+        self.in_place || self.validation.is_some() || self.live_validation.is_some() || self.backup.is_some()
+    }
+
     /// Returns true if each file needs a separate upload.
     pub(crate) fn needs_separate_uploads(&self) -> bool {
-        self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != ReplacePolicy::Anything
+        self.needs_shell() || self.replaces != ReplacePolicy::Anything
     }
 }
 

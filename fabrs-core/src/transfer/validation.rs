@@ -7,6 +7,14 @@ const PATH: &str = "%s";
 /// The path as the first argument of the shell, in one word.
 const ARGUMENT: &str = "\"$1\"";
 
+/// A line with the path as an argument.
+#[derive(Debug)]
+pub(crate) struct ValidationLine {
+    pub(crate) text: String,
+    /// False if the line has no `%s`.
+    pub(crate) has_path: bool,
+}
+
 /// Replaces each `%s` by the first argument of the shell.
 ///
 /// `%s` may have quotes around it (`"%s"`, `'%s'`). A `%s` inside a longer quoted text is an error:
@@ -14,8 +22,8 @@ const ARGUMENT: &str = "\"$1\"";
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for a line without `%s`, or with `%s` inside a longer quoted text.
-pub(crate) fn with_argument(line: &str) -> Result<String> {
+/// [`ErrorKind::Usage`] for a line with `%s` inside a longer quoted text.
+pub(crate) fn with_argument(line: &str) -> Result<ValidationLine> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
     let mut quote = None;
@@ -29,7 +37,7 @@ pub(crate) fn with_argument(line: &str) -> Result<String> {
             continue;
         }
         if rest.starts_with(PATH) {
-            let error = Error::new(ErrorKind::Usage, format!("`%s` is within quotes in `.validate({line:?})`"));
+            let error = Error::new(ErrorKind::Usage, format!("`%s` is within quotes in the validation line {line:?}"));
             return Err(error.hint("write `%s` without quotes; for a nested shell, pass `%s` as an argument: `sh -c 'grep -q ok \"$1\"' sh %s`"));
         }
         let length = if next == '\\' && quote != Some('\'') {
@@ -45,24 +53,36 @@ pub(crate) fn with_argument(line: &str) -> Result<String> {
         text.push_str(&rest[..length]);
         rest = &rest[length..];
     }
-    if !has_path {
-        let error = Error::new(ErrorKind::Usage, "the validation line has no `%s`");
-        return Err(error.hint("add `%s` for the path of the file: `.validate(\"visudo -cf %s\")`"));
+    Ok(ValidationLine { text, has_path })
+}
+
+/// Checks the line of a validation before the rename.
+///
+/// # Errors
+///
+/// As [`with_argument`], and [`ErrorKind::Usage`] for a line without `%s`.
+pub(crate) fn check_has_path(line: &str) -> Result<()> {
+    if with_argument(line)?.has_path {
+        return Ok(());
     }
-    Ok(text)
+    let error = Error::new(ErrorKind::Usage, "the validation line has no `%s`");
+    Err(error.hint(
+        "add `%s` for the path of the file: `.validate(\"visudo -cf %s\")`; for a command without a path, \
+         validate the file at its target: `.validate_live(\"nginx -t\")`",
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::with_argument;
+    use super::{check_has_path, with_argument};
 
     #[test]
     fn the_path_becomes_an_argument_with_any_quotes() {
         #[track_caller]
         fn case(line: &str, expected: &str) {
-            assert_eq!(with_argument(line).expect("a valid line"), expected);
+            assert_eq!(with_argument(line).expect("a valid line").text, expected);
         }
         case("visudo -cf %s", "visudo -cf \"$1\"");
         case("visudo -cf \"%s\"", "visudo -cf \"$1\"");
@@ -79,15 +99,21 @@ mod tests {
             let error = with_argument(line).expect_err(line);
             assert!(error.to_string().contains("`%s` is within quotes"), "{error}");
         }
-        let error = with_argument("true").expect_err("a line without a path");
+    }
+
+    #[test]
+    fn only_a_live_validation_needs_no_path() {
+        assert_eq!(with_argument("nginx -t").expect("a valid line").text, "nginx -t");
+        let error = check_has_path("nginx -t").expect_err("a line without a path");
         assert_eq!(error.to_string(), "the validation line has no `%s`");
     }
 
     proptest! {
         #[test]
         fn any_line_without_escapes_is_converted_or_an_error(line in "([%s'\" aü]|%s){0,20}") {
-            if let Ok(text) = with_argument(&line) {
-                prop_assert!(text.contains("\"$1\"") && !text.contains("%s"));
+            if let Ok(converted) = with_argument(&line) {
+                let text = converted.text;
+                prop_assert!(text.contains("\"$1\"") == converted.has_path && !text.contains("%s"));
             }
         }
     }

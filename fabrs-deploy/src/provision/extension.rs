@@ -19,7 +19,7 @@ use super::user::UserAccount;
 /// `authorized_keys` is written as its user.
 ///
 /// For directories and configuration files, use the methods of [`Connection`]: `ensure_dir`,
-/// `ensure_line`, and `put` or `write` with `validate`.
+/// `ensure_line`, and `put` or `write` with `validate` or `validate_live`.
 ///
 /// ```
 /// use fabrs::prelude::*;

@@ -7,6 +7,7 @@ mod faults;
 mod get;
 mod hostile;
 mod large;
+mod live_validation;
 mod metadata_warnings;
 mod put;
 mod random_trees;

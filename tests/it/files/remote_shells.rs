@@ -10,10 +10,10 @@ use super::{FileFixture, mode, text, walk};
 use crate::support::within_limit;
 
 /// The shells that run the scripts. Each is configured as the shell of the connection.
-const SHELLS: [&str; 4] = ["dash -c", "bash -c", "bash --posix -c", "busybox sh -c"];
+pub(super) const SHELLS: [&str; 4] = ["dash -c", "bash -c", "bash --posix -c", "busybox sh -c"];
 
 /// Returns a fixture whose scripts run in `shell`.
-fn fixture(shell: &str) -> FileFixture {
+pub(super) fn fixture(shell: &str) -> FileFixture {
     let fixture = FileFixture::new();
     FileFixture { host: fixture.host.with_shell(shell), ..fixture }
 }

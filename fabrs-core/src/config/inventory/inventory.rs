@@ -262,7 +262,8 @@ impl Inventory {
     }
 
     /// Returns whether a role of the environment contains a host, regardless of `-H` and `-x`.
-    /// Hosts from [`in_every_role`](Self::in_every_role) are in every role.
+    /// Hosts from [`in_every_role`](Self::in_every_role) are in every role, and so are the machines
+    /// of the built-in environment `vagrant`.
     ///
     /// If the environment contains the host with exactly this user and port, only that entry
     /// counts. Otherwise the host matches every entry without a different user or port: `web1`
@@ -270,14 +271,16 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] without an environment, or if the environment has no such role.
+    /// - [`ErrorKind::Usage`] without an environment, or if the environment has no such role.
+    /// - As [`prepare`](Self::prepare), in the built-in environment `vagrant`.
     pub fn is_in_role(&self, host: &Host, role: &str) -> Result<bool> {
         let Some(environment) = &self.environment else { return Err(self.no_environment(&[role])) };
-        let declared = environment.role(role)?;
+        environment.check_roles(&[role])?;
         if self.every_role_names.iter().any(|name| name == host.name()) {
             return Ok(true);
         }
         let is_same = |declared: &Host| self.qualified(declared.clone()) == *host;
+        let declared = self.role(role)?;
         if environment.all_hosts().iter().any(is_same) {
             return Ok(declared.iter().any(is_same));
         }
@@ -343,8 +346,8 @@ impl Inventory {
     /// arguments.
     fn declared(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let named = read(selection.hosts())?;
-        let of_role = selection.role().map_or(Ok(&[][..]), |role| self.role(role))?;
-        Ok(deduplicated(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.qualified(host))))
+        let of_role = selection.role().map_or(Ok(Vec::new()), |role| self.role(role))?;
+        Ok(deduplicated(named.into_iter().chain(of_role).map(|host| self.qualified(host))))
     }
 
     /// Checks the roles of all tasks of a run together.
@@ -360,11 +363,12 @@ impl Inventory {
         }
     }
 
-    fn role(&self, role: &str) -> Result<&[Host]> {
-        match &self.environment {
-            Some(environment) => environment.role(role),
-            None => Err(self.no_environment(&[role])),
-        }
+    /// Returns the hosts of a role. Runs Vagrant if its machines are in every role.
+    fn role(&self, role: &str) -> Result<Vec<Host>> {
+        let Some(environment) = &self.environment else { return Err(self.no_environment(&[role])) };
+        let listed = environment.role(role)?.to_vec();
+        let machines = if environment.has_machines_in_every_role() { self.machines()? } else { None };
+        Ok(machines.map_or(listed, |machines| machines.hosts().to_vec()))
     }
 
     fn no_environment(&self, roles: &[&str]) -> Error {

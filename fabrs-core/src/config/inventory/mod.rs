@@ -4,5 +4,7 @@ mod inventory;
 #[cfg(test)]
 mod tests;
 mod vagrant;
+#[cfg(test)]
+mod vagrant_tests;
 
 pub use inventory::Inventory;

@@ -1,15 +1,12 @@
 //! Tests of the selection of hosts and of its errors.
 
-use std::sync::Arc;
-
 use crate::config::fabrs_toml::Config;
 use crate::config::host_arguments::{parse_excluded_hosts, parse_host_args};
 use crate::config::inventory::inventory::Inventory;
 use crate::config::layered::Layered;
 use crate::config::selection::Selection;
 use crate::config::settings::Settings;
-use crate::config::vagrant::vagrant::Vagrant;
-use crate::error::{ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::host::Host;
 
 const FILE: &str = "
@@ -85,7 +82,7 @@ fn ranges_of_a_task_expand() {
 }
 
 /// Returns the hosts of a selection inside a task, or the error and its exit code.
-fn within(inventory: &Inventory, selection: Selection<'_>) -> std::result::Result<Vec<String>, (u8, String)> {
+fn within(inventory: &Inventory, selection: Selection<'_>) -> Result<Vec<String>, (u8, String)> {
     let hosts = inventory.narrowed_hosts(selection);
     hosts
         .map(|hosts| hosts.iter().map(ToString::to_string).collect())
@@ -179,7 +176,8 @@ fn hosts_named_in_code_are_qualified_and_deduplicated() {
     let settings = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
     let inventory = excluding(&["x"], &["root@t2"]).with_settings(&settings);
     let hosts = ["t1", "t2", "ann@t2", "t1", "root@t1"].map(|host| host.parse().unwrap());
-    assert_eq!(texts(inventory.resolve_hosts(hosts)), ["root@t1", "ann@t2"]);
+    let resolved = inventory.resolve_hosts(hosts).unwrap();
+    assert_eq!(resolved.iter().map(ToString::to_string).collect::<Vec<_>>(), ["root@t1", "ann@t2"]);
 }
 
 fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
@@ -320,79 +318,6 @@ fn all_roles_are_checked_together_without_explicit_hosts() {
     assert_eq!(check(&[], None, &["x", "y"]), Err("roles `x`, `y` need an environment".to_owned()));
     assert_eq!(check(&["h"], Some("live"), &["x", "y"]), Ok(()));
     assert_eq!(check(&[], None, &[]), Ok(()));
-}
-
-/// Returns an inventory with machines from a script, and the number of runs of this script.
-fn of_vagrant(folder: &std::path::Path, keys: &str, script: &str) -> (Inventory, impl Fn() -> usize) {
-    let config = Config::parse(&format!("[env.v]\nvagrant = true\n{keys}"), "fabrs.toml".as_ref()).unwrap();
-    let runs = folder.join("runs");
-    let vagrant = Vagrant::script(folder, &format!("echo x >> '{}'\n{script}", runs.display()));
-    let mut inventory = Inventory::new(&config, Some("v")).unwrap();
-    inventory.vagrant = Some(Arc::new(vagrant));
-    let count = move || std::fs::read_to_string(&runs).unwrap_or_default().lines().count();
-    (inventory, count)
-}
-
-fn texts(hosts: Result<Vec<Host>>) -> Vec<String> {
-    hosts.unwrap().iter().map(ToString::to_string).collect()
-}
-
-#[tokio::test]
-async fn vagrant_runs_once_and_only_if_needed() {
-    let folder = tempfile::tempdir().unwrap();
-    let keys = "hosts = ['a']\nroles.w = ['web']\nroles.x = ['web', 'b']";
-    let (inventory, runs) = of_vagrant(folder.path(), keys, "echo 'Host web'; echo 'Host db'");
-    inventory.prepare([Selection::Local]).await.unwrap();
-    inventory.check_roles(&["w"]).unwrap();
-    assert_eq!(texts(inventory.hosts_for(Selection::Role("w"))), ["web"]);
-    let here = inventory.clone().with_hosts(parse_host_args(&["@local"]).unwrap());
-    here.prepare([Selection::Inherit]).await.unwrap();
-    assert_eq!(runs(), 0);
-
-    inventory.prepare([Selection::Local, Selection::Role("w")]).await.unwrap();
-    assert_eq!(runs(), 1);
-    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["a", "web", "db", "b"]);
-    assert!(inventory.machines_with(&"root@web:22".parse().unwrap()).unwrap().is_some());
-    assert!(inventory.machines_with(&"a".parse().unwrap()).unwrap().is_none());
-    assert_eq!(runs(), 1);
-}
-
-#[tokio::test]
-async fn vagrant_runs_on_demand_and_errors_are_not_cached() {
-    let folder = tempfile::tempdir().unwrap();
-    let up = folder.path().join("up");
-    let script =
-        format!("[ -e '{}' ] || {{ echo is not yet ready for SSH >&2; exit 1; }}; echo Host web", up.display());
-    let (inventory, runs) = of_vagrant(folder.path(), "", &script);
-    let error = inventory.hosts_for(Selection::Inherit).unwrap_err();
-    assert_eq!(error.exit_code().code(), 4, "{error}");
-    std::fs::write(up, "").unwrap();
-    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
-    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
-    assert_eq!(runs(), 2);
-}
-
-#[tokio::test]
-async fn settings_of_an_unknown_machine_are_reported_with_their_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let keys = "host.web.port = 22\nhost.wbe.port = 22";
-    let (inventory, _) = of_vagrant(folder.path(), keys, "echo 'Host web'");
-    let error = inventory.prepare([Selection::Inherit]).await.unwrap_err();
-    assert_eq!(
-        error.block().to_string(),
-        "error: fabrs.toml:4: `wbe` is not a host of `[env.v]`\n\
-         hint: add the host to `hosts` or to a role of the environment"
-    );
-}
-
-#[test]
-fn vagrant_does_not_run_without_permission() {
-    let config = Config::parse("[env.v]\nvagrant = true", "fabrs.toml".as_ref()).unwrap();
-    let error = Inventory::new(&config, Some("v")).unwrap().hosts_for(Selection::Inherit).unwrap_err();
-    assert_eq!(
-        error.block().to_string(),
-        "error: running Vagrant is not allowed for the hosts of `v`\nhint: call `Inventory::with_vagrant` to allow it"
-    );
 }
 
 #[test]

@@ -4,4 +4,4 @@ mod messages;
 pub(super) mod ssh_config_command;
 pub(super) mod vagrant;
 mod vagrant_error;
-mod vagrantfile;
+pub(super) mod vagrantfile;

@@ -41,6 +41,11 @@ pub(super) struct Vagrantfile {
     pub(super) file: PathBuf,
 }
 
+/// Returns whether a directory contains a Vagrantfile.
+pub(in crate::config) fn is_in(folder: &Path) -> bool {
+    NAMES.iter().any(|name| folder.join(name).is_file())
+}
+
 /// Returns the nearest Vagrantfile, in `project` or one of its parent directories.
 ///
 /// # Errors

@@ -112,7 +112,7 @@ pub(crate) fn check_write(session: &SftpSession, job: &Job, target: &UploadTarge
     if target.old.is_some() && !session.supports_replace {
         return Err(RequestError::message("the SFTP server cannot replace a file atomically"));
     }
-    if job.write_options.in_place || job.write_options.validation.is_some() || job.write_options.backup.is_some() {
+    if job.write_options.needs_shell() {
         let text = "writing in place, validation and backups need a shell, and the host has no shell";
         return Err(RequestError::message(text));
     }

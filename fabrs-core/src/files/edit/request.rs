@@ -81,6 +81,24 @@ impl<C: TextEdit> EditRequest<C> {
         Self(self.0.configure(|spec| spec.write_options.validation = Some(line)))
     }
 
+    /// Validates the new file at its target, and restores the old file if the line fails. See
+    /// [`PutRequest::validate_live`](crate::files::PutRequest::validate_live).
+    ///
+    /// ```
+    /// # use fabrs_core::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let host = Client::builder().build().local()?.cd(dir.path().to_str().unwrap());
+    /// host.write("deploy.sh", "echo ok\n").await?;
+    /// assert!(host.append("deploy.sh", "if").validate_live("sh -n %s").await.is_err());
+    /// assert_eq!(host.read("deploy.sh").await?, "echo ok\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn validate_live(self, line: impl IntoShellLine) -> Self {
+        let line = line.into_shell_line();
+        Self(self.0.configure(|spec| spec.write_options.live_validation = Some(line)))
+    }
+
     /// Keeps the old file as a backup, under its name with `suffix` appended.
     ///
     /// ```

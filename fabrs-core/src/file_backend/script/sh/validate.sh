@@ -8,6 +8,6 @@ u2=$({
   __COMMAND__
 } 2>&1 </dev/null) || {
   i=$?
-  fail 'the validation failed: `'__SHOWN__'` ended with' "$i: $(printf '%s' "$u2" | tail -n 1)"
+  fail 'the validation failed: `'__SHOWN__'` ended with' "$i: $(printf '%s' "$u2" | tail -n 10)"
 }
 [ "$b" = f ] || rm -f -- "./$b"

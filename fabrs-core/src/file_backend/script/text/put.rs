@@ -6,7 +6,7 @@ use std::path::Path;
 use super::fragments::{FAIL, FOLLOW, MAKE_PRIVATE, PREAMBLE, REMOVE, SUM, SWEEP};
 use super::words::{owner_words, path_word, touch_time, word};
 use crate::shell::compose::{fill, minify, minify_all};
-use crate::shell::{ShellLineError, quote, quote_path};
+use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 use crate::transfer::file_error::{
     CHANGED_BY_ANOTHER_PROCESS, IS_A_DIRECTORY, IS_NOT_A_DIRECTORY, IS_NOT_A_SYMLINK, NO_DIRECTORY,
 };
@@ -138,13 +138,27 @@ fn unless_changed(file: FileJob<'_>) -> String {
     }
 }
 
-/// Fails if the validation command of the user fails, with the last line of output.
+/// Fails if the validation command of the user fails, with the end of the output.
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(line) = &file.job.write_options.validation else { return Ok(String::new()) };
-    let shown = quote(line.as_str())?;
-    // The job was checked: the line contains a path, outside of quotes.
-    let command = with_argument(line.check()?).unwrap_or_else(|_| "false".to_owned());
+    let (command, shown) = validation_words(line)?;
     Ok(fill(include_str!("../sh/validate.sh"), &[("COMMAND", &command), ("SHOWN", &shown)]))
+}
+
+/// Moves the new file to its target with the command `rename`. Restores the old file if the live
+/// validation fails or is interrupted.
+fn rename_and_validate(file: FileJob<'_>, rename: String) -> Result<String, ShellLineError> {
+    let Some(line) = &file.job.write_options.live_validation else { return Ok(rename) };
+    let (command, shown) = validation_words(line)?;
+    let values = [("RENAME", &*rename), ("COMMAND", &command), ("SHOWN", &shown)];
+    Ok(fill(include_str!("../sh/validate_live.sh"), &values))
+}
+
+/// Returns the command of a validation, with `"$1"` for the path, and the line as a quoted word.
+fn validation_words(line: &ShellLine) -> Result<(String, String), ShellLineError> {
+    // The options were checked: no `%s` is inside a longer quoted text.
+    let command = with_argument(line.check()?).map_or_else(|_| "false".to_owned(), |line| line.text);
+    Ok((command, quote(line.as_str())?.into_owned()))
 }
 
 /// Writes a backup of the old file, atomically.
@@ -184,7 +198,7 @@ fn rename_into_place(file: FileJob<'_>, change: &str) -> Result<String, ShellLin
             ("CHOWN", &chown),
             ("CHMOD", &chmod),
             ("TOUCH", &touch(attributes, "f")),
-            ("RENAME", &rename),
+            ("RENAME", &rename_and_validate(file, rename)?),
             ("FLUSH_DIRECTORY", if file.job.write_options.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" }),
         ],
     ))
