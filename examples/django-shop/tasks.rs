@@ -75,6 +75,12 @@ async fn rollback(
     Ok(())
 }
 
+/// Checks that all hosts are ready for a deploy.
+#[task(local, defer_approval)]
+async fn preflight() -> Result {
+    shop()?.preflight(on(role("web"))?).await
+}
+
 /// Prints the live release of each host.
 #[task(local, defer_approval)]
 async fn status() -> Result {

@@ -1,5 +1,6 @@
 //! The steps of a site for each phase of a deploy: build, once, restart, health check and others.
 
+use crate::requirement::Requirement;
 use crate::site::Site;
 use crate::step::DeployStep;
 
@@ -113,6 +114,25 @@ impl Site {
     /// ```
     pub fn rollback_check(mut self, step: impl DeployStep) -> Self {
         self.rollback_checks.push(self.scope.clone(), step);
+        self
+    }
+
+    /// Adds programs that the steps need on the hosts. A deploy is refused, before any change, if a
+    /// host lacks a program. `git`, `tar` and `flock` are always checked.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").require_programs(["node", "npm"]);
+    /// assert!(format!("{site:?}").contains("node"));
+    /// ```
+    pub fn require_programs<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        names.into_iter().fold(self, |site, name| site.require(Requirement::Program(name.into())))
+    }
+
+    /// Adds a requirement for the hosts of the current scope.
+    pub(crate) fn require(mut self, requirement: Requirement) -> Self {
+        self.requirements.push((self.scope.clone(), requirement));
         self
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 
 use super::archive;
 use super::host_database::{DatabaseAccess, HostDatabase};
-use super::mask::Mask;
+use super::mask::DataMask;
 use super::restore::{check_restored, restore_token};
 use super::snapshot::Snapshot;
 use crate::remote_script::with_arguments;
@@ -21,7 +21,7 @@ use crate::remote_script::with_arguments;
 pub struct CopyRequest {
     source: HostDatabase,
     target: HostDatabase,
-    mask: Mask,
+    mask: DataMask,
     location: &'static Location<'static>,
 }
 
@@ -57,7 +57,7 @@ impl HostDatabase {
     /// #[task(role = "db")]
     /// async fn copy_production(c: Connection) -> Result {
     ///     let database = Database::from_env_file("/srv/shop/shared/.env", "DATABASE_URL");
-    ///     let production = current_client()?.connect("db1.example.com")?;
+    ///     let production = Connection::to("db1.example.com")?;
     ///     database.on(&c).copy_from(&database.on(&production)).mask(MASK).await?;
     ///     Ok(())
     /// }
@@ -76,13 +76,13 @@ impl HostDatabase {
     #[track_caller]
     pub fn copy_from(&self, source: &Self) -> CopyRequest {
         let (target, source, location) = (self.clone(), source.clone(), Location::caller());
-        CopyRequest { source, target, mask: Mask::Undecided, location }
+        CopyRequest { source, target, mask: DataMask::Undecided, location }
     }
 }
 
 impl CopyRequest {
-    /// Sets SQL that changes personal data of the copy. An error of the SQL keeps the old content of
-    /// the target.
+    /// Sets SQL that changes personal data of the copy. An error of the SQL keeps the old content
+    /// of the target.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -95,7 +95,7 @@ impl CopyRequest {
     /// # Ok::<(), fabrs::Error>(())
     /// ```
     pub fn mask(mut self, sql: impl Into<String>) -> Self {
-        self.mask = Mask::Sql(sql.into());
+        self.mask = DataMask::Sql(sql.into());
         self
     }
 
@@ -118,7 +118,7 @@ impl CopyRequest {
         F: Fn(Connection) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, TaskError>> + Send + 'static,
     {
-        self.mask = Mask::function(function);
+        self.mask = DataMask::function(function);
         self
     }
 
@@ -136,14 +136,14 @@ impl CopyRequest {
     /// # Ok::<(), fabrs::Error>(())
     /// ```
     pub fn without_mask(mut self) -> Self {
-        self.mask = Mask::Unchanged;
+        self.mask = DataMask::Unchanged;
         self
     }
 
     async fn run(self) -> Result<Snapshot, Error> {
         let Self { source, target, mask, .. } = self;
         check_is_unprotected(target.connection())?;
-        if matches!(mask, Mask::Undecided) {
+        if matches!(mask, DataMask::Undecided) {
             let error = Error::new(ErrorKind::Usage, "the copy has no mask for personal data");
             return Err(error.hint("add `.mask(SQL)`, or `.without_mask()`"));
         }
@@ -233,7 +233,8 @@ async fn describe(host: &Connection, snapshot: &Snapshot) -> Result<SnapshotFile
 ///
 /// # Errors
 ///
-/// The error of a command on the source. A closed reader is no error: the target reports the reason.
+/// The error of a command on the source. A closed reader is no error: the target reports the
+/// reason.
 async fn send(source: &Connection, file: &SnapshotFile, mask: &str, mut writer: DuplexStream) -> Result<(), Error> {
     let SnapshotFile { path, size, rows, .. } = file;
     let before = [archive::file("mask.sql", mask)?, archive::file("dump.rows", rows)?, archive::header("dump", *size)?];

@@ -1,10 +1,5 @@
 //! [`Database`]: the database of an application, found by its environment file.
 
-use fabrs::{Connection, TaskError};
-
-use super::host_database::HostDatabase;
-use crate::step::{App, DeployStep, StepFuture};
-
 /// The database of an application: PostgreSQL, MariaDB, MySQL or SQLite.
 ///
 /// The database URL is a variable in an environment file of a host. The password never leaves the
@@ -39,7 +34,7 @@ pub struct Database {
     pub(super) variable: String,
     pub(super) directory: Option<String>,
     pub(super) keep: usize,
-    restore_task: Option<String>,
+    pub(super) restore_task: Option<String>,
 }
 
 /// The default number of snapshots kept.
@@ -111,56 +106,5 @@ impl Database {
     pub fn restore_task(mut self, name: impl Into<String>) -> Self {
         self.restore_task = Some(name.into());
         self
-    }
-
-    /// Returns the command that restores a snapshot.
-    fn restore_command(&self, connection: &Connection, file: &str) -> Option<String> {
-        let (task, client) = (self.restore_task.clone()?, connection.client()?);
-        let mut words = vec!["fab".to_owned()];
-        words.extend(client.inventory().environment().map(|environment| environment.name().to_owned()));
-        words.extend(["-H".to_owned(), connection.host()?.to_string(), task, file.to_owned()]);
-        shlex::try_join(words.iter().map(String::as_str)).ok()
-    }
-
-    /// Returns the database as seen from a host with the environment file and the client programs.
-    ///
-    /// ```
-    /// # use fabrs::{Client, transport::Fake};
-    /// # use fabrs_deploy::Database;
-    /// # let db1 = Client::builder().dial(Fake::new()).build().connect("db1")?;
-    /// let database = Database::from_env_file(".env", "DATABASE_URL").on(&db1.cd("/srv/shop"));
-    /// assert!(format!("{database:?}").contains("db1"));
-    /// # Ok::<(), fabrs::Error>(())
-    /// ```
-    pub fn on(&self, connection: &Connection) -> HostDatabase {
-        HostDatabase::new(self.clone(), connection, vec![self.env_file.clone()])
-    }
-}
-
-impl Database {
-    /// Returns the database of a release, with its linked environment file.
-    fn of_app(&self, app: &App) -> HostDatabase {
-        let (root, release_dir, file) = (app.root(), app.release_dir(), &self.env_file);
-        let files = [release_dir, &format!("{root}/shared"), root].map(|directory| format!("{directory}/{file}"));
-        let files = if file.starts_with('/') { vec![file.clone()] } else { files.to_vec() };
-        // The directory of the release may not exist yet.
-        HostDatabase::new(self.clone(), &app.host().cd(root), files)
-    }
-}
-
-impl DeployStep for Database {
-    fn run(&self, app: App) -> StepFuture {
-        let (settings, database) = (self.clone(), self.of_app(&app));
-        Box::pin(async move {
-            let mut snapshot = database.snapshot().await?;
-            snapshot.restore_command = settings.restore_command(app.connection(), &snapshot.file);
-            app.record_snapshot(snapshot);
-            Ok::<(), TaskError>(())
-        })
-    }
-
-    fn check_ready(&self, app: App) -> StepFuture {
-        let database = self.of_app(&app);
-        Box::pin(async move { Ok(database.check().await?) })
     }
 }

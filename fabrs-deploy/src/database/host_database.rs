@@ -28,6 +28,22 @@ pub(super) struct DatabaseAccess {
     pub(super) directory: String,
 }
 
+impl Database {
+    /// Returns the database as seen from a host with the environment file and the client programs.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::Database;
+    /// # let db1 = Client::builder().dial(Fake::new()).build().connect("db1")?;
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").on(&db1.cd("/srv/shop"));
+    /// assert!(format!("{database:?}").contains("db1"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn on(&self, connection: &Connection) -> HostDatabase {
+        HostDatabase::new(self.clone(), connection, vec![self.env_file.clone()])
+    }
+}
+
 impl HostDatabase {
     pub(super) fn new(settings: Database, connection: &Connection, env_files: Vec<String>) -> Self {
         // The scripts need a POSIX shell.

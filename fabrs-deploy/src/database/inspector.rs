@@ -15,7 +15,7 @@ pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
     /// of the release cannot be loaded.
     fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
 
-    /// Checks that the database can be reached from the host of `app`. The release of `app` does not
+    /// Checks that the host of `app` can connect to the database. The release of `app` does not
     /// exist yet.
     fn check_ready(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>>;
 

@@ -1,4 +1,4 @@
-//! [`Mask`]: SQL that removes personal data from a restored database.
+//! [`DataMask`]: SQL that removes personal data from a restored database.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ type MaskFunction = dyn Fn(Connection) -> BoxFuture<'static, Result<String, Task
 
 /// SQL for a restored database, before any other program can read the data.
 #[derive(Clone, Default)]
-pub(super) enum Mask {
+pub(super) enum DataMask {
     /// No decision was made.
     #[default]
     Undecided,
@@ -21,7 +21,7 @@ pub(super) enum Mask {
     Function(Arc<MaskFunction>),
 }
 
-impl Mask {
+impl DataMask {
     /// Creates a mask from a function that returns SQL.
     pub(super) fn function<F, Fut>(function: F) -> Self
     where
@@ -45,7 +45,7 @@ impl Mask {
     }
 }
 
-impl fmt::Debug for Mask {
+impl fmt::Debug for DataMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Undecided => "Undecided",

@@ -1,4 +1,5 @@
-//! The database of a site: snapshots, restores and copies, the migration log, and unknown migrations.
+//! The database of a site: snapshots, restores and copies, the migration log, and unknown
+//! migrations.
 
 mod archive;
 mod copy;
@@ -11,6 +12,7 @@ mod mask;
 pub(crate) mod migration_log;
 mod restore;
 pub(crate) mod snapshot;
+mod snapshot_step;
 mod url;
 
 pub use copy::CopyRequest;

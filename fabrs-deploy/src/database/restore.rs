@@ -7,7 +7,7 @@ use fabrs::{Connection, Error, ErrorKind, Hide, Output, TaskError};
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 
 use super::host_database::HostDatabase;
-use super::mask::Mask;
+use super::mask::DataMask;
 use crate::run_id::RunId;
 
 /// A request to restore a snapshot: an awaitable builder, created by [`HostDatabase::restore`].
@@ -16,7 +16,7 @@ use crate::run_id::RunId;
 pub struct RestoreRequest {
     database: HostDatabase,
     file: String,
-    mask: Mask,
+    mask: DataMask,
     location: &'static Location<'static>,
 }
 
@@ -57,7 +57,7 @@ impl HostDatabase {
     #[track_caller]
     pub fn restore(&self, file: impl Into<String>) -> RestoreRequest {
         let (database, location) = (self.clone(), Location::caller());
-        RestoreRequest { database, file: file.into(), mask: Mask::Unchanged, location }
+        RestoreRequest { database, file: file.into(), mask: DataMask::Unchanged, location }
     }
 }
 
@@ -75,7 +75,7 @@ impl RestoreRequest {
     /// # Ok::<(), fabrs::Error>(())
     /// ```
     pub fn mask(mut self, sql: impl Into<String>) -> Self {
-        self.mask = Mask::Sql(sql.into());
+        self.mask = DataMask::Sql(sql.into());
         self
     }
 
@@ -95,7 +95,7 @@ impl RestoreRequest {
         F: Fn(Connection) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, TaskError>> + Send + 'static,
     {
-        self.mask = Mask::function(function);
+        self.mask = DataMask::function(function);
         self
     }
 

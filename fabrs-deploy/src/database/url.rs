@@ -31,7 +31,7 @@ const POSTGRES_PARAMETERS: [(&str, &str); 5] = [
 ];
 
 /// The user information, host and port of a URL, decoded.
-struct Server {
+struct UrlAuthority {
     user: Option<String>,
     password: Option<String>,
     host: Option<String>,
@@ -61,16 +61,16 @@ impl DatabaseUrl {
             return Err(invalid("the path is not the name of a database"));
         }
         let not_empty = |text: &str| Some(decode(text)).filter(|text| text.as_ref().is_ok_and(|text| !text.is_empty()));
-        let server = Server {
+        let authority = UrlAuthority {
             user: not_empty(url.username()).transpose()?,
             password: url.password().map(decode).transpose()?,
             host: url.host_str().and_then(not_empty).transpose()?,
             port: url.port(),
         };
-        let (host, port) = (server.host.clone(), server.port);
+        let (host, port) = (authority.host.clone(), authority.port);
         let (variables, credentials) = match engine {
-            Engine::Postgres => server.postgres_settings(&url),
-            Engine::MySql | Engine::Sqlite => (Vec::new(), server.mysql_options()?),
+            Engine::Postgres => authority.postgres_settings(&url),
+            Engine::MySql | Engine::Sqlite => (Vec::new(), authority.mysql_options()?),
         };
         Ok(Self { host, port, engine, name, variables, credentials })
     }
@@ -117,7 +117,7 @@ impl DatabaseUrl {
     }
 }
 
-impl Server {
+impl UrlAuthority {
     /// Returns the environment variables and the password file of libpq (`libpq-envars`).
     fn postgres_settings(self, url: &Url) -> (Vec<(&'static str, String)>, Secret) {
         let mut variables = Vec::new();

@@ -3,8 +3,8 @@
 use fabrs::{Connection, Error, Group, Hide, TaskError, cmd};
 
 use crate::database::Snapshot;
-use crate::deploy::readiness::RoomToMake;
 use crate::deploy::rollout::Rollout;
+use crate::deploy::room::RoomToMake;
 use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
 use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
-use crate::deploy::readiness::RoomToMake;
+use crate::deploy::room::RoomToMake;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
 use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};

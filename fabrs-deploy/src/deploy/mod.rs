@@ -3,7 +3,8 @@
 //! | phase | module | effect |
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
-//! | preflight | `preflight`, `readiness`, `revision` | refuses hosts that are not ready, chooses the revision |
+//! | preflight | `preflight`, `readiness` | refuses hosts that are not ready |
+//! | choice | `revision` | chooses the revision |
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
@@ -36,6 +37,7 @@ mod revert;
 mod revision;
 mod rollback;
 mod rollout;
+mod room;
 mod switch;
 mod target;
 mod transaction;

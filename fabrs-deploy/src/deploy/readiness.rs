@@ -7,6 +7,7 @@ use fabrs::{Connection, Error, Hide, Host};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::finish::releases_to_remove;
+use crate::deploy::room::RoomToMake;
 use crate::outcomes::all_ok;
 use crate::release::{ReleaseId, Survey};
 use crate::remote_script::with_arguments;
@@ -39,16 +40,6 @@ pub(super) struct Readiness {
     missing_units: Vec<String>,
     /// The releases that a deploy may remove before the build, the oldest first.
     removable: Vec<ReleaseId>,
-}
-
-/// The releases to remove before a build on a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RoomToMake {
-    /// The space for the build.
-    pub(crate) kib: u64,
-    pub(crate) inodes: u64,
-    /// The removable releases, the oldest first.
-    pub(crate) removable: Vec<ReleaseId>,
 }
 
 /// Probes all hosts.

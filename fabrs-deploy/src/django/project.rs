@@ -24,8 +24,8 @@ use super::{preview, state};
 /// - **Build**, on each host: runs `collectstatic` and `check --deploy`, and loads the WSGI
 ///   application. A release that cannot be loaded fails before any server reloads.
 /// - **Once**, before the switch: makes the snapshot of the database, then runs `migrate`. Pending
-///   migrations without a snapshot are an error, unless [`without_snapshot`](Self::without_snapshot)
-///   is set.
+///   migrations without a snapshot are an error, unless
+///   [`without_snapshot`](Self::without_snapshot) is set.
 /// - **Deferred migrations.** A migration that drops a column or a table of the live release causes
 ///   a warning. The migration waits until the new release is live on all hosts. Put such a
 ///   migration into a separate, later deploy if possible.

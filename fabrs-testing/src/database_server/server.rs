@@ -13,7 +13,7 @@ use crate::wait::wait_until;
 /// A database server on loopback with the user `shop` and empty databases, stopped on drop.
 #[derive(Debug)]
 pub struct DatabaseServer {
-    program: Program,
+    program: ServerProgram,
     dir: TempDir,
     user: &'static str,
     port: u16,
@@ -21,7 +21,7 @@ pub struct DatabaseServer {
 
 /// The program of a server.
 #[derive(Debug, Clone, Copy)]
-enum Program {
+enum ServerProgram {
     Postgres,
     MariaDb,
 }
@@ -37,7 +37,7 @@ impl DatabaseServer {
     ///
     /// If PostgreSQL is not installed or does not start, or without root.
     pub fn postgres(user: &'static str) -> Self {
-        Self::start(Program::Postgres, user)
+        Self::start(ServerProgram::Postgres, user)
     }
 
     /// Starts MariaDB as a user of the system.
@@ -46,21 +46,21 @@ impl DatabaseServer {
     ///
     /// If MariaDB is not installed or does not start, or without root.
     pub fn maria_db(user: &'static str) -> Self {
-        Self::start(Program::MariaDb, user)
+        Self::start(ServerProgram::MariaDb, user)
     }
 
-    fn start(program: Program, user: &'static str) -> Self {
+    fn start(program: ServerProgram, user: &'static str) -> Self {
         let dir = tempfile::Builder::new().prefix("fabrs-database-").tempdir().expect("a temporary directory");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
         let server = Self { program, dir, user, port };
         run(Command::new("chown").arg(user).arg(server.dir.path()));
         let path = server.dir.path();
         match program {
-            Program::Postgres => server.as_user(&postgres::start_script(path, port, Self::PASSWORD)),
-            Program::MariaDb => server.as_user(&maria_db::start_script(path, port)),
+            ServerProgram::Postgres => server.as_user(&postgres::start_script(path, port, Self::PASSWORD)),
+            ServerProgram::MariaDb => server.as_user(&maria_db::start_script(path, port)),
         }
         wait_until("the database server answers", Duration::from_mins(1), || server.admin("SELECT 1").is_some());
-        if let Program::MariaDb = program {
+        if let ServerProgram::MariaDb = program {
             server.admin(&maria_db::create_user(Self::PASSWORD)).expect("the server accepts commands");
         }
         server.create_database("shop");
@@ -79,8 +79,8 @@ impl DatabaseServer {
     /// Returns the URL of a database, with an encoded password.
     pub fn url(&self, database: &str) -> String {
         let scheme = match self.program {
-            Program::Postgres => "postgres",
-            Program::MariaDb => "mysql",
+            ServerProgram::Postgres => "postgres",
+            ServerProgram::MariaDb => "mysql",
         };
         let encode = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
         let password: String = Self::PASSWORD.chars().map(encode).collect();
@@ -94,8 +94,8 @@ impl DatabaseServer {
     /// If the client program is not installed.
     pub fn query(&self, database: &str, sql: &str) -> Option<String> {
         let command = match self.program {
-            Program::Postgres => postgres::query(self.port, Self::PASSWORD, database, sql),
-            Program::MariaDb => maria_db::query(self.dir.path(), database, sql),
+            ServerProgram::Postgres => postgres::query(self.port, Self::PASSWORD, database, sql),
+            ServerProgram::MariaDb => maria_db::query(self.dir.path(), database, sql),
         };
         output(command)
     }
@@ -103,8 +103,8 @@ impl DatabaseServer {
     /// Runs SQL as the administrator.
     fn admin(&self, sql: &str) -> Option<String> {
         match self.program {
-            Program::Postgres => self.query("postgres", sql),
-            Program::MariaDb => self.query("mysql", sql),
+            ServerProgram::Postgres => self.query("postgres", sql),
+            ServerProgram::MariaDb => self.query("mysql", sql),
         }
     }
 
@@ -116,8 +116,8 @@ impl DatabaseServer {
 impl Drop for DatabaseServer {
     fn drop(&mut self) {
         let line = match self.program {
-            Program::Postgres => postgres::stop_script(self.dir.path()),
-            Program::MariaDb => maria_db::stop_script(self.dir.path()),
+            ServerProgram::Postgres => postgres::stop_script(self.dir.path()),
+            ServerProgram::MariaDb => maria_db::stop_script(self.dir.path()),
         };
         let _gone = Command::new("runuser").args(["-u", self.user, "--", "sh", "-c", &line]).current_dir("/").output();
         let pid_file = self.dir.path().join("pid");

@@ -19,7 +19,7 @@ check() {
 dump() {
     FABRS_DUMP=$work/dump
     export FABRS_DUMP
-    run_psql --no-align --tuples-only --field-separator="$tab" --output="$work/rows" << 'END'
+    run_psql --no-align --tuples-only --field-separator="$tab" --output="$work/rows" << 'SQL'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_catalog.pg_export_snapshot() AS snapshot \gset
 \setenv FABRS_SNAPSHOT :snapshot
@@ -30,7 +30,7 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1 \gexec
 COMMIT;
-END
+SQL
     [ -e "$work/dump.complete" ] || fail "pg_dump failed"
 }
 
@@ -64,7 +64,7 @@ restore() {
 
 # Writes the end of the transaction. Materialized views may have copies of values changed by the mask.
 write_commit() {
-    cat << 'END'
+    cat << 'SQL'
 
 ;
 DO $fabrs$
@@ -80,13 +80,13 @@ BEGIN
     END LOOP;
 END $fabrs$;
 COMMIT;
-END
+SQL
     printf '\\echo %s\n' "$token"
 }
 
 # Writes SQL that removes all objects, except those of extensions.
 write_removal() {
-    cat << 'END'
+    cat << 'SQL'
 BEGIN;
 SET LOCAL lock_timeout = '60s';
 SET LOCAL client_min_messages = warning;
@@ -129,7 +129,7 @@ BEGIN
         EXECUTE command;
     END LOOP;
 END $fabrs$;
-END
+SQL
 }
 
 # Writes SQL that fails if a table has not as many rows as the snapshot.

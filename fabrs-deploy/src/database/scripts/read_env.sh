@@ -6,7 +6,7 @@ shift
 for file; do
     if [ -e "$file" ]; then
         readlink -f -- "$file"
-        sed -n "/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$variable[[:space:]]*=/p" "$file"
+        sed -n "/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}${variable}[[:space:]]*=/p" "$file"
         exit 0
     fi
 done

@@ -2,7 +2,7 @@
 
 connect() {
     command -v sqlite3 > /dev/null || fail "sqlite3 is not installed"
-    cd "$work"
+    cd "$work" || exit
 }
 
 run_sqlite() {

@@ -11,11 +11,11 @@ const MASK: &str = "UPDATE customer SET email = 'masked' WHERE email IS NOT NULL
 async fn copy_with_mask(databases: &Databases) -> Result {
     let (client, _) = databases.hosts.client();
     let (production, staging) = (databases.database(&client, 0), databases.database(&client, 1));
-    let error = staging.copy_from(&production).await.unwrap_err();
+    let error = staging.copy_from(&production).await.expect_err("the copy has no mask");
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 
     let failed = staging.copy_from(&production).mask(format!("{MASK}; SELECT missing FROM customer")).await;
-    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Exit);
+    assert_eq!(failed.expect_err("the mask has an error").kind(), ErrorKind::Exit);
     assert_eq!(databases.count(1, "newer"), "0", "a failed mask keeps the old content");
 
     let snapshot = staging.copy_from(&production).mask_with(|_| async { Ok(MASK.to_owned()) }).await?;

@@ -10,6 +10,8 @@ use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
 use fabrs_testing::{Breakpoint, DatabaseServer, Process, SmallDisk, wait_until};
 
+use tokio::task::JoinSet;
+
 use super::fixture::{Databases, names, stderr};
 
 /// The time for a program to reach a breakpoint.
@@ -26,7 +28,8 @@ async fn the_password_is_in_no_process_and_no_file_of_an_ended_run() -> Result {
     breakpoint.wrap_program(&bin.join("pg_dump"), Path::new("/usr/bin/pg_dump"));
     let connection = databases.connect(&client, 0).path(bin.to_string_lossy());
     let database = fabrs_deploy::Database::from_env_file(".env", "DATABASE_URL").on(&connection);
-    let running = tokio::spawn(database.snapshot());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(database.snapshot());
     let paused = tokio::task::spawn_blocking(move || breakpoint.wait_until_hit(LIMIT)).await?;
     let is_secret = |text: &[u8]| {
         text.windows(DatabaseServer::PASSWORD.len()).any(|part| part == DatabaseServer::PASSWORD.as_bytes())
@@ -46,7 +49,7 @@ async fn the_password_is_in_no_process_and_no_file_of_an_ended_run() -> Result {
     }
     assert!(seen > 0, "the processes of the host are visible");
     paused.resume();
-    let snapshot = running.await??;
+    let snapshot = tasks.join_all().await.remove(0)?;
     assert_eq!(names(&databases.snapshots(0)).len(), 2, "{snapshot:?}");
     Ok(())
 }
@@ -122,11 +125,12 @@ async fn end_waiting_restore(end: impl FnOnce(&Databases, &Client)) -> Result {
     let snapshot = database.snapshot().await?;
     databases.query(0, "INSERT INTO visit VALUES ('today')");
     let restore = database.restore(&snapshot.file).mask("SELECT pg_sleep(3600)");
-    let restoring = tokio::spawn(restore.into_future());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(restore.into_future());
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
     wait_until("the mask waits", LIMIT, || databases.query(0, waiting) == "1");
     end(&databases, &client);
-    restoring.await?.unwrap_err();
+    tasks.join_all().await.remove(0).expect_err("the restore was ended");
     // The server ends a waiting query only when it has a result to send.
     databases.query(0, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
     assert_eq!(databases.count(0, "visit"), "1");

@@ -1,0 +1,44 @@
+//! [`Database`] as a step of a deploy: a snapshot before migrations.
+
+use fabrs::{Connection, TaskError};
+
+use super::database::Database;
+use super::host_database::HostDatabase;
+use crate::step::{App, DeployStep, StepFuture};
+
+impl Database {
+    /// Returns the command that restores a snapshot.
+    fn restore_command(&self, connection: &Connection, file: &str) -> Option<String> {
+        let (task, client) = (self.restore_task.clone()?, connection.client()?);
+        let mut words = vec!["fab".to_owned()];
+        words.extend(client.inventory().environment().map(|environment| environment.name().to_owned()));
+        words.extend(["-H".to_owned(), connection.host()?.to_string(), task, file.to_owned()]);
+        shlex::try_join(words.iter().map(String::as_str)).ok()
+    }
+
+    /// Returns the database of a release, with its linked environment file.
+    fn of_app(&self, app: &App) -> HostDatabase {
+        let (root, release_dir, file) = (app.root(), app.release_dir(), &self.env_file);
+        let files = [release_dir, &format!("{root}/shared"), root].map(|directory| format!("{directory}/{file}"));
+        let files = if file.starts_with('/') { vec![file.clone()] } else { files.to_vec() };
+        // The directory of the release may not exist yet.
+        HostDatabase::new(self.clone(), app.host(), files)
+    }
+}
+
+impl DeployStep for Database {
+    fn run(&self, app: App) -> StepFuture {
+        let (settings, database) = (self.clone(), self.of_app(&app));
+        Box::pin(async move {
+            let mut snapshot = database.snapshot().await?;
+            snapshot.restore_command = settings.restore_command(app.connection(), &snapshot.file);
+            app.record_snapshot(snapshot);
+            Ok::<(), TaskError>(())
+        })
+    }
+
+    fn check_ready(&self, app: App) -> StepFuture {
+        let database = self.of_app(&app);
+        Box::pin(async move { Ok(database.check().await?) })
+    }
+}
