@@ -84,13 +84,13 @@ pub(super) async fn record_snapshot(rollout: &Rollout<'_>, snapshot: &Snapshot) 
     let recorded = rollout.hosts.group.each(|host| async move {
         let layout = rollout.hosts.layouts.of(&host)?;
         let path = format!("{}/{MANIFEST_FILE}", layout.release(&rollout.target.release));
-        let text = host.probe(cmd!("cat {path}")).hide(Hide::Both).await?;
-        // A dry run has no manifest.
-        if let Ok(mut manifest) = text.stdout().and_then(|_| text.json::<Manifest>()) {
-            manifest.snapshot = Some(snapshot.file.clone());
-            host.write(&path, manifest.to_json_line() + "\n").await?;
-        }
-        Ok::<(), Error>(())
+        let file = serde_json::Value::from(snapshot.file.as_str()).to_string();
+        // The manifest is one line, the JSON of an object with several fields.
+        host.run(cmd!(
+            "{{ sed 's/}}$//' {path} | tr -d '\\n' && printf ',\"snapshot\":%s}}\\n' {file}; }} > {path}.new && mv {path}.new {path}"
+        ))
+        .named("record the snapshot in the manifest")
+        .await
     });
     for (host, outcome) in &recorded.await {
         if let Some(error) = outcome.error() {
