@@ -93,6 +93,7 @@ fn options_text(settings: &Settings) -> String {
         "user": argument(&settings.user),
         "port": settings.port.argument,
         "gateway": settings.gateway.argument.as_ref().map(ToString::to_string),
+        "forward_agent": settings.forward_agent.argument,
         "identities": identities,
         "ssh_config": ssh_config,
         "command_timeout": settings.command_timeout.map(|limit| limit.as_millis().to_string()),

@@ -7,6 +7,7 @@
 //! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
 //! | [`Dropbear`] | a real dropbear server on loopback |
+//! | [`SshAgent`] | a real `ssh-agent` |
 //! | [`MachineNetwork`], [`Machine`] | booted Debian machines: reboots, power cuts, packages |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
@@ -39,6 +40,7 @@ mod process;
 mod pty;
 pub mod receivers;
 mod site_hosts;
+mod ssh_agent;
 mod sshd;
 mod wait;
 
@@ -54,5 +56,6 @@ pub use machine::{Machine, MachineBuilder, MachineNetwork, MachineNetworkBuilder
 pub use process::{Process, marker, processes_marked_with, processes_matching};
 pub use pty::TerminalSession;
 pub use site_hosts::SiteHosts;
+pub use ssh_agent::SshAgent;
 pub use sshd::{Sshd, SshdBuilder};
 pub use wait::{poll, wait_for, wait_until};

@@ -4,6 +4,7 @@
 //! No test is ignored and no test measures time. Tests wait for events, within a limit that only
 //! ends a broken test. Without OpenSSH the tests fail and name the packages to install.
 
+mod agent_forwarding;
 mod cancel;
 mod composition;
 mod connection_prompts;

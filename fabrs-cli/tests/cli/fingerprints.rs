@@ -65,6 +65,7 @@ fn every_input_of_a_run_changes_the_fingerprint() {
         &["-u", "ops"],
         &["--port", "2"],
         &["-g", "web2"],
+        &["-A"],
         &["-H", "web2"],
         &["-i", "/dev/null"],
     ] {

@@ -13,13 +13,14 @@ use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
 /// The keys of an environment, in the order of the hint.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "hosts",
     "roles",
     "vagrant",
     "user",
     "port",
     "gateway",
+    "forward_agent",
     "virtualenv",
     "shell",
     "sudo",
@@ -41,6 +42,7 @@ pub struct Environment {
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Gateway>,
+    forward_agent: Option<bool>,
     virtualenv: Option<String>,
     shell: Option<String>,
     sudo: Option<SudoProgram>,
@@ -128,6 +130,12 @@ impl Environment {
         self.gateway.as_ref()
     }
 
+    /// Returns whether the hosts of the environment may use the local agent. `ssh_config` and
+    /// arguments have precedence.
+    pub fn forward_agent(&self) -> Option<bool> {
+        self.forward_agent
+    }
+
     /// Returns the virtualenv of the environment: an absolute path, or a path that starts with
     /// `~/`.
     pub fn virtualenv(&self) -> Option<&str> {
@@ -147,6 +155,12 @@ impl Environment {
     /// Returns the gateway for a host. The host's setting has precedence over the environment's.
     pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         self.of(host, |settings| settings.gateway.as_ref()).or(self.gateway())
+    }
+
+    /// Returns whether a host may use the local agent. The host's setting has precedence over the
+    /// environment's.
+    pub fn forward_agent_for(&self, host: &Host) -> Option<bool> {
+        self.of(host, |settings| settings.forward_agent).or(self.forward_agent)
     }
 
     /// Returns the virtualenv for a host. The host's setting has precedence over the environment's.
@@ -215,6 +229,7 @@ impl Environment {
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
+                "forward_agent" => made.forward_agent = Some(entry.bool()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
                 "sudo" => made.sudo = Some(entry.sudo_program()?),

@@ -12,7 +12,8 @@ use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
 /// The keys of a host, in the order of the hint.
-const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
+const KEYS: [&str; 9] =
+    ["user", "port", "gateway", "forward_agent", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
 
 /// The settings of a host that differ from its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +21,7 @@ pub(super) struct HostOverride {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) gateway: Option<Gateway>,
+    pub(super) forward_agent: Option<bool>,
     pub(super) virtualenv: Option<String>,
     pub(super) shell: Option<String>,
     pub(super) sudo: Option<SudoProgram>,
@@ -98,6 +100,7 @@ impl HostOverride {
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
+                "forward_agent" => made.forward_agent = Some(entry.bool()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
                 "sudo" => made.sudo = Some(entry.sudo_program()?),
@@ -160,7 +163,7 @@ mod tests {
         refused(
             "[env.a]\nhosts = ['w1']\nhost.w1.colour = 'x'",
             "error: fabrs.toml:3: unknown key `colour` in `[env.a.host.w1]`\n\
-             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `vars`",
+             hint: known keys: `user`, `port`, `gateway`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `vars`",
         );
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",

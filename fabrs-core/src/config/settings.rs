@@ -41,6 +41,11 @@ pub struct Settings {
     pub identities: Vec<PathBuf>,
     /// The `ssh_config` to read (`ssh -F`). Defaults to the user's and the system's file.
     pub ssh_config: SshConfigSource,
+    /// True to let the hosts use the keys of the local agent (`ssh -A`). Defaults to false.
+    ///
+    /// The administrator of a host can use the keys while the connection is open. Gateways never
+    /// use the agent.
+    pub forward_agent: Layered<bool>,
     /// The timeout for connection and login (`ssh -o ConnectTimeout`). Defaults to
     /// [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT).
     pub connect_timeout: Layered<Duration>,
@@ -217,6 +222,8 @@ setters! {
     identities: Vec<PathBuf> = r#"vec![std::path::PathBuf::from("/home/ann/.ssh/id_ci")]"#,
     /// Sets the `ssh_config` to read (`ssh -F`).
     ssh_config: SshConfigSource = "SshConfigSource::None",
+    /// Sets whether the hosts may use the keys of the local agent (`ssh -A`).
+    forward_agent: Layered<bool> = "Layered::argument(true)",
     /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).
     connect_timeout: Layered<Duration> = "Layered::argument(Duration::from_secs(3))",
     /// Sets the timeout of commands without a timeout of their own. `None` removes the timeout.
@@ -266,6 +273,7 @@ impl Settings {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
         self.gateway.config = environment.gateway().cloned();
+        self.forward_agent.config = environment.forward_agent();
         self
     }
 

@@ -32,6 +32,7 @@ pub struct SshSettings {
     port: Option<u16>,
     pub(super) gateway: Layered<Gateway>,
     inventory: Inventory,
+    pub(super) forward_agent: Layered<bool>,
     pub(super) connect_timeout: Layered<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
@@ -66,6 +67,7 @@ impl SshSettings {
             port: settings.port.config,
             gateway: settings.gateway.clone(),
             inventory: Inventory::default(),
+            forward_agent: settings.forward_agent,
             connect_timeout: settings.connect_timeout,
             identities: settings.identities.clone(),
             password: None,
@@ -154,6 +156,12 @@ impl SshSettings {
     pub(super) fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         let configured = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
         configured.or(self.gateway.config.as_ref())
+    }
+
+    /// Returns the agent forwarding of a host in `fabrs.toml`.
+    pub(super) fn forward_agent_for(&self, host: &Host) -> Option<bool> {
+        let configured = self.inventory.environment().and_then(|environment| environment.forward_agent_for(host));
+        configured.or(self.forward_agent.config)
     }
 
     /// Returns the source of the ssh config.
@@ -248,6 +256,13 @@ impl SshSettings {
     pub(super) fn warn_once(&self, text: &str) {
         if lock(&self.warned).insert(text.to_owned()) {
             self.sink.event(&Event::Warning { host: None, text });
+        }
+    }
+
+    /// Emits a warning about a host, once for all connections to the host.
+    pub(super) fn warn_once_about(&self, host: &Host, text: &str) {
+        if lock(&self.warned).insert(format!("{host}: {text}")) {
+            self.sink.event(&Event::Warning { host: Some(host), text });
         }
     }
 

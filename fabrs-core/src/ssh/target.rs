@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrs_openssh::config::{HostConfig, IdentityAgent, JumpHost, ProxyCommand, StrictHostKeyChecking};
+use fabrs_openssh::config::{ForwardAgent, HostConfig, IdentityAgent, JumpHost, ProxyCommand, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
 use russh::MethodKind;
 
@@ -41,6 +41,8 @@ pub(super) struct Target {
     pub(super) algorithms: Algorithms,
     pub(super) host_key_policy: HostKeyPolicy,
     pub(super) login: LoginSettings,
+    /// The socket of the agent that the host may use.
+    pub(super) forwarded_agent: Option<PathBuf>,
 }
 
 /// The policy for checking the host key.
@@ -165,6 +167,11 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         keepalive_max: config.server_alive_count_max.map_or(KEEPALIVE_MAX, |max| max as usize),
         algorithms: Algorithms::new(&config),
         host_key_policy: host_key_policy(&config, port, settings, can_prompt),
+        forwarded_agent: match purpose {
+            Purpose::Work => forwarded_agent(host, &config, settings),
+            // A gateway runs no commands.
+            Purpose::Gateway => None,
+        },
         login: login(config, settings, can_prompt),
     };
     Ok((target, route))
@@ -232,13 +239,36 @@ fn host_key_policy(config: &HostConfig, port: u16, settings: &SshSettings, can_p
     }
 }
 
+/// Returns the socket of the agent with the keys for the login.
+fn login_agent(config: &HostConfig, settings: &SshSettings) -> Option<PathBuf> {
+    match &config.identity_agent {
+        Some(IdentityAgent::None) => None,
+        Some(IdentityAgent::Socket(path)) => Some(path.clone()),
+        Some(IdentityAgent::Environment) | None => settings.variables.agent.clone(),
+    }
+}
+
+/// Returns the socket of the agent that a host may use. The command line has precedence, then
+/// `ForwardAgent` of the ssh config, then `fabrs.toml`.
+fn forwarded_agent(host: &Host, config: &HostConfig, settings: &SshSettings) -> Option<PathBuf> {
+    let is_on = match (settings.forward_agent.argument, &config.forward_agent) {
+        (None, Some(ForwardAgent::Socket(path))) => return Some(path.clone()),
+        (Some(is_on), _) => is_on,
+        (None, Some(ForwardAgent::Yes)) => true,
+        (None, Some(ForwardAgent::No)) => false,
+        (None, None) => settings.forward_agent_for(host).unwrap_or(false),
+    };
+    let agent = login_agent(config, settings);
+    if is_on && agent.is_none() {
+        settings
+            .warn_once("no agent is forwarded: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`");
+    }
+    agent.filter(|_| is_on)
+}
+
 fn login(config: HostConfig, settings: &SshSettings, can_prompt: bool) -> LoginSettings {
     let methods = Method::preferred(&config);
-    let agent = match config.identity_agent {
-        Some(IdentityAgent::None) => None,
-        Some(IdentityAgent::Socket(path)) => Some(path),
-        Some(IdentityAgent::Environment) | None => settings.variables.agent.clone(),
-    };
+    let agent = login_agent(&config, settings);
     let has_named_identities = !settings.identities.is_empty() || config.identity_files.is_some();
     let mut identities = settings.identities.clone();
     let configured = config.identity_files;

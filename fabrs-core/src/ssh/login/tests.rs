@@ -149,7 +149,7 @@ async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, scripted).await?.await });
 
     let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
-    let handler = Handler::new(keys, Arc::default(), 3);
+    let handler = Handler::new(keys, Arc::default(), None, 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     let result = log_in(&mut handle, &target, &settings, false).await;
     drop(handle);
@@ -224,7 +224,7 @@ async fn a_key_after_keyboard_interactive_logs_in() {
         async move { server::run_stream(Arc::new(server), theirs, TwoFactors { answered: false }).await?.await },
     );
     let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
-    let handler = Handler::new(keys, Arc::default(), 3);
+    let handler = Handler::new(keys, Arc::default(), None, 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     log_in(&mut handle, &target, &settings, false).await.unwrap();
     assert_eq!(person.0.lock().unwrap().len(), 1);
