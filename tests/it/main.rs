@@ -8,6 +8,7 @@ mod agent_forwarding;
 mod cancel;
 mod composition;
 mod connection_prompts;
+mod connection_settings;
 mod contract;
 mod dry_run;
 mod environments;

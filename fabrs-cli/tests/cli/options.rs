@@ -165,6 +165,20 @@ fn the_ssh_config_is_read_from_the_home_directory() {
 }
 
 #[test]
+fn the_ssh_config_in_fabrs_toml_is_found_from_a_subfolder() {
+    let sshd = Sshd::start();
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
+    let project = fab().project(&[
+        ("tasks.rs", ""),
+        ("fabrs.toml", "[env.live]\nhosts = ['host']\nssh_config = 'ssh/config'\nidentity = '~/key'\n"),
+        ("ssh/config", &config.replace(&sshd.identity().display().to_string(), "none")),
+        ("sub/file", ""),
+    ]);
+    fs::copy(sshd.identity(), project.dir().with_file_name("home").join("key")).expect("the test owns the directory");
+    project.current_dir("sub").args(["live", "--", "echo in"]).stdout("in\n").run();
+}
+
+#[test]
 fn the_gateway_option_connects_through_a_gateway() {
     let gateway = Sshd::builder().aliases(["bastion"]).start();
     let sshd = Sshd::start();

@@ -37,9 +37,10 @@ pub struct Settings {
     /// `fabrs.toml`. [`Gateway::Direct`] has precedence over `ssh_config` in both cases. With
     /// `ProxyJump none` in `ssh_config`, only an argument applies.
     pub gateway: Layered<Gateway>,
-    /// Key files to offer before those of `ssh_config` (`ssh -i`). Empty by default.
+    /// Key files to offer before those of `fabrs.toml` and `ssh_config` (`ssh -i`). Empty by default.
     pub identities: Vec<PathBuf>,
-    /// The `ssh_config` to read (`ssh -F`). Defaults to the user's and the system's file.
+    /// The `ssh_config` to read (`ssh -F`). Defaults to the file in `fabrs.toml`, then to the user's
+    /// and the system's file.
     pub ssh_config: SshConfigSource,
     /// True to let the hosts use the keys of the local agent (`ssh -A`). Defaults to false.
     ///
@@ -261,6 +262,11 @@ impl Settings {
 
     /// Sets the values from an environment of `fabrs.toml`. Explicit values keep their precedence.
     ///
+    /// `ssh_config`, `identity` and the settings of single hosts apply through the [`Inventory`] of
+    /// the client.
+    ///
+    /// [`Inventory`]: crate::config::Inventory
+    ///
     /// ```
     /// use fabrs_core::config::{Config, Settings};
     ///
@@ -273,6 +279,7 @@ impl Settings {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
         self.gateway.config = environment.gateway().cloned();
+        self.connect_timeout.config = environment.connect_timeout();
         self.forward_agent.config = environment.forward_agent();
         self
     }

@@ -41,6 +41,7 @@ mod proxy;
 mod proxy_stderr;
 mod relay;
 mod revoked_keys;
+mod route_settings;
 mod send_budget;
 mod server_id;
 mod session;

@@ -19,7 +19,7 @@ use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::handler::Handler;
 use crate::ssh::host_key::{HostKeyVerifier, KeyCheckState};
 use crate::ssh::settings::SshSettings;
-use crate::ssh::target::{self, Purpose};
+use crate::ssh::target;
 use crate::transport::NoPrompter;
 
 /// A server that accepts every login, channel and request for agent forwarding.
@@ -67,7 +67,7 @@ impl TestSession {
         let (prompter, sink) = (Arc::new(NoPrompter), Arc::new(NoSink));
         let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, sink));
         let host: Host = "web1".parse().unwrap();
-        let (target, _) = target::resolve(&host, Purpose::Work, &settings).unwrap();
+        let (target, _) = target::resolve_host(&host, &settings).unwrap();
         let mut tasks = JoinSet::new();
         let listener = UnixListener::bind(&socket).unwrap();
         tasks.spawn(async move {

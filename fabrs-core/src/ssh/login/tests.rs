@@ -18,7 +18,7 @@ use crate::ssh::handler::Handler;
 use crate::ssh::host_key::{HostKeyVerifier, KeyCheckState};
 use crate::ssh::login::log_in::log_in;
 use crate::ssh::settings::SshSettings;
-use crate::ssh::target::{self, Purpose};
+use crate::ssh::target;
 use crate::transport::Prompter;
 
 /// A round of questions: name, instructions and prompts. Each prompt has a flag for its echo.
@@ -133,7 +133,7 @@ async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     let (person, warnings) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
     let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, Arc::clone(&warnings) as _));
-    let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
+    let (target, _) = target::resolve_host(&"web1".parse().unwrap(), &settings).unwrap();
     let target = Arc::new(target);
 
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -209,7 +209,7 @@ async fn a_key_after_keyboard_interactive_logs_in() {
     let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let sink = Arc::new(CaptureSink::default());
     let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, sink as _));
-    let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
+    let (target, _) = target::resolve_host(&"web1".parse().unwrap(), &settings).unwrap();
     let target = Arc::new(target);
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = server::Config {
