@@ -175,8 +175,8 @@ impl<'t> TomlEntry<'t> {
         Err(self.error(Some(self.value.span()), &what))
     }
 
-    /// Returns the value as the path of a file on this machine. A relative path starts at the folder
-    /// of the file, and `~/` at the home directory.
+    /// Returns the value as the path of a file on this machine. A relative path starts at the
+    /// folder of the file, and `~/` at the home directory.
     pub(super) fn local_path(&self) -> Result<PathBuf> {
         self.local_path_at(self.value, "the path of a file")
     }

@@ -183,8 +183,8 @@ impl Environment {
         self.ssh_config.as_deref().into_iter().chain(of_hosts)
     }
 
-    /// Returns the private keys to offer to a host, after those of the arguments and before those of
-    /// `ssh_config`. The host's setting has precedence over the environment's.
+    /// Returns the private keys to offer to a host, after those of the arguments and before those
+    /// of `ssh_config`. The host's setting has precedence over the environment's.
     pub fn identities_for(&self, host: &Host) -> &[PathBuf] {
         let own = self.of(host, |settings| settings.identities.as_deref());
         own.or(self.identities.as_deref()).unwrap_or_default()

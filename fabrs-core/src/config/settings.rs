@@ -37,10 +37,11 @@ pub struct Settings {
     /// `fabrs.toml`. [`Gateway::Direct`] has precedence over `ssh_config` in both cases. With
     /// `ProxyJump none` in `ssh_config`, only an argument applies.
     pub gateway: Layered<Gateway>,
-    /// Key files to offer before those of `fabrs.toml` and `ssh_config` (`ssh -i`). Empty by default.
+    /// Key files to offer before those of `fabrs.toml` and `ssh_config` (`ssh -i`). Empty by
+    /// default.
     pub identities: Vec<PathBuf>,
-    /// The `ssh_config` to read (`ssh -F`). Defaults to the file in `fabrs.toml`, then to the user's
-    /// and the system's file.
+    /// The `ssh_config` to read (`ssh -F`). Defaults to the file in `fabrs.toml`, then to the
+    /// user's and the system's file.
     pub ssh_config: SshConfigSource,
     /// True to let the hosts use the keys of the local agent (`ssh -A`). Defaults to false.
     ///

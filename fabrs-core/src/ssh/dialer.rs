@@ -22,13 +22,16 @@ use crate::transport::{Dialer, Transport};
 use crate::transport::{Invocation, Request};
 use crate::transport::{drive, wait_and_reopen};
 
+/// A key of a gateway's session: the chain of gateways, and the settings of the host behind it.
+type GatewayKey = (Vec<Host>, RouteSettings);
+
 /// A dialer for hosts over SSH, and for this machine (`@local`). Hosts are resolved as by `ssh`.
 #[derive(Debug)]
 pub struct SshDialer {
     settings: Arc<SshSettings>,
-    /// Sessions of gateways, keyed by the chain of gateways and the settings of the host behind it.
-    /// All hosts behind a gateway share its session, if their settings are equal.
-    gateways: Mutex<HashMap<(Vec<Host>, RouteSettings), Arc<SharedSession>>>,
+    /// Sessions of gateways. All hosts behind a gateway share its session, if their settings are
+    /// equal.
+    gateways: Mutex<HashMap<GatewayKey, Arc<SharedSession>>>,
 }
 
 impl SshDialer {

@@ -50,6 +50,7 @@ mod shared_session;
 mod side_channel;
 mod ssh_channel;
 mod ssh_command;
+mod start_error;
 mod target;
 mod tcp;
 mod tunnel;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::shell::sh_command;
 use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::channel_slots::ChannelSlot;
+use crate::ssh::start_error::StartError;
 use crate::transport::Program;
 use crate::transport::{Pty, TerminalSize};
 
@@ -147,23 +148,6 @@ pub(super) enum ReplyMode {
     Wait,
     /// Don't wait. The reply arrives with the messages of the command.
     Skip,
-}
-
-/// The reason that a command was not started.
-#[derive(Debug)]
-pub(super) enum StartError {
-    /// The server provides no pseudo-terminal.
-    NoPty,
-    /// The server closed the channel before the start.
-    Closed,
-    /// The connection is lost.
-    Lost,
-}
-
-impl From<russh::Error> for StartError {
-    fn from(_: russh::Error) -> Self {
-        Self::Lost
-    }
 }
 
 impl Drop for OpenChannel {

@@ -18,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::host::Host;
 use crate::ssh::agent::relay::relay;
-use crate::ssh::open_channel::StartError;
 use crate::ssh::settings::SshSettings;
+use crate::ssh::start_error::StartError;
 
 /// The maximum number of processes of a host that use the agent at the same time. Each of them has
 /// a descriptor of this process.
@@ -34,7 +34,7 @@ pub(in crate::ssh) struct AgentForwarding {
     settings: Arc<SshSettings>,
     /// The proof of the session for the agent. Known after the key exchange.
     binding: OnceLock<AgentSessionBinding>,
-    request: Mutex<Request>,
+    request: Mutex<RequestState>,
     /// True if the server may open agent channels.
     is_requested: AtomicBool,
     channels: Arc<Semaphore>,
@@ -45,7 +45,7 @@ pub(in crate::ssh) struct AgentForwarding {
 
 /// The state of the request for agent forwarding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Request {
+enum RequestState {
     Unsent,
     /// The server has not refused.
     Sent,
@@ -62,7 +62,7 @@ impl AgentForwarding {
             socket,
             settings,
             binding: OnceLock::new(),
-            request: Mutex::new(Request::Unsent),
+            request: Mutex::new(RequestState::Unsent),
             is_requested: AtomicBool::new(false),
             channels: Arc::new(Semaphore::new(MAX_CHANNELS)),
             tasks: TaskTracker::new(),
@@ -83,26 +83,26 @@ impl AgentForwarding {
     pub(in crate::ssh) async fn request(&self, channel: &mut Channel<Msg>) -> Result<(), StartError> {
         let mut request = self.request.lock().await;
         match *request {
-            Request::Off => return Ok(()),
+            RequestState::Off => return Ok(()),
             // Dropbear forwards the agent only to the sessions that request it.
-            Request::Sent => return channel.agent_forward(false).await.map_err(StartError::from),
-            Request::Unsent => {}
+            RequestState::Sent => return channel.agent_forward(false).await.map_err(StartError::from),
+            RequestState::Unsent => {}
         }
         if UnixStream::connect(&self.socket).await.is_err() {
-            *request = Request::Off;
+            *request = RequestState::Off;
             let text = format!("no agent is forwarded: no agent answers at `{}`", self.socket.display());
             self.settings.warn_once(&text);
             return Ok(());
         }
         // Set before the reply: if this future is dropped, sshd would refuse another request.
-        *request = Request::Sent;
+        *request = RequestState::Sent;
         self.is_requested.store(true, Ordering::Relaxed);
         channel.agent_forward(true).await?;
         loop {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
                 Some(ChannelMsg::Failure) => {
-                    *request = Request::Off;
+                    *request = RequestState::Off;
                     self.is_requested.store(false, Ordering::Relaxed);
                     self.settings.warn_once_about(&self.host, "the server refused agent forwarding");
                     return Ok(());

@@ -1,5 +1,5 @@
-//! Tests of agent forwarding against a server in this process. A real server opens no channel without
-//! a request.
+//! Tests of agent forwarding against a server in this process. A real server opens no channel
+//! without a request.
 
 use std::sync::Arc;
 
