@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use fabrs::config::{Config, Inventory, Layered};
 use fabrs::prelude::*;
 use fabrs::{Connection, Result};
-use fabrs_testing::{Key, KeyType, Sshd, wait_until};
+use fabrs_testing::{Dropbear, Key, KeyType, SshAgent, Sshd, wait_until};
 
 use super::{Fixture, LIST};
-use crate::support::{LIMIT, capture, client_of, event_texts, gateway_config};
+use crate::support::{LIMIT, capture, client_of, event_texts, gateway_config, settings};
 
 /// Returns true if a command of the host can use the key.
 async fn has_key(host: &Connection, key: &Key) -> Result<bool> {
@@ -127,6 +127,26 @@ async fn a_gateway_does_not_receive_the_agent_of_its_hosts() -> Result<()> {
     // As a host of the run, the gateway has a connection of its own.
     assert!(has_key(&client.connect("jump")?, &fixture.key).await?);
     assert!(gateway.log().contains("auth-agent-req"), "{}", gateway.log());
+    Ok(())
+}
+
+/// Dropbear forwards the agent only to the sessions that request it.
+#[tokio::test]
+async fn every_command_on_a_dropbear_server_uses_the_agent() -> Result<()> {
+    let Some(server) = Dropbear::start() else { return Ok(()) };
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = Key::generate(dir.path().join("held"), KeyType::Ed25519, "");
+    let agent = SshAgent::holding(&[&key], dir.path());
+    let config = dir.path().join("config");
+    let lines = format!("ForwardAgent yes\n{}{}", agent.line(), server.ssh_config());
+    std::fs::write(&config, lines).expect("the directory is ours");
+    let password = Secret::new(Sshd::account_password().to_owned());
+    let client = Client::builder().settings(settings(&config)).password(password).build();
+    let host = client.connect("host")?;
+    for _ in 0..3 {
+        assert!(has_key(&host, &key).await?);
+    }
+    client.close().await;
     Ok(())
 }
 

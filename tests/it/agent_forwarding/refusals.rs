@@ -3,9 +3,11 @@
 use fabrs::Result;
 use fabrs::prelude::*;
 use fabrs_testing::{KeyType, Sshd};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
 
 use super::{Fixture, LIST};
-use crate::support::{capture, client_of, event_texts};
+use crate::support::{capture, client_of, event_texts, within_limit};
 
 #[tokio::test]
 async fn a_refusal_by_the_server_is_one_warning_and_the_commands_run() -> Result<()> {
@@ -53,6 +55,37 @@ async fn an_agent_that_ends_during_the_connection_fails_only_its_users() -> Resu
     drop(fixture.agent);
     assert!(!host.run(LIST).ok().await?);
     assert_eq!(host.run("echo here").line().await?, "here");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_silent_agent_delays_neither_other_commands_nor_the_end() -> Result<()> {
+    let sshd = Sshd::start();
+    for accepts_session in [false, true] {
+        let socket = sshd.dir().join(format!("silent-{accepts_session}"));
+        let silent = UnixListener::bind(&socket).expect("the directory is ours");
+        let client = client_of(&sshd, &format!("ForwardAgent {}", socket.display())).build();
+        let host = client.connect("host")?;
+        let others = async {
+            silent.accept().await.expect("fabrs checks for a running agent");
+            let (mut connection, _) = silent.accept().await.expect("`ssh-add` connects");
+            if accepts_session {
+                let length = connection.read_u32().await.expect("fabrs announces the session");
+                connection.read_exact(&mut vec![0; length as usize]).await.expect("the message is complete");
+                // SSH_AGENT_SUCCESS
+                connection.write_all(b"\0\0\0\x01\x06").await.expect("fabrs reads the answer");
+                let list = connection.read_u32().await.expect("`ssh-add` requests the keys");
+                assert_eq!(list, 1);
+            }
+            assert_eq!(host.run("echo here").line().await?, "here");
+            Result::Ok(())
+        };
+        tokio::select! {
+            ended = host.run(LIST) => panic!("the agent has not answered: {ended:?}"),
+            ended = within_limit(others) => ended?,
+        }
+        within_limit(client.close()).await;
+    }
     Ok(())
 }
 

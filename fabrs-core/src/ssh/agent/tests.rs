@@ -7,9 +7,10 @@ use russh::client::{self, Handle};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::server::{self, Auth};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Disconnect, MethodKind, MethodSet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{ProcessEnv, Settings, SshConfigSource};
@@ -48,17 +49,28 @@ impl server::Handler for OpenServer {
     }
 }
 
-/// A session between a client and an [`OpenServer`]. The local agent echoes its input.
+/// The behaviour of the local agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LocalAgent {
+    /// Sends its input back.
+    Echo,
+    /// Reads nothing.
+    Silent,
+}
+
+/// A session between a client and an [`OpenServer`], with a local agent.
 struct TestSession {
     client: Handle<Handler>,
     server: server::Handle,
     forwarding: Arc<AgentForwarding>,
+    /// Receives a message for each closed connection to the agent.
+    closed: mpsc::UnboundedReceiver<()>,
     _tasks: JoinSet<()>,
     _dir: tempfile::TempDir,
 }
 
 impl TestSession {
-    async fn start(is_configured: bool) -> Self {
+    async fn start(is_configured: bool, agent: LocalAgent) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (config, socket) = (dir.path().join("config"), dir.path().join("agent"));
         std::fs::write(&config, "UserKnownHostsFile none\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\n")
@@ -70,14 +82,20 @@ impl TestSession {
         let (target, _) = target::resolve_host(&host, &settings).unwrap();
         let mut tasks = JoinSet::new();
         let listener = UnixListener::bind(&socket).unwrap();
+        let (ended, closed) = mpsc::unbounded_channel();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut connection, _)) = listener.accept().await {
+                let ended = ended.clone();
                 connections.spawn(async move {
                     let mut bytes = [0; 64];
+                    if agent == LocalAgent::Silent {
+                        return std::future::pending().await;
+                    }
                     while let Ok(read @ 1..) = connection.read(&mut bytes).await {
                         connection.write_all(&bytes[..read]).await.unwrap();
                     }
+                    ended.send(()).unwrap();
                 });
             }
         });
@@ -99,7 +117,7 @@ impl TestSession {
         });
         let mut client = client.unwrap();
         assert!(client.authenticate_none("ann").await.unwrap().success());
-        Self { client, server, forwarding, _tasks: tasks, _dir: dir }
+        Self { client, server, forwarding, closed, _tasks: tasks, _dir: dir }
     }
 
     async fn request(&self) {
@@ -118,7 +136,7 @@ fn refusal(opened: Result<Channel<server::Msg>, russh::Error>) -> ChannelOpenFai
 #[tokio::test]
 async fn a_server_cannot_open_an_agent_channel_without_a_request() {
     for is_configured in [false, true] {
-        let session = TestSession::start(is_configured).await;
+        let session = TestSession::start(is_configured, LocalAgent::Echo).await;
         let reason = refusal(session.server.channel_open_agent().await);
         assert_eq!(reason, ChannelOpenFailure::AdministrativelyProhibited, "{is_configured}");
     }
@@ -126,19 +144,45 @@ async fn a_server_cannot_open_an_agent_channel_without_a_request() {
 
 #[tokio::test]
 async fn a_channel_reaches_the_agent_until_the_end_of_the_session() {
-    let session = TestSession::start(true).await;
+    let mut session = TestSession::start(true, LocalAgent::Echo).await;
     session.request().await;
+    // The connection that checked for a running agent.
+    session.closed.recv().await.unwrap();
     let mut channel = session.server.channel_open_agent().await.unwrap();
     channel.data(&b"hello"[..]).await.unwrap();
     assert!(matches!(channel.wait().await, Some(ChannelMsg::Data { data }) if &data[..] == b"hello"));
     session.forwarding.close().await;
+    session.closed.recv().await.unwrap();
     let reason = refusal(session.server.channel_open_agent().await);
     assert_eq!(reason, ChannelOpenFailure::AdministrativelyProhibited);
 }
 
 #[tokio::test]
+async fn a_lost_connection_ends_the_use_of_the_agent() {
+    let mut session = TestSession::start(true, LocalAgent::Echo).await;
+    session.request().await;
+    session.closed.recv().await.unwrap();
+    let mut channel = session.server.channel_open_agent().await.unwrap();
+    channel.data(&b"hello"[..]).await.unwrap();
+    assert!(matches!(channel.wait().await, Some(ChannelMsg::Data { .. })));
+    session.server.disconnect(Disconnect::ByApplication, String::new(), String::new()).await.unwrap();
+    session.closed.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_overfills_a_silent_agent_loses_only_this_channel() {
+    let session = TestSession::start(true, LocalAgent::Silent).await;
+    session.request().await;
+    let mut channel = session.server.channel_open_agent().await.unwrap();
+    channel.data(&vec![0; 1 << 20][..]).await.unwrap();
+    while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
+    session.client.channel_open_session().await.unwrap();
+    session.server.channel_open_agent().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_end_of_the_input_still_delivers_the_last_answer() {
-    let session = TestSession::start(true).await;
+    let session = TestSession::start(true, LocalAgent::Echo).await;
     session.request().await;
     let mut channel = session.server.channel_open_agent().await.unwrap();
     channel.data(&b"hello"[..]).await.unwrap();
