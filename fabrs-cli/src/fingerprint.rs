@@ -88,11 +88,12 @@ fn options_text(settings: &Settings) -> String {
         SshConfigSource::None => "none".to_owned(),
         source => format!("{source:?}"),
     };
-    let identities: Vec<String> = settings.identities.iter().map(|path| path.display().to_string()).collect();
+    let identities: Vec<String> = settings.identities.iter().map(|path| path_text(path)).collect();
     json!({
         "user": argument(&settings.user),
         "port": settings.port.argument,
         "gateway": settings.gateway.argument.as_ref().map(ToString::to_string),
+        "forward_agent": settings.forward_agent.argument,
         "identities": identities,
         "ssh_config": ssh_config,
         "command_timeout": settings.command_timeout.map(|limit| limit.as_millis().to_string()),
@@ -123,13 +124,23 @@ fn host_text(inventory: &Inventory, host: Option<&Host>) -> String {
     let vars = inventory.vars_for(host).read::<toml::Table>();
     let vars = vars.map_or_else(|error| error.to_string(), |vars| json!(vars).to_string());
     let Some(host) = host else { return vars };
+    let environment = inventory.environment();
     let shell = json!({
+        "ssh_config": environment.and_then(|environment| environment.ssh_config_for(host)).map(path_text),
+        "identities": environment.map(|environment| {
+            environment.identities_for(host).iter().map(|path| path_text(path)).collect::<Vec<_>>()
+        }),
+        "forward_agent": environment.and_then(|environment| environment.forward_agent_for(host)),
         "shell": inventory.shell_for(host),
         "sudo": inventory.sudo_program_for(host).map(|program| format!("{program:?}")),
         "virtualenv": inventory.virtualenv_for(host),
         "sudo_password_command": inventory.sudo_password_command_for(host),
     });
     format!("{vars} {shell}")
+}
+
+fn path_text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// Names of directories with generated files. Tasks do not upload these directories.

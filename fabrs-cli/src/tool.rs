@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use fabrs_core::config::{
-    Config, Environment, Inventory, PasswordSource, ProcessEnv, Selection, Settings, parse_excluded_hosts,
-    parse_host_args_with,
+    Config, Environment, Inventory, PasswordSource, ProcessEnv, Selection, Settings, SshConfigSource,
+    parse_excluded_hosts, parse_host_args_with,
 };
 use fabrs_core::{Error, ErrorKind, Registry, Result};
-use fabrs_project::{FileTrust, check_identity, check_vagrantfile};
+use fabrs_project::{FileTrust, check_identity, check_ssh_config, check_vagrantfile};
 use tokio::runtime::Builder;
 
 use crate::arguments::{CommandLine, process_arguments};
@@ -105,6 +105,9 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
     let mut settings = command_line.options.settings().or_process_env(&variables);
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
+        if settings.ssh_config == SshConfigSource::Default {
+            environment.ssh_config_files().try_for_each(check_ssh_config)?;
+        }
     }
     check_option_files(&settings)?;
     let requested = RequestedHosts::default();

@@ -31,6 +31,7 @@ impl DemoDialer {
             .user(Layered::default())
             .port(Layered::default())
             .gateway(Layered::default())
+            .forward_agent(Layered::default())
             .identities(Vec::new())
             .ssh_config(SshConfigSource::File(demo.ssh_config()));
         let ssh = SshSettings::new(&settings, ProcessEnv::from_env(), Arc::new(NoPrompter), sink);

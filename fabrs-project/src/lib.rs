@@ -12,5 +12,5 @@ mod trust;
 
 pub use identity::check_identity;
 pub use project::Project;
-pub use project_checks::{check_project, check_vagrantfile};
+pub use project_checks::{check_project, check_ssh_config, check_vagrantfile};
 pub use trust::file_trust::FileTrust;

@@ -1,4 +1,5 @@
-//! Owner checks of project files: the folder, `tasks.rs`, `fabrs.toml` and the Vagrantfile.
+//! Owner checks of project files: the folder, `tasks.rs`, `fabrs.toml`, the Vagrantfile and ssh
+//! configs.
 
 use std::io;
 use std::path::Path;
@@ -35,6 +36,16 @@ pub fn check_vagrantfile(file: &Path) -> Result<(), Error> {
     let (trust, folder) = (FileTrust::from_env(), file.parent().unwrap_or(file));
     trust.check(file, folder)?;
     trust.check(folder, folder)
+}
+
+/// Checks a file named by `ssh_config` in `fabrs.toml` before it is read, because an ssh config can
+/// run programs (`ProxyCommand`). A missing file is skipped.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] as for [`check_project`].
+pub fn check_ssh_config(file: &Path) -> Result<(), Error> {
+    FileTrust::from_env().check_existing(file, file.parent().unwrap_or(file))
 }
 
 impl Project {

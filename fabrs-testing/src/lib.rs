@@ -8,6 +8,7 @@
 //! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
 //! | [`DatabaseServer`] | a real PostgreSQL or MariaDB server on loopback |
 //! | [`Dropbear`] | a real dropbear server on loopback |
+//! | [`SshAgent`] | a real `ssh-agent` |
 //! | [`MachineNetwork`], [`Machine`] | booted Debian machines: reboots, power cuts, packages |
 //! | [`faults`] | a network that cuts, stalls, delays or never answers |
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
@@ -41,6 +42,7 @@ mod process;
 mod pty;
 pub mod receivers;
 mod site_hosts;
+mod ssh_agent;
 mod sshd;
 mod wait;
 
@@ -57,5 +59,6 @@ pub use machine::{Machine, MachineBuilder, MachineNetwork, MachineNetworkBuilder
 pub use process::{Process, marker, processes_marked_with, processes_matching};
 pub use pty::TerminalSession;
 pub use site_hosts::SiteHosts;
+pub use ssh_agent::SshAgent;
 pub use sshd::{Sshd, SshdBuilder};
 pub use wait::{poll, wait_for, wait_until};

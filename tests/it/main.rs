@@ -4,9 +4,11 @@
 //! No test is ignored and no test measures time. Tests wait for events, within a limit that only
 //! ends a broken test. Without OpenSSH the tests fail and name the packages to install.
 
+mod agent_forwarding;
 mod cancel;
 mod composition;
 mod connection_prompts;
+mod connection_settings;
 mod contract;
 mod dry_run;
 mod environments;

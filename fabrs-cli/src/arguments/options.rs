@@ -24,6 +24,7 @@ pub(crate) struct GlobalOptions {
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Gateway>,
+    forward_agent: Option<bool>,
     identities: Vec<PathBuf>,
     ssh_config: Option<PathBuf>,
     connect_timeout: Option<Duration>,
@@ -80,6 +81,8 @@ fn connection_arguments() -> Vec<Arg> {
         value("gateway", "HOST", "Connect through this gateway (jump host); `none` connects directly")
             .short('g')
             .value_parser(|text: &str| text.parse::<Gateway>()),
+        switch("forward-agent", "Let the hosts use the keys of your SSH agent").short('A'),
+        switch("no-forward-agent", "Do not let the hosts use your SSH agent").short('a'),
         value("identity", "FILE", "Try this private key first; may be repeated")
             .short('i')
             .action(ArgAction::Append)
@@ -183,6 +186,12 @@ impl GlobalOptions {
         set_if_given(&mut self.parallel, matches, "parallel");
         set_if_given(&mut self.password_file, matches, "password-file");
         set_if_given(&mut self.password_command, matches, "password-command");
+        // The last of two opposite options counts, as in ssh.
+        let position = |id: &str| if flag(id) { matches.index_of(id) } else { None };
+        let (on, off) = (position("forward-agent"), position("no-forward-agent"));
+        if on.is_some() || off.is_some() {
+            self.forward_agent = Some(on > off);
+        }
         self.json |= flag("json");
         self.list |= flag("list");
         self.help |= flag("help");
@@ -206,6 +215,7 @@ impl GlobalOptions {
             .user(Layered::from_argument(self.user.clone()))
             .port(Layered::from_argument(self.port))
             .gateway(Layered::from_argument(self.gateway.clone()))
+            .forward_agent(Layered::from_argument(self.forward_agent))
             .identities(self.identities.clone())
             .ssh_config(self.ssh_config.clone().map_or(SshConfigSource::Default, SshConfigSource::File))
             .connect_timeout(Layered::from_argument(self.connect_timeout))

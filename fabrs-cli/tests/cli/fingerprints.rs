@@ -65,6 +65,7 @@ fn every_input_of_a_run_changes_the_fingerprint() {
         &["-u", "ops"],
         &["--port", "2"],
         &["-g", "web2"],
+        &["-A"],
         &["-H", "web2"],
         &["-i", "/dev/null"],
     ] {
@@ -90,6 +91,10 @@ fn every_input_of_a_run_changes_the_fingerprint() {
     project.write("conf.txt", "1\n");
     project.write("fabrs.toml", &TOML.replace("workers = 4", "workers = 5"));
     assert_differs("a variable of fabrs.toml", project.plan(&[]));
+    for line in ["ssh_config = '/dev/null'", "identity = '/dev/null'", "forward_agent = true"] {
+        project.write("fabrs.toml", &TOML.replace("protected = true", &format!("protected = true\n{line}")));
+        assert_differs(line, project.plan(&[]));
+    }
     project.write("fabrs.toml", TOML);
     assert_eq!(project.plan(&[]), first, "all inputs have their first values again");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use fabrs_testing::faults::Proxy;
-use fabrs_testing::{Account, Capability, Sshd};
+use fabrs_testing::{Account, Capability, Key, KeyType, SshAgent, Sshd};
 
 use crate::fixtures::{fab, marker_file, shop, shop_hosts, sorted, with_ssh_config};
 
@@ -165,6 +165,20 @@ fn the_ssh_config_is_read_from_the_home_directory() {
 }
 
 #[test]
+fn the_ssh_config_in_fabrs_toml_is_found_from_a_subfolder() {
+    let sshd = Sshd::start();
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
+    let project = fab().project(&[
+        ("tasks.rs", ""),
+        ("fabrs.toml", "[env.live]\nhosts = ['host']\nssh_config = 'ssh/config'\nidentity = '~/key'\n"),
+        ("ssh/config", &config.replace(&sshd.identity().display().to_string(), "none")),
+        ("sub/file", ""),
+    ]);
+    fs::copy(sshd.identity(), project.dir().with_file_name("home").join("key")).expect("the test owns the directory");
+    project.current_dir("sub").args(["live", "--", "echo in"]).stdout("in\n").run();
+}
+
+#[test]
 fn the_gateway_option_connects_through_a_gateway() {
     let gateway = Sshd::builder().aliases(["bastion"]).start();
     let sshd = Sshd::start();
@@ -205,6 +219,28 @@ fn a_configured_gateway_is_disabled_by_an_option_or_by_fabrs_toml() {
     let run = fab().project(&[("fabrs.toml", "[env.live]\ngateway = true\n")]).args(["live", "--", "true"]);
     let error = "error: fabrs.toml:2: `env.live.gateway` must be the address of a host, or `false`, found: boolean\n";
     run.code(2).stderr_contains(error).run();
+}
+
+#[test]
+fn the_last_of_two_agent_options_decides_about_forwarding() {
+    let sshd = Sshd::start();
+    let key = Key::generate(sshd.dir().join("held"), KeyType::Ed25519, "");
+    let agent = SshAgent::holding(&[&key], sshd.dir());
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the test owns the file");
+    for (options, line, expected) in [
+        (&["-A"][..], "", "1"),
+        (&["--forward-agent"], "ForwardAgent no", "1"),
+        (&["-aA"], "", "1"),
+        (&["-Aa"], "", "0"),
+        (&["--no-forward-agent"], "ForwardAgent yes", "0"),
+        (&[], "", "0"),
+    ] {
+        let run = fab().project(&[("config", &format!("{line}\n{config}"))]).args(["-S", "config"]).args(options);
+        let run =
+            run.env("SSH_AUTH_SOCK", agent.socket()).args(["-H", "host", "--", "ssh-add -l | grep -c SHA256; true"]);
+        let ran = run.stderr_contains("").run();
+        assert_eq!(ran.stdout, format!("{expected}\n"), "{options:?} {line}");
+    }
 }
 
 #[test]

@@ -112,6 +112,32 @@ fn a_fabrs_toml_of_another_user_is_rejected() {
     shared.fab("").args(["-H", "@local", "--", "echo ran"]).stdout("ran\n").run();
 }
 
+/// An ssh config can run programs: `ProxyCommand`.
+#[test]
+fn an_ssh_config_of_another_user_named_in_fabrs_toml_is_rejected() {
+    let own = "[env.prod]\nhosts = [\"@local\"]\nssh_config = \"ssh/config\"\n";
+    let of_host = "[env.prod]\nhosts = [\"@local\", \"web1\"]\nhost.web1.ssh_config = \"ssh/config\"\n";
+    for text in [own, of_host] {
+        let shared = SharedFolder::new();
+        shared.write("mine/fabrs.toml", text).write("mine/ssh/config", "").change_owner(
+            "mine/ssh/config",
+            STRANGER,
+            STRANGER,
+        );
+        assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/ssh/config` {OWNED_BY_STRANGER}"));
+        shared.change_owner("mine/ssh/config", 0, 0).set_mode("mine/ssh", 0o757);
+        assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR/mine/ssh` (mode 0757)");
+        shared.set_mode("mine/ssh", 0o755);
+        if text == own {
+            shared.assert_runs("mine");
+        }
+        // The file of the command line replaces the file of `fabrs.toml`.
+        shared.change_owner("mine/ssh/config", STRANGER, STRANGER);
+        let typed = shared.fab("mine").args(["-S", "/dev/null", "-x", "web1", "prod", "--", "echo ran"]);
+        typed.stdout("ran\n").stderr_contains("").run();
+    }
+}
+
 #[test]
 fn a_path_writable_by_others_is_rejected() {
     for (name, mode, shown) in [

@@ -1,7 +1,8 @@
 //! A TOML document with the positions of its entries, so that every error names file and line.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,6 +12,7 @@ use crate::host::{Host, HostError};
 
 use crate::config::did_you_mean::unknown_name_hint;
 use crate::config::gateway::Gateway;
+use crate::config::process_env::ProcessEnv;
 use crate::config::sudo_program::SudoProgram;
 
 /// The name of the configuration file.
@@ -173,6 +175,52 @@ impl<'t> TomlEntry<'t> {
         Err(self.error(Some(self.value.span()), &what))
     }
 
+    /// Returns the value as the path of a file on this machine. A relative path starts at the
+    /// folder of the file, and `~/` at the home directory.
+    pub(super) fn local_path(&self) -> Result<PathBuf> {
+        self.local_path_at(self.value, "the path of a file")
+    }
+
+    /// Returns the value as paths of files on this machine: one path, or a list.
+    pub(super) fn local_paths(&self) -> Result<Vec<PathBuf>> {
+        const WHAT: &str = "the path of a file, or a list of paths";
+        match self.value.get_ref() {
+            DeValue::Array(list) if list.is_empty() => Err(self.error(None, &format!("`{}` is empty", self.path))),
+            DeValue::Array(list) => list.iter().map(|item| self.local_path_at(item, WHAT)).collect(),
+            _ => Ok(vec![self.local_path_at(self.value, WHAT)?]),
+        }
+    }
+
+    fn local_path_at(&self, value: &Spanned<DeValue<'_>>, expected: &str) -> Result<PathBuf> {
+        let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?.trim();
+        let invalid = |what: &str| self.error(Some(value.span()), &format!("`{}` {what}", self.path));
+        match (text, text.strip_prefix("~/")) {
+            ("", _) => Err(invalid("is empty")),
+            (_, Some(rest)) => match ProcessEnv::from_env().home {
+                Some(home) => Ok(home.join(rest)),
+                None => Err(invalid("begins with `~/`, but `HOME` is not set")),
+            },
+            (_, None) if text.starts_with('~') => {
+                Err(invalid(&format!("must be a path or begin with `~/`, found: {text}")))
+            }
+            (_, None) => Ok(self.document.file.parent().unwrap_or(Path::new("")).join(text)),
+        }
+    }
+
+    /// Returns the value as a number of seconds above 0, as for `--connect-timeout`.
+    pub(super) fn seconds(&self) -> Result<Duration> {
+        const WHAT: &str = "a number of seconds above 0";
+        let number = match self.value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            _ => return Err(self.expected(WHAT)),
+        };
+        let seconds = number.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| {
+            self.error(Some(self.value.span()), &format!("`{}` must be {WHAT}, found: {number}", self.path))
+        })
+    }
+
     /// Returns the Vagrant machines of the environment: `None`, all (an empty list), or a list of
     /// names.
     pub(super) fn machines(&self) -> Result<Option<Vec<String>>> {
@@ -326,6 +374,47 @@ mod tests {
              invalid type: integer `99999999999999999999` as i128, expected any valid TOML value\n\
              \x20            in `big`",
         );
+    }
+
+    #[test]
+    fn local_paths_start_at_the_folder_of_the_file_or_at_the_home_directory() {
+        let text = "[env.a]\nhosts = ['w1', 'w2']\nssh_config = 'ssh/config'\nidentity = ['~/key', '/k', 'k']\n\
+                    host.w1 = { ssh_config = '/etc/ssh', identity = 'own' }";
+        let config = Config::parse(text, Path::new("/srv/shop/fabrs.toml")).unwrap();
+        let live = &config.environments()[0];
+        let [w1, w2] = ["w1", "w2"].map(|name| name.parse::<Host>().unwrap());
+        let home = ProcessEnv::from_env().home.unwrap();
+        assert_eq!(live.ssh_config_for(&w1).unwrap(), Path::new("/etc/ssh"));
+        assert_eq!(live.ssh_config_for(&w2).unwrap(), Path::new("/srv/shop/ssh/config"));
+        assert_eq!(live.identities_for(&w1), [Path::new("/srv/shop/own")]);
+        assert_eq!(live.identities_for(&w2), [home.join("key"), "/k".into(), "/srv/shop/k".into()]);
+        let files: Vec<&Path> = live.ssh_config_files().collect();
+        assert_eq!(files, [Path::new("/srv/shop/ssh/config"), Path::new("/etc/ssh")]);
+    }
+
+    #[test]
+    fn an_invalid_connection_setting_is_reported_with_its_line() {
+        for value in ["0", "-1", "0.0", "inf", "nan", "1e300"] {
+            let what = "`env.a.connect_timeout` must be a number of seconds above 0";
+            refused(
+                &format!("[env.a]\nconnect_timeout = {value}"),
+                &format!("error: fabrs.toml:2: {what}, found: {value}"),
+            );
+        }
+        for (line, expected) in [
+            ("connect_timeout = '5 s'", "`env.a.connect_timeout` must be a number of seconds above 0, found: string"),
+            ("ssh_config = 1", "`env.a.ssh_config` must be the path of a file, found: integer"),
+            ("ssh_config = ' '", "`env.a.ssh_config` is empty"),
+            ("ssh_config = '~bob/x'", "`env.a.ssh_config` must be a path or begin with `~/`, found: ~bob/x"),
+            ("identity = true", "`env.a.identity` must be the path of a file, or a list of paths, found: boolean"),
+            ("identity = ['a', 1]", "`env.a.identity` must be the path of a file, or a list of paths, found: integer"),
+            ("identity = []", "`env.a.identity` is empty"),
+            ("forward_agent = 'yes'", "`env.a.forward_agent` must be `true` or `false`, found: string"),
+        ] {
+            refused(&format!("[env.a]\n{line}"), &format!("error: fabrs.toml:2: {expected}"));
+            let of_host = format!("[env.a]\nhosts = ['w']\n[env.a.host.w]\n{line}");
+            refused(&of_host, &format!("error: fabrs.toml:4: {}", expected.replace("env.a.", "env.a.host.w.")));
+        }
     }
 
     #[test]

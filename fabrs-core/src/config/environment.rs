@@ -1,6 +1,8 @@
 //! [`Environment`]: an `[env.NAME]` table of `fabrs.toml`.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -13,13 +15,17 @@ use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
 /// The keys of an environment, in the order of the hint.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 17] = [
     "hosts",
     "roles",
     "vagrant",
     "user",
     "port",
     "gateway",
+    "ssh_config",
+    "identity",
+    "connect_timeout",
+    "forward_agent",
     "virtualenv",
     "shell",
     "sudo",
@@ -41,6 +47,10 @@ pub struct Environment {
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Gateway>,
+    ssh_config: Option<PathBuf>,
+    identities: Option<Vec<PathBuf>>,
+    connect_timeout: Option<Duration>,
+    forward_agent: Option<bool>,
     virtualenv: Option<String>,
     shell: Option<String>,
     sudo: Option<SudoProgram>,
@@ -168,6 +178,17 @@ impl Environment {
         self.gateway.as_ref()
     }
 
+    /// Returns the connect timeout of the environment. `ssh_config` and arguments have precedence.
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
+    }
+
+    /// Returns whether the hosts of the environment may use the local agent. `ssh_config` and
+    /// arguments have precedence.
+    pub fn forward_agent(&self) -> Option<bool> {
+        self.forward_agent
+    }
+
     /// Returns the virtualenv of the environment: an absolute path, or a path that starts with
     /// `~/`.
     pub fn virtualenv(&self) -> Option<&str> {
@@ -187,6 +208,38 @@ impl Environment {
     /// Returns the gateway for a host. The host's setting has precedence over the environment's.
     pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         self.of(host, |settings| settings.gateway.as_ref()).or(self.gateway())
+    }
+
+    /// Returns the `ssh_config` to read for a host, in place of the user's and the system's. The
+    /// host's setting has precedence over the environment's. Arguments and `FABRS_SSH_CONFIG` have
+    /// precedence over both.
+    pub fn ssh_config_for(&self, host: &Host) -> Option<&Path> {
+        self.of(host, |settings| settings.ssh_config.as_deref()).or(self.ssh_config.as_deref())
+    }
+
+    /// Returns all files named by `ssh_config` keys, of the environment and of its hosts.
+    pub fn ssh_config_files(&self) -> impl Iterator<Item = &Path> {
+        let of_hosts = self.overrides.all().filter_map(|settings| settings.ssh_config.as_deref());
+        self.ssh_config.as_deref().into_iter().chain(of_hosts)
+    }
+
+    /// Returns the private keys to offer to a host, after those of the arguments and before those
+    /// of `ssh_config`. The host's setting has precedence over the environment's.
+    pub fn identities_for(&self, host: &Host) -> &[PathBuf] {
+        let own = self.of(host, |settings| settings.identities.as_deref());
+        own.or(self.identities.as_deref()).unwrap_or_default()
+    }
+
+    /// Returns the connect timeout for a host. The host's setting has precedence over the
+    /// environment's.
+    pub fn connect_timeout_for(&self, host: &Host) -> Option<Duration> {
+        self.of(host, |settings| settings.connect_timeout).or(self.connect_timeout)
+    }
+
+    /// Returns whether a host may use the local agent. The host's setting has precedence over the
+    /// environment's.
+    pub fn forward_agent_for(&self, host: &Host) -> Option<bool> {
+        self.of(host, |settings| settings.forward_agent).or(self.forward_agent)
     }
 
     /// Returns the virtualenv for a host. The host's setting has precedence over the environment's.
@@ -255,6 +308,10 @@ impl Environment {
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
+                "ssh_config" => made.ssh_config = Some(entry.local_path()?),
+                "identity" => made.identities = Some(entry.local_paths()?),
+                "connect_timeout" => made.connect_timeout = Some(entry.seconds()?),
+                "forward_agent" => made.forward_agent = Some(entry.bool()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
                 "sudo" => made.sudo = Some(entry.sudo_program()?),

@@ -1,7 +1,9 @@
 //! Settings of single hosts: `[env.NAME.host.HOST]` of `fabrs.toml`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -12,7 +14,20 @@ use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
 /// The keys of a host, in the order of the hint.
-const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
+const KEYS: [&str; 12] = [
+    "user",
+    "port",
+    "gateway",
+    "ssh_config",
+    "identity",
+    "connect_timeout",
+    "forward_agent",
+    "virtualenv",
+    "shell",
+    "sudo",
+    "sudo_password_command",
+    "vars",
+];
 
 /// The settings of a host that differ from its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +35,10 @@ pub(super) struct HostOverride {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) gateway: Option<Gateway>,
+    pub(super) ssh_config: Option<PathBuf>,
+    pub(super) identities: Option<Vec<PathBuf>>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) forward_agent: Option<bool>,
     pub(super) virtualenv: Option<String>,
     pub(super) shell: Option<String>,
     pub(super) sudo: Option<SudoProgram>,
@@ -83,6 +102,11 @@ impl HostOverrides {
         }
     }
 
+    /// Returns the settings of all hosts.
+    pub(super) fn all(&self) -> impl Iterator<Item = &HostOverride> {
+        self.by_name.values().flatten().map(|(_, settings)| settings.as_ref())
+    }
+
     /// Returns the settings of a host, in the order of precedence.
     pub(super) fn of<'a>(&'a self, host: &Host) -> impl Iterator<Item = &'a HostOverride> {
         let named = self.by_name.get(host.name()).into_iter().flatten();
@@ -98,6 +122,10 @@ impl HostOverride {
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
+                "ssh_config" => made.ssh_config = Some(entry.local_path()?),
+                "identity" => made.identities = Some(entry.local_paths()?),
+                "connect_timeout" => made.connect_timeout = Some(entry.seconds()?),
+                "forward_agent" => made.forward_agent = Some(entry.bool()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
                 "sudo" => made.sudo = Some(entry.sudo_program()?),
@@ -160,7 +188,7 @@ mod tests {
         refused(
             "[env.a]\nhosts = ['w1']\nhost.w1.colour = 'x'",
             "error: fabrs.toml:3: unknown key `colour` in `[env.a.host.w1]`\n\
-             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `vars`",
+             hint: known keys: `user`, `port`, `gateway`, `ssh_config`, `identity`, `connect_timeout`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `vars`",
         );
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",

@@ -37,10 +37,17 @@ pub struct Settings {
     /// `fabrs.toml`. [`Gateway::Direct`] has precedence over `ssh_config` in both cases. With
     /// `ProxyJump none` in `ssh_config`, only an argument applies.
     pub gateway: Layered<Gateway>,
-    /// Key files to offer before those of `ssh_config` (`ssh -i`). Empty by default.
+    /// Key files to offer before those of `fabrs.toml` and `ssh_config` (`ssh -i`). Empty by
+    /// default.
     pub identities: Vec<PathBuf>,
-    /// The `ssh_config` to read (`ssh -F`). Defaults to the user's and the system's file.
+    /// The `ssh_config` to read (`ssh -F`). Defaults to the file in `fabrs.toml`, then to the
+    /// user's and the system's file.
     pub ssh_config: SshConfigSource,
+    /// True to let the hosts use the keys of the local agent (`ssh -A`). Defaults to false.
+    ///
+    /// The administrator of a host can use the keys while the connection is open. Gateways never
+    /// use the agent.
+    pub forward_agent: Layered<bool>,
     /// The timeout for connection and login (`ssh -o ConnectTimeout`). Defaults to
     /// [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT).
     pub connect_timeout: Layered<Duration>,
@@ -217,6 +224,8 @@ setters! {
     identities: Vec<PathBuf> = r#"vec![std::path::PathBuf::from("/home/ann/.ssh/id_ci")]"#,
     /// Sets the `ssh_config` to read (`ssh -F`).
     ssh_config: SshConfigSource = "SshConfigSource::None",
+    /// Sets whether the hosts may use the keys of the local agent (`ssh -A`).
+    forward_agent: Layered<bool> = "Layered::argument(true)",
     /// Sets the timeout for connection and login (`ssh -o ConnectTimeout`).
     connect_timeout: Layered<Duration> = "Layered::argument(Duration::from_secs(3))",
     /// Sets the timeout of commands without a timeout of their own. `None` removes the timeout.
@@ -254,6 +263,11 @@ impl Settings {
 
     /// Sets the values from an environment of `fabrs.toml`. Explicit values keep their precedence.
     ///
+    /// `ssh_config`, `identity` and the settings of single hosts apply through the [`Inventory`] of
+    /// the client.
+    ///
+    /// [`Inventory`]: crate::config::Inventory
+    ///
     /// ```
     /// use fabrs_core::config::{Config, Settings};
     ///
@@ -266,6 +280,8 @@ impl Settings {
         self.user.config = environment.user().map(str::to_owned);
         self.port.config = environment.port();
         self.gateway.config = environment.gateway().cloned();
+        self.connect_timeout.config = environment.connect_timeout();
+        self.forward_agent.config = environment.forward_agent();
         self
     }
 

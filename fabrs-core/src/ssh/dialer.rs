@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::mutex::lock;
 use crate::ssh::connector::Connector;
 use crate::ssh::proxy::ProxyProgram;
+use crate::ssh::route_settings::RouteSettings;
 use crate::ssh::settings::SshSettings;
 use crate::ssh::shared_session::SharedSession;
 use crate::ssh::ssh_channel::SshChannel;
@@ -21,13 +22,16 @@ use crate::transport::{Dialer, Transport};
 use crate::transport::{Invocation, Request};
 use crate::transport::{drive, wait_and_reopen};
 
+/// A key of a gateway's session: the chain of gateways, and the settings of the host behind it.
+type GatewayKey = (Vec<Host>, RouteSettings);
+
 /// A dialer for hosts over SSH, and for this machine (`@local`). Hosts are resolved as by `ssh`.
 #[derive(Debug)]
 pub struct SshDialer {
     settings: Arc<SshSettings>,
-    /// Sessions of gateways, keyed by the chain of gateways. All hosts behind a gateway share its
-    /// session.
-    gateways: Mutex<HashMap<Vec<Host>, Arc<SharedSession>>>,
+    /// Sessions of gateways. All hosts behind a gateway share its session, if their settings are
+    /// equal.
+    gateways: Mutex<HashMap<GatewayKey, Arc<SharedSession>>>,
 }
 
 impl SshDialer {
@@ -38,19 +42,25 @@ impl SshDialer {
 
     /// Creates the shared session of `host` on its configured route. `passed` contains the hosts
     /// already on the route.
-    fn shared_session(&self, host: &Host, passed: &[Host]) -> Result<SharedSession> {
+    fn shared_session(&self, host: &Host, passed: &[Host], route_settings: &RouteSettings) -> Result<SharedSession> {
         let purpose = if passed.is_empty() { Purpose::Work } else { Purpose::Gateway };
-        let (target, route) = target::resolve(host, purpose, &self.settings)?;
+        let (target, route) = target::resolve(host, purpose, route_settings, &self.settings)?;
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
         let connector = match route {
-            Route::Gateways(gateways) => self.through_gateways(&gateways, host, &passed)?,
+            Route::Gateways(gateways) => self.through_gateways(&gateways, host, &passed, route_settings)?,
             Route::Command(command) => Connector::Proxy(ProxyProgram::new(&command, &target, &self.settings)?),
         };
         Ok(SharedSession::new(target, connector, Arc::clone(&self.settings)))
     }
 
     /// Returns the connector to `host` through its gateways.
-    fn through_gateways(&self, gateways: &[Host], host: &Host, passed: &[Host]) -> Result<Connector> {
+    fn through_gateways(
+        &self,
+        gateways: &[Host],
+        host: &Host,
+        passed: &[Host],
+        route_settings: &RouteSettings,
+    ) -> Result<Connector> {
         let mut previous = None;
         for (at, gateway) in gateways.iter().enumerate() {
             if passed.contains(gateway) {
@@ -58,7 +68,7 @@ impl SshDialer {
                     Error::new(ErrorKind::Config, format!("the gateway {gateway} can only be reached through itself"));
                 return Err(error.on(host));
             }
-            previous = Some(self.gateway(gateway, &gateways[..at], previous, passed)?);
+            previous = Some(self.gateway(gateway, &gateways[..at], previous, passed, route_settings)?);
         }
         Ok(previous.map_or(Connector::Tcp, |gateway| Connector::Gateway(gateway)))
     }
@@ -72,19 +82,21 @@ impl SshDialer {
         before: &[Host],
         previous: Option<Arc<SharedSession>>,
         passed: &[Host],
+        route_settings: &RouteSettings,
     ) -> Result<Arc<SharedSession>> {
         let chain: Vec<Host> = before.iter().chain([gateway]).cloned().collect();
-        if let Some(shared) = lock(&self.gateways).get(&chain) {
+        let key = (chain, route_settings.clone());
+        if let Some(shared) = lock(&self.gateways).get(&key) {
             return Ok(Arc::clone(shared));
         }
         let shared = match previous {
-            None => Arc::new(self.shared_session(gateway, passed)?),
+            None => Arc::new(self.shared_session(gateway, passed, route_settings)?),
             Some(previous) => {
-                let (target, _) = target::resolve(gateway, Purpose::Gateway, &self.settings)?;
+                let (target, _) = target::resolve(gateway, Purpose::Gateway, route_settings, &self.settings)?;
                 Arc::new(SharedSession::new(target, Connector::Gateway(previous), Arc::clone(&self.settings)))
             }
         };
-        lock(&self.gateways).insert(chain, Arc::clone(&shared));
+        lock(&self.gateways).insert(key, Arc::clone(&shared));
         Ok(shared)
     }
 }
@@ -94,19 +106,21 @@ impl Dialer for SshDialer {
         if host.is_local() {
             return Ok(Arc::new(LocalTransport::default()));
         }
-        Ok(Arc::new(SshTransport { session: Arc::new(self.shared_session(host, &[])?), commands: TaskTracker::new() }))
+        let session = self.shared_session(host, &[], &self.settings.route_settings(host))?;
+        Ok(Arc::new(SshTransport { session: Arc::new(session), commands: TaskTracker::new() }))
     }
 
     fn route(&self, host: &Host) -> Result<String> {
         if host.is_local() {
             return Ok(host.to_string());
         }
-        let (target, route) = target::resolve(host, Purpose::Work, &self.settings)?;
+        let (target, route) = target::resolve_host(host, &self.settings)?;
         let mut text = format!("{}@{} port {}", target.user, target.address, target.port);
         match route {
             Route::Gateways(gateways) => {
                 for gateway in gateways {
-                    let (gateway, _) = target::resolve(&gateway, Purpose::Gateway, &self.settings)?;
+                    let (gateway, _) =
+                        target::resolve(&gateway, Purpose::Gateway, &target.route_settings, &self.settings)?;
                     text = format!("{text} via {}@{} port {}", gateway.user, gateway.address, gateway.port);
                 }
             }

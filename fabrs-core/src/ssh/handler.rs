@@ -9,21 +9,28 @@ use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
 use crate::error::{CauseText, Error};
+use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::host_key::HostKeyVerifier;
 use crate::ssh::untrusted_text;
 
 /// The callbacks for a session. They check the host key, record the disconnect and reject every
-/// channel opened by the server.
+/// channel opened by the server, except for those of a forwarded agent.
 pub(super) struct Handler {
     host_key_verifier: HostKeyVerifier,
     disconnected: Arc<Disconnected>,
+    agent_forwarding: Option<Arc<AgentForwarding>>,
     /// The maximum number of unanswered keepalives.
     keepalives: usize,
 }
 
 impl Handler {
-    pub(super) fn new(host_key_verifier: HostKeyVerifier, disconnected: Arc<Disconnected>, keepalives: usize) -> Self {
-        Self { host_key_verifier, disconnected, keepalives }
+    pub(super) fn new(
+        host_key_verifier: HostKeyVerifier,
+        disconnected: Arc<Disconnected>,
+        agent_forwarding: Option<Arc<AgentForwarding>>,
+        keepalives: usize,
+    ) -> Self {
+        Self { host_key_verifier, disconnected, agent_forwarding, keepalives }
     }
 }
 
@@ -134,11 +141,23 @@ impl client::Handler for Handler {
         Ok(())
     }
 
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: client::ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), SessionError> {
+        match &self.agent_forwarding {
+            Some(forwarding) => forwarding.accept(channel, reply).await,
+            None => reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await,
+        }
+        Ok(())
+    }
+
     // By default russh accepts channels opened by the server. fabrs requests no such channel.
     rejects! {
         server_channel_open_forwarded_tcpip(&str, u32, &str, u32),
         server_channel_open_forwarded_streamlocal(&str),
-        server_channel_open_agent_forward(),
         server_channel_open_session(),
         server_channel_open_direct_tcpip(&str, u32, &str, u32),
         server_channel_open_direct_streamlocal(&str),

@@ -14,9 +14,13 @@
 //! 8. `ssh_channel`: one command on a channel, driven by `transport::drive`. `channel_stdin` writes
 //!    its input within the `send_budget`.
 //!
+//! If a host may use the local agent, `agent` requests this before the first command, and copies
+//! between the host and the agent.
+//!
 //! Idle sessions are closed if the process runs short of file descriptors (`descriptor_budget`). If
 //! the server does not forward signals, see `transport::termination`.
 
+mod agent;
 mod algorithms;
 mod channel_slots;
 mod channel_stdin;
@@ -24,6 +28,7 @@ mod connector;
 mod descriptor_budget;
 mod dialer;
 mod handler;
+mod handshake_state;
 mod host_certificate;
 mod host_key;
 mod keys;
@@ -36,6 +41,7 @@ mod proxy;
 mod proxy_stderr;
 mod relay;
 mod revoked_keys;
+mod route_settings;
 mod send_budget;
 mod server_id;
 mod session;
@@ -44,6 +50,7 @@ mod shared_session;
 mod side_channel;
 mod ssh_channel;
 mod ssh_command;
+mod start_error;
 mod target;
 mod tcp;
 mod tunnel;

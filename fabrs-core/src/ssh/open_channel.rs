@@ -1,6 +1,7 @@
 //! An open channel without a command. Dropping it closes the channel on the server.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -11,7 +12,9 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::shell::sh_command;
+use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::channel_slots::ChannelSlot;
+use crate::ssh::start_error::StartError;
 use crate::transport::Program;
 use crate::transport::{Pty, TerminalSize};
 
@@ -30,6 +33,8 @@ pub(super) struct OpenChannel {
     held: Option<(Channel<Msg>, ChannelSlot)>,
     /// The tasks of the session, for the CLOSE.
     tasks: TaskTracker,
+    /// Requested before a command, but not before a subsystem.
+    agent_forwarding: Option<Arc<AgentForwarding>>,
     /// A message received while waiting for the reply to the start. The next reader receives it
     /// first.
     early_message: Option<ChannelMsg>,
@@ -44,8 +49,13 @@ pub(super) struct StartedChannel {
 }
 
 impl OpenChannel {
-    pub(super) fn new(channel: Channel<Msg>, slot: ChannelSlot, tasks: TaskTracker) -> Self {
-        Self { held: Some((channel, slot)), tasks, early_message: None }
+    pub(super) fn new(
+        channel: Channel<Msg>,
+        slot: ChannelSlot,
+        tasks: TaskTracker,
+        agent_forwarding: Option<Arc<AgentForwarding>>,
+    ) -> Self {
+        Self { held: Some((channel, slot)), tasks, agent_forwarding, early_message: None }
     }
 
     /// Returns true if the server has closed the channel, for example after a long idle time.
@@ -91,6 +101,9 @@ impl OpenChannel {
         reply_mode: ReplyMode,
     ) -> Result<(), StartError> {
         let Some((channel, _)) = &mut self.held else { return Err(StartError::Lost) };
+        if let (Some(forwarding), Program::Line(_) | Program::Script(_)) = (&self.agent_forwarding, program) {
+            forwarding.request(channel).await?;
+        }
         if let Some(pty) = pty {
             let TerminalSize { columns, rows } = *pty.size.borrow();
             channel.request_pty(true, &pty.term, columns.into(), rows.into(), 0, 0, &[]).await?;
@@ -135,23 +148,6 @@ pub(super) enum ReplyMode {
     Wait,
     /// Don't wait. The reply arrives with the messages of the command.
     Skip,
-}
-
-/// The reason that a command was not started.
-#[derive(Debug)]
-pub(super) enum StartError {
-    /// The server provides no pseudo-terminal.
-    NoPty,
-    /// The server closed the channel before the start.
-    Closed,
-    /// The connection is lost.
-    Lost,
-}
-
-impl From<russh::Error> for StartError {
-    fn from(_: russh::Error) -> Self {
-        Self::Lost
-    }
 }
 
 impl Drop for OpenChannel {

@@ -12,13 +12,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
+use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::channel_slots::{ChannelSlot, ChannelSlots, OpenRefusal};
 use crate::ssh::handler::{Disconnected, Handler};
+use crate::ssh::handshake_state::HandshakeState;
 use crate::ssh::host_key::changed_key_hint;
 use crate::ssh::open_channel::{OpenChannel, ReplyMode};
 use crate::ssh::relay::SessionSide;
 use crate::ssh::send_budget::SendBudget;
-use crate::ssh::server_id::{ServerId, SharedServerId};
+use crate::ssh::server_id::ServerId;
 use crate::ssh::target::{Purpose, Target};
 use crate::ssh::tunnel;
 use crate::transport::SecretWithheld;
@@ -31,6 +33,7 @@ pub(super) struct Session {
     handle: Handle<Handler>,
     disconnected: Arc<Disconnected>,
     send_budget: Arc<SendBudget>,
+    agent_forwarding: Option<Arc<AgentForwarding>>,
     forwards_signals: bool,
     makes_process_groups: bool,
     start_reply_mode: ReplyMode,
@@ -68,14 +71,9 @@ enum OpenError {
 }
 
 impl Session {
-    pub(super) fn new(
-        handle: Handle<Handler>,
-        disconnected: Arc<Disconnected>,
-        server_id: &SharedServerId,
-        send_budget: Arc<SendBudget>,
-        target: Arc<Target>,
-        has_changed_key: bool,
-    ) -> Arc<Self> {
+    pub(super) fn new(handle: Handle<Handler>, state: HandshakeState, target: Arc<Target>) -> Arc<Self> {
+        let has_changed_key = state.has_changed_key();
+        let HandshakeState { disconnected, server_id, send_budget, agent_forwarding, .. } = state;
         let keeps_idle_channels = server_id.get().is_some_and(ServerId::keeps_idle_channels);
         let closes_idle_channels = server_id.get().is_some_and(ServerId::closes_idle_channels);
         let forwards_signals = target.user != "root" && server_id.get().is_some_and(ServerId::forwards_signals);
@@ -83,6 +81,7 @@ impl Session {
             handle,
             disconnected,
             send_budget,
+            agent_forwarding,
             forwards_signals,
             makes_process_groups: server_id.get().is_some_and(ServerId::makes_process_groups),
             start_reply_mode: if closes_idle_channels { ReplyMode::Wait } else { ReplyMode::Skip },
@@ -244,7 +243,7 @@ impl Session {
             match self.handle.channel_open_session().await {
                 Ok(channel) => {
                     slot.confirm();
-                    return Ok(OpenChannel::new(channel, slot, self.tasks.clone()));
+                    return Ok(OpenChannel::new(channel, slot, self.tasks.clone(), self.agent_forwarding.clone()));
                 }
                 Err(russh::Error::ChannelOpenFailure(reason)) => match slot.refused(refusals) {
                     OpenRefusal::RetryAfter(wait) => tokio::time::sleep(wait).await,
@@ -325,6 +324,9 @@ impl Session {
     pub(super) async fn close(&self) {
         drop(lock(&self.prefetched).take());
         let disconnect = async {
+            if let Some(forwarding) = &self.agent_forwarding {
+                forwarding.close().await;
+            }
             drop(self.handle.disconnect(Disconnect::ByApplication, "", "").await);
             self.disconnected.wait().await;
             self.tasks.close();
@@ -333,6 +335,15 @@ impl Session {
         // One limit for all steps: a hanging host answers none of them, and must not delay a
         // stopped run.
         drop(tokio::time::timeout(DISCONNECT_TIMEOUT, disconnect).await);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A lost connection is replaced without a call of `close`.
+        if let Some(forwarding) = &self.agent_forwarding {
+            forwarding.stop();
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::ssh::descriptor_budget::DescriptorBudget;
 use crate::ssh::keys::Keyring;
 use crate::ssh::known_hosts::KnownHostsFiles;
 use crate::ssh::revoked_keys::RevokedKeysFiles;
+use crate::ssh::route_settings::RouteSettings;
 use crate::transport::Prompter;
 
 /// The state shared by all SSH connections of a client: settings, prompter, sink, and files already
@@ -32,8 +33,9 @@ pub struct SshSettings {
     port: Option<u16>,
     pub(super) gateway: Layered<Gateway>,
     inventory: Inventory,
-    pub(super) connect_timeout: Layered<Duration>,
-    pub(super) identities: Vec<PathBuf>,
+    pub(super) forward_agent: Layered<bool>,
+    connect_timeout: Layered<Duration>,
+    identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
     /// True if programs named in the ssh config may run on this machine.
     pub(super) local_programs: bool,
@@ -48,7 +50,8 @@ pub struct SshSettings {
     /// True if an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
     config_from: SshConfigSource,
-    config: OnceLock<Result<SshConfig>>,
+    /// The ssh configs read so far.
+    configs: Mutex<HashMap<SshConfigSource, Arc<OnceLock<Result<SshConfig>>>>>,
     /// Warnings already emitted.
     warned: Mutex<HashSet<String>>,
     /// Results of `Match exec`, by command.
@@ -66,6 +69,7 @@ impl SshSettings {
             port: settings.port.config,
             gateway: settings.gateway.clone(),
             inventory: Inventory::default(),
+            forward_agent: settings.forward_agent,
             connect_timeout: settings.connect_timeout,
             identities: settings.identities.clone(),
             password: None,
@@ -79,7 +83,7 @@ impl SshSettings {
             descriptors: DescriptorBudget::of_process(),
             records_host_keys: settings.mode == Mode::Run,
             config_from: settings.ssh_config.clone(),
-            config: OnceLock::new(),
+            configs: Mutex::default(),
             warned: Mutex::default(),
             executed: Mutex::default(),
         }
@@ -156,16 +160,33 @@ impl SshSettings {
         configured.or(self.gateway.config.as_ref())
     }
 
-    /// Returns the source of the ssh config.
-    pub(super) fn config_from(&self) -> &SshConfigSource {
-        &self.config_from
+    /// Returns the agent forwarding of a host in `fabrs.toml`.
+    pub(super) fn forward_agent_for(&self, host: &Host) -> Option<bool> {
+        let configured = self.inventory.environment().and_then(|environment| environment.forward_agent_for(host));
+        configured.or(self.forward_agent.config)
+    }
+
+    /// Returns the settings of a host that also apply to its gateways.
+    pub(super) fn route_settings(&self, host: &Host) -> RouteSettings {
+        let environment = self.inventory.environment();
+        let ssh_config = match (&self.config_from, environment.and_then(|environment| environment.ssh_config_for(host)))
+        {
+            (SshConfigSource::Default, Some(file)) => SshConfigSource::File(file.to_owned()),
+            (source, _) => source.clone(),
+        };
+        let by_file = environment.map(|environment| environment.identities_for(host)).unwrap_or_default();
+        let identities = self.identities.iter().chain(by_file).cloned().collect();
+        let mut connect_timeout = self.connect_timeout;
+        let timeout = environment.and_then(|environment| environment.connect_timeout_for(host));
+        connect_timeout.config = timeout.or(connect_timeout.config);
+        RouteSettings { ssh_config, identities, connect_timeout }
     }
 
     /// Returns the gateway to a host from the arguments, or from `fabrs.toml` if the ssh config
     /// sets no route.
-    pub(super) fn gateway_outside_ssh_config(&self, host: &Host) -> Option<Gateway> {
+    pub(super) fn gateway_outside_ssh_config(&self, host: &Host, route_settings: &RouteSettings) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
-        let by_file = || match self.config_for(host).map(has_route) {
+        let by_file = || match self.config_for(host, &route_settings.ssh_config).map(has_route) {
             Ok(true) | Err(_) => None,
             Ok(false) => self.gateway_for(host),
         };
@@ -186,12 +207,15 @@ impl SshSettings {
 
     /// Returns the ssh config of a host. For a Vagrant machine, the output of `vagrant ssh-config`
     /// alone.
-    pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
+    pub(super) fn config_for(&self, host: &Host, source: &SshConfigSource) -> Result<HostConfig> {
         let exec = |command: &str| self.exec(command);
         let resolve = |config: &SshConfig| config.resolve(&self.query(host).exec(&exec));
         let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
             Some(machines) => resolve(machines.ssh_config()),
-            None => resolve(self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)?),
+            None => {
+                let config = Arc::clone(lock(&self.configs).entry(source.clone()).or_default());
+                resolve(config.get_or_init(|| self.read_config(source)).as_ref().map_err(Clone::clone)?)
+            }
         };
         resolved
             .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))
@@ -251,8 +275,15 @@ impl SshSettings {
         }
     }
 
-    fn read_config(&self) -> Result<SshConfig> {
-        let files = match &self.config_from {
+    /// Emits a warning about a host, once for all connections to the host.
+    pub(super) fn warn_once_about(&self, host: &Host, text: &str) {
+        if lock(&self.warned).insert(format!("{host}: {text}")) {
+            self.sink.event(&Event::Warning { host: Some(host), text });
+        }
+    }
+
+    fn read_config(&self, source: &SshConfigSource) -> Result<SshConfig> {
+        let files = match source {
             SshConfigSource::Default => ConfigFiles::standard(self.home()),
             SshConfigSource::File(path) => ConfigFiles::only(path, self.home()),
             SshConfigSource::None => return Ok(SshConfig::default()),

@@ -15,14 +15,15 @@ use tokio_util::io::{InspectReader, InspectWriter};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::ssh::agent::forwarding::AgentForwarding;
 use crate::ssh::connector::{Connector, GatewaySession, OpenedStream};
 use crate::ssh::descriptor_budget::{CloseIdle, Reservation};
-use crate::ssh::handler::{Disconnected, Handler, SessionError};
-use crate::ssh::host_key::{HostKeyVerifier, KeyCheckState};
+use crate::ssh::handler::{Handler, SessionError};
+use crate::ssh::handshake_state::HandshakeState;
+use crate::ssh::host_key::HostKeyVerifier;
 use crate::ssh::login::log_in::log_in;
 use crate::ssh::proxy::ProxyExitReceiver;
-use crate::ssh::send_budget::SendBudget;
-use crate::ssh::server_id::{self, SharedServerId};
+use crate::ssh::server_id;
 use crate::ssh::session::Session;
 use crate::ssh::settings::SshSettings;
 use crate::ssh::target::Target;
@@ -36,15 +37,6 @@ const CHANNEL_QUEUE_PACKETS: usize = 32;
 const MAX_HANDSHAKE_ATTEMPTS: u32 = 8;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 const MAX_RETRY_DELAY: Duration = Duration::from_millis(800);
-
-/// The handshake results needed by the session.
-#[derive(Debug, Default)]
-struct HandshakeState {
-    disconnected: Arc<Disconnected>,
-    key_check: Arc<KeyCheckState>,
-    server_id: SharedServerId,
-    send_budget: Arc<SendBudget>,
-}
 
 /// A host, its connector, and its session while connected.
 pub(super) struct SharedSession {
@@ -125,18 +117,19 @@ impl SharedSession {
 
     async fn connect(&self) -> Result<Arc<Session>> {
         self.connector.prepare(&self.target).await?;
-        let state = HandshakeState::default();
+        let mut state = HandshakeState { agent_forwarding: self.agent_forwarding(), ..HandshakeState::default() };
         let mut handle = self.handshake(&state).await?;
-        let has_changed_key = state.key_check.has_changed_key.load(Ordering::Relaxed);
+        if let Some(forwarding) = &state.agent_forwarding {
+            forwarding.bind(handle.agent_session_binding());
+        }
+        let has_changed_key = state.has_changed_key();
+        if has_changed_key && state.agent_forwarding.take().is_some() {
+            // As in ssh: another machine could use the agent.
+            let text = "no agent is forwarded: the host key differs from the one in known_hosts";
+            self.settings.warn_once_about(&self.target.host, text);
+        }
         log_in(&mut handle, &self.target, &self.settings, has_changed_key).await?;
-        Ok(Session::new(
-            handle,
-            state.disconnected,
-            &state.server_id,
-            state.send_budget,
-            Arc::clone(&self.target),
-            has_changed_key,
-        ))
+        Ok(Session::new(handle, state, Arc::clone(&self.target)))
     }
 
     /// Connects and exchanges keys within the connect timeout. The time of a prompt does not count
@@ -176,7 +169,12 @@ impl SharedSession {
     async fn try_handshake(&self, state: &HandshakeState) -> Result<Handle<Handler>, HandshakeError> {
         let host_keys =
             HostKeyVerifier::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(&state.key_check));
-        let handler = Handler::new(host_keys, Arc::clone(&state.disconnected), self.target.keepalive_max);
+        let handler = Handler::new(
+            host_keys,
+            Arc::clone(&state.disconnected),
+            state.agent_forwarding.clone(),
+            self.target.keepalive_max,
+        );
         let config = Arc::new(self.client_config().map_err(HandshakeError::Failed)?);
         let OpenedStream { stream, proxy_exit } =
             self.connector.open(&self.target).await.map_err(HandshakeError::Failed)?;
@@ -216,6 +214,13 @@ impl SharedSession {
         } else {
             error
         })
+    }
+
+    /// Returns the forwarding of the local agent, if the host may use the agent.
+    fn agent_forwarding(&self) -> Option<Arc<AgentForwarding>> {
+        let Target { host, forwarded_agent, .. } = &*self.target;
+        let socket = forwarded_agent.clone()?;
+        Some(AgentForwarding::new(host.clone(), socket, Arc::clone(&self.settings)))
     }
 
     fn client_config(&self) -> Result<client::Config> {

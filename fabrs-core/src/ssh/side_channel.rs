@@ -9,8 +9,9 @@ use russh::ChannelMsg;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::ssh::open_channel::{MAX_START_ATTEMPTS, StartError};
+use crate::ssh::open_channel::MAX_START_ATTEMPTS;
 use crate::ssh::session::Session;
+use crate::ssh::start_error::StartError;
 use crate::transport::Program;
 
 /// The maximum number of queued messages for the helper.

@@ -12,7 +12,7 @@ use crate::ssh::target::{Purpose, Target};
 pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSettings) -> String {
     let mut words = vec!["ssh".to_owned()];
     words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-    match settings.config_from() {
+    match &target.route_settings.ssh_config {
         SshConfigSource::Default => {}
         SshConfigSource::File(path) => words.extend(["-F".to_owned(), quoted(&path.to_string_lossy())]),
         SshConfigSource::None => words.extend(["-F".to_owned(), "none".to_owned()]),
@@ -20,10 +20,10 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
     let host = &target.host;
     // Keys and the gateway of the run apply to its hosts, not to the gateway itself.
     if target.purpose == Purpose::Work {
-        for path in &settings.identities {
+        for path in &target.route_settings.identities {
             words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
         }
-        if let Some(gateway) = settings.gateway_outside_ssh_config(host) {
+        if let Some(gateway) = settings.gateway_outside_ssh_config(host, &target.route_settings) {
             words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrs_openssh::config::{HostConfig, IdentityAgent, JumpHost, ProxyCommand, StrictHostKeyChecking};
+use fabrs_openssh::config::{ForwardAgent, HostConfig, IdentityAgent, JumpHost, ProxyCommand, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
 use russh::MethodKind;
 
@@ -11,6 +11,7 @@ use crate::config::{Gateway, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::ssh::algorithms::Algorithms;
+use crate::ssh::route_settings::RouteSettings;
 use crate::ssh::settings::SshSettings;
 use crate::ssh::unsupported_keywords;
 
@@ -36,11 +37,15 @@ pub(super) struct Target {
     pub(super) port: u16,
     pub(super) user: String,
     pub(super) connect_timeout: Duration,
+    /// The settings of the host, or of the host behind the gateway.
+    pub(super) route_settings: RouteSettings,
     pub(super) keepalive: Option<Duration>,
     pub(super) keepalive_max: usize,
     pub(super) algorithms: Algorithms,
     pub(super) host_key_policy: HostKeyPolicy,
     pub(super) login: LoginSettings,
+    /// The socket of the agent that the host may use.
+    pub(super) forwarded_agent: Option<PathBuf>,
 }
 
 /// The policy for checking the host key.
@@ -138,14 +143,25 @@ pub(super) enum Route {
     Command(ProxyCommand),
 }
 
-/// Resolves a host, and returns its route.
-pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Route)> {
+/// Resolves a host that runs commands, and returns its route.
+pub(super) fn resolve_host(host: &Host, settings: &SshSettings) -> Result<(Target, Route)> {
+    resolve(host, Purpose::Work, &settings.route_settings(host), settings)
+}
+
+/// Resolves a host or a gateway, and returns its route. `route_settings` belongs to the host behind
+/// the gateways.
+pub(super) fn resolve(
+    host: &Host,
+    purpose: Purpose,
+    route_settings: &RouteSettings,
+    settings: &SshSettings,
+) -> Result<(Target, Route)> {
     // As in ssh, user and port of the run's hosts do not apply to their gateways.
     let (user, port) = match purpose {
         Purpose::Work => (settings.user_for(host), settings.port_for(host)),
         Purpose::Gateway => (None, None),
     };
-    let config = settings.config_for(host)?;
+    let config = settings.config_for(host, &route_settings.ssh_config)?;
     config.warnings.iter().for_each(|warning| settings.warn_once(&warning.to_string()));
     unsupported_keywords::check(host, &config, settings)?;
     let user = host.user().map(str::to_owned).or_else(|| config.user.clone()).or(user);
@@ -160,12 +176,18 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         address: config.hostname.clone(),
         port,
         user,
-        connect_timeout: settings.connect_timeout.resolve(config.connect_timeout, Settings::CONNECT_TIMEOUT),
+        connect_timeout: route_settings.connect_timeout.resolve(config.connect_timeout, Settings::CONNECT_TIMEOUT),
+        route_settings: route_settings.clone(),
         keepalive: (!keepalive.is_zero()).then_some(keepalive),
         keepalive_max: config.server_alive_count_max.map_or(KEEPALIVE_MAX, |max| max as usize),
         algorithms: Algorithms::new(&config),
         host_key_policy: host_key_policy(&config, port, settings, can_prompt),
-        login: login(config, settings, can_prompt),
+        forwarded_agent: match purpose {
+            Purpose::Work => forwarded_agent(host, &config, settings),
+            // A gateway runs no commands.
+            Purpose::Gateway => None,
+        },
+        login: login(config, route_settings, settings, can_prompt),
     };
     Ok((target, route))
 }
@@ -232,22 +254,50 @@ fn host_key_policy(config: &HostConfig, port: u16, settings: &SshSettings, can_p
     }
 }
 
-fn login(config: HostConfig, settings: &SshSettings, can_prompt: bool) -> LoginSettings {
-    let methods = Method::preferred(&config);
-    let agent = match config.identity_agent {
+/// Returns the socket of the agent with the keys for the login.
+fn login_agent(config: &HostConfig, settings: &SshSettings) -> Option<PathBuf> {
+    match &config.identity_agent {
         Some(IdentityAgent::None) => None,
-        Some(IdentityAgent::Socket(path)) => Some(path),
+        Some(IdentityAgent::Socket(path)) => Some(path.clone()),
         Some(IdentityAgent::Environment) | None => settings.variables.agent.clone(),
+    }
+}
+
+/// Returns the socket of the agent that a host may use. The command line has precedence, then
+/// `ForwardAgent` of the ssh config, then `fabrs.toml`.
+fn forwarded_agent(host: &Host, config: &HostConfig, settings: &SshSettings) -> Option<PathBuf> {
+    let is_on = match (settings.forward_agent.argument, &config.forward_agent) {
+        (None, Some(ForwardAgent::Socket(path))) => return Some(path.clone()),
+        (Some(is_on), _) => is_on,
+        (None, Some(ForwardAgent::Yes)) => true,
+        (None, Some(ForwardAgent::No)) => false,
+        (None, None) => settings.forward_agent_for(host).unwrap_or(false),
     };
-    let has_named_identities = !settings.identities.is_empty() || config.identity_files.is_some();
-    let mut identities = settings.identities.clone();
+    let agent = login_agent(config, settings);
+    if is_on && agent.is_none() {
+        settings
+            .warn_once("no agent is forwarded: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`");
+    }
+    agent.filter(|_| is_on)
+}
+
+fn login(
+    config: HostConfig,
+    route_settings: &RouteSettings,
+    settings: &SshSettings,
+    can_prompt: bool,
+) -> LoginSettings {
+    let methods = Method::preferred(&config);
+    let agent = login_agent(&config, settings);
+    let has_named_identities = !route_settings.identities.is_empty() || config.identity_files.is_some();
+    let mut identities = route_settings.identities.clone();
     let configured = config.identity_files;
     match configured {
         Some(files) => identities.extend(files),
         None if identities.is_empty() => identities = HostConfig::default_identity_files(settings.home()),
         None => {}
     }
-    let timeout = settings.connect_timeout;
+    let timeout = route_settings.connect_timeout;
     let mut seen = std::collections::HashSet::new();
     identities.retain(|path| seen.insert(path.clone()));
     LoginSettings {

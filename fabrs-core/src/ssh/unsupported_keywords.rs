@@ -1,7 +1,7 @@
 //! Unsupported keywords of the ssh config: a warning if users would miss the effect, an error if
 //! the keyword would make `ssh` stricter.
 
-use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
+use fabrs_openssh::config::{HostConfig, RawValue};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -51,9 +51,6 @@ pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) ->
     }
     for (keyword, value) in set(config, &WARNED) {
         settings.warn_once(&format!("{}: `{keyword}` has no effect", value.at));
-    }
-    if matches!(config.forward_agent, Some(ForwardAgent::Yes | ForwardAgent::Socket(_))) {
-        settings.warn_once("`ForwardAgent` in the ssh config has no effect: agent forwarding is not supported");
     }
     Ok(())
 }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use fabrs::prelude::*;
 use fabrs::{Client, Result};
-use fabrs_testing::{Key, KeyType, Sshd};
+use fabrs_testing::{Key, KeyType, SshAgent, Sshd};
 
-use super::ssh_agent::Agent;
 use crate::scripted_prompter::ScriptedPrompter;
 use crate::support::{client_of, error_text, expect_error, settings, ssh_config};
 
@@ -128,7 +127,7 @@ async fn a_certificate_held_by_the_agent_logs_in() -> Result<()> {
         let key = fixture.key(kind);
         fixture.certify(&key);
         // `ssh-add` also loads the certificate beside a key.
-        let agent = Agent::holding(&[&key], &fixture.sshd);
+        let agent = SshAgent::holding(&[&key], fixture.sshd.dir());
         fixture.assert_certificate_login(&format!("IdentitiesOnly no\n{}", agent.line())).await?;
     }
     Ok(())
@@ -139,7 +138,7 @@ async fn an_unnamed_agent_certificate_is_not_offered_with_identities_only() -> R
     let fixture = CertificateFixture::new();
     let key = fixture.key(KeyType::Ed25519);
     let certificate = fixture.certify(&key);
-    let agent = Agent::holding(&[&key], &fixture.sshd);
+    let agent = SshAgent::holding(&[&key], fixture.sshd.dir());
     let error = expect_error(fixture.client(&agent.line()).connect("host")?.run("true").await, ErrorKind::Auth);
     assert!(!error_text(&error).contains("of the agent"), "{error:?}");
     // A file that names the certificate is enough. The agent holds the private key.
@@ -152,7 +151,7 @@ async fn the_agent_signs_for_a_certificate_file_with_its_plain_key() -> Result<(
     for kind in [KeyType::Ed25519, KeyType::Rsa] {
         let fixture = CertificateFixture::new();
         let key = fixture.key(kind);
-        let agent = Agent::holding(&[&key], &fixture.sshd);
+        let agent = SshAgent::holding(&[&key], fixture.sshd.dir());
         let certificate = fixture.certify(&key);
         fs::remove_file(key.path()).expect("the directory is ours");
         for config in [identity(&key), format!("CertificateFile {}\n", certificate.display())] {

@@ -5,4 +5,3 @@ mod certificates;
 mod keys;
 mod passwords;
 mod precedence;
-mod ssh_agent;

@@ -18,7 +18,7 @@ use crate::ssh::handler::Handler;
 use crate::ssh::host_key::{HostKeyVerifier, KeyCheckState};
 use crate::ssh::login::log_in::log_in;
 use crate::ssh::settings::SshSettings;
-use crate::ssh::target::{self, Purpose};
+use crate::ssh::target;
 use crate::transport::Prompter;
 
 /// A round of questions: name, instructions and prompts. Each prompt has a flag for its echo.
@@ -133,7 +133,7 @@ async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     let (person, warnings) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
     let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, Arc::clone(&warnings) as _));
-    let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
+    let (target, _) = target::resolve_host(&"web1".parse().unwrap(), &settings).unwrap();
     let target = Arc::new(target);
 
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -149,7 +149,7 @@ async fn log_in_to(rounds: Vec<Round>) -> LoginRun {
     tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, scripted).await?.await });
 
     let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
-    let handler = Handler::new(keys, Arc::default(), 3);
+    let handler = Handler::new(keys, Arc::default(), None, 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     let result = log_in(&mut handle, &target, &settings, false).await;
     drop(handle);
@@ -209,7 +209,7 @@ async fn a_key_after_keyboard_interactive_logs_in() {
     let prompter: Arc<dyn Prompter> = Arc::clone(&person) as _;
     let sink = Arc::new(CaptureSink::default());
     let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), prompter, sink as _));
-    let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
+    let (target, _) = target::resolve_host(&"web1".parse().unwrap(), &settings).unwrap();
     let target = Arc::new(target);
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = server::Config {
@@ -224,7 +224,7 @@ async fn a_key_after_keyboard_interactive_logs_in() {
         async move { server::run_stream(Arc::new(server), theirs, TwoFactors { answered: false }).await?.await },
     );
     let keys = HostKeyVerifier::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheckState::default()));
-    let handler = Handler::new(keys, Arc::default(), 3);
+    let handler = Handler::new(keys, Arc::default(), None, 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     log_in(&mut handle, &target, &settings, false).await.unwrap();
     assert_eq!(person.0.lock().unwrap().len(), 1);
