@@ -64,7 +64,7 @@ struct TestSession {
     server: server::Handle,
     forwarding: Arc<AgentForwarding>,
     /// Receives a message for each closed connection to the agent.
-    closed: mpsc::UnboundedReceiver<()>,
+    closed: mpsc::Receiver<()>,
     _tasks: JoinSet<()>,
     _dir: tempfile::TempDir,
 }
@@ -82,7 +82,7 @@ impl TestSession {
         let (target, _) = target::resolve_host(&host, &settings).unwrap();
         let mut tasks = JoinSet::new();
         let listener = UnixListener::bind(&socket).unwrap();
-        let (ended, closed) = mpsc::unbounded_channel();
+        let (ended, closed) = mpsc::channel(8);
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut connection, _)) = listener.accept().await {
@@ -95,7 +95,7 @@ impl TestSession {
                     while let Ok(read @ 1..) = connection.read(&mut bytes).await {
                         connection.write_all(&bytes[..read]).await.unwrap();
                     }
-                    ended.send(()).unwrap();
+                    ended.send(()).await.unwrap();
                 });
             }
         });
