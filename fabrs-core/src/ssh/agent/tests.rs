@@ -82,7 +82,7 @@ impl TestSession {
         let (target, _) = target::resolve_host(&host, &settings).unwrap();
         let mut tasks = JoinSet::new();
         let listener = UnixListener::bind(&socket).unwrap();
-        let (ended, closed) = mpsc::channel(16);
+        let (ended, closed) = mpsc::channel(8);
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut connection, _)) = listener.accept().await {
