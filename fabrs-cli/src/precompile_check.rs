@@ -35,7 +35,7 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
 /// The errors of [`Config::find`].
 pub(crate) fn config(folder: &Path, tasks: Option<&Path>) -> Result<Config> {
     let config = Config::find(folder)?;
-    let lacks_task = |tasks| read_text(tasks).is_ok_and(|source| lacks_task(Environment::VAGRANT, &source));
+    let lacks_task = |tasks| read_text(tasks).is_ok_and(|source| lacks_task(Environment::VAGRANT_NAME, &source));
     Ok(if tasks.is_none_or(lacks_task) { config.with_vagrant_environment(folder) } else { config })
 }
 

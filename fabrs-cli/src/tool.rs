@@ -55,7 +55,7 @@ pub(crate) fn run_command_line(registry: &Registry, root: Option<&Path>) -> Resu
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;
     // A task wins over a built-in environment of the same name.
-    let has_task = registry.find(Environment::VAGRANT).is_some();
+    let has_task = registry.find(Environment::VAGRANT_NAME).is_some();
     let config = if has_task { config } else { config.with_vagrant_environment(&root) };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     let command_line = CommandLine::parse(process_arguments()?, registry, &names)?;

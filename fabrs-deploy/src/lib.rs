@@ -102,7 +102,9 @@ mod step;
 mod table;
 mod tag;
 
-pub use database::{CopyRequest, Database, HostDatabase, RestoreRequest, Snapshot, SnapshotContent, UnknownMigrations};
+pub use database::{
+    Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
+};
 pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "notify-mail")]

@@ -187,10 +187,10 @@ pub trait DeployStep: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Checks that a host is ready for the step, such as a connection to the database. Called for
-    /// the snapshot of [`Django`](crate::Django), before the approval, so the check may only read.
-    /// The release does not exist yet. The default accepts every host.
-    fn check_ready(&self, app: App) -> StepFuture {
+    /// Checks a host before the approval, for example its connection to the database. Only called
+    /// for snapshot steps of [`Django`](crate::Django). The check must not change anything. The
+    /// release does not exist yet. The default accepts every host.
+    fn preflight(&self, app: App) -> StepFuture {
         let _ = app;
         Box::pin(std::future::ready(Ok(())))
     }

@@ -81,8 +81,8 @@ fn connection_arguments() -> Vec<Arg> {
         value("gateway", "HOST", "Connect through this gateway (jump host); `none` connects directly")
             .short('g')
             .value_parser(|text: &str| text.parse::<Gateway>()),
-        switch("forward-agent", "Let the hosts use the keys of your SSH agent").short('A'),
-        switch("no-forward-agent", "Do not let the hosts use your SSH agent").short('a'),
+        switch("forward-agent", "Forward your SSH agent to the hosts").short('A'),
+        switch("no-forward-agent", "Disable agent forwarding").short('a'),
         value("identity", "FILE", "Try this private key first; may be repeated")
             .short('i')
             .action(ArgAction::Append)

@@ -87,11 +87,11 @@ impl Roles {
 impl Environment {
     /// The name of the built-in environment of
     /// [`Config::with_vagrant_environment`](crate::config::Config::with_vagrant_environment).
-    pub const VAGRANT: &'static str = "vagrant";
+    pub const VAGRANT_NAME: &'static str = "vagrant";
 
     /// Makes the built-in environment `vagrant`.
     pub(super) fn built_in_vagrant(vars: Vars) -> Self {
-        let (name, vagrant) = (Self::VAGRANT.to_owned(), Some(Vec::new()));
+        let (name, vagrant) = (Self::VAGRANT_NAME.to_owned(), Some(Vec::new()));
         Self { name, vagrant, roles: Roles::EveryMachine, vars, ..Self::default() }
     }
 

@@ -107,11 +107,11 @@ impl Config {
     /// let folder = tempfile::tempdir()?;
     /// std::fs::write(folder.path().join("Vagrantfile"), "")?;
     /// let config = Config::find(folder.path())?.with_vagrant_environment(folder.path());
-    /// assert!(config.environment(Environment::VAGRANT).is_ok());
+    /// assert!(config.environment(Environment::VAGRANT_NAME).is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_vagrant_environment(mut self, folder: &Path) -> Self {
-        if self.environment(Environment::VAGRANT).is_err() && vagrantfile::is_in(folder) {
+        if self.environment(Environment::VAGRANT_NAME).is_err() && vagrantfile::is_in(folder) {
             self.environments.push(Environment::built_in_vagrant(self.vars.clone()));
         }
         self

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_are_an_archive() {
+    fn concatenated_parts_form_a_tar_archive() {
         let large = "x".repeat(BLOCK_SIZE);
         let parts =
             [file("mask.sql", "").unwrap(), file("rows", "t\t1\n").unwrap(), file("dump", &large).unwrap(), end()];

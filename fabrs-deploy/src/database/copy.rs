@@ -1,4 +1,4 @@
-//! [`CopyRequest`]: the copy of a database to another environment.
+//! [`DatabaseCopyRequest`]: the copy of a database to another environment.
 
 use std::future::IntoFuture;
 use std::panic::Location;
@@ -18,15 +18,15 @@ use crate::remote_script::with_arguments;
 /// output is the snapshot of the source.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is copied until the request is awaited"]
-pub struct CopyRequest {
+pub struct DatabaseCopyRequest {
     source: HostDatabase,
     target: HostDatabase,
     mask: DataMask,
     location: &'static Location<'static>,
 }
 
-/// The bytes read by one command on the source. Memory holds two pieces at most.
-const PIECE_SIZE: u64 = 8 << 20;
+/// The bytes read by one command on the source. Memory holds two chunks at most.
+const CHUNK_SIZE: u64 = 8 << 20;
 
 /// The transferred parts of a snapshot.
 struct SnapshotFile {
@@ -37,21 +37,21 @@ struct SnapshotFile {
 }
 
 impl HostDatabase {
-    /// Replaces the content of this database by a snapshot of another database, such as staging by
-    /// production.
+    /// Replaces this database with a snapshot of `source`, for example staging with production.
     ///
-    /// A verified snapshot of the source is streamed through this program to the target, and
-    /// restored as by [`restore`](Self::restore). The mask changes personal data before other
-    /// programs can read the target. The target host keeps no file with unmasked data.
+    /// fabrs takes a snapshot of the source, streams the file through this program to the target,
+    /// and restores it like [`restore`](Self::restore). The mask changes personal data before other
+    /// programs can read it. The target host keeps no file with unmasked data.
     ///
-    /// A target in a protected environment is an error: if the environment of the run is protected,
-    /// or if the host is listed in a protected environment of `fabrs.toml`.
+    /// A protected target is an error: the environment of the run is protected, or a protected
+    /// environment of `fabrs.toml` lists a host with the name of the target. The addresses of
+    /// database servers are not compared.
     ///
     /// ```no_run
     /// use fabrs::prelude::*;
     /// use fabrs_deploy::Database;
     ///
-    /// const MASK: &str = "UPDATE customer SET email = id || '@example.com'";
+    /// const MASK: &str = "UPDATE customer SET email = '', phone = ''";
     ///
     /// /// Copies the database of production to staging.
     /// #[task(role = "db")]
@@ -65,22 +65,24 @@ impl HostDatabase {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] without a decision about the mask, for a target in a protected
-    /// environment, if both are the same database, or for different database systems. The errors of
-    /// [`snapshot`](Self::snapshot), [`restore`](Self::restore) and the function of the mask. The
-    /// target keeps its old content.
+    /// - [`ErrorKind::Usage`] without a mask or [`without_mask`](DatabaseCopyRequest::without_mask),
+    ///   for a protected target, for equal databases, and for different database systems.
+    /// - The errors of [`snapshot`](Self::snapshot), [`restore`](Self::restore) and the mask
+    ///   function.
+    ///
+    /// After every error, the target has its old content.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future stops the copy. The target has the old content or the whole masked copy.
     #[track_caller]
-    pub fn copy_from(&self, source: &Self) -> CopyRequest {
+    pub fn copy_from(&self, source: &Self) -> DatabaseCopyRequest {
         let (target, source, location) = (self.clone(), source.clone(), Location::caller());
-        CopyRequest { source, target, mask: DataMask::Undecided, location }
+        DatabaseCopyRequest { source, target, mask: DataMask::Undecided, location }
     }
 }
 
-impl CopyRequest {
+impl DatabaseCopyRequest {
     /// Sets SQL that changes personal data of the copy. An error of the SQL keeps the old content
     /// of the target.
     ///
@@ -161,7 +163,7 @@ impl CopyRequest {
             return Ok(snapshot);
         }
         let file = describe(source.connection(), &snapshot).await?;
-        let (reader, writer) = tokio::io::duplex(usize::try_from(PIECE_SIZE).unwrap_or(usize::MAX));
+        let (reader, writer) = tokio::io::duplex(usize::try_from(CHUNK_SIZE).unwrap_or(usize::MAX));
         let restored = target
             .command(&to, &[file.sha256.clone(), token.clone()], script)
             .stdin_reader(reader)
@@ -176,7 +178,7 @@ impl CopyRequest {
     }
 }
 
-impl IntoFuture for CopyRequest {
+impl IntoFuture for DatabaseCopyRequest {
     type Output = Result<Snapshot, Error>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
@@ -189,10 +191,12 @@ impl IntoFuture for CopyRequest {
 /// Checks that the target belongs to no protected environment.
 fn check_is_unprotected(target: &Connection) -> Result<(), Error> {
     let (Some(client), Some(host)) = (target.client(), target.host()) else { return Ok(()) };
-    match client.inventory().protected_environment_of(host) {
+    match client.inventory().protected_environment_for(host) {
         Some(name) => {
             let text = format!("a database cannot be copied into the protected environment `{name}`");
-            Err(Error::new(ErrorKind::Usage, text).on(host).hint("run the task in the environment of the target"))
+            Err(Error::new(ErrorKind::Usage, text)
+                .on(host)
+                .hint("run `fab ENVIRONMENT TASK` with an environment that is not protected"))
         }
         None => Ok(()),
     }
@@ -206,11 +210,13 @@ fn check_differ(
     to: &DatabaseAccess,
 ) -> Result<(), Error> {
     if from.url.engine != to.url.engine {
-        return Err(Error::new(ErrorKind::Usage, "the source and the target are different database systems"));
+        let text = format!("cannot copy a {} database to {}", from.url.engine, to.url.engine);
+        return Err(Error::new(ErrorKind::Usage, text).hint("use the same database system on both hosts"));
     }
     let is_one_host = source.connection().host() == target.connection().host();
     if from.url.is_same_database(&to.url, is_one_host) {
-        return Err(Error::new(ErrorKind::Usage, "the source and the target are the same database"));
+        let text = format!("the source and the target are the same database `{}`", to.url.name);
+        return Err(Error::new(ErrorKind::Usage, text).hint("check the database URL of the target"));
     }
     Ok(())
 }
@@ -219,7 +225,8 @@ fn check_differ(
 async fn describe(host: &Connection, snapshot: &Snapshot) -> Result<SnapshotFile, Error> {
     let path = &snapshot.file;
     let script = with_arguments([path], include_str!("scripts/describe.sh"));
-    let output = host.probe(script).named(format!("describe {path}")).hide(Hide::Both).capture_all().await?;
+    let output =
+        host.probe(script).named(format!("read the checksum of {path}")).hide(Hide::Both).capture_all().await?;
     let text = output.stdout()?;
     let parsed = text.split_once('\n').and_then(|(size, rest)| {
         let (sha256, rows) = rest.split_once('\n')?;
@@ -229,7 +236,7 @@ async fn describe(host: &Connection, snapshot: &Snapshot) -> Result<SnapshotFile
     parsed.ok_or_else(|| Error::new(ErrorKind::Internal, "the snapshot has no checksum").on(output.host()))
 }
 
-/// Writes the archive for `copy.sh`: the mask, the rows and the pieces of the snapshot.
+/// Writes the archive for `copy.sh`: the mask, the rows and the chunks of the snapshot.
 ///
 /// # Errors
 ///
@@ -241,9 +248,11 @@ async fn send(source: &Connection, file: &SnapshotFile, mask: &str, mut writer: 
     if writer.write_all(&before.concat()).await.is_err() {
         return Ok(());
     }
-    for piece in 0..size.div_ceil(PIECE_SIZE) {
-        let line = cmd!("dd if={path} bs={PIECE_SIZE} skip={piece} count=1 2>/dev/null");
-        let read = source.probe(line).named(format!("read {path}")).hide(Hide::Both).capture_all().await?;
+    let chunks = size.div_ceil(CHUNK_SIZE);
+    for chunk in 0..chunks {
+        let line = cmd!("dd if={path} bs={CHUNK_SIZE} skip={chunk} count=1 2>/dev/null");
+        let label = format!("read {path} (chunk {} of {chunks})", chunk + 1);
+        let read = source.probe(line).named(label).hide(Hide::Both).capture_all().await?;
         if writer.write_all(read.stdout_bytes()?).await.is_err() {
             return Ok(());
         }

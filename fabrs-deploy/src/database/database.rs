@@ -1,20 +1,20 @@
-//! [`Database`]: the database of an application, found by its environment file.
+//! [`Database`]: the database of an application, with its URL in an environment file.
 
 /// The database of an application: PostgreSQL, MariaDB, MySQL or SQLite.
 ///
-/// The database URL is a variable in an environment file of a host. The password never leaves the
-/// memory of this program, except to a temporary file of the host (mode 0600). Client programs of
-/// the database must be installed on the host: `pg_dump`, `pg_restore` and `psql`, or
-/// `mariadb-dump` and `mariadb`, or `sqlite3`.
+/// fabrs reads the database URL from an environment file on a host. It writes the password only to
+/// a temporary file on the same host (mode 0600). Client programs of the database must be installed
+/// on the host: `pg_dump`, `pg_restore` and `psql`, or `mariadb-dump` and `mariadb`, or `sqlite3`.
 ///
-/// As a step, the database makes a snapshot:
+/// Pass the database to [`Django::snapshot`](crate::Django::snapshot) to take a snapshot before
+/// migrations:
 ///
 /// ```
 /// use fabrs::prelude::*;
 /// use fabrs_deploy::{Database, Django, Site};
 ///
 /// fn database() -> Database {
-///     Database::from_env_file(".env", "DATABASE_URL").keep(10).restore_task("restore")
+///     Database::from_env_file(".env", "DATABASE_URL").keep_snapshots(10).restore_task("restore")
 /// }
 ///
 /// fn shop() -> Site {
@@ -41,11 +41,10 @@ pub struct Database {
 const KEPT_SNAPSHOTS: usize = 5;
 
 impl Database {
-    /// Creates the description of a database from a variable with the URL.
+    /// Creates a database from the URL in `variable` of the environment file `path`.
     ///
-    /// A relative path of the file is resolved against the directory of the connection, or of the
-    /// release in a deploy. If the release does not exist yet, `shared` and the root of the site
-    /// are searched.
+    /// A relative `path` is resolved against the directory of the connection. In a deploy, fabrs
+    /// searches the directory of the release, `shared`, and the root of the site.
     ///
     /// | URL | database |
     /// |---|---|
@@ -53,7 +52,7 @@ impl Database {
     /// | `postgres:///NAME`, `postgres://%2Frun%2Fpostgresql/NAME` | PostgreSQL on a socket |
     /// | `mariadb://USER:PASSWORD@HOST/NAME`, `mysql://..` | MariaDB or MySQL |
     /// | `sqlite:////absolute/path` | SQLite |
-    /// | `sqlite:///path` | SQLite, relative to the directory of the environment file, after symbolic links |
+    /// | `sqlite:///path` | SQLite, relative to the environment file, with symlinks resolved |
     ///
     /// ```
     /// # use fabrs_deploy::Database;
@@ -70,15 +69,15 @@ impl Database {
         }
     }
 
-    /// Sets the directory of the snapshots. Defaults to `snapshots` beside the environment file,
-    /// after symbolic links: `shared/snapshots` for a linked file of a site.
+    /// Sets the snapshot directory. Defaults to `snapshots` beside the environment file, with
+    /// symlinks resolved: `shared/snapshots` for a linked file of a site.
     ///
     /// ```
     /// # use fabrs_deploy::Database;
-    /// let database = Database::from_env_file(".env", "DATABASE_URL").directory("/backup/shop");
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").snapshot_dir("/backup/shop");
     /// assert!(format!("{database:?}").contains("/backup/shop"));
     /// ```
-    pub fn directory(mut self, path: impl Into<String>) -> Self {
+    pub fn snapshot_dir(mut self, path: impl Into<String>) -> Self {
         self.directory = Some(path.into());
         self
     }
@@ -87,15 +86,15 @@ impl Database {
     ///
     /// ```
     /// # use fabrs_deploy::Database;
-    /// let database = Database::from_env_file(".env", "DATABASE_URL").keep(20);
+    /// let database = Database::from_env_file(".env", "DATABASE_URL").keep_snapshots(20);
     /// assert!(format!("{database:?}").contains("keep: 20"));
     /// ```
-    pub fn keep(mut self, snapshots: usize) -> Self {
+    pub fn keep_snapshots(mut self, snapshots: usize) -> Self {
         self.keep = snapshots.max(1);
         self
     }
 
-    /// Sets the name of your task that restores a snapshot. After a failed deploy, the output, the
+    /// Sets the name of the task that restores a snapshot. After a failed deploy, the output, the
     /// mail and `status` show the command `fab ENVIRONMENT -H HOST TASK FILE`.
     ///
     /// ```

@@ -1,5 +1,7 @@
 //! [`Engine`]: the database systems, and their shell functions.
 
+use std::fmt;
+
 /// A database system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
@@ -32,5 +34,15 @@ impl Engine {
             Self::Sqlite => include_str!("scripts/sqlite.sh"),
         };
         [BEGIN, functions, script].concat()
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MariaDB or MySQL",
+            Self::Sqlite => "SQLite",
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::remote_script::with_arguments;
 
 /// A database URL, and the path of the file with the URL.
 #[derive(Debug, Clone)]
-pub(super) struct UrlInFile {
+pub(super) struct EnvFileUrl {
     pub(super) url: DatabaseUrl,
     /// The absolute path without symbolic links.
     pub(super) file: String,
@@ -17,12 +17,16 @@ pub(super) struct UrlInFile {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Exit`] if no file exists or is readable, [`ErrorKind::Config`] if the variable is
-/// missing or is no database URL.
-pub(super) async fn read(connection: &Connection, files: &[String], variable: &str) -> Result<UrlInFile, Error> {
+/// [`ErrorKind::Usage`] for an invalid name of the variable, [`ErrorKind::Exit`] if no file exists
+/// or is readable, [`ErrorKind::Config`] if the variable is missing or is no database URL.
+pub(super) async fn read(connection: &Connection, files: &[String], variable: &str) -> Result<EnvFileUrl, Error> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if variable.is_empty() || !variable.chars().all(is_name) {
-        return Err(Error::new(ErrorKind::Usage, format!("`{variable}` is not the name of a variable")));
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("invalid variable name `{variable}` in `Database::from_env_file`"),
+        )
+        .hint("use letters, digits and `_`"));
     }
     let arguments = [&[variable.to_owned()], files].concat();
     let script = with_arguments(arguments, include_str!("scripts/read_env.sh"));
@@ -40,25 +44,24 @@ pub(super) async fn read(connection: &Connection, files: &[String], variable: &s
         client.add_secret(&value);
     }
     let url = DatabaseUrl::parse(value.expose()).map_err(in_file)?;
-    Ok(UrlInFile { url, file: file.to_owned() })
+    Ok(EnvFileUrl { url, file: file.to_owned() })
 }
 
 /// Returns the value of the last line, as a shell and systemd do.
 fn parse_value(lines: &str, variable: &str) -> Result<Secret, Error> {
     let config_error = |text: &str| Error::new(ErrorKind::Config, text.to_owned());
-    let line = lines
-        .lines()
-        .last()
-        .ok_or_else(|| config_error("the variable is missing").hint("add the variable to the file"))?;
+    let line = lines.lines().last().ok_or_else(|| {
+        config_error("the variable is not set").hint("add a line `NAME=postgres://USER:PASSWORD@HOST/NAME`")
+    })?;
     // Programs disagree about the substitution of variables.
     if line.contains('$') && !line.contains('\'') {
-        return Err(config_error("`$` is ambiguous").hint("write `$` in a URL as `%24`"));
+        return Err(config_error("unquoted `$` in the value").hint("write `$` in a URL as `%24`"));
     }
     let parsed = dotenvy::from_read_iter(line.as_bytes()).next();
     match parsed {
         Some(Ok((name, value))) if name == variable => Ok(Secret::new(value)),
         // The error of the parser contains the line.
-        _ => Err(config_error("the line is invalid").hint("write the value in single quotes")),
+        _ => Err(config_error("cannot parse the line").hint("write the value in single quotes")),
     }
 }
 
@@ -71,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_of_the_variable_counts() {
+    fn the_last_definition_of_a_variable_applies() {
         assert_eq!(value("DATABASE_URL=mysql://a/b\nexport DATABASE_URL = 'mysql://c/$d'\n").unwrap(), "mysql://c/$d");
         assert_eq!(value("DATABASE_URL=\"sqlite:///a b\" # the file").unwrap(), "sqlite:///a b");
     }

@@ -6,13 +6,13 @@ use fabrs::{Command, Connection, Error, ErrorKind, Hide};
 use futures::future::TryFutureExt;
 
 use super::database::Database;
-use super::env_file::{self, UrlInFile};
+use super::env_file::{self, EnvFileUrl};
 use super::snapshot::{Snapshot, SnapshotContent};
 use super::url::DatabaseUrl;
 use crate::release::id::ReleaseId;
 use crate::remote_script::with_arguments;
 
-/// A database as seen from one host, created by [`Database::on`].
+/// A database, accessed through one host. Created by [`Database::on`].
 #[derive(Debug, Clone)]
 pub struct HostDatabase {
     settings: Database,
@@ -29,7 +29,8 @@ pub(super) struct DatabaseAccess {
 }
 
 impl Database {
-    /// Returns the database as seen from a host with the environment file and the client programs.
+    /// Returns the database, accessed through a host with the environment file and the client
+    /// programs.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -54,12 +55,12 @@ impl HostDatabase {
         &self.connection
     }
 
-    /// Makes and verifies a snapshot.
+    /// Takes and verifies a snapshot.
     ///
     /// The snapshot is a compressed file of one consistent state, and the database stays in use.
-    /// The whole file is read back. Its tables, and the rows of each table, must be those of the
-    /// database. For MariaDB and MySQL, only the names of the tables are compared. A failure leaves
-    /// no snapshot. After a success, the oldest snapshots are removed.
+    /// fabrs reads the whole file back. Its tables and row counts must match the database. For
+    /// MariaDB and MySQL, only the table names are compared. A failure leaves no snapshot. After a
+    /// success, the oldest snapshots are removed.
     ///
     /// A dry run reads the database URL and plans the snapshot.
     ///
@@ -121,7 +122,7 @@ impl HostDatabase {
         listed.map_err(move |error: Error| error.at(location))
     }
 
-    /// Connects to the database. Only reads.
+    /// Connects to the database. Changes nothing.
     ///
     /// # Errors
     ///
@@ -136,19 +137,19 @@ impl HostDatabase {
     /// Reads the database URL.
     pub(super) async fn access(&self) -> Result<DatabaseAccess, Error> {
         let read = env_file::read(&self.connection, &self.env_files, &self.settings.variable);
-        let UrlInFile { mut url, file } = read.await?;
+        let EnvFileUrl { mut url, file } = read.await?;
         let beside = file.rsplit_once('/').map_or("", |(directory, _)| directory);
         url.resolve_file(beside);
         let directory = self.settings.directory.clone().unwrap_or_else(|| format!("{beside}/snapshots"));
         Ok(DatabaseAccess { url, directory })
     }
 
-    /// Makes a snapshot. In a dry run, the snapshot has a name and no content.
+    /// Takes a snapshot. In a dry run, the snapshot has a name and no content.
     pub(super) async fn snapshot_with(&self, access: &DatabaseAccess) -> Result<Snapshot, Error> {
         let (prefix, time) = (access.url.file_name(), ReleaseId::after([]));
         let arguments = [prefix.clone(), time.to_string(), self.settings.keep.to_string()];
         let command = self.command(access, &arguments, include_str!("scripts/snapshot.sh"));
-        let output = command.named(format!("make a snapshot of {prefix}")).hide(Hide::Stdout).await?;
+        let output = command.named(format!("take a snapshot of {prefix}")).hide(Hide::Stdout).await?;
         let mut snapshot = Snapshot::new(format!("{}/{prefix}-{time}.dump", access.directory));
         if output.was_run() {
             let line = output.line()?;

@@ -17,7 +17,7 @@ pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
 
     /// Checks that the host of `app` can connect to the database. The release of `app` does not
     /// exist yet.
-    fn check_ready(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>>;
+    fn preflight(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>>;
 
     /// Returns the pending migrations of a build before the build is on a host.
     fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 type MaskFunction = dyn Fn(Connection) -> BoxFuture<'static, Result<String, TaskError>> + Send + Sync;
 
-/// SQL for a restored database, before any other program can read the data.
+/// SQL that runs on the restored data before other programs can read it.
 #[derive(Clone, Default)]
 pub(super) enum DataMask {
     /// No decision was made.

@@ -15,11 +15,11 @@ pub(crate) mod snapshot;
 mod snapshot_step;
 mod url;
 
-pub use copy::CopyRequest;
+pub use copy::DatabaseCopyRequest;
 pub use database::Database;
 pub use host_database::HostDatabase;
 pub use migration_log::UnknownMigrations;
-pub use restore::RestoreRequest;
+pub use restore::DatabaseRestoreRequest;
 pub use snapshot::{Snapshot, SnapshotContent};
 
 pub(crate) use inspector::{BuildSource, MigrationInspector, MigrationPlan, ReleaseAge};

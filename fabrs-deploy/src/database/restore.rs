@@ -1,4 +1,4 @@
-//! [`RestoreRequest`]: the restore of a snapshot.
+//! [`DatabaseRestoreRequest`]: the restore of a snapshot.
 
 use std::future::IntoFuture;
 use std::panic::Location;
@@ -13,7 +13,7 @@ use crate::run_id::RunId;
 /// A request to restore a snapshot: an awaitable builder, created by [`HostDatabase::restore`].
 #[derive(Debug, Clone)]
 #[must_use = "nothing is restored until the request is awaited"]
-pub struct RestoreRequest {
+pub struct DatabaseRestoreRequest {
     database: HostDatabase,
     file: String,
     mask: DataMask,
@@ -21,14 +21,13 @@ pub struct RestoreRequest {
 }
 
 impl HostDatabase {
-    /// Replaces the content of the database by a snapshot. All later changes of the database are
-    /// lost.
+    /// Replaces the content of the database with a snapshot. All later changes are lost.
     ///
     /// The snapshot is verified first. Then one atomic change replaces all tables and other
     /// objects. Readers see the old state or the restored state, and a failure keeps the old state:
     ///
-    /// - PostgreSQL: one transaction. The user of the URL must own all objects. Extensions,
-    ///   privileges and owners are not restored.
+    /// - PostgreSQL: one transaction. The user of the URL must own all objects. Installed
+    ///   extensions stay. Privileges and owners are not restored.
     /// - MariaDB and MySQL: the snapshot is loaded into the database `NAME_fabrs_new`, and one
     ///   statement renames all tables. The user needs the privileges for the databases
     ///   `NAME_fabrs_new` and `NAME_fabrs_old`. A database with views, triggers, routines or events
@@ -55,14 +54,14 @@ impl HostDatabase {
     /// Dropping the future stops the restore. The database has the old content or the whole
     /// restored content.
     #[track_caller]
-    pub fn restore(&self, file: impl Into<String>) -> RestoreRequest {
+    pub fn restore(&self, file: impl Into<String>) -> DatabaseRestoreRequest {
         let (database, location) = (self.clone(), Location::caller());
-        RestoreRequest { database, file: file.into(), mask: DataMask::Unchanged, location }
+        DatabaseRestoreRequest { database, file: file.into(), mask: DataMask::Unchanged, location }
     }
 }
 
-impl RestoreRequest {
-    /// Runs SQL on the restored data before other programs can read them. An error of the SQL keeps
+impl DatabaseRestoreRequest {
+    /// Runs SQL on the restored data before other programs can read it. An error of the SQL keeps
     /// the old content.
     ///
     /// ```
@@ -110,7 +109,7 @@ impl RestoreRequest {
     }
 }
 
-impl IntoFuture for RestoreRequest {
+impl IntoFuture for DatabaseRestoreRequest {
     type Output = Result<(), Error>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 

@@ -1,12 +1,12 @@
-//! Database snapshots: the record of a copy made before migrations.
+//! Database snapshots: the file, its content, and the command that restores it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The record of a database copy made before migrations.
+/// A database snapshot on a host: its file, its content, and the command that restores it.
 ///
-/// Pass the record to [`App::record_snapshot`](crate::App::record_snapshot). If a deploy fails
+/// A closure that takes a snapshot before migrations passes this value to [`App::record_snapshot`](crate::App::record_snapshot). If a deploy fails
 /// after its migrations, the output, the mail and `status` show the snapshot and the restore
 /// command.
 ///
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The path of the copy on the host that ran the migrations.
+    /// The path of the file on the host.
     pub file: String,
     /// The command that restores the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,8 @@ impl SnapshotContent {
 impl fmt::Display for SnapshotContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tables, rows, bytes } = self;
-        write!(f, "{tables} tables, {rows} rows, {bytes} bytes")
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        write!(f, "{tables} table{}, {rows} row{}, {bytes} bytes", plural(*tables), plural(*rows))
     }
 }
 

@@ -37,7 +37,7 @@ impl DeployStep for Database {
         })
     }
 
-    fn check_ready(&self, app: App) -> StepFuture {
+    fn preflight(&self, app: App) -> StepFuture {
         let database = self.of_app(&app);
         Box::pin(async move { Ok(database.check().await?) })
     }

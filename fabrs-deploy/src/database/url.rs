@@ -48,7 +48,7 @@ impl DatabaseUrl {
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let (scheme, rest) = text.split_once(':').ok_or_else(|| invalid("the scheme is missing"))?;
         let engine = Engine::from_scheme(scheme)
-            .ok_or_else(|| invalid("the scheme is not one of postgres, mysql, mariadb and sqlite"))?;
+            .ok_or_else(|| invalid("unsupported scheme: use `postgres`, `mysql`, `mariadb` or `sqlite`"))?;
         if engine == Engine::Sqlite {
             return Self::sqlite(rest);
         }
@@ -58,7 +58,7 @@ impl DatabaseUrl {
         }
         let name = decode(url.path().trim_start_matches('/'))?;
         if name.is_empty() || name.contains('/') {
-            return Err(invalid("the path is not the name of a database"));
+            return Err(invalid("expected one database name after the host: `/NAME`"));
         }
         let not_empty = |text: &str| Some(decode(text)).filter(|text| text.as_ref().is_ok_and(|text| !text.is_empty()));
         let authority = UrlAuthority {
@@ -82,8 +82,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// Returns whether two URLs, read on `is_one_host`, lead to the same database. The users and
-    /// passwords may differ.
+    /// Returns whether two URLs name the same database. The users and passwords may differ.
+    /// `is_one_host` is `true` if both files are on one host, so local addresses are comparable.
     pub(super) fn is_same_database(&self, other: &Self, is_one_host: bool) -> bool {
         let is_local = |url: &Self| {
             let host = url.host.as_deref().unwrap_or("localhost");
@@ -101,7 +101,7 @@ impl DatabaseUrl {
             rest.strip_prefix("///").ok_or_else(|| invalid("write `sqlite:///path` or `sqlite:////absolute`"))?;
         let path = decode(path.split('?').next().unwrap_or_default())?;
         if path.is_empty() || path == ":memory:" {
-            return Err(invalid("the database is not a file"));
+            return Err(invalid("a database in memory has no snapshot: write the path of a file"));
         }
         let (variables, credentials) = (Vec::new(), Secret::new(""));
         Ok(Self { host: None, port: None, engine: Engine::Sqlite, name: path, variables, credentials })
@@ -156,8 +156,13 @@ impl UrlAuthority {
 }
 
 fn decode(text: &str) -> Result<String, Error> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid("a part is not UTF-8"))?;
-    if decoded.contains('\0') { Err(invalid("a part contains a NUL character")) } else { Ok(decoded.into_owned()) }
+    let decoded =
+        percent_decode_str(text).decode_utf8().map_err(|_| invalid("user, password, host or name is not UTF-8"))?;
+    if decoded.contains('\0') {
+        Err(invalid("user, password, host or name contains a NUL character"))
+    } else {
+        Ok(decoded.into_owned())
+    }
 }
 
 fn invalid(reason: &str) -> Error {
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn local_databases_of_two_hosts_differ() {
+    fn equal_local_urls_on_two_hosts_are_different_databases() {
         let is_same = |one, other, is_one_host| {
             let [one, other] = [one, other].map(|text| DatabaseUrl::parse(text).unwrap());
             one.is_same_database(&other, is_one_host)

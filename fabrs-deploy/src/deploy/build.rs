@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, Group, Hide, TaskError, cmd};
 
 use crate::database::Snapshot;
 use crate::deploy::rollout::Rollout;
-use crate::deploy::room::RoomToMake;
+use crate::deploy::space_to_free::SpaceToFree;
 use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
@@ -36,8 +36,8 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     let (root, shared) = (layout.root(), layout.shared());
     let linked_dirs: Vec<String> = hosts.site.linked_dirs.iter().map(|dir| format!("{shared}/{dir}")).collect();
     let (dir, repo, commit) = (layout.release(&target.release), layout.repo(), &target.revision.commit);
-    if let Some(room) = hosts.room(&host) {
-        make_room(&host, &format!("{root}/releases"), room).await?;
+    if let Some(space) = hosts.space_to_free(&host) {
+        free_space(&host, &format!("{root}/releases"), space).await?;
     }
     // `git init` and the fetch are safe to repeat. A killed `git clone` would leave half a
     // repository.
@@ -70,12 +70,12 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
 }
 
 /// Removes old releases until a new release fits.
-async fn make_room(host: &Connection, releases: &str, room: &RoomToMake) -> Result<(), Error> {
-    let RoomToMake { kib, inodes, removable } = room;
+async fn free_space(host: &Connection, releases: &str, space: &SpaceToFree) -> Result<(), Error> {
+    let SpaceToFree { kib, inodes, removable } = space;
     let fixed = [releases.to_owned(), kib.to_string(), inodes.to_string()];
     let arguments = fixed.into_iter().chain(removable.iter().map(ToString::to_string));
-    let script = with_arguments(arguments, include_str!("make_room.sh"));
-    host.run(script).named("remove old releases to make room").await.map(drop)
+    let script = with_arguments(arguments, include_str!("free_space.sh"));
+    host.run(script).named("remove old releases to free space").await.map(drop)
 }
 
 /// Adds the snapshot of the database to the manifest of the release on all hosts. A failure is a
@@ -87,7 +87,7 @@ pub(super) async fn record_snapshot(rollout: &Rollout<'_>, snapshot: &Snapshot) 
         let file = serde_json::Value::from(snapshot.file.as_str()).to_string();
         // The manifest is one line, the JSON of an object with several fields.
         host.run(cmd!(
-            "{{ sed 's/}}$//' {path} | tr -d '\\n' && printf ',\"snapshot\":%s}}\\n' {file}; }} > {path}.new && mv {path}.new {path}"
+            "{{ sed 's/}}$//' {path} | tr -d '\\n' && printf ',\"snapshot_file\":%s}}\\n' {file}; }} > {path}.new && mv {path}.new {path}"
         ))
         .named("record the snapshot in the manifest")
         .await

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
 use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
-use crate::deploy::room::RoomToMake;
+use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
 use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
@@ -23,8 +23,8 @@ pub(crate) struct ConnectedSite {
     pub(crate) layouts: Layouts,
     /// The migrations approved before the build, if they were known then.
     approved: Option<Arc<ApprovedMigrations>>,
-    /// The hosts with too little space for a comfortable build.
-    room: HashMap<Host, RoomToMake>,
+    /// The space to free on each host before the build.
+    space_to_free: HashMap<Host, SpaceToFree>,
     client: Client,
 }
 
@@ -57,13 +57,13 @@ impl ConnectedSite {
             return Err(no_host());
         }
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        Ok((Self { site, group, layouts, approved: None, room: HashMap::new(), client }, surveys))
+        Ok((Self { site, group, layouts, approved: None, space_to_free: HashMap::new(), client }, surveys))
     }
 
     /// Creates a connected site without a survey of its hosts.
     #[cfg(test)]
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
-        Self { site, group, layouts: Layouts::default(), approved: None, room: HashMap::new(), client }
+        Self { site, group, layouts: Layouts::default(), approved: None, space_to_free: HashMap::new(), client }
     }
 
     /// Surveys all hosts again.
@@ -102,14 +102,14 @@ impl ConnectedSite {
         self.approved = plan.names.map(|names| Arc::new(ApprovedMigrations { names, text }));
     }
 
-    /// Records the hosts that need the removal of old releases before a build.
-    pub(super) fn set_room(&mut self, room: HashMap<Host, RoomToMake>) {
-        self.room = room;
+    /// Sets the space to free on each host before the build.
+    pub(super) fn set_space_to_free(&mut self, space: HashMap<Host, SpaceToFree>) {
+        self.space_to_free = space;
     }
 
-    /// Returns the releases to remove before a build on a host.
-    pub(super) fn room(&self, host: &Connection) -> Option<&RoomToMake> {
-        self.room.get(host.host()?)
+    /// Returns the space to free on a host before the build.
+    pub(super) fn space_to_free(&self, host: &Connection) -> Option<&SpaceToFree> {
+        self.space_to_free.get(host.host()?)
     }
 
     /// Returns the client of the run.

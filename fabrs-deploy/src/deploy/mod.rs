@@ -37,7 +37,7 @@ mod revert;
 mod revision;
 mod rollback;
 mod rollout;
-mod room;
+mod space_to_free;
 mod switch;
 mod target;
 mod transaction;

@@ -37,7 +37,9 @@ pub(super) async fn check_readiness(hosts: &mut ConnectedSite, surveys: &Surveys
     }
     refuse(&obstacles)?;
     check_database(hosts).await?;
-    hosts.set_room(readiness.into_iter().filter_map(|(host, ready)| Some((host, ready.room_to_make()?))).collect());
+    hosts.set_space_to_free(
+        readiness.into_iter().filter_map(|(host, ready)| Some((host, ready.space_to_free()?))).collect(),
+    );
     Ok(())
 }
 
@@ -48,7 +50,7 @@ pub(super) async fn check_readiness(hosts: &mut ConnectedSite, surveys: &Surveys
 /// The error of the database.
 pub(super) async fn check_database(hosts: &ConnectedSite) -> Result<(), TaskError> {
     let Some((host, database)) = hosts.database()? else { return Ok(()) };
-    database.check_ready(hosts.app(host, &ReleaseId::default())?).await
+    database.preflight(hosts.app(host, &ReleaseId::default())?).await
 }
 
 /// Returns the obstacles in the surveys.

@@ -1,4 +1,4 @@
-//! The preflight command: [`Site::preflight`].
+//! [`Site::preflight`]: the readiness of all hosts.
 
 use fabrs::{Group, TaskError};
 
@@ -10,11 +10,11 @@ use crate::site::Site;
 use crate::table::{render, table};
 
 impl Site {
-    /// Checks that all hosts of a group are ready for a deploy, and prints a table. Only reads.
+    /// Checks that all hosts of a group are ready for a deploy, and prints a table. Changes nothing.
     ///
-    /// Checks the free space and inodes for a release, programs, units of systemd, linked files,
-    /// locks, the clock, the access to the repository and the database. A deploy makes the same
-    /// checks before its approval.
+    /// Errors are too little space or inodes, missing programs and linked files, locks, and a
+    /// repository or database without access. Warnings are missing systemd units, and a clock that
+    /// is off by more than 30 s. A deploy makes these checks before its approval.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -30,8 +30,10 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`](fabrs::ErrorKind::Task) with every obstacle on every host. The table is
-    /// printed first. The errors of unreachable hosts and of the database.
+    /// - [`ErrorKind::Task`](fabrs::ErrorKind::Task) with every obstacle on every host, after the
+    ///   table.
+    /// - The error of the database.
+    /// - The errors of unreachable hosts.
     ///
     /// # Cancel safety
     ///
@@ -40,7 +42,7 @@ impl Site {
         let (hosts, surveys) = ConnectedSite::connect(self.clone(), hosts).await?;
         check_steps(&hosts, &[&hosts.site.once, &hosts.site.post_deploy])?;
         let mut obstacles = survey_obstacles(&hosts, &surveys);
-        let mut rows = table(["host", "free", "live release", "clock"]);
+        let mut rows = table(["host", "free space", "live release size", "clock offset"]);
         for (host, ready) in readiness::probe(&hosts, &surveys).await? {
             let live = ready.live.map(|space| space.to_string()).unwrap_or_default();
             rows.add_row([host.label().to_string(), ready.free.to_string(), live, format!("{:+} s", ready.clock_skew)]);

@@ -7,7 +7,7 @@ use fabrs::{Connection, Error, Hide, Host};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::finish::releases_to_remove;
-use crate::deploy::room::RoomToMake;
+use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::all_ok;
 use crate::release::{ReleaseId, Survey};
 use crate::remote_script::with_arguments;
@@ -23,7 +23,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Space {
     pub(super) kib: u64,
-    /// `None` without a fixed number of inodes.
+    /// `None` if the file system has no inode limit.
     pub(super) inodes: Option<u64>,
 }
 
@@ -108,12 +108,14 @@ impl Readiness {
 
     /// Returns the obstacles for a deploy.
     pub(super) fn obstacles(&self) -> impl Iterator<Item = String> {
-        let not_writable = self.not_writable.iter().map(|path| format!("`{path}` is not writable"));
-        let missing = self.missing_programs.iter().map(|program| format!("the program `{program}` is not installed"));
+        let not_writable = self.not_writable.iter().map(|path| format!("`{path}` is not writable by the login user"));
+        let missing = self.missing_programs.iter().map(|program| format!("`{program}` is not in the `PATH`"));
         let lacks_space = self.live.filter(|live| !self.free.holds(*live, 1) && self.removable.is_empty());
         let space = lacks_space.map(|live| {
-            let text = "too little space for a release, and no old release can be removed";
-            format!("{text}: {} free, the live release uses {}", self.free, live)
+            format!(
+                "not enough space for a release: {} free, the live release uses {live}, and no old release can be removed",
+                self.free
+            )
         });
         not_writable.chain(missing).chain(space).collect::<Vec<_>>().into_iter()
     }
@@ -121,21 +123,24 @@ impl Readiness {
     /// Returns the warnings.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         let skew = Some(self.clock_skew).filter(|skew| skew.unsigned_abs() > MAX_CLOCK_SKEW.as_secs());
-        let clock = skew.map(|skew| format!("the clock differs from the clock of this machine by {skew:+} s"));
-        let unit = |unit: &String| format!("systemd has no unit `{unit}`");
+        let clock = skew.map(|skew| {
+            let direction = if skew < 0 { "behind" } else { "ahead of" };
+            format!("the clock is {} s {direction} this machine (check NTP)", skew.unsigned_abs())
+        });
+        let unit = |unit: &String| format!("no systemd unit `{unit}`");
         clock.into_iter().chain(self.missing_units.iter().map(unit)).collect::<Vec<_>>().into_iter()
     }
 
     /// Returns the releases to remove, if a build may not fit. The build needs about the space of
     /// three releases: for the files, their archive, and new objects in the repository.
-    pub(super) fn room_to_make(self) -> Option<RoomToMake> {
+    pub(super) fn space_to_free(self) -> Option<SpaceToFree> {
         let live = self.live.filter(|live| !self.free.holds(*live, 3))?;
         let (kib, inodes) = (live.kib * 3, live.inodes.unwrap_or_default() * 3);
-        Some(RoomToMake { kib, inodes, removable: self.removable }).filter(|room| !room.removable.is_empty())
+        Some(SpaceToFree { kib, inodes, removable: self.removable }).filter(|room| !room.removable.is_empty())
     }
 }
 
-/// Returns the difference to a time on a host, read between two times of this machine.
+/// Returns the clock offset of a host. The host read its time between two times of this machine.
 fn clock_skew(seconds: u64, before: SystemTime, after: SystemTime) -> i64 {
     let seconds_of = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = seconds.cast_signed();
@@ -144,7 +149,7 @@ fn clock_skew(seconds: u64, before: SystemTime, after: SystemTime) -> i64 {
 }
 
 impl Space {
-    /// Returns whether `count` copies of some content fit.
+    /// Returns whether `count` copies of `content` fit.
     fn holds(self, content: Self, count: u64) -> bool {
         let inodes = self.inodes.zip(content.inodes);
         content.kib * count <= self.kib && inodes.is_none_or(|(free, used)| used * count <= free)
@@ -179,11 +184,11 @@ mod tests {
         let obstacles: Vec<_> = readiness.obstacles().collect();
         assert_eq!(obstacles.len(), 2, "{obstacles:?}");
         assert!(obstacles[1].contains("900 KiB and 50 inodes free"), "{obstacles:?}");
-        assert_eq!(readiness.warnings().collect::<Vec<_>>(), ["systemd has no unit `shop`"]);
+        assert_eq!(readiness.warnings().collect::<Vec<_>>(), ["no systemd unit `shop`"]);
 
         readiness.removable = vec![ReleaseId::default()];
         assert_eq!(readiness.obstacles().count(), 1, "a deploy can remove an old release");
-        let room = readiness.room_to_make().unwrap();
+        let room = readiness.space_to_free().unwrap();
         assert_eq!((room.kib, room.inodes), (3000, 60));
     }
 
@@ -191,15 +196,15 @@ mod tests {
     fn a_build_with_enough_space_removes_nothing() {
         let output = "kib 3000\nlive-kib 1000\nlive-inodes 20\n";
         let readiness = Readiness { removable: vec![ReleaseId::default()], ..Readiness::parse(output, at(0), at(0)) };
-        assert_eq!(readiness.room_to_make(), None);
+        assert_eq!(readiness.space_to_free(), None);
     }
 
     #[test]
-    fn a_clock_between_the_start_and_the_end_of_the_probe_is_right() {
+    fn a_host_time_within_the_probe_has_no_offset() {
         assert_eq!(clock_skew(1000, at(990), at(1001)), 0);
         assert_eq!(clock_skew(1100, at(990), at(1001)), 99);
         assert_eq!(clock_skew(900, at(990), at(1001)), -90);
         let wrong = Readiness::parse("time 900\n", at(990), at(1001));
-        assert_eq!(wrong.warnings().collect::<Vec<_>>(), ["the clock differs from the clock of this machine by -90 s"]);
+        assert_eq!(wrong.warnings().collect::<Vec<_>>(), ["the clock is 90 s behind this machine (check NTP)"]);
     }
 }

@@ -112,8 +112,8 @@ impl Django {
         self
     }
 
-    /// Migrates without a snapshot of the database. A failed migration can then be impossible to
-    /// undo.
+    /// Migrates without a snapshot of the database. fabrs then keeps no data to restore after
+    /// a failed migration.
     ///
     /// ```
     /// # use fabrs_deploy::Django;
@@ -148,7 +148,7 @@ impl Django {
     fn check_snapshot(&self) -> Result<(), Error> {
         match self.snapshot {
             SnapshotPolicy::Undecided => {
-                let error = Error::new(ErrorKind::Usage, "the migrations need a snapshot of the database");
+                let error = Error::new(ErrorKind::Usage, "pending migrations, but `Django` has no database snapshot");
                 Err(error.hint("add `.snapshot(Database::from_env_file(..))` to `Django`, or `.without_snapshot()`"))
             }
             SnapshotPolicy::Make(_) | SnapshotPolicy::Skip => Ok(()),
@@ -323,12 +323,12 @@ impl MigrationInspector for Django {
         .boxed()
     }
 
-    fn check_ready(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>> {
+    fn preflight(&self, app: App) -> BoxFuture<'_, Result<(), TaskError>> {
         async move {
             match &self.snapshot {
                 SnapshotPolicy::Make(steps) => {
                     for (_, step) in steps.iter() {
-                        step.check_ready(app.clone()).await?;
+                        step.preflight(app.clone()).await?;
                     }
                     Ok(())
                 }
@@ -385,7 +385,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn migrations_need_a_decision_about_the_snapshot() {
+    fn migrations_without_a_snapshot_policy_are_an_error() {
         let error = Django::new().check_snapshot().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(Django::new().without_snapshot().check_snapshot().is_ok());

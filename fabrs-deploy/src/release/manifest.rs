@@ -31,20 +31,20 @@ pub struct Manifest {
     /// The last migration of each application in the release, for example `shop.0003_notes`.
     #[serde(default)]
     pub migrations: Vec<String>,
-    /// The snapshot of the database made before the migrations of the release.
+    /// The file of the database snapshot taken before the migrations of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<String>,
+    pub snapshot_file: Option<String>,
 }
 
 impl Manifest {
     pub(crate) fn new(release: ReleaseId, revision: Revision, by: Operator, run: RunId) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release, revision, by, run, at, previous: None, migrations: Vec::new(), snapshot: None }
+        Self { release, revision, by, run, at, previous: None, migrations: Vec::new(), snapshot_file: None }
     }
 
     /// Returns the manifest as one line of JSON.
     pub(crate) fn to_json_line(&self) -> String {
-        // All fields are texts, and texts always serialize.
+        // All fields are strings or lists of strings, which always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

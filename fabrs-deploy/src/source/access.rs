@@ -21,23 +21,27 @@ impl Git {
         }
         let stderr = output.stderr()?;
         let reader = reader.host().map(ToString::to_string).unwrap_or_default();
-        Ok(Some(format!("{reader} cannot read the repository {url}: {}\n{}", failing_hop(&stderr), stderr.trim_end())))
+        Ok(Some(format!(
+            "{reader} cannot read the repository {url}: {}\n{}",
+            failure_cause(&stderr),
+            stderr.trim_end()
+        )))
     }
 }
 
-/// Returns the failing hop of a failed `git ls-remote`, in a phrase for people.
-fn failing_hop(stderr: &str) -> &'static str {
+/// Returns the cause of a failed `git ls-remote`, in a phrase for people.
+fn failure_cause(stderr: &str) -> &'static str {
     let has = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
     if has(&["Could not resolve host", "Name or service not known", "Temporary failure in name resolution"]) {
         "the name of the git server cannot be resolved"
     } else if has(&["Connection refused", "timed out", "Network is unreachable", "No route to host"]) {
-        "there is no connection to the git server"
+        "could not connect to the git server"
     } else if has(&["Host key verification failed"]) {
-        "the host key of the git server is not in `known_hosts`"
+        "the host key of the git server is not in `known_hosts` of the host"
     } else if has(&["Permission denied", "Authentication failed", "could not read Username"]) {
-        "the git server accepts no key of the host (add a deploy key, or forward your agent with `-A`)"
+        "the git server rejected the keys of the host (add a deploy key, or forward your agent with `-A`)"
     } else {
-        "the git server does not serve this repository"
+        "`git ls-remote` failed, check the URL"
     }
 }
 
@@ -46,17 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_failing_hop_is_named() {
-        let hop = |stderr| failing_hop(stderr).split_whitespace().take(6).collect::<Vec<_>>().join(" ");
+    fn the_error_names_the_cause_of_a_git_failure() {
+        let hop = |stderr| failure_cause(stderr).split_whitespace().take(6).collect::<Vec<_>>().join(" ");
         assert_eq!(
             hop("ssh: Could not resolve hostname git.example.com: Name or service not known"),
             "the name of the git server"
         );
-        assert_eq!(hop("ssh: connect to host git port 22: Connection refused"), "there is no connection to the");
-        assert_eq!(hop("git@git: Permission denied (publickey)."), "the git server accepts no key");
+        assert_eq!(hop("ssh: connect to host git port 22: Connection refused"), "could not connect to the git");
+        assert_eq!(hop("git@git: Permission denied (publickey)."), "the git server rejected the keys");
         assert_eq!(
             hop("fatal: '/srv/shop.git' does not appear to be a git repository"),
-            "the git server does not serve"
+            "`git ls-remote` failed, check the URL"
         );
     }
 }

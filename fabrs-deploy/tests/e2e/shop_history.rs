@@ -63,7 +63,7 @@ fn a_series_of_deploys_fails_no_request() {
         "lock `deploy` on 3 hosts",
         "pip install",
         "collectstatic",
-        "make a snapshot of shop",
+        "take a snapshot of shop",
         "migrate",
         "signal HUP",
         "mail to shop@",

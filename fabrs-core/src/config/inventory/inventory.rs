@@ -179,11 +179,11 @@ impl Inventory {
     ///
     /// let text = "[env.production]\nprotected = true\nhosts = ['db1']\n[env.staging]\nhosts = ['db2']";
     /// let inventory = Inventory::new(&Config::parse(text, "fabrs.toml".as_ref())?, Some("staging"))?;
-    /// assert_eq!(inventory.protected_environment_of(&"root@db1".parse()?), Some("production"));
-    /// assert_eq!(inventory.protected_environment_of(&"db2".parse()?), None);
+    /// assert_eq!(inventory.protected_environment_for(&"root@db1".parse()?), Some("production"));
+    /// assert_eq!(inventory.protected_environment_for(&"db2".parse()?), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn protected_environment_of(&self, host: &Host) -> Option<&str> {
+    pub fn protected_environment_for(&self, host: &Host) -> Option<&str> {
         let of_run = self.environment.as_ref().filter(|environment| environment.is_protected()).map(Environment::name);
         let is_listed = |hosts: &[Host]| hosts.iter().any(|listed| listed.name() == host.name());
         let others = || self.protected.iter().find(|(_, hosts)| is_listed(hosts)).map(|(name, _)| name.as_str());

@@ -81,7 +81,7 @@ async fn machines_of_the_built_in_environment_are_in_every_role() {
     let config = Config::parse("[vars]\napp = 'shop'", "fabrs.toml".as_ref()).unwrap();
     let config = config.with_vagrant_environment(folder.path());
     let script = format!("echo x >> '{}'; echo Host web; echo Host db", folder.path().join("runs").display());
-    let mut inventory = Inventory::new(&config, Some(Environment::VAGRANT)).unwrap();
+    let mut inventory = Inventory::new(&config, Some(Environment::VAGRANT_NAME)).unwrap();
     inventory.vagrant = Some(Arc::new(Vagrant::script(folder.path(), &script)));
     inventory.check_roles(&["web", "any"]).unwrap();
     assert!(!folder.path().join("runs").exists(), "a check of the roles needs no machine");

@@ -1,5 +1,5 @@
 # Creates the directory of the snapshots and a temporary directory, and writes the credentials.
-# $1: the database; $2: the directory of the snapshots, or nothing; $FABRS_DATABASE_CREDENTIALS: the content of
+# $1: the database; $2: the snapshot directory, or empty; $FABRS_DATABASE_CREDENTIALS: the content of
 # the credentials file
 set -eu
 umask 077
@@ -37,10 +37,12 @@ compare_rows() {
     ' "$2" "$1" >&2
 }
 
-# Checks a snapshot: $1 is its file, and $1.rows has the expected numbers of rows.
+# Checks a snapshot and sets $rows: $1 is its file, and $1.rows has the expected numbers of rows. A
+# file from elsewhere may come without them.
 check_snapshot() {
-    [ -f "$1" ] || fail "no such snapshot: $1"
-    [ -f "$1.rows" ] || fail "not a complete snapshot: $1.rows is missing"
+    [ -f "$1" ] || fail "snapshot not found: $1"
     count_rows "$1" > "$work/counted" || fail "the snapshot is damaged: $1"
-    compare_rows "$1.rows" "$work/counted" || fail "the snapshot is incomplete: $1"
+    rows=$1.rows
+    [ -f "$rows" ] || rows=$work/counted
+    compare_rows "$rows" "$work/counted" || fail "the snapshot is damaged, its row counts differ from $rows: $1"
 }

@@ -58,19 +58,19 @@ count_rows() {
 restore() {
     new="${database}_fabrs_new" old="${database}_fabrs_old"
     others=$(list "$database" others)
-    [ -z "$others" ] || fail "only tables can be replaced atomically, but the database has: $(echo "$others" | tr '\n' ',')"
+    [ -z "$others" ] || fail "cannot restore $database, which has more than tables: $(echo "$others" | paste -s -d , -)"
     run_mysql -e "DROP DATABASE IF EXISTS \`$new\`; CREATE DATABASE \`$new\`; DROP DATABASE IF EXISTS \`$old\`; CREATE DATABASE \`$old\`"
     { gzip -dc "$snapshot" && printf "SELECT '%s';\n" "$token"; } | run_mysql "$new" > "$work/output"
-    [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "the snapshot could not be loaded"
+    [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "could not load $snapshot into $new. The database is unchanged"
     others=$(list "$new" others)
-    [ -z "$others" ] || fail "only tables can be replaced atomically, but the snapshot has: $(echo "$others" | tr '\n' ',')"
+    [ -z "$others" ] || fail "cannot restore this snapshot, which has more than tables: $(echo "$others" | paste -s -d , -)"
     list "$new" tables | while IFS= read -r table; do
         printf "SELECT '%s', COUNT(*) FROM \`%s\`;\n" "$table" "$table"
     done > "$work/count.sql"
     run_mysql "$new" < "$work/count.sql" > "$work/loaded"
-    compare_rows "$snapshot.rows" "$work/loaded" || fail "the loaded data differ from the snapshot"
+    compare_rows "$rows" "$work/loaded" || fail "the row counts of $new differ from $snapshot. The database is unchanged"
     { cat "$work/mask.sql" && printf "\n;SELECT '%s';\n" "$token"; } | run_mysql "$new" > "$work/output"
-    [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "the mask failed"
+    [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "the mask SQL failed. The database is unchanged"
     {
         list "$database" tables | while IFS= read -r table; do
             printf '`%s`.`%s` TO `%s`.`%s`\n' "$database" "$table" "$old" "$table"

@@ -59,7 +59,7 @@ restore() {
             pg_restore --no-owner --no-privileges --use-list="$work/list" --file=- "$snapshot" &&
             echo 'RESET ALL;' && write_row_checks && cat "$work/mask.sql" && write_commit
     } | run_psql > "$work/output"
-    tail -n 1 "$work/output" | grep -Fx -- "$token" || fail "the restore was rolled back"
+    tail -n 1 "$work/output" | grep -Fx -- "$token" || fail "could not restore $snapshot, see the error above. The database is unchanged"
 }
 
 # Writes the end of the transaction. Materialized views may have copies of values changed by the mask.
@@ -139,5 +139,5 @@ write_row_checks() {
         printf "DO $fabrs$ BEGIN IF (SELECT count(*) FROM ONLY %s) <> %s THEN ", $1, $2
         printf "RAISE EXCEPTION USING MESSAGE = '\''the table %s does not have %s rows'\''; ", text, $2
         print "END IF; END $fabrs$;"
-    }' "$snapshot.rows"
+    }' "$rows"
 }

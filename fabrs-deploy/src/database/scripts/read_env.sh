@@ -3,6 +3,7 @@
 set -eu
 variable=$1
 shift
+tried=$*
 for file; do
     if [ -e "$file" ]; then
         readlink -f -- "$file"
@@ -10,5 +11,5 @@ for file; do
         exit 0
     fi
 done
-echo "no such file: $1" >&2
+echo "no environment file found: tried $tried" >&2
 exit 1

@@ -1,6 +1,6 @@
-# Makes a snapshot, verifies it, and removes old snapshots. Prints the number of tables, of rows and
+# Takes a snapshot, verifies it, and removes old snapshots. Prints the number of tables, of rows and
 # of bytes, and the path of the snapshot.
-# $1: the beginning of the names of all snapshots of the database; $2: the time in 14 digits; $3: the
+# $1: the prefix of all snapshots of the database; $2: the time in 14 digits; $3: the
 # number of snapshots to keep
 prefix=$directory/$1 time=$2 kept=$3
 # The clock may be behind.
@@ -10,7 +10,7 @@ connect
 dump
 mv -- "$work/rows" "$work/dump.rows"
 check_snapshot "$work/dump"
-# A snapshot with the file of its rows is complete, so the rows come first.
+# A dump with its final name is complete, so the rows come first.
 mv -- "$work/dump.rows" "$file.rows"
 mv -- "$work/dump" "$file"
 set -- "$prefix"-??????????????.dump

@@ -43,8 +43,8 @@ count_rows_of_file() {
 restore() {
     gzip -dc "$snapshot" > new
     { echo 'BEGIN;' && cat mask.sql && printf "\\n;COMMIT;\\nSELECT '%s';\\n" "$token"; } | run_sqlite new > output
-    [ "$(tail -n 1 output)" = "$token" ] || fail "the mask failed"
-    [ "$(run_sqlite new 'PRAGMA integrity_check')" = ok ] || fail "the masked copy is damaged"
+    [ "$(tail -n 1 output)" = "$token" ] || fail "the mask SQL failed. The database is unchanged"
+    [ "$(run_sqlite new 'PRAGMA integrity_check')" = ok ] || fail "the masked copy failed PRAGMA integrity_check. The database is unchanged"
     run_sqlite "$database" '.timeout 60000' '.restore new'
     echo "$token"
 }

@@ -48,7 +48,7 @@ async fn a_copy_of_sqlite_is_masked_and_a_failed_mask_keeps_the_target() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_larger_than_one_piece_is_complete() -> Result {
+async fn a_copy_larger_than_one_chunk_is_complete() -> Result {
     let Some(databases) = Databases::postgres() else { return Ok(()) };
     let random = (0..10).map(|n| format!("md5(n::text || '{n}')")).collect::<Vec<_>>().join(" || ");
     databases.query(0, &format!("INSERT INTO visit SELECT 'day' FROM generate_series(1, 10); CREATE TABLE large AS SELECT {random} AS text FROM generate_series(1, 80000) n"));

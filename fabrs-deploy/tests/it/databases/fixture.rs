@@ -101,7 +101,7 @@ impl Databases {
     }
 
     pub(super) fn database(&self, client: &Client, host: usize) -> HostDatabase {
-        Database::from_env_file(".env", "DATABASE_URL").keep(2).on(&self.connect(client, host))
+        Database::from_env_file(".env", "DATABASE_URL").keep_snapshots(2).on(&self.connect(client, host))
     }
 }
 

@@ -96,7 +96,7 @@ async fn a_dry_run_reads_the_url_and_plans_the_snapshot_and_the_restore() -> Res
     database.restore("/srv/shop.dump").await?;
     let planned: Vec<_> = capture.of_kind("planned").iter().map(|event| event["operation"].to_string()).collect();
     assert!(
-        planned[0].starts_with("\"make a snapshot of shop") && planned[1] == "\"restore /srv/shop.dump\"",
+        planned[0].starts_with("\"take a snapshot of shop") && planned[1] == "\"restore /srv/shop.dump\"",
         "{planned:?}"
     );
     assert!(!databases.snapshots(0).exists());

@@ -1,10 +1,10 @@
-//! [`RoomToMake`]: old releases to remove before a build.
+//! [`SpaceToFree`]: the space to free on a host before a build.
 
 use crate::release::ReleaseId;
 
-/// The releases to remove before a build on a host.
+/// The space to free on a host before a build, and the removable releases.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RoomToMake {
+pub(crate) struct SpaceToFree {
     /// The space for the build.
     pub(crate) kib: u64,
     pub(crate) inodes: u64,
