@@ -7,6 +7,8 @@
 mod did_you_mean;
 mod document;
 mod environment;
+#[cfg(test)]
+mod environment_tests;
 mod fabrs_toml;
 mod gateway;
 mod host_arguments;

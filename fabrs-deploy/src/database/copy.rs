@@ -65,8 +65,9 @@ impl HostDatabase {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Usage`] without a mask or [`without_mask`](DatabaseCopyRequest::without_mask),
-    ///   for a protected target, for equal databases, and for different database systems.
+    /// - [`ErrorKind::Usage`] without a mask or
+    ///   [`without_mask`](DatabaseCopyRequest::without_mask), for a protected target, for equal
+    ///   databases, and for different database systems.
     /// - The errors of [`snapshot`](Self::snapshot), [`restore`](Self::restore) and the mask
     ///   function.
     ///

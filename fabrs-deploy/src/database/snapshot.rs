@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// A database snapshot on a host: its file, its content, and the command that restores it.
 ///
-/// A closure that takes a snapshot before migrations passes this value to [`App::record_snapshot`](crate::App::record_snapshot). If a deploy fails
-/// after its migrations, the output, the mail and `status` show the snapshot and the restore
-/// command.
+/// A closure that takes a snapshot before migrations passes this value to
+/// [`App::record_snapshot`](crate::App::record_snapshot). If a deploy fails after its migrations,
+/// the output, the mail and `status` show the snapshot and the restore command.
 ///
 /// ```
 /// use fabrs_deploy::Snapshot;

@@ -10,7 +10,8 @@ use crate::site::Site;
 use crate::table::{render, table};
 
 impl Site {
-    /// Checks that all hosts of a group are ready for a deploy, and prints a table. Changes nothing.
+    /// Checks that all hosts of a group are ready for a deploy, and prints a table. Changes
+    /// nothing.
     ///
     /// Errors are too little space or inodes, missing programs and linked files, locks, and a
     /// repository or database without access. Warnings are missing systemd units, and a clock that
