@@ -28,7 +28,7 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
 }
 
 /// Returns the configuration of a folder before its tasks are known. The built-in environment
-/// `vagrant` is missing if a task of the file `tasks` could have its name.
+/// `vagrant` is left out if `tasks` may define a task of the same name.
 ///
 /// # Errors
 ///

@@ -222,7 +222,7 @@ fn a_configured_gateway_is_disabled_by_an_option_or_by_fabrs_toml() {
 }
 
 #[test]
-fn the_last_of_two_agent_options_decides_about_forwarding() {
+fn the_last_agent_option_applies() {
     let sshd = Sshd::start();
     let key = Key::generate(sshd.dir().join("held"), KeyType::Ed25519, "");
     let agent = SshAgent::holding(&[&key], sshd.dir());

@@ -58,7 +58,7 @@ fn real_vagrant(sshd: &Sshd, running: &[&str]) -> Fab {
 const ECHO: [&str; 3] = ["--serial", "--", "echo x"];
 
 #[test]
-fn the_machines_of_the_real_vagrant_are_reached() {
+fn commands_run_on_machines_of_the_real_vagrant() {
     let sshd = Sshd::start();
     let toml = "[env.vagrant]\nvagrant = true\n[env.one]\nvagrant = ['db']\n";
     let run = |environment: &str| {
@@ -70,7 +70,7 @@ fn the_machines_of_the_real_vagrant_are_reached() {
 }
 
 #[test]
-fn a_stopped_machine_of_the_real_vagrant_is_named() {
+fn the_error_names_a_stopped_machine_of_the_real_vagrant() {
     let sshd = Sshd::start();
     let toml = "[env.vagrant]\nvagrant = true\n[env.one]\nvagrant = ['db']\n";
     let run = |environment: &str| {

@@ -285,7 +285,7 @@ fn with_fake_vagrant(shared: &SharedFolder, folder: &str) -> Fab {
     shared.fab(folder).env("PATH", path).args(["vagrant", "--", "echo x"])
 }
 
-const VAGRANT_NAME: &str = "[env.vagrant]\nvagrant = true\n";
+const VAGRANT: &str = "[env.vagrant]\nvagrant = true\n";
 
 #[test]
 fn a_parent_vagrantfile_of_another_user_never_runs() {

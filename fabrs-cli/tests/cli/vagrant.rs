@@ -66,7 +66,7 @@ fn print_recorded_error(recorded: &str) -> String {
 }
 
 const NO_FORWARDING: &str =
-    "warning: no agent is forwarded: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`\n";
+    "warning: agent forwarding is off: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`\n";
 
 #[test]
 fn a_machine_is_reached_only_by_the_config_of_vagrant() {

@@ -35,7 +35,7 @@ fn every_machine_is_in_every_role() {
 }
 
 #[test]
-fn the_list_has_the_environment_without_a_run_of_vagrant() {
+fn list_shows_the_vagrant_environment_without_running_vagrant() {
     let list = |options: &[&str]| with_fake_vagrant(groups(), "exit 9").args(options).run();
     let text = list(&["--list"]);
     assert!(text.stdout.ends_with("\n  vagrant   all Vagrant machines\n"), "{}", text.stdout);
@@ -47,14 +47,14 @@ fn the_list_has_the_environment_without_a_run_of_vagrant() {
 }
 
 #[test]
-fn an_environment_of_fabrs_toml_wins() {
+fn an_env_vagrant_table_overrides_the_built_in_environment() {
     let own = vagrant_project("[env.vagrant]\nhosts = ['@local']\n", "exit 9");
     let ran = own.args(["vagrant", "--", "echo x"]).stdout("x\n").run();
     assert_eq!(vagrant_calls(&ran.dir), "");
 }
 
 #[test]
-fn a_task_wins_and_hides_the_environment() {
+fn a_task_named_vagrant_overrides_the_built_in_environment() {
     let project = ScratchProject::open("vagrant task");
     project.write("Vagrantfile", "");
     project.write(

@@ -201,7 +201,7 @@ impl<'t> TomlEntry<'t> {
                 None => Err(invalid("begins with `~/`, but `HOME` is not set")),
             },
             (_, None) if text.starts_with('~') => {
-                Err(invalid(&format!("must be a path or begin with `~/`, found: {text}")))
+                Err(invalid(&format!("does not support `~USER`, found: {text}; write an absolute path or `~/..`")))
             }
             (_, None) => Ok(self.document.file.parent().unwrap_or(Path::new("")).join(text)),
         }
@@ -405,7 +405,10 @@ mod tests {
             ("connect_timeout = '5 s'", "`env.a.connect_timeout` must be a number of seconds above 0, found: string"),
             ("ssh_config = 1", "`env.a.ssh_config` must be the path of a file, found: integer"),
             ("ssh_config = ' '", "`env.a.ssh_config` is empty"),
-            ("ssh_config = '~bob/x'", "`env.a.ssh_config` must be a path or begin with `~/`, found: ~bob/x"),
+            (
+                "ssh_config = '~bob/x'",
+                "`env.a.ssh_config` does not support `~USER`, found: ~bob/x; write an absolute path or `~/..`",
+            ),
             ("identity = true", "`env.a.identity` must be the path of a file, or a list of paths, found: boolean"),
             ("identity = ['a', 1]", "`env.a.identity` must be the path of a file, or a list of paths, found: integer"),
             ("identity = []", "`env.a.identity` is empty"),

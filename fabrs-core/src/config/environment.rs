@@ -110,8 +110,8 @@ impl Environment {
         self.roles.listed().iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the hosts of a role. Vagrant machines of the built-in environment `vagrant` are not
-    /// included: there, every role exists and has an empty list.
+    /// Returns the hosts of a role, without Vagrant machines. In the built-in environment
+    /// `vagrant`, the list is empty for every role.
     ///
     /// # Errors
     ///

@@ -94,8 +94,8 @@ impl Config {
         Ok(made)
     }
 
-    /// Adds the built-in environment `vagrant`, if `folder` contains a Vagrantfile and the file has
-    /// no `[env.vagrant]`.
+    /// Adds the built-in environment `vagrant`, if `folder` contains a Vagrantfile and
+    /// `fabrs.toml` has no `[env.vagrant]`.
     ///
     /// All Vagrant machines are hosts of the environment, as with `vagrant = true`, and every
     /// machine is in every role. This method does not run Vagrant. Parent directories of `folder`

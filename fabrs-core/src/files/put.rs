@@ -199,7 +199,7 @@ impl PutRequest {
     ///
     /// `%s` is the path of the new file, in a temporary directory and under its own name. The path
     /// is passed as an argument of the shell, so `%s` needs no quotes. If the line fails, the old
-    /// file stays, and the error has the end of the output. Unchanged files are not validated.
+    /// file stays, and the error shows the last lines of the output. Unchanged files are not validated.
     ///
     /// For a command that accepts no path of a single file, see
     /// [`validate_live`](Self::validate_live).
@@ -225,15 +225,15 @@ impl PutRequest {
 
     /// Validates each file at its target, and restores the old file if the line fails.
     ///
-    /// This is for commands that check a whole configuration, such as `nginx -t` for a file in
-    /// `conf.d`. `%s` in the line is the target, and may be missing. If the line fails, the old
-    /// file returns with its mode, owner and ACL, or a file without an old file is removed. The
-    /// error has the end of the output. Unchanged files are not validated. A dry run does not run
-    /// the line.
+    /// Use this for commands that check a whole configuration, such as `nginx -t` for a file in
+    /// `conf.d`. `%s` stands for the path of the target, and is optional. If the line fails, fabrs
+    /// restores the old file with its mode, owner and ACL, and removes a new file. The error shows
+    /// the last lines of the output. Unchanged files are not validated. A dry run does not run the
+    /// line.
     ///
     /// Until the line ends, other programs can read the new file. Several files are validated
-    /// separately. For a check before the file is in use, see [`validate`](Self::validate). Both
-    /// may be combined.
+    /// separately. For a check before the file is in use, see [`validate`](Self::validate). You can
+    /// use both.
     ///
     /// # Interruptions
     ///

@@ -125,7 +125,7 @@ impl SharedSession {
         let has_changed_key = state.has_changed_key();
         if has_changed_key && state.agent_forwarding.take().is_some() {
             // As in ssh: another machine could use the agent.
-            let text = "no agent is forwarded: the host key differs from the one in known_hosts";
+            let text = "agent forwarding is off: the host key differs from the key in known_hosts";
             self.settings.warn_once_about(&self.target.host, text);
         }
         log_in(&mut handle, &self.target, &self.settings, has_changed_key).await?;

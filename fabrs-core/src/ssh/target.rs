@@ -275,8 +275,9 @@ fn forwarded_agent(host: &Host, config: &HostConfig, settings: &SshSettings) -> 
     };
     let agent = login_agent(config, settings);
     if is_on && agent.is_none() {
-        settings
-            .warn_once("no agent is forwarded: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`");
+        settings.warn_once(
+            "agent forwarding is off: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`",
+        );
     }
     agent.filter(|_| is_on)
 }

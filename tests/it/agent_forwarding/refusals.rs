@@ -21,7 +21,10 @@ async fn a_refusal_by_the_server_is_one_warning_and_the_commands_run() -> Result
             assert_eq!(host.run("echo \"${SSH_AUTH_SOCK-none}\"").line().await?, "none");
         }
         assert_eq!(event_texts(&events, "warning", "host"), ["host"]);
-        assert_eq!(event_texts(&events, "warning", "text"), ["the server refused agent forwarding"]);
+        assert_eq!(
+            event_texts(&events, "warning", "text"),
+            ["the server refused agent forwarding (`AllowAgentForwarding`): commands run without an agent"]
+        );
     }
     Ok(())
 }
@@ -33,9 +36,13 @@ async fn a_missing_agent_is_one_warning_and_the_commands_run() -> Result<()> {
     for (agent, expected) in [
         (
             "none".to_owned(),
-            "no agent is forwarded: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`".to_owned(),
+            "agent forwarding is off: `SSH_AUTH_SOCK` is not set, or the ssh config has `IdentityAgent none`"
+                .to_owned(),
         ),
-        (socket.display().to_string(), format!("no agent is forwarded: no agent answers at `{}`", socket.display())),
+        (
+            socket.display().to_string(),
+            format!("agent forwarding is off: could not connect to the agent at `{}`", socket.display()),
+        ),
     ] {
         let (events, sink) = capture();
         let client = client_of(&sshd, &format!("ForwardAgent yes\nIdentityAgent {agent}")).sink(sink).build();
@@ -101,7 +108,7 @@ async fn a_host_with_a_changed_key_does_not_receive_the_agent() -> Result<()> {
     let host = fixture.client(&lines).sink(sink).build().connect("host")?;
     assert_eq!(host.run("echo \"${SSH_AUTH_SOCK-none}\"").line().await?, "none");
     let warnings = event_texts(&events, "warning", "text");
-    assert!(warnings.iter().any(|text| text.contains("no agent is forwarded")), "{warnings:#?}");
+    assert!(warnings.iter().any(|text| text.contains("agent forwarding is off")), "{warnings:#?}");
     Ok(())
 }
 

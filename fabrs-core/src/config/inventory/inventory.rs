@@ -28,7 +28,7 @@ pub struct Inventory {
     excluded: Vec<Host>,
     pub(super) environment: Option<Environment>,
     environment_names: Vec<String>,
-    /// The protected environments, also those of other runs, with their hosts.
+    /// All protected environments of `fabrs.toml`, with their hosts.
     protected: Vec<(String, Vec<Host>)>,
     vars: Vars,
     pub(super) vagrant: Option<Arc<Vagrant>>,
@@ -171,8 +171,11 @@ impl Inventory {
         self.environment.as_ref()
     }
 
-    /// Returns the name of a protected environment with this host: the environment of the run, or
-    /// any other environment with a host of this name. Vagrant machines are not compared.
+    /// Returns the name of the protected environment that applies to a host.
+    ///
+    /// If the environment of the run is protected, this is its name for every host. Otherwise, this
+    /// is the first protected environment that lists a host of the same name. Vagrant machines are
+    /// not compared.
     ///
     /// ```
     /// use fabrs_core::config::{Config, Inventory};

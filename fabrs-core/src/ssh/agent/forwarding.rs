@@ -90,7 +90,8 @@ impl AgentForwarding {
         }
         if UnixStream::connect(&self.socket).await.is_err() {
             *request = RequestState::Off;
-            let text = format!("no agent is forwarded: no agent answers at `{}`", self.socket.display());
+            let text =
+                format!("agent forwarding is off: could not connect to the agent at `{}`", self.socket.display());
             self.settings.warn_once(&text);
             return Ok(());
         }
@@ -104,7 +105,10 @@ impl AgentForwarding {
                 Some(ChannelMsg::Failure) => {
                     *request = RequestState::Off;
                     self.is_requested.store(false, Ordering::Relaxed);
-                    self.settings.warn_once_about(&self.host, "the server refused agent forwarding");
+                    self.settings.warn_once_about(
+                        &self.host,
+                        "the server refused agent forwarding (`AllowAgentForwarding`): commands run without an agent",
+                    );
                     return Ok(());
                 }
                 Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(StartError::Closed),

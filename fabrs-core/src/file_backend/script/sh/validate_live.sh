@@ -7,7 +7,7 @@ restore() {
   cd /
   if [ -e "$w/f" ] && [ -e "$o" ]; then return; fi
   if [ -e "$w/o/f" ]; then
-    mv -f -- "$w/o/f" "$o" || fail "$t is invalid, and could not be restored from $w/o/f"
+    mv -f -- "$w/o/f" "$o" || fail "validation failed, and the old file could not be restored: move $w/o/f to $t"
   elif [ -n "$new" ]; then
     rm -f -- "$o"
   fi
