@@ -6,3 +6,4 @@ mod postgres;
 mod provision;
 mod puppet;
 mod reboot;
+mod story;
