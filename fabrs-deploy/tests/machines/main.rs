@@ -6,4 +6,5 @@ mod postgres;
 mod provision;
 mod puppet;
 mod reboot;
+mod services;
 mod story;
