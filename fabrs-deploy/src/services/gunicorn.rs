@@ -64,7 +64,7 @@ impl Gunicorn {
     fn reload(&self, app: &App) -> Command {
         let file = &self.pid_file;
         let message = "gunicorn is not running: start it, or set `Gunicorn::start`";
-        // After a power cut, the number in a remaining pid file can be the number of another process.
+        // After a power cut, the pid file remains. Its number can be the number of another process.
         let hup = cmd!(
             "pid=$(cat {file} 2> /dev/null) && \
              if [ -e /proc/\"$pid\"/cmdline ] && ! grep -q gunicorn /proc/\"$pid\"/cmdline; then rm -f {file}; false; \
