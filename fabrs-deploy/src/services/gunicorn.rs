@@ -12,6 +12,9 @@ use crate::step::App;
 /// last request. Start gunicorn with the Python of `current` and with `--chdir`, and without
 /// `--preload`. Otherwise new workers still load the code or the packages of the old release.
 ///
+/// The command line of the process must contain `gunicorn`. Otherwise the pid file is stale, and is
+/// removed.
+///
 /// ```
 /// use fabrs_deploy::{Gunicorn, Site};
 ///
@@ -61,7 +64,12 @@ impl Gunicorn {
     fn reload(&self, app: &App) -> Command {
         let file = &self.pid_file;
         let message = "gunicorn is not running: start it, or set `Gunicorn::start`";
-        let hup = cmd!("pid=$(cat {file} 2> /dev/null) && kill -HUP \"$pid\" 2> /dev/null");
+        // After a power cut, the pid file remains. Its number can be the number of another process.
+        let hup = cmd!(
+            "pid=$(cat {file} 2> /dev/null) && \
+             if [ -e /proc/\"$pid\"/cmdline ] && ! grep -q gunicorn /proc/\"$pid\"/cmdline; then rm -f {file}; false; \
+             else kill -HUP \"$pid\" 2> /dev/null; fi"
+        );
         let start = match &self.start {
             Some(line) => ShellLine::raw(line),
             None => cmd!("{{ echo {message} >&2; exit 1; }}"),

@@ -123,15 +123,14 @@ async fn gunicorn_is_started_by_the_first_deploy_and_reloaded_by_the_next() -> R
     let (client, capture) = fixture.client();
     let reads =
         |file: &str| [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("shared").join(file)).ok());
-    fixture.origin.build("deployable-1", &[("server.sh", SERVER), ("version", "one")]);
+    fixture.origin.build("deployable-1", &[("gunicorn.sh", SERVER), ("version", "one")]);
     let server = Gunicorn::pid_file("../../shared/server.pid");
     fixture.site().with(server.clone()).deploy(all(&client)).await.expect_err("gunicorn is not running");
     let is_reported =
         capture.events().iter().any(|event| event.to_string().contains("gunicorn is not running: start it"));
     assert!(is_reported, "{:?}", capture.events());
 
-    let start =
-        "setsid sh server.sh < /dev/null > /dev/null 2>&1 & until test -s ../../shared/server.pid; do sleep 0.1; done";
+    let start = "setsid sh gunicorn.sh < /dev/null > /dev/null 2>&1 & until test -s ../../shared/server.pid; do sleep 0.1; done";
     let site = fixture.site().with(server.start(start));
     site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
     let running = reads("server.pid");

@@ -1,16 +1,27 @@
 //! Connections to machines.
 
+use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fabrs::config::{Mode, PromptPolicy, Settings, SshConfigSource};
 use fabrs::event::{CaptureSink, Sink};
 use fabrs::{Client, Connection};
 use fabrs_testing::MachineNetwork;
 
+/// The time limit of a wait, long enough for a boot on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+
+/// A silent host is lost after five seconds instead of one minute.
+const SHORT_LIMITS: &str = "Host *\n    ServerAliveInterval 1\n    ServerAliveCountMax 5\n    ConnectTimeout 30\n";
+
 /// Returns a client for the machines, with a capture of its events.
 pub(crate) fn client(network: &MachineNetwork, mode: Mode) -> (Client, Arc<CaptureSink>) {
+    let config = network.dir().join("ssh_config_short_limits");
+    let machines = fs::read_to_string(network.ssh_config()).expect("the network wrote the file");
+    fs::write(&config, format!("{SHORT_LIMITS}{machines}")).expect("a writable directory");
     let capture = Arc::new(CaptureSink::default());
-    let ssh_config = SshConfigSource::File(network.ssh_config());
+    let ssh_config = SshConfigSource::File(config);
     let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse).mode(mode);
     (Client::builder().settings(settings).sink(Arc::clone(&capture) as Arc<dyn Sink>).build(), capture)
 }

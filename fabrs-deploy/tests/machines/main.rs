@@ -1,6 +1,10 @@
 //! Tests of the deploy kit on booted Debian machines with systemd: `scripts/full machines`.
 
+mod database_faults;
 mod fixture;
+mod postgres;
 mod provision;
 mod puppet;
 mod reboot;
+mod services;
+mod story;

@@ -55,11 +55,23 @@ restore() {
     sed -i '/ COMMENT - EXTENSION /d' "$work/list"
     # Without the last lines, psql reads the end of its input, and the server rolls back.
     {
-        write_removal &&
+        echo 'BEGIN;' && write_connection_check && write_removal &&
             pg_restore --no-owner --no-privileges --use-list="$work/list" --file=- "$snapshot" &&
-            echo 'RESET ALL;' && write_row_checks && cat "$work/mask.sql" && write_commit
+            echo 'RESET ALL;' && write_connection_check && write_row_checks && cat "$work/mask.sql" && write_commit
     } | run_psql > "$work/output"
     tail -n 1 "$work/output" | grep -Fx -- "$token" || fail "could not restore $snapshot, see the error above. The database is unchanged"
+}
+
+# Writes SQL that ends a statement after the loss of the client. Otherwise the server keeps the locks
+# of the transaction until the end of the statement. Servers before PostgreSQL 14, and on some
+# systems, have no such setting.
+write_connection_check() {
+    cat << 'SQL'
+DO $fabrs$ BEGIN
+    PERFORM pg_catalog.set_config('client_connection_check_interval', '5s', true);
+EXCEPTION WHEN OTHERS THEN NULL;
+END $fabrs$;
+SQL
 }
 
 # Writes the end of the transaction. Materialized views may have copies of values changed by the mask.
@@ -87,7 +99,6 @@ SQL
 # Writes SQL that removes all objects, except those of extensions.
 write_removal() {
     cat << 'SQL'
-BEGIN;
 SET LOCAL lock_timeout = '60s';
 SET LOCAL client_min_messages = warning;
 DO $fabrs$

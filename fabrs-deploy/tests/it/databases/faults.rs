@@ -133,7 +133,7 @@ async fn end_waiting_restore(end: impl FnOnce(&Databases, &Client)) -> Result {
     wait_until("the mask waits", LIMIT, || databases.query(0, waiting) == "1");
     end(&databases, &client);
     tasks.join_all().await.remove(0).expect_err("the restore was ended");
-    // The server ends a waiting query only when it has a result to send.
+    // After a lost connection, psql still waits for the result of the mask.
     databases.query(0, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
     assert_eq!(databases.count(0, "visit"), "1");
     wait_until("the temporary files are removed", LIMIT, || names(&databases.snapshots(0)).len() == 2);
