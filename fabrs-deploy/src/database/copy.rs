@@ -40,8 +40,12 @@ impl HostDatabase {
     /// Replaces this database with a snapshot of `source`, for example staging with production.
     ///
     /// fabrs takes a snapshot of the source, streams the file through this program to the target,
-    /// and restores it like [`restore`](Self::restore). The mask changes personal data before other
-    /// programs can read it. The target host keeps no file with unmasked data.
+    /// and restores it like [`restore`](Self::restore). The mask changes personal data before the
+    /// tables of the target are replaced. The target host keeps no file with unmasked data. Only a
+    /// `kill -9` or a crash of the host leaves a directory `.fabrs-work`, with mode 0700.
+    ///
+    /// MariaDB and MySQL load the data into the database `NAME_fabrs_new` before the mask. The user
+    /// of the target can read this database.
     ///
     /// A protected target is an error: the environment of the run is protected, or a protected
     /// environment of `fabrs.toml` lists a host with the name of the target. The addresses of
@@ -153,7 +157,8 @@ impl DatabaseCopyRequest {
         let (from, to) = (source.access().await?, target.access().await?);
         check_differ(&source, &from, &target, &to)?;
         let mask = mask.sql(target.connection()).await.map_err(TaskError::into_error)?;
-        let snapshot = source.snapshot_with(&from).await?;
+        // A copy must not displace snapshots that were taken before migrations.
+        let snapshot = source.snapshot_with(&from, &format!("{}-copy", from.url.file_name()), 1).await?;
         let token = restore_token();
         let from_host = source.connection().host().map(ToString::to_string).unwrap_or_default();
         let label = format!("restore {} from {from_host}", snapshot.file);

@@ -54,7 +54,8 @@ fn parse_value(lines: &str, variable: &str) -> Result<Secret, Error> {
         config_error("the variable is not set").hint("add a line `NAME=postgres://USER:PASSWORD@HOST/NAME`")
     })?;
     // Programs disagree about the substitution of variables.
-    if line.contains('$') && !line.contains('\'') {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+    if value.contains('$') && !value.starts_with('\'') {
         return Err(config_error("unquoted `$` in the value").hint("write `$` in a URL as `%24`"));
     }
     let parsed = dotenvy::from_read_iter(line.as_bytes()).next();
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_missing_or_ambiguous_value_is_an_error_without_the_value() {
-        for lines in ["", "DATABASE_URL=hunter22$x", "DATABASE_URL='hunter22"] {
+        for lines in ["", "DATABASE_URL=hunter22$x", "DATABASE_URL=\"hunter22'$x\"", "DATABASE_URL='hunter22"] {
             let error = value(lines).expect_err(lines);
             assert!(!format!("{error:?} {error}").contains("hunter22"), "{error:?}");
         }

@@ -19,6 +19,26 @@ pub struct HostDatabase {
     connection: Connection,
     /// The paths of the environment file. The first existing file is read.
     env_files: Vec<String>,
+    missing: MissingDatabase,
+}
+
+/// The treatment of a SQLite file that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MissingDatabase {
+    /// The snapshot fails.
+    Reject,
+    /// The snapshot is empty: the first migration creates the file.
+    Accept,
+}
+
+impl MissingDatabase {
+    /// Returns the argument of `snapshot.sh`.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Reject => "existing",
+            Self::Accept => "new",
+        }
+    }
 }
 
 /// The access to a database: the parts of its URL, and the directory of the snapshots.
@@ -48,7 +68,12 @@ impl Database {
 impl HostDatabase {
     pub(super) fn new(settings: Database, connection: &Connection, env_files: Vec<String>) -> Self {
         // The scripts need a POSIX shell.
-        Self { settings, connection: connection.with_shell("sh -c"), env_files }
+        Self { settings, connection: connection.with_shell("sh -c"), env_files, missing: MissingDatabase::Reject }
+    }
+
+    /// Sets the treatment of a SQLite file that does not exist.
+    pub(super) fn with_missing(self, missing: MissingDatabase) -> Self {
+        Self { missing, ..self }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -85,7 +110,11 @@ impl HostDatabase {
     #[track_caller]
     pub fn snapshot(&self) -> impl Future<Output = Result<Snapshot, Error>> + Send + use<> {
         let (location, database) = (Location::caller(), self.clone());
-        let made = async move { database.snapshot_with(&database.access().await?).await };
+        let made = async move {
+            let access = database.access().await?;
+            let (prefix, keep) = (access.url.file_name(), database.settings.keep);
+            database.snapshot_with(&access, &prefix, keep).await
+        };
         made.map_err(move |error| error.at(location))
     }
 
@@ -145,9 +174,15 @@ impl HostDatabase {
     }
 
     /// Takes a snapshot. In a dry run, the snapshot has a name and no content.
-    pub(super) async fn snapshot_with(&self, access: &DatabaseAccess) -> Result<Snapshot, Error> {
-        let (prefix, time) = (access.url.file_name(), ReleaseId::after([]));
-        let arguments = [prefix.clone(), time.to_string(), self.settings.keep.to_string()];
+    pub(super) async fn snapshot_with(
+        &self,
+        access: &DatabaseAccess,
+        prefix: &str,
+        keep: usize,
+    ) -> Result<Snapshot, Error> {
+        let time = ReleaseId::after([]);
+        let missing = self.missing.argument().to_owned();
+        let arguments = [prefix.to_owned(), time.to_string(), keep.to_string(), missing];
         let command = self.command(access, &arguments, include_str!("scripts/snapshot.sh"));
         let output = command.named(format!("take a snapshot of {prefix}")).hide(Hide::Stdout).await?;
         let mut snapshot = Snapshot::new(format!("{}/{prefix}-{time}.dump", access.directory));

@@ -3,8 +3,8 @@
 use fabrs::{Connection, TaskError};
 
 use super::database::Database;
-use super::host_database::HostDatabase;
-use crate::step::{App, DeployStep, StepFuture};
+use super::host_database::{HostDatabase, MissingDatabase};
+use crate::step::{App, DeployStep, LiveApp, StepFuture};
 
 impl Database {
     /// Returns the command that restores a snapshot.
@@ -28,7 +28,12 @@ impl Database {
 
 impl DeployStep for Database {
     fn run(&self, app: App) -> StepFuture {
-        let (settings, database) = (self.clone(), self.of_app(&app));
+        // The first migration creates the file of SQLite.
+        let missing = match app.live() {
+            LiveApp::None => MissingDatabase::Accept,
+            LiveApp::Release(_) | LiveApp::Replaced => MissingDatabase::Reject,
+        };
+        let (settings, database) = (self.clone(), self.of_app(&app).with_missing(missing));
         Box::pin(async move {
             let mut snapshot = database.snapshot().await?;
             snapshot.restore_command = settings.restore_command(app.connection(), &snapshot.file);

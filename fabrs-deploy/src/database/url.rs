@@ -22,13 +22,11 @@ pub(super) struct DatabaseUrl {
 }
 
 /// The parameters of a URL passed to libpq.
-const POSTGRES_PARAMETERS: [(&str, &str); 5] = [
-    ("host", "PGHOST"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslkey", "PGSSLKEY"),
-];
+const POSTGRES_PARAMETERS: [(&str, &str); 4] =
+    [("sslmode", "PGSSLMODE"), ("sslrootcert", "PGSSLROOTCERT"), ("sslcert", "PGSSLCERT"), ("sslkey", "PGSSLKEY")];
+
+/// Parameters that would select another server or change the encryption, and are not supported.
+const REFUSED_PARAMETERS: [&str; 5] = ["dbname", "hostaddr", "options", "passfile", "service"];
 
 /// The user information, host and port of a URL, decoded.
 struct UrlAuthority {
@@ -64,9 +62,11 @@ impl DatabaseUrl {
         let authority = UrlAuthority {
             user: not_empty(url.username()).transpose()?,
             password: url.password().map(decode).transpose()?,
-            host: url.host_str().and_then(not_empty).transpose()?,
+            // An IPv6 address is in brackets.
+            host: url.host_str().map(|host| host.trim_matches(['[', ']'])).and_then(not_empty).transpose()?,
             port: url.port(),
         };
+        let authority = authority.with_parameters(engine, &url)?;
         let (host, port) = (authority.host.clone(), authority.port);
         let (variables, credentials) = match engine {
             Engine::Postgres => authority.postgres_settings(&url),
@@ -87,7 +87,7 @@ impl DatabaseUrl {
     pub(super) fn is_same_database(&self, other: &Self, is_one_host: bool) -> bool {
         let is_local = |url: &Self| {
             let host = url.host.as_deref().unwrap_or("localhost");
-            host.starts_with('/') || ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+            host.starts_with('/') || ["localhost", "127.0.0.1", "::1"].contains(&host)
         };
         let port = |url: &Self| url.port.unwrap_or(if self.engine == Engine::MySql { 3306 } else { 5432 });
         let server = |url: &Self| (if is_local(url) { None } else { url.host.clone() }, port(url));
@@ -118,6 +118,28 @@ impl DatabaseUrl {
 }
 
 impl UrlAuthority {
+    /// Applies the parameters `host`, `port`, `user`, `password` and `unix_socket`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a parameter that would select another server.
+    fn with_parameters(mut self, engine: Engine, url: &Url) -> Result<Self, Error> {
+        for (key, value) in url.query_pairs() {
+            let value = value.into_owned();
+            match &*key {
+                "host" | "unix_socket" => self.host = Some(value),
+                "port" => self.port = Some(value.parse().map_err(|_| invalid("the port is not a number"))?),
+                "user" => self.user = Some(value),
+                "password" => self.password = Some(value),
+                key if REFUSED_PARAMETERS.contains(&key) || engine == Engine::MySql && key.starts_with("ssl") => {
+                    return Err(invalid(&format!("the parameter `{key}` is not supported")));
+                }
+                _ => {}
+            }
+        }
+        Ok(self)
+    }
+
     /// Returns the environment variables and the password file of libpq (`libpq-envars`).
     fn postgres_settings(self, url: &Url) -> (Vec<(&'static str, String)>, Secret) {
         let mut variables = Vec::new();
@@ -140,8 +162,13 @@ impl UrlAuthority {
     /// [`ErrorKind::Config`] for a value with a line end.
     fn mysql_options(self) -> Result<Secret, Error> {
         let port = self.port.map(|port| port.to_string());
-        // Without a host, the programs connect to a socket.
-        let options = [("host", self.host), ("port", port), ("user", self.user), ("password", self.password)];
+        // Without a host, the programs connect to the default socket.
+        let is_socket = self.host.as_ref().is_some_and(|host| host.starts_with('/'));
+        let host = (if is_socket { "socket" } else { "host" }, self.host);
+        // The programs ignore the port for `localhost`, and connect to the socket.
+        let protocol = port.is_some().then(|| "tcp".to_owned());
+        let rest = [("port", port), ("protocol", protocol), ("user", self.user), ("password", self.password)];
+        let options = std::iter::once(host).chain(rest);
         let mut file = "[client]\n".to_owned();
         for (key, value) in options {
             let Some(value) = value else { continue };
@@ -183,6 +210,11 @@ mod tests {
         assert_eq!(url.variables, expected.map(|(name, value)| (name, value.to_owned())));
         assert_eq!(url.credentials.expose(), "*:*:*:*:a\\:b\\\\c\n");
 
+        let ipv6 = DatabaseUrl::parse("postgres://[::1]:5433/shop").unwrap();
+        assert_eq!(ipv6.variables, [("PGHOST", "::1".to_owned()), ("PGPORT", "5433".to_owned())]);
+        let parameters = DatabaseUrl::parse("postgres:///shop?host=/run/db&port=5433&user=ann").unwrap();
+        let expected = [("PGHOST", "/run/db"), ("PGPORT", "5433"), ("PGUSER", "ann")];
+        assert_eq!(parameters.variables, expected.map(|(name, value)| (name, value.to_owned())));
         let socket = DatabaseUrl::parse("postgres://%2Frun%2Fpostgresql/shop").unwrap();
         assert_eq!(socket.variables, [("PGHOST", "/run/postgresql".to_owned())]);
         assert_eq!(DatabaseUrl::parse("postgres:///shop").unwrap().variables, []);
@@ -195,6 +227,10 @@ mod tests {
         let file = "[client]\nhost=\"db1\"\nuser=\"shop\"\npassword=\"p\\\"w\\\\#\"\n";
         assert_eq!(url.credentials.expose(), file);
         assert!(DatabaseUrl::parse("mysql://shop:a%0Ab@db1/shop").is_err());
+        let socket = DatabaseUrl::parse("mysql:///shop?unix_socket=/run/mysqld.sock").unwrap();
+        assert_eq!(socket.credentials.expose(), "[client]\nsocket=\"/run/mysqld.sock\"\n");
+        let local = DatabaseUrl::parse("mysql://localhost:3307/shop").unwrap();
+        assert!(local.credentials.expose().contains("protocol=\"tcp\""), "the programs ignore the port otherwise");
     }
 
     #[test]
@@ -230,6 +266,8 @@ mod tests {
             "postgres://shop:hunter22@db1",
             "postgres://shop:hunter22@db1/a/b",
             "postgres://shop:hunter22%00@db1/shop",
+            "postgres://shop:hunter22@db1/shop?service=live",
+            "mysql://shop:hunter22@db1/shop?ssl-ca=/ca.pem",
         ];
         for text in invalid {
             let error = DatabaseUrl::parse(text).expect_err(text);

@@ -85,12 +85,8 @@ pub(super) async fn record_snapshot(rollout: &Rollout<'_>, snapshot: &Snapshot) 
         let layout = rollout.hosts.layouts.of(&host)?;
         let path = format!("{}/{MANIFEST_FILE}", layout.release(&rollout.target.release));
         let file = serde_json::Value::from(snapshot.file.as_str()).to_string();
-        // The manifest is one line, the JSON of an object with several fields.
-        host.run(cmd!(
-            "{{ sed 's/}}$//' {path} | tr -d '\\n' && printf ',\"snapshot_file\":%s}}\\n' {file}; }} > {path}.new && mv {path}.new {path}"
-        ))
-        .named("record the snapshot in the manifest")
-        .await
+        let script = with_arguments([path, file], include_str!("record_snapshot.sh"));
+        host.with_shell("sh -c").run(script).named("record the snapshot in the manifest").await
     });
     for (host, outcome) in &recorded.await {
         if let Some(error) = outcome.error() {

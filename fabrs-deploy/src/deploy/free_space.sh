@@ -7,8 +7,8 @@ cd "$1"
 kib=$2 inodes=$3
 shift 3
 fits() {
-    df -Pk . | awk -v necessary="$kib" 'NR == 2 { exit !($4 >= necessary) }' &&
-        df -Pi . 2> /dev/null | awk -v necessary="$inodes" 'NR == 2 && $2 > 0 { exit !($4 >= necessary) }'
+    df -Pk . | awk -v necessary="$kib" 'NR == 2 { exit !($(NF-2) >= necessary) }' &&
+        df -Pi . 2> /dev/null | awk -v necessary="$inodes" 'NR == 2 && $(NF-4) > 0 { exit !($(NF-2) >= necessary) }'
 }
 for release; do
     ! fits || exit 0

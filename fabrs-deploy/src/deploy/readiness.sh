@@ -8,13 +8,16 @@ shift 2
 echo "time $(date +%s)"
 path=$root
 while [ ! -d "$path" ]; do
-    path=${path%/*}
+    case $path in
+        */?*) path=${path%/*} ;;
+        *) path=. ;;
+    esac
     [ -n "$path" ] || path=/
 done
 [ -w "$path" ] || echo "not-writable $path"
-df -Pk "$path" | awk 'NR == 2 { print "kib", $4 }'
+df -Pk "$path" | awk 'NR == 2 { print "kib", $(NF-2) }'
 # A file system without a fixed number of inodes has 0 in total.
-df -Pi "$path" 2> /dev/null | awk 'NR == 2 && $2 > 0 { print "inodes", $4 }'
+df -Pi "$path" 2> /dev/null | awk 'NR == 2 && $(NF-4) > 0 { print "inodes", $(NF-2) }'
 if [ -n "$live" ] && [ -d "$root/releases/$live" ]; then
     du -sk "$root/releases/$live" | awk '{ print "live-kib", $1 }'
     echo "live-inodes $(find "$root/releases/$live" | wc -l)"

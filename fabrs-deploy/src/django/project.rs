@@ -234,7 +234,11 @@ impl Django {
     /// release.
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
         let Some(state) = state::read(app.connection()).await? else {
-            // In a dry run, the new release does not exist.
+            // In a dry run, the new release does not exist. The plan of the approval may know that
+            // no migration is pending.
+            if app.approved().is_some_and(|approved| approved.names.is_empty()) {
+                return Ok(());
+            }
             self.make_snapshot(&app).await?;
             manage("migrate --noinput").await?;
             return Ok(());

@@ -1,6 +1,6 @@
 //! The access of a host to the repository.
 
-use fabrs::{Connection, Error, Hide, cmd};
+use fabrs::{Connection, Error, Hide, Host, cmd};
 
 use super::git::{Git, without_prompts};
 
@@ -14,18 +14,17 @@ impl Git {
     pub(crate) async fn access_problem(&self, host: &Connection) -> Result<Option<String>, Error> {
         let url = &self.url;
         let reader = self.repository_connection(host)?;
-        let list = without_prompts(&reader).probe(cmd!("git ls-remote --quiet -- {url} HEAD"));
+        // The causes are recognized by English messages.
+        let reader = without_prompts(&reader).env("LC_ALL", "C");
+        let list = reader.probe(cmd!("git ls-remote --quiet -- {url} HEAD"));
         let output = list.named("read the repository").warn().hide(Hide::Both).await?;
         if output.ok()? {
             return Ok(None);
         }
         let stderr = output.stderr()?;
-        let reader = reader.host().map(ToString::to_string).unwrap_or_default();
-        Ok(Some(format!(
-            "{reader} cannot read the repository {url}: {}\n{}",
-            failure_cause(&stderr),
-            stderr.trim_end()
-        )))
+        let reader = if reader.host().is_some_and(Host::is_local) { "this machine cannot" } else { "cannot" };
+        let cause = failure_cause(&stderr);
+        Ok(Some(format!("{reader} read the repository {url}: {cause}\n{}", stderr.trim_end())))
     }
 }
 
@@ -40,6 +39,8 @@ fn failure_cause(stderr: &str) -> &'static str {
         "the host key of the git server is not in `known_hosts` of the host"
     } else if has(&["Permission denied", "Authentication failed", "could not read Username"]) {
         "the git server rejected the keys of the host (add a deploy key, or forward your agent with `-A`)"
+    } else if has(&["not found"]) && has(&["git:"]) {
+        "git is not installed"
     } else {
         "`git ls-remote` failed, check the URL"
     }

@@ -68,7 +68,7 @@ async fn preflight_prints_all_hosts_and_names_an_unreadable_repository() -> Resu
     let site = fixture.site().source(Git::at(missing.to_string_lossy()));
     let error = site.linked_files(["conf"]).preflight(all(&client)).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("web1 cannot read the repository") && text.contains("check the URL"), "{text}");
+    assert!(text.contains("web1: cannot read the repository") && text.contains("check the URL"), "{text}");
     assert!(text.contains("shared/conf` is missing"), "{text}");
     assert!(fs::read_dir(fixture.root(0)).is_err(), "nothing was created");
     Ok(())

@@ -3,6 +3,7 @@
 # $1: the SHA-256 of the dump; $2: the token
 sum=$1 token=$2 snapshot=$work/dump
 tar -x -f - -C "$work"
+lock_directory
 actual=$(sha256sum < "$work/dump")
 [ "${actual%% *}" = "$sum" ] || fail "the received snapshot is incomplete or damaged: wrong SHA-256"
 connect

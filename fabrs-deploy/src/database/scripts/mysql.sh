@@ -5,41 +5,65 @@ connect() {
     for dumper in mariadb-dump mysqldump; do ! command -v "$dumper" > /dev/null || break; done
     command -v "$client" > /dev/null || fail "neither mariadb nor mysql is installed"
     command -v "$dumper" > /dev/null || fail "neither mariadb-dump nor mysqldump is installed"
+    check_name "$database"
+    new=${database}_fabrs_new old=${database}_fabrs_old
 }
 
+# Names are part of SQL.
+check_name() {
+    case $1 in *[\`\'\"\\]*) fail "cannot use the name $1, which contains a quote or a backslash" ;; esac
+}
+
+# Other option files could replace the host, or add options to the dump.
 run_mysql() {
-    "$client" --defaults-extra-file="$work/credentials" --default-character-set=utf8mb4 --batch --skip-column-names "$@"
+    "$client" --defaults-file="$work/credentials" --default-character-set=utf8mb4 --batch --skip-column-names "$@"
 }
 
 check() {
     run_mysql -e 'SELECT 1' "$database" > /dev/null
 }
 
-# Prints the names of the tables of the database $1, or of other objects of this type: $2.
-list() {
-    case $2 in
-        tables) run_mysql -e "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = '$1'" ;;
-        others) run_mysql -e "SELECT CONCAT('view ', table_name) FROM information_schema.views WHERE table_schema = '$1'
-            UNION SELECT CONCAT('trigger ', trigger_name) FROM information_schema.triggers WHERE trigger_schema = '$1'
-            UNION SELECT CONCAT('routine ', routine_name) FROM information_schema.routines WHERE routine_schema = '$1'
-            UNION SELECT CONCAT('event ', event_name) FROM information_schema.events WHERE event_schema = '$1'" ;;
-    esac
+# Prints the names of the tables of the database $1, sorted.
+list_tables() {
+    run_mysql -e "SELECT table_name FROM information_schema.tables
+        WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND table_schema = '$1' ORDER BY BINARY table_name" > "$work/listed" ||
+        fail "cannot list the tables of $1"
+    while IFS= read -r table; do check_name "$table"; done < "$work/listed"
+    cat "$work/listed"
+}
+
+# Fails if the database $1 has objects that a restore cannot replace atomically.
+check_objects() {
+    objects=$(run_mysql -e "SELECT CONCAT('view ', table_name) FROM information_schema.views WHERE table_schema = '$1'
+        UNION SELECT CONCAT('sequence ', table_name) FROM information_schema.tables WHERE table_type = 'SEQUENCE' AND table_schema = '$1'
+        UNION SELECT CONCAT('trigger ', trigger_name) FROM information_schema.triggers WHERE trigger_schema = '$1'
+        UNION SELECT CONCAT('routine ', routine_name) FROM information_schema.routines WHERE routine_schema = '$1'
+        UNION SELECT CONCAT('event ', event_name) FROM information_schema.events WHERE event_schema = '$1'
+        UNION SELECT CONCAT('foreign key ', constraint_name, ' of the database ', constraint_schema)
+            FROM information_schema.referential_constraints
+            WHERE unique_constraint_schema = '$1' AND constraint_schema <> '$1'") || fail "cannot list the objects of $1"
+    [ -z "$objects" ] || fail "only tables can be restored, but $1 has: $(echo "$objects" | paste -s -d , -)"
 }
 
 # Writes $work/dump and $work/rows. The dump is one consistent read. The server has no way to count
 # the rows of the same state, so the dump itself is counted.
 dump() {
-    list "$database" tables > "$work/tables"
+    check_objects "$database"
+    list_tables "$database" > "$work/tables"
+    # mysqldump would otherwise write statements for the replication.
+    gtid=
+    ! "$dumper" --help 2> /dev/null | grep -q set-gtid-purged || gtid=--set-gtid-purged=OFF
     # One row in each INSERT, so the rows can be counted.
     {
-        "$dumper" --defaults-extra-file="$work/credentials" --default-character-set=utf8mb4 --single-transaction \
-            --quick --skip-extended-insert --hex-blob --routines --events --triggers "$database" || : > "$work/failed"
+        "$dumper" --defaults-file="$work/credentials" --default-character-set=utf8mb4 --single-transaction --quick \
+            --no-autocommit --skip-extended-insert --hex-blob --no-tablespaces ${gtid:+"$gtid"} "$database" || : > "$work/failed"
     } | gzip > "$work/dump"
     [ ! -e "$work/failed" ] || fail "$dumper failed"
     count_rows "$work/dump" > "$work/rows" || fail "the dump is incomplete"
     # Each table from before the dump is in the dump.
+    cut -f 1 "$work/rows" > "$work/dumped"
     while IFS= read -r table; do
-        cut -f 1 "$work/rows" | grep -qFx -- "$table" || fail "the table $table is missing in the dump"
+        grep -qFx -- "$table" "$work/dumped" || fail "the table $table is missing in the dump"
     done < "$work/tables"
 }
 
@@ -54,34 +78,50 @@ count_rows() {
     '
 }
 
+# Removes the loaded data, which may not be masked. After the exchange, the database is empty.
+clean_up() {
+    [ ! -e "$work/has-new" ] || run_mysql -e "DROP DATABASE IF EXISTS \`$new\`" || :
+}
+
 # Fills a second database, and exchanges the tables by one atomic statement.
 restore() {
-    new="${database}_fabrs_new" old="${database}_fabrs_old"
-    others=$(list "$database" others)
-    [ -z "$others" ] || fail "cannot restore $database, which has more than tables: $(echo "$others" | paste -s -d , -)"
-    run_mysql -e "DROP DATABASE IF EXISTS \`$new\`; CREATE DATABASE \`$new\`; DROP DATABASE IF EXISTS \`$old\`; CREATE DATABASE \`$old\`"
+    check_objects "$database"
+    : > "$work/has-new"
+    run_mysql -e "DROP DATABASE IF EXISTS \`$new\`; CREATE DATABASE \`$new\`; CREATE DATABASE IF NOT EXISTS \`$old\`"
+    list_tables "$old" > "$work/leftover_tables"
+    [ ! -s "$work/leftover_tables" ] || fail "the database $old has tables of an interrupted restore. Check and drop it first"
     { gzip -dc "$snapshot" && printf "SELECT '%s';\n" "$token"; } | run_mysql "$new" > "$work/output"
     [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "could not load $snapshot into $new. The database is unchanged"
-    others=$(list "$new" others)
-    [ -z "$others" ] || fail "cannot restore this snapshot, which has more than tables: $(echo "$others" | paste -s -d , -)"
-    list "$new" tables | while IFS= read -r table; do
+    check_objects "$new"
+    list_tables "$new" > "$work/new_tables"
+    cut -f 1 "$rows" | sort > "$work/expected_tables"
+    sort "$work/new_tables" | cmp -s - "$work/expected_tables" || fail "the tables of $new differ from $snapshot. The database is unchanged"
+    while IFS= read -r table; do
         printf "SELECT '%s', COUNT(*) FROM \`%s\`;\n" "$table" "$table"
-    done > "$work/count.sql"
+    done < "$work/new_tables" > "$work/count.sql"
     run_mysql "$new" < "$work/count.sql" > "$work/loaded"
-    compare_rows "$rows" "$work/loaded" || fail "the row counts of $new differ from $snapshot. The database is unchanged"
+    # A dump of another program may have several rows in each INSERT.
+    [ "$rows" = "$work/counted" ] || compare_rows "$rows" "$work/loaded" ||
+        fail "the row counts of $new differ from $snapshot. The database is unchanged"
     { cat "$work/mask.sql" && printf "\n;SELECT '%s';\n" "$token"; } | run_mysql "$new" > "$work/output"
     [ "$(tail -n 1 "$work/output")" = "$token" ] || fail "the mask SQL failed. The database is unchanged"
+    list_tables "$new" > "$work/new_tables"
+    list_tables "$database" > "$work/old_tables"
     {
-        list "$database" tables | while IFS= read -r table; do
-            printf '`%s`.`%s` TO `%s`.`%s`\n' "$database" "$table" "$old" "$table"
-        done
-        list "$new" tables | while IFS= read -r table; do
-            printf '`%s`.`%s` TO `%s`.`%s`\n' "$new" "$table" "$database" "$table"
-        done
-    } > "$work/renames"
-    if [ -s "$work/renames" ]; then
-        run_mysql -e "SET foreign_key_checks = 0; RENAME TABLE $(paste -s -d , "$work/renames")"
+        printf 'SET lock_wait_timeout = 60; SET foreign_key_checks = 0; RENAME TABLE '
+        {
+            while IFS= read -r table; do
+                printf '`%s`.`%s` TO `%s`.`%s`\n' "$database" "$table" "$old" "$table"
+            done < "$work/old_tables"
+            while IFS= read -r table; do
+                printf '`%s`.`%s` TO `%s`.`%s`\n' "$new" "$table" "$database" "$table"
+            done < "$work/new_tables"
+        } | paste -s -d , -
+    } > "$work/exchange.sql"
+    if [ -s "$work/old_tables" ] || [ -s "$work/new_tables" ]; then
+        run_mysql < "$work/exchange.sql"
     fi
-    run_mysql -e "DROP DATABASE \`$new\`; DROP DATABASE \`$old\`"
+    list_tables "$database" | cmp -s - "$work/new_tables" || fail "the restored tables are missing. The old tables are in the database $old"
+    run_mysql -e "DROP DATABASE \`$old\`" || echo "warning: could not drop the database $old with the old tables" >&2
     echo "$token"
 }

@@ -4,6 +4,7 @@
 snapshot=$1 token=$2
 case $snapshot in /*) ;; *) snapshot=$PWD/$snapshot ;; esac
 cat > "$work/mask.sql"
+lock_directory
 connect
 check_snapshot "$snapshot"
 restore

@@ -18,9 +18,11 @@ check() {
 dump() {
     if [ -e "$database" ]; then
         run_sqlite "$database" '.timeout 60000' '.backup copy'
-    else
+    elif [ "$missing" = new ]; then
         echo "warning: the snapshot is empty, because there is no file $database yet" >&2
         : > copy
+    else
+        fail "no such database: $database"
     fi
     count_rows_of_file copy > rows
     gzip -c copy > dump
@@ -34,17 +36,24 @@ count_rows() {
 }
 
 count_rows_of_file() {
-    run_sqlite "$1" "SELECT format('SELECT %Q, count(*) FROM \"%w\";', name, name) FROM sqlite_master
+    run_sqlite "$1" "SELECT printf('SELECT %Q, count(*) FROM \"%w\";', name, name) FROM sqlite_master
         WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %' AND name NOT LIKE 'sqlite\_%' ESCAPE '\\' ORDER BY name" > "$work/count.sql" || return 1
     run_sqlite -separator "$tab" "$1" < "$work/count.sql"
 }
 
-# Replaces the database in one transaction. Only the masked copy is restored.
+# Replaces the database in one transaction. Only the masked copy is restored. Without VACUUM, the
+# free pages of the file would still have the old values. A backup needs equal page sizes.
 restore() {
     gzip -dc "$snapshot" > new
-    { echo 'BEGIN;' && cat mask.sql && printf "\\n;COMMIT;\\nSELECT '%s';\\n" "$token"; } | run_sqlite new > output
+    page_size=4096
+    [ ! -e "$database" ] || page_size=$(run_sqlite "$database" 'PRAGMA page_size')
+    {
+        echo 'PRAGMA secure_delete = ON; BEGIN;' && cat mask.sql &&
+            printf "\n;COMMIT;\nPRAGMA journal_mode = DELETE; PRAGMA page_size = %s; VACUUM;\nSELECT '%s';\n" "$page_size" "$token"
+    } | run_sqlite new > output
     [ "$(tail -n 1 output)" = "$token" ] || fail "the mask SQL failed. The database is unchanged"
-    [ "$(run_sqlite new 'PRAGMA integrity_check')" = ok ] || fail "the masked copy failed PRAGMA integrity_check. The database is unchanged"
+    [ "$(run_sqlite new 'PRAGMA integrity_check')" = ok ] ||
+        fail "the masked copy failed PRAGMA integrity_check. The database is unchanged"
     run_sqlite "$database" '.timeout 60000' '.restore new'
     echo "$token"
 }

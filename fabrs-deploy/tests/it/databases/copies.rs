@@ -4,7 +4,7 @@ use fabrs::ErrorKind;
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
 
-use super::fixture::{Databases, EMAIL, names};
+use super::fixture::{Databases, EMAIL, System, names};
 
 const MASK: &str = "UPDATE customer SET email = 'masked' WHERE email IS NOT NULL";
 
@@ -23,6 +23,14 @@ async fn copy_with_mask(databases: &Databases) -> Result {
     assert_eq!(databases.query(1, "SELECT email FROM customer WHERE id = 1"), "masked");
     assert_eq!(databases.query(0, "SELECT email FROM customer WHERE id = 1"), EMAIL);
     assert_eq!(names(&databases.snapshots(1)), Vec::<String>::new(), "no unmasked data stay on the target");
+    match &databases.system {
+        System::Server(_) => {}
+        System::Sqlite => {
+            let file = std::fs::read(databases.shared(1).join("shop_staging.sqlite3"))?;
+            let is_readable = file.windows(EMAIL.len()).any(|bytes| bytes == EMAIL.as_bytes());
+            assert!(!is_readable, "a free page has the old value");
+        }
+    }
     Ok(())
 }
 
@@ -30,6 +38,11 @@ async fn copy_with_mask(databases: &Databases) -> Result {
 async fn a_copy_of_postgres_is_masked_and_a_failed_mask_keeps_the_target() -> Result {
     let Some(databases) = Databases::postgres() else { return Ok(()) };
     databases.query(0, "CREATE MATERIALIZED VIEW emails AS SELECT email FROM customer");
+    let (client, _) = databases.hosts.client();
+    let (production, staging) = (databases.database(&client, 0), databases.database(&client, 1));
+    let committed = staging.copy_from(&production).mask("UPDATE customer SET note = ''; COMMIT; SELECT 1").await;
+    assert_eq!(committed.expect_err("a mask cannot commit").kind(), ErrorKind::Exit);
+    assert_eq!(databases.count(1, "newer"), "0");
     copy_with_mask(&databases).await?;
     assert_eq!(databases.query(1, "SELECT email FROM emails WHERE email IS NOT NULL"), "masked");
     Ok(())
@@ -38,7 +51,11 @@ async fn a_copy_of_postgres_is_masked_and_a_failed_mask_keeps_the_target() -> Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_maria_db_is_masked_and_a_failed_mask_keeps_the_target() -> Result {
     let Some(databases) = Databases::maria_db() else { return Ok(()) };
-    copy_with_mask(&databases).await
+    databases.query(0, "CREATE TABLE parent (id INT PRIMARY KEY); CREATE TABLE child (p INT REFERENCES parent (id))");
+    copy_with_mask(&databases).await?;
+    let left = "SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE '%fabrs%'";
+    assert_eq!(databases.query(1, left), "0", "no unmasked data stay on the server");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
