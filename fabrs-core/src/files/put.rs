@@ -199,7 +199,8 @@ impl PutRequest {
     ///
     /// `%s` is the path of the new file, in a temporary directory and under its own name. The path
     /// is passed as an argument of the shell, so `%s` needs no quotes. If the line fails, the old
-    /// file stays, and the error shows the last lines of the output. Unchanged files are not validated.
+    /// file stays, and the error shows the last lines of the output. Unchanged files are not
+    /// validated.
     ///
     /// For a command that accepts no path of a single file, see
     /// [`validate_live`](Self::validate_live).

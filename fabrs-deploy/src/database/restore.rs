@@ -27,12 +27,13 @@ impl HostDatabase {
     /// objects. Readers see the old state or the restored state, and a failure keeps the old state:
     ///
     /// - PostgreSQL: one transaction. The user of the URL must own all objects. Installed
-    ///   extensions stay, with the rows of their own tables. Privileges and owners are not restored.
-    ///   A database with operators, conversions, foreign servers or event triggers has no snapshot.
+    ///   extensions stay, with the rows of their own tables. Privileges and owners are not
+    ///   restored. A database with operators, conversions, foreign servers or event triggers has no
+    ///   snapshot.
     /// - MariaDB and MySQL: the snapshot is loaded into the database `NAME_fabrs_new`, and one
     ///   statement renames all tables. The user needs the privileges for the databases
-    ///   `NAME_fabrs_new` and `NAME_fabrs_old`. A database with views, triggers, routines, events or
-    ///   sequences has no snapshot.
+    ///   `NAME_fabrs_new` and `NAME_fabrs_old`. A database with views, triggers, routines, events
+    ///   or sequences has no snapshot.
     /// - SQLite: the online backup of SQLite, which is one transaction.
     ///
     /// ```no_run
