@@ -172,10 +172,10 @@ fn assert_snapshot_of_release(machine: &Machine, migration: &str) {
     let log = machine.run("tail -n 1 /srv/shop/migrations.log");
     let entry: serde_json::Value = serde_json::from_str(&log).expect("the log has a JSON value on each line");
     assert!(entry["migrations"].as_array().is_some_and(|names| names.iter().any(|name| name == migration)), "{log}");
-    let file = entry["snapshot_file"]["file"].as_str().expect("the log names the snapshot");
+    let file = entry["snapshot"]["file"].as_str().expect("the log names the snapshot");
     assert_eq!(manifest["snapshot_file"], file, "{manifest}");
     assert_eq!(Path::new(file).parent(), Some(Path::new("/srv/shop/shared/snapshots")));
-    assert!(entry["snapshot_file"]["content"]["rows"].as_u64().is_some_and(|rows| rows >= 2), "{log}");
+    assert!(entry["snapshot"]["content"]["rows"].as_u64().is_some_and(|rows| rows >= 2), "{log}");
     let dump = machine.run(cmd!("pg_restore --file=- {file}").as_str());
     assert!(dump.contains("ann@example.org") && !dump.contains("city"), "{dump}");
 }
