@@ -7,7 +7,7 @@ use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs_testing::{Machine, MachineNetwork, wait_until};
 
-use crate::fixture::{LIMIT, client};
+use crate::fixture::{LIMIT, client, spawn};
 use crate::postgres::{SNAPSHOTS, create_database, database, database_of, query};
 
 /// SQL without an end. Its transaction stays open.
@@ -56,7 +56,7 @@ async fn a_power_cut_during_a_restore_keeps_the_old_content() -> Result {
     let snapshot = database(&network, "db1").snapshot().await?;
     query(machine, "INSERT INTO customer VALUES ('bob@db1')");
     let restore = database(&network, "db1").restore(&snapshot.file).mask(ENDLESS);
-    let restoring = tokio::spawn(restore.into_future());
+    let restoring = spawn(restore);
     wait_for_event(machine, "wait_event = 'PgSleep'");
     cut_power(machine);
     let error = restoring.await?.unwrap_err();
@@ -84,7 +84,7 @@ async fn a_power_cut_during_a_snapshot_leaves_no_snapshot() -> Result {
     let network = start(&["db1"]);
     let machine = network.machine("db1");
     let mut lock = lock_customers(machine);
-    let saving = tokio::spawn(database(&network, "db1").snapshot());
+    let saving = spawn(database(&network, "db1").snapshot());
     wait_for_event(machine, "wait_event_type = 'Lock' AND application_name = 'pg_dump'");
     cut_power(machine);
     lock.wait()?;
@@ -106,7 +106,7 @@ async fn a_copy_without_its_program_keeps_the_old_content_of_the_target() -> Res
     let (client, _) = client(&network, Mode::Run);
     let [production, staging] = ["db1", "staging"].map(|name| client.connect(name).map(|host| database_of(&host)));
     let copy = staging?.copy_from(&production?).mask(ENDLESS);
-    let copying = tokio::spawn(copy.into_future());
+    let copying = spawn(copy);
     wait_for_event(target, "wait_event = 'PgSleep'");
     copying.abort();
     client.close().await;
@@ -128,7 +128,7 @@ async fn a_copy_with_a_lost_source_keeps_the_old_content_of_the_target() -> Resu
     source.run(cmd!("printf %s {dd} > /usr/local/bin/dd && chmod 0755 /usr/local/bin/dd").as_str());
     let (client, _) = client(&network, Mode::Run);
     let (production, staging) = (database_of(&client.connect("db1")?), database_of(&client.connect("staging")?));
-    let copying = tokio::spawn(staging.copy_from(&production).without_mask().into_future());
+    let copying = spawn(staging.copy_from(&production).without_mask());
     wait_until("the second piece is read", LIMIT, || source.disk().join("srv/shop/second-piece").exists());
     source.unplug();
     let error = copying.await?.unwrap_err();

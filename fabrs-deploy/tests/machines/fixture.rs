@@ -8,6 +8,7 @@ use fabrs::config::{Mode, PromptPolicy, Settings, SshConfigSource};
 use fabrs::event::{CaptureSink, Sink};
 use fabrs::{Client, Connection};
 use fabrs_testing::MachineNetwork;
+use tokio::task::JoinHandle;
 
 /// The time limit of a wait, long enough for a boot on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
@@ -29,4 +30,13 @@ pub(crate) fn client(network: &MachineNetwork, mode: Mode) -> (Client, Arc<Captu
 /// Returns a connection to a machine.
 pub(crate) fn connect(network: &MachineNetwork, name: &str) -> Connection {
     client(network, Mode::Run).0.connect(name).expect("the name is a host")
+}
+
+/// Starts a request, for an action before its end.
+#[expect(clippy::disallowed_methods, reason = "each test awaits the task")]
+pub(crate) fn spawn<F>(request: F) -> JoinHandle<F::Output>
+where
+    F: IntoFuture<IntoFuture: Send + 'static, Output: Send + 'static>,
+{
+    tokio::spawn(request.into_future())
 }

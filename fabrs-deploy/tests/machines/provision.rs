@@ -5,7 +5,7 @@ use fabrs::{Connection, ErrorKind, Result, cmd};
 use fabrs_deploy::{Provision, ResourceChanges};
 use fabrs_testing::{MachineNetwork, wait_until};
 
-use crate::fixture::{LIMIT, client, connect};
+use crate::fixture::{LIMIT, client, connect, spawn};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB7lS4 ann@laptop";
 
@@ -145,7 +145,7 @@ async fn an_interrupted_installation_is_completed_by_the_next_run() {
 }
 
 /// Pauses the installation at a call of a program, cuts the power there, and installs again.
-async fn cut_power_during_installation(program: &str, argument: &str) {
+async fn cut_power_during_installation(program: &str, argument: &str) -> Result<()> {
     let network = MachineNetwork::builder().machine("web1").mirror().start();
     let machine = network.machine("web1");
     let wrapper = format!(
@@ -156,29 +156,30 @@ async fn cut_power_during_installation(program: &str, argument: &str) {
     let path = format!("/usr/sbin/{program}");
     machine.run(cmd!("printf %s {wrapper} > {path} && chmod 0755 {path}").as_str());
     let web1 = connect(&network, "web1");
-    let installing = tokio::spawn(web1.ensure_packages(["nginx-light"]).into_future());
+    let installing = spawn(web1.ensure_packages(["nginx-light"]));
     wait_until("the installation is paused", LIMIT, || machine.disk().join("srv/paused").exists());
     machine.power_cut();
     machine.power_on();
     machine.wait_until_up();
-    installing.await.expect("the task ends").unwrap_err();
+    assert!(installing.await.is_ok_and(|installed| installed.is_err()));
     machine.run(cmd!("rm {path}").as_str());
     assert_ne!(machine.run("dpkg --audit"), "");
 
     let web1 = connect(&network, "web1");
-    web1.ensure_packages(["nginx-light"]).await.unwrap();
+    web1.ensure_packages(["nginx-light"]).await?;
     assert_eq!(machine.run("dpkg --audit; systemctl is-active nginx"), "active\n");
-    assert!(!web1.ensure_packages(["nginx-light"]).await.unwrap().any().unwrap());
+    assert!(!web1.ensure_packages(["nginx-light"]).await?.any()?);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_power_cut_during_the_unpacking_of_a_package_is_repaired() {
-    cut_power_during_installation("dpkg-deb", "--fsys-tarfile").await;
+async fn a_power_cut_during_the_unpacking_of_a_package_is_repaired() -> Result<()> {
+    cut_power_during_installation("dpkg-deb", "--fsys-tarfile").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_power_cut_during_the_configuration_of_a_package_is_repaired() {
-    cut_power_during_installation("deb-systemd-helper", "unmask").await;
+async fn a_power_cut_during_the_configuration_of_a_package_is_repaired() -> Result<()> {
+    cut_power_during_installation("deb-systemd-helper", "unmask").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,12 +55,12 @@ def health(request):
     return HttpResponse(f"{settings.BASE_DIR.name}\n")
 "#;
 
-const MODELS: &str = r#"from django.db import models
+const MODELS: &str = "from django.db import models
 
 class Customer(models.Model):
     name = models.CharField(max_length=100)
     email = models.CharField(max_length=100)
-"#;
+";
 
 const FIRST_MIGRATION: &str = r#"from django.db import migrations, models
 
