@@ -69,8 +69,8 @@ impl Database {
         }
     }
 
-    /// Sets the snapshot directory. Defaults to `snapshots` beside the environment file, with
-    /// symlinks resolved: `shared/snapshots` for a linked file of a site.
+    /// Sets the snapshot directory, relative to the environment file with symlinks resolved.
+    /// Defaults to `snapshots`: `shared/snapshots` for a linked file of a site.
     ///
     /// ```
     /// # use fabrs_deploy::Database;

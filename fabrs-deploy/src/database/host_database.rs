@@ -87,6 +87,9 @@ impl HostDatabase {
     /// MariaDB and MySQL, only the table names are compared. A failure leaves no snapshot. After a
     /// success, the oldest snapshots are removed.
     ///
+    /// The dump of MariaDB and MySQL is consistent for InnoDB tables only, and rounds the values of
+    /// `FLOAT` columns to six digits.
+    ///
     /// A dry run reads the database URL and plans the snapshot.
     ///
     /// ```no_run
@@ -169,7 +172,15 @@ impl HostDatabase {
         let EnvFileUrl { mut url, file } = read.await?;
         let beside = file.rsplit_once('/').map_or("", |(directory, _)| directory);
         url.resolve_file(beside);
-        let directory = self.settings.directory.clone().unwrap_or_else(|| format!("{beside}/snapshots"));
+        let directory = match self.settings.directory.as_deref() {
+            None => format!("{beside}/snapshots"),
+            Some(path) if path.starts_with('/') => path.to_owned(),
+            Some(path) if path.starts_with('~') => {
+                let error = Error::new(ErrorKind::Usage, format!("the snapshot directory `{path}` begins with `~`"));
+                return Err(error.hint("write an absolute path, or a path relative to the environment file"));
+            }
+            Some(path) => format!("{beside}/{path}"),
+        };
         Ok(DatabaseAccess { url, directory })
     }
 
