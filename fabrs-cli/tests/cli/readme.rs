@@ -74,7 +74,7 @@ impl Readme {
             ("etc/shop.env", "WORKERS=2\n"),
             ("etc/hosts", "127.0.0.1 localhost\n"),
             ("srv/site/uploads/x", "x\n"),
-            ("srv/kit/shared/.env", "SECRET_KEY=x\n"),
+            ("srv/kit/shared/.env", "SECRET_KEY=x\nDATABASE_URL=sqlite:///shop.sqlite3\n"),
             ("var/log/shop/access.log", "GET /\n"),
         ] {
             let path = scratch.join(path);
@@ -164,11 +164,13 @@ fn the_django_shop_is_planned_on_new_hosts() {
     }
 
     fs::create_dir_all(root.join("shared")).expect("the test owns the directory");
-    fs::write(root.join("shared/.env"), "SECRET_KEY=x\n").expect("the test owns the directory");
+    fs::write(root.join("shared/.env"), "SECRET_KEY=x\nDATABASE_URL=sqlite:///shop.sqlite3\n")
+        .expect("the test owns the directory");
     let owned = Command::new("chown").arg("-R").arg(hosts.sshd.user()).arg(&root).status();
     assert!(owned.is_ok_and(|status| status.success()), "root can change owners");
     let deploy = plan("deploy");
-    for planned in ["pip install", "collectstatic", "pg_dump", "migrate", "signal HUP", "mail to shop@"] {
+    for planned in ["pip install", "collectstatic", "take a snapshot of shop", "migrate", "signal HUP", "mail to shop@"]
+    {
         assert!(deploy.contains(planned), "{planned}: {deploy}");
     }
 }
