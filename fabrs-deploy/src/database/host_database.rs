@@ -87,7 +87,7 @@ impl HostDatabase {
     /// MariaDB and MySQL, only the table names are compared. A failure leaves no snapshot. After a
     /// success, the oldest snapshots are removed.
     ///
-    /// The dump of MariaDB and MySQL is consistent for InnoDB tables only, and rounds the values of
+    /// The dump of MariaDB and MySQL is consistent for `InnoDB` tables only, and rounds the values of
     /// `FLOAT` columns to six digits.
     ///
     /// A dry run reads the database URL and plans the snapshot.
