@@ -75,7 +75,10 @@ pub use fabrs_core::files::Template;
 #[doc(inline)]
 pub use fabrs_core::files::{Changes, Source, get, put, sync};
 #[doc(inline)]
-pub use fabrs_core::group::{Group, HostFailures, Outcome, Outcomes, Role, Strategy, Targets, on, role};
+pub use fabrs_core::group::{
+    BatchSize, BatchSizeError, Batches, Group, HostFailures, IntoBatchSize, Outcome, Outcomes, Role, Strategy, Targets,
+    on, role,
+};
 #[doc(inline)]
 pub use fabrs_core::host::{Host, HostError, HostLabel};
 #[doc(inline)]
@@ -209,6 +212,7 @@ pub mod embed {
 pub mod __private {
     pub use fabrs_core::__private::{BoxFuture, inventory};
     pub use fabrs_core::config::Selection;
+    pub use fabrs_core::group::BatchSize;
     pub use fabrs_core::shell::{Piece, ShellList, ShellValue};
     pub use fabrs_core::task::{Call, FromArg, Param, ParamKind, RawArgs, Registration, Task, TaskReturn, blocking};
     pub use fabrs_core::{Connection, Error, ShellLine, TaskError};

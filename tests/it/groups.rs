@@ -139,6 +139,31 @@ async fn the_limit_bounds_concurrent_hosts_and_hosts_start_in_order() {
 }
 
 #[tokio::test]
+async fn a_limit_in_percent_refers_to_the_hosts_of_the_group() {
+    for (percent, expected) in [("1%", 1), ("49%", 1), ("50%", 2), ("100%", 4), ("0%", 1)] {
+        let (most, _) = max_concurrency(Settings::default(), |group| group.limit(percent)).await;
+        assert_eq!(most, expected, "{percent} of 4 hosts");
+    }
+    let typed = Settings::default().limit(std::num::NonZeroUsize::new(1));
+    assert_eq!(max_concurrency(typed, |group| group.limit("50%")).await.0, 1, "a smaller `-P` wins");
+}
+
+#[tokio::test]
+async fn an_invalid_limit_is_an_error_on_every_host_before_any_command() {
+    let fake = Fake::new().on("go", FakeAnswer::code(0));
+    let group = group(&fake, ["a", "b"]).limit("x%");
+    for group in [group.clone(), group.filter(|_| true)] {
+        let outcomes = group.run("go").await;
+        assert_eq!(outcome_lines(&outcomes), ["a: failed", "b: failed"]);
+        let error = outcomes.all_ok().expect_err("the limit is invalid");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.block().to_string().contains("`x%` is neither a number of hosts (`2`) nor"), "{}", error.block());
+    }
+    assert!(fake.commands().is_empty());
+    assert_eq!(outcome_lines(&group.limit(1).run("go").await), ["a: ok", "b: ok"], "the last limit applies");
+}
+
+#[tokio::test]
 async fn the_smaller_limit_of_command_line_and_group_applies() {
     let typed = |n| Settings::default().limit(std::num::NonZeroUsize::new(n));
     let serial = || Settings::default().order(Order::Serial);
@@ -158,10 +183,15 @@ async fn batches_respect_their_size_and_the_settings_of_the_group() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("b");
     let group = group(&fake, ["a", "b", "c"]).skip_unreachable();
     let mut all = Vec::new();
-    for batch in group.batches(2.try_into()?) {
+    for batch in group.batches([2])? {
         all.push(outcome_lines(&batch.run("go").await));
     }
     assert_eq!(all, [vec!["a: ok", "b: skipped"], vec!["c: ok"]]);
+    let sizes = |batches: Vec<Group>| batches.iter().map(|batch| batch.connections().len()).collect::<Vec<_>>();
+    assert_eq!(sizes(group.batches(["34%", "100%"])?), [1, 2]);
+    assert_eq!(sizes(group.batches(["1"])?), [1, 1, 1]);
+    assert_eq!(group.batches([0]).expect_err("0 is invalid").kind(), ErrorKind::Usage);
+    assert_eq!(group.batches(["101%"]).expect_err("101% is invalid").kind(), ErrorKind::Usage);
     let part = group.filter(|c| c.host().is_some_and(|host| host.name() != "a")).require_all();
     assert_eq!(outcome_lines(&part.run("go").await), ["b: unreachable", "c: ok"]);
     Ok(())

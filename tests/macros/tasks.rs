@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use fabrs::config::Selection;
 use fabrs::prelude::*;
-use fabrs::{ParamKind, RawArgs, Registry};
+use fabrs::{BatchSize, ParamKind, RawArgs, Registry};
 
 /// Puts a build live.
 ///
@@ -47,7 +47,7 @@ fn plain(name: String) -> Result {
 #[task(hosts("web1", "web2"), name = "build-docs")]
 fn nothing() {}
 
-#[task(hosts("web1", "db1"), role = "queue")]
+#[task(hosts("web1", "db1"), role = "queue", rolling = "25%")]
 fn both() {}
 
 /// Tasks for others to use.
@@ -89,7 +89,8 @@ fn the_registry_describes_each_task() {
     assert_eq!((task.line, task.module), (17, module_path!()));
     assert!(task.file.ends_with("tasks.rs"), "{}", task.file);
     assert_eq!(task.docs, "Puts a build live.\n\n  Indented.");
-    assert_eq!((task.selection, task.rolling, task.default), (Selection::Role("web"), Some(1), true));
+    assert_eq!((task.selection, task.rolling, task.default), (Selection::Role("web"), BatchSize::hosts(1), true));
+    assert_eq!((both::task().rolling, nothing::task().rolling), (BatchSize::percent(25), None));
     assert_eq!(task.aliases, ["d", "ship"]);
     let shown: Vec<_> = task.params.iter().map(|p| (p.name, p.short, p.kind, p.type_name, p.default)).collect();
     assert_eq!(

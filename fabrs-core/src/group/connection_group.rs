@@ -3,13 +3,15 @@
 use std::num::NonZeroUsize;
 use std::panic::Location;
 
+use super::batch_size::{BatchSizeError, IntoBatchSize};
+use super::batches::Batches;
 use super::outcome::Outcome;
 use super::outcomes::Outcomes;
 use super::strategy::{Strategy, lost_after_use, run_on_hosts};
 use crate::client::{Client, IntoHost};
 use crate::config::{OnFailure, OnUnreachable};
 use crate::connection::{Command, Connection};
-use crate::error::{Result, TaskError};
+use crate::error::{Error, Result, TaskError};
 use crate::host::Host;
 use crate::output::Output;
 use crate::shell::{IntoShellLine, ShellLine};
@@ -26,6 +28,8 @@ use crate::transport::Effect;
 pub struct Group {
     connections: Vec<Connection>,
     strategy: Strategy,
+    /// The error of an invalid limit, for every host.
+    invalid_limit: Option<Error>,
 }
 
 impl Group {
@@ -62,23 +66,54 @@ impl Group {
     pub fn new(connections: Vec<Connection>) -> Self {
         let settings = connections.first().and_then(Connection::state).map(RunState::settings);
         let strategy = settings.map_or_else(Strategy::default, Strategy::of);
-        Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..strategy } }
+        let strategy = Strategy { on_failure: OnFailure::Continue, ..strategy };
+        Self { connections, strategy, invalid_limit: None }
     }
 
-    /// Runs on at most `n` hosts at a time, with a minimum of 1. A smaller limit of the command
-    /// line (`-P`, `--serial`) takes precedence.
+    /// Runs on at most this many hosts at a time: a number (`20`), or a percentage of the hosts of
+    /// this group (`"25%"`), rounded down. The minimum is 1. A smaller limit of the command line
+    /// (`-P`, `--serial`) takes precedence.
+    ///
+    /// After an invalid text, such as `"x%"`, every host fails with
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     ///
     /// ```
     /// # use fabrs_core::Group;
-    /// let web = Group::to(["web1", "web2", "web3"])?.limit(2);
-    /// # assert_eq!(web.connections().len(), 3);
+    /// let web = Group::to(["web1", "web2", "web3", "web4"])?.limit(3);
+    /// assert_eq!(web.strategy().limit.get(), 3);
+    /// assert_eq!(web.limit("50%").strategy().limit.get(), 2);
     /// # Ok::<(), fabrs_core::Error>(())
     /// ```
-    pub fn limit(mut self, n: usize) -> Self {
-        let wanted = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+    pub fn limit(mut self, hosts: impl IntoBatchSize) -> Self {
+        self.invalid_limit = None;
+        let wanted = match hosts.into_batch_size() {
+            Ok(size) => size.hosts_of(self.connections.len()),
+            Err(BatchSizeError::Zero(_)) => NonZeroUsize::MIN,
+            Err(error) => {
+                self.invalid_limit = Some(error.into_usage_error());
+                NonZeroUsize::MIN
+            }
+        };
         let settings = self.connections.first().and_then(Connection::state).map(RunState::settings);
         self.strategy.limit = settings.map_or(wanted, |settings| settings.parallel_limit_for(wanted));
         self
+    }
+
+    /// Returns the number of hosts at a time, and the reaction to failures.
+    ///
+    /// ```
+    /// # use fabrs_core::Group;
+    /// let web = Group::to(["web1", "web2"])?.serial();
+    /// assert_eq!(web.strategy().limit.get(), 1);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Returns a group of other connections with the same strategy.
+    fn with_connections(&self, connections: Vec<Connection>) -> Self {
+        Self { connections, strategy: self.strategy, invalid_limit: self.invalid_limit.clone() }
     }
 
     /// Returns the group with another strategy.
@@ -88,14 +123,36 @@ impl Group {
 
     /// Returns a group of the connections selected by `keep`, with the same limits.
     pub fn filter(&self, keep: impl Fn(&Connection) -> bool) -> Self {
-        let connections = self.connections.iter().filter(|connection| keep(connection)).cloned().collect();
-        Self { connections, strategy: self.strategy }
+        self.with_connections(self.connections.iter().filter(|connection| keep(connection)).cloned().collect())
     }
 
-    /// Splits the group into batches of at most `size` hosts, in order and with the same limits.
-    pub fn batches(&self, size: NonZeroUsize) -> impl Iterator<Item = Self> {
-        let strategy = self.strategy;
-        self.connections.chunks(size.get()).map(move |batch| Self { connections: batch.to_vec(), strategy })
+    /// Splits the group into batches, in order and with the same limits. The last size repeats
+    /// until all hosts are in a batch. A percentage refers to the hosts of this group.
+    ///
+    /// ```
+    /// # use fabrs_core::{Group, TaskError};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), TaskError> {
+    /// # let client = fabrs_core::Client::builder().dial(fabrs_core::transport::Fake::new()).build();
+    /// let web = Group::of(&client, ["web1", "web2", "web3", "web4", "web5"])?;
+    /// let sizes = |batches: Vec<Group>| batches.iter().map(|b| b.connections().len()).collect::<Vec<_>>();
+    /// assert_eq!(sizes(web.batches([2])?), [2, 2, 1]);
+    /// assert_eq!(sizes(web.batches(["1", "100%"])?), [1, 4]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an empty list or an invalid size, such as
+    /// 0 or `"0%"`.
+    pub fn batches<S: IntoBatchSize>(&self, sizes: impl IntoIterator<Item = S>) -> Result<Vec<Self>> {
+        let mut rest = self.connections.as_slice();
+        let batches =
+            Batches::new(sizes).map_err(BatchSizeError::into_usage_error)?.sizes(rest.len()).into_iter().map(|size| {
+                let (batch, later) = rest.split_at(size.min(rest.len()));
+                rest = later;
+                self.with_connections(batch.to_vec())
+            });
+        Ok(batches.collect())
     }
 
     /// Returns the group with uncancellable connections: a stop of the run does not cancel their
@@ -106,7 +163,7 @@ impl Group {
     /// As [`Connection::uncancellable`].
     pub fn uncancellable(&self) -> Result<Self> {
         let connections = self.connections.iter().map(Connection::uncancellable).collect::<Result<_>>()?;
-        Ok(Self { connections, strategy: self.strategy })
+        Ok(self.with_connections(connections))
     }
 
     /// Runs on one host after the other, in the order of the group.
@@ -213,7 +270,11 @@ impl Group {
     {
         let parts: Vec<Connection> = self.connections.iter().map(Connection::with_plan_part).collect();
         let host = |connection: &Connection| connection.host().cloned().unwrap_or_else(Host::local);
-        let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
+        let usable = |connection: &Connection| match &self.invalid_limit {
+            Some(error) => Err(error.clone().or_on(connection.host())),
+            None => Ok(connection.clone()),
+        };
+        let hosts = parts.iter().map(|connection| (host(connection), usable(connection))).collect();
         let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());
         let outcomes = run_on_hosts(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
             // Commands created by `body` outside its future use the same connection.

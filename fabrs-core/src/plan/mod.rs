@@ -80,7 +80,11 @@ impl Stage {
             Selection::Local => StageHosts::Local,
             selection => StageHosts::Remote(client.inventory().hosts_for(selection)?),
         };
-        let strategy = call.task().strategy(client.settings());
+        let count = match &hosts {
+            StageHosts::Local => 0,
+            StageHosts::Remote(hosts) => hosts.len(),
+        };
+        let strategy = call.task().strategy(client.settings(), count);
         Ok(Self { call, hosts, strategy })
     }
 }

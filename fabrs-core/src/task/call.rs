@@ -120,7 +120,8 @@ impl<T: Send + 'static> Call<T> {
             return Err(usage(text).hint(format!("await the call: `{}::call(..).await?`", self.task.name)));
         }
         let hosts = client.inventory().narrowed_hosts(self.task.selection)?;
-        Ok(Group::of(&client, hosts)?.with_strategy(self.task.strategy(client.settings())))
+        let strategy = self.task.strategy(client.settings(), hosts.len());
+        Ok(Group::of(&client, hosts)?.with_strategy(strategy))
     }
 
     /// Returns the connection on which an awaited call runs.

@@ -29,7 +29,7 @@ pub(super) async fn roll_out(
             after_first_switch.await?;
         }
         // In place, the hosts of once-only steps may make the first batch larger than `size`.
-        for part in batch.batches(size) {
+        for part in batch.batches([size])? {
             restart_and_check(rollout, &part).await?;
         }
     }
@@ -65,7 +65,7 @@ async fn restart_and_check(rollout: &Rollout<'_>, batch: &Group) -> Result<(), T
 fn batches(rollout: &Rollout<'_>, size: NonZeroUsize) -> Result<Vec<Group>, Error> {
     let group = &rollout.hosts.group;
     if rollout.hosts.site.kind == SiteKind::Releases {
-        return Ok(group.batches(size).collect());
+        return group.batches([size]);
     }
     let first = once_hosts(rollout)?;
     let all = group.connections().iter().filter_map(Connection::host);

@@ -3,8 +3,9 @@
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Lit, LitInt, LitStr, Meta, Path, Token};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Token};
 
+use super::rolling::Rolling;
 use crate::did_you_mean;
 use crate::errors::Errors;
 
@@ -15,7 +16,7 @@ pub(super) struct TaskAttr {
     pub(super) local: Option<Path>,
     pub(super) hosts: Option<(Path, Vec<LitStr>)>,
     pub(super) role: Option<(Path, LitStr)>,
-    pub(super) rolling: Option<(Path, usize)>,
+    pub(super) rolling: Option<(Path, Rolling)>,
     pub(super) sudo: Option<Path>,
     pub(super) defer_approval: bool,
     pub(super) lock: Option<LitStr>,
@@ -60,7 +61,7 @@ impl TaskAttr {
             }
             "hosts" => self.hosts = Some((path, host_list(meta)?)),
             "role" => self.role = Some((path, string_value(meta, "role = \"web\"")?)),
-            "rolling" => self.rolling = Some((path, rolling_limit(meta)?)),
+            "rolling" => self.rolling = Some((path, rolling(meta)?)),
             "sudo" => {
                 check_flag(meta)?;
                 self.sudo = Some(path);
@@ -148,19 +149,15 @@ fn host_list(meta: &Meta) -> syn::Result<Vec<LitStr>> {
     Ok(hosts.into_iter().collect())
 }
 
-fn rolling_limit(meta: &Meta) -> syn::Result<usize> {
-    const EXAMPLE: &str = "rolling = 1";
-    let Meta::NameValue(pair) = meta else { return Err(expected_syntax(meta, EXAMPLE)) };
-    let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &pair.value else {
-        return Err(expected_syntax(meta, EXAMPLE));
+fn rolling(meta: &Meta) -> syn::Result<Rolling> {
+    let literal = match meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+            _ => None,
+        },
+        _ => None,
     };
-    match LitInt::base10_parse::<usize>(number)? {
-        0 => {
-            let text = "`rolling = 0` runs on no host: write the maximum number of hosts at a time, at least 1";
-            Err(syn::Error::new_spanned(number, text))
-        }
-        hosts => Ok(hosts),
-    }
+    literal.and_then(Rolling::parse).unwrap_or_else(|| Err(expected_syntax(meta, Rolling::SYNTAX)))
 }
 
 fn expected_syntax(meta: &Meta, example: &str) -> syn::Error {
@@ -187,10 +184,13 @@ mod tests {
         assert_eq!(errors, [""; 0]);
         assert!(attr.default && attr.sudo.is_some() && attr.local.is_none() && attr.hosts.is_none());
         assert_eq!(attr.role.map(|(_, role)| role.value()).as_deref(), Some("web"));
-        assert_eq!(attr.rolling.map(|(_, hosts)| hosts), Some(2));
+        assert_eq!(attr.rolling.map(|(_, rolling)| rolling), Some(Rolling::Hosts(2)));
         assert_eq!(attr.lock.map(|lock| lock.value()).as_deref(), Some("shop"));
         assert_eq!(attr.name.map(|name| name.value()).as_deref(), Some("go"));
         assert_eq!(attr.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["d", "dd"]);
+        let (attr, errors) = read(quote! { rolling = "25%" });
+        assert_eq!(errors, [""; 0]);
+        assert_eq!(attr.rolling.map(|(_, rolling)| rolling), Some(Rolling::Percent(25)));
         let (attr, errors) = read(quote! { hosts("a", "b",), });
         assert_eq!(errors, [""; 0]);
         let (_, hosts) = attr.hosts.unwrap();
@@ -217,8 +217,20 @@ mod tests {
         assert_error(quote! { sudo = "root" }, "write `sudo`");
         assert_error(quote! { lock }, "write `lock = \"deploy\"`");
         assert_error(quote! { lock = "a/b" }, "invalid lock name `a/b`");
-        assert_error(quote! { rolling }, "write `rolling = 1`");
-        assert_error(quote! { rolling = "1" }, "write `rolling = 1`");
+        let syntax = "write `rolling = 1` or `rolling = \"25%\"`";
+        for invalid in [quote! { rolling }, quote! { rolling(1) }, quote! { rolling = half }, quote! { rolling = 0.5 }]
+        {
+            assert_error(invalid, syntax);
+        }
+        let number = "`rolling = \"25\"` has no unit: write `rolling = 25` for a number of hosts, or add a `%`";
+        assert_error(quote! { rolling = "25" }, number);
+        assert_error(quote! { rolling = "0%" }, "`rolling = \"0%\"` runs on no host: write a percentage from `1%`");
+        for large in ["101%", "256%", "9999999999%"] {
+            assert_error(quote! { rolling = #large }, &format!("`{large}` is more than all hosts"));
+        }
+        for invalid in ["", "%", "x%", "25 %", "2.5%", "-5%", "+5%", "25%%"] {
+            assert_error(quote! { rolling = #invalid }, &format!("`{invalid}` is not a percentage: {syntax}"));
+        }
         assert_error(quote! { rolling = 0 }, "`rolling = 0` runs on no host");
         assert_error(quote! { name = "-x" }, "invalid task name `-x`");
         assert_error(quote! { alias = "a b" }, "invalid task name `a b`");

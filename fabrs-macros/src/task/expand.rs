@@ -74,7 +74,10 @@ fn task_value(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStrea
     let docs = docs(&function.attrs);
     let described = params.arguments.iter().map(param_value);
     let selection = selection_value(attr);
-    let rolling = option_tokens(attr.rolling.as_ref().map(|(_, hosts)| hosts));
+    let rolling = match &attr.rolling {
+        Some((_, rolling)) => rolling.to_token_stream(),
+        None => quote! { ::std::option::Option::None },
+    };
     let sudo = attr.sudo.is_some();
     let lock = option_tokens(attr.lock.as_ref());
     let TaskAttr { defer_approval, default, aliases, .. } = attr;

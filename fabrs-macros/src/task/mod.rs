@@ -1,6 +1,7 @@
 //! The `#[task]` macro: generates the description of a task and a typed call next to the function.
 //!
 //! - [`attr`] parses `#[task(…)]`, [`params`] the parameters, and [`arg`] their `#[arg(…)]`.
+//! - [`rolling`] parses the number of hosts at a time.
 //! - [`docs`] converts doc comments to help text.
 //! - [`check`] rejects invalid functions and keys.
 //! - [`mod@expand`] generates the code, and [`task_macro`] combines the steps.
@@ -14,6 +15,7 @@ mod check;
 mod docs;
 mod expand;
 mod params;
+mod rolling;
 mod task_macro;
 #[cfg(test)]
 mod tests;

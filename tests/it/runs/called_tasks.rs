@@ -206,6 +206,30 @@ async fn all_runs_a_task_on_its_hosts_and_returns_the_values() -> Result {
     Ok(())
 }
 
+#[task(role = "web", rolling = "50%")]
+async fn names_by_half() -> Result {
+    tokio::task::yield_now().await;
+    run("name").await?;
+    run("name").await?;
+    Ok(())
+}
+
+#[task(local)]
+async fn half_of_web() -> Result {
+    names_by_half::call().all().await?.all_ok()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_limits_the_hosts_to_the_percentage_of_the_called_task() -> Result {
+    let fake = hosts_with_names();
+    let (client, _) = client(&fake, &[], Settings::default())?;
+    let report = execute(&client, [half_of_web::call()]).await;
+    assert_eq!(lines(&report), ["half_of_web: @local: ok"]);
+    assert_eq!(fake.commands(), ["web1: name", "web1: name", "web2: name", "web2: name"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn all_without_a_host_of_the_command_line_is_an_empty_selection() -> Result {
     let (report, commands) = run_task(all_of_web::call(), &["other"]).await?;

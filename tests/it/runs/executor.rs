@@ -13,6 +13,12 @@ use tokio::sync::Barrier;
 use super::{continuing_client, first, lines, second, successful_hosts, third, three_calls};
 use crate::support::{capture, event_texts, execute, fake_client};
 
+#[task(rolling = "34%")]
+async fn rolling_by_a_third() -> Result {
+    run("third").await?;
+    Ok(())
+}
+
 #[task(rolling = 1)]
 async fn rolling() -> Result {
     run("first").await?;
@@ -152,6 +158,15 @@ async fn a_failure_of_a_rolling_task_starts_no_further_host() {
     let report = execute(&fake_client(&fake, "web1,web2,web3").build(), [rolling::call()]).await;
     assert_eq!(lines(&report), ["rolling: web1: failed, web2: not started, web3: not started"]);
     assert_eq!(fake.commands(), ["web1: first"]);
+}
+
+#[tokio::test]
+async fn a_failure_of_a_task_that_rolls_by_a_percentage_starts_no_further_host() {
+    let fake = successful_hosts().on("web2: third", FakeAnswer::code(1));
+    let client = fake_client(&fake, "web1,web2,web3").build();
+    let report = execute(&client, [rolling_by_a_third::call()]).await;
+    assert_eq!(lines(&report), ["rolling_by_a_third: web1: ok, web2: failed, web3: not started"]);
+    assert_eq!(fake.commands(), ["web1: third", "web2: third"]);
 }
 
 #[tokio::test]

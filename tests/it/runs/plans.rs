@@ -13,6 +13,9 @@ const FILE: &str = "[env.live]\nhosts = ['app1']\nroles.web = ['web2', 'web1']\n
 #[task(role = "web", rolling = 1)]
 fn on_web() {}
 
+#[task(role = "web", rolling = "50%")]
+fn on_half_of_web() {}
+
 #[task(role = "wbe")]
 fn on_an_unknown_role() {}
 
@@ -112,6 +115,20 @@ fn the_smallest_concurrency_limit_applies() -> Result {
     assert_eq!(limits(Settings::default())?, [64, 1]);
     assert_eq!(limits(Settings::default().limit(two))?, [2, 1]);
     assert_eq!(limits(Settings::default().order(Order::Serial).limit(two))?, [1, 1]);
+    Ok(())
+}
+
+#[test]
+fn a_percentage_refers_to_the_hosts_of_the_task() -> Result {
+    let limit = |hosts: Option<&str>, settings: Settings| {
+        let plan = Plan::new(vec![on_half_of_web::call()], &client(&Fake::new(), hosts, settings)?)?;
+        Ok::<_, TaskError>(plan.stages().iter().map(|stage| stage.strategy.limit.get()).collect::<Vec<_>>())
+    };
+    assert_eq!(limit(None, Settings::default())?, [1], "the role has 2 hosts");
+    assert_eq!(limit(Some("a[1-7]"), Settings::default())?, [3], "7 hosts are selected");
+    assert_eq!(limit(Some("a"), Settings::default())?, [1], "a single host is selected");
+    assert_eq!(limit(Some("a[1-200]"), Settings::default())?, [100], "the default limit does not apply");
+    assert_eq!(limit(Some("a[1-7]"), Settings::default().limit(Some(2.try_into()?)))?, [2], "`-P 2`");
     Ok(())
 }
 
