@@ -49,8 +49,9 @@
 //! | finish | all | runs the steps of [`Site::post_deploy`] once, removes old releases |
 //! | notify | this machine | reports to [`Site::notify`], also after a failure |
 //!
-//! All hosts are one batch, unless [`Site::rolling`] sets a size. The next batch begins after the
-//! health checks of the previous batch.
+//! All hosts are one batch, unless [`Site::rolling`] or [`Site::batches`] sets sizes. The next
+//! batch begins after the health checks of the previous batch. With [`Site::window`], the next host
+//! begins after the health check of any host.
 //!
 //! # Failures
 //!
@@ -92,10 +93,12 @@ mod python;
 mod release;
 mod remote_script;
 mod requirement;
+mod rollout_order;
 mod run_id;
 mod scope;
 mod services;
 mod site;
+mod site_batches;
 mod site_steps;
 mod source;
 mod step;

@@ -12,6 +12,7 @@ use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
 use crate::release::SiteKind;
 use crate::requirement::Requirement;
+use crate::rollout_order::RolloutOrder;
 use crate::scope::{HostSubset, Scope};
 use crate::source::Git;
 use crate::step::Steps;
@@ -52,7 +53,7 @@ pub struct Site {
     pub(crate) linked_files: Vec<String>,
     pub(crate) linked_dirs: Vec<String>,
     pub(crate) keep_releases: NonZeroUsize,
-    pub(crate) batch_size: Option<NonZeroUsize>,
+    pub(crate) order: RolloutOrder,
     pub(crate) lock_lease: Duration,
     pub(crate) build: Steps,
     pub(crate) once: Steps,
@@ -99,7 +100,7 @@ impl Site {
             linked_files: Vec::new(),
             linked_dirs: Vec::new(),
             keep_releases: Self::KEEP_RELEASES,
-            batch_size: None,
+            order: RolloutOrder::default(),
             lock_lease: LockRequest::LEASE,
             build: Steps::default(),
             once: Steps::default(),
@@ -216,27 +217,6 @@ impl Site {
     /// ```
     pub fn keep_releases(mut self, releases: usize) -> Self {
         self.keep_releases = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
-        self
-    }
-
-    /// Deploys in batches of at most this many hosts. Defaults to one batch with all hosts.
-    ///
-    /// A batch is switched to the new release, restarted and checked ([`health`](Self::health))
-    /// before the next batch begins. If a batch fails, all switched hosts are reverted, and later
-    /// batches stay on their old release. A rollback uses the same batches.
-    ///
-    /// With [`in_place`](Self::in_place), the hosts of once-only steps all belong to the first
-    /// batch, which may then be larger.
-    ///
-    /// ```
-    /// use fabrs_deploy::Site;
-    ///
-    /// let site = Site::new("/srv/shop").rolling(1);
-    /// assert!(format!("{site:?}").contains("batch_size: Some(1)"));
-    /// ```
-    #[doc(alias = "batch")]
-    pub fn rolling(mut self, hosts: usize) -> Self {
-        self.batch_size = NonZeroUsize::new(hosts);
         self
     }
 

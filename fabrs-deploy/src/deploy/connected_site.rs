@@ -45,6 +45,7 @@ impl ConnectedSite {
             check_root(root)?;
         }
         check_links(&site)?;
+        site.order.check()?;
         let no_host = || Error::new(ErrorKind::NoHost, "no host selected");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
         // The group warns about each skipped host.

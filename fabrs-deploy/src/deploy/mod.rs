@@ -8,7 +8,7 @@
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
-//! | batches | `batches`, `switch`, `restart`, `health_check` | makes the release live |
+//! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
 //! | report | `report` | sends the report to the notifiers |
@@ -42,6 +42,7 @@ mod switch;
 mod target;
 mod transaction;
 mod unknown_migrations;
+mod window;
 mod work_tree;
 
 pub use deployment::Deploy;

@@ -45,8 +45,8 @@ impl Site {
 
 /// A rollback request, created by [`Site::rollback`]. The rollback starts when awaited.
 ///
-/// The hosts are switched to one release, restarted and checked, all at once or in batches
-/// ([`Site::rolling`]). The previously live release is then marked as bad, if it is later than the
+/// The hosts are switched to one release, restarted and checked in the same order as in a deploy
+/// ([`Site::rolling`], [`Site::batches`], [`Site::window`]). The previously live release is then marked as bad, if it is later than the
 /// chosen release.
 ///
 /// Without [`to`](Self::to), the rollback chooses the last release before the live release. This

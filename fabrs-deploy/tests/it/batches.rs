@@ -4,6 +4,8 @@
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fabrs::ErrorKind;
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Site};
 
@@ -38,6 +40,13 @@ fn tree_versions(fixture: &Fixture) -> [String; 3] {
     [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("version")).unwrap_or_default())
 }
 
+/// Returns the messages about batches.
+fn batch_messages(capture: &CaptureSink) -> Vec<String> {
+    let messages = capture.of_kind("message");
+    let texts = messages.iter().filter_map(|message| message["text"].as_str());
+    texts.filter(|text| text.starts_with("batch ")).map(str::to_owned).collect()
+}
+
 /// Fails the check of a host as soon as the host runs version "two".
 fn failing_on(host: &'static str) -> impl Fn(App) -> std::pin::Pin<Box<dyn Future<Output = Result> + Send>> {
     move |app: App| {
@@ -65,6 +74,104 @@ async fn a_batch_is_switched_after_the_health_check_of_the_previous_batch() -> R
 
     site.rollback(all(&client)).await?;
     assert_eq!(take(&seen), [["one", "two", "two"], ["one", "one", "two"], ["one", "one", "one"]], "rollback");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_grow_in_deploys_and_rollbacks_and_the_output_lists_their_hosts() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let fixture = Arc::new(fixture);
+    let (site, seen) = recording(fixture.site().batches(["1", "100%"]), &fixture, live_versions);
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(take(&seen), [["one", "", ""], ["one", "one", "one"], ["one", "one", "one"]], "first deploy");
+    client.close().await;
+
+    let (client, capture) = fixture.client();
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(take(&seen), [["two", "one", "one"], ["two", "two", "two"], ["two", "two", "two"]], "second deploy");
+    let expected = ["batch 1 of 2: web1", "batch 2 of 2: web2, web3"];
+    assert_eq!(batch_messages(&capture), expected);
+    site.rollback(all(&client)).await?;
+    assert_eq!(take(&seen), [["one", "two", "two"], ["one", "one", "one"], ["one", "one", "one"]], "rollback");
+    assert_eq!(batch_messages(&capture), [expected, expected].concat());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_percentage_refers_to_the_hosts_of_the_deploy() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    for (percent, hosts, expected) in [
+        ("67%", 3, &["batch 1 of 2: web1, web2", "batch 2 of 2: web3"][..]),
+        ("50%", 2, &["batch 1 of 2: web1", "batch 2 of 2: web2"]),
+        ("100%", 3, &[]),
+    ] {
+        let (client, capture) = fixture.client();
+        let group = Group::new(all(&client).connections()[..hosts].to_vec());
+        fixture.site().rolling(percent).deploy(group).await?;
+        assert_eq!(batch_messages(&capture), expected, "{percent} of {hosts} hosts");
+        client.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_second_batch_reverts_both_batches_and_the_third_stays_untouched() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let site = fixture.site().batches(["1", "34%"]);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let first = site.deploy(all(&client)).await?.release.to_string();
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    site.health(failing_on("web2")).deploy(all(&client)).await.expect_err("web2 fails its health check");
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    let switches = [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("revisions.log")));
+    assert_eq!(switches.map(|log| log.map_or(0, |log| log.lines().count())), [3, 3, 1]);
+    let expected = ["batch 1 of 3: web1", "batch 2 of 3: web2"];
+    assert_eq!(batch_messages(&capture)[3..], expected, "the third batch did not begin");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_batch_size_is_an_error_before_any_change() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let (client, _) = fixture.client();
+    let site = || fixture.site();
+    for (site, cause) in [
+        (site().rolling(0), "`0` selects no host"),
+        (site().rolling("101%"), "`101%` is more than all hosts"),
+        (site().window("x%"), "`x%` is neither a number of hosts (`2`) nor a percentage (`25%`)"),
+        (site().batches(["1", "0%"]), "`0%` selects no host"),
+        (site().batches([""; 0]), "the list of batch sizes is empty"),
+    ] {
+        let error = site.deploy(all(&client)).await.expect_err(cause).into_error();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{cause}");
+        assert!(error.block().to_string().contains(cause), "{}", error.block());
+    }
+    assert_eq!(fixture.live("version"), [""; 3]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hosts_of_once_only_steps_are_the_first_batch_of_a_work_tree() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let site = fixture.site().in_place().batches(["1", "100%"]);
+    let site = site.on(["web2"], |site| site.once(|_| run("cp version migrated")));
+    let site = site.on(["web3"], |site| site.once(|_| run("cp version migrated")));
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(batch_messages(&capture), ["batch 1 of 2: web2, web3", "batch 2 of 2: web1"]);
+    assert_eq!(tree_versions(&fixture), ["one"; 3]);
+    assert_eq!([1, 2].map(|host| fixture.root(host).join("migrated").exists()), [true; 2]);
     client.close().await;
     Ok(())
 }

@@ -77,3 +77,9 @@ pub(crate) fn all(client: &Client) -> Group {
 pub(crate) fn is_on(app: &App, host: &str) -> bool {
     app.connection().host().is_some_and(|on| on.to_string() == host)
 }
+
+/// Returns the output of a future. A future that never ends fails the test after two minutes.
+pub(crate) async fn within_limit<F: Future>(future: F) -> F::Output {
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
+    tokio::time::timeout(LIMIT, future).await.expect("the future ends within the limit")
+}

@@ -16,3 +16,4 @@ mod rollbacks;
 mod scopes;
 mod sources;
 mod untrusted_text;
+mod windows;

@@ -1,0 +1,34 @@
+//! The sliding window of a rollout: a host starts as soon as another host has passed its health
+//! check.
+
+use std::num::NonZeroUsize;
+
+use fabrs::{Group, TaskError};
+
+use crate::deploy::rollout::Rollout;
+use crate::deploy::{health_check, restart, switch};
+use crate::outcomes::{all_ok, label};
+
+/// Switches, restarts and checks each host, with at most `size` hosts at a time. After the first
+/// failure, no further host starts, and hosts in progress finish.
+///
+/// # Errors
+///
+/// The errors of the failed hosts.
+pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZeroUsize) -> Result<(), TaskError> {
+    let size = size.min(hosts.strategy().limit);
+    let release = &rollout.target.release;
+    let text =
+        format!("switching {} to {}, at most {size} at a time", label(hosts.connections()), rollout.target_name());
+    rollout.hosts.client().note(None, text);
+    rollout.set_phase("switch and restart");
+    let window = hosts.clone().limit(size).stop_on_failure();
+    let checked = window.each(|host| async move {
+        switch::to_target(rollout, &host).await?;
+        rollout.hosts.client().note(host.host(), "restarting services");
+        restart::restart(rollout, &host, release).await?;
+        health_check::check(rollout, &host, release).await
+    });
+    all_ok(checked.await)?;
+    Ok(())
+}
