@@ -75,7 +75,7 @@ use proc_macro::TokenStream;
 /// | `role = "web"` | runs on the hosts of this role; on other hosts only if selected with `-H` |
 /// | `hosts("web1", "deploy@web2")` | runs on these hosts and, if set, on the hosts of `role` |
 /// | `local` | runs once on this machine, without a host |
-/// | `rolling = 1`, `rolling = "25%"` | the maximum number of hosts at a time; a smaller `-P` wins |
+/// | `rolling = 1`, `rolling = "25%"` | the maximum of hosts at a time; a smaller `-P` wins |
 /// | `sudo` | uses sudo; `fab` validates sudo on all hosts of the task before the run starts |
 /// | `defer_approval` | starts without a prompt in a protected environment |
 /// | `lock = "deploy"` | acquires the lock `deploy` on all hosts before the task runs |

@@ -45,9 +45,9 @@ impl Site {
 /// A deploy request, created by [`Site::deploy`]. The deploy starts when awaited.
 ///
 /// All hosts are locked, and the release is built on each host in a separate directory. Then the
-/// hosts are switched, restarted and checked, all at once, in batches ([`Site::rolling`],
-/// [`Site::batches`]) or in a sliding window ([`Site::window`]). A failure before the end of the last health check reverts every switched host. Hosts of later
-/// batches stay unchanged.
+/// hosts are switched, restarted and checked: all at once, in batches ([`Site::rolling`],
+/// [`Site::batches`]), or in a sliding window ([`Site::window`]). A failure before the end of the
+/// last health check reverts every switched host. Hosts of later batches stay unchanged.
 ///
 /// # Errors
 ///

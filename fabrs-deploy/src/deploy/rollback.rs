@@ -46,8 +46,8 @@ impl Site {
 /// A rollback request, created by [`Site::rollback`]. The rollback starts when awaited.
 ///
 /// The hosts are switched to one release, restarted and checked in the same order as in a deploy
-/// ([`Site::rolling`], [`Site::batches`], [`Site::window`]). The previously live release is then marked as bad, if it is later than the
-/// chosen release.
+/// ([`Site::rolling`], [`Site::batches`], [`Site::window`]). The previously live release is then
+/// marked as bad, if it is later than the chosen release.
 ///
 /// Without [`to`](Self::to), the rollback chooses the last release before the live release. This
 /// release must have passed its health check on every host, must not be marked as bad, and must
