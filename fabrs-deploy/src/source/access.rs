@@ -1,6 +1,6 @@
 //! The access of a host to the repository.
 
-use fabrs::{Connection, Error, Hide, Host, cmd};
+use fabrs::{Connection, Error, Hide, Host};
 
 use super::git::{Git, without_prompts};
 
@@ -16,7 +16,7 @@ impl Git {
         let reader = self.repository_connection(host)?;
         // The causes are recognized by English messages.
         let reader = without_prompts(&reader).env("LC_ALL", "C");
-        let list = reader.probe(cmd!("git ls-remote --quiet -- {url} HEAD"));
+        let list = reader.probe(self.remote_line("git ls-remote --quiet -- \"$from\" HEAD"));
         let output = list.named("read the repository").warn().hide(Hide::Both).await?;
         if output.ok()? {
             return Ok(None);

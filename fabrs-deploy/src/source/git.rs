@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
+use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, ShellLine, cmd};
 
 use super::changes::CommitChanges;
 use super::commit_files::{self, CommitFile};
@@ -240,9 +240,8 @@ impl Git {
                 let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
                 let here =
                     without_prompts(&self.repository_connection(hosts.connections().first().ok_or_else(no_host)?)?);
-                let list = cmd!(
-                    "git remote get-url -- {url} > /dev/null 2>&1 && from={url} || from=.; git -c versionsort.suffix=- ls-remote --sort=-version:refname -- $from"
-                );
+                let list =
+                    self.remote_line("git -c versionsort.suffix=- ls-remote --sort=-version:refname -- \"$from\"");
                 vec![(here.clone(), here.probe(list).hide(Hide::Stdout).capture_all().await?.stdout()?.into_owned())]
             }
         };
@@ -263,6 +262,17 @@ impl Git {
         }
         let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
         resolved.map(|(_, revision)| revision).ok_or_else(no_host)
+    }
+
+    /// Returns a command with the variable `from`: the URL. For [`from_local`](Self::from_local),
+    /// this is the remote `origin`, or the local repository itself without such a remote.
+    pub(super) fn remote_line(&self, command: &str) -> ShellLine {
+        let url = &self.url;
+        let from = match self.delivery {
+            Delivery::Fetch => cmd!("from={url}"),
+            Delivery::Upload(_) => cmd!("git remote get-url -- {url} > /dev/null 2>&1 && from={url} || from=."),
+        };
+        ShellLine::raw(format!("{}; {command}", from.as_str()))
     }
 
     fn resolve_in(&self, refs: &Refs, requested: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {

@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs::prelude::*;
 use fabrs_deploy::{Database, Django, Git};
-use fabrs_testing::SmallDisk;
+use fabrs_testing::{GitServer, SmallDisk};
 
 use crate::fixture::{Fixture, all};
 
@@ -49,6 +49,19 @@ async fn old_releases_are_removed_before_a_build_that_would_not_fit() -> Result 
     assert!((2..7).contains(&releases.len()), "{releases:?}");
     fixture.site().rollback(all(&client)).await?;
     assert_eq!(fixture.live("version"), ["6", "6", "6"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preflight_accepts_a_local_repository_without_a_remote() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let tree = tempfile::tempdir()?;
+    GitServer::git(tree.path(), &["init", "--quiet"]);
+    GitServer::git(tree.path(), &["commit", "--quiet", "--allow-empty", "--message", "Start the shop"]);
+    let site = fixture.site().source(Git::from_local(tree.path().display().to_string()).branch("main"));
+    site.preflight(all(&client)).await?;
+    site.deploy(all(&client)).await?;
     Ok(())
 }
 
