@@ -65,7 +65,7 @@ pub use fabrs_core::client::{Client, ClientBuilder, IntoHost};
 #[doc(inline)]
 pub use fabrs_core::connection::{
     Command, Confirm, Connection, EnvValue, Hide, HideError, LineStream, Prompt, Responder, Spawned, StdinBytes,
-    SudoRefusal, Watcher, cd, confirm, current, env, local, prefix, probe, prompt, run, secs, sudo, v_run,
+    SudoRefusal, Watcher, cd, confirm, current, env, local, mins, prefix, probe, prompt, run, secs, sudo, v_run,
 };
 #[doc(inline)]
 pub use fabrs_core::error::{Context, Error, ErrorBlock, ErrorKind, ExitCode, GroupedErrors, Result, TaskError};
@@ -165,8 +165,8 @@ pub mod prelude {
     pub use crate::{
         Call, Changes, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome,
         Outcomes, Output, Responder, Secret, ShellLine, Signal, Source, SudoRefusal, TaskError, bail, cd, cmd, confirm,
-        current, effect, ensure, env, env_var, get, local, on, once, prefix, probe, prompt, put, role, run, secs, sudo,
-        sync, task, v_run,
+        current, effect, ensure, env, env_var, get, local, mins, on, once, prefix, probe, prompt, put, role, run, secs,
+        sudo, sync, task, v_run,
     };
 
     /// The result of a task: `()` or a value, and [`TaskError`] as the default error. `?` converts

@@ -433,3 +433,14 @@ impl Command {
 pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
+
+/// Returns a duration of `n` minutes, for `.timeout(mins(5))`.
+///
+/// ```
+/// use fabrs_core::connection::{mins, secs};
+///
+/// assert_eq!(mins(5), secs(300));
+/// ```
+pub const fn mins(n: u64) -> Duration {
+    Duration::from_mins(n)
+}

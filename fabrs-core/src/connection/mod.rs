@@ -37,7 +37,7 @@ mod used_hosts;
 mod watch;
 
 pub use ambient::{cd, env, local, prefix, probe, run, sudo, v_run};
-pub use builder::secs;
+pub use builder::{mins, secs};
 pub use command::Command;
 pub(crate) use finish::format_seconds;
 pub use handle::Connection;
