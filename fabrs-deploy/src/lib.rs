@@ -80,6 +80,7 @@
 mod database;
 mod deploy;
 mod django;
+mod gates;
 mod host_check;
 mod maintenance;
 mod notify;
@@ -100,8 +101,10 @@ mod services;
 mod site;
 mod site_batches;
 mod site_steps;
+mod site_strategy;
 mod source;
 mod step;
+mod strategy;
 mod table;
 mod tag;
 
@@ -110,6 +113,7 @@ pub use database::{
 };
 pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
+pub use gates::{CommandGate, Gate, GateFuture, HttpGate, LogErrors, Measurement, MuninValue, Verdict, WatchedHost};
 #[cfg(feature = "notify-mail")]
 pub use notify::Mail;
 #[cfg(feature = "notify-statsd")]
@@ -129,7 +133,8 @@ pub use python::Python;
 pub use release::{BadMark, Manifest, ReleaseId};
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
-pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
+pub use services::{Gunicorn, HealthCheck, ServiceLog, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Commit, CommitChanges, Git, Revision};
 pub use step::{App, DeployStep, StepFuture};
+pub use strategy::{Canary, DeployStrategy};

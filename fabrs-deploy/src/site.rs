@@ -7,6 +7,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, LockRequest};
 
 use crate::database::MigrationInspector;
+use crate::gates::Watch;
 use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
@@ -14,8 +15,10 @@ use crate::release::SiteKind;
 use crate::requirement::Requirement;
 use crate::rollout_order::RolloutOrder;
 use crate::scope::{HostSubset, Scope};
+use crate::services::ServiceLog;
 use crate::source::Git;
 use crate::step::Steps;
+use crate::strategy::DeployStrategy;
 
 /// The description of a site: a value without effects, until [`deploy`](Self::deploy) or
 /// [`rollback`](Self::rollback) uses it.
@@ -74,6 +77,10 @@ pub struct Site {
     pub(crate) host_checks: Vec<(Scope, HostCheck)>,
     /// Programs and units expected on the hosts.
     pub(crate) requirements: Vec<(Scope, Requirement)>,
+    pub(crate) strategy: DeployStrategy,
+    /// The gates of each batch.
+    pub(crate) watch: Watch,
+    pub(crate) logs: Vec<(Scope, ServiceLog)>,
 }
 
 impl Site {
@@ -116,6 +123,9 @@ impl Site {
             once_hosts: Scope::default(),
             host_checks: Vec::new(),
             requirements: Vec::new(),
+            strategy: DeployStrategy::default(),
+            watch: Watch::default(),
+            logs: Vec::new(),
         }
     }
 

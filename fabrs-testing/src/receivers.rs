@@ -84,6 +84,23 @@ pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
     })
 }
 
+/// Starts an HTTP server that answers each `GET` request with a document. Records the paths.
+pub fn http_document(document: &'static str) -> RecordingServer<String> {
+    RecordingServer::start(move |stream| {
+        let mut reader = BufReader::new(stream);
+        let (mut first, mut line) = (String::new(), String::new());
+        reader.read_line(&mut first).ok()?;
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+        }
+        let length = document.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        reader.get_mut().write_all((head + document).as_bytes()).ok()?;
+        Some(first.split_whitespace().nth(1)?.to_owned())
+    })
+}
+
 /// Starts an SMTP server.
 pub fn smtp() -> RecordingServer<String> {
     RecordingServer::start(|stream| {

@@ -4,16 +4,16 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
-use fabrs::{Batches, Connection, Error, Group, Host, TaskError};
+use fabrs::{Connection, Error, Group, Host, TaskError};
 
 use crate::deploy::rollout::Rollout;
-use crate::deploy::{health_check, restart, switch, window};
+use crate::deploy::{health_check, restart, switch, watch, window};
 use crate::outcomes::{all_ok, label, names};
 use crate::release::SiteKind;
 use crate::rollout_order::RolloutOrder;
 
-/// Switches all hosts to the target release, in the order set by the site. `after_first_switch`
-/// runs between the switch and the restart of the first batch.
+/// Switches all hosts to the target release: the canary first, and then the other hosts in the
+/// order set by the site. `after_first_switch` runs between the first switch and the first restart.
 ///
 /// # Errors
 ///
@@ -23,64 +23,101 @@ pub(super) async fn roll_out(
     rollout: &Rollout<'_>,
     after_first_switch: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), TaskError> {
-    let hosts = rollout.hosts.group.connections().len();
-    match &rollout.hosts.site.order {
-        RolloutOrder::Batches(batches) => in_batches(rollout, batches, after_first_switch).await,
-        RolloutOrder::Window(size) => in_window(rollout, size.hosts_of(hosts), after_first_switch).await,
+    let site = &rollout.hosts.site;
+    let mut hosts = rollout.hosts.group.clone();
+    let total = hosts.connections().len();
+    let mut after_first_switch = Some(after_first_switch);
+    if let Some(canary) = site.strategy.canary() {
+        let size = canary.size()?.hosts_of(total);
+        let (first, others) = split_first(rollout, &hosts, size)?;
+        rollout.hosts.client().note(None, format!("canary: {}", names(first.connections())));
+        roll_out_batch(rollout, &first, size, after_first_switch.take()).await?;
+        watch::watch(rollout, &first, &canary.watch).await?;
+        hosts = others;
+    }
+    match &site.order {
+        RolloutOrder::Batches(batches) => in_batches(rollout, hosts, &batches.sizes(total), after_first_switch).await,
+        RolloutOrder::Window(size) => in_window(rollout, hosts, size.hosts_of(total), after_first_switch).await,
         RolloutOrder::Invalid(error) => Err(error.clone().into()),
     }
 }
 
-async fn in_batches(
+/// Rolls out in batches of these sizes. For a deploy in place, the hosts of once-only steps are all
+/// in the first batch: the steps need the new code, and run before any service loads it. Later
+/// batches are smaller then.
+async fn in_batches<F>(
     rollout: &Rollout<'_>,
-    batches: &Batches,
-    after_first_switch: impl Future<Output = Result<(), TaskError>>,
-) -> Result<(), TaskError> {
-    let sizes = batches.sizes(rollout.hosts.group.connections().len());
-    let first_size = sizes.first().copied().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
-    let batches = split(rollout, &sizes)?;
-    let mut after_first_switch = Some(after_first_switch);
-    for (number, batch) in (1..).zip(&batches) {
+    mut hosts: Group,
+    sizes: &[usize],
+    mut after_first_switch: Option<F>,
+) -> Result<(), TaskError>
+where
+    F: Future<Output = Result<(), TaskError>>,
+{
+    let mut batches = Vec::new();
+    for size in sizes.iter().copied().filter_map(NonZeroUsize::new) {
+        let first =
+            if batches.is_empty() && after_first_switch.is_some() { once_hosts(rollout)? } else { HashSet::new() };
+        let (batch, others) = split_with(&hosts, size, &first);
+        hosts = others;
+        if !batch.connections().is_empty() {
+            batches.push((batch, size));
+        }
+    }
+    for (number, (batch, size)) in (1..).zip(&batches) {
         if batches.len() > 1 {
             let text = format!("batch {number} of {}: {}", batches.len(), names(batch.connections()));
             rollout.hosts.client().note(None, text);
         }
-        switch_hosts(rollout, batch).await?;
-        let Some(after_first_switch) = after_first_switch.take() else {
-            restart_and_check(rollout, batch).await?;
-            continue;
-        };
-        after_first_switch.await?;
-        // In place, the hosts of once-only steps may make the first batch larger than its size.
-        for part in batch.batches([first_size])? {
-            restart_and_check(rollout, &part).await?;
-        }
+        roll_out_batch(rollout, batch, *size, after_first_switch.take()).await?;
     }
     Ok(())
 }
 
 /// Rolls out in a sliding window. For a deploy in place, the hosts of once-only steps are switched
 /// first: the steps need the new code, and run before any service loads it.
-async fn in_window(
+async fn in_window<F>(
     rollout: &Rollout<'_>,
+    mut hosts: Group,
     size: NonZeroUsize,
-    after_first_switch: impl Future<Output = Result<(), TaskError>>,
-) -> Result<(), TaskError> {
-    let first = once_hosts(rollout)?;
-    let is_first = |host: &Connection| host.host().is_some_and(|host| first.contains(host));
-    let group = &rollout.hosts.group;
-    let (first, others) = (group.filter(is_first), group.filter(|host| !is_first(host)));
-    if !first.connections().is_empty() {
-        switch_hosts(rollout, &first).await?;
+    after_first_switch: Option<F>,
+) -> Result<(), TaskError>
+where
+    F: Future<Output = Result<(), TaskError>>,
+{
+    if after_first_switch.is_some() {
+        let once = once_hosts(rollout)?;
+        let first = hosts.filter(|host| host.host().is_some_and(|host| once.contains(host)));
+        hosts = hosts.filter(|host| host.host().is_some_and(|host| !once.contains(host)));
+        roll_out_batch(rollout, &first, size, after_first_switch).await?;
     }
-    after_first_switch.await?;
-    for part in first.batches([size])? {
+    if hosts.connections().is_empty() {
+        return Ok(());
+    }
+    window::roll_out(rollout, &hosts, size).await
+}
+
+/// Switches, restarts and checks the hosts of a batch, and measures the gates of the site.
+async fn roll_out_batch<F>(
+    rollout: &Rollout<'_>,
+    batch: &Group,
+    size: NonZeroUsize,
+    after_first_switch: Option<F>,
+) -> Result<(), TaskError>
+where
+    F: Future<Output = Result<(), TaskError>>,
+{
+    if !batch.connections().is_empty() {
+        switch_hosts(rollout, batch).await?;
+    }
+    if let Some(after_first_switch) = after_first_switch {
+        after_first_switch.await?;
+    }
+    // In place, the hosts of once-only steps may make the first batch larger than its size.
+    for part in batch.batches([size])? {
         restart_and_check(rollout, &part).await?;
     }
-    if !others.connections().is_empty() {
-        window::roll_out(rollout, &others, size).await?;
-    }
-    Ok(())
+    watch::watch(rollout, batch, &rollout.hosts.site.watch).await
 }
 
 /// Switches the hosts of a batch in parallel.
@@ -107,27 +144,21 @@ async fn restart_and_check(rollout: &Rollout<'_>, batch: &Group) -> Result<(), T
     Ok(())
 }
 
-/// Splits the hosts into batches of these sizes. For a deploy in place, the hosts of once-only
-/// steps are all in the first batch: the steps need the new code, and run before any service loads
-/// it. Later batches are smaller then.
-fn split(rollout: &Rollout<'_>, sizes: &[usize]) -> Result<Vec<Group>, Error> {
-    let group = &rollout.hosts.group;
-    let first = once_hosts(rollout)?;
-    let all = group.connections().iter().filter_map(Connection::host);
+/// Splits the first batch from the hosts of a deploy.
+fn split_first(rollout: &Rollout<'_>, hosts: &Group, size: NonZeroUsize) -> Result<(Group, Group), Error> {
+    Ok(split_with(hosts, size, &once_hosts(rollout)?))
+}
+
+/// Splits a batch from a group: all hosts of `first`, and others up to `size`.
+fn split_with(hosts: &Group, size: NonZeroUsize, first: &HashSet<&Host>) -> (Group, Group) {
+    let all = hosts.connections().iter().filter_map(Connection::host);
     let (mut order, rest): (Vec<&Host>, Vec<&Host>) = all.partition(|host| first.contains(*host));
+    let size = size.get().max(order.len());
     order.extend(rest);
-    let mut later = order.as_slice();
-    let mut batches = Vec::new();
-    for (index, size) in sizes.iter().enumerate() {
-        let size = if index == 0 { first.len().max(*size) } else { *size };
-        let (batch, others) = later.split_at(size.min(later.len()));
-        later = others;
-        if !batch.is_empty() {
-            // A filter keeps the order and the limits of the group.
-            batches.push(group.filter(|host| host.host().is_some_and(|host| batch.contains(&host))));
-        }
-    }
-    Ok(batches)
+    let batch: HashSet<&Host> = order.into_iter().take(size).collect();
+    let is_in_batch = |host: &Connection| host.host().is_some_and(|host| batch.contains(host));
+    // A filter keeps the order and the limits of the group.
+    (hosts.filter(is_in_batch), hosts.filter(|host| !is_in_batch(host)))
 }
 
 /// Returns the hosts of once-only steps and of the database for a deploy in place. Releases run

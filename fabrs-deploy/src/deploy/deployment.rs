@@ -200,6 +200,7 @@ async fn go_live(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPo
 
 async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPolicy) -> Result<(), TaskError> {
     let target = &rollout.target;
+    rollout.logs.record_start(rollout.hosts).await?;
     match rollout.hosts.site.kind {
         SiteKind::Releases => {
             build::build(rollout, source).await?;

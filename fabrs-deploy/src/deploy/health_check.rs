@@ -11,10 +11,12 @@ use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
 ///
 /// # Errors
 ///
-/// The first error of a health check.
+/// The first error of a health check, with the last lines of the logs.
 pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = rollout.hosts.app(host, release)?;
-    rollout.hosts.site.health.run(&app).await?;
+    if let Err(error) = rollout.hosts.site.health.run(&app).await {
+        return Err(rollout.logs.with_lines(rollout.hosts, host, error).await);
+    }
     if rollout.hosts.site.kind == SiteKind::Releases {
         let dir = app.release_dir();
         host.run(cmd!("touch {dir}/{VERIFIED_FILE}")).named(format!("mark {release} as working")).await?;

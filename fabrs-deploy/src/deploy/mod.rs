@@ -9,6 +9,7 @@
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
+//! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
 //! | report | `report` | sends the report to the notifiers |
@@ -27,6 +28,7 @@ mod host_state;
 mod host_states;
 mod live_release;
 mod lock;
+mod log_positions;
 mod manual_lock;
 mod preflight;
 mod preflight_report;
@@ -42,6 +44,7 @@ mod switch;
 mod target;
 mod transaction;
 mod unknown_migrations;
+mod watch;
 mod window;
 mod work_tree;
 

@@ -9,8 +9,11 @@ use crate::release::ReleaseId;
 ///
 /// # Errors
 ///
-/// The first error of a step.
+/// The first error of a step, with the last lines of the logs.
 pub(super) async fn restart(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = rollout.hosts.app(host, release)?;
-    rollout.hosts.site.restart.run(&app).await
+    match rollout.hosts.site.restart.run(&app).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(rollout.logs.with_lines(rollout.hosts, host, error).await),
+    }
 }

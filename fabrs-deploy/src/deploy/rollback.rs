@@ -201,6 +201,7 @@ impl IntoFuture for Rollback {
 /// the rollout.
 async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
     let live = async {
+        rollout.logs.record_start(rollout.hosts).await?;
         batches::roll_out(rollout, async { Ok(()) }).await?;
         rollout.promote()?;
         Ok::<(), TaskError>(())

@@ -7,6 +7,7 @@ use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::host_state::{HostEvent, HostState};
 use crate::deploy::host_states::HostStates;
+use crate::deploy::log_positions::LogPositions;
 use crate::deploy::target::TargetRelease;
 use crate::release::{SiteKind, Survey};
 
@@ -16,6 +17,7 @@ pub(super) struct Rollout<'a> {
     pub(super) hosts: &'a ConnectedSite,
     pub(super) target: TargetRelease,
     pub(super) states: HostStates,
+    pub(super) logs: LogPositions,
     lock: LockHandle,
     /// The same hosts, over connections unaffected by a stop of the run.
     recovery: Group,
@@ -31,7 +33,7 @@ impl<'a> Rollout<'a> {
         // A failed revert on one host must not keep the other hosts on the new release.
         let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
-        Ok(Self { hosts, target, states, lock, recovery })
+        Ok(Self { hosts, target, states, logs: LogPositions::default(), lock, recovery })
     }
 
     /// Sets the phase shown by the lock to other runs and by `status`.

@@ -14,6 +14,7 @@ use crate::release::{ReleaseId, SiteKind, Survey};
 /// The errors of a command, and of the build steps.
 pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     let target = &rollout.target;
+    rollout.logs.record_switch(rollout.hosts, host).await?;
     rollout.states.apply(host, HostEvent::SwitchSent)?;
     match rollout.hosts.site.kind {
         SiteKind::Releases => {

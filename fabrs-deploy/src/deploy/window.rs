@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use fabrs::{Group, TaskError};
 
 use crate::deploy::rollout::Rollout;
-use crate::deploy::{health_check, restart, switch};
+use crate::deploy::{health_check, restart, switch, watch};
 use crate::outcomes::{all_ok, label};
 
-/// Switches, restarts and checks each host, with at most `size` hosts at a time. After the first
+/// Switches, restarts, checks and watches each host, with at most `size` hosts at a time. After the first
 /// failure, no further host starts, and hosts in progress finish.
 ///
 /// # Errors
@@ -27,7 +27,9 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZero
         switch::to_target(rollout, &host).await?;
         rollout.hosts.client().note(host.host(), "restarting services");
         restart::restart(rollout, &host, release).await?;
-        health_check::check(rollout, &host, release).await
+        health_check::check(rollout, &host, release).await?;
+        let only = hosts.filter(|other| other.host() == host.host());
+        watch::watch(rollout, &only, &rollout.hosts.site.watch).await
     });
     all_ok(checked.await)?;
     Ok(())

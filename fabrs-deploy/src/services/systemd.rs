@@ -4,6 +4,7 @@ use fabrs::{Command, Connection, Error, Hide, cmd};
 
 use crate::plugin::Plugin;
 use crate::requirement::Requirement;
+use crate::services::service_log::ServiceLog;
 use crate::site::Site;
 use crate::step::App;
 
@@ -94,12 +95,14 @@ impl Systemd {
 
 impl Plugin for Systemd {
     fn add_to(self, site: Site) -> Site {
-        let unit = match self.manager {
-            ServiceManager::System => Requirement::Unit(self.service.clone()),
-            ServiceManager::User => Requirement::UserUnit(self.service.clone()),
+        let name = self.service.clone();
+        let (unit, log) = match self.manager {
+            ServiceManager::System => (Requirement::Unit(name.clone()), ServiceLog::journal(name)),
+            ServiceManager::User => (Requirement::UserUnit(name.clone()), ServiceLog::user_journal(name)),
         };
         let (check, reload, verify) = (self.clone(), self.clone(), self);
         site.require(unit)
+            .log(log)
             .host_check(move |host| check.clone().check(host))
             .restart(move |app: App| reload.command(app.host(), reload.verb))
             .health(move |app: App| verify.command(app.host(), "is-active"))

@@ -5,6 +5,7 @@ mod batches;
 mod databases;
 mod deploys;
 mod fixture;
+mod gates;
 mod interrupted;
 mod limits;
 mod locks;

@@ -1,0 +1,49 @@
+//! A watch: gates, measured again and again for some time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gates::gate::Gate;
+use crate::services::ServiceLog;
+
+/// Gates and the time for which they are measured. Defaults to no gate, and to one measurement.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) duration: Duration,
+    /// The pause between two measurements.
+    pub(crate) interval: Duration,
+    pub(crate) gates: Vec<Arc<dyn Gate>>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { duration: Duration::ZERO, interval: Self::INTERVAL, gates: Vec::new() }
+    }
+}
+
+impl Watch {
+    /// The default pause between two measurements.
+    pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Returns the logs of all gates.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = ServiceLog> {
+        self.gates.iter().flat_map(|gate| gate.logs())
+    }
+
+    /// Returns whether the watch neither measures nor waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gates.is_empty() && self.duration.is_zero()
+    }
+
+    /// Returns the names of the gates: `errors in the journal of shop, http://127.0.0.1/`.
+    pub(crate) fn names(&self) -> String {
+        self.gates.iter().map(|gate| gate.name()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: [{}]", self.duration, self.names())
+    }
+}
