@@ -144,7 +144,8 @@ async fn a_gate_of_the_site_is_measured_for_each_host_of_a_window() -> Result {
     let (client, _) = fixture.client();
     let first = deploy_first(&fixture, &client).await?;
     let gate = Scripted::new([Measurement::good("fast"), Measurement::bad("too slow")]);
-    fixture.site().window(1).gate(gate.clone()).deploy(all(&client)).await.unwrap_err();
+    let error = fixture.site().window(1).gate(gate.clone()).deploy(all(&client)).await.unwrap_err().into_error();
+    assert!(error.block().to_string().contains("gate failed"), "{}", error.block());
     assert_eq!(gate.hosts(), ["web1", "web2"]);
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
     client.close().await;
