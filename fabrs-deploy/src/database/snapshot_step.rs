@@ -37,6 +37,9 @@ impl DeployStep for Database {
         Box::pin(async move {
             let mut snapshot = database.snapshot().await?;
             snapshot.restore_command = settings.restore_command(app.connection(), &snapshot.file);
+            if let (Some(client), true) = (app.connection().client(), snapshot.content.is_some()) {
+                client.note(app.connection().host(), snapshot.to_string());
+            }
             app.record_snapshot(snapshot);
             Ok::<(), TaskError>(())
         })

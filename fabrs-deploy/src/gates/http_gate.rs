@@ -127,7 +127,7 @@ impl HttpGate {
         let output = host.app().connection().probe(script).named(format!("request {url}")).hide(Hide::Both);
         let output = output.warn().capture_all().await?;
         if !output.ok()? {
-            return Ok(Measurement::bad(output.tail(1)?.trim().to_owned()));
+            return Ok(Measurement::bad(output.stderr()?.trim().to_owned()));
         }
         Ok(self.judge(&output.stdout()?))
     }

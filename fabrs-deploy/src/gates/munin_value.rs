@@ -87,7 +87,7 @@ impl MuninValue {
         let probe = host.app().host().with_shell("sh -c").probe(script);
         let output = probe.named(format!("read the {}", self.name())).hide(Hide::Both).warn().capture_all().await?;
         if !output.ok()? {
-            return Ok(Measurement::inconclusive(output.tail(1)?.trim().to_owned()));
+            return Ok(Measurement::inconclusive(output.stderr()?.trim().to_owned()));
         }
         Ok(self.judge(&output.stdout()?))
     }

@@ -69,9 +69,14 @@ pub(super) async fn ensure(connection: &Connection, resource: &impl ProbedResour
     } else {
         vec!["unknown differences: the host is unreachable".to_owned()]
     };
-    if !differences.is_empty() {
-        let change = resource.change(connection, &differences).named(resource.change_label(&differences));
-        change.hide(Hide::Stdout).await?;
+    let change_label = resource.change_label(&differences);
+    let report =
+        |text: String| connection.client().into_iter().for_each(|client| client.note(connection.host(), &*text));
+    if differences.is_empty() {
+        report(format!("{}: unchanged", resource.label()));
+    } else if resource.change(connection, &differences).named(change_label.clone()).hide(Hide::Stdout).await?.was_run()
+    {
+        report(change_label);
     }
     Ok(output)
 }

@@ -27,6 +27,8 @@ pub struct Service {
 enum ServiceState {
     /// Enabled and active.
     Running,
+    /// Enabled, active or inactive.
+    Enabled,
     /// Disabled and inactive.
     Stopped,
 }
@@ -50,6 +52,21 @@ impl Service {
 const UNIT_SUFFIXES: [&str; 6] = ["service", "timer", "socket", "path", "mount", "target"];
 
 impl EnsureRequest<Service> {
+    /// Enables the unit, and neither starts nor restarts it: for a service that needs the first
+    /// release. [`Systemd`](crate::Systemd) starts the service in the first deploy.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::Provision;
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let request = web.ensure_service("shop").enabled();
+    /// assert!(format!("{request:?}").contains("Enabled"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn enabled(self) -> Self {
+        self.map(|service| service.state = ServiceState::Enabled)
+    }
+
     /// Stops and disables the unit.
     ///
     /// ```
@@ -124,6 +141,7 @@ impl ProbedResource for Service {
     fn probe(&self, connection: &Connection) -> Command {
         let state = match self.state {
             ServiceState::Running => "running",
+            ServiceState::Enabled => "enabled",
             ServiceState::Stopped => "stopped",
         };
         let action = match self.on_change {
@@ -142,12 +160,13 @@ impl ProbedResource for Service {
             return connection.sudo(cmd!("systemctl disable --now --quiet {unit}"));
         }
         let is_enablement = |difference: &&String| difference.starts_with("enablement: ");
+        let needs_no_start = |difference: &String| is_enablement(&difference) || difference.starts_with("manager: ");
         let mut change = cmd!("systemctl daemon-reload");
         // systemctl refuses to enable an alias or a generated unit, which the probe accepts.
         if differences.iter().any(|difference| is_enablement(&difference)) {
             change = change.and(cmd!("systemctl enable --quiet {unit}"));
         }
-        if differences.iter().all(|difference| is_enablement(&difference)) {
+        if differences.iter().all(needs_no_start) {
             return connection.sudo(change);
         }
         let has_new_unit = differences.iter().any(|difference| difference.starts_with("unit file: "));
@@ -155,6 +174,11 @@ impl ProbedResource for Service {
             OnChange::Reload if !has_new_unit => "reload-or-restart",
             OnChange::Reload | OnChange::Restart => "restart",
         };
-        connection.sudo(change.and(cmd!("systemctl {verb} {unit} && systemctl is-active {unit}")))
+        // The status has the last lines of the journal.
+        let start = cmd!(
+            "{{ systemctl {verb} {unit} && systemctl is-active {unit}; }} \
+             || {{ code=$?; systemctl status --no-pager --lines=10 {unit} >&2; exit $code; }}"
+        );
+        connection.sudo(change.and(start))
     }
 }

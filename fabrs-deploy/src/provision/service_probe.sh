@@ -1,7 +1,7 @@
 # Prints the differences between a systemd unit and its desired state.
 #
-# Arguments: UNIT STATE ACTION PATH... STATE is `running` or `stopped`. ACTION is `restart` or
-# `reload`. Files changed after the last start or reload are printed.
+# Arguments: UNIT STATE ACTION PATH... STATE is `running`, `enabled` or
+# `stopped`. ACTION is `restart` or `reload`. Files changed after the last start or reload are printed.
 unit=$1 state=$2 action=$3
 shift 3
 if ! command -v systemctl > /dev/null; then
@@ -24,6 +24,10 @@ case $enabled in
     enabled | static | alias | indirect | generated | transient) ;;
     *) printf 'enablement: %s -> enabled\n' "${enabled:-missing}" ;;
 esac
+if [ "$state" = enabled ]; then
+    [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" != yes ] || echo 'manager: has an old unit file'
+    exit 0
+fi
 if [ "$active" != active ]; then
     printf 'state: %s -> active\n' "$active"
     exit 0

@@ -112,7 +112,7 @@ impl ServiceLog {
     pub(crate) async fn mark(&self, host: &Connection, root: &str) -> Result<LogMark, Error> {
         let output = self.read(host, root, &cmd!("action=mark")).warn().await?;
         if output.was_run() && !output.ok()? {
-            let text = format!("could not read the {self}: {}", output.tail(1)?.trim());
+            let text = format!("could not read the {self}: {}", output.stderr()?.trim());
             let error = Error::new(ErrorKind::Task, text).on(output.host());
             return Err(match (self.kind, self.reader) {
                 (LogKind::Journal, LogReader::Login) => error.hint(

@@ -9,16 +9,18 @@ journal() {
         user-journal) journalctl --user-unit "$name" --no-pager --output cat "$@" ;;
     esac
 }
-# journalctl without permission prints an empty journal, and at most a notice on stderr. Without
-# this check, an unreadable journal would have no errors.
+# journalctl without permission prints only the entries of the login user, often without a notice.
+# Without this check, an unreadable journal would have no errors.
 check_journal() {
-    case $kind in user-journal) user=--user ;; *) user= ;; esac
-    # shellcheck disable=SC2086
-    readable=$(journalctl $user --no-pager --output cat --lines 1 2>&1) || { printf '%s\n' "$readable" >&2; exit 1; }
-    case $readable in
-        '' | *'not seeing messages'* | *'No journal files were'*)
-            echo 'the journal has no entries readable by the login user' >&2; exit 1 ;;
-    esac
+    if [ "$kind" = user-journal ]; then
+        [ -z "$(journalctl --user --quiet --no-pager --lines 1)" ] || return 0
+    else
+        for file in /var/log/journal/*/system.journal /run/log/journal/*/system.journal; do
+            [ ! -r "$file" ] || return 0
+        done
+    fi
+    echo 'the login user cannot read the journal, or there is no journal' >&2
+    exit 1
 }
 # The file name is relative to the root of the site.
 file_mark() { stat -L -c '%i %s' -- "$name" 2> /dev/null || echo '0 0'; }

@@ -2,6 +2,7 @@
 
 mod database_faults;
 mod fixture;
+mod gates;
 mod postgres;
 mod provision;
 mod puppet;

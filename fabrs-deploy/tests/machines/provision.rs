@@ -115,6 +115,26 @@ async fn a_service_restarts_after_a_change_even_if_the_last_run_ended_before_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_a_release_is_enabled_and_a_failed_start_shows_its_journal() {
+    let network = MachineNetwork::start(["web1"]);
+    let (client, capture) = client(&network, Mode::Run);
+    let (web1, machine) = (client.connect("web1").unwrap(), network.machine("web1"));
+    let unit = "[Service]\nExecStart=/srv/shop/current/start\n[Install]\nWantedBy=multi-user.target\n";
+    web1.write("/etc/systemd/system/shop.service", unit).sudo().await.unwrap();
+    let changes = web1.ensure_service("shop").enabled().await.unwrap();
+    assert_eq!(changes.differences().unwrap(), ["enablement: disabled -> enabled"]);
+    assert_eq!(machine.run("systemctl is-enabled shop; systemctl is-active shop || :"), "enabled\ninactive\n");
+    assert!(!web1.ensure_service("shop").enabled().await.unwrap().any().unwrap());
+    let messages = capture.of_kind("message");
+    let texts: Vec<_> = messages.iter().filter_map(|message| message["text"].as_str()).collect();
+    assert_eq!(texts, ["change shop.service (enablement: disabled -> enabled)", "shop.service: unchanged"]);
+
+    let error = web1.ensure_service("shop").await.unwrap_err();
+    let stderr = error.output().unwrap().stderr().unwrap();
+    assert!(stderr.contains("Failed to locate executable"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_timer_with_a_new_command_runs_the_new_command() {
     let network = MachineNetwork::start(["web1"]);
     let (web1, machine) = (connect(&network, "web1"), network.machine("web1"));

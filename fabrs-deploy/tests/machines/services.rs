@@ -35,7 +35,7 @@ impl Server {
             network: MachineNetwork::builder().machine(machine).start(),
             tree: tempfile::tempdir().expect("a writable directory"),
         };
-        server.machine().run("install -d -o deploy /srv/shop");
+        server.machine().run("install -d -o deploy /srv/shop && usermod --append --groups systemd-journal deploy");
         GitServer::git(server.tree.path(), &["init", "--quiet"]);
         server
     }
@@ -111,7 +111,11 @@ async fn a_service_that_fails_to_start_reverts_the_deploy() -> Result {
     let first = server.deploy(site().with(Systemd::restart("shop")), &version("one")).await?;
     let failed = server.deploy(site().with(Systemd::restart("shop")), BROKEN).await;
     let error = failed.unwrap_err().into_error();
-    assert!(error.block().to_string().contains("systemctl restart shop"), "{}", error.block());
+    let block = error.block().to_string();
+    assert!(block.contains("systemctl restart shop"), "{block}");
+    // The login user belongs to the group `systemd-journal`.
+    assert!(block.contains("last lines of the journal of `shop` since the switch"), "{block}");
+    assert!(block.contains("RuntimeError: no configuration"), "{block}");
     server.assert_serves("one", &first);
     assert_eq!(server.machine().run("systemctl is-active shop"), "active\n");
     Ok(())

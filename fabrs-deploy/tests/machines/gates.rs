@@ -1,0 +1,94 @@
+//! Gates on a machine with journald and munin-node.
+
+use fabrs::config::Mode;
+use fabrs::prelude::*;
+use fabrs_deploy::{CommandGate, Gate, Git, LogErrors, MuninValue, Site};
+use fabrs_testing::{GitServer, Machine, MachineNetwork};
+
+use crate::fixture::client;
+
+/// A machine with munin-node, and a repository for the site.
+struct Monitored {
+    network: MachineNetwork,
+    tree: tempfile::TempDir,
+}
+
+impl Monitored {
+    fn start() -> Self {
+        let machine = Machine::builder("web1").packages("munin", ["munin-node", "git"]);
+        let monitored = Self {
+            network: MachineNetwork::builder().machine(machine).start(),
+            tree: tempfile::tempdir().expect("a writable directory"),
+        };
+        let machine = monitored.network.machine("web1");
+        machine.run("install -d -o deploy /srv/shop && usermod --append --groups systemd-journal deploy");
+        GitServer::git(monitored.tree.path(), &["init", "--quiet"]);
+        monitored
+    }
+
+    /// Deploys a new commit with a gate, and returns the error of the deploy. The restart writes
+    /// this line to the journal of `shop`.
+    async fn deploy(&self, line: &str, gate: impl Gate) -> Option<String> {
+        GitServer::git(self.tree.path(), &["commit", "--quiet", "--allow-empty", "--message", "Change the shop"]);
+        let (client, _) = client(&self.network, Mode::Run);
+        let source = Git::from_local(self.tree.path().display().to_string()).branch("main").without_deployed_tags();
+        let unit = cmd!("systemd-run --quiet --wait --collect --description shop --unit shop -- sh -c {line}");
+        let site = Site::new("/srv/shop").source(source).restart(move |_| sudo(unit.clone())).gate(gate);
+        let deployed = site.deploy(Group::of(&client, ["web1"]).expect("a host")).await;
+        client.close().await;
+        deployed.err().map(|error| error.into_error().block().to_string())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_in_the_journal_since_the_switch_fail_the_gate() {
+    let web1 = Monitored::start();
+    let by_priority = "echo '<3>payment failed' >&2; logger -t shop unrelated ERROR";
+    for (line, expected) in [
+        ("echo started", None),
+        ("echo 'ERROR in the shop'", Some("1 error line since the switch, at most 0 allowed")),
+        ("echo started again", None),
+        (by_priority, Some("1 error line since the switch")),
+    ] {
+        let error = web1.deploy(line, LogErrors::journal("shop")).await;
+        match expected {
+            None => assert_eq!(error, None, "{line}"),
+            Some(text) => assert!(error.as_ref().is_some_and(|block| block.contains(text)), "{line}: {error:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_without_permission_refuses_the_deploy_and_sudo_reads_it() {
+    let web1 = Monitored::start();
+    web1.network.machine("web1").run("gpasswd --delete deploy systemd-journal");
+    let error = web1.deploy("echo started", LogErrors::journal("shop")).await.expect("no permission");
+    assert!(
+        error.contains("could not read the journal of `shop`") && error.contains("group `systemd-journal`"),
+        "{error}"
+    );
+    let log = fabrs_deploy::ServiceLog::journal("shop").sudo();
+    assert_eq!(web1.deploy("echo started", LogErrors::of(log)).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_munin_value_is_compared_with_its_limits() {
+    let web1 = Monitored::start();
+    let load = || MuninValue::fetch("load", "load");
+    assert_eq!(web1.deploy("echo one", load().at_most(1e6)).await, None);
+    let error = web1.deploy("echo two", load().at_least(1e6)).await.expect("a low load");
+    assert!(error.contains("munin value load.load") && error.contains("is below the limit 1000000"), "{error}");
+    let unreachable = load().node("127.0.0.1", 4).at_most(1e6);
+    let error = web1.deploy("echo three", unreachable).await.expect("no node");
+    assert!(error.contains("gate is inconclusive") && error.contains("could not connect to munin-node"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_of_the_users_own_command_reads_the_service() {
+    let web1 = Monitored::start();
+    let gate = |state: &'static str| {
+        CommandGate::new("munin-node", move |_| probe(cmd!("test \"$(systemctl is-active munin-node)\" = {state}")))
+    };
+    assert_eq!(web1.deploy("echo one", gate("active")).await, None);
+    assert!(web1.deploy("echo two", gate("failed")).await.is_some());
+}
