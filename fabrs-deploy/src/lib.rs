@@ -63,12 +63,13 @@
 //!
 //! # Features
 //!
-//! All features are off by default, so a project compiles only the notifiers that it uses:
+//! All features are off by default, so a project compiles only the parts that it uses:
 //! `fabrs-deploy = { features = ["notify-mail"] }`. Without a feature, [`Graphite::carbon`] and
 //! your own [`Notifier`] are available.
 //!
-//! | feature | notifiers |
+//! | feature | notifiers and gates |
 //! |---|---|
+//! | `gate-json` | `JsonQuery` |
 //! | `notify-http` | `Webhook`, `Sentry`, `NewRelic`, `Graphite::event` |
 //! | `notify-mail` | `Mail` |
 //! | `notify-statsd` | `Statsd` |
@@ -113,6 +114,8 @@ pub use database::{
 };
 pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
+#[cfg(feature = "gate-json")]
+pub use gates::JsonQuery;
 pub use gates::{CommandGate, Gate, GateFuture, HttpGate, LogErrors, Measurement, MuninValue, Verdict, WatchedHost};
 #[cfg(feature = "notify-mail")]
 pub use notify::Mail;

@@ -47,6 +47,7 @@ impl ConnectedSite {
         check_links(&site)?;
         site.order.check()?;
         site.strategy.check()?;
+        site.watch.check()?;
         let no_host = || Error::new(ErrorKind::NoHost, "no host selected");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
         // The group warns about each skipped host.

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use fabrs::{Host, TaskError};
+use fabrs::{Error, Host, TaskError};
 use futures::future::join_all;
 
 use crate::gates::watched_host::WatchedHost;
@@ -51,6 +51,15 @@ pub type GateFuture = Pin<Box<dyn Future<Output = Result<Measurement, TaskError>
 pub trait Gate: Send + Sync + 'static {
     /// Returns the name of the gate in messages: `errors in the journal of shop`.
     fn name(&self) -> String;
+
+    /// Checks the settings of the gate, before a deploy changes anything. Defaults to no check.
+    ///
+    /// # Errors
+    ///
+    /// An invalid setting.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Returns the logs read by the gate. Their positions are recorded before the switch. A deploy
     /// is refused before the build if a log cannot be read. Defaults to no log.

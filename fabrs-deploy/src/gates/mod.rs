@@ -3,6 +3,8 @@
 mod command_gate;
 mod gate;
 mod http_gate;
+#[cfg(feature = "gate-json")]
+mod json_query;
 mod log_errors;
 mod munin_value;
 mod threshold;
@@ -12,6 +14,8 @@ mod watched_host;
 pub use command_gate::CommandGate;
 pub use gate::{Gate, GateFuture, Measurement, Verdict};
 pub use http_gate::HttpGate;
+#[cfg(feature = "gate-json")]
+pub use json_query::JsonQuery;
 pub use log_errors::LogErrors;
 pub use munin_value::MuninValue;
 pub(crate) use watch::Watch;

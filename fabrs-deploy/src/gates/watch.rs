@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fabrs::Error;
+
 use crate::gates::gate::Gate;
 use crate::services::ServiceLog;
 
@@ -25,6 +27,15 @@ impl Default for Watch {
 impl Watch {
     /// The default pause between two measurements.
     pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Checks the settings of all gates.
+    ///
+    /// # Errors
+    ///
+    /// The first invalid setting.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.gates.iter().try_for_each(|gate| gate.check())
+    }
 
     /// Returns the logs of all gates.
     pub(crate) fn logs(&self) -> impl Iterator<Item = ServiceLog> {

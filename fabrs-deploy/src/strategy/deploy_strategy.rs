@@ -26,7 +26,7 @@ impl DeployStrategy {
 
     /// Returns the error of an invalid setting.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.canary().map_or(Ok(()), |canary| canary.size().map(drop))
+        self.canary().map_or(Ok(()), |canary| canary.size().and(canary.watch.check()))
     }
 }
 

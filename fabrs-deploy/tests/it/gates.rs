@@ -267,6 +267,33 @@ async fn an_http_gate_checks_status_and_text() -> Result {
     Ok(())
 }
 
+#[cfg(feature = "gate-json")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_in_a_json_document_is_compared_with_its_limit_or_another_document() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let (now, before) = (http_document("[[7, 1]]"), http_document("[[4, 1]]"));
+    let url = |addr| format!("http://{addr}/render");
+    let query = || fabrs_deploy::JsonQuery::get(url(now.addr()), "$[*][0]");
+    for (build, gate, expected) in [
+        ("deployable-1", query().at_most(7.0), None),
+        ("deployable-2", query().at_most(6.5), Some("7 is above the limit 6.5")),
+        ("deployable-3", query().at_most_ratio(2.0, url(before.addr())), None),
+        ("deployable-4", query().at_most_ratio(1.5, url(before.addr())), Some("7 is 1.75 times the base 4")),
+        ("deployable-5", query().at_most_ratio(1.5, "http://127.0.0.1:1/"), Some("gate is inconclusive")),
+    ] {
+        fixture.origin.build(build, &[("version", build)]);
+        let deployed = fixture.site().gate(gate).deploy(all(&client)).await;
+        let error = deployed.err().map(|error| error.into_error().message().to_owned());
+        assert_eq!(error.is_some(), expected.is_some(), "{build}: {error:?}");
+        let text = error.unwrap_or_default();
+        assert!(text.contains(expected.unwrap_or_default()), "{build}: {text}");
+    }
+    assert_eq!(now.receive(), "/render");
+    client.close().await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_during_the_watch_reverts_the_canary() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
