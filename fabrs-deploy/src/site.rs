@@ -15,7 +15,7 @@ use crate::release::SiteKind;
 use crate::requirement::Requirement;
 use crate::rollout_order::RolloutOrder;
 use crate::scope::{HostSubset, Scope};
-use crate::services::ServiceLog;
+use crate::service_log::ServiceLog;
 use crate::source::Git;
 use crate::step::Steps;
 use crate::strategy::DeployStrategy;

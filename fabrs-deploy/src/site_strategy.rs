@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gates::Gate;
-use crate::services::ServiceLog;
+use crate::service_log::ServiceLog;
 use crate::site::Site;
 use crate::strategy::DeployStrategy;
 

@@ -87,8 +87,8 @@ impl HostDatabase {
     /// MariaDB and MySQL, only the table names are compared. A failure leaves no snapshot. After a
     /// success, the oldest snapshots are removed.
     ///
-    /// The dump of MariaDB and MySQL is consistent for `InnoDB` tables only, and rounds the values of
-    /// `FLOAT` columns to six digits.
+    /// The dump of MariaDB and MySQL is consistent for `InnoDB` tables only, and rounds the values
+    /// of `FLOAT` columns to six digits.
     ///
     /// A dry run reads the database URL and plans the snapshot.
     ///

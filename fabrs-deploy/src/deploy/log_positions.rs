@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::ConnectedSite;
-use crate::gates::LogSpan;
+use crate::gates::{LogSpan, Watch};
 use crate::outcomes::all_ok;
-use crate::services::{LogMark, ServiceLog};
+use crate::service_log::{LogMark, ServiceLog};
 
 /// The number of log lines in the error of a host.
 const ERROR_LINES: usize = 20;
@@ -90,21 +90,19 @@ impl LogPositions {
             return error.into();
         }
         let Ok(layout) = hosts.layouts.of(host) else { return error.into() };
-        let mut text = String::new();
+        let mut shown = Vec::new();
         for (log, span) in self.spans(host) {
             // A missing log must not hide the error.
             let lines = log.lines_since(host, layout.root(), &span.switch, ERROR_LINES).await.unwrap_or_default();
             if !lines.trim().is_empty() {
-                text += &format!(
-                    "\nlast lines of the {log} since the switch:\n  {}",
-                    lines.trim_end().replace('\n', "\n  ")
-                );
+                let lines = lines.trim_end().replace('\n', "\n  ");
+                shown.push(format!("last lines of the {log} since the switch:\n  {lines}"));
             }
         }
-        if text.is_empty() {
+        if shown.is_empty() {
             return error.into();
         }
-        let lines = LogLines { text: text.trim_start().to_owned(), error: error.clone() };
+        let lines = LogLines { text: shown.join("\n"), error: error.clone() };
         error.caused_by(lines).into()
     }
 }
@@ -113,7 +111,7 @@ impl LogPositions {
 fn gate_logs(hosts: &ConnectedSite) -> Vec<ServiceLog> {
     let canary = hosts.site.strategy.canary().map(|canary| &canary.watch);
     let mut logs = Vec::new();
-    for log in canary.into_iter().chain([&hosts.site.watch]).flat_map(|watch| watch.logs()) {
+    for log in canary.into_iter().chain([&hosts.site.watch]).flat_map(Watch::logs) {
         if !logs.contains(&log) {
             logs.push(log);
         }

@@ -184,7 +184,7 @@ impl Rollback {
             let (by, run) = (Operator::current(), RunId::new());
             Ok(TargetRelease { release, revision, origin: ReleaseOrigin::EarlierRun, by, run, before })
         };
-        transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout).await).await
+        Box::pin(transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout).await)).await
     }
 }
 

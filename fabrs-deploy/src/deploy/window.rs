@@ -9,8 +9,8 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::{health_check, restart, switch, watch};
 use crate::outcomes::{all_ok, label};
 
-/// Switches, restarts, checks and watches each host, with at most `size` hosts at a time. After the first
-/// failure, no further host starts, and hosts in progress finish.
+/// Switches, restarts, checks and watches each host, with at most `size` hosts at a time. After the
+/// first failure, no further host starts, and hosts in progress finish.
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use fabrs::{Error, Host, TaskError};
 use futures::future::join_all;
 
 use crate::gates::watched_host::WatchedHost;
-use crate::services::ServiceLog;
+use crate::service_log::ServiceLog;
 
 /// The future of a measurement.
 pub type GateFuture = Pin<Box<dyn Future<Output = Result<Measurement, TaskError>> + Send>>;

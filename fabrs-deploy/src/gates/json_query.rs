@@ -25,8 +25,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// | Sentry | `/api/0/projects/ORG/PROJECT/stats/?stat=received&resolution=10s` | `$[*][1]` |
 /// | New Relic | `/v1/accounts/ID/query?nrql=..` | `$.results[*].count` |
 ///
-/// The path is a `JSONPath` (RFC 9535). Strings with numbers are accepted, and nulls are skipped. Of
-/// several numbers, the last is compared. A failed request, and a document without a number, are
+/// The path is a `JSONPath` (RFC 9535). Strings with numbers are accepted, and nulls are skipped.
+/// Of several numbers, the last is compared. A failed request, and a document without a number, are
 /// inconclusive.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub struct JsonQuery {
     url: String,
     path: Result<JsonPath, Error>,
     headers: Vec<(String, Secret)>,
-    selection: Selection,
+    selection: NumberSelection,
     threshold: Threshold,
     /// The URL of the base value, and the limit of the ratio.
     ratio: Option<(String, f64)>,
@@ -51,7 +51,7 @@ pub struct JsonQuery {
 
 /// The value of several numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Selection {
+enum NumberSelection {
     Last,
     Sum,
     Mean,
@@ -75,7 +75,7 @@ impl JsonQuery {
                 Error::new(ErrorKind::Usage, text).caused_by(error)
             }),
             headers: Vec::new(),
-            selection: Selection::Last,
+            selection: NumberSelection::Last,
             threshold: Threshold::default(),
             ratio: None,
         }
@@ -103,7 +103,7 @@ impl JsonQuery {
     /// assert!(format!("{query:?}").contains("Sum"));
     /// ```
     pub fn sum(mut self) -> Self {
-        self.selection = Selection::Sum;
+        self.selection = NumberSelection::Sum;
         self
     }
 
@@ -115,7 +115,7 @@ impl JsonQuery {
     /// assert!(format!("{query:?}").contains("Mean"));
     /// ```
     pub fn mean(mut self) -> Self {
-        self.selection = Selection::Mean;
+        self.selection = NumberSelection::Mean;
         self
     }
 
@@ -127,7 +127,7 @@ impl JsonQuery {
     /// assert!(format!("{query:?}").contains("Maximum"));
     /// ```
     pub fn maximum(mut self) -> Self {
-        self.selection = Selection::Maximum;
+        self.selection = NumberSelection::Maximum;
         self
     }
 
@@ -215,10 +215,10 @@ impl JsonQuery {
         #[expect(clippy::cast_precision_loss, reason = "the number of values in a document")]
         let count = numbers.len() as f64;
         Some(match self.selection {
-            Selection::Last => last,
-            Selection::Sum => sum(),
-            Selection::Mean => sum() / count,
-            Selection::Maximum => numbers.iter().copied().fold(last, f64::max),
+            NumberSelection::Last => last,
+            NumberSelection::Sum => sum(),
+            NumberSelection::Mean => sum() / count,
+            NumberSelection::Maximum => numbers.iter().copied().fold(last, f64::max),
         })
     }
 }

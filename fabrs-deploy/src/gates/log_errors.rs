@@ -6,7 +6,7 @@ use fabrs::TaskError;
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::watched_host::WatchedHost;
-use crate::services::{ErrorLines, ServiceLog};
+use crate::service_log::{ErrorLines, ServiceLog};
 
 /// The default pattern of an error line.
 const PATTERN: &str = "ERROR|CRITICAL|FATAL|Traceback|panicked at";

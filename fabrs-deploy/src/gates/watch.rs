@@ -7,7 +7,7 @@ use std::time::Duration;
 use fabrs::Error;
 
 use crate::gates::gate::Gate;
-use crate::services::ServiceLog;
+use crate::service_log::ServiceLog;
 
 /// Gates and the time for which they are measured. Defaults to no gate, and to one measurement.
 #[derive(Clone)]

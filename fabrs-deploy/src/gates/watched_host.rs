@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::services::{LogMark, ServiceLog};
+use crate::service_log::{LogMark, ServiceLog};
 use crate::step::App;
 
 /// The positions of a log at the start of the run and at the switch.

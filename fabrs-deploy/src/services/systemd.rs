@@ -4,7 +4,7 @@ use fabrs::{Command, Connection, Error, Hide, cmd};
 
 use crate::plugin::Plugin;
 use crate::requirement::Requirement;
-use crate::services::service_log::ServiceLog;
+use crate::service_log::ServiceLog;
 use crate::site::Site;
 use crate::step::App;
 

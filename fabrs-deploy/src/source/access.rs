@@ -1,10 +1,21 @@
 //! The access of a host to the repository.
 
-use fabrs::{Connection, Error, Hide, Host};
+use fabrs::{Connection, Error, Hide, Host, ShellLine, cmd};
 
-use super::git::{Git, without_prompts};
+use super::git::{Delivery, Git, without_prompts};
 
 impl Git {
+    /// Returns a command with the variable `from`: the URL. For [`from_local`](Self::from_local),
+    /// this is the remote `origin`, or the local repository itself without such a remote.
+    pub(super) fn remote_line(&self, command: &str) -> ShellLine {
+        let url = &self.url;
+        let from = match self.delivery {
+            Delivery::Fetch => cmd!("from={url}"),
+            Delivery::Upload(_) => cmd!("git remote get-url -- {url} > /dev/null 2>&1 && from={url} || from=."),
+        };
+        ShellLine::raw(format!("{}; {command}", from.as_str()))
+    }
+
     /// Returns the reason why a host cannot read the repository. For
     /// [`from_local`](Self::from_local), this machine is checked.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, ShellLine, cmd};
+use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
 
 use super::changes::CommitChanges;
 use super::commit_files::{self, CommitFile};
@@ -30,7 +30,7 @@ use crate::release::layout::Layout;
 #[must_use = "a source does nothing until `Site::source` adds it to a site"]
 pub struct Git {
     pub(super) url: String,
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
     good_tag_prefix: String,
     deployed_tag_prefix: String,
     default: DefaultRevision,
@@ -39,7 +39,7 @@ pub struct Git {
 
 /// The delivery of commits to the hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Delivery {
+pub(super) enum Delivery {
     /// Each host fetches from the URL.
     Fetch,
     /// This machine uploads from the repository in this local directory.
@@ -262,17 +262,6 @@ impl Git {
         }
         let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
         resolved.map(|(_, revision)| revision).ok_or_else(no_host)
-    }
-
-    /// Returns a command with the variable `from`: the URL. For [`from_local`](Self::from_local),
-    /// this is the remote `origin`, or the local repository itself without such a remote.
-    pub(super) fn remote_line(&self, command: &str) -> ShellLine {
-        let url = &self.url;
-        let from = match self.delivery {
-            Delivery::Fetch => cmd!("from={url}"),
-            Delivery::Upload(_) => cmd!("git remote get-url -- {url} > /dev/null 2>&1 && from={url} || from=."),
-        };
-        ShellLine::raw(format!("{}; {command}", from.as_str()))
     }
 
     fn resolve_in(&self, refs: &Refs, requested: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {
