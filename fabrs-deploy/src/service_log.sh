@@ -15,6 +15,8 @@ check_journal() {
     if [ "$kind" = user-journal ]; then
         [ -z "$(journalctl --user --quiet --no-pager --lines 1)" ] || return 0
     else
+        # Only root can wait until journald has written the last messages.
+        [ "$(id -u)" != 0 ] || journalctl --sync
         for file in /var/log/journal/*/system.journal /run/log/journal/*/system.journal; do
             [ ! -r "$file" ] || return 0
         done

@@ -174,10 +174,10 @@ impl ProbedResource for Service {
             OnChange::Reload if !has_new_unit => "reload-or-restart",
             OnChange::Reload | OnChange::Restart => "restart",
         };
-        // The status has the last lines of the journal.
+        // The status has the last lines of the journal. journald may still have to write them.
         let start = cmd!(
             "{{ systemctl {verb} {unit} && systemctl is-active {unit}; }} \
-             || {{ code=$?; systemctl status --no-pager --lines=10 {unit} >&2; exit $code; }}"
+             || {{ code=$?; journalctl --sync; systemctl status --no-pager --lines=10 {unit} >&2; exit $code; }}"
         );
         connection.sudo(change.and(start))
     }

@@ -1,5 +1,6 @@
 //! Tests of the deploy kit on booted Debian machines with systemd: `scripts/full machines`.
 
+mod canary;
 mod database_faults;
 mod fixture;
 mod gates;

@@ -119,8 +119,11 @@ async fn a_service_without_a_release_is_enabled_and_a_failed_start_shows_its_jou
     let network = MachineNetwork::start(["web1"]);
     let (client, capture) = client(&network, Mode::Run);
     let (web1, machine) = (client.connect("web1").unwrap(), network.machine("web1"));
-    let unit = "[Service]\nExecStart=/srv/shop/current/start\n[Install]\nWantedBy=multi-user.target\n";
-    web1.write("/etc/systemd/system/shop.service", unit).sudo().await.unwrap();
+    let start = |program: &str| {
+        let unit = format!("[Service]\nType=notify\nExecStart={program}\n[Install]\nWantedBy=multi-user.target\n");
+        web1.write("/etc/systemd/system/shop.service", unit).sudo()
+    };
+    start("/srv/shop/current/start").await.unwrap();
     let changes = web1.ensure_service("shop").enabled().await.unwrap();
     assert_eq!(changes.differences().unwrap(), ["enablement: disabled -> enabled"]);
     assert_eq!(machine.run("systemctl is-enabled shop; systemctl is-active shop || :"), "enabled\ninactive\n");
@@ -129,9 +132,10 @@ async fn a_service_without_a_release_is_enabled_and_a_failed_start_shows_its_jou
     let texts: Vec<_> = messages.iter().filter_map(|message| message["text"].as_str()).collect();
     assert_eq!(texts, ["change shop.service (enablement: disabled -> enabled)", "shop.service: unchanged"]);
 
+    start("/bin/sh -c 'echo no database; exit 1'").await.unwrap();
     let error = web1.ensure_service("shop").await.unwrap_err();
     let stderr = error.output().unwrap().stderr().unwrap();
-    assert!(stderr.contains("Failed to locate executable"), "{stderr}");
+    assert!(stderr.contains("no database"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
