@@ -24,6 +24,7 @@ fn shop() -> Result<Site> {
     // Steps run in the directory of the release.
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
+        .name("shop")
         .source(Git::at(repository))
         .linked_files([".env"])
         .linked_dirs(["log"])

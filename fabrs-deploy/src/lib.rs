@@ -102,6 +102,7 @@ mod service_log;
 mod services;
 mod site;
 mod site_batches;
+mod site_rules;
 mod site_steps;
 mod site_strategy;
 mod source;

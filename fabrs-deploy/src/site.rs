@@ -49,6 +49,8 @@ use crate::strategy::DeployStrategy;
 #[derive(Debug, Clone)]
 #[must_use = "a site has no effect until it is deployed"]
 pub struct Site {
+    /// The name of the application, if [`name`](Self::name) set one.
+    pub(crate) name: Option<String>,
     pub(crate) root: String,
     pub(crate) roots: PerHost,
     pub(crate) kind: SiteKind,
@@ -100,6 +102,7 @@ impl Site {
     pub fn new(root: impl Into<String>) -> Self {
         let root = root.into();
         Self {
+            name: None,
             roots: PerHost::Fixed(root.clone()),
             root,
             kind: SiteKind::Releases,
@@ -327,8 +330,8 @@ impl Site {
         self
     }
 
-    /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful or
-    /// failed: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd). A
+    /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful, failed
+    /// or cancelled: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd). A
     /// failure in the checks, the approval or the lock is not reported.
     ///
     /// ```

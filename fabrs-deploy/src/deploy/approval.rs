@@ -6,6 +6,7 @@ use fabrs::{Connection, Error};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::release::{FoundRelease, ReleaseId, Survey};
+use crate::site::Site;
 use crate::source::{CommitChanges, Git, Revision};
 use crate::table::{render, table};
 
@@ -37,7 +38,7 @@ pub(super) async fn pending_deploy(
         }
         rows.add_row([hosts.label_with_root(host), live_name, revision.to_string()]);
     }
-    let mut text = format!("{} from {}\n{}", hosts.site.root, source.location(), render(&rows));
+    let mut text = format!("{}{}", headline(&hosts.site, source), render(&rows));
     let is_same = |found: &&FoundRelease| {
         found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit)
     };
@@ -56,6 +57,11 @@ pub(super) async fn pending_deploy(
         text.push_str(&commits_since(old, changes.as_ref()));
     }
     Ok(text)
+}
+
+/// Returns the first line: the application, its root directory, and the repository.
+fn headline(site: &Site, source: &Git) -> String {
+    format!("{}: {} from {}\n", site.application(), site.root, source.location())
 }
 
 fn commits_since(old: &Revision, changes: Option<&CommitChanges>) -> String {
@@ -83,7 +89,7 @@ pub(super) fn pending_rollback(hosts: &ConnectedSite, surveys: &Surveys, release
     }
     let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
     let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
-    render(&rows) + &bad
+    format!("{}: {}\n{}{bad}", hosts.site.application(), hosts.site.root, render(&rows))
 }
 
 /// Returns the revision of a release, from the first manifest found on any host. Releases of other

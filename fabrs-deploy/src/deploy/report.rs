@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
 use fabrs::config::Environment;
-use fabrs::{Error, HostFailures};
+use fabrs::{Error, ErrorKind, HostFailures};
 
 use crate::database::UnknownMigrations;
 use crate::deploy::rollout::Rollout;
@@ -45,8 +45,13 @@ pub(super) async fn send(
     });
     let report = DeployReport {
         action,
-        outcome: if result.is_ok() { DeployOutcome::Live } else { DeployOutcome::Failed },
+        outcome: match result {
+            Ok(()) => DeployOutcome::Live,
+            Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
+            Err(_) => DeployOutcome::Failed,
+        },
         error: result.as_ref().err().map(|error| client.redact(&error_text(error))),
+        application: site.application().to_owned(),
         site: site.root.clone(),
         environment: client.inventory().environment().map(Environment::name).map(str::to_owned),
         release: target.release.clone(),

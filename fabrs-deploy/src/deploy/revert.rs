@@ -17,12 +17,22 @@ use crate::release::SiteKind;
 /// not changed.
 pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let client = rollout.hosts.client();
+    let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;
-        client.note(None, "no host was switched to the new release");
+        let note = "no host was switched to the new release";
+        client.note(None, if is_cancelled { format!("cancelled: {note}") } else { note.to_owned() });
         return error;
     }
-    client.note(None, format!("reverting {}: {}", rollout.target_name(), error.message()));
+    let name = rollout.target_name();
+    client.note(
+        None,
+        match is_cancelled {
+            // The message names a host only because its command was stopped.
+            true => format!("cancelled: reverting {name}"),
+            false => format!("reverting {name}: {}", error.message()),
+        },
+    );
     rollout.set_phase("revert");
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;

@@ -44,9 +44,9 @@ enum Endpoint {
 impl Graphite {
     /// Sends a data point to carbon with the plaintext protocol, usually on port 2003.
     ///
-    /// The series is `PREFIX.deploy.live` or `PREFIX.deploy.failed`, for rollbacks
-    /// `PREFIX.rollback.live` or `PREFIX.rollback.failed`. Each value is 1. Graphite draws the
-    /// values as vertical lines with the function `drawAsInfinite`.
+    /// The series is `PREFIX.deploy.live`, `PREFIX.deploy.failed` or `PREFIX.deploy.cancelled`. The
+    /// series of a rollback begin with `PREFIX.rollback`. Each value is 1. Graphite draws the values
+    /// as vertical lines with the function `drawAsInfinite`.
     ///
     /// ```
     /// # use fabrs_deploy::{Graphite, Notifier};

@@ -16,7 +16,7 @@ const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
 
 /// A notifier for New Relic: a change marker with the new commits, in all graphs of an entity.
 ///
-/// A failed deploy creates no marker.
+/// A failed or cancelled deploy creates no marker.
 ///
 /// ```
 /// use fabrs::Secret;

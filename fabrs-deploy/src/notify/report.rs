@@ -21,8 +21,10 @@ pub struct DeployReport {
     pub action: DeployAction,
     /// The outcome.
     pub outcome: DeployOutcome,
-    /// The error of a failed operation.
+    /// The error of a failed or cancelled operation.
     pub error: Option<String>,
+    /// The name of the application ([`Site::name`](crate::Site::name)).
+    pub application: String,
     /// The directory of the site.
     pub site: String,
     /// The environment of the run, if any.
@@ -86,18 +88,22 @@ pub enum DeployOutcome {
     Live,
     /// The operation failed. The state of each host is part of the report.
     Failed,
+    /// The run was stopped, for example by Ctrl-C. The state of each host is part of the report.
+    Cancelled,
 }
 
 impl DeployOutcome {
-    /// Returns the name of the outcome: `live` or `failed`.
+    /// Returns the name of the outcome: `live`, `failed` or `cancelled`.
     ///
     /// ```
     /// assert_eq!(fabrs_deploy::DeployOutcome::Live.as_str(), "live");
+    /// assert_eq!(fabrs_deploy::DeployOutcome::Cancelled.as_str(), "cancelled");
     /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -124,10 +130,25 @@ pub struct ChangesSince {
 }
 
 impl DeployReport {
-    /// Returns the report in one line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
+    /// Returns the report in one line, with the application, the environment, the result, the
+    /// revision and the release:
+    ///
+    /// ```text
+    /// [shop] production: deployed deployable-314 (1a2b3c4d5e), release 20261103140211
+    /// [shop] production: deploy of deployable-314 (1a2b3c4d5e) failed, release 20261103140211
+    /// [shop] production: deploy of deployable-314 (1a2b3c4d5e) cancelled, release 20261103140211
+    /// [shop] production: rolled back to deployable-313 (5e4d3c2b1a), release 20261102090000
+    /// ```
     pub fn subject(&self) -> String {
-        let place = self.environment.as_deref().unwrap_or(&self.site);
-        format!("{} {}: {} on {place}", self.action.as_str(), self.outcome.as_str(), self.revision)
+        let (revision, outcome) = (&self.revision, self.outcome.as_str());
+        let result = match (self.action, self.outcome) {
+            (DeployAction::Deploy, DeployOutcome::Live) => format!("deployed {revision}"),
+            (DeployAction::Deploy, _) => format!("deploy of {revision} {outcome}"),
+            (DeployAction::Rollback, DeployOutcome::Live) => format!("rolled back to {revision}"),
+            (DeployAction::Rollback, _) => format!("rollback to {revision} {outcome}"),
+        };
+        let environment = self.environment.iter().map(|name| format!("{name}: ")).collect::<String>();
+        format!("[{}] {environment}{result}, release {}", self.application, self.release)
     }
 
     /// Returns the report as text: the subject, the error, the state of each host, and the commits.
@@ -157,4 +178,48 @@ impl DeployReport {
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(action: DeployAction, outcome: DeployOutcome) -> DeployReport {
+        DeployReport {
+            action,
+            outcome,
+            error: None,
+            application: "shop".to_owned(),
+            site: "/srv/shop".to_owned(),
+            environment: Some("production".to_owned()),
+            unknown_migrations: None,
+            release: "20261103140211".parse().unwrap(),
+            revision: Revision::new("1a2b3c4d5e6f7a8b", "deployable-314"),
+            by: Operator::unknown(),
+            run: RunId::default(),
+            started: String::new(),
+            finished: String::new(),
+            hosts: Vec::new(),
+            changes: Vec::new(),
+            elapsed: Duration::ZERO,
+            at: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_subject_has_the_application_the_environment_the_result_and_the_release() {
+        let (revision, release) = ("deployable-314 (1a2b3c4d5e)", "release 20261103140211");
+        for (action, outcome, result) in [
+            (DeployAction::Deploy, DeployOutcome::Live, format!("deployed {revision}")),
+            (DeployAction::Deploy, DeployOutcome::Failed, format!("deploy of {revision} failed")),
+            (DeployAction::Deploy, DeployOutcome::Cancelled, format!("deploy of {revision} cancelled")),
+            (DeployAction::Rollback, DeployOutcome::Live, format!("rolled back to {revision}")),
+            (DeployAction::Rollback, DeployOutcome::Failed, format!("rollback to {revision} failed")),
+            (DeployAction::Rollback, DeployOutcome::Cancelled, format!("rollback to {revision} cancelled")),
+        ] {
+            assert_eq!(report(action, outcome).subject(), format!("[shop] production: {result}, {release}"));
+        }
+        let without = DeployReport { environment: None, ..report(DeployAction::Deploy, DeployOutcome::Live) };
+        assert_eq!(without.subject(), format!("[shop] deployed {revision}, {release}"));
+    }
 }

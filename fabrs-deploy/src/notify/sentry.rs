@@ -11,8 +11,8 @@ use super::report::{DeployOutcome, DeployReport};
 
 /// A notifier for Sentry: creates a release with its commits, and a deploy to the environment.
 ///
-/// Sentry then shows the release of each error. A failed deploy creates nothing. The version of the
-/// release is the commit id, so the application must report the same id to Sentry.
+/// Sentry then shows the release of each error. A failed or cancelled deploy creates nothing. The
+/// version of the release is the commit id, so the application must report the same id to Sentry.
 ///
 /// ```
 /// use fabrs::Secret;

@@ -50,7 +50,7 @@ fn a_series_of_deploys_fails_no_request() {
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
 
     let mail = shop.mailbox.receive();
-    assert!(mail.contains("Subject: deploy live: deployable-1 (") && mail.contains("web3  on "), "{mail}");
+    assert!(mail.contains("Subject: [shop] staging: deployed deployable-1 (") && mail.contains("web3  on "), "{mail}");
 
     let shoppers = Shoppers::at(shop.balancer.addr());
     wait_until("the worker ships an order", LIMIT, || {
@@ -91,7 +91,10 @@ fn a_series_of_deploys_fails_no_request() {
     assert!(failed.stderr.contains("web2") && failed.stderr.contains("back on"), "{}", failed.stderr);
     assert_eq!(shop.fleet.current(), second);
     let mail = shop.mailbox.receive();
-    assert!(mail.contains("Subject: deploy failed: deployable-3 (") && mail.contains("web1  back on "), "{mail}");
+    assert!(
+        mail.contains("Subject: [shop] staging: deploy of deployable-3 (") && mail.contains("web1  back on "),
+        "{mail}"
+    );
     let status = shop.fab(&["status"], 0);
     assert_eq!(status.stdout.matches(&second[0]).count(), 3, "{}", status.stdout);
     assert!(browse(shop.balancer.addr()).contains(&second[0]));
@@ -100,7 +103,7 @@ fn a_series_of_deploys_fails_no_request() {
     assert!(refused.stderr.contains("orders.0002_comment"), "{}", refused.stderr);
     shop.fab(&["rollback", "--allow-unknown-migrations"], 0);
     assert_eq!(shop.fleet.current(), first);
-    assert!(shop.mailbox.receive().contains("Subject: rollback live: deployable-1 ("));
+    assert!(shop.mailbox.receive().contains("Subject: [shop] staging: rolled back to deployable-1 ("));
     assert!(browse(shop.balancer.addr()).contains(&first[0]));
 
     shop.fab(&["deploy", "--revision", "deployable-2"], 0);

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use fabrs::config::{Mode, OnUnreachable};
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
-use fabrs_deploy::App;
+use fabrs_deploy::{App, Webhook};
+use fabrs_testing::receivers::http;
 
 use crate::fixture::{Fixture, all, is_on};
 
@@ -61,6 +62,37 @@ async fn a_stop_during_the_build_removes_the_release_and_unlocks_the_site() -> R
     let (client, _) = fixture.client();
     let second = fixture.site().restart(|app: App| restart_service(&app)).deploy(all(&client)).await?;
     assert_all_are_on(&fixture, second.release.as_str(), "two", 2);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_deploy_is_reported_as_cancelled_and_not_as_failed() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let hook = http("200 OK");
+    let first = deploy_first(&fixture, &client).await?;
+    let site = fixture.site().name("shop").notify(Webhook::post(format!("http://{}/", hook.addr())));
+    let stopped = site.restart(|app: App| async move {
+        let is_new = probe("cat version").line().await? == "two";
+        restart_service(&app).await?;
+        if is_new && is_on(&app, "web2") {
+            current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
+            run("sleep 600").await?;
+        }
+        Ok::<(), TaskError>(())
+    });
+    let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
+    let report = hook.receive().body;
+    assert_eq!((&report["action"], &report["outcome"]), (&"deploy".into(), &"cancelled".into()), "{report}");
+    let text = report["text"].as_str().unwrap_or_default();
+    assert!(text.starts_with("[shop] deploy of deployable-2 (") && text.contains(" cancelled, release "), "{text}");
+    assert!(text.contains(&format!("web2  back on {first}")), "{text}");
+    let messages = capture.of_kind("message");
+    let shown =
+        |part: &str| messages.iter().any(|message| message["text"].as_str().is_some_and(|text| text.contains(part)));
+    assert!(shown("cancelled: reverting ") && !shown("failed"), "{messages:?}");
     client.close().await;
     Ok(())
 }

@@ -26,6 +26,7 @@ async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() ->
     let mail = Mail::from("Deploys <deploy@example.com>").to("dev@example.com");
     let site = fixture
         .site()
+        .name("shop")
         .notify(mail.plaintext("127.0.0.1", mails.addr().port()))
         .notify(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
     site.deploy(all(&client)).await?;
@@ -34,7 +35,7 @@ async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() ->
     for part in [
         "MAIL FROM:<deploy@example.com>",
         "RCPT TO:<dev@example.com>",
-        "Subject: deploy live: deployable-2 (",
+        "Subject: [shop] staging: deployed deployable-2 (",
         "web1  on ",
         "commits since deployable-1",
         " deployable-2 (Ann)",
@@ -45,7 +46,7 @@ async fn a_mail_and_a_webhook_report_the_state_of_each_host_and_the_commits() ->
     assert_eq!(request.path, "/hooks/T0K3N");
     assert_eq!((&request.body["action"], &request.body["outcome"]), (&"deploy".into(), &"live".into()));
     assert_eq!(request.body["revision"]["commit"], new);
-    assert_eq!(request.body["environment"], "staging");
+    assert_eq!((&request.body["application"], &request.body["environment"]), (&"shop".into(), &"staging".into()));
     assert_eq!(request.body["hosts"].as_array().map(Vec::len), Some(3));
     assert_eq!(request.body["changes"][0]["since"]["commit"], old);
     assert!(request.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));

@@ -1,0 +1,40 @@
+//! The name of the application, and the rules of a deploy.
+
+use crate::site::Site;
+
+impl Site {
+    /// Sets the name of the application in the approval and in notifications. Defaults to the last
+    /// component of the root directory.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/www/htdocs").name("shop");
+    /// assert!(format!("{site:?}").contains(r#"name: Some("shop")"#));
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Returns the name of the application.
+    pub(crate) fn application(&self) -> &str {
+        let last = || self.root.trim_end_matches('/').rsplit('/').next().filter(|last| !last.is_empty());
+        self.name.as_deref().or_else(last).unwrap_or(&self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_application_is_the_name_or_the_last_component_of_the_root() {
+        for (root, application) in
+            [("/srv/shop", "shop"), ("/srv/shop/", "shop"), ("~/shop", "shop"), ("shop", "shop"), ("/", "/")]
+        {
+            assert_eq!(Site::new(root).application(), application);
+        }
+        assert_eq!(Site::new("/srv/shop").name("web shop").application(), "web shop");
+    }
+}
