@@ -114,7 +114,7 @@ mod tag;
 pub use database::{
     Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
 };
-pub use deploy::{Deploy, LiveRelease, Rollback};
+pub use deploy::{Deploy, LiveMigrations, LiveRelease, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "gate-json")]
 pub use gates::JsonQuery;
@@ -128,6 +128,7 @@ pub use notify::{
 };
 #[cfg(feature = "notify-http")]
 pub use notify::{NewRelic, Sentry, Webhook};
+pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStatus};
 pub use plugin::Plugin;
 pub use provision::{
     AuthorizedKey, CronJob, EnsureRequest, GroupAccount, Packages, Provision, RebootRequest, Resource, ResourceChanges,

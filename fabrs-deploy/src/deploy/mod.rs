@@ -26,6 +26,7 @@ mod finish;
 mod health_check;
 mod host_state;
 mod host_states;
+mod live_migrations;
 mod live_release;
 mod lock;
 mod log_positions;
@@ -49,8 +50,9 @@ mod window;
 mod work_tree;
 
 pub use deployment::Deploy;
+pub use live_migrations::LiveMigrations;
 pub use live_release::LiveRelease;
 pub use rollback::Rollback;
 
 pub(crate) use connected_site::{ConnectedSite, Surveys, survey_hosts};
-pub(crate) use unknown_migrations::describe_live_releases;
+pub(crate) use live_migrations::check_live_releases;

@@ -13,7 +13,7 @@ use crate::outcomes::all_ok;
 use crate::release::{ACCEPTED_FILE, ReleaseId, SiteKind, Survey};
 use crate::site::Site;
 use crate::source::{Git, Revision};
-use crate::step::{App, LiveApp};
+use crate::step::LiveApp;
 
 /// The reaction to migrations unknown to the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,30 +168,6 @@ pub(super) async fn of_live_release(rollout: &Rollout<'_>, is_live: bool) -> Opt
     None
 }
 
-/// Returns a line for each live release if the database has migrations unknown to the release, and
-/// a line for each release that can't be checked.
-pub(crate) async fn describe_live_releases(site: &Site, hosts: &[Connection], surveys: &Surveys) -> Vec<String> {
-    let Some((_, database)) = &site.database else { return Vec::new() };
-    let (mut checked, mut lines) = (HashSet::new(), Vec::new());
-    for host in database_hosts_first(site, hosts) {
-        let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
-        let Some(live) = survey.live().filter(|live| checked.insert(*live)) else { continue };
-        let app = App::new(host, survey.layout.root(), survey.layout.release(live), live.clone());
-        let why = match database.unknown_to(app, ReleaseAge::Existing).await {
-            Ok(Some(unknown)) => {
-                let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
-                let unknown = UnknownMigrations::of(live, unknown, &accepted, &migration_log(surveys));
-                lines.extend(unknown.map(|unknown| unknown.to_string()));
-                continue;
-            }
-            Ok(None) => "the application cannot be loaded".to_owned(),
-            Err(error) => error.message().to_owned(),
-        };
-        lines.push(format!("could not check the migrations of release {live}: {why}"));
-    }
-    lines
-}
-
 /// Returns the unknown migrations accepted when the live releases went live.
 fn accepted_by_live(surveys: &Surveys) -> HashSet<&str> {
     surveys.values().flat_map(Survey::accepted_by_live).map(String::as_str).collect()
@@ -204,7 +180,7 @@ fn accepted_by<'a>(surveys: &'a Surveys, release: &ReleaseId) -> HashSet<&'a str
 }
 
 /// Returns the hosts, with the database hosts first.
-fn database_hosts_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Connection> {
+pub(super) fn database_hosts_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Connection> {
     let mut hosts: Vec<&Connection> = hosts.iter().collect();
     if let Some((scope, _)) = &site.database {
         // An unknown role matches no host here. A deploy refuses the role before any change.
@@ -215,7 +191,7 @@ fn database_hosts_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Con
 
 /// Merges the migration logs of all hosts in chronological order, since an earlier deploy may have
 /// used another host.
-fn migration_log(surveys: &Surveys) -> Vec<MigrationLogEntry> {
+pub(super) fn migration_log(surveys: &Surveys) -> Vec<MigrationLogEntry> {
     let mut log: Vec<MigrationLogEntry> = surveys.values().flat_map(|survey| &survey.migration_log).cloned().collect();
     log.sort_by(|one, other| one.started_at().cmp(other.started_at()));
     log

@@ -11,6 +11,7 @@ mod limits;
 mod locks;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
+mod overviews;
 mod plugins;
 mod preflight;
 mod rollbacks;
