@@ -53,6 +53,8 @@
 //! batch begins after the health checks of the previous batch. With [`Site::window`], the next host
 //! begins after the health check of any host.
 //!
+//! [`Site::before`] and [`Site::after`] add hooks to a phase: [`DeployPhase`].
+//!
 //! # Failures
 //!
 //! - Before the first switch, a failure changes no live release.
@@ -82,6 +84,7 @@ mod database;
 mod deploy;
 mod django;
 mod gates;
+mod hooks;
 mod host_check;
 mod maintenance;
 mod notify;
@@ -102,6 +105,7 @@ mod service_log;
 mod services;
 mod site;
 mod site_batches;
+mod site_hooks;
 mod site_rules;
 mod site_steps;
 mod site_strategy;
@@ -119,6 +123,7 @@ pub use django::{Django, manage};
 #[cfg(feature = "gate-json")]
 pub use gates::JsonQuery;
 pub use gates::{CommandGate, Gate, GateFuture, HttpGate, LogErrors, Measurement, MuninValue, Verdict, WatchedHost};
+pub use hooks::DeployPhase;
 #[cfg(feature = "notify-mail")]
 pub use notify::Mail;
 #[cfg(feature = "notify-statsd")]

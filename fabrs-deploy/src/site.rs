@@ -8,6 +8,7 @@ use fabrs::{Connection, Error, LockRequest};
 
 use crate::database::MigrationInspector;
 use crate::gates::Watch;
+use crate::hooks::Hooks;
 use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
@@ -67,6 +68,7 @@ pub struct Site {
     pub(crate) post_deploy: Steps,
     pub(crate) cleanup: Steps,
     pub(crate) rollback_checks: Steps,
+    pub(crate) hooks: Hooks,
     /// The database, with the hosts for its queries.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
@@ -119,6 +121,7 @@ impl Site {
             post_deploy: Steps::default(),
             cleanup: Steps::default(),
             rollback_checks: Steps::default(),
+            hooks: Hooks::default(),
             database: None,
             notifiers: Notifiers::default(),
             scope: Scope::default(),

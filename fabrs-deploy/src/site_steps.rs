@@ -1,8 +1,9 @@
 //! The steps of a site for each phase of a deploy: build, once, restart, health check and others.
 
+use crate::hooks::DeployPhase;
 use crate::requirement::Requirement;
 use crate::site::Site;
-use crate::step::DeployStep;
+use crate::step::{DeployStep, Steps};
 
 impl Site {
     /// Adds a step to build the release on each host, in the directory of the release. The old
@@ -128,6 +129,18 @@ impl Site {
     /// ```
     pub fn require_programs<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         names.into_iter().fold(self, |site, name| site.require(Requirement::Program(name.into())))
+    }
+
+    /// Returns the steps between the build and the first switch, with their hooks.
+    pub(crate) fn once_steps(&self) -> [&Steps; 3] {
+        let hooks = self.hooks.of(DeployPhase::Once);
+        [&hooks.before, &self.once, &hooks.after]
+    }
+
+    /// Returns all once-only steps of a deploy.
+    pub(crate) fn all_once_steps(&self) -> [&Steps; 4] {
+        let [before, once, after] = self.once_steps();
+        [before, once, after, &self.post_deploy]
     }
 
     /// Adds a requirement for the hosts of the current scope.

@@ -176,8 +176,9 @@ pub trait DeployStep: Send + Sync + 'static {
     /// Runs the step on one host.
     fn run(&self, app: App) -> StepFuture;
 
-    /// Checks the settings of a build, restart or health step for a host, before the deploy changes
-    /// anything. Other steps are not checked. The default accepts every host.
+    /// Checks the settings of a build, restart or health step, or of a hook, for a host, before the
+    /// deploy changes anything. Once-only steps and hooks and other steps are not checked. The
+    /// default accepts every host.
     ///
     /// # Errors
     ///

@@ -11,6 +11,7 @@ use crate::deploy::{health_check, restart, switch, watch, window};
 use crate::outcomes::{all_ok, label, names};
 use crate::release::SiteKind;
 use crate::rollout_order::RolloutOrder;
+use crate::step::Steps;
 
 /// Switches all hosts to the target release: the canary first, and then the other hosts in the
 /// order set by the site. `after_first_switch` runs between the first switch and the first restart.
@@ -120,11 +121,13 @@ where
     watch::watch(rollout, batch, &rollout.hosts.site.watch).await
 }
 
-/// Switches the hosts of a batch in parallel.
+/// Switches the hosts of a batch in parallel, after the hooks of all these hosts.
 async fn switch_hosts(rollout: &Rollout<'_>, batch: &Group) -> Result<(), TaskError> {
     let text = format!("switching {} to {}", label(batch.connections()), rollout.target_name());
     rollout.hosts.client().note(None, text);
     rollout.set_phase("switch");
+    let ready = batch.each(|host| async move { switch::run_hooks_before(rollout, &host).await });
+    all_ok(ready.await)?;
     let switched = batch.each(|host| async move { switch::to_target(rollout, &host).await });
     all_ok(switched.await)?;
     Ok(())
@@ -169,7 +172,7 @@ fn once_hosts<'a>(rollout: &'a Rollout<'_>) -> Result<HashSet<&'a Host>, Error> 
     if hosts.site.kind == SiteKind::Releases {
         return Ok(once);
     }
-    for (scope, _) in hosts.site.once.iter() {
+    for (scope, _) in hosts.site.once_steps().into_iter().flat_map(Steps::iter) {
         once.extend(hosts.first_of(scope.or(&hosts.site.once_hosts))?.host());
     }
     once.extend(hosts.database()?.and_then(|(host, _)| host.host()));

@@ -6,10 +6,13 @@ use crate::database::Snapshot;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::space_to_free::SpaceToFree;
 use crate::deploy::target::ReleaseOrigin;
+use crate::hooks::DeployPhase;
 use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use crate::remote_script::with_arguments;
+use crate::site::Site;
 use crate::source::Git;
+use crate::step::App;
 
 /// The archive of the commit, until the release is unpacked. A pipe would hide errors: only the
 /// status of its last command counts, and tar accepts an archive cut off between two files.
@@ -59,7 +62,7 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     link_shared(rollout, layout, &dir, &host).await?;
 
     let app = hosts.app(&host, &target.release)?;
-    hosts.site.build.run(&app).await?;
+    run_steps(&hosts.site, &app).await?;
     let manifest = Manifest { migrations: app.migrations(), ..target.manifest(&host) }.to_json_line();
     host.run(cmd!(
         "printf '%s\\n' {manifest} > {dir}/{UNFINISHED_FILE} && mv {dir}/{UNFINISHED_FILE} {dir}/{MANIFEST_FILE}"
@@ -67,6 +70,18 @@ async fn build_on(rollout: &Rollout<'_>, source: &Git, host: Connection) -> Resu
     .named(format!("finish release {}", target.release))
     .await?;
     Ok(())
+}
+
+/// Runs the build steps of a host between their hooks.
+///
+/// # Errors
+///
+/// The first error of a step or a hook.
+pub(super) async fn run_steps(site: &Site, app: &App) -> Result<(), TaskError> {
+    let hooks = site.hooks.of(DeployPhase::Build);
+    hooks.before.run(app).await?;
+    site.build.run(app).await?;
+    hooks.after.run(app).await
 }
 
 /// Removes old releases until a new release fits.

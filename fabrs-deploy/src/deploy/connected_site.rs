@@ -189,12 +189,12 @@ impl ConnectedSite {
     /// The first error of a step. Later steps then do not run.
     pub(crate) async fn run_once(
         &self,
-        steps: &Steps,
+        steps: &[&Steps],
         release: &ReleaseId,
         live: LiveApp,
     ) -> Result<Option<Snapshot>, TaskError> {
         let app = self.app(self.first()?, release)?.with_live(live);
-        for (scope, step) in steps.iter() {
+        for (scope, step) in steps.iter().flat_map(|steps| steps.iter()) {
             let host = self.first_of(scope.or(&self.site.once_hosts))?;
             let on_host = self.app(host, release)?.with_live(app.live().clone()).sharing_snapshot(&app);
             step.run(on_host).await?;

@@ -150,7 +150,7 @@ impl Deploy {
         let Self { site, hosts, revision, lock_wait, policy } = self;
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
         preflight::check_surveys(&hosts, &shown)?;
-        preflight::check_steps(&hosts, &[&hosts.site.once, &hosts.site.post_deploy])?;
+        preflight::check_steps(&hosts, &hosts.site.all_once_steps())?;
         preflight::check_readiness(&mut hosts, &shown).await?;
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
         let mut pending = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
@@ -224,7 +224,7 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
 async fn run_once_steps(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy, live: LiveApp) -> Result<(), TaskError> {
     unknown_migrations::check_build(rollout, policy).await?;
     rollout.set_phase("once");
-    let snapshot = rollout.hosts.run_once(&rollout.hosts.site.once, &rollout.target.release, live).await?;
+    let snapshot = rollout.hosts.run_once(&rollout.hosts.site.once_steps(), &rollout.target.release, live).await?;
     if let (Some(snapshot), SiteKind::Releases) = (snapshot, rollout.hosts.site.kind) {
         build::record_snapshot(rollout, &snapshot).await;
     }

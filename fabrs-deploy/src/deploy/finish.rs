@@ -5,20 +5,25 @@ use fabrs::config::Environment;
 use fabrs::{Connection, Error, TaskError, cmd};
 
 use crate::deploy::rollout::Rollout;
+use crate::hooks::DeployPhase;
+use crate::outcomes::all_ok;
 use crate::release::{BAD_FILE, FoundRelease, ReleaseId, Survey};
 use crate::source::Git;
-use crate::step::LiveApp;
+use crate::step::{LiveApp, Steps};
 
-/// Runs the post-deploy steps, removes old releases, and pushes the tag of the deploy.
+/// Runs the post-deploy steps, removes old releases, and pushes the tag of the deploy, between the
+/// hooks of this phase.
 ///
 /// # Errors
 ///
-/// The errors of the post-deploy steps. The release stays live. Failures of the cleanup and the tag
-/// are warnings.
+/// The errors of the post-deploy steps and of the hooks. The release stays live. Failures of the
+/// cleanup and the tag are warnings.
 pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     let (hosts, release) = (rollout.hosts, &rollout.target.release);
     rollout.set_phase("finish");
-    let finished = hosts.run_once(&hosts.site.post_deploy, release, LiveApp::None).await;
+    let hooks = hosts.site.hooks.of(DeployPhase::Finish);
+    run_hooks(rollout, &hooks.before).await?;
+    let finished = hosts.run_once(&[&hosts.site.post_deploy], release, LiveApp::None).await;
     finished
         .map_err(|error| error.context(format!("{release} is live, and stays live, but a post-deploy step failed")))?;
     let cleaned = hosts.group.each(|host| clean_up(rollout, host)).await;
@@ -30,6 +35,16 @@ pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), Ta
     if let Err(error) = push_tag(rollout, source).await {
         hosts.client().warn(error.host(), format!("could not push the tag of the deploy: {}", error.message()));
     }
+    run_hooks(rollout, &hooks.after).await
+}
+
+/// Runs hooks on all hosts in parallel.
+async fn run_hooks(rollout: &Rollout<'_>, hooks: &Steps) -> Result<(), TaskError> {
+    let (hosts, release) = (rollout.hosts, &rollout.target.release);
+    let ran = hosts.group.each(|host| async move { hooks.run(&hosts.app(&host, release)?).await });
+    all_ok(ran.await).map_err(|error| {
+        TaskError::from(error).context(format!("{release} is live, and stays live, but a hook failed"))
+    })?;
     Ok(())
 }
 

@@ -4,17 +4,20 @@ use fabrs::{Connection, TaskError, cmd};
 
 use crate::deploy::host_state::HostEvent;
 use crate::deploy::rollout::Rollout;
+use crate::hooks::DeployPhase;
 use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
+use crate::site::Site;
+use crate::step::App;
 
-/// Runs the health checks of a host, marks the release as working there, and records the result in
-/// the state of the host.
+/// Runs the health checks of a host and their hooks, marks the release as working there, and records
+/// the result in the state of the host.
 ///
 /// # Errors
 ///
-/// The first error of a health check, with the last lines of the logs.
+/// The first error of a health check or a hook, with the last lines of the logs.
 pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = rollout.hosts.app(host, release)?;
-    if let Err(error) = rollout.hosts.site.health.run(&app).await {
+    if let Err(error) = run_steps(&rollout.hosts.site, &app).await {
         return Err(rollout.logs.with_lines(rollout.hosts, host, error).await);
     }
     if rollout.hosts.site.kind == SiteKind::Releases {
@@ -23,4 +26,11 @@ pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &Re
     }
     rollout.states.apply(host, HostEvent::CheckPassed)?;
     Ok(())
+}
+
+async fn run_steps(site: &Site, app: &App) -> Result<(), TaskError> {
+    let hooks = site.hooks.of(DeployPhase::Health);
+    hooks.before.run(app).await?;
+    site.health.run(app).await?;
+    hooks.after.run(app).await
 }

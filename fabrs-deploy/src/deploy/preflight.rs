@@ -91,7 +91,7 @@ pub(super) fn refuse(obstacles: &[Obstacle]) -> Result<(), Error> {
 }
 
 /// Checks the steps of the site without a connection: each once-only step has a host, and each
-/// build, restart and health step has all settings for its hosts.
+/// build, restart and health step and each hook has all settings for its hosts.
 ///
 /// # Errors
 ///
@@ -115,7 +115,8 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
             Err(error) => return Err(error),
         }
     }
-    for (scope, step) in [&site.build, &site.restart, &site.health].into_iter().flat_map(Steps::iter) {
+    let steps = [&site.build, &site.restart, &site.health].into_iter().chain(site.hooks.on_each_host());
+    for (scope, step) in steps.flat_map(Steps::iter) {
         for host in hosts.group.connections() {
             if scope.has(host)? {
                 step.check(host)?;

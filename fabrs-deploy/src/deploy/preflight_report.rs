@@ -42,7 +42,7 @@ impl Site {
     /// Dropping the future ends the commands. They only read.
     pub async fn preflight(&self, hosts: Group) -> Result<(), TaskError> {
         let (hosts, surveys) = ConnectedSite::connect(self.clone(), hosts).await?;
-        check_steps(&hosts, &[&hosts.site.once, &hosts.site.post_deploy])?;
+        check_steps(&hosts, &hosts.site.all_once_steps())?;
         let mut obstacles = survey_obstacles(&hosts, &surveys);
         let mut rows = table(["host", "free space", "live release size", "clock offset"]);
         for (host, ready) in readiness::probe(&hosts, &surveys).await? {

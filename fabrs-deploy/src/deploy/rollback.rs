@@ -178,7 +178,7 @@ impl Rollback {
             }
             if is_checked {
                 unknown_migrations::check_release(&hosts, &before, &release).await?;
-                hosts.run_once(&hosts.site.rollback_checks, &release, LiveApp::None).await?;
+                hosts.run_once(&[&hosts.site.rollback_checks], &release, LiveApp::None).await?;
             }
             let revision = revision_of(&before, &release);
             let (by, run) = (Operator::current(), RunId::new());

@@ -4,14 +4,26 @@ use fabrs::{Connection, Error, TaskError, cmd};
 
 use crate::deploy::host_state::HostEvent;
 use crate::deploy::rollout::Rollout;
-use crate::deploy::work_tree;
+use crate::deploy::{build, work_tree};
+use crate::hooks::DeployPhase;
 use crate::release::{ReleaseId, SiteKind, Survey};
 
-/// Switches a host to the target release. In place, the build steps then run in the work tree.
+/// Runs the hooks of a host before its switch. The host is unchanged.
 ///
 /// # Errors
 ///
-/// The errors of a command, and of the build steps.
+/// The first error of a hook.
+pub(super) async fn run_hooks_before(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    let app = rollout.hosts.app(host, &rollout.target.release)?;
+    rollout.hosts.site.hooks.of(DeployPhase::Switch).before.run(&app).await
+}
+
+/// Switches a host to the target release, and runs the hooks after the switch. In place, the build
+/// steps run in the work tree between the switch and the hooks.
+///
+/// # Errors
+///
+/// The errors of a command, of the build steps, and of the hooks.
 pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     let target = &rollout.target;
     rollout.logs.record_switch(rollout.hosts, host).await?;
@@ -30,7 +42,8 @@ pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Resul
             build_in_place(rollout, host).await?;
         }
     }
-    Ok(())
+    let app = rollout.hosts.app(host, &target.release)?;
+    rollout.hosts.site.hooks.of(DeployPhase::Switch).after.run(&app).await
 }
 
 /// Switches a host back to the earlier release, and returns the release that the services load.
@@ -85,5 +98,5 @@ async fn link_current(rollout: &Rollout<'_>, host: &Connection, release: &Releas
 
 async fn build_in_place(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     let app = rollout.hosts.app(host, &rollout.target.release)?;
-    rollout.hosts.site.build.run(&app).await
+    build::run_steps(&rollout.hosts.site, &app).await
 }

@@ -24,6 +24,7 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZero
     rollout.set_phase("switch and restart");
     let window = hosts.clone().limit(size).stop_on_failure();
     let checked = window.each(|host| async move {
+        switch::run_hooks_before(rollout, &host).await?;
         switch::to_target(rollout, &host).await?;
         rollout.hosts.client().note(host.host(), "restarting services");
         restart::restart(rollout, &host, release).await?;

@@ -15,11 +15,11 @@ use crate::site::Site;
 ///
 /// | result | status of each host | all releases |
 /// |---|---|---|
-/// | a table on stdout | [`status`](Self::status) | [`releases`](Self::releases) |
-/// | a JSON document on stdout | [`status_json`](Self::status_json) | [`releases_json`](Self::releases_json) |
+/// | a table | [`status`](Self::status) | [`releases`](Self::releases) |
+/// | a JSON document | [`status_json`](Self::status_json) | [`releases_json`](Self::releases_json) |
 /// | a value | [`read_status`](Self::read_status) | [`read_releases`](Self::read_releases) |
 ///
-/// With `--json`, a table or a document is the `text` of a `message` event.
+/// Tables and documents are printed on stdout. With `--json`, a table or a document is the `text` of a `message` event.
 impl Site {
     /// Prints the live release of each host of a group. Remarks mark locked hosts, unreachable
     /// hosts, and hosts that differ from most hosts.

@@ -6,6 +6,7 @@ mod databases;
 mod deploys;
 mod fixture;
 mod gates;
+mod hooks;
 mod interrupted;
 mod limits;
 mod locks;
