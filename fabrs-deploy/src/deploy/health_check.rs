@@ -9,8 +9,8 @@ use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
 use crate::site::Site;
 use crate::step::App;
 
-/// Runs the health checks of a host and their hooks, marks the release as working there, and records
-/// the result in the state of the host.
+/// Runs the health checks of a host and their hooks, marks the release as working there, and
+/// records the result in the state of the host.
 ///
 /// # Errors
 ///

@@ -13,13 +13,14 @@ use crate::site::Site;
 
 /// # Status and releases
 ///
-/// | result | status of each host | all releases |
+/// | result | status | all releases |
 /// |---|---|---|
 /// | a table | [`status`](Self::status) | [`releases`](Self::releases) |
-/// | a JSON document | [`status_json`](Self::status_json) | [`releases_json`](Self::releases_json) |
+/// | JSON | [`status_json`](Self::status_json) | [`releases_json`](Self::releases_json) |
 /// | a value | [`read_status`](Self::read_status) | [`read_releases`](Self::read_releases) |
 ///
-/// Tables and documents are printed on stdout. With `--json`, a table or a document is the `text` of a `message` event.
+/// Tables and JSON documents are printed on stdout. With `--json`, the table or document is the
+/// `text` of a `message` event.
 impl Site {
     /// Prints the live release of each host of a group. Remarks mark locked hosts, unreachable
     /// hosts, and hosts that differ from most hosts.
