@@ -333,8 +333,8 @@ impl Site {
         self
     }
 
-    /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful, failed
-    /// or cancelled: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd). A
+    /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful,
+    /// failed or cancelled: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry), [`Statsd`](crate::Statsd). A
     /// failure in the checks, the approval or the lock is not reported.
     ///
     /// ```

@@ -25,12 +25,13 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
         return error;
     }
     let name = rollout.target_name();
+    // The message of a stopped run names a command only because the command was stopped.
     client.note(
         None,
-        match is_cancelled {
-            // The message names a host only because its command was stopped.
-            true => format!("cancelled: reverting {name}"),
-            false => format!("reverting {name}: {}", error.message()),
+        if is_cancelled {
+            format!("cancelled: reverting {name}")
+        } else {
+            format!("reverting {name}: {}", error.message())
         },
     );
     rollout.set_phase("revert");

@@ -45,8 +45,8 @@ impl Graphite {
     /// Sends a data point to carbon with the plaintext protocol, usually on port 2003.
     ///
     /// The series is `PREFIX.deploy.live`, `PREFIX.deploy.failed` or `PREFIX.deploy.cancelled`. The
-    /// series of a rollback begin with `PREFIX.rollback`. Each value is 1. Graphite draws the values
-    /// as vertical lines with the function `drawAsInfinite`.
+    /// series of a rollback begin with `PREFIX.rollback`. Each value is 1. Graphite draws the
+    /// values as vertical lines with the function `drawAsInfinite`.
     ///
     /// ```
     /// # use fabrs_deploy::{Graphite, Notifier};

@@ -147,7 +147,7 @@ impl DeployReport {
             (DeployAction::Rollback, DeployOutcome::Live) => format!("rolled back to {revision}"),
             (DeployAction::Rollback, _) => format!("rollback to {revision} {outcome}"),
         };
-        let environment = self.environment.iter().map(|name| format!("{name}: ")).collect::<String>();
+        let environment = self.environment.as_ref().map_or_else(String::new, |name| format!("{name}: "));
         format!("[{}] {environment}{result}, release {}", self.application, self.release)
     }
 

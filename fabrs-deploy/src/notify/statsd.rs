@@ -12,8 +12,8 @@ use super::report::DeployReport;
 /// A notifier for statsd: counts deploys and reports their duration.
 ///
 /// The counter is `PREFIX.deploy.live`, `PREFIX.deploy.failed` or `PREFIX.deploy.cancelled`, and
-/// the timer is `PREFIX.deploy.time`. The metrics of a rollback begin with `PREFIX.rollback`. UDP packets are
-/// not acknowledged, so a statsd server that is down causes no warning.
+/// the timer is `PREFIX.deploy.time`. The metrics of a rollback begin with `PREFIX.rollback`. UDP
+/// packets are not acknowledged, so a statsd server that is down causes no warning.
 ///
 /// ```
 /// use fabrs_deploy::{Notifier, Site, Statsd};
