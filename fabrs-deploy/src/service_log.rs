@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use fabrs::{Command, Connection, Error, ErrorKind, Hide, ShellLine, cmd};
+use fabrs::{Command, Connection, Error, ErrorKind, ExitStatus, Hide, ShellLine, cmd};
+
+/// The exit status of the script if the number of errors is unknown.
+const UNKNOWN_STATUS: u32 = 3;
 
 /// Prints a mark, lines or the number of errors.
 const SCRIPT: &str = include_str!("service_log.sh");
@@ -86,7 +89,7 @@ impl ServiceLog {
     ///
     /// ```
     /// # use fabrs_deploy::ServiceLog;
-    /// assert_eq!(ServiceLog::file("/var/log/shop.log").to_string(), "`/var/log/shop.log`");
+    /// assert_eq!(ServiceLog::file("/var/log/shop.log").to_string(), "file `/var/log/shop.log`");
     /// ```
     pub fn file(path: impl Into<String>) -> Self {
         Self { kind: LogKind::File, ..Self::journal(path) }
@@ -115,6 +118,9 @@ impl ServiceLog {
             let text = format!("could not read the {self}: {}", output.stderr()?.trim());
             let error = Error::new(ErrorKind::Task, text).on(output.host());
             return Err(match (self.kind, self.reader) {
+                (LogKind::File, LogReader::Login) => {
+                    error.hint("let the login user read the file, or read the file with sudo: `ServiceLog::sudo`")
+                }
                 (LogKind::Journal, LogReader::Login) => error.hint(
                     "add the login user to the group `systemd-journal`, or read the journal with sudo: `ServiceLog::sudo`",
                 ),
@@ -146,7 +152,8 @@ impl ServiceLog {
 
     /// Counts the error lines since a mark. Lines of a journal are errors by their priority (`err`
     /// or higher), or if they match `pattern`. Lines of a file must match `pattern`, an extended
-    /// regular expression.
+    /// regular expression. Returns a reason if the number is unknown, for example without any entry
+    /// of the unit.
     ///
     /// # Errors
     ///
@@ -157,17 +164,24 @@ impl ServiceLog {
         root: &str,
         [start, switch]: [&LogMark; 2],
         pattern: &str,
-    ) -> Result<ErrorLines, Error> {
+    ) -> Result<Result<ErrorLines, String>, Error> {
         let LogMark { time, inode, size } = switch;
         let LogMark { time: start, inode: start_inode, size: start_size } = start;
         let variables = cmd!(
             "action=errors since={time} inode={inode} size={size} start={start} start_inode={start_inode} \
              start_size={start_size} pattern={pattern}"
         );
-        let output = self.read(host, root, &variables).await?;
+        let output = self.read(host, root, &variables).warn().await?;
+        if *output.status()? == ExitStatus::Code(UNKNOWN_STATUS) {
+            return Ok(Err(output.stderr()?.trim().to_owned()));
+        }
+        if !output.ok()? {
+            let text = format!("could not read the {self}: {}", output.stderr()?.trim());
+            return Err(Error::new(ErrorKind::Task, text).on(output.host()));
+        }
         let line = output.line()?;
         let parsed = ErrorLines::parse(&line, time);
-        parsed.ok_or_else(|| {
+        parsed.map(Ok).ok_or_else(|| {
             let text = format!("could not count the errors in the {self}: unexpected output `{line}`");
             Error::new(ErrorKind::Task, text).on(output.host())
         })
@@ -177,7 +191,7 @@ impl ServiceLog {
     fn read(&self, host: &Connection, root: &str, variables: &ShellLine) -> Command {
         let (kind, name) = (self.kind.as_str(), &self.name);
         // Before a first deploy, the root does not exist.
-        let common = cmd!("cd {root} 2> /dev/null; kind={kind} name={name}");
+        let common = cmd!("cd {root} 2> /dev/null || cd / || exit; kind={kind} name={name}");
         let script = format!("{} {}\n{}", common.as_str(), variables.as_str(), SCRIPT.trim_end());
         let host = host.with_shell("sh -c");
         let command = match self.reader {
@@ -192,7 +206,7 @@ impl fmt::Display for ServiceLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             LogKind::Journal | LogKind::UserJournal => write!(f, "journal of `{}`", self.name),
-            LogKind::File => write!(f, "`{}`", self.name),
+            LogKind::File => write!(f, "file `{}`", self.name),
         }
     }
 }

@@ -26,8 +26,11 @@ check_journal() {
 }
 # The file name is relative to the root of the site.
 file_mark() { stat -L -c '%i %s' -- "$name" 2> /dev/null || echo '0 0'; }
+check_file() {
+    [ ! -e "$name" ] || [ -r "$name" ] || { echo "permission denied: $name" >&2; exit 1; }
+}
+# Prints the lines since a position. Fails if lines may be missing.
 file_since() { # inode, size
-    [ -e "$name" ] || return 0
     now=$(file_mark)
     if [ "${now% *}" = "$1" ]; then
         # A smaller file was truncated in place.
@@ -35,17 +38,25 @@ file_since() { # inode, size
         return
     fi
     # Log rotation renamed the file.
-    [ "$1" = 0 ] || find "$(dirname -- "$name")" -maxdepth 1 -inum "$1" -exec tail -c "+$(($2 + 1))" {} \;
-    cat -- "$name"
+    # The slash enters a symlinked directory.
+    rotated=$(find "$(dirname -- "$name")/" -maxdepth 1 -inum "$1" | head -n 1)
+    [ "$1" = 0 ] || [ -n "$rotated" ] || return 3
+    [ -z "$rotated" ] || tail -c "+$(($2 + 1))" -- "$rotated"
+    [ ! -e "$name" ] || cat -- "$name"
 }
-count() { grep -cE -e "$pattern" || :; }
+count() {
+    grep -cE -e "$pattern"
+    [ $? -le 1 ]
+}
+# Exit status 3: the number of errors is unknown.
+unknown() { echo "$1" >&2; exit 3; }
 now() {
     time=$(date +%s.%N)
     case $time in *[!0-9.]* | *.) date +%s ;; *) printf '%s\n' "$time" ;; esac
 }
 case $action in
     mark)
-        case $kind in *journal) check_journal; position='0 0' ;; *) position=$(file_mark) ;; esac
+        case $kind in *journal) check_journal; position='0 0' ;; *) check_file; position=$(file_mark) ;; esac
         printf '%s %s\n' "$(now)" "$position"
         ;;
     tail)
@@ -59,15 +70,27 @@ case $action in
         case $kind in
             *journal)
                 check_journal
+                [ -n "$(journal --quiet --lines 1)" ] || unknown "the journal has no entry of $name"
+                # The pipe of a command would hide the failure of journalctl.
                 errors() {
-                    echo $(($(journal --priority err "$@" | grep -c '') + $(journal --priority warning..debug "$@" | count)))
+                    severe=$(journal --quiet --priority err "$@") || return
+                    others=$(journal --quiet --priority warning..debug "$@") || return
+                    severe=$(printf '%s' "$severe" | grep -c '')
+                    others=$(printf '%s' "$others" | count) || return
+                    echo $((severe + others))
                 }
                 before=$(awk -v now="$now" -v since="$since" 'BEGIN { printf "%.6f", since - (now - since) }')
-                echo "$now $(errors --since "@$since") $before $(errors --since "@$before" --until "@$since")"
+                after=$(errors --since "@$since") || exit
+                earlier=$(errors --since "@$before" --until "@$since") || exit
+                echo "$now $after $before $earlier"
                 ;;
             *)
-                after=$(file_since "$inode" "$size" | count)
-                before=$(file_since "$start_inode" "$start_size" | count)
+                check_file
+                [ -e "$name" ] || unknown "the file $name does not exist"
+                after=$(file_since "$inode" "$size") || unknown "log rotation removed lines of $name"
+                before=$(file_since "$start_inode" "$start_size") || unknown "log rotation removed lines of $name"
+                after=$(printf '%s\n' "$after" | count) || exit
+                before=$(printf '%s\n' "$before" | count) || exit
                 echo "$now $after $start $((before > after ? before - after : 0))"
                 ;;
         esac

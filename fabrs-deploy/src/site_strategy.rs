@@ -9,7 +9,7 @@ use crate::site::Site;
 use crate::strategy::DeployStrategy;
 
 impl Site {
-    /// Sets the strategy of deploys and rollbacks: a [`Canary`](crate::Canary). Defaults to the
+    /// Sets the strategy of deploys: a [`Canary`](crate::Canary). Defaults to the
     /// batches of the site.
     ///
     /// ```
@@ -25,8 +25,9 @@ impl Site {
         self
     }
 
-    /// Adds a gate for each batch, also for the batch of a canary. The gate is measured after the
-    /// health checks of the batch. A bad gate reverts all switched hosts.
+    /// Adds a gate to every batch, including the canary. The gate is measured after the
+    /// health checks of the batch. A bad gate reverts all switched hosts. Within [`on`](Self::on), the
+    /// gate is measured on the subset only. A rollback measures no gate.
     ///
     /// ```
     /// use fabrs_deploy::{HttpGate, Site};
@@ -35,12 +36,12 @@ impl Site {
     /// assert!(format!("{site:?}").contains("http://127.0.0.1:8000/"));
     /// ```
     pub fn gate(mut self, gate: impl Gate) -> Self {
-        self.watch.gates.push(Arc::new(gate));
+        self.watch.gates.push((self.scope.clone(), Arc::new(gate)));
         self
     }
 
-    /// Sets how long the gates of [`gate`](Self::gate) watch each batch. Defaults to a single
-    /// measurement.
+    /// Sets the duration of the watch of each batch by the gates of [`gate`](Self::gate), at most
+    /// 7 days. Defaults to a single measurement.
     ///
     /// ```
     /// use fabrs::prelude::*;

@@ -2,6 +2,7 @@
 
 use fabrs::{Connection, Error, Outcomes, cmd};
 
+use crate::deploy::log_positions::LogLines;
 use crate::deploy::rollout::Rollout;
 use crate::release::{BAD_FILE, BadMark, ReleaseId};
 
@@ -42,7 +43,10 @@ async fn mark(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, bad
 
 /// Returns the reason of a failure as one line. For a group, this is the reason of the first host.
 fn reason(error: &Error) -> String {
-    match std::error::Error::source(error) {
+    let cause = std::error::Error::source(error);
+    // Log lines are not the reason, but the reason may be below them.
+    let below = cause.and_then(|cause| cause.downcast_ref::<LogLines>()).map(std::error::Error::source);
+    match below.unwrap_or(cause) {
         Some(cause) => format!("{}: {}", error.message(), cause.to_string().lines().next().unwrap_or_default()),
         None => error.message().to_owned(),
     }

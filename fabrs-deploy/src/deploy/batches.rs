@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use fabrs::{Connection, Error, Group, Host, TaskError};
 
 use crate::deploy::rollout::Rollout;
+use crate::deploy::target::ReleaseOrigin;
 use crate::deploy::{health_check, restart, switch, watch, window};
 use crate::outcomes::{all_ok, label, names};
 use crate::release::SiteKind;
@@ -28,7 +29,9 @@ pub(super) async fn roll_out(
     let mut hosts = rollout.hosts.group.clone();
     let total = hosts.connections().len();
     let mut after_first_switch = Some(after_first_switch);
-    if let Some(canary) = site.strategy.canary() {
+    // In a rollback, a canary would keep the failing release on the other hosts.
+    let canary = site.strategy.canary().filter(|_| rollout.target.origin == ReleaseOrigin::ThisRun);
+    if let Some(canary) = canary {
         let size = canary.size()?.hosts_of(total);
         let (first, others) = split_first(rollout, &hosts, size)?;
         rollout.hosts.client().note(None, format!("canary: {}", names(first.connections())));

@@ -10,6 +10,7 @@ use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 use crate::deploy::connected_site::ConnectedSite;
 use crate::gates::{LogSpan, Watch};
 use crate::outcomes::all_ok;
+use crate::scope::Scope;
 use crate::service_log::{LogMark, ServiceLog};
 
 /// The number of log lines in the error of a host.
@@ -36,7 +37,10 @@ impl LogPositions {
             async move {
                 let root = hosts.layouts.of(&host)?.root();
                 let mut spans = HashMap::new();
-                for log in gate_logs {
+                for (scope, log) in gate_logs {
+                    if !scope.has(&host)? {
+                        continue;
+                    }
                     spans.insert(log.clone(), LogSpan::starting(log.mark(&host, root).await?));
                 }
                 for (scope, log) in &site.logs {
@@ -83,7 +87,7 @@ impl LogPositions {
     }
 
     /// Adds the last log lines since the switch to the error of a host. A lost host and a stopped
-    /// run have no such lines.
+    /// run are returned unchanged.
     pub(super) async fn with_lines(&self, hosts: &ConnectedSite, host: &Connection, error: TaskError) -> TaskError {
         let error = error.into_error();
         if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect) {
@@ -103,25 +107,23 @@ impl LogPositions {
             return error.into();
         }
         let lines = LogLines { text: shown.join("\n"), error: error.clone() };
-        error.caused_by(lines).into()
+        // The shown hint of an error may be the hint of its cause.
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Error>());
+        let hint = error.hint_text().or_else(|| cause?.hint_text()).map(str::to_owned);
+        let error = error.caused_by(lines);
+        hint.map_or(error.clone(), |hint| error.hint(hint)).into()
     }
 }
 
-/// Returns the logs of all gates, each once.
-fn gate_logs(hosts: &ConnectedSite) -> Vec<ServiceLog> {
+/// Returns the logs of all gates with their scopes.
+fn gate_logs(hosts: &ConnectedSite) -> Vec<(&Scope, ServiceLog)> {
     let canary = hosts.site.strategy.canary().map(|canary| &canary.watch);
-    let mut logs = Vec::new();
-    for log in canary.into_iter().chain([&hosts.site.watch]).flat_map(Watch::logs) {
-        if !logs.contains(&log) {
-            logs.push(log);
-        }
-    }
-    logs
+    canary.into_iter().chain([&hosts.site.watch]).flat_map(Watch::logs).collect()
 }
 
 /// Log lines as the cause of an error, above its other causes.
 #[derive(Debug)]
-struct LogLines {
+pub(super) struct LogLines {
     text: String,
     error: Error,
 }

@@ -10,7 +10,7 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, build, health_check, restart, switch};
+use crate::deploy::{bad_mark, build, health_check, restart, switch, watch};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
@@ -38,8 +38,9 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
     warn_of_failures(rollout, &reverted);
-    // A stop of the run or a lost host is not the fault of the release.
-    if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect) {
+    // A stop of the run, a lost host and a gate without a result are not the fault of the release.
+    let is_unproven = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect);
+    if is_unproven || watch::is_inconclusive(&error) {
         remove_release(rollout, HostState::is_as_before).await;
     } else if rollout.target.origin == ReleaseOrigin::ThisRun && rollout.hosts.site.kind == SiteKind::Releases {
         bad_mark::mark_target(rollout, &error).await;

@@ -1,16 +1,23 @@
 //! The watch of a batch: its gates are measured until the end of the watch, or until a gate fails.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::transport::StopLevel;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, effect};
+use futures::FutureExt as _;
 use futures::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::deploy::rollout::Rollout;
-use crate::gates::{Measurement, Verdict, Watch, WatchedHost};
+use crate::deploy::target::ReleaseOrigin;
+use crate::gates::{Gate, Measurement, Verdict, Watch, WatchedHost};
 use crate::outcomes::label;
+
+/// The time limit of one measurement.
+const MEASURE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Measures the gates of a watch on the hosts of a batch.
 ///
@@ -22,34 +29,76 @@ pub(super) async fn watch(rollout: &Rollout<'_>, batch: &Group, watch: &Watch) -
     if watch.is_empty() || batch.connections().is_empty() {
         return Ok(());
     }
-    let mut hosts = Vec::new();
-    for host in batch.connections() {
-        let app = rollout.hosts.app(host, &rollout.target.release)?;
-        hosts.push(WatchedHost::new(app, rollout.logs.spans(host)));
+    // The live release of a rollback may be failing: gates must not delay or revert the rollback.
+    if rollout.target.origin == ReleaseOrigin::EarlierRun {
+        return Ok(());
+    }
+    let mut watched = Vec::new();
+    for (scope, gate) in &watch.gates {
+        let mut hosts = Vec::new();
+        for host in batch.connections() {
+            if scope.has(host)? {
+                let app = rollout.hosts.app(host, &rollout.target.release)?;
+                hosts.push(WatchedHost::new(app, rollout.logs.spans(host)));
+            }
+        }
+        if !hosts.is_empty() {
+            watched.push(WatchedGate { gate: &**gate, hosts: hosts.into() });
+        }
     }
     let text = describe(batch.connections(), watch);
     rollout.hosts.client().note(None, text.clone());
     rollout.set_phase("watch");
     // A dry run prints the watch and does not measure.
-    effect(&text, measure_until_end(rollout, hosts.into(), watch)).await?;
+    effect(&text, measure_until_end(rollout, &watched, watch)).await?;
     Ok(())
 }
 
-async fn measure_until_end(rollout: &Rollout<'_>, hosts: Arc<[WatchedHost]>, watch: &Watch) -> Result<(), TaskError> {
+/// The cause of a deploy reverted without a fault of the release.
+#[derive(Debug)]
+struct InconclusiveGate;
+
+impl fmt::Display for InconclusiveGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the gate had no result at the end of its watch")
+    }
+}
+
+impl std::error::Error for InconclusiveGate {}
+
+/// Returns whether an error has an inconclusive gate as its cause.
+pub(super) fn is_inconclusive(error: &Error) -> bool {
+    let first = std::error::Error::source(error);
+    std::iter::successors(first, |cause| cause.source()).any(|cause| cause.is::<InconclusiveGate>())
+}
+
+/// A gate with its hosts of the batch.
+struct WatchedGate<'a> {
+    gate: &'a dyn Gate,
+    hosts: Arc<[WatchedHost]>,
+}
+
+async fn measure_until_end(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], watch: &Watch) -> Result<(), TaskError> {
+    let stop = rollout.hosts.client().stop();
     let end = Instant::now() + watch.duration;
     loop {
-        let last = measure(rollout, &hosts, watch).await?;
+        let last = tokio::select! {
+            measured = measure(rollout, gates) => measured?,
+            _ = stop.wait_above(StopLevel::None) => return Err(cancelled().into()),
+        };
         let rest = end.saturating_duration_since(Instant::now());
         if rest.is_zero() {
-            return finish(rollout, watch, &last);
+            return finish(rollout, gates, &last).await;
         }
         tokio::select! {
             () = sleep(rest.min(watch.interval)) => {}
-            _ = rollout.hosts.client().stop().wait_above(StopLevel::None) => {
-                return Err(Error::new(ErrorKind::Cancelled, "the watch was cancelled").into());
-            }
+            _ = stop.wait_above(StopLevel::None) => return Err(cancelled().into()),
         }
     }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the watch was cancelled")
 }
 
 /// Measures all gates once and in parallel.
@@ -57,27 +106,46 @@ async fn measure_until_end(rollout: &Rollout<'_>, hosts: Arc<[WatchedHost]>, wat
 /// # Errors
 ///
 /// The error of the first bad gate.
-async fn measure(
-    rollout: &Rollout<'_>,
-    hosts: &Arc<[WatchedHost]>,
-    watch: &Watch,
-) -> Result<Vec<Measurement>, TaskError> {
-    let measured = join_all(watch.gates.iter().map(|gate| gate.measure(Arc::clone(hosts)))).await;
+async fn measure(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>]) -> Result<Vec<Measurement>, TaskError> {
+    let measured = join_all(gates.iter().map(measure_gate)).await;
     let mut all = Vec::new();
-    for (gate, measured) in watch.gates.iter().zip(measured) {
-        let measured =
-            measured.map_err(|error| error.context(format!("could not measure the gate `{}`", gate.name())))?;
+    for (watched, measured) in gates.iter().zip(measured) {
+        let name = watched.gate.name();
+        let measured = measured.map_err(|error| error.context(format!("could not measure the gate {name}")))?;
         if measured.verdict == Verdict::Bad {
-            let error = gate_error(&gate.name(), &measured);
-            let host = hosts.iter().map(|host| host.app().host()).find(|host| host.host() == measured.host.as_ref());
-            return Err(match host.or_else(|| hosts.first().map(|host| host.app().host())) {
-                Some(host) => rollout.logs.with_lines(rollout.hosts, host, error.into()).await,
-                None => error.into(),
-            });
+            return Err(with_log_lines(rollout, watched, &measured, gate_error(&name, &measured)).await);
         }
         all.push(measured);
     }
     Ok(all)
+}
+
+/// Measures one gate. A panic in the code of a user is an error, so that the deploy is reverted.
+async fn measure_gate(watched: &WatchedGate<'_>) -> Result<Measurement, TaskError> {
+    let measured = AssertUnwindSafe(async { watched.gate.measure(Arc::clone(&watched.hosts)).await }).catch_unwind();
+    match timeout(MEASURE_TIMEOUT, measured).await {
+        Ok(Ok(measured)) => measured,
+        Ok(Err(_)) => Err(TaskError::msg("the gate panicked")),
+        Err(_) => Ok(Measurement::inconclusive(format!("no result within {} s", MEASURE_TIMEOUT.as_secs()))),
+    }
+}
+
+/// Adds the last log lines of the measured host to the error of a gate.
+async fn with_log_lines(
+    rollout: &Rollout<'_>,
+    watched: &WatchedGate<'_>,
+    measured: &Measurement,
+    error: Error,
+) -> TaskError {
+    let mut hosts = watched.hosts.iter().map(|host| host.app().host());
+    let host = match &measured.host {
+        Some(name) => hosts.find(|host| host.host() == Some(name)),
+        None => hosts.next(),
+    };
+    match host {
+        Some(host) => rollout.logs.with_lines(rollout.hosts, host, error.into()).await,
+        None => error.into(),
+    }
 }
 
 /// Reports the last results.
@@ -85,24 +153,29 @@ async fn measure(
 /// # Errors
 ///
 /// [`ErrorKind::Task`] if a gate is inconclusive.
-fn finish(rollout: &Rollout<'_>, watch: &Watch, last: &[Measurement]) -> Result<(), TaskError> {
-    for (gate, measured) in watch.gates.iter().zip(last) {
+async fn finish(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], last: &[Measurement]) -> Result<(), TaskError> {
+    for (watched, measured) in gates.iter().zip(last) {
+        let name = watched.gate.name();
         match measured.verdict {
-            Verdict::Good => {
-                rollout.hosts.client().note(None, format!("gate passed: {}: {}", gate.name(), measured.text));
+            Verdict::Good => rollout.hosts.client().note(None, format!("gate passed: {name}: {}", measured.text)),
+            Verdict::Inconclusive | Verdict::Bad => {
+                return Err(with_log_lines(rollout, watched, measured, gate_error(&name, measured)).await);
             }
-            Verdict::Inconclusive | Verdict::Bad => return Err(gate_error(&gate.name(), measured).into()),
         }
     }
     Ok(())
 }
 
 fn gate_error(name: &str, measured: &Measurement) -> Error {
-    let result = match measured.verdict {
-        Verdict::Inconclusive => "is inconclusive",
-        Verdict::Good | Verdict::Bad => "failed",
+    let text = &measured.text;
+    let error = match measured.verdict {
+        Verdict::Inconclusive => {
+            let text = format!("gate inconclusive: {name}: {text}");
+            let error = Error::new(ErrorKind::Task, text).caused_by(InconclusiveGate);
+            error.hint("check the log or the monitoring system, and deploy again")
+        }
+        Verdict::Good | Verdict::Bad => Error::new(ErrorKind::Task, format!("gate failed: {name}: {text}")),
     };
-    let error = Error::new(ErrorKind::Task, format!("gate {result}: {name}: {}", measured.text));
     match &measured.host {
         Some(host) => error.on(host),
         None => error,

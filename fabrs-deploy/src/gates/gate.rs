@@ -160,14 +160,14 @@ where
 {
     Box::pin(async move {
         let measured = join_all(hosts.iter().map(|host| measure(host.clone()))).await;
-        let mut worst = Measurement::good("no host");
+        let mut worst: Option<Measurement> = None;
         for (host, measured) in hosts.iter().zip(measured) {
             let mut measured = measured?;
             measured.host = host.app().connection().host().cloned();
-            if worst.host.is_none() || measured.verdict > worst.verdict {
-                worst = measured;
+            if worst.as_ref().is_none_or(|worst| measured.verdict > worst.verdict) {
+                worst = Some(measured);
             }
         }
-        Ok(worst)
+        Ok(worst.unwrap_or_else(|| Measurement::inconclusive("no host was measured")))
     })
 }

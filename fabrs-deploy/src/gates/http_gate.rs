@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::{Hide, ShellLine, TaskError, cmd};
+use fabrs::{Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::watched_host::WatchedHost;
 
 /// Requests the URL once.
 const SCRIPT: &str = include_str!("http_gate.sh");
+
+/// The resolution of the time limits of curl. A limit of 0 disables the limit.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// The default time limit of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -124,7 +127,7 @@ impl HttpGate {
         let (url, limit) = (&self.url, self.within.as_secs_f64());
         let variables = cmd!("url={url} host={header} socket={socket} limit={limit}");
         let script = ShellLine::raw(format!("{}\n{}", variables.as_str(), SCRIPT.trim_end()));
-        let output = host.app().connection().probe(script).named(format!("request {url}")).hide(Hide::Both);
+        let output = host.app().connection().probe(script).named(format!("request {}", self.name())).hide(Hide::Both);
         let output = output.warn().capture_all().await?;
         if !output.ok()? {
             return Ok(Measurement::bad(output.stderr()?.trim().to_owned()));
@@ -147,8 +150,23 @@ impl HttpGate {
 }
 
 impl Gate for HttpGate {
+    /// Returns the URL without its query and password.
     fn name(&self) -> String {
-        self.url.clone()
+        let Ok(mut url) = url::Url::parse(&self.url) else { return "an invalid URL".to_owned() };
+        url.set_query(None);
+        // These calls fail for URLs without a host, which have no password.
+        let _ = (url.set_password(None), url.set_username(""));
+        url.to_string()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if url::Url::parse(&self.url).is_err() {
+            return Err(Error::new(ErrorKind::Usage, "the URL of an HTTP gate is invalid"));
+        }
+        if self.within < MIN_TIMEOUT {
+            return Err(Error::new(ErrorKind::Usage, "the time limit of an HTTP gate is below 1 ms"));
+        }
+        Ok(())
     }
 
     fn measure(&self, hosts: Arc<[WatchedHost]>) -> GateFuture {
@@ -161,6 +179,14 @@ impl Gate for HttpGate {
 mod tests {
     use super::*;
     use crate::gates::gate::Verdict;
+
+    #[test]
+    fn the_name_has_neither_the_query_nor_the_password() {
+        let gate = HttpGate::get("http://ann:secret@127.0.0.1:8000/price?token=secret");
+        assert_eq!(gate.name(), "http://127.0.0.1:8000/price");
+        gate.check().unwrap();
+        assert!(gate.within(Duration::from_micros(400)).check().is_err(), "curl would disable the limit");
+    }
 
     #[test]
     fn a_response_needs_the_status_and_all_texts() {

@@ -156,7 +156,7 @@ impl JsonQuery {
     }
 
     /// Sets the maximum ratio to the value at another URL, for example of the day before. The path
-    /// and the headers are the same. A base of 0 is inconclusive.
+    /// and the headers are the same. A base of 0 is inconclusive, unless the value is 0 as well.
     ///
     /// ```
     /// # use fabrs_deploy::JsonQuery;
@@ -184,7 +184,10 @@ impl JsonQuery {
             return Ok(measured);
         }
         Ok(match self.request(base_url, path) {
-            Ok(base) if base <= 0.0 => Measurement::inconclusive(format!("{value} has no ratio to the base {base}")),
+            Ok(_) if value == 0.0 => Measurement::good("0"),
+            Ok(base) if !base.is_finite() || base <= 0.0 => {
+                Measurement::inconclusive(format!("cannot compute the ratio: the base is {base}"))
+            }
             Ok(base) if value / base > *limit => Measurement::bad(format!(
                 "{value} is {:.2} times the base {base}, above the limit {limit}",
                 value / base
@@ -231,7 +234,11 @@ impl Gate for JsonQuery {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.path.as_ref().map(drop).map_err(Error::clone)
+        self.path.as_ref().map_err(Error::clone)?;
+        if self.ratio.is_some() && self.threshold == Threshold::default() {
+            return Ok(());
+        }
+        self.threshold.check(&self.name())
     }
 
     fn measure(&self, _hosts: Arc<[WatchedHost]>) -> GateFuture {
@@ -279,8 +286,10 @@ mod tests {
 
     #[test]
     fn an_invalid_path_is_a_usage_error() {
+        query("$[*]").check().expect_err("the gate has no limit");
+        query("$[*]").at_most_ratio(1.5, "http://127.0.0.1/").check().unwrap();
         let error = query("$[").check().unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::Usage, "invalid JSONPath `$[` of a gate"));
-        query("$[*]").check().unwrap();
+        query("$[*]").at_most(1.0).check().unwrap();
     }
 }

@@ -59,7 +59,7 @@ impl LogErrors {
     ///
     /// ```
     /// # use fabrs_deploy::{Gate, LogErrors};
-    /// assert_eq!(LogErrors::file("/var/log/shop.log").name(), "errors in the `/var/log/shop.log`");
+    /// assert_eq!(LogErrors::file("/var/log/shop.log").name(), "errors in the file `/var/log/shop.log`");
     /// ```
     pub fn file(path: impl Into<String>) -> Self {
         Self::of(ServiceLog::file(path))
@@ -91,7 +91,7 @@ impl LogErrors {
     }
 
     /// Sets the maximum ratio of error lines since the switch to error lines in a span of the same
-    /// length before the switch. A span before without an error counts as one error.
+    /// length before the switch. If the span before has no error, its count is 1.
     ///
     /// For a file, the span before begins at the start of the build, and its number of errors is
     /// scaled to the time since the switch.
@@ -108,11 +108,17 @@ impl LogErrors {
 
     async fn measure_host(self, host: WatchedHost) -> Result<Measurement, TaskError> {
         let Some(span) = host.span(&self.log) else {
-            return Ok(Measurement::inconclusive(format!("no position of the {} before the switch", self.log)));
+            return Ok(Measurement::inconclusive(format!(
+                "the position of the {} before the switch was not recorded",
+                self.log
+            )));
         };
         let (connection, root) = (host.app().host(), host.app().root());
         let errors = self.log.error_lines(connection, root, [&span.start, &span.switch], &self.pattern).await?;
-        Ok(self.judge(errors))
+        Ok(match errors {
+            Ok(errors) => self.judge(errors),
+            Err(reason) => Measurement::inconclusive(reason),
+        })
     }
 
     /// Compares the number of errors with the limits.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fabrs::{Hide, ShellLine, TaskError, cmd};
+use fabrs::{Error, Hide, ShellLine, TaskError, cmd};
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::threshold::Threshold;
@@ -102,8 +102,9 @@ impl MuninValue {
                 Err(_) => Measurement::inconclusive(format!("`{value}` is not a number")),
             },
             None => {
-                let first = answer.lines().find(|line| !line.starts_with('#')).unwrap_or("no answer");
-                Measurement::inconclusive(format!("the node has no value `{}`: {first}", self.field))
+                let reason = answer.lines().find(|line| line.starts_with("# Unknown"));
+                let reason = reason.map_or_else(String::new, |line| line.replace("# ", ": "));
+                Measurement::inconclusive(format!("munin-node has no value `{}`{reason}", self.field))
             }
         }
     }
@@ -112,6 +113,10 @@ impl MuninValue {
 impl Gate for MuninValue {
     fn name(&self) -> String {
         format!("munin value {}.{}", self.plugin, self.field)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.threshold.check(&self.name())
     }
 
     fn measure(&self, hosts: Arc<[WatchedHost]>) -> GateFuture {
@@ -133,6 +138,6 @@ mod tests {
         assert_eq!(verdict("load.value 4.5\n.\n"), Verdict::Bad);
         assert_eq!(verdict("load.value U\n.\n"), Verdict::Inconclusive);
         let unknown = gate.judge("# munin node at web1\n# Unknown service\n.\n");
-        assert_eq!(unknown.text, "the node has no value `load`: .");
+        assert_eq!(unknown.text, "munin-node has no value `load`: Unknown service");
     }
 }

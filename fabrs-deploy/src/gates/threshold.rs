@@ -1,5 +1,7 @@
 //! The limits of a measured value.
 
+use fabrs::{Error, ErrorKind};
+
 use crate::gates::gate::Measurement;
 
 /// The lowest and the highest good value.
@@ -10,6 +12,23 @@ pub(super) struct Threshold {
 }
 
 impl Threshold {
+    /// Checks that there is a limit, and that all limits are numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] with the name of the gate.
+    pub(super) fn check(self, gate: &str) -> Result<(), Error> {
+        let mut limits = self.at_least.into_iter().chain(self.at_most).peekable();
+        if limits.peek().is_none() {
+            let error = Error::new(ErrorKind::Usage, format!("the gate `{gate}` has no limit"));
+            return Err(error.hint("add `.at_most(..)` or `.at_least(..)`"));
+        }
+        if limits.any(f64::is_nan) {
+            return Err(Error::new(ErrorKind::Usage, format!("a limit of the gate `{gate}` is not a number")));
+        }
+        Ok(())
+    }
+
     /// Compares a value with the limits.
     pub(super) fn judge(self, value: f64) -> Measurement {
         if let Some(limit) = self.at_most.filter(|limit| value > *limit) {
@@ -26,6 +45,14 @@ impl Threshold {
 mod tests {
     use super::*;
     use crate::gates::gate::Verdict;
+
+    #[test]
+    fn a_gate_without_a_limit_is_a_usage_error() {
+        let with = |at_most| Threshold { at_least: None, at_most }.check("load");
+        assert_eq!(with(None).unwrap_err().message(), "the gate `load` has no limit");
+        assert_eq!(with(Some(f64::NAN)).unwrap_err().kind(), ErrorKind::Usage);
+        with(Some(4.0)).unwrap();
+    }
 
     #[test]
     fn a_value_outside_the_limits_is_bad() {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::Error;
+use fabrs::{Error, ErrorKind};
 
 use crate::gates::gate::Gate;
+use crate::scope::Scope;
 use crate::service_log::ServiceLog;
 
 /// Gates and the time for which they are measured. Defaults to no gate, and to one measurement.
@@ -15,7 +16,7 @@ pub(crate) struct Watch {
     pub(crate) duration: Duration,
     /// The pause between two measurements.
     pub(crate) interval: Duration,
-    pub(crate) gates: Vec<Arc<dyn Gate>>,
+    pub(crate) gates: Vec<(Scope, Arc<dyn Gate>)>,
 }
 
 impl Default for Watch {
@@ -25,6 +26,9 @@ impl Default for Watch {
 }
 
 impl Watch {
+    /// The maximum duration of a watch. The lock blocks other runs meanwhile.
+    const MAX_DURATION: Duration = Duration::from_hours(7 * 24);
+
     /// The default pause between two measurements.
     pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -34,12 +38,19 @@ impl Watch {
     ///
     /// The first invalid setting.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.gates.iter().try_for_each(|gate| gate.check())
+        let invalid = |text| Err(Error::new(ErrorKind::Usage, text));
+        if self.interval.is_zero() {
+            return invalid("the pause between two measurements of the gates is 0");
+        }
+        if self.duration > Self::MAX_DURATION {
+            return invalid("the gates watch the hosts for more than 7 days");
+        }
+        self.gates.iter().try_for_each(|(_, gate)| gate.check())
     }
 
-    /// Returns the logs of all gates.
-    pub(crate) fn logs(&self) -> impl Iterator<Item = ServiceLog> {
-        self.gates.iter().flat_map(|gate| gate.logs())
+    /// Returns the logs of all gates with their scopes.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = (&Scope, ServiceLog)> {
+        self.gates.iter().flat_map(|(scope, gate)| gate.logs().into_iter().map(move |log| (scope, log)))
     }
 
     /// Returns whether the watch neither measures nor waits.
@@ -49,7 +60,7 @@ impl Watch {
 
     /// Returns the names of the gates: `errors in the journal of shop, http://127.0.0.1/`.
     pub(crate) fn names(&self) -> String {
-        self.gates.iter().map(|gate| gate.name()).collect::<Vec<_>>().join(", ")
+        self.gates.iter().map(|(_, gate)| gate.name()).collect::<Vec<_>>().join(", ")
     }
 }
 

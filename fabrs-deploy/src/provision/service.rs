@@ -159,14 +159,16 @@ impl ProbedResource for Service {
         if self.state == ServiceState::Stopped {
             return connection.sudo(cmd!("systemctl disable --now --quiet {unit}"));
         }
+        if self.state == ServiceState::Enabled {
+            return connection.sudo(cmd!("systemctl daemon-reload && systemctl enable --quiet {unit}"));
+        }
         let is_enablement = |difference: &&String| difference.starts_with("enablement: ");
-        let needs_no_start = |difference: &String| is_enablement(&difference) || difference.starts_with("manager: ");
         let mut change = cmd!("systemctl daemon-reload");
         // systemctl refuses to enable an alias or a generated unit, which the probe accepts.
         if differences.iter().any(|difference| is_enablement(&difference)) {
             change = change.and(cmd!("systemctl enable --quiet {unit}"));
         }
-        if differences.iter().all(needs_no_start) {
+        if differences.iter().all(|difference| is_enablement(&difference)) {
             return connection.sudo(change);
         }
         let has_new_unit = differences.iter().any(|difference| difference.starts_with("unit file: "));

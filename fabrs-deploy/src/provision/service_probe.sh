@@ -25,7 +25,8 @@ case $enabled in
     *) printf 'enablement: %s -> enabled\n' "${enabled:-missing}" ;;
 esac
 if [ "$state" = enabled ]; then
-    [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" != yes ] || echo 'manager: has an old unit file'
+    reload=$(systemctl show --property=NeedDaemonReload --value "$unit") || exit
+    [ "$reload" != yes ] || echo 'manager: has an old unit file'
     exit 0
 fi
 if [ "$active" != active ]; then

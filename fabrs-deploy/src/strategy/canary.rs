@@ -6,9 +6,14 @@ use std::time::Duration;
 use fabrs::{BatchSize, BatchSizeError, Error, IntoBatchSize};
 
 use crate::gates::{Gate, Watch};
+use crate::scope::Scope;
 
 /// A canary: a few hosts receive the release first and are watched by gates. The other hosts follow
 /// if all gates stay good. A bad gate reverts the canary, and the other hosts keep their release.
+///
+/// Once-only steps and migrations run before the canary, so the old release must work with the new
+/// database during the watch. A rollback has no canary and measures no gate, since the live release
+/// may be failing.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -43,7 +48,7 @@ impl Canary {
         Self { size: number.into_batch_size(), watch: Watch::default() }
     }
 
-    /// Sets how long the gates watch the canary. Defaults to a single measurement.
+    /// Sets the duration of the watch, at most 7 days. Defaults to a single measurement.
     ///
     /// ```
     /// # use fabrs::prelude::*;
@@ -78,7 +83,7 @@ impl Canary {
     /// assert!(format!("{canary:?}").contains("errors in the journal of `shop`"));
     /// ```
     pub fn gate(mut self, gate: impl Gate) -> Self {
-        self.watch.gates.push(Arc::new(gate));
+        self.watch.gates.push((Scope::default(), Arc::new(gate)));
         self
     }
 

@@ -1,6 +1,7 @@
 //! Gates and canaries: a release is watched after the switch, and reverted by a bad gate.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,7 +47,7 @@ impl Gate for Scripted {
         let number = self.measured.fetch_add(1, Ordering::Relaxed);
         let names = hosts.iter().filter_map(|host| Some(host.app().connection().host()?.to_string()));
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
-        let result = self.results[number.min(self.results.len() - 1)].clone();
+        let result = self.results[number.min(self.results.len().saturating_sub(1))].clone();
         Box::pin(async move { Ok(result) })
     }
 }
@@ -119,8 +120,11 @@ async fn a_gate_that_stays_inconclusive_reverts_the_deploy() -> Result {
     let first = deploy_first(&fixture, &client).await?;
     let gate = Scripted::new([Measurement::inconclusive("no data points")]);
     let error = fixture.site().gate(gate).deploy(all(&client)).await.expect_err("no result").into_error();
-    assert_eq!(error.message(), "gate is inconclusive: scripted gate: no data points");
+    assert_eq!(error.message(), "gate inconclusive: scripted gate: no data points");
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    // The build is not marked as bad: the next deploy chooses the build again.
+    fixture.site().deploy(all(&client)).await?;
+    assert_eq!(fixture.live("version"), ["two"; 3]);
     client.close().await;
     Ok(())
 }
@@ -166,8 +170,11 @@ async fn errors_in_a_log_since_the_switch_revert_the_deploy_with_the_lines() -> 
     fixture.origin.build("deployable-3", &[("version", "ERROR in three")]);
     let failed = logging_site(&fixture).gate(gate).rolling(1).deploy(all(&client)).await;
     let block = failed.expect_err("the log has an error").into_error().block().to_string();
-    assert!(block.contains("web1: gate failed: errors in the `service.log`: 1 error line since the switch"), "{block}");
-    assert!(block.contains("last lines of the `service.log` since the switch"), "{block}");
+    assert!(
+        block.contains("web1: gate failed: errors in the file `service.log`: 1 error line since the switch"),
+        "{block}"
+    );
+    assert!(block.contains("last lines of the file `service.log` since the switch"), "{block}");
     assert!(block.contains("started ERROR in three") && !block.contains("earlier release"), "{block}");
     assert_ne!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
     assert_eq!(fixture.live("version"), ["two"; 3]);
@@ -211,9 +218,12 @@ async fn a_failed_health_check_has_the_last_log_lines_since_the_switch() -> Resu
     let error = site.rolling(1).deploy(all(&client)).await.expect_err("the check fails").into_error();
     let block = error.block().to_string();
     assert!(
-        block.contains("last lines of the `service.log` since the switch:") && block.contains("started one"),
+        block.contains("last lines of the file `service.log` since the switch:") && block.contains("started one"),
         "{block}"
     );
+    let release = fixture.names(0, "releases").pop().context("the bad release stays")?;
+    let bad = fs::read_to_string(fixture.root(0).join("releases").join(release).join("BAD_RELEASE"))?;
+    assert!(bad.contains("exit 7") && !bad.contains("last lines"), "{bad}");
     client.close().await;
     Ok(())
 }
@@ -280,7 +290,7 @@ async fn a_number_in_a_json_document_is_compared_with_its_limit_or_another_docum
         ("deployable-2", query().at_most(6.5), Some("7 is above the limit 6.5")),
         ("deployable-3", query().at_most_ratio(2.0, url(before.addr())), None),
         ("deployable-4", query().at_most_ratio(1.5, url(before.addr())), Some("7 is 1.75 times the base 4")),
-        ("deployable-5", query().at_most_ratio(1.5, "http://127.0.0.1:1/"), Some("gate is inconclusive")),
+        ("deployable-5", query().at_most_ratio(1.5, "http://127.0.0.1:1/"), Some("gate inconclusive")),
     ] {
         fixture.origin.build(build, &[("version", build)]);
         let deployed = fixture.site().gate(gate).deploy(all(&client)).await;
@@ -290,6 +300,67 @@ async fn a_number_in_a_json_document_is_compared_with_its_limit_or_another_docum
         assert!(text.contains(expected.unwrap_or_default()), "{build}: {text}");
     }
     assert_eq!(now.receive(), "/render");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_a_gate_reverts_the_canary() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    // The list of results is empty.
+    let canary = Canary::hosts(1).gate(Scripted::new([]));
+    let error = fixture.site().strategy(canary).deploy(all(&client)).await.expect_err("a panic").into_error();
+    assert!(error.block().to_string().contains("the gate panicked"), "{}", error.block());
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_has_no_canary_and_measures_no_gate() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    fixture.site().deploy(all(&client)).await?;
+    let gate = Scripted::new([Measurement::bad("the live release is slow")]);
+    let site = fixture.site().gate(gate.clone()).strategy(Canary::hosts(1).watch(mins(5)).gate(gate.clone()));
+    site.rollback(all(&client)).await?;
+    assert_eq!(gate.measured(), 0);
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gate_of_a_subset_is_measured_on_its_hosts_only() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let gate = Scripted::new([Measurement::good("fast")]);
+    fixture.site().on(["web2"], |site| site.gate(gate.clone())).deploy(all(&client)).await?;
+    assert_eq!(gate.hosts(), ["web2"]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_log_file_is_inconclusive_and_an_unreadable_one_refuses_the_deploy() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let site = || fixture.site().gate(LogErrors::file("service.log"));
+    let error = site().deploy(all(&client)).await.expect_err("no file").into_error();
+    assert!(error.message().contains("gate inconclusive") && error.message().contains("does not exist"), "{error}");
+    for host in 0..3 {
+        fs::write(fixture.root(host).join("service.log"), "")?;
+        fs::set_permissions(fixture.root(host).join("service.log"), fs::Permissions::from_mode(0o600))?;
+    }
+    fixture.origin.build("deployable-3", &[("version", "three")]);
+    let error = site().deploy(all(&client)).await.expect_err("a file of root").into_error();
+    assert!(error.block().to_string().contains("permission denied: service.log"), "{}", error.block());
+    assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
     client.close().await;
     Ok(())
 }

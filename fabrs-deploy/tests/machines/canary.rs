@@ -1,4 +1,4 @@
-//! A canary on machines that serve requests: a failing gate takes back the canary, and no request
+//! A canary on machines that serve requests: a failing gate reverts the canary, and no request
 //! fails.
 
 use fabrs::Error;
@@ -88,7 +88,7 @@ impl Shop {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_canary_with_a_failing_gate_goes_back_and_no_request_fails() {
+async fn a_failing_gate_reverts_the_canary_and_no_request_fails() {
     let shop = Shop::start();
     let first = shop.deploy("one", "pass").await.unwrap();
     for name in NAMES {
