@@ -1,13 +1,15 @@
 //! The status and the releases of a site as JSON documents and as values.
 
 use std::fs;
+use std::sync::Arc;
 
-use fabrs::event::CaptureSink;
+use fabrs::event::{CaptureSink, OutputQueue, PlainSink, Prefix, Sink, Style};
 use fabrs::prelude::*;
 use fabrs::{ErrorKind, Group};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, all};
+use crate::untrusted_text::Printed;
 
 /// Returns the last text printed on stdout as JSON.
 fn last_document(capture: &CaptureSink) -> Value {
@@ -168,6 +170,32 @@ async fn the_status_of_a_work_tree_as_json_lists_files_with_local_changes() -> R
         assert_eq!(host.revision.as_ref().map(|revision| &revision.commit), Some(&commit));
         assert_eq!((&host.by, &host.at), (&None, &None), "a work tree records neither the user nor the time");
     }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stdout_of_a_run_is_one_json_document_even_with_control_characters() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let release = fixture.site().deploy(all(&client)).await?.release;
+    let mark = fixture.root(0).join("releases").join(release.as_str()).join("BAD_RELEASE");
+    fs::write(mark, "erased\u{1b}[2K \"quoted\" \u{9b}2K")?;
+
+    let (stdout, stderr) = (Printed::default(), Printed::default());
+    let queue = OutputQueue::new(stdout.clone(), stderr, || {});
+    let sink: Arc<dyn Sink> = Arc::new(PlainSink::new(Arc::new(queue), Prefix::Host, Style::Colour));
+    let printing = Client::builder().settings(client.settings().clone()).sink(Arc::clone(&sink)).build();
+    fixture.site().status_json(all(&printing)).await?;
+    printing.close().await;
+    sink.finish();
+    let text = String::from_utf8(stdout.0.lock().expect("no thread has panicked").clone())?;
+    let status: Value = serde_json::from_str(&text).expect("stdout is one JSON document");
+    assert_eq!(status["hosts"][1]["live"], json!(release), "{text}");
+    let reason = status["hosts"][0]["bad"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with("erased") && reason.contains("\"quoted\""), "{reason}");
+    assert!(!text.contains(['\u{1b}', '\u{9b}']), "a terminal would obey these characters: {text:?}");
     client.close().await;
     Ok(())
 }

@@ -20,7 +20,7 @@ const FORGED: &str = "Remove all checks\u{1b}[2K\r  + 1a2b3c4d5e Fix a typo";
 
 /// A buffer for printed bytes.
 #[derive(Debug, Clone, Default)]
-struct Printed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Printed(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Printed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
