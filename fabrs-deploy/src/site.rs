@@ -335,7 +335,8 @@ impl Site {
 
     /// Adds a notifier. A notifier receives a report of each deploy and rollback, successful,
     /// failed or cancelled: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry),
-    /// [`Statsd`](crate::Statsd). A failure in the checks, the approval or the lock is not reported.
+    /// [`Statsd`](crate::Statsd). A failure in the checks, the approval or the lock is not
+    /// reported.
     ///
     /// ```
     /// use fabrs_deploy::{Graphite, Site};

@@ -25,8 +25,8 @@ impl Site {
         self
     }
 
-    /// Adds a gate to every batch, including the canary. The gate is measured after the
-    /// health checks of the batch. A bad gate reverts all switched hosts. Within [`on`](Self::on), the
+    /// Adds a gate to every batch, including the canary. The gate is measured after the health
+    /// checks of the batch. A bad gate reverts all switched hosts. Within [`on`](Self::on), the
     /// gate is measured on the subset only. A rollback measures no gate.
     ///
     /// ```

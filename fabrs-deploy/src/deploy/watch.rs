@@ -17,7 +17,7 @@ use crate::gates::{Gate, Measurement, Verdict, Watch, WatchedHost};
 use crate::outcomes::label;
 
 /// The time limit of one measurement.
-const MEASURE_TIMEOUT: Duration = Duration::from_secs(60);
+const MEASURE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Measures the gates of a watch on the hosts of a batch.
 ///
@@ -69,7 +69,7 @@ impl std::error::Error for InconclusiveGate {}
 /// Returns whether an error has an inconclusive gate as its cause.
 pub(super) fn is_inconclusive(error: &Error) -> bool {
     let first = std::error::Error::source(error);
-    std::iter::successors(first, |cause| cause.source()).any(|cause| cause.is::<InconclusiveGate>())
+    std::iter::successors(first, |cause| cause.source()).any(<dyn std::error::Error>::is::<InconclusiveGate>)
 }
 
 /// A gate with its hosts of the batch.
