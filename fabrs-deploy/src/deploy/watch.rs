@@ -9,7 +9,7 @@ use fabrs::transport::StopLevel;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, effect};
 use futures::FutureExt as _;
 use futures::future::join_all;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
@@ -90,9 +90,9 @@ async fn measure_until_end(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], wat
         if rest.is_zero() {
             return finish(rollout, gates, &last).await;
         }
-        tokio::select! {
-            () = sleep(rest.min(watch.interval)) => {}
-            _ = stop.wait_above(StopLevel::None) => return Err(cancelled().into()),
+        // The pause ends early at a stop of the run.
+        if timeout(rest.min(watch.interval), stop.wait_above(StopLevel::None)).await.is_ok() {
+            return Err(cancelled().into());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A watch: gates, measured again and again for some time.
+//! A watch: gates, and the duration of their measurements.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::gates::gate::Gate;
 use crate::scope::Scope;
 use crate::service_log::ServiceLog;
 
-/// Gates and the time for which they are measured. Defaults to no gate, and to one measurement.
+/// Gates and the duration of their measurements. Defaults to no gate, and to one measurement.
 #[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) duration: Duration,
@@ -26,7 +26,7 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// The maximum duration of a watch. The lock blocks other runs meanwhile.
+    /// The maximum duration of a watch. The lock blocks other runs during a watch.
     const MAX_DURATION: Duration = Duration::from_hours(7 * 24);
 
     /// The default pause between two measurements.
@@ -53,7 +53,7 @@ impl Watch {
         self.gates.iter().flat_map(|(scope, gate)| gate.logs().into_iter().map(move |log| (scope, log)))
     }
 
-    /// Returns whether the watch neither measures nor waits.
+    /// Returns `true` for a watch without gates and without a duration.
     pub(crate) fn is_empty(&self) -> bool {
         self.gates.is_empty() && self.duration.is_zero()
     }

@@ -66,7 +66,7 @@ fn messages(capture: &CaptureSink) -> String {
     texts.iter().filter_map(|message| message["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// A site without a health check, whose services write to `service.log`.
+/// A site without a health check. Its services write to `service.log`.
 fn logging_site(fixture: &Fixture) -> fabrs_deploy::Site {
     fixture.site().restart(|app: App| {
         let log = format!("{}/service.log", app.root());

@@ -27,6 +27,17 @@ fn restart_service(app: &App) -> Command {
     run(cmd!("cp version {live}"))
 }
 
+/// Restarts the services. On web2, the restart of the second version stops the run.
+async fn stop_on_web2(app: App) -> Result<(), TaskError> {
+    let is_new = probe("cat version").line().await? == "two";
+    restart_service(&app).await?;
+    if is_new && is_on(&app, "web2") {
+        current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
+        run("sleep 600").await?;
+    }
+    Ok(())
+}
+
 /// Asserts the live release, the loaded version and the number of releases on all hosts.
 #[track_caller]
 fn assert_all_are_on(fixture: &Fixture, release: &str, version: &str, releases: usize) {
@@ -73,15 +84,7 @@ async fn a_stopped_deploy_is_reported_as_cancelled_and_not_as_failed() -> Result
     let hook = http("200 OK");
     let first = deploy_first(&fixture, &client).await?;
     let site = fixture.site().name("shop").notify(Webhook::post(format!("http://{}/", hook.addr())));
-    let stopped = site.restart(|app: App| async move {
-        let is_new = probe("cat version").line().await? == "two";
-        restart_service(&app).await?;
-        if is_new && is_on(&app, "web2") {
-            current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
-            run("sleep 600").await?;
-        }
-        Ok::<(), TaskError>(())
-    });
+    let stopped = site.restart(stop_on_web2);
     let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     let report = hook.receive().body;
@@ -102,15 +105,7 @@ async fn a_stop_after_the_switch_reverts_all_hosts() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, _) = fixture.client();
     let first = deploy_first(&fixture, &client).await?;
-    let stopped = fixture.site().rolling(1).restart(|app: App| async move {
-        let is_new = probe("cat version").line().await? == "two";
-        restart_service(&app).await?;
-        if is_new && is_on(&app, "web2") {
-            current().client().context("the connection has a client")?.stop().raise(StopLevel::Stop);
-            run("sleep 600").await?;
-        }
-        Ok::<(), TaskError>(())
-    });
+    let stopped = fixture.site().rolling(1).restart(stop_on_web2);
     let error = stopped.deploy(all(&client)).await.expect_err("the run was stopped").into_error();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
     client.close().await;
