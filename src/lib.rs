@@ -108,9 +108,10 @@ pub use fabrs_cli::main;
 pub mod config {
     #[doc(inline)]
     pub use fabrs_core::config::{
-        Config, Confirmation, DiffMode, Environment, Gateway, Inventory, Layered, Mode, OnFailure, OnUnreachable,
-        Operator, Order, PasswordSource, ProcessEnv, PromptPolicy, ResolveAlias, Selection, Settings, SshConfigSource,
-        SudoProgram, Vars, parse_excluded_hosts, parse_host_args, parse_host_args_with,
+        Config, Confirmation, DiffMode, Environment, FreezeWindow, FreezeWindowError, Gateway, Inventory, Layered,
+        Mode, OnFailure, OnUnreachable, Operator, Order, PasswordSource, ProcessEnv, PromptPolicy, ResolveAlias,
+        Selection, Settings, SshConfigSource, SudoProgram, Vars, parse_excluded_hosts, parse_host_args,
+        parse_host_args_with,
     };
 }
 

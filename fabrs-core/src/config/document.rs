@@ -11,6 +11,7 @@ use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
 use crate::config::did_you_mean::unknown_name_hint;
+use crate::config::freeze::{FreezeWindow, FreezeWindowError};
 use crate::config::gateway::Gateway;
 use crate::config::process_env::ProcessEnv;
 use crate::config::sudo_program::SudoProgram;
@@ -275,6 +276,25 @@ impl<'t> TomlEntry<'t> {
         }
     }
 
+    /// Returns the value as a list of freeze windows.
+    pub(super) fn freeze_windows(&self) -> Result<Vec<FreezeWindow>> {
+        const WHAT: &str = "a list of freeze windows";
+        let read = |item: &Spanned<DeValue<'_>>| {
+            let text = item.get_ref().as_str().ok_or_else(|| self.expected_at(item, WHAT))?;
+            text.parse::<FreezeWindow>().map_err(|cause| {
+                let error = self.error(Some(item.span()), &format!("invalid freeze window in `{}`", self.path));
+                error.caused_by(cause).hint(format!("write for example {}", FreezeWindowError::EXAMPLES))
+            })
+        };
+        match self.value.get_ref() {
+            DeValue::Array(list) => list.iter().map(read).collect(),
+            DeValue::String(text) => {
+                Err(self.expected(WHAT).hint(format!("write `{} = [\"{}\"]`", self.key, text.trim())))
+            }
+            _ => Err(self.expected(WHAT)),
+        }
+    }
+
     fn read_at<T>(
         &self,
         value: &Spanned<DeValue<'_>>,
@@ -418,6 +438,26 @@ mod tests {
             let of_host = format!("[env.a]\nhosts = ['w']\n[env.a.host.w]\n{line}");
             refused(&of_host, &format!("error: fabrs.toml:4: {}", expected.replace("env.a.", "env.a.host.w.")));
         }
+    }
+
+    #[test]
+    fn an_invalid_freeze_window_is_reported_with_its_line_the_text_and_an_example() {
+        refused(
+            "[env.a]\nfreeze = [\n'Fri 15:00 - Mon 08:00 UTC',\n'Fri 15:00 - Mon 08:00']",
+            "error: fabrs.toml:4: invalid freeze window in `env.a.freeze`\n\
+             \x20 caused by: `Fri 15:00 - Mon 08:00`: the time zone is missing\n\
+             hint: write for example `Fri 15:00 - Mon 08:00 Australia/Sydney`, or \
+             `2026-12-24 - 2027-01-02 Europe/Berlin`",
+        );
+        refused(
+            "env.a.freeze = 'Fri 15:00 - Mon 08:00 UTC'",
+            "error: fabrs.toml:1: `env.a.freeze` must be a list of freeze windows, found: string\n\
+             hint: write `freeze = [\"Fri 15:00 - Mon 08:00 UTC\"]`",
+        );
+        refused(
+            "env.a.freeze = [\n5]",
+            "error: fabrs.toml:2: `env.a.freeze` must be a list of freeze windows, found: integer",
+        );
     }
 
     #[test]

@@ -9,13 +9,14 @@ use crate::host::Host;
 
 use crate::config::did_you_mean::{quoted_list, unknown_name_hint};
 use crate::config::document::TomlEntry;
+use crate::config::freeze::FreezeWindow;
 use crate::config::gateway::Gateway;
 use crate::config::host_overrides::{HostOverride, HostOverrides};
 use crate::config::sudo_program::SudoProgram;
 use crate::config::vars::Vars;
 
 /// The keys of an environment, in the order of the hint.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "hosts",
     "roles",
     "vagrant",
@@ -31,6 +32,7 @@ pub(super) const KEYS: [&str; 17] = [
     "sudo",
     "sudo_password_command",
     "protected",
+    "freeze",
     "vars",
     "host",
 ];
@@ -56,6 +58,7 @@ pub struct Environment {
     sudo: Option<SudoProgram>,
     sudo_password_command: Option<String>,
     protected: bool,
+    freeze: Vec<FreezeWindow>,
     vars: Vars,
     overrides: HostOverrides,
 }
@@ -287,6 +290,20 @@ impl Environment {
         self.protected
     }
 
+    /// Returns the freeze windows of the `freeze` key: times without deploys.
+    ///
+    /// ```
+    /// use fabrs_core::config::Config;
+    ///
+    /// let text = "[env.production]\nfreeze = ['Fri 15:00 - Mon 08:00 Australia/Sydney']";
+    /// let config = Config::parse(text, "fabrs.toml".as_ref())?;
+    /// assert_eq!(config.environment("production")?.freeze_windows().len(), 1);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    pub fn freeze_windows(&self) -> &[FreezeWindow] {
+        &self.freeze
+    }
+
     /// Returns the variables of the environment and of the top of the file. The environment's
     /// variables have precedence.
     pub fn vars(&self) -> &Vars {
@@ -317,6 +334,7 @@ impl Environment {
                 "sudo" => made.sudo = Some(entry.sudo_program()?),
                 "sudo_password_command" => made.sudo_password_command = Some(entry.text()?),
                 "protected" => made.protected = entry.bool()?,
+                "freeze" => made.freeze = entry.freeze_windows()?,
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 "host" => overrides = Some(entry),
                 _ => return Err(entry.unknown(&KEYS)),

@@ -206,7 +206,7 @@ mod tests {
         refused(
             "env.a.colour = 1",
             "error: fabrs.toml:1: unknown key `colour` in `[env.a]`\n\
-             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `ssh_config`, `identity`, `connect_timeout`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `protected`, `vars`, `host`",
+             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `ssh_config`, `identity`, `connect_timeout`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `protected`, `freeze`, `vars`, `host`",
         );
     }
 
@@ -215,7 +215,7 @@ mod tests {
         refused(
             "[env.z]\nzzzz = 1\n[env.a]\naaaa = 1",
             "error: fabrs.toml:2: unknown key `zzzz` in `[env.z]`\n\
-             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `ssh_config`, `identity`, `connect_timeout`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `protected`, `vars`, `host`",
+             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `ssh_config`, `identity`, `connect_timeout`, `forward_agent`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `protected`, `freeze`, `vars`, `host`",
         );
     }
 

@@ -10,6 +10,7 @@ mod environment;
 #[cfg(test)]
 mod environment_tests;
 mod fabrs_toml;
+mod freeze;
 mod gateway;
 mod host_arguments;
 mod host_overrides;
@@ -28,6 +29,7 @@ mod vars;
 pub use did_you_mean::did_you_mean;
 pub use environment::Environment;
 pub use fabrs_toml::Config;
+pub use freeze::{FreezeWindow, FreezeWindowError};
 pub use gateway::Gateway;
 pub use host_arguments::{ResolveAlias, parse_excluded_hosts, parse_host_args, parse_host_args_with};
 pub use inventory::Inventory;
