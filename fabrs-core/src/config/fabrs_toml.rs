@@ -196,6 +196,45 @@ mod tests {
     }
 
     #[test]
+    fn an_invalid_freeze_window_is_reported_with_its_line_the_text_and_an_example() {
+        refused(
+            "[env.a]\nfreeze = [\n'Fri 15:00 - Mon 08:00 UTC',\n'Fri 15:00 - Mon 08:00']",
+            "error: fabrs.toml:4: invalid freeze window in `env.a.freeze`\n\
+             \x20 caused by: `Fri 15:00 - Mon 08:00`: the time zone is missing\n\
+             hint: write for example `Fri 15:00 - Mon 08:00 Australia/Sydney`, or \
+             `2026-12-24 - 2027-01-02 Europe/Berlin`",
+        );
+        refused(
+            "env.a.freeze = 'Fri 15:00 - Mon 08:00 UTC'",
+            "error: fabrs.toml:1: `env.a.freeze` must be a list of freeze windows, found: string\n\
+             hint: write `freeze = [\"Fri 15:00 - Mon 08:00 UTC\"]`",
+        );
+        refused(
+            "env.a.freeze = [\n5]",
+            "error: fabrs.toml:2: `env.a.freeze` must be a list of freeze windows, found: integer",
+        );
+    }
+
+    #[test]
+    fn invalid_toml_is_reported_with_its_line() {
+        refused(
+            "[vars]\napp = ",
+            "error: fabrs.toml:2: invalid TOML\n  caused by: string values must be quoted, expected literal string",
+        );
+        refused("[vars]\n\n[vars]", "error: fabrs.toml:3: invalid TOML\n  caused by: duplicate key");
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_crlf_line_ends_are_accepted() {
+        let config = parse("\u{feff}[env.a]\r\nhosts = ['web1']\r\n").unwrap();
+        assert_eq!(config.environments().len(), 1);
+        refused(
+            "\u{feff}[env.a]\r\n\r\nuser = 1\r\n",
+            "error: fabrs.toml:3: `env.a.user` must be a string, found: integer",
+        );
+    }
+
+    #[test]
     fn an_unknown_key_is_reported_with_line_and_suggestion() {
         refused(
             "[vars]\n\n[env.staging]\nhots = ['a']\n",

@@ -12,7 +12,7 @@ use jiff::{Span, Timestamp, ToSpan as _, ZonedDateTime};
 /// | text | period |
 /// |---|---|
 /// | `Fri 15:00 - Mon 08:00 Australia/Sydney` | each weekend |
-/// | `2026-12-24 - 2027-01-02 Europe/Berlin` | from the start of the first day to the end of the last day |
+/// | `2026-12-24 - 2027-01-02 Europe/Berlin` | including the last day |
 /// | `2026-12-24 18:00 - 2027-01-02 08:00 UTC` | from a time to a time |
 ///
 /// The time zone is `UTC` or a name of the IANA database. Zones of this machine have precedence
