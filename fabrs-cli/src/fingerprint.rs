@@ -102,6 +102,7 @@ fn options_text(settings: &Settings) -> String {
         "keep_going": settings.on_failure == OnFailure::Continue,
         "skip_bad_hosts": settings.on_unreachable == OnUnreachable::Skip,
         "warn_only": settings.warn_only,
+        "override_freeze": settings.override_freeze,
     })
     .to_string()
 }

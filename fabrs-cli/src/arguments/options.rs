@@ -40,6 +40,7 @@ pub(crate) struct GlobalOptions {
     password_command: Option<String>,
     dry_run: bool,
     yes: Option<Confirmation>,
+    override_freeze: Option<String>,
 }
 
 /// Internal value of a `--yes` without a fingerprint. A NUL byte can't be part of an argument.
@@ -128,6 +129,8 @@ fn execution_arguments() -> Vec<Arg> {
             }
             _ => Err("expected `--yes`, or `--yes=` with the 16 hexadecimal digits printed by `-n`"),
         }),
+        value("override-freeze", "REASON", "Deploy during a freeze window; the reason is recorded")
+            .value_parser(freeze_reason),
         switch("no-input", "Never prompt: use defaults, or fail if a prompt has no default"),
         value("password-file", "FILE", "Read the sudo password from the first line of this file")
             .value_parser(value_parser!(PathBuf)),
@@ -169,6 +172,15 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     duration.filter(|duration| !duration.is_zero()).ok_or("expected a number of seconds above 0")
 }
 
+/// Parses a reason: one line of text, since `revisions.log` has one line for each switch.
+fn freeze_reason(text: &str) -> Result<String, &'static str> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.contains(char::is_control) {
+        return Err("expected a reason of one line");
+    }
+    Ok(reason.to_owned())
+}
+
 impl GlobalOptions {
     /// Adds the options in `matches` to this value. Options unknown to the command of `matches` are
     /// unchanged.
@@ -206,6 +218,7 @@ impl GlobalOptions {
         self.no_input |= flag("no-input");
         self.dry_run |= flag("dry-run");
         set_if_given(&mut self.yes, matches, "yes");
+        set_if_given(&mut self.override_freeze, matches, "override-freeze");
     }
 
     /// Returns the settings made by these options. The caller then applies the environment
@@ -235,6 +248,7 @@ impl GlobalOptions {
             .diff(self.diff.unwrap_or_default())
             .mode(if self.dry_run { Mode::DryRun } else { Mode::Run })
             .confirmation(self.yes.clone().unwrap_or_default())
+            .override_freeze(self.override_freeze.clone())
     }
 }
 

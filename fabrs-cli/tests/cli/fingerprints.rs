@@ -68,6 +68,7 @@ fn every_input_of_a_run_changes_the_fingerprint() {
         &["-A"],
         &["-H", "web2"],
         &["-i", "/dev/null"],
+        &["--override-freeze", "fixes the checkout"],
     ] {
         assert_differs(&options.join(" "), project.plan(options));
     }

@@ -78,6 +78,8 @@ pub struct Settings {
     /// The answer to confirmation prompts of fabrs. Defaults to a prompt.
     #[doc(alias = "assume_yes")]
     pub confirmation: Confirmation,
+    /// The reason to deploy during a freeze window. Defaults to none: a freeze refuses a deploy.
+    pub override_freeze: Option<String>,
 }
 
 /// The `ssh_config` to read.
@@ -252,6 +254,8 @@ setters! {
     diff: DiffMode = "DiffMode::Readable",
     /// Sets the answer to the confirmation prompts of fabrs.
     confirmation: Confirmation = "Confirmation::AssumeYes",
+    /// Sets the reason to deploy during a freeze window.
+    override_freeze: Option<String> = r#"Some("fixes the checkout".to_owned())"#,
 }
 
 impl Settings {

@@ -13,7 +13,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, batches, build, finish, preflight, revert, revision, work_tree};
+use crate::deploy::{approval, batches, build, finish, freeze, preflight, revert, revision, work_tree};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -53,8 +53,9 @@ impl Site {
 ///
 /// - [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the repository has no such revision. Nothing
 ///   was changed.
-/// - [`ErrorKind::Task`](fabrs::ErrorKind::Task) if a host is not ready, or if another run holds
-///   the lock. Nothing was changed.
+/// - [`ErrorKind::Task`](fabrs::ErrorKind::Task) if a host is not ready, if another run holds the
+///   lock, or during a freeze window of the environment without an override
+///   ([`Settings::override_freeze`](fabrs::config::Settings::override_freeze)). Nothing was changed.
 /// - The error of the first failed step. The state of each host is then printed as a table.
 ///
 /// # Cancel safety
@@ -152,8 +153,10 @@ impl Deploy {
         preflight::check_surveys(&hosts, &shown)?;
         preflight::check_steps(&hosts, &hosts.site.all_once_steps())?;
         preflight::check_readiness(&mut hosts, &shown).await?;
+        let freeze = freeze::check(hosts.client())?;
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
         let mut pending = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        pending += &freeze.approval_line;
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         if let Some(plan) = plan {
@@ -165,7 +168,7 @@ impl Deploy {
 
         let purpose = format!("deploy of {revision}");
         let operation = Operation { kind: DeployAction::Deploy, purpose, lock_wait };
-        let prepare = prepare(&hosts, &shown, revision);
+        let prepare = prepare(&hosts, &shown, revision, freeze.override_reason);
         Box::pin(transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout, &source, policy).await))
             .await
     }
@@ -181,12 +184,22 @@ impl IntoFuture for Deploy {
 }
 
 /// Repeats the checks under the lock, and creates the id of the new release.
-async fn prepare(hosts: &ConnectedSite, shown: &Surveys, revision: Revision) -> Result<TargetRelease, TaskError> {
+async fn prepare(
+    hosts: &ConnectedSite,
+    shown: &Surveys,
+    revision: Revision,
+    approved_override: Option<String>,
+) -> Result<TargetRelease, TaskError> {
+    // A freeze may have begun during the approval, or during the wait for the lock.
+    let override_reason = match approved_override {
+        Some(reason) => Some(reason),
+        None => freeze::check_again(hosts.client())?,
+    };
     let before = preflight::survey_again(hosts, shown).await?;
     preflight::check_surveys(hosts, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
     let (by, run) = (Operator::current(), RunId::new());
-    Ok(TargetRelease { release, revision, origin: ReleaseOrigin::ThisRun, by, run, before })
+    Ok(TargetRelease { release, revision, origin: ReleaseOrigin::ThisRun, by, run, override_reason, before })
 }
 
 /// Makes the target release live on all hosts and finishes the deploy, or reverts the rollout.

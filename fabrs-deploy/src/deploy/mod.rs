@@ -3,7 +3,7 @@
 //! | phase | module | effect |
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
-//! | preflight | `preflight`, `readiness` | refuses hosts that are not ready |
+//! | preflight | `preflight`, `readiness`, `freeze` | refuses hosts that are not ready, and freeze windows |
 //! | choice | `revision` | chooses the revision |
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
@@ -23,6 +23,7 @@ mod build;
 mod connected_site;
 mod deployment;
 mod finish;
+mod freeze;
 mod health_check;
 mod host_state;
 mod host_states;

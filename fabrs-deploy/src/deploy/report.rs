@@ -58,6 +58,7 @@ pub(super) async fn send(
         revision: target.revision.clone(),
         by: target.by.clone(),
         run: target.run.clone(),
+        override_reason: target.override_reason.as_deref().map(|reason| client.redact(reason)),
         started: humantime::format_rfc3339_seconds(start.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),

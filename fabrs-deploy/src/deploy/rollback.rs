@@ -15,7 +15,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{bad_mark, batches, preflight, revert};
+use crate::deploy::{bad_mark, batches, freeze, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::run_id::{Operator, RunId};
@@ -162,6 +162,7 @@ impl Rollback {
         let once_steps = if is_checked { vec![&hosts.site.rollback_checks] } else { Vec::new() };
         preflight::check_steps(&hosts, &once_steps)?;
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
+        freeze::note_for_rollback(hosts.client());
         hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
         preflight::check_hosts(&hosts).await?;
 
@@ -182,7 +183,15 @@ impl Rollback {
             }
             let revision = revision_of(&before, &release);
             let (by, run) = (Operator::current(), RunId::new());
-            Ok(TargetRelease { release, revision, origin: ReleaseOrigin::EarlierRun, by, run, before })
+            Ok(TargetRelease {
+                release,
+                revision,
+                origin: ReleaseOrigin::EarlierRun,
+                by,
+                run,
+                override_reason: None,
+                before,
+            })
         };
         Box::pin(transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout).await)).await
     }

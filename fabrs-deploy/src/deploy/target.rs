@@ -1,6 +1,7 @@
 //! The target release of a rollout, with the surveys of all hosts before any change.
 
 use fabrs::Connection;
+use fabrs::event::escape_controls;
 
 use crate::deploy::connected_site::Surveys;
 use crate::release::{Manifest, ReleaseId, Survey};
@@ -15,6 +16,8 @@ pub(super) struct TargetRelease {
     pub(super) origin: ReleaseOrigin,
     pub(super) by: Operator,
     pub(super) run: RunId,
+    /// The reason for a deploy during a freeze window.
+    pub(super) override_reason: Option<String>,
     /// The surveys of all hosts, made under the lock and before any change.
     pub(super) before: Surveys,
 }
@@ -33,7 +36,9 @@ impl TargetRelease {
     pub(super) fn log_entry(&self) -> String {
         match self.origin {
             ReleaseOrigin::ThisRun => {
-                format!("{} deployed as release {} by {}", self.revision, self.release, self.by)
+                let reason = self.override_reason.as_deref().map(escape_controls);
+                let reason = reason.map(|reason| format!(" (freeze overridden: {reason})")).unwrap_or_default();
+                format!("{} deployed as release {} by {}{reason}", self.revision, self.release, self.by)
             }
             ReleaseOrigin::EarlierRun => format!("{} rolled back to release {}", self.by, self.release),
         }
@@ -58,6 +63,7 @@ impl TargetRelease {
     pub(super) fn manifest(&self, host: &Connection) -> Manifest {
         let Self { release, revision, by, run, .. } = self;
         let manifest = Manifest::new(release.clone(), revision.clone(), by.clone(), run.clone());
-        Manifest { previous: self.live_before(host).cloned(), ..manifest }
+        let override_reason = self.override_reason.clone();
+        Manifest { previous: self.live_before(host).cloned(), override_reason, ..manifest }
     }
 }

@@ -39,6 +39,8 @@ pub struct DeployReport {
     pub by: Operator,
     /// The id of this deploy or rollback.
     pub run: RunId,
+    /// The reason for a deploy during a freeze window.
+    pub override_reason: Option<String>,
     /// The start time: RFC 3339, UTC, by the clock of this machine.
     pub started: String,
     /// The end time, in the same format.
@@ -160,6 +162,7 @@ impl DeployReport {
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.state)));
+        lines.extend(self.override_reason.iter().map(|reason| format!("freeze overridden: {reason}")));
         lines.extend(self.unknown_migrations.iter().map(|unknown| format!("\n{unknown}")));
         for ChangesSince { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
@@ -193,6 +196,7 @@ mod tests {
             site: "/srv/shop".to_owned(),
             environment: Some("production".to_owned()),
             unknown_migrations: None,
+            override_reason: None,
             release: "20261103140211".parse().unwrap(),
             revision: Revision::new("1a2b3c4d5e6f7a8b", "deployable-314"),
             by: Operator::unknown(),

@@ -34,12 +34,25 @@ pub struct Manifest {
     /// The file of the database snapshot taken before the migrations of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_file: Option<String>,
+    /// The reason for a deploy during a freeze window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<String>,
 }
 
 impl Manifest {
     pub(crate) fn new(release: ReleaseId, revision: Revision, by: Operator, run: RunId) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release, revision, by, run, at, previous: None, migrations: Vec::new(), snapshot_file: None }
+        Self {
+            release,
+            revision,
+            by,
+            run,
+            at,
+            previous: None,
+            migrations: Vec::new(),
+            snapshot_file: None,
+            override_reason: None,
+        }
     }
 
     /// Returns the manifest as one line of JSON.

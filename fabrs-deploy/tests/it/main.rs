@@ -5,6 +5,7 @@ mod batches;
 mod databases;
 mod deploys;
 mod fixture;
+mod freezes;
 mod gates;
 mod hooks;
 mod interrupted;
