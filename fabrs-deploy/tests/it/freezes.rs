@@ -33,8 +33,9 @@ fn overriding(settings: Settings) -> Settings {
     settings.override_freeze(Some("fixes the checkout".to_owned()))
 }
 
+/// Returns all messages and warnings of a run.
 fn messages(capture: &CaptureSink) -> String {
-    let texts = capture.of_kind("message").into_iter();
+    let texts = capture.of_kind("message").into_iter().chain(capture.of_kind("warning"));
     texts.filter_map(|message| message["text"].as_str().map(str::to_owned)).collect::<Vec<_>>().join("\n")
 }
 
