@@ -118,7 +118,7 @@ mod tag;
 pub use database::{
     Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
 };
-pub use deploy::{Deploy, LiveMigrations, LiveRelease, Rollback};
+pub use deploy::{Deploy, HeldRelease, LiveMigrations, LiveRelease, Promote, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "gate-json")]
 pub use gates::JsonQuery;
@@ -141,7 +141,7 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, Manifest, ReleaseId};
+pub use release::{BadMark, HeldMark, Manifest, ReleaseId};
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
 pub use service_log::ServiceLog;

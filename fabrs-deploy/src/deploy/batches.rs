@@ -30,7 +30,7 @@ pub(super) async fn roll_out(
     let total = hosts.connections().len();
     let mut after_first_switch = Some(after_first_switch);
     // In a rollback, a canary would keep the failing release on the other hosts.
-    let canary = site.strategy.canary().filter(|_| rollout.target.origin == ReleaseOrigin::ThisRun);
+    let canary = site.strategy.canary().filter(|_| rollout.target.origin != ReleaseOrigin::EarlierRun);
     if let Some(canary) = canary {
         let size = canary.size()?.hosts_of(total);
         let (first, others) = split_first(rollout, &hosts, size)?;

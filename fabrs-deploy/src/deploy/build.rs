@@ -131,9 +131,9 @@ async fn link_shared(rollout: &Rollout<'_>, layout: &Layout, dir: &str, host: &C
 }
 
 /// Removes the release of this run from hosts on which it is not live. A release of an earlier run
-/// is not removed.
+/// is not removed, also not a held release.
 pub(super) async fn remove(rollout: &Rollout<'_>, group: &Group) {
-    if rollout.target.origin == ReleaseOrigin::EarlierRun {
+    if rollout.target.origin != ReleaseOrigin::ThisRun {
         return;
     }
     let removed = group.each(|host| async move {

@@ -4,16 +4,17 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::time::Duration;
 
-use fabrs::{Group, TaskError};
+use fabrs::{Error, ErrorKind, Group, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
+use crate::deploy::hold::HeldRelease;
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, batches, build, finish, freeze, preflight, revert, revision, work_tree};
+use crate::deploy::{approval, batches, build, finish, freeze, hold, preflight, revert, revision, work_tree};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -70,6 +71,25 @@ pub struct Deploy {
     revision: Option<String>,
     lock_wait: LockWait,
     policy: UnknownMigrationPolicy,
+}
+
+/// The goal of a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DeployGoal {
+    /// The release is live on all hosts.
+    Live,
+    /// The release is built on all hosts, and live on none.
+    Held,
+}
+
+impl DeployGoal {
+    /// Returns the first line of the approval.
+    fn approval_line(self) -> &'static str {
+        match self {
+            Self::Live => "",
+            Self::Held => "build and hold, without a switch:\n",
+        }
+    }
 }
 
 impl Deploy {
@@ -143,19 +163,59 @@ impl Deploy {
 
     async fn run(self) -> Result<LiveRelease, TaskError> {
         let here = local_connection(&self.hosts)?;
-        here.enter(Box::pin(self.run_phases())).await
+        here.enter(Box::pin(self.run_phases(DeployGoal::Live))).await
+    }
+
+    /// Builds the release on all hosts, and makes it live on none. [`Site::promote`] makes the held
+    /// release live, and [`Site::abort`] removes it.
+    ///
+    /// A freeze window does not refuse the build, but the promotion. Once-only steps and migrations
+    /// run with the promotion.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{Git, Site};
+    ///
+    /// /// Builds the last good build on all hosts.
+    /// #[task(local, defer_approval)]
+    /// async fn hold() -> Result {
+    ///     let site = Site::new("/srv/shop").source(Git::at("https://git.example.com/shop.git"));
+    ///     site.deploy(on(role("web"))?).hold().await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Deploy`]. [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) for a site deployed in place.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Deploy`].
+    pub async fn hold(self) -> Result<HeldRelease, TaskError> {
+        if self.site.kind == SiteKind::InPlace {
+            let error = Error::new(ErrorKind::Usage, "a site deployed in place cannot hold a release");
+            return Err(error.hint("remove `.in_place()` from the site").into());
+        }
+        let here = local_connection(&self.hosts)?;
+        let LiveRelease { release, revision } = here.enter(Box::pin(self.run_phases(DeployGoal::Held))).await?;
+        Ok(HeldRelease { release, revision })
     }
 
     /// Runs all phases. The free functions (`run`, `local`) use this machine.
-    async fn run_phases(self) -> Result<LiveRelease, TaskError> {
+    async fn run_phases(self, goal: DeployGoal) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, revision, lock_wait, policy } = self;
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
         preflight::check_surveys(&hosts, &shown)?;
         preflight::check_steps(&hosts, &hosts.site.all_once_steps())?;
         preflight::check_readiness(&mut hosts, &shown).await?;
-        let freeze = freeze::check(hosts.client())?;
+        let freeze = match goal {
+            DeployGoal::Live => freeze::check(hosts.client())?,
+            DeployGoal::Held => freeze::FreezeCheck::default(),
+        };
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
-        let mut pending = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        let mut pending = goal.approval_line().to_owned();
+        pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         pending += &freeze.approval_line;
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
@@ -166,11 +226,17 @@ impl Deploy {
         hosts.client().approve(&pending).await?;
         preflight::check_hosts(&hosts).await?;
 
-        let purpose = format!("deploy of {revision}");
-        let operation = Operation { kind: DeployAction::Deploy, purpose, lock_wait };
-        let prepare = prepare(&hosts, &shown, revision, freeze.override_reason);
-        Box::pin(transaction::run(&hosts, operation, prepare, async |rollout| go_live(rollout, &source, policy).await))
-            .await
+        let (kind, purpose) = match goal {
+            DeployGoal::Live => (DeployAction::Deploy, format!("deploy of {revision}")),
+            DeployGoal::Held => (DeployAction::Hold, format!("build of {revision}")),
+        };
+        let operation = Operation { kind, purpose, lock_wait };
+        let prepare = prepare(&hosts, &shown, revision, goal, freeze.override_reason);
+        let reach_goal = async |rollout: &Rollout<'_>| match goal {
+            DeployGoal::Live => go_live(rollout, &source, policy).await,
+            DeployGoal::Held => build_and_hold(rollout, &source, policy).await,
+        };
+        Box::pin(transaction::run(&hosts, operation, prepare, reach_goal)).await
     }
 }
 
@@ -188,12 +254,12 @@ async fn prepare(
     hosts: &ConnectedSite,
     shown: &Surveys,
     revision: Revision,
+    goal: DeployGoal,
     approved_override: Option<String>,
 ) -> Result<TargetRelease, TaskError> {
-    // A freeze may have begun during the approval, or during the wait for the lock.
-    let override_reason = match approved_override {
-        Some(reason) => Some(reason),
-        None => freeze::check_again(hosts.client())?,
+    let override_reason = match goal {
+        DeployGoal::Live => freeze::reason_under_lock(hosts.client(), approved_override)?,
+        DeployGoal::Held => None,
     };
     let before = preflight::survey_again(hosts, shown).await?;
     preflight::check_surveys(hosts, &before)?;
@@ -207,8 +273,43 @@ async fn go_live(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPo
     if let Err(error) = roll_out(rollout, source, policy).await {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
+    finish_live(rollout, source).await
+}
+
+/// Reports the live release, and runs the last phase.
+///
+/// # Errors
+///
+/// As [`finish::finish`].
+pub(super) async fn finish_live(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     rollout.note_live();
     finish::finish(rollout, source).await
+}
+
+/// Builds the release on all hosts and marks it as held, or removes it.
+async fn build_and_hold(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPolicy) -> Result<(), TaskError> {
+    let held = async {
+        build::build(rollout, source).await?;
+        unknown_migrations::check_build(rollout, policy).await?;
+        hold::mark(rollout).await
+    };
+    match held.await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(revert::revert(rollout, error.into_error()).await.into()),
+    }
+}
+
+/// Makes a built release live: once-only steps, then all batches.
+///
+/// # Errors
+///
+/// The first error of a step. The caller reverts the rollout.
+pub(super) async fn make_release_live(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy) -> Result<(), TaskError> {
+    let live = rollout.hosts.live_app(&rollout.target.before)?;
+    run_once_steps(rollout, policy, live).await?;
+    batches::roll_out(rollout, async { Ok(()) }).await?;
+    rollout.promote()?;
+    Ok(())
 }
 
 async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPolicy) -> Result<(), TaskError> {
@@ -217,9 +318,7 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
     match rollout.hosts.site.kind {
         SiteKind::Releases => {
             build::build(rollout, source).await?;
-            let live = rollout.hosts.live_app(&target.before)?;
-            run_once_steps(rollout, policy, live).await?;
-            batches::roll_out(rollout, async { Ok(()) }).await?;
+            make_release_live(rollout, policy).await
         }
         SiteKind::InPlace => {
             work_tree::fetch(rollout, source).await?;
@@ -227,10 +326,10 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
             // can't be queried.
             let live = if target.had_live_release() { LiveApp::Replaced } else { LiveApp::None };
             batches::roll_out(rollout, run_once_steps(rollout, policy, live)).await?;
+            rollout.promote()?;
+            Ok(())
         }
     }
-    rollout.promote()?;
-    Ok(())
 }
 
 /// Checks the migrations of the build, then runs the once-only steps.

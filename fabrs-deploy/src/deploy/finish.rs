@@ -89,11 +89,12 @@ async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskErr
 /// releases, and all bad releases except the last.
 ///
 /// The previously live release stays at any age, since a rollback returns to this release. Releases
-/// of other tools stay.
+/// of other tools and held releases stay.
 pub(super) fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
     let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, found) in survey.releases.iter().rev().filter(|(id, _)| Some(*id) != was_live) {
+    let others = survey.releases.iter().rev().filter(|(id, found)| Some(*id) != was_live && found.held.is_none());
+    for (id, found) in others {
         match (found.is_unfinished, &found.manifest, &found.bad) {
             (true, _, _) => unfinished.push(id),
             (false, Some(_), None) => good.push(id),

@@ -61,10 +61,23 @@ pub(super) fn check(client: &Client) -> Result<FreezeCheck, Error> {
 /// # Errors
 ///
 /// As [`check`].
-pub(super) fn check_again(client: &Client) -> Result<Option<String>, Error> {
+fn check_again(client: &Client) -> Result<Option<String>, Error> {
     match (frozen_now(client), client.settings().mode) {
         (None, _) | (_, Mode::DryRun) => Ok(None),
         (Some(text), _) => override_reason(client).map(Some).ok_or_else(|| refusal(text)),
+    }
+}
+
+/// Returns the override reason of a run under the lock. A freeze may have begun during the approval,
+/// or during the wait for the lock.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) fn reason_under_lock(client: &Client, approved: Option<String>) -> Result<Option<String>, Error> {
+    match approved {
+        Some(reason) => Ok(Some(reason)),
+        None => check_again(client),
     }
 }
 

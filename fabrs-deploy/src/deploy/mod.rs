@@ -16,6 +16,7 @@
 //!
 //! A [`rollout`] is one deploy or rollback under the lock, with one [`host_state`] for each host.
 
+mod abort;
 mod approval;
 mod bad_mark;
 mod batches;
@@ -25,6 +26,7 @@ mod deployment;
 mod finish;
 mod freeze;
 mod health_check;
+mod hold;
 mod host_state;
 mod host_states;
 mod live_migrations;
@@ -34,6 +36,7 @@ mod log_positions;
 mod manual_lock;
 mod preflight;
 mod preflight_report;
+mod promote;
 mod readiness;
 mod report;
 mod restart;
@@ -51,8 +54,10 @@ mod window;
 mod work_tree;
 
 pub use deployment::Deploy;
+pub use hold::HeldRelease;
 pub use live_migrations::LiveMigrations;
 pub use live_release::LiveRelease;
+pub use promote::Promote;
 pub use rollback::Rollback;
 
 pub(crate) use connected_site::{ConnectedSite, Surveys, survey_hosts};

@@ -46,6 +46,7 @@ pub(super) async fn send(
     let report = DeployReport {
         action,
         outcome: match result {
+            Ok(()) if action == DeployAction::Hold => DeployOutcome::Held,
             Ok(()) => DeployOutcome::Live,
             Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
             Err(_) => DeployOutcome::Failed,

@@ -42,7 +42,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let is_unproven = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect);
     if is_unproven || watch::is_inconclusive(&error) {
         remove_release(rollout, HostState::is_as_before).await;
-    } else if rollout.target.origin == ReleaseOrigin::ThisRun && rollout.hosts.site.kind == SiteKind::Releases {
+    } else if rollout.target.origin != ReleaseOrigin::EarlierRun && rollout.hosts.site.kind == SiteKind::Releases {
         bad_mark::mark_target(rollout, &error).await;
     }
     client.note(None, rollout.state_table());

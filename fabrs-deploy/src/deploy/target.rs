@@ -27,6 +27,9 @@ pub(super) struct TargetRelease {
 pub(super) enum ReleaseOrigin {
     /// This run builds the release, and removes the release after a failure.
     ThisRun,
+    /// An earlier run built and held the release. This run makes the release live for the first
+    /// time, and keeps it after a stop.
+    Held,
     /// An earlier run built the release. This run only makes the release live again.
     EarlierRun,
 }
@@ -35,7 +38,7 @@ impl TargetRelease {
     /// Returns the entry in `revisions.log` for the switch to this release.
     pub(super) fn log_entry(&self) -> String {
         match self.origin {
-            ReleaseOrigin::ThisRun => {
+            ReleaseOrigin::ThisRun | ReleaseOrigin::Held => {
                 let reason = self.override_reason.as_deref().map(escape_controls);
                 let reason = reason.map(|reason| format!(" (freeze overridden: {reason})")).unwrap_or_default();
                 format!("{} deployed as release {} by {}{reason}", self.revision, self.release, self.by)

@@ -41,7 +41,7 @@ pub(super) async fn run(
     let (start, rollout) = (StartTime::now(), OnceLock::new());
     let result = locked(hosts, &operation, &rollout, prepare, go_live).await.map_err(without_own_location);
     if let Some(rollout) = rollout.get() {
-        let is_live = result.is_ok() || rollout.is_promoted();
+        let is_live = operation.kind != DeployAction::Hold && result.is_ok() || rollout.is_promoted();
         let unknown = unknown_migrations::of_live_release(rollout, is_live).await;
         if let Some(unknown) = &unknown {
             hosts.client().warn(None, unknown.to_string());

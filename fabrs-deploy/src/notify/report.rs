@@ -63,12 +63,16 @@ pub struct DeployReport {
 pub enum DeployAction {
     /// A deploy.
     Deploy,
+    /// The build of a release without a switch: [`Deploy::hold`](crate::Deploy::hold).
+    Hold,
+    /// The promotion of a held release: [`Site::promote`](crate::Site::promote).
+    Promote,
     /// A rollback.
     Rollback,
 }
 
 impl DeployAction {
-    /// Returns the name of the operation: `deploy` or `rollback`.
+    /// Returns the name of the operation: `deploy`, `hold`, `promote` or `rollback`.
     ///
     /// ```
     /// assert_eq!(fabrs_deploy::DeployAction::Rollback.as_str(), "rollback");
@@ -76,6 +80,8 @@ impl DeployAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
+            Self::Hold => "hold",
+            Self::Promote => "promote",
             Self::Rollback => "rollback",
         }
     }
@@ -88,6 +94,8 @@ impl DeployAction {
 pub enum DeployOutcome {
     /// The release is live on all hosts.
     Live,
+    /// The release is built on all hosts, and live on none.
+    Held,
     /// The operation failed. The state of each host is part of the report.
     Failed,
     /// The run was stopped, for example by Ctrl-C. The state of each host is part of the report.
@@ -95,7 +103,7 @@ pub enum DeployOutcome {
 }
 
 impl DeployOutcome {
-    /// Returns the name of the outcome: `live`, `failed` or `cancelled`.
+    /// Returns the name of the outcome: `live`, `held`, `failed` or `cancelled`.
     ///
     /// ```
     /// assert_eq!(fabrs_deploy::DeployOutcome::Live.as_str(), "live");
@@ -104,6 +112,7 @@ impl DeployOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Held => "held",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -146,6 +155,10 @@ impl DeployReport {
         let result = match (self.action, self.outcome) {
             (DeployAction::Deploy, DeployOutcome::Live) => format!("deployed {revision}"),
             (DeployAction::Deploy, _) => format!("deploy of {revision} {outcome}"),
+            (DeployAction::Hold, DeployOutcome::Held) => format!("holds {revision}"),
+            (DeployAction::Hold, _) => format!("build of {revision} {outcome}"),
+            (DeployAction::Promote, DeployOutcome::Live) => format!("promoted {revision}"),
+            (DeployAction::Promote, _) => format!("promotion of {revision} {outcome}"),
             (DeployAction::Rollback, DeployOutcome::Live) => format!("rolled back to {revision}"),
             (DeployAction::Rollback, _) => format!("rollback to {revision} {outcome}"),
         };

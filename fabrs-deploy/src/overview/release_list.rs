@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::deploy::LiveMigrations;
 use crate::overview::site_status::DeployRecord;
-use crate::release::{BadMark, FoundRelease, ReleaseId, Survey};
+use crate::release::{BadMark, FoundRelease, HeldMark, ReleaseId, Survey};
 use crate::source::Revision;
 
 /// The releases of a site: the result of [`Site::read_releases`](crate::Site::read_releases).
@@ -50,6 +50,8 @@ pub struct ListedRelease {
     pub unverified_on: Vec<String>,
     /// `true` if the build of the release has not finished on a host.
     pub is_unfinished: bool,
+    /// The mark of a held release: built, and live only after its promotion.
+    pub held: Option<HeldMark>,
     /// The bad mark of the release.
     pub bad: Option<BadMark>,
 }
@@ -95,6 +97,7 @@ impl ListedRelease {
             live_on: hosts(&|survey, _| survey.live() == Some(id)),
             unverified_on: hosts(&|_, found| found.manifest.is_some() && !found.is_verified),
             is_unfinished: found().any(|found| found.is_unfinished),
+            held: found().find_map(|found| found.held.clone()),
             bad: found().find_map(|found| found.bad.clone()),
         }
     }

@@ -67,9 +67,14 @@ fn release_remarks(release: &ListedRelease, total: usize) -> Vec<String> {
     if release.is_unfinished {
         remarks.push("unfinished".to_owned());
     }
+    if let Some(held) = &release.held {
+        remarks.push(format!("held by {}", held.by));
+    }
     match &release.bad {
         Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.reason))),
-        None if !release.unverified_on.is_empty() => remarks.push("not verified on every host".to_owned()),
+        None if !release.unverified_on.is_empty() && release.held.is_none() => {
+            remarks.push("not verified on every host".to_owned())
+        }
         None => {}
     }
     remarks

@@ -18,6 +18,9 @@ pub(crate) const VERIFIED_FILE: &str = ".fabrs-works";
 /// The file that marks a bad release, with the name used by Deployer.
 pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 
+/// The file that marks a held release: built, and live only after its promotion.
+pub(crate) const HELD_FILE: &str = ".fabrs-held";
+
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";
 

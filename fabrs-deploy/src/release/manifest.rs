@@ -62,6 +62,27 @@ impl Manifest {
     }
 }
 
+/// The mark of a held release: the file `.fabrs-held` in the directory of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HeldMark {
+    /// The user and machine of the run that built the release.
+    pub by: Operator,
+    /// The time of the mark: RFC 3339, UTC.
+    pub at: String,
+}
+
+impl HeldMark {
+    pub(crate) fn new(by: Operator) -> Self {
+        Self { by, at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string() }
+    }
+
+    /// Returns the mark as one line of JSON.
+    pub(crate) fn to_json_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// The mark of a bad release: the file `BAD_RELEASE` in the directory of the release.
 ///
 /// A deploy marks its release if a restart or a health check fails after the switch. A rollback to

@@ -7,9 +7,10 @@ pub(crate) mod survey;
 mod untrusted_json;
 
 pub use id::ReleaseId;
-pub use manifest::{BadMark, Manifest};
+pub use manifest::{BadMark, HeldMark, Manifest};
 
 pub(crate) use layout::{
-    ACCEPTED_FILE, BAD_FILE, LOCK_NAME, Layout, Layouts, MANIFEST_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, HELD_FILE, LOCK_NAME, Layout, Layouts, MANIFEST_FILE, SiteKind, UNFINISHED_FILE,
+    VERIFIED_FILE,
 };
 pub(crate) use survey::{CurrentLink, FoundRelease, Survey};

@@ -7,9 +7,10 @@ use fabrs::{Connection, Error, ErrorKind, Hide, LockHolder, ManualLock, ShellLin
 
 use super::id::ReleaseId;
 use super::layout::{
-    ACCEPTED_FILE, BAD_FILE, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, HELD_FILE, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE, SiteKind, UNFINISHED_FILE,
+    VERIFIED_FILE,
 };
-use super::manifest::{BadMark, Manifest};
+use super::manifest::{BadMark, HeldMark, Manifest};
 use super::untrusted_json;
 use crate::database::migration_log::MigrationLogEntry;
 use crate::run_id::{Operator, RunId};
@@ -74,6 +75,8 @@ pub(crate) struct FoundRelease {
     pub(crate) is_verified: bool,
     /// The migrations unknown to the release at the time of its switch.
     pub(crate) accepted_migrations: Vec<String>,
+    /// The mark of a held release.
+    pub(crate) held: Option<HeldMark>,
     /// The mark of a bad release.
     pub(crate) bad: Option<BadMark>,
 }
@@ -88,7 +91,7 @@ impl Survey {
     pub(crate) async fn probe(host: &Connection, root: &str, linked: &[String]) -> Result<Self, Error> {
         let variables = cmd!(
             "root={root}; manifest={MANIFEST_FILE} unfinished={UNFINISHED_FILE} accepted={ACCEPTED_FILE} \
-             verified={VERIFIED_FILE} bad={BAD_FILE} manual_lock={MANUAL_LOCK_FILE}; set -- {linked...}"
+             verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} manual_lock={MANUAL_LOCK_FILE}; set -- {linked...}"
         );
         Self::run_script(host, &variables, RELEASES_SCRIPT).await
     }
@@ -149,6 +152,11 @@ impl Survey {
                 // A killed run may have left an incomplete line. Such lines are skipped.
                 "migrated" => survey.migration_log.extend(untrusted_json::parse::<MigrationLogEntry>(rest)),
                 "verified" => survey.releases.entry(name.parse()?).or_default().is_verified = true,
+                "held" => {
+                    let unknown = || HeldMark { by: Operator::unknown(), at: String::new() };
+                    let held = untrusted_json::parse(text).unwrap_or_else(|_| unknown());
+                    survey.releases.entry(name.parse()?).or_default().held = Some(held);
+                }
                 "bad" => {
                     // A person may have written the file by hand, as plain text.
                     let plain = || BadMark { by: Operator::unknown(), at: String::new(), reason: text.to_owned() };

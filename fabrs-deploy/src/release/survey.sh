@@ -19,6 +19,7 @@ for release in releases/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][
     if [ -f "$release/$unfinished" ]; then print_file unfinished "$release/$unfinished"; fi
     if [ -f "$release/$accepted" ]; then print_file accepted "$release/$accepted"; fi
     if [ -f "$release/$verified" ]; then echo "verified $name"; fi
+    if [ -f "$release/$held" ]; then print_file held "$release/$held"; fi
     if [ -f "$release/$bad" ]; then print_file bad "$release/$bad"; fi
 done
 print_missing_links "$@"

@@ -7,6 +7,7 @@ mod deploys;
 mod fixture;
 mod freezes;
 mod gates;
+mod holds;
 mod hooks;
 mod interrupted;
 mod limits;
