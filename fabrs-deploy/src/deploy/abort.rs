@@ -1,5 +1,7 @@
 //! The removal of held releases: [`Site::abort`].
 
+use std::fmt::Write as _;
+
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
@@ -53,7 +55,8 @@ fn pending_removals(hosts: &ConnectedSite, surveys: &Surveys) -> String {
         let held: Vec<&str> =
             surveys.get(host).into_iter().flat_map(hold::held_releases).map(ReleaseId::as_str).collect();
         if !held.is_empty() {
-            text += &format!("{}: remove the held release {}\n", hosts.label_with_root(host), held.join(", "));
+            let label = hosts.label_with_root(host);
+            let _ = writeln!(text, "{label}: remove the held release {}", held.join(", "));
         }
     }
     text

@@ -55,8 +55,9 @@ impl Site {
 /// - [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the repository has no such revision. Nothing
 ///   was changed.
 /// - [`ErrorKind::Task`](fabrs::ErrorKind::Task) if a host is not ready, if another run holds the
-///   lock, or during a freeze window of the environment without an override
-///   ([`Settings::override_freeze`](fabrs::config::Settings::override_freeze)). Nothing was changed.
+///   lock, or during a freeze window of the environment without an override (see
+///   [`Settings::override_freeze`](fabrs::config::Settings::override_freeze)). Nothing was
+///   changed.
 /// - The error of the first failed step. The state of each host is then printed as a table.
 ///
 /// # Cancel safety

@@ -68,8 +68,8 @@ fn check_again(client: &Client) -> Result<Option<String>, Error> {
     }
 }
 
-/// Returns the override reason of a run under the lock. A freeze may have begun during the approval,
-/// or during the wait for the lock.
+/// Returns the override reason of a run under the lock. A freeze may have begun during the
+/// approval, or during the wait for the lock.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 //! | phase | module | effect |
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
-//! | preflight | `preflight`, `readiness`, `freeze` | refuses hosts that are not ready, and freeze windows |
+//! | preflight | `preflight`, `readiness`, `freeze` | checks the hosts and the freeze windows |
 //! | choice | `revision` | chooses the revision |
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |

@@ -60,8 +60,8 @@ impl Site {
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if no release is held on all hosts, or if a later
-///   release is live. Nothing was changed.
+/// - [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if no release is held on all hosts, or if a
+///   later release is live. Nothing was changed.
 /// - As [`Deploy`](super::Deploy).
 ///
 /// # Cancel safety

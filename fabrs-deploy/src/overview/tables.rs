@@ -73,7 +73,7 @@ fn release_remarks(release: &ListedRelease, total: usize) -> Vec<String> {
     match &release.bad {
         Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.reason))),
         None if !release.unverified_on.is_empty() && release.held.is_none() => {
-            remarks.push("not verified on every host".to_owned())
+            remarks.push("not verified on every host".to_owned());
         }
         None => {}
     }

@@ -68,7 +68,7 @@ async fn an_aborted_release_is_removed_and_the_live_release_stays() -> Result {
     let [first, _] = deploy_and_hold(&fixture, &client).await?;
     site(&fixture).abort(all(&client)).await?;
     for host in 0..3 {
-        assert_eq!(fixture.names(host, "releases"), [first.clone()]);
+        assert_eq!(fixture.names(host, "releases"), std::slice::from_ref(&first));
     }
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
     let error = site(&fixture).abort(all(&client)).await.expect_err("nothing is held").into_error();
