@@ -85,6 +85,8 @@ pub struct Site {
     /// The gates of each batch.
     pub(crate) watch: Watch,
     pub(crate) logs: Vec<(Scope, ServiceLog)>,
+    /// The highest number of commits in a deploy without a warning.
+    pub(crate) max_commits_without_warning: usize,
 }
 
 impl Site {
@@ -132,6 +134,7 @@ impl Site {
             strategy: DeployStrategy::default(),
             watch: Watch::default(),
             logs: Vec::new(),
+            max_commits_without_warning: usize::MAX,
         }
     }
 

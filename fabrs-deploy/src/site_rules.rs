@@ -17,6 +17,20 @@ impl Site {
         self
     }
 
+    /// Warns in the approval of a deploy with more than `limit` new commits: small deploys fail
+    /// less, and their cause is found sooner. Defaults to no limit.
+    ///
+    /// ```
+    /// use fabrs_deploy::Site;
+    ///
+    /// let site = Site::new("/srv/shop").warn_above_commits(20);
+    /// assert!(format!("{site:?}").contains("max_commits_without_warning: 20"));
+    /// ```
+    pub fn warn_above_commits(mut self, limit: usize) -> Self {
+        self.max_commits_without_warning = limit;
+        self
+    }
+
     /// Returns the name of the application.
     pub(crate) fn application(&self) -> &str {
         let last = || self.root.trim_end_matches('/').rsplit('/').next().filter(|last| !last.is_empty());

@@ -55,6 +55,7 @@ pub(super) async fn pending_deploy(
         }
         let changes = source.changes(host, hosts.layouts.of(host)?, commit, &revision.commit).await?;
         text.push_str(&commits_since(old, changes.as_ref()));
+        text.push_str(&many_commits_warning(&hosts.site, old, changes.as_ref()));
     }
     Ok(text)
 }
@@ -75,6 +76,17 @@ fn commits_since(old: &Revision, changes: Option<&CommitChanges>) -> String {
         lines.extend(changes.migrations.iter().map(|file| format!("  {file}")));
     }
     lines.join("\n") + "\n"
+}
+
+/// Returns a warning for more new commits than the limit of the site, or else an empty text.
+fn many_commits_warning(site: &Site, old: &Revision, changes: Option<&CommitChanges>) -> String {
+    let limit = site.max_commits_without_warning;
+    match changes {
+        Some(changes) if changes.added_count > limit => {
+            format!("warning: {} commits since {old}, more than {limit}\n", changes.added_count)
+        }
+        _ => String::new(),
+    }
 }
 
 /// Returns the pending changes of a rollback: the live release of each host and the release to

@@ -34,6 +34,7 @@ pub struct Git {
     good_tag_prefix: String,
     deployed_tag_prefix: String,
     default: DefaultRevision,
+    accepted: AcceptedRevisions,
     work_tree: WorkTreePolicy,
 }
 
@@ -53,6 +54,15 @@ enum DefaultRevision {
     GoodBuild,
     /// The head of a branch.
     Branch(String),
+}
+
+/// The revisions accepted for a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AcceptedRevisions {
+    /// Every tag, branch and commit of the repository.
+    All,
+    /// Commits with the tag of a good build.
+    GoodBuilds,
 }
 
 /// The policy for uncommitted and unpushed changes in the local work tree.
@@ -81,6 +91,7 @@ impl Git {
             good_tag_prefix: "deployable-".to_owned(),
             deployed_tag_prefix: "deployed-".to_owned(),
             default: DefaultRevision::GoodBuild,
+            accepted: AcceptedRevisions::All,
             work_tree: WorkTreePolicy::RequireClean,
         }
     }
@@ -111,6 +122,20 @@ impl Git {
     /// ```
     pub fn good_tag_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.good_tag_prefix = prefix.into();
+        self
+    }
+
+    /// Accepts only commits with the tag of a good build, so that CI must have passed. A tag, a
+    /// branch or a commit without such a tag is refused before any change. A rollback is not
+    /// refused.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Git;
+    /// let git = Git::at("https://git.example.com/shop.git").require_good_build();
+    /// assert!(format!("{git:?}").contains("accepted: GoodBuilds"));
+    /// ```
+    pub fn require_good_build(mut self) -> Self {
+        self.accepted = AcceptedRevisions::GoodBuilds;
         self
     }
 
@@ -251,7 +276,9 @@ impl Git {
                 Some(host) => error.on(host),
                 None => error,
             };
-            let revision = self.resolve_in(&Refs::parse(answer).map_err(on)?, requested, bad).map_err(on)?;
+            let refs = Refs::parse(answer).map_err(on)?;
+            let revision = self.resolve_in(&refs, requested, bad).map_err(on)?;
+            self.check_accepted(&refs, &revision).map_err(on)?;
             match &resolved {
                 None => resolved = Some((host, revision)),
                 Some((first, known)) if *known != revision => {
@@ -281,6 +308,21 @@ impl Git {
                 Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit to deploy"))
             }
         }
+    }
+
+    /// Refuses a revision without the tag of a good build, if the site requires good builds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] with the missing tag.
+    fn check_accepted(&self, refs: &Refs, revision: &Revision) -> Result<(), Error> {
+        let prefix = &self.good_tag_prefix;
+        let is_good = || refs.tags(prefix).any(|(_, commit)| commit == revision.commit);
+        if self.accepted == AcceptedRevisions::All || is_good() {
+            return Ok(());
+        }
+        let text = format!("{revision} is not a good build: no tag `{prefix}*` marks its commit");
+        Err(Error::new(ErrorKind::Usage, text).hint("wait for CI to tag the commit, or deploy the last good build"))
     }
 
     /// Refuses a local work tree with uncommitted or unpushed changes. A directory outside of a

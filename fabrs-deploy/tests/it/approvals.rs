@@ -95,6 +95,29 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_above_the_limit_of_commits_has_a_warning() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    fixture.origin.build("deployable-1", &[("version", "1")]);
+    let tree = fixture.origin.tree().to_string_lossy().into_owned();
+    let site = fixture.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
+    let (client, _) = fixture.client();
+    site.deploy(all(&client)).await?;
+    for build in 2..=4 {
+        fixture.origin.build(&format!("deployable-{build}"), &[("version", &build.to_string())]);
+    }
+    for (limit, expected) in [(2, 1), (3, 0)] {
+        let (dry, capture) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
+        site.clone().warn_above_commits(limit).deploy(all(&dry)).await?;
+        let shown = notes(&capture);
+        let warnings = shown.lines().filter(|line| line.starts_with("warning: 3 commits since deployable-1 ("));
+        assert_eq!(warnings.count(), expected, "limit {limit}: {shown}");
+        dry.close().await;
+    }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fingerprint_approves_only_the_shown_changes() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let site = fixture.site();

@@ -52,6 +52,26 @@ async fn a_host_with_another_commit_stops_the_deploy() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_without_the_tag_of_a_good_build_is_refused_before_any_change() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let good = fixture.origin.build("deployable-1", &[("version", "tested")]);
+    fixture.origin.build("untested", &[("version", "untested")]);
+    let source = Git::at(fixture.origin.url()).require_good_build().allow_dirty(true);
+    let site = fixture.site().source(source);
+    for revision in ["main", "untested"] {
+        let refused = site.deploy(all(&client)).revision(revision.to_owned()).await;
+        let block = refused.expect_err("CI has not tagged this commit").into_error().block().to_string();
+        assert!(block.contains(revision) && block.contains("no tag `deployable-*` marks its commit"), "{block}");
+        assert!(!fixture.root(0).exists(), "nothing was changed");
+    }
+    site.deploy(all(&client)).revision(good).await?;
+    assert_eq!(fixture.live("version"), ["tested"; 3]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = fixture.client();
