@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod commit_files;
 pub(crate) mod git;
 mod refs;
+mod resolve;
 pub(crate) mod revision;
 mod upload;
 
