@@ -8,5 +8,6 @@ mod postgres;
 mod provision;
 mod puppet;
 mod reboot;
+mod rollout_faults;
 mod services;
 mod story;
