@@ -98,6 +98,8 @@ mod python;
 mod release;
 mod remote_script;
 mod requirement;
+mod restart_command;
+mod revert_limit;
 mod rollout_order;
 mod run_id;
 mod scope;
@@ -141,7 +143,8 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, HeldMark, Manifest, ReleaseId};
+pub use release::{BadMark, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
+pub use restart_command::RestartCommand;
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
 pub use service_log::ServiceLog;

@@ -14,6 +14,7 @@ use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
 use crate::release::SiteKind;
 use crate::requirement::Requirement;
+use crate::revert_limit::RevertLimit;
 use crate::rollout_order::RolloutOrder;
 use crate::scope::{HostSubset, Scope};
 use crate::service_log::ServiceLog;
@@ -85,6 +86,8 @@ pub struct Site {
     /// The gates of each batch.
     pub(crate) watch: Watch,
     pub(crate) logs: Vec<(Scope, ServiceLog)>,
+    /// The limit of [`revert_unless_confirmed`](Self::revert_unless_confirmed).
+    pub(crate) revert_limit: Option<RevertLimit>,
 }
 
 impl Site {
@@ -132,6 +135,7 @@ impl Site {
             strategy: DeployStrategy::default(),
             watch: Watch::default(),
             logs: Vec::new(),
+            revert_limit: None,
         }
     }
 

@@ -109,7 +109,18 @@ impl<'a> Rollout<'a> {
 
     /// Returns the state of a host as text for people.
     pub(super) fn describe(&self, host: &Connection) -> String {
-        self.states.of(host).describe(&self.target_name(), self.live_before_name(host).as_deref())
+        let state = self.states.of(host);
+        let text = state.describe(&self.target_name(), self.live_before_name(host).as_deref());
+        // The host still has its watchdog: the revert by the run has not reached the host.
+        let is_armed = match state {
+            HostState::Switching | HostState::Switched | HostState::Held | HostState::Reverting => true,
+            HostState::SwitchedBack => !self.states.is_locked(host),
+            HostState::Unchanged | HostState::Promoted | HostState::Reverted | HostState::Emptied => false,
+        };
+        match self.hosts.site.revert_limit {
+            Some(limit) if is_armed => format!("{text}, reverts by itself {limit} after the loss of the run"),
+            _ => text,
+        }
     }
 
     /// Returns the states of all hosts as text, one line per host.
