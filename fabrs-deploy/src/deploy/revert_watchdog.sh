@@ -75,7 +75,7 @@ revert() {
     esac
     switch_back || finish "the host could not return from $release to ${before:-no release}: $(tail -n 1 "$state/log")"
     with_time "$(cat "$state/entry")" >> revisions.log
-    if [ -s "$state/bad" ] && [ -d "releases/$release" ]; then
+    if [ "$(cat "$state/bad")" ] && [ -d "releases/$release" ]; then
         with_time "$(cat "$state/bad")" > "releases/$release/BAD_RELEASE"
     fi
     if [ -z "$before" ]; then finish "$release was not confirmed: the host removed the link to this release at $now"; fi

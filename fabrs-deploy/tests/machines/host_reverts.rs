@@ -1,0 +1,156 @@
+//! A machine with a service of systemd returns to its earlier release by itself, after the loss of
+//! the network and after the end of the run.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use fabrs::config::Mode;
+use fabrs::prelude::*;
+use fabrs_deploy::{App, Git, HealthCheck, HostRevertState, Site, Systemd};
+use fabrs_testing::{GitServer, Machine, MachineNetwork, wait_until};
+use tokio::sync::Semaphore;
+
+use crate::fixture::{LIMIT, client};
+
+/// An application that responds with its version.
+const APPLICATION: &str = "def application(environ, start_response):\n    \
+    start_response('200 OK', [('Content-Type', 'text/plain')])\n    \
+    return [b'VERSION\\n']\n";
+
+/// A unit of gunicorn. The start is complete when gunicorn listens.
+const UNIT: &str = "[Service]\nType=notify\nUser=deploy\nKillMode=mixed\nExecReload=/bin/kill -s HUP $MAINPID\n\
+    ExecStart=/usr/bin/gunicorn --chdir /srv/shop/current --bind 127.0.0.1:8000 shop\n";
+
+/// A machine with gunicorn, and a repository for the site.
+struct Shop {
+    network: MachineNetwork,
+    tree: tempfile::TempDir,
+}
+
+impl Shop {
+    fn start() -> Self {
+        let machine = Machine::builder("web1").packages("gunicorn", ["gunicorn", "git", "curl"]);
+        let network = MachineNetwork::builder().machine(machine).start();
+        let shop = Self { network, tree: tempfile::tempdir().expect("a writable directory") };
+        GitServer::git(shop.tree.path(), &["init", "--quiet"]);
+        let path = "/etc/systemd/system/shop.service";
+        let install = cmd!("printf %s {UNIT} > {path} && systemctl daemon-reload && install -d -o deploy /srv/shop");
+        shop.machine().run(install.as_str());
+        shop
+    }
+
+    fn machine(&self) -> &Machine {
+        self.network.machine("web1")
+    }
+
+    /// Commits a version of the application.
+    fn commit(&self, version: &str) {
+        let application = APPLICATION.replace("VERSION", version);
+        std::fs::write(self.tree.path().join("shop.py"), application).expect("a writable directory");
+        GitServer::git(self.tree.path(), &["add", "--all"]);
+        GitServer::git(self.tree.path(), &["commit", "--quiet", "--message", version]);
+    }
+
+    fn site(&self) -> Site {
+        let source = Git::from_local(self.tree.path().display().to_string()).branch("main").without_deployed_tags();
+        Site::new("/srv/shop")
+            .source(source)
+            .with(Systemd::restart("shop"))
+            .health(HealthCheck::get("http://127.0.0.1:8000/"))
+            .lock_lease(secs(3))
+            .revert_unless_confirmed(secs(2))
+    }
+
+    /// Deploys the first version, and commits the second.
+    async fn deploy_first(&self) -> Result<String> {
+        self.commit("one");
+        let (client, _) = client(&self.network, Mode::Run);
+        let deployed = self.site().deploy(Group::of(&client, ["web1"])?).await;
+        client.close().await;
+        self.commit("two");
+        Ok(deployed?.release.to_string())
+    }
+
+    /// Deploys the second version, and drops the deploy after its health check. `before` runs
+    /// first.
+    async fn cut_off(&self, before: impl FnOnce()) -> Result {
+        let (client, _) = client(&self.network, Mode::Run);
+        let reached = Arc::new(Semaphore::new(0));
+        let check = Arc::clone(&reached);
+        let site = self.site().health(move |_: App| {
+            check.add_permits(1);
+            pending::<Result>()
+        });
+        tokio::select! {
+            done = site.deploy(Group::of(&client, ["web1"])?) => panic!("the health check never ends: {done:?}"),
+            reached = reached.acquire() => drop(reached?),
+        }
+        before();
+        client.close().await;
+        Ok(())
+    }
+
+    /// Waits until the machine serves the first version again.
+    #[track_caller]
+    fn assert_reverts_to(&self, release: &str) {
+        let machine = self.machine();
+        wait_until("the machine has reverted", LIMIT, || {
+            machine.command("test -e /srv/shop/.fabrs-host-revert/result").status().is_ok_and(|status| status.success())
+        });
+        assert_eq!(machine.run("readlink /srv/shop/current"), format!("releases/{release}\n"));
+        assert_eq!(machine.run("curl -fsS http://127.0.0.1:8000/"), "one\n");
+        assert_eq!(machine.run("ls /srv/shop/releases/*/BAD_RELEASE | wc -l"), "1\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_reverts_by_itself_after_the_end_of_the_run() -> Result {
+    let shop = Shop::start();
+    let first = shop.deploy_first().await?;
+    // The end of the last session also ends the user manager of the login.
+    shop.cut_off(|| assert_eq!(shop.machine().run("curl -fsS http://127.0.0.1:8000/"), "two\n")).await?;
+    shop.assert_reverts_to(&first);
+
+    let (client, _) = client(&shop.network, Mode::Run);
+    let status = shop.site().read_status(Group::of(&client, ["web1"])?).await?;
+    let state = status.hosts[0].host_revert.as_ref().map(|revert| &revert.state);
+    assert!(
+        matches!(state, Some(HostRevertState::Finished(text)) if text.contains("the host returned to")),
+        "{state:?}"
+    );
+    let second = shop.site().deploy(Group::of(&client, ["web1"])?).revision("main".to_owned()).await?;
+    client.close().await;
+    assert_eq!(shop.machine().run("readlink /srv/shop/current"), format!("releases/{}\n", second.release));
+    assert_eq!(shop.machine().run("curl -fsS http://127.0.0.1:8000/"), "two\n");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_a_network_reverts_by_itself() -> Result {
+    let shop = Shop::start();
+    let first = shop.deploy_first().await?;
+    shop.cut_off(|| shop.machine().unplug()).await?;
+    shop.assert_reverts_to(&first);
+    shop.machine().plug();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_kills_the_processes_of_a_session_is_refused() -> Result {
+    let shop = Shop::start();
+    let first = shop.deploy_first().await?;
+    let machine = shop.machine();
+    let conf = "/etc/systemd/logind.conf.d/kill.conf";
+    let line = cmd!(
+        "mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nKillUserProcesses=yes\\n' > {conf} && \
+         systemctl restart systemd-logind"
+    );
+    machine.run(line.as_str());
+    let (client, _) = client(&shop.network, Mode::Run);
+    let deploy = shop.site().deploy(Group::of(&client, ["web1"])?);
+    let error = deploy.await.expect_err("the watchdog would be killed").into_error();
+    client.close().await;
+    assert!(error.message().contains("KillUserProcesses=yes"), "{}", error.block());
+    assert_eq!(machine.run("readlink /srv/shop/current"), format!("releases/{first}\n"));
+    Ok(())
+}
