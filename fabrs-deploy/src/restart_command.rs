@@ -6,7 +6,8 @@ use fabrs::{IntoShellLine, ShellLine, cmd};
 /// [`Site::restart`](crate::Site::restart).
 ///
 /// A closure exists only in the process of the run. A `RestartCommand` is text, so a host can run
-/// it by itself: see [`Site::revert_unless_confirmed`](crate::Site::revert_unless_confirmed).
+/// it by itself: see [`Site::revert_unless_confirmed`](crate::Site::revert_unless_confirmed). The
+/// host runs the text with `sh`, without the environment, prefixes and `PATH` of the connection.
 ///
 /// ```
 /// use fabrs::prelude::*;

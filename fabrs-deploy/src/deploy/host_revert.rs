@@ -63,6 +63,11 @@ pub(super) fn restart_commands(site: &Site, app: &App) -> Result<Vec<RestartComm
 ///
 /// The errors of the command.
 pub(super) async fn arm(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Error> {
+    // A repeated promotion finds its release live. The watchdog of the earlier run still has the
+    // release before, and the confirmation removes this watchdog.
+    if rollout.target.live_before(host) == Some(&rollout.target.release) {
+        return Ok(());
+    }
     let earlier = rollout.target.before(host).and_then(|survey| survey.host_revert.as_ref());
     if let Some(revert) = earlier.filter(|revert| revert.is_unconfirmed()) {
         let text = format!("cancels the pending revert of release {}: an earlier run was cut off", revert.release);
@@ -131,6 +136,7 @@ pub(super) async fn confirm(rollout: &Rollout<'_>) -> Result<(), TaskError> {
         return Ok(());
     }
     rollout.set_phase("confirm");
+    rollout.begin_confirmation();
     let name = format!("confirm {}", rollout.target.release);
     let confirmed = rollout.hosts.group.each(|host| {
         let name = &name;

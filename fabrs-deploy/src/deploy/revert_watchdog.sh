@@ -32,7 +32,7 @@ is_run_connected() {
     [ "$(cat deploy.lock)" = "$holder" ] && (flock 8 && ! flock -n 9) 8< deploy.lock.turn 9< deploy.lock
 }
 
-# Replaces the time in a text.
+# Replaces @NOW@ in a text.
 with_time() { printf '%s\n' "${1%%@NOW@*}$now${1#*@NOW@}"; }
 
 # Locks the site as a run does. A manual lock keeps the release.
@@ -74,7 +74,7 @@ revert() {
         *) rm -rf "$state"; unlock_site; exit ;;
     esac
     switch_back || finish "the host could not return from $release to ${before:-no release}: $(tail -n 1 "$state/log")"
-    with_time "$(cat "$state/entry")" >> revisions.log
+    cat "$state/entry" >> revisions.log
     if [ "$(cat "$state/bad")" ] && [ -d "releases/$release" ]; then
         with_time "$(cat "$state/bad")" > "releases/$release/BAD_RELEASE"
     fi

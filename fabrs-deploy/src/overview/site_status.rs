@@ -73,7 +73,8 @@ pub struct ActiveRun {
     pub since: String,
     /// The purpose: `deploy of deployable-314 (1a2b3c4d5e)`.
     pub purpose: String,
-    /// The phase: `build`, `once`, `switch and restart`, `finish`, `revert`.
+    /// The phase: `build`, `once`, `switch and restart`, `confirm`, `finish`,
+    /// `revert`.
     pub phase: String,
 }
 

@@ -1,11 +1,13 @@
 //! Hosts that revert by themselves: a release stays live only if the run confirms it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::config::{Mode, SshConfigSource};
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, CommandGate, DeployPhase, HostRevertState, RestartCommand, Site};
 use fabrs_testing::faults::Proxy;
@@ -110,8 +112,12 @@ async fn status(fixture: &Fixture) -> Result<String> {
     let (client, capture) = fixture.client();
     fixture.site().status(all(&client)).await?;
     client.close().await;
-    let printed = capture.of_kind("message");
-    Ok(printed.iter().filter_map(|message| message["text"].as_str()).collect())
+    Ok(messages(&capture))
+}
+
+/// Returns all messages of a run.
+fn messages(capture: &CaptureSink) -> String {
+    capture.of_kind("message").iter().filter_map(|message| message["text"].as_str().map(str::to_owned)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,7 +135,8 @@ async fn every_host_reverts_after_the_loss_of_the_run() -> Result {
         assert!(bad.contains(r#""reason":"not confirmed within 1s: reverted by the host""#), "{bad}");
         assert!(!bad.contains("@NOW@") && bad.contains("\"at\":\"2"), "{bad}");
         let log = read(root.join("revisions.log"));
-        assert!(log.ends_with(&format!("{second} reverted to release {first} by the host: not confirmed\n")), "{log}");
+        let entry = format!("{second} reverted to release {first} by the host: not confirmed");
+        assert_eq!(log.lines().last(), Some(entry.as_str()));
         assert_eq!(read(root.join("deploy.lock")), "", "the site is unlocked");
     }
     let shown = status(&fixture).await?;
@@ -138,8 +145,7 @@ async fn every_host_reverts_after_the_loss_of_the_run() -> Result {
 
     let (client, capture) = fixture.client();
     fixture.site().releases(all(&client)).await?;
-    let printed = capture.of_kind("message");
-    let table: String = printed.iter().filter_map(|message| message["text"].as_str()).collect();
+    let table = messages(&capture);
     assert!(table.contains("bad: not confirmed within 1s: reverted by the host"), "{table}");
     let live = site(&fixture, secs(1)).deploy(all(&client)).revision("deployable-2".to_owned()).await?;
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| live.release.to_string()));
@@ -148,13 +154,50 @@ async fn every_host_reverts_after_the_loss_of_the_run() -> Result {
     Ok(())
 }
 
+/// The tools of busybox in the `PATH` of a host. Debian's busybox has no `flock`.
+const TOOLS: [&str; 17] = [
+    "cat", "cp", "date", "ln", "mkdir", "mv", "printf", "readlink", "rm", "setsid", "sh", "sleep", "tail", "timeout",
+    "tr", "true", "uname",
+];
+
+#[test]
+fn the_watchdog_needs_only_busybox_and_flock() {
+    let dir = tempfile::tempdir().expect("a writable directory");
+    let (bin, root) = (dir.path().join("bin"), dir.path().join("site"));
+    let path = |name: &str| {
+        let found = ["/usr/bin", "/bin"].map(|dir| PathBuf::from(dir).join(name));
+        found.into_iter().find(|path| path.exists()).unwrap_or_else(|| panic!("{name} is installed"))
+    };
+    let link = |target: &Path, link: PathBuf| std::os::unix::fs::symlink(target, link).expect("a new name");
+    for release in ["bin", "site/releases/1", "site/releases/2"] {
+        fs::create_dir_all(dir.path().join(release)).expect("a writable directory");
+    }
+    TOOLS.iter().for_each(|tool| link(&path("busybox"), bin.join(tool)));
+    link(&path("flock"), bin.join("flock"));
+    link(Path::new("releases/2"), root.join("current"));
+    for (file, text) in [("releases/1/version", "one"), ("deploy.lock", "the run"), ("deploy.lock.turn", "")] {
+        fs::write(root.join(file), text).expect("a writable directory");
+    }
+    let (arm, watchdog) =
+        (include_str!("../../src/deploy/arm_revert.sh"), include_str!("../../src/deploy/revert_watchdog.sh"));
+    let settings = ["run", "2", "1", "1", "locked at @NOW@", "entry", "bad at @NOW@", "cp version ../../live || exit"];
+    let mut start = Command::new(bin.join("sh"));
+    start.args(["-c", arm, "sh"]).arg(&root).args(settings).arg(watchdog).env_clear().env("PATH", &bin);
+    assert!(start.status().is_ok_and(|status| status.success()));
+    wait_until("the host has reverted", LIMIT, || root.join(STATE).join("result").exists());
+    assert_eq!(fs::read_link(root.join("current")).ok().as_deref(), Some(Path::new("releases/1")));
+    assert_eq!(read(root.join("live")), "one");
+    assert!(read(root.join("releases/2/BAD_RELEASE")).starts_with("bad at 2"));
+    assert_eq!(read(root.join(STATE).join("log")), "", "no tool is missing");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_host_reverts_after_the_loss_of_the_network() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, _) = fixture.client();
     let first = deploy_first(&fixture, &client).await?;
     client.close().await;
-    let (proxies, client) = proxied(&fixture);
+    let (proxies, client, _) = proxied(&fixture);
     let stalled = Arc::clone(&proxies);
     let site = site(&fixture, secs(1)).health(move |_: App| {
         let proxies = Arc::clone(&stalled);
@@ -174,8 +217,8 @@ async fn every_host_reverts_after_the_loss_of_the_network() -> Result {
     Ok(())
 }
 
-/// Returns a client with a proxy for each host.
-fn proxied(fixture: &Fixture) -> (Arc<[Proxy; 3]>, Client) {
+/// Returns a client with a proxy for each host, and a capture of its events.
+fn proxied(fixture: &Fixture) -> (Arc<[Proxy; 3]>, Client, Arc<CaptureSink>) {
     let proxies = [0, 1, 2].map(|host| Proxy::to(fixture.hosts[host].addr()));
     let mut config = read(fixture.ssh_config());
     for (sshd, proxy) in fixture.hosts.iter().zip(&proxies) {
@@ -185,8 +228,8 @@ fn proxied(fixture: &Fixture) -> (Arc<[Proxy; 3]>, Client) {
     }
     let path = fixture.dir().join("ssh_config_proxied");
     fs::write(&path, config).expect("a writable directory");
-    let (client, _) = fixture.client_with(|settings| settings.ssh_config(SshConfigSource::File(path)));
-    (Arc::new(proxies), client)
+    let (client, capture) = fixture.client_with(|settings| settings.ssh_config(SshConfigSource::File(path)));
+    (Arc::new(proxies), client, capture)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -402,7 +445,7 @@ async fn an_unconfirmable_host_reverts_by_itself_and_the_run_reverts_the_others(
     let (client, _) = fixture.client();
     let first = deploy_first(&fixture, &client).await?;
     client.close().await;
-    let (proxies, client) = proxied(&fixture);
+    let (proxies, client, capture) = proxied(&fixture);
     let stalled = Arc::clone(&proxies);
     // The gate is the last step before the confirmation.
     let gate = CommandGate::new("the network of web3", move |app: App| {
@@ -418,6 +461,14 @@ async fn an_unconfirmable_host_reverts_by_itself_and_the_run_reverts_the_others(
     let error = within_limit(deploy.into_future()).await.expect_err("web3 is lost").into_error();
     let block = error.block().to_string();
     assert!(block.contains("web3"), "{block}");
+    let second = second_release(&fixture, 2, &first);
+    let table = messages(&capture);
+    assert!(
+        table.contains(&format!(
+            "web3  on {second}, unless confirmed, reverts by itself 1s after the loss of the run\n"
+        )),
+        "{table}"
+    );
     assert_eq!(fixture.current()[..2], [first.as_str(); 2]);
     assert!((0..2).all(|host| !has_state(&fixture, host)));
     wait("web3 is reverted", || fixture.root(2).join(STATE).join("result").exists());
@@ -468,6 +519,8 @@ async fn a_dry_run_starts_no_watchdog() -> Result {
     site(&fixture, mins(5)).deploy(all(&client)).await?;
     client.close().await;
     assert!((0..3).all(|host| !has_state(&fixture, host)));
+    let notes = messages(&capture);
+    assert!(notes.contains("each host reverts by itself unless confirmed, 5m after the run is cut off\n"), "{notes}");
     let planned = capture.of_kind("planned");
     let is_shown = |part: &str| planned.iter().any(|planned| planned["operation"].to_string().contains(part));
     assert!(is_shown("start the revert watchdog") && is_shown("confirm "), "{planned:?}");
