@@ -22,18 +22,18 @@ use fabrs::{IntoShellLine, ShellLine, cmd};
 #[must_use = "a restart command does nothing until `Site::restart` adds it to a site"]
 pub struct RestartCommand {
     pub(crate) line: ShellLine,
-    pub(crate) privilege: Privilege,
+    pub(crate) user: RestartUser,
     /// The name of the command in the output of a run.
     pub(crate) name: Option<String>,
 }
 
 /// The user of a restart command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Privilege {
+pub(crate) enum RestartUser {
     /// The login user.
     Login,
     /// Root, with sudo.
-    Sudo,
+    Root,
 }
 
 impl RestartCommand {
@@ -46,7 +46,7 @@ impl RestartCommand {
     /// assert!(format!("{restart:?}").contains("touch"));
     /// ```
     pub fn run(line: impl IntoShellLine) -> Self {
-        Self { line: line.into_shell_line(), privilege: Privilege::Login, name: None }
+        Self { line: line.into_shell_line(), user: RestartUser::Login, name: None }
     }
 
     /// Creates a command under sudo, outside the directory of the release. A line of plain words is
@@ -56,10 +56,10 @@ impl RestartCommand {
     /// use fabrs_deploy::RestartCommand;
     ///
     /// let restart = RestartCommand::sudo("service shop reload");
-    /// assert!(format!("{restart:?}").contains("Sudo"));
+    /// assert!(format!("{restart:?}").contains("Root"));
     /// ```
     pub fn sudo(line: impl IntoShellLine) -> Self {
-        Self { privilege: Privilege::Sudo, ..Self::run(line) }
+        Self { user: RestartUser::Root, ..Self::run(line) }
     }
 
     /// Sets the name of the command in the output of a run.
@@ -69,9 +69,9 @@ impl RestartCommand {
 
     /// Returns the command as text for `sh`, without a prompt for a password.
     pub(crate) fn unattended_line(&self) -> String {
-        match self.privilege {
-            Privilege::Login => format!("(\n{}\n)", self.line.as_str()),
-            Privilege::Sudo => format!("sudo -n {}", self.sudo_arguments()),
+        match self.user {
+            RestartUser::Login => format!("(\n{}\n)", self.line.as_str()),
+            RestartUser::Root => format!("sudo -n {}", self.sudo_arguments()),
         }
     }
 

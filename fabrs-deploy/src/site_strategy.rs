@@ -77,9 +77,10 @@ impl Site {
     ///
     /// # Requirements
     ///
-    /// - Each restart step is a command that the host can run by itself: [`Systemd`](crate::Systemd),
-    ///   [`Supervisor`](crate::Supervisor), [`Gunicorn`](crate::Gunicorn), or a
-    ///   [`RestartCommand`](crate::RestartCommand). Hooks and health checks do not run.
+    /// - Each restart step is a command that the host can run by itself:
+    ///   [`Systemd`](crate::Systemd), [`Supervisor`](crate::Supervisor),
+    ///   [`Gunicorn`](crate::Gunicorn), or a [`RestartCommand`](crate::RestartCommand). Hooks and
+    ///   health checks do not run.
     /// - `sudo` runs these commands without a password. The check before the deploy (`sudo -n -l`)
     ///   does not detect a password for one of several permitted commands.
     /// - The site has releases: not [`in_place`](Self::in_place).
@@ -91,8 +92,8 @@ impl Site {
     /// - A reboot of the host ends the watchdog. The unconfirmed release then stays live, and
     ///   `status` reports the end of the watchdog. The same is true if root kills the processes of
     ///   the login user.
-    /// - A run cut off during the confirmation itself may have confirmed some hosts. The other hosts
-    ///   return to the earlier release.
+    /// - A run cut off during the confirmation itself may have confirmed some hosts. The other
+    ///   hosts return to the earlier release.
     /// - Database migrations are not undone.
     ///
     /// ```

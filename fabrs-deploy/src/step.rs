@@ -9,7 +9,7 @@ use fabrs::{Connection, Error, TaskError, TaskReturn};
 
 use crate::database::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
-use crate::restart_command::{Privilege, RestartCommand};
+use crate::restart_command::{RestartCommand, RestartUser};
 use crate::scope::Scope;
 
 /// One release of the application on one host: the argument of a step.
@@ -223,10 +223,10 @@ where
 
 impl DeployStep for RestartCommand {
     fn run(&self, app: App) -> StepFuture {
-        let command = match self.privilege {
-            Privilege::Login => app.connection.run(self.line.clone()),
+        let command = match self.user {
+            RestartUser::Login => app.connection.run(self.line.clone()),
             // Outside the directory of the release, plain words reach sudo unchanged.
-            Privilege::Sudo => app.host.sudo(self.line.clone()),
+            RestartUser::Root => app.host.sudo(self.line.clone()),
         };
         let command = match &self.name {
             Some(name) => command.named(name),

@@ -30,7 +30,7 @@ const NOW: &str = "@NOW@";
 pub(super) fn approval_line(site: &Site) -> String {
     match site.revert_limit {
         Some(limit) => {
-            format!("each host reverts by itself unless confirmed, {} after the run is cut off\n", limit)
+            format!("each host reverts by itself unless confirmed, {limit} after the run is cut off\n")
         }
         None => String::new(),
     }
@@ -89,7 +89,7 @@ async fn start_watchdog(rollout: &Rollout<'_>, host: &Connection, limit: RevertL
         None => Vec::new(),
     };
     let restart: Vec<String> = restart.iter().map(|command| format!("{} || exit", command.unattended_line())).collect();
-    let reason = format!("not confirmed within {}: reverted by the host", limit);
+    let reason = format!("not confirmed within {limit}: reverted by the host");
     let bad = match target.origin {
         ReleaseOrigin::ThisRun | ReleaseOrigin::Held => {
             let mark = BadMark::new(target.by.clone(), reason.as_str());

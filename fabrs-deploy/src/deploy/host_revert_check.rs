@@ -7,7 +7,7 @@ use crate::deploy::host_revert;
 use crate::outcomes::all_ok;
 use crate::release::{ReleaseId, SiteKind};
 use crate::remote_script::with_arguments;
-use crate::restart_command::{Privilege, RestartCommand};
+use crate::restart_command::{RestartCommand, RestartUser};
 
 /// Prints each obstacle as one line. Arguments: the commands under sudo.
 const CHECK_SCRIPT: &str = include_str!("host_revert_check.sh");
@@ -35,7 +35,7 @@ pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the obstacles to the watchdog on each host, such as a restart under sudo with a password.
+/// Returns the obstacles to the watchdog on each host, such as a password prompt of sudo.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub(super) async fn obstacles(hosts: &ConnectedSite) -> Result<Vec<(Host, String
     }
     let checked = hosts.group.each(|host| async move {
         let restart = host_revert::restart_commands(&hosts.site, &hosts.app(&host, &ReleaseId::default())?)?;
-        let sudo = restart.iter().filter(|command| command.privilege == Privilege::Sudo);
+        let sudo = restart.iter().filter(|command| command.user == RestartUser::Root);
         let script = with_arguments(sudo.map(RestartCommand::sudo_arguments), CHECK_SCRIPT);
         let check = host.probe(script).named("check the revert by the host").hide(Hide::Both);
         check.capture_all().await?.lines()

@@ -48,7 +48,7 @@ pub struct ListedRelease {
     pub live_on: Vec<String>,
     /// The hosts with a complete release that have not passed their health checks with it.
     pub unverified_on: Vec<String>,
-    /// The hosts that return to their earlier release by themselves unless the release is confirmed.
+    /// The hosts with this release that revert by themselves unless the release is confirmed.
     pub unconfirmed_on: Vec<String>,
     /// `true` if the build of the release has not finished on a host.
     pub is_unfinished: bool,

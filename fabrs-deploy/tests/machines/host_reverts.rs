@@ -136,6 +136,21 @@ async fn a_machine_without_a_network_reverts_by_itself() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_ends_the_watchdog_and_status_reports_it() -> Result {
+    let shop = Shop::start();
+    shop.deploy_first().await?;
+    shop.cut_off(|| shop.machine().power_cut()).await?;
+    shop.machine().power_on();
+    let (client, _) = client(&shop.network, Mode::Run);
+    let status = shop.site().read_status(Group::of(&client, ["web1"])?).await?;
+    client.close().await;
+    let host = &status.hosts[0];
+    let revert = host.host_revert.as_ref().context("the release is unconfirmed")?;
+    assert_eq!((&revert.state, Some(&revert.release)), (&HostRevertState::WatchdogEnded, host.live.as_ref()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_kills_the_processes_of_a_session_is_refused() -> Result {
     let shop = Shop::start();
     let first = shop.deploy_first().await?;
