@@ -79,6 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_json_of_a_state_has_the_name_of_the_state() {
+        let revert = HostRevert::parse("20261103140211".parse().unwrap(), "pending 61");
+        let json = serde_json::to_string(&revert).unwrap();
+        assert_eq!(json, r#"{"release":"20261103140211","state":{"pending":{"seconds_left":61}}}"#);
+        let armed = HostRevert::parse(ReleaseId::default(), "armed");
+        assert_eq!(serde_json::to_value(&armed.state).unwrap(), "armed");
+    }
+
+    #[test]
     fn the_line_of_a_survey_is_shown_as_a_remark() {
         for (line, expected) in [
             ("armed", "unconfirmed"),

@@ -1,10 +1,13 @@
 //! A machine with a service of systemd returns to its earlier release by itself, after the loss of
 //! the network and after the end of the run.
 
+use std::env;
 use std::future::pending;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
-use fabrs::config::Mode;
+use fabrs::config::{Mode, PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Git, HealthCheck, HostRevertState, Site, Systemd};
 use fabrs_testing::{GitServer, Machine, MachineNetwork, wait_until};
@@ -21,10 +24,25 @@ const APPLICATION: &str = "def application(environ, start_response):\n    \
 const UNIT: &str = "[Service]\nType=notify\nUser=deploy\nKillMode=mixed\nExecReload=/bin/kill -s HUP $MAINPID\n\
     ExecStart=/usr/bin/gunicorn --chdir /srv/shop/current --bind 127.0.0.1:8000 shop\n";
 
+/// The variables of a run in a child process: the repository, and the SSH configuration.
+const RUN_TREE: &str = "FABRS_TEST_RUN_TREE";
+const RUN_SSH_CONFIG: &str = "FABRS_TEST_RUN_SSH_CONFIG";
+
 /// A machine with gunicorn, and a repository for the site.
 struct Shop {
     network: MachineNetwork,
     tree: tempfile::TempDir,
+}
+
+/// Returns the site with the repository at a path.
+fn site(tree: &Path) -> Site {
+    let source = Git::from_local(tree.display().to_string()).branch("main").without_deployed_tags();
+    Site::new("/srv/shop")
+        .source(source)
+        .with(Systemd::restart("shop"))
+        .health(HealthCheck::get("http://127.0.0.1:8000/"))
+        .lock_lease(secs(3))
+        .revert_unless_confirmed(secs(2))
 }
 
 impl Shop {
@@ -52,13 +70,7 @@ impl Shop {
     }
 
     fn site(&self) -> Site {
-        let source = Git::from_local(self.tree.path().display().to_string()).branch("main").without_deployed_tags();
-        Site::new("/srv/shop")
-            .source(source)
-            .with(Systemd::restart("shop"))
-            .health(HealthCheck::get("http://127.0.0.1:8000/"))
-            .lock_lease(secs(3))
-            .revert_unless_confirmed(secs(2))
+        site(self.tree.path())
     }
 
     /// Deploys the first version, and commits the second.
@@ -103,12 +115,34 @@ impl Shop {
     }
 }
 
+/// The run of a child process: deploys the second version, with a health check that never ends.
+async fn deploy_without_an_end(tree: &Path) -> Result {
+    let ssh_config = SshConfigSource::File(env::var(RUN_SSH_CONFIG)?.into());
+    let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
+    let client = Client::builder().settings(settings).build();
+    site(tree).health(|_: App| pending::<Result>()).deploy(Group::of(&client, ["web1"])?).await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_reverts_by_itself_after_the_end_of_the_run() -> Result {
+async fn a_machine_reverts_by_itself_after_its_run_is_killed() -> Result {
+    if let Ok(tree) = env::var(RUN_TREE) {
+        return deploy_without_an_end(Path::new(&tree)).await;
+    }
     let shop = Shop::start();
     let first = shop.deploy_first().await?;
+    let mut run = Command::new(env::current_exe()?)
+        .args(["--exact", "host_reverts::a_machine_reverts_by_itself_after_its_run_is_killed", "--nocapture"])
+        .env(RUN_TREE, shop.tree.path())
+        .env(RUN_SSH_CONFIG, shop.network.ssh_config())
+        .spawn()?;
+    wait_until("the second version is live", LIMIT, || {
+        let served = shop.machine().command("curl -fsS http://127.0.0.1:8000/").output();
+        served.is_ok_and(|served| served.stdout == b"two\n")
+    });
     // The end of the last session also ends the user manager of the login.
-    shop.cut_off(|| assert_eq!(shop.machine().run("curl -fsS http://127.0.0.1:8000/"), "two\n")).await?;
+    run.kill()?;
+    run.wait()?;
     shop.assert_reverts_to(&first);
 
     let (client, _) = client(&shop.network, Mode::Run);
