@@ -386,6 +386,29 @@ async fn a_rollback_cut_off_returns_to_the_release_before_it_and_keeps_its_targe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_cut_off_is_reverted() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let held = site(&fixture, secs(1)).deploy(all(&client)).hold().await?.release.to_string();
+    assert!((0..3).all(|host| !has_state(&fixture, host)));
+    let reached = Arc::new(Semaphore::new(0));
+    let health = Arc::clone(&reached);
+    let site = site(&fixture, secs(1)).health(move |_: App| {
+        health.add_permits(1);
+        std::future::pending::<Result>()
+    });
+    tokio::select! {
+        done = site.promote(all(&client)) => panic!("the health check never ends: {done:?}"),
+        reached = within_limit(reached.acquire_many(3)) => drop(reached?),
+    }
+    assert_eq!(fixture.current(), [held.as_str(); 3]);
+    client.close().await;
+    wait_for_reverts(&fixture, &first);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_manual_lock_delays_the_revert() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, _) = fixture.client();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fabrs::config::{Mode, PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
-use fabrs_deploy::{App, Git, HealthCheck, HostRevertState, Site, Systemd};
+use fabrs_deploy::{App, Git, Gunicorn, HealthCheck, HostRevertState, Plugin, Site, Systemd};
 use fabrs_testing::{GitServer, Machine, MachineNetwork, wait_until};
 use tokio::sync::Semaphore;
 
@@ -35,11 +35,11 @@ struct Shop {
 }
 
 /// Returns the site with the repository at a path.
-fn site(tree: &Path) -> Site {
+fn site(tree: &Path, service: impl Plugin) -> Site {
     let source = Git::from_local(tree.display().to_string()).branch("main").without_deployed_tags();
     Site::new("/srv/shop")
         .source(source)
-        .with(Systemd::restart("shop"))
+        .with(service)
         .health(HealthCheck::get("http://127.0.0.1:8000/"))
         .lock_lease(secs(3))
         .revert_unless_confirmed(secs(2))
@@ -70,14 +70,14 @@ impl Shop {
     }
 
     fn site(&self) -> Site {
-        site(self.tree.path())
+        site(self.tree.path(), Systemd::restart("shop"))
     }
 
     /// Deploys the first version, and commits the second.
-    async fn deploy_first(&self) -> Result<String> {
+    async fn deploy_first(&self, site: Site) -> Result<String> {
         self.commit("one");
         let (client, _) = client(&self.network, Mode::Run);
-        let deployed = self.site().deploy(Group::of(&client, ["web1"])?).await;
+        let deployed = site.deploy(Group::of(&client, ["web1"])?).await;
         client.close().await;
         self.commit("two");
         Ok(deployed?.release.to_string())
@@ -85,11 +85,11 @@ impl Shop {
 
     /// Deploys the second version, and drops the deploy after its health check. `before` runs
     /// first.
-    async fn cut_off(&self, before: impl FnOnce()) -> Result {
+    async fn cut_off(&self, site: Site, before: impl FnOnce()) -> Result {
         let (client, _) = client(&self.network, Mode::Run);
         let reached = Arc::new(Semaphore::new(0));
         let check = Arc::clone(&reached);
-        let site = self.site().health(move |_: App| {
+        let site = site.health(move |_: App| {
             check.add_permits(1);
             pending::<Result>()
         });
@@ -110,7 +110,9 @@ impl Shop {
             machine.command("test -e /srv/shop/.fabrs-host-revert/result").status().is_ok_and(|status| status.success())
         });
         assert_eq!(machine.run("readlink /srv/shop/current"), format!("releases/{release}\n"));
-        assert_eq!(machine.run("curl -fsS http://127.0.0.1:8000/"), "one\n");
+        wait_until("the machine serves the first version", LIMIT, || {
+            machine.command("curl -fsS http://127.0.0.1:8000/").output().is_ok_and(|served| served.stdout == b"one\n")
+        });
         assert_eq!(machine.run("ls /srv/shop/releases/*/BAD_RELEASE | wc -l"), "1\n");
     }
 }
@@ -120,7 +122,10 @@ async fn deploy_without_an_end(tree: &Path) -> Result {
     let ssh_config = SshConfigSource::File(env::var(RUN_SSH_CONFIG)?.into());
     let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
     let client = Client::builder().settings(settings).build();
-    site(tree).health(|_: App| pending::<Result>()).deploy(Group::of(&client, ["web1"])?).await?;
+    site(tree, Systemd::restart("shop"))
+        .health(|_: App| pending::<Result>())
+        .deploy(Group::of(&client, ["web1"])?)
+        .await?;
     Ok(())
 }
 
@@ -130,7 +135,7 @@ async fn a_machine_reverts_by_itself_after_its_run_is_killed() -> Result {
         return deploy_without_an_end(Path::new(&tree)).await;
     }
     let shop = Shop::start();
-    let first = shop.deploy_first().await?;
+    let first = shop.deploy_first(shop.site()).await?;
     let mut run = Command::new(env::current_exe()?)
         .args(["--exact", "host_reverts::a_machine_reverts_by_itself_after_its_run_is_killed", "--nocapture"])
         .env(RUN_TREE, shop.tree.path())
@@ -162,18 +167,34 @@ async fn a_machine_reverts_by_itself_after_its_run_is_killed() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_without_a_network_reverts_by_itself() -> Result {
     let shop = Shop::start();
-    let first = shop.deploy_first().await?;
-    shop.cut_off(|| shop.machine().unplug()).await?;
+    let first = shop.deploy_first(shop.site()).await?;
+    shop.cut_off(shop.site(), || shop.machine().unplug()).await?;
     shop.assert_reverts_to(&first);
     shop.machine().plug();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_server_without_systemd_is_started_by_the_machine_and_keeps_no_lock() -> Result {
+    let shop = Shop::start();
+    let start =
+        "gunicorn --daemon --pid ../../shared/gunicorn.pid --chdir /srv/shop/current --bind 127.0.0.1:8000 shop";
+    let site = || site(shop.tree.path(), Gunicorn::pid_file("../../shared/gunicorn.pid").start(start));
+    let first = shop.deploy_first(site()).await?;
+    shop.cut_off(site(), || drop(shop.machine().run("kill -9 $(pgrep gunicorn)"))).await?;
+    shop.assert_reverts_to(&first);
+    let (client, _) = client(&shop.network, Mode::Run);
+    let deployed = site().deploy(Group::of(&client, ["web1"])?).revision("main".to_owned()).wait(false).await;
+    client.close().await;
+    deployed?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_ends_the_watchdog_and_status_reports_it() -> Result {
     let shop = Shop::start();
-    shop.deploy_first().await?;
-    shop.cut_off(|| shop.machine().power_cut()).await?;
+    shop.deploy_first(shop.site()).await?;
+    shop.cut_off(shop.site(), || shop.machine().power_cut()).await?;
     shop.machine().power_on();
     let (client, _) = client(&shop.network, Mode::Run);
     let status = shop.site().read_status(Group::of(&client, ["web1"])?).await?;
@@ -187,7 +208,7 @@ async fn a_power_cut_ends_the_watchdog_and_status_reports_it() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_kills_the_processes_of_a_session_is_refused() -> Result {
     let shop = Shop::start();
-    let first = shop.deploy_first().await?;
+    let first = shop.deploy_first(shop.site()).await?;
     let machine = shop.machine();
     let conf = "/etc/systemd/logind.conf.d/kill.conf";
     let line = cmd!(
