@@ -46,6 +46,7 @@
 //! | once | the first of [`Site::once_on`] | runs the steps of [`Site::once`]: migrations |
 //! | switch | a batch | links `current` to the release |
 //! | restart | the batch | runs the steps of [`Site::restart`], then of [`Site::health`] |
+//! | confirm | all | ends the watchdogs of [`Site::revert_unless_confirmed`] |
 //! | finish | all | runs the steps of [`Site::post_deploy`] once, removes old releases |
 //! | notify | this machine | reports to [`Site::notify`], also after a failure |
 //!
@@ -61,6 +62,8 @@
 //! - Up to the last health check, a failure reverts all switched hosts. Later batches stay on the
 //!   old release.
 //! - After the last health check, the new release stays live.
+//! - If the run itself is cut off, each host keeps its release, or reverts by itself with
+//!   [`Site::revert_unless_confirmed`].
 //! - If the lock of a host is lost, the run no longer changes this host. The error names the host.
 //!
 //! # Features
@@ -98,6 +101,8 @@ mod python;
 mod release;
 mod remote_script;
 mod requirement;
+mod restart_command;
+mod revert_limit;
 mod rollout_order;
 mod run_id;
 mod scope;
@@ -141,7 +146,8 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, HeldMark, Manifest, ReleaseId};
+pub use release::{BadMark, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
+pub use restart_command::RestartCommand;
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
 pub use service_log::ServiceLog;

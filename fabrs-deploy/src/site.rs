@@ -14,6 +14,7 @@ use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
 use crate::release::SiteKind;
 use crate::requirement::Requirement;
+use crate::revert_limit::RevertLimit;
 use crate::rollout_order::RolloutOrder;
 use crate::scope::{HostSubset, Scope};
 use crate::service_log::ServiceLog;
@@ -87,6 +88,8 @@ pub struct Site {
     pub(crate) logs: Vec<(Scope, ServiceLog)>,
     /// The highest number of commits in a deploy without a warning.
     pub(crate) max_commits_without_warning: usize,
+    /// The limit of [`revert_unless_confirmed`](Self::revert_unless_confirmed).
+    pub(crate) revert_limit: Option<RevertLimit>,
 }
 
 impl Site {
@@ -135,6 +138,7 @@ impl Site {
             watch: Watch::default(),
             logs: Vec::new(),
             max_commits_without_warning: usize::MAX,
+            revert_limit: None,
         }
     }
 

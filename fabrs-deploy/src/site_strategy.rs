@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gates::Gate;
+use crate::revert_limit::RevertLimit;
 use crate::service_log::ServiceLog;
 use crate::site::Site;
 use crate::strategy::DeployStrategy;
@@ -55,6 +56,57 @@ impl Site {
     /// ```
     pub fn watch(mut self, duration: Duration) -> Self {
         self.watch.duration = duration;
+        self
+    }
+
+    /// Makes each host return to its earlier release by itself if the run is cut off before it
+    /// confirms the new release: a killed laptop, a lost network.
+    ///
+    /// Before the switch, the run starts a watchdog process on the host. After the last health
+    /// check and the last gate on all hosts, the run confirms the release, and the watchdogs end.
+    ///
+    /// The limit starts when a host loses the run: at once if the run is killed, and after the
+    /// lease of the lock ([`lock_lease`](Self::lock_lease)) if the network is cut. Long batches and
+    /// watches therefore need no longer limit. Fractions of a second are rounded up.
+    ///
+    /// After the limit, the host locks the site, links `current` to the earlier release, runs the
+    /// restart commands, and marks the new release as bad. Without an earlier release, the host
+    /// removes the link. [`status`](Self::status) shows pending and finished reverts. A deploy, a
+    /// promotion or a rollback by another run takes precedence, and a
+    /// [manual lock](Self::lock) delays the revert.
+    ///
+    /// # Requirements
+    ///
+    /// - Each restart step is a command that the host can run by itself:
+    ///   [`Systemd`](crate::Systemd), [`Supervisor`](crate::Supervisor),
+    ///   [`Gunicorn`](crate::Gunicorn), or a [`RestartCommand`](crate::RestartCommand). Hooks and
+    ///   health checks do not run.
+    /// - `sudo` runs these commands without a password. The check before the deploy (`sudo -n -l`)
+    ///   does not detect a password for one of several permitted commands.
+    /// - The site has releases: not [`in_place`](Self::in_place).
+    ///
+    /// A deploy without a requirement is refused before any change.
+    ///
+    /// # Limits
+    ///
+    /// - A reboot of the host ends the watchdog. The unconfirmed release then stays live, and
+    ///   `status` reports the end of the watchdog. The same is true if root kills the processes of
+    ///   the login user.
+    /// - A run cut off during the confirmation itself may have confirmed some hosts. The other
+    ///   hosts return to the earlier release.
+    /// - Database migrations are not undone.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{Site, Systemd};
+    ///
+    /// let site = Site::new("/srv/shop")
+    ///     .with(Systemd::reload("shop"))
+    ///     .revert_unless_confirmed(mins(5));
+    /// # drop(site);
+    /// ```
+    pub fn revert_unless_confirmed(mut self, limit: Duration) -> Self {
+        self.revert_limit = Some(RevertLimit::new(limit));
         self
     }
 

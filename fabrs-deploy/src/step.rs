@@ -9,6 +9,7 @@ use fabrs::{Connection, Error, TaskError, TaskReturn};
 
 use crate::database::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
+use crate::restart_command::{RestartCommand, RestartUser};
 use crate::scope::Scope;
 
 /// One release of the application on one host: the argument of a step.
@@ -195,6 +196,14 @@ pub trait DeployStep: Send + Sync + 'static {
         let _ = app;
         Box::pin(std::future::ready(Ok(())))
     }
+
+    /// Returns the form of a restart step that a host can run by itself, without the run:
+    /// [`Site::revert_unless_confirmed`](crate::Site::revert_unless_confirmed) needs this form.
+    /// `app` is the release to return to. The default is `None`: a closure has no such form.
+    fn unattended(&self, app: &App) -> Option<RestartCommand> {
+        let _ = app;
+        None
+    }
 }
 
 impl<F, Fut> DeployStep for F
@@ -209,6 +218,25 @@ where
         // Commands created by the closure before the first poll also belong to this host.
         let future = connection.enter_sync(|| self(app)).into_future();
         Box::pin(async move { connection.enter(future).await.into_result().map(drop) })
+    }
+}
+
+impl DeployStep for RestartCommand {
+    fn run(&self, app: App) -> StepFuture {
+        let command = match self.user {
+            RestartUser::Login => app.connection.run(self.line.clone()),
+            // Outside the directory of the release, plain words reach sudo unchanged.
+            RestartUser::Root => app.host.sudo(self.line.clone()),
+        };
+        let command = match &self.name {
+            Some(name) => command.named(name),
+            None => command,
+        };
+        Box::pin(async move { Ok(command.await.map(drop)?) })
+    }
+
+    fn unattended(&self, _app: &App) -> Option<RestartCommand> {
+        Some(self.clone())
     }
 }
 

@@ -14,7 +14,9 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, batches, build, finish, freeze, hold, preflight, revert, revision, work_tree};
+use crate::deploy::{
+    approval, batches, build, finish, freeze, hold, host_revert, preflight, revert, revision, work_tree,
+};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -218,6 +220,9 @@ impl Deploy {
         let mut pending = goal.approval_line().to_owned();
         pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         pending += &freeze.approval_line;
+        if goal == DeployGoal::Live {
+            pending += &host_revert::approval_line(&hosts.site);
+        }
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         if let Some(plan) = plan {
@@ -309,6 +314,7 @@ pub(super) async fn make_release_live(rollout: &Rollout<'_>, policy: UnknownMigr
     let live = rollout.hosts.live_app(&rollout.target.before)?;
     run_once_steps(rollout, policy, live).await?;
     batches::roll_out(rollout, async { Ok(()) }).await?;
+    host_revert::confirm(rollout).await?;
     rollout.promote()?;
     Ok(())
 }

@@ -11,6 +11,7 @@
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
 //! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
+//! | confirm | `host_revert` | confirms the release on hosts that would revert by themselves |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
 //! | report | `report` | sends the report to the notifiers |
 //!
@@ -27,6 +28,8 @@ mod finish;
 mod freeze;
 mod health_check;
 mod hold;
+mod host_revert;
+mod host_revert_check;
 mod host_state;
 mod host_states;
 mod live_migrations;

@@ -4,7 +4,7 @@ use fabrs::config::{Confirmation, Environment};
 use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::readiness;
+use crate::deploy::{host_revert_check, readiness};
 use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, ReleaseId};
 use crate::step::Steps;
@@ -99,6 +99,7 @@ pub(super) fn refuse(obstacles: &[Obstacle]) -> Result<(), Error> {
 /// has no such role. As [`DeployStep::check`](crate::DeployStep::check).
 pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), Error> {
     let site = &hosts.site;
+    host_revert_check::check_site(hosts)?;
     if !once.is_empty() {
         hosts.first_of(&site.once_hosts)?;
     }
@@ -132,7 +133,11 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
 /// # Errors
 ///
 /// The errors of the checks.
-pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), Error> {
+pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), TaskError> {
+    let obstacles = host_revert_check::obstacles(hosts).await?;
+    refuse(&obstacles).map_err(|error| {
+        error.hint("allow the restart without a password (`NOPASSWD`), or remove `.revert_unless_confirmed(..)`")
+    })?;
     let checks = &hosts.site.host_checks;
     if checks.is_empty() {
         return Ok(());

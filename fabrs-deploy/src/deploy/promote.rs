@@ -13,7 +13,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, deployment, freeze, hold, preflight, revert};
+use crate::deploy::{approval, deployment, freeze, hold, host_revert, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -170,6 +170,7 @@ impl Promote {
         let mut pending = format!("held release {release}\n");
         pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         pending += &freeze.approval_line;
+        pending += &host_revert::approval_line(&hosts.site);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         if let Some(plan) = plan {

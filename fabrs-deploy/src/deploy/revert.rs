@@ -10,7 +10,7 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, build, health_check, restart, switch, watch};
+use crate::deploy::{bad_mark, build, health_check, host_revert, restart, switch, watch};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
@@ -53,11 +53,16 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
-    if let Some(release) = switch::to_live_before(rollout, host).await? {
+    let Some(release) = switch::to_live_before(rollout, host).await? else {
+        return Ok(host_revert::end_revert(rollout, host).await?);
+    };
+    let checked = async {
         restart::restart(rollout, host, &release).await?;
-        health_check::check(rollout, host, &release).await?;
-    }
-    Ok(())
+        health_check::check(rollout, host, &release).await
+    };
+    let checked = checked.await;
+    // After a failed restart, the host could only repeat the restart.
+    checked.and(host_revert::end_revert(rollout, host).await.map_err(TaskError::from))
 }
 
 /// Removes the release from the hosts in the selected states. A work tree has no releases.

@@ -15,7 +15,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{bad_mark, batches, freeze, preflight, revert};
+use crate::deploy::{bad_mark, batches, freeze, host_revert, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::run_id::{Operator, RunId};
@@ -163,7 +163,8 @@ impl Rollback {
         preflight::check_steps(&hosts, &once_steps)?;
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         freeze::note_for_rollback(hosts.client());
-        hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
+        let pending = pending_rollback(&hosts, &shown, &release) + &host_revert::approval_line(&hosts.site);
+        hosts.client().approve(&pending).await?;
         preflight::check_hosts(&hosts).await?;
 
         let purpose = format!("rollback to {release}");
@@ -212,6 +213,7 @@ async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
     let live = async {
         rollout.logs.record_start(rollout.hosts).await?;
         batches::roll_out(rollout, async { Ok(()) }).await?;
+        host_revert::confirm(rollout).await?;
         rollout.promote()?;
         Ok::<(), TaskError>(())
     };

@@ -1,6 +1,8 @@
 //! A rollout: one deploy or rollback under the lock of the site, with its target release and the
 //! states of its hosts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fabrs::config::Mode;
 use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 
@@ -19,6 +21,8 @@ pub(super) struct Rollout<'a> {
     pub(super) states: HostStates,
     pub(super) logs: LogPositions,
     lock: LockHandle,
+    /// `true` as soon as a host may have received the confirmation of the release.
+    is_confirming: AtomicBool,
     /// The same hosts, over connections unaffected by a stop of the run.
     recovery: Group,
 }
@@ -33,7 +37,15 @@ impl<'a> Rollout<'a> {
         // A failed revert on one host must not keep the other hosts on the new release.
         let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
-        Ok(Self { hosts, target, states, logs: LogPositions::default(), lock, recovery })
+        Ok(Self {
+            hosts,
+            target,
+            states,
+            logs: LogPositions::default(),
+            lock,
+            is_confirming: AtomicBool::new(false),
+            recovery,
+        })
     }
 
     /// Sets the phase shown by the lock to other runs and by `status`.
@@ -82,6 +94,11 @@ impl<'a> Rollout<'a> {
         self.hosts.group.connections().iter().try_for_each(|host| self.states.apply(host, HostEvent::Promoted))
     }
 
+    /// Records that the hosts may receive the confirmation of the release from now on.
+    pub(super) fn begin_confirmation(&self) {
+        self.is_confirming.store(true, Ordering::Relaxed);
+    }
+
     /// Returns whether the rollout is final.
     pub(super) fn is_promoted(&self) -> bool {
         self.states.all(|state| state == HostState::Promoted)
@@ -109,7 +126,21 @@ impl<'a> Rollout<'a> {
 
     /// Returns the state of a host as text for people.
     pub(super) fn describe(&self, host: &Connection) -> String {
-        self.states.of(host).describe(&self.target_name(), self.live_before_name(host).as_deref())
+        let state = self.states.of(host);
+        let text = state.describe(&self.target_name(), self.live_before_name(host).as_deref());
+        // The host still has its watchdog: the revert by the run has not reached the host.
+        let is_armed = match state {
+            HostState::Switching | HostState::Switched | HostState::Held | HostState::Reverting => true,
+            HostState::SwitchedBack => !self.states.is_locked(host),
+            HostState::Unchanged | HostState::Promoted | HostState::Reverted | HostState::Emptied => false,
+        };
+        match self.hosts.site.revert_limit {
+            Some(limit) if is_armed => {
+                let unless = if self.is_confirming.load(Ordering::Relaxed) { "unless confirmed, " } else { "" };
+                format!("{text}, {unless}reverts by itself {limit} after the loss of the run")
+            }
+            _ => text,
+        }
     }
 
     /// Returns the states of all hosts as text, one line per host.

@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, TaskError, cmd};
 
 use crate::deploy::host_state::HostEvent;
 use crate::deploy::rollout::Rollout;
-use crate::deploy::{build, work_tree};
+use crate::deploy::{build, host_revert, work_tree};
 use crate::hooks::DeployPhase;
 use crate::release::{ReleaseId, SiteKind, Survey};
 
@@ -27,6 +27,7 @@ pub(super) async fn run_hooks_before(rollout: &Rollout<'_>, host: &Connection) -
 pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     let target = &rollout.target;
     rollout.logs.record_switch(rollout.hosts, host).await?;
+    host_revert::arm(rollout, host).await?;
     rollout.states.apply(host, HostEvent::SwitchSent)?;
     match rollout.hosts.site.kind {
         SiteKind::Releases => {
@@ -66,6 +67,7 @@ pub(super) async fn to_live_before(rollout: &Rollout<'_>, host: &Connection) -> 
                 return Ok(None);
             };
             let entry = format!("{name} reverted to release {before} by {by}");
+            host_revert::begin_revert(rollout, host).await?;
             link_current(rollout, host, before, &entry).await?;
             rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
             Ok(Some(before.clone()))

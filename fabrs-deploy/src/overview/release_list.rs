@@ -48,6 +48,8 @@ pub struct ListedRelease {
     pub live_on: Vec<String>,
     /// The hosts with a complete release that have not passed their health checks with it.
     pub unverified_on: Vec<String>,
+    /// The hosts with this release that revert by themselves unless the release is confirmed.
+    pub unconfirmed_on: Vec<String>,
     /// `true` if the build of the release has not finished on a host.
     pub is_unfinished: bool,
     /// The mark of a held release: built, and live only after its promotion.
@@ -96,6 +98,9 @@ impl ListedRelease {
             hosts: hosts(&|_, _| true),
             live_on: hosts(&|survey, _| survey.live() == Some(id)),
             unverified_on: hosts(&|_, found| found.manifest.is_some() && !found.is_verified),
+            unconfirmed_on: hosts(&|survey, _| {
+                survey.host_revert.as_ref().is_some_and(|revert| revert.is_unconfirmed() && revert.release == *id)
+            }),
             is_unfinished: found().any(|found| found.is_unfinished),
             held: found().find_map(|found| found.held.clone()),
             bad: found().find_map(|found| found.bad.clone()),

@@ -7,7 +7,7 @@ use fabrs::{Error, Host, LockHolder, ManualLock};
 use serde::Serialize;
 
 use crate::deploy::LiveMigrations;
-use crate::release::{BadMark, CurrentLink, Manifest, ReleaseId, Survey};
+use crate::release::{BadMark, CurrentLink, HostRevert, Manifest, ReleaseId, Survey};
 use crate::source::Revision;
 
 /// The status of a site: the result of [`Site::read_status`](crate::Site::read_status).
@@ -49,6 +49,8 @@ pub struct HostStatus {
     pub is_verified: bool,
     /// The bad mark of the live release.
     pub bad: Option<BadMark>,
+    /// The revert of the host by itself: pending, or finished since the last switch.
+    pub host_revert: Option<HostRevert>,
     /// The manual lock.
     pub manual_lock: Option<ManualLock>,
     /// The run that holds the lock of the site.
@@ -71,7 +73,8 @@ pub struct ActiveRun {
     pub since: String,
     /// The purpose: `deploy of deployable-314 (1a2b3c4d5e)`.
     pub purpose: String,
-    /// The phase: `build`, `once`, `switch and restart`, `finish`, `revert`.
+    /// The phase: `build`, `once`, `switch and restart`, `confirm`, `finish`,
+    /// `revert`.
     pub phase: String,
 }
 
@@ -112,6 +115,7 @@ impl HostStatus {
             at,
             is_verified: found.is_some_and(|found| found.is_verified),
             bad: found.and_then(|found| found.bad.clone()),
+            host_revert: survey.host_revert.clone(),
             manual_lock: survey.manual_lock.clone(),
             lock_holder: survey.lock_holder.as_ref().map(|(holder, phase)| ActiveRun::new(holder, phase)),
             current_problem: match &survey.current {

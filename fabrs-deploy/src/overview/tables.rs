@@ -5,7 +5,7 @@ use fabrs::config::Operator;
 use crate::deploy::LiveMigrations;
 use crate::overview::release_list::{ListedRelease, ReleaseList};
 use crate::overview::site_status::{ActiveRun, HostStatus, SiteStatus};
-use crate::release::ReleaseId;
+use crate::release::{HostRevert, ReleaseId};
 use crate::source::Revision;
 use crate::table::{render, table};
 
@@ -39,6 +39,7 @@ fn host_remarks(host: &HostStatus) -> Vec<String> {
     }
     remarks.extend(host.current_problem.clone());
     remarks.extend(host.bad.iter().map(|bad| format!("bad: {}", first_line(&bad.reason))));
+    remarks.extend(host.host_revert.iter().map(HostRevert::describe));
     if host.revision.is_some() && !host.is_verified {
         remarks.push("live but not verified".to_owned());
     }
@@ -63,6 +64,9 @@ fn release_remarks(release: &ListedRelease, total: usize) -> Vec<String> {
     let mut remarks = Vec::new();
     if !release.live_on.is_empty() {
         remarks.push(format!("live on {}", names(&release.live_on, total)));
+    }
+    if !release.unconfirmed_on.is_empty() {
+        remarks.push(format!("unconfirmed on {}", names(&release.unconfirmed_on, total)));
     }
     if release.is_unfinished {
         remarks.push("unfinished".to_owned());

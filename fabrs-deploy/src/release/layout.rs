@@ -21,6 +21,9 @@ pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 /// The file that marks a held release: built, and live only after its promotion.
 pub(crate) const HELD_FILE: &str = ".fabrs-held";
 
+/// The directory with the settings of the revert watchdog, in the directory of the site.
+pub(crate) const HOST_REVERT_DIR: &str = ".fabrs-host-revert";
+
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use fabrs::event::escape_controls;
 use fabrs::{Connection, Error, ErrorKind, Hide, LockHolder, ManualLock, ShellLine, cmd};
 
+use super::host_revert::HostRevert;
 use super::id::ReleaseId;
 use super::layout::{
-    ACCEPTED_FILE, BAD_FILE, HELD_FILE, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE, SiteKind, UNFINISHED_FILE,
-    VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, HELD_FILE, HOST_REVERT_DIR, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE, SiteKind,
+    UNFINISHED_FILE, VERIFIED_FILE,
 };
 use super::manifest::{BadMark, HeldMark, Manifest};
 use super::untrusted_json;
@@ -42,6 +43,8 @@ pub(crate) struct Survey {
     pub(crate) manual_lock: Option<ManualLock>,
     /// The run that holds the lock of the site, with its phase.
     pub(crate) lock_holder: Option<(LockHolder, String)>,
+    /// The revert of the host by itself.
+    pub(crate) host_revert: Option<HostRevert>,
     /// The last 50 entries of the migration log.
     pub(crate) migration_log: Vec<MigrationLogEntry>,
     /// The files of a work tree with uncommitted changes.
@@ -91,7 +94,8 @@ impl Survey {
     pub(crate) async fn probe(host: &Connection, root: &str, linked: &[String]) -> Result<Self, Error> {
         let variables = cmd!(
             "root={root}; manifest={MANIFEST_FILE} unfinished={UNFINISHED_FILE} accepted={ACCEPTED_FILE} \
-             verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} manual_lock={MANUAL_LOCK_FILE}; set -- {linked...}"
+             verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} manual_lock={MANUAL_LOCK_FILE} \
+             host_revert={HOST_REVERT_DIR}; set -- {linked...}"
         );
         Self::run_script(host, &variables, RELEASES_SCRIPT).await
     }
@@ -131,6 +135,9 @@ impl Survey {
                 "holder" => {
                     survey.lock_holder =
                         untrusted_json::parse(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
+                }
+                "host-revert" => {
+                    survey.host_revert = name.parse().ok().map(|release| HostRevert::parse(release, text));
                 }
                 // A work tree prints this line before `head`.
                 "tree-accepted" => accepted_in_place = rest.split_whitespace().map(str::to_owned).collect(),

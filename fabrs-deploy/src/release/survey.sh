@@ -1,6 +1,20 @@
 # Prints the state of a site with releases, one fact a line. Arguments: the linked files.
 # Variables: root, and the names of the files in the site and its releases.
 # shellcheck shell=sh disable=SC2154
+# Prints the revert of the host by itself. The watchdog process locks the file `watchdog`.
+print_host_revert() {
+    [ -f "$host_revert/release" ] || return 0
+    line="host-revert $(cat "$host_revert/release")"
+    if [ -f "$host_revert/result" ]; then printf '%s result %s\n' "$line" "$(tr '\n' ' ' < "$host_revert/result")"
+    elif [ ! -f "$host_revert/run" ]; then :
+    elif (flock -n 7) 7< "$host_revert/watchdog" 2> /dev/null; then echo "$line ended"
+    elif [ -s "$host_revert/lost" ]; then
+        read -r now _ < /proc/uptime
+        left=$(($(cat "$host_revert/limit") + $(cat "$host_revert/lost") - ${now%.*}))
+        if [ "$left" -lt 0 ]; then left=0; fi
+        echo "$line pending $left"
+    else echo "$line armed"; fi
+}
 print_missing_links() { for link; do [ -e "shared/$link" ] || printf 'missing %s\n' "$link"; done; }
 print_file() { printf '%s %s %s\n' "$1" "$name" "$(tr '\n' ' ' < "$2")"; }
 
@@ -12,6 +26,7 @@ elif [ -e current ]; then echo 'no-link current'; fi
 if [ -e "$manual_lock" ]; then printf 'manual-lock %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
 print_lock_holder
 print_migration_log
+print_host_revert
 for release in releases/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]; do
     [ -d "$release" ] || continue
     name=${release#releases/}

@@ -1,10 +1,10 @@
 //! Gunicorn without a service manager: reloaded by a signal to its process id.
 
-use fabrs::{Command, ShellLine, cmd};
+use fabrs::{ShellLine, cmd};
 
 use crate::plugin::Plugin;
+use crate::restart_command::RestartCommand;
 use crate::site::Site;
-use crate::step::App;
 
 /// A gunicorn master process with a pid file, reloaded by `SIGHUP`.
 ///
@@ -61,7 +61,7 @@ impl Gunicorn {
         self
     }
 
-    fn reload(&self, app: &App) -> Command {
+    fn restart_command(&self) -> RestartCommand {
         let file = &self.pid_file;
         let message = "gunicorn is not running: start it, or set `Gunicorn::start`";
         // After a power cut, the pid file remains. Its number can be the number of another process.
@@ -74,12 +74,12 @@ impl Gunicorn {
             Some(line) => ShellLine::raw(line),
             None => cmd!("{{ echo {message} >&2; exit 1; }}"),
         };
-        app.connection().run(hup.or(start)).named("reload gunicorn")
+        RestartCommand::run(hup.or(start)).named("reload gunicorn")
     }
 }
 
 impl Plugin for Gunicorn {
     fn add_to(self, site: Site) -> Site {
-        site.restart(move |app: App| self.reload(&app))
+        site.restart(self.restart_command())
     }
 }

@@ -4,6 +4,7 @@ use fabrs::prelude::secs;
 use fabrs::{Command, Connection, ShellLine, cmd};
 
 use crate::plugin::Plugin;
+use crate::restart_command::RestartCommand;
 use crate::site::Site;
 use crate::step::App;
 
@@ -72,7 +73,7 @@ impl Supervisor {
         self
     }
 
-    fn reload_or_start(&self, host: &Connection) -> Command {
+    fn restart_command(&self) -> RestartCommand {
         let (program, supervisorctl) = (&self.program, &self.supervisorctl);
         let action = match self.mode {
             ReloadMode::Reload => cmd!("signal HUP {program}"),
@@ -83,7 +84,7 @@ impl Supervisor {
         let line = format!(
             "if {supervisorctl} {status} | grep -qw RUNNING; then {supervisorctl} {action}; else {supervisorctl} {start}; fi"
         );
-        host.run(ShellLine::raw(line)).named(format!("supervisorctl {action}"))
+        RestartCommand::run(ShellLine::raw(line)).named(format!("supervisorctl {action}"))
     }
 
     fn check_running(&self, host: &Connection) -> Command {
@@ -97,8 +98,6 @@ impl Supervisor {
 
 impl Plugin for Supervisor {
     fn add_to(self, site: Site) -> Site {
-        let (reload, verify) = (self.clone(), self);
-        site.restart(move |app: App| reload.reload_or_start(app.connection()))
-            .health(move |app: App| verify.check_running(app.connection()))
+        site.restart(self.restart_command()).health(move |app: App| self.check_running(app.connection()))
     }
 }

@@ -4,6 +4,7 @@ use fabrs::{Command, Connection, Error, Hide, cmd};
 
 use crate::plugin::Plugin;
 use crate::requirement::Requirement;
+use crate::restart_command::RestartCommand;
 use crate::service_log::ServiceLog;
 use crate::site::Site;
 use crate::step::App;
@@ -84,6 +85,14 @@ impl Systemd {
         }
     }
 
+    fn restart_command(&self) -> RestartCommand {
+        let Self { verb, service, .. } = self;
+        match self.manager {
+            ServiceManager::System => RestartCommand::sudo(cmd!("systemctl {verb} {service}")),
+            ServiceManager::User => RestartCommand::run(cmd!("systemctl --user {verb} {service}")),
+        }
+    }
+
     fn command(&self, host: &Connection, verb: &str) -> Command {
         let service = &self.service;
         match self.manager {
@@ -100,11 +109,11 @@ impl Plugin for Systemd {
             ServiceManager::System => (Requirement::Unit(name.clone()), ServiceLog::journal(name)),
             ServiceManager::User => (Requirement::UserUnit(name.clone()), ServiceLog::user_journal(name)),
         };
-        let (check, reload, verify) = (self.clone(), self.clone(), self);
+        let (check, restart, verify) = (self.clone(), self.restart_command(), self);
         site.require(unit)
             .log(log)
             .host_check(move |host| check.clone().check(host))
-            .restart(move |app: App| reload.command(app.host(), reload.verb))
+            .restart(restart)
             .health(move |app: App| verify.command(app.host(), "is-active"))
     }
 }

@@ -18,7 +18,7 @@ const TASKS: &str = r#"//! ```cargo
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 use fabrs::prelude::*;
-use fabrs_deploy::{Git, Site};
+use fabrs_deploy::{Git, RestartCommand, Site};
 
 #[derive(serde::Deserialize)]
 struct Vars { root: String, repository: String }
@@ -36,6 +36,19 @@ async fn deploy() -> Result {
         .build(|_| held("build"))
         .once(|_| held("once"))
         .restart(|_| async { run("cp version ../../live").await?; held("reload").await });
+    site.deploy(on(role("web"))?).await?;
+    Ok(())
+}
+
+/// Each host returns to its earlier release by itself if the run is killed.
+#[task(local)]
+async fn deploy_or_revert() -> Result {
+    let Vars { root, repository } = current().vars()?;
+    let site = Site::new(root)
+        .source(Git::at(repository).allow_dirty(true))
+        .restart(RestartCommand::run("cp version ../../live"))
+        .health(|_| held("health"))
+        .revert_unless_confirmed(secs(1));
     site.deploy(on(role("web"))?).await?;
     Ok(())
 }
@@ -64,12 +77,12 @@ impl Fixture {
         Some(fixture)
     }
 
-    /// Starts a deploy, and waits until the given hosts are held in a phase.
-    fn held_in(&self, phase: &str, hosts: &[usize]) -> RunningFab {
+    /// Starts a task, and waits until the given hosts are held in a phase.
+    fn held_in(&self, task: &str, phase: &str, hosts: &[usize]) -> RunningFab {
         for host in 0..3 {
             self.fleet.write(host, &format!("hold-{phase}"), "");
         }
-        let running = fab(&self.origin, &self.fleet, &["deploy"]).any_code().spawn();
+        let running = fab(&self.origin, &self.fleet, &[task]).any_code().spawn();
         wait_until("the deploy is held", LIMIT, || {
             hosts.iter().all(|host| self.fleet.root(*host).join(format!("held-{phase}")).exists())
         });
@@ -117,7 +130,7 @@ fn ctrl_c_reverts_a_deploy_in_each_phase() {
     let Some(fixture) = Fixture::start() else { return };
     let before = fixture.fleet.current();
     for (phase, hosts) in PHASES {
-        let running = fixture.held_in(phase, hosts);
+        let running = fixture.held_in("deploy", phase, hosts);
         // The signal ends the held step. The steps of the revert must not wait.
         running.interrupt();
         running.wait_for_stderr("stopping", LIMIT);
@@ -141,7 +154,7 @@ fn ctrl_c_reverts_a_deploy_in_each_phase() {
 fn a_killed_deploy_releases_the_lock_and_the_next_deploy_cleans_up() {
     let Some(fixture) = Fixture::start() else { return };
     for (phase, hosts) in PHASES {
-        let running = fixture.held_in(phase, hosts);
+        let running = fixture.held_in("deploy", phase, hosts);
         running.kill();
         running.wait();
         // The processes of an unfinished release end before the lock is released.
@@ -155,4 +168,32 @@ fn a_killed_deploy_releases_the_lock_and_the_next_deploy_cleans_up() {
         fixture.release(phase);
         fixture.assert_next_deploy_cleans_up();
     }
+}
+
+#[test]
+fn every_host_reverts_by_itself_after_the_run_is_killed() {
+    let Some(fixture) = Fixture::start() else { return };
+    let before = fixture.fleet.current();
+    let running = fixture.held_in("deploy_or_revert", "health", &[0, 1, 2]);
+    assert_eq!(fixture.fleet.live("version"), ["two"; 3]);
+    running.kill();
+    running.wait();
+    let root = |host| fixture.fleet.root(host);
+    wait_until("every host has reverted", LIMIT, || {
+        (0..3).all(|host| root(host).join(".fabrs-host-revert/result").exists())
+    });
+    assert_eq!(fixture.fleet.current(), before);
+    for host in 0..3 {
+        assert_eq!(
+            fs::read_to_string(root(host).join("live")).ok().as_deref(),
+            Some("one"),
+            "the service is restarted"
+        );
+        let releases = fixture.fleet.names(host, "releases");
+        let marked =
+            releases.iter().filter(|release| root(host).join("releases").join(release).join("BAD_RELEASE").exists());
+        assert_eq!(marked.collect::<Vec<_>>(), releases.last().into_iter().collect::<Vec<_>>());
+        wait_until("the site is unlocked", LIMIT, || fixture.is_unlocked(host));
+    }
+    fixture.release("health");
 }

@@ -9,6 +9,7 @@ mod freezes;
 mod gates;
 mod holds;
 mod hooks;
+mod host_reverts;
 mod interrupted;
 mod limits;
 mod locks;

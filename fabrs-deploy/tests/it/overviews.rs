@@ -61,6 +61,7 @@ async fn the_status_as_json_has_the_facts_of_each_host_and_names_unreachable_hos
                 "current_problem",
                 "error",
                 "host",
+                "host_revert",
                 "is_on_common_release",
                 "is_reachable",
                 "is_verified",
@@ -114,7 +115,19 @@ async fn the_releases_as_json_name_their_hosts_and_marks() -> Result {
     for release in [unfinished, bad, good] {
         assert_eq!(
             keys(release),
-            ["at", "bad", "by", "hosts", "is_unfinished", "live_on", "release", "revision", "unverified_on"]
+            [
+                "at",
+                "bad",
+                "by",
+                "held",
+                "hosts",
+                "is_unfinished",
+                "live_on",
+                "release",
+                "revision",
+                "unconfirmed_on",
+                "unverified_on"
+            ]
         );
     }
     assert_eq!((&unfinished["is_unfinished"], &unfinished["hosts"]), (&json!(true), &json!(["web2"])));

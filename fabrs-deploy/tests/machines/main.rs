@@ -4,6 +4,7 @@ mod canary;
 mod database_faults;
 mod fixture;
 mod gates;
+mod host_reverts;
 mod postgres;
 mod provision;
 mod puppet;
