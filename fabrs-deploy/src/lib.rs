@@ -80,6 +80,7 @@
 //!
 //! Hosts need a POSIX shell, GNU or busybox tools (`mv -T`, `flock`, `tar`), and git.
 
+mod balancer;
 mod database;
 mod deploy;
 mod django;
@@ -104,6 +105,7 @@ mod scope;
 mod service_log;
 mod services;
 mod site;
+mod site_balancer;
 mod site_batches;
 mod site_hooks;
 mod site_rules;
@@ -115,6 +117,7 @@ mod strategy;
 mod table;
 mod tag;
 
+pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, ServerState};
 pub use database::{
     Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
 };

@@ -8,7 +8,7 @@
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
-//! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
+//! | batches | `batches`, `window`, `drain`, `switch`, `restart`, `health_check` | makes the release live |
 //! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
@@ -23,6 +23,8 @@ mod batches;
 mod build;
 mod connected_site;
 mod deployment;
+mod drain;
+mod drains;
 mod finish;
 mod freeze;
 mod health_check;

@@ -4,7 +4,7 @@ use fabrs::config::{Confirmation, Environment};
 use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::readiness;
+use crate::deploy::{drain, readiness};
 use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, ReleaseId};
 use crate::step::Steps;
@@ -127,12 +127,17 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
 }
 
 /// Runs the host checks of the site, such as sudo, on all hosts. A command under sudo counts as a
-/// change, so these checks follow the approval.
+/// change, so these checks follow the approval. Then checks the balancer of the site.
 ///
 /// # Errors
 ///
 /// The errors of the checks.
-pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), Error> {
+pub(super) async fn check_hosts(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
+    check_sudo(hosts).await?;
+    drain::preflight(hosts, surveys).await
+}
+
+async fn check_sudo(hosts: &ConnectedSite) -> Result<(), Error> {
     let checks = &hosts.site.host_checks;
     if checks.is_empty() {
         return Ok(());

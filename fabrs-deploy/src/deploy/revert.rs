@@ -10,7 +10,7 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, build, health_check, restart, switch, watch};
+use crate::deploy::{bad_mark, build, drain, health_check, restart, switch, watch};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
@@ -20,6 +20,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;
+        drain::undrain_unchanged(rollout).await;
         let note = "no host was switched to the new release";
         client.note(None, if is_cancelled { format!("cancelled: {note}") } else { note.to_owned() });
         return error;
@@ -35,7 +36,9 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
         },
     );
     rollout.set_phase("revert");
+    drain::undrain_unchanged(rollout).await;
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
+    let switched = drain::limit_for_revert(rollout, switched);
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
     warn_of_failures(rollout, &reverted);
     // A stop of the run, a lost host and a gate without a result are not the fault of the release.
@@ -53,9 +56,11 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    drain::drain_for_revert(rollout, host).await;
     if let Some(release) = switch::to_live_before(rollout, host).await? {
         restart::restart(rollout, host, &release).await?;
         health_check::check(rollout, host, &release).await?;
+        drain::undrain(rollout, host, &release).await?;
     }
     Ok(())
 }

@@ -164,7 +164,7 @@ impl Rollback {
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         freeze::note_for_rollback(hosts.client());
         hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
-        preflight::check_hosts(&hosts).await?;
+        preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("rollback to {release}");
         let operation = Operation { kind: DeployAction::Rollback, purpose, lock_wait };

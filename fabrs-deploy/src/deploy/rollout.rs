@@ -5,6 +5,7 @@ use fabrs::config::Mode;
 use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 
 use crate::deploy::connected_site::ConnectedSite;
+use crate::deploy::drains::Drains;
 use crate::deploy::host_state::{HostEvent, HostState};
 use crate::deploy::host_states::HostStates;
 use crate::deploy::log_positions::LogPositions;
@@ -18,6 +19,7 @@ pub(super) struct Rollout<'a> {
     pub(super) target: TargetRelease,
     pub(super) states: HostStates,
     pub(super) logs: LogPositions,
+    pub(super) drains: Drains,
     lock: LockHandle,
     /// The same hosts, over connections unaffected by a stop of the run.
     recovery: Group,
@@ -28,12 +30,13 @@ impl<'a> Rollout<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Group::uncancellable`].
+    /// As [`Group::uncancellable`] and [`Drains::new`].
     pub(super) fn new(hosts: &'a ConnectedSite, lock: LockHandle, target: TargetRelease) -> Result<Self, Error> {
         // A failed revert on one host must not keep the other hosts on the new release.
         let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
-        Ok(Self { hosts, target, states, logs: LogPositions::default(), lock, recovery })
+        let drains = Drains::new(hosts)?;
+        Ok(Self { hosts, target, states, logs: LogPositions::default(), drains, lock, recovery })
     }
 
     /// Sets the phase shown by the lock to other runs and by `status`.
@@ -64,6 +67,11 @@ impl<'a> Rollout<'a> {
             Some(host) => self.lock.atomic(host, &line),
             None => Ok(line),
         }
+    }
+
+    /// Returns whether a host leaves a balancer before its switch.
+    pub(super) fn has_drain(&self) -> bool {
+        self.drains.pools().is_some() || self.hosts.site.drain.iter().next().is_some()
     }
 
     /// Returns the selected hosts still locked by this run, over connections unaffected by a stop
@@ -109,7 +117,8 @@ impl<'a> Rollout<'a> {
 
     /// Returns the state of a host as text for people.
     pub(super) fn describe(&self, host: &Connection) -> String {
-        self.states.of(host).describe(&self.target_name(), self.live_before_name(host).as_deref())
+        let state = self.states.of(host).describe(&self.target_name(), self.live_before_name(host).as_deref());
+        state + self.drains.describe(host)
     }
 
     /// Returns the states of all hosts as text, one line per host.
