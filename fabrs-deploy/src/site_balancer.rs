@@ -12,10 +12,11 @@ use crate::step::DeployStep;
 /// | call | balancer |
 /// |---|---|
 /// | `.balancer(HaProxy::socket(..))` | HAProxy, by its admin socket |
+/// | `.balancer(NginxUpstream::file(..))` | nginx, by a configuration file |
 /// | `.drain(..).undrain(..)` | others, by steps on each host |
 impl Site {
-    /// Sets the balancer in front of the hosts: [`HaProxy`](crate::HaProxy), or your own
-    /// [`Balancer`].
+    /// Sets the balancer in front of the hosts: [`HaProxy`](crate::HaProxy),
+    /// [`NginxUpstream`](crate::NginxUpstream), or your own [`Balancer`].
     ///
     /// - A server drained by an operator before the deploy stays drained.
     /// - A deploy that would drain the last active server is refused. Set

@@ -10,7 +10,8 @@ use crate::scope::HostSubset;
 /// The future of a request to a balancer.
 pub type BalancerFuture<T> = Pin<Box<dyn Future<Output = Result<T, TaskError>> + Send>>;
 
-/// A load balancer with a list of servers: [`HaProxy`](crate::HaProxy), or your own.
+/// A load balancer with a list of servers: [`HaProxy`](crate::HaProxy),
+/// [`NginxUpstream`](crate::NginxUpstream), or your own.
 ///
 /// A deploy changes the same servers on all hosts of the balancer, one host after the other. If a
 /// host fails, the earlier hosts get their old states back.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 
 use crate::balancer::balancer::{Balancer, BalancerFuture, BalancerServer, ServerState};
-use crate::balancer::server_list::host_name;
+use crate::balancer::server_names::host_name;
 use crate::per_host::PerHost;
 use crate::scope::HostSubset;
 

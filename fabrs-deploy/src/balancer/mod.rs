@@ -2,9 +2,12 @@
 
 mod balancer;
 mod haproxy;
+mod nginx_upstream;
 mod pool;
-mod server_list;
+mod server_names;
+mod upstream_file;
 
 pub use balancer::{Balancer, BalancerFuture, BalancerServer, ServerState};
 pub use haproxy::HaProxy;
+pub use nginx_upstream::NginxUpstream;
 pub(crate) use pool::{Pool, PoolServer, SharedBalancer, StateChange};

@@ -14,6 +14,7 @@ mod hooks;
 mod interrupted;
 mod limits;
 mod locks;
+mod nginx_drains;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
 mod overviews;

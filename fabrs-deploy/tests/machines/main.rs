@@ -2,6 +2,7 @@
 
 mod canary;
 mod database_faults;
+mod drains;
 mod fixture;
 mod gates;
 mod postgres;
