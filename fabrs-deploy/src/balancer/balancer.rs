@@ -94,8 +94,8 @@ pub trait Balancer: Send + Sync + 'static {
         ServerState::Drained
     }
 
-    /// Checks access to the balancer on one of its hosts, before a deploy changes anything. Defaults
-    /// to a list of the servers.
+    /// Checks access to the balancer on one of its hosts, before a deploy changes anything. The
+    /// default lists the servers.
     ///
     /// # Errors
     ///

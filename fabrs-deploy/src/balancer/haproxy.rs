@@ -269,8 +269,8 @@ impl Balancer for HaProxy {
     }
 }
 
-/// Returns whether HAProxy accepts the name of a backend or a server. A semicolon, a space or a slash
-/// would change the commands for the socket.
+/// Returns whether a name is valid for a backend or a server. A semicolon, a space or a slash would
+/// change the commands for the socket.
 fn is_valid_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
 }

@@ -61,7 +61,7 @@ pub(crate) struct PoolServer {
 
 impl PoolServer {
     /// Returns the server with the old state [`ServerState::Ready`].
-    pub(crate) fn from_ready(self) -> Self {
+    pub(crate) fn ready_before(self) -> Self {
         Self { before: ServerState::Ready, ..self }
     }
 }
@@ -122,8 +122,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`SharedBalancer::check`]. [`ErrorKind::Usage`] if the environment has no such role, or if
-    /// a name is invalid.
+    /// As [`SharedBalancer::check`]. [`ErrorKind::Usage`] for an unknown role or an invalid name.
     pub(crate) fn new(balancer: &SharedBalancer, client: &Client) -> Result<Self, Error> {
         balancer.check()?;
         let hosts = match balancer.0.hosts() {
@@ -212,8 +211,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`Balancer::set_states`], with the failed balancer host. The hint lists hosts that did not
-    /// get their old states back.
+    /// As [`Balancer::set_states`], with the failed balancer host. The hint lists the hosts without
+    /// their old states.
     pub(crate) async fn apply(&self, changes: &[StateChange], recovery: &Self) -> Result<(), Error> {
         for number in 0..self.hosts.len() {
             if let Err(error) = self.set(number, changes).await {
@@ -231,9 +230,10 @@ impl Pool {
                         stuck.push(self.label(changed));
                     }
                 }
-                return Err(match stuck.is_empty() {
-                    true => error,
-                    false => error.hint(format!("check the states of the servers on {}", stuck.join(", "))),
+                return Err(if stuck.is_empty() {
+                    error
+                } else {
+                    error.hint(format!("check the states of the servers on {}", stuck.join(", ")))
                 });
             }
         }
@@ -268,8 +268,8 @@ impl Pool {
         set.map_err(|error| self.on_host(number, error.into_error()))
     }
 
-    /// Waits until a condition is true for all these servers, up to a limit. Returns the servers for
-    /// which the condition is still false, as text.
+    /// Waits up to a limit until a condition is true for all these servers. Returns the other
+    /// servers as text.
     ///
     /// # Errors
     ///

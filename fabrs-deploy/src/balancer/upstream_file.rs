@@ -39,9 +39,9 @@ impl<'a> ServerLine<'a> {
         let Self { start, parameters, end, .. } = self;
         match (state, self.is_down()) {
             (ServerState::Ready, true) => {
-                let others: Vec<&str> = parameters.split_whitespace().filter(|word| *word != "down").collect();
-                let others: String = others.iter().map(|word| format!(" {word}")).collect();
-                format!("{start}{others}{end}")
+                let others = parameters.split_whitespace().filter(|word| *word != "down");
+                let words: Vec<&str> = std::iter::once(*start).chain(others).collect();
+                format!("{}{end}", words.join(" "))
             }
             (ServerState::Drained | ServerState::Maintenance, false) => format!("{start}{parameters} down{end}"),
             _ => format!("{start}{parameters}{end}"),

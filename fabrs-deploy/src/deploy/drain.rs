@@ -106,7 +106,9 @@ async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools:
     let all: Vec<&DrainedServer> = changed.iter().flat_map(|(_, drained)| &drained.servers).collect();
     let changes_to = |to| all.iter().map(|drained| drained.change_to(to)).collect::<Vec<StateChange>>();
     pool.apply(&changes_to(ServerState::Drained), &pools.recovery).await?;
-    changed.iter().for_each(|(host, _)| rollout.drains.confirm(host));
+    for (host, _) in &changed {
+        rollout.drains.confirm(host);
+    }
     drop(turn);
     wait_for_sessions(rollout, pool, &all).await?;
     if pool.balancer().stopped_state() != ServerState::Drained {
@@ -141,7 +143,7 @@ async fn plan(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool) -> Result<Vec<(
             if server.before == ServerState::Ready {
                 drained.servers.push(DrainedServer { server, was_active });
             } else if mark.contains(&mark_line(pool, &server)) {
-                let server = server.from_ready();
+                let server = server.ready_before();
                 drained.servers.push(DrainedServer { server, was_active });
             } else {
                 let text = format!("already drained on {}, and stays drained after the deploy", on_host.label);
@@ -169,8 +171,8 @@ async fn wait_for_sessions(rollout: &Rollout<'_>, pool: &Pool, drained: &[&Drain
     Ok(())
 }
 
-/// Returns a host to its balancer, if this run has drained the host. The servers get the states from
-/// before the drain. A stop of the run does not end this work.
+/// Returns a host to its balancer, if this run has drained the host. The servers get their old
+/// states. A stop of the run does not end this work.
 ///
 /// # Errors
 ///

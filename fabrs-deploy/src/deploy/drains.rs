@@ -30,7 +30,7 @@ pub(super) struct Pools {
 pub(super) struct DrainedHost {
     /// The changed servers. Empty for a site with steps instead of a balancer.
     pub(super) servers: Vec<DrainedServer>,
-    /// Whether the balancer has confirmed the change.
+    /// `true` after the balancer has confirmed the change.
     pub(super) is_confirmed: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct DrainedHost {
 #[derive(Debug, Clone)]
 pub(super) struct DrainedServer {
     pub(super) server: PoolServer,
-    /// Whether the balancer sent requests to the server before.
+    /// `true` if the balancer sent requests to the server before.
     pub(super) was_active: bool,
 }
 

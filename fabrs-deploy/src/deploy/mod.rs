@@ -8,7 +8,8 @@
 //! | approval | `approval`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
-//! | batches | `batches`, `window`, `drain`, `switch`, `restart`, `health_check` | makes the release live |
+//! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
+//! | drain | `drain`, `drains` | takes hosts out of the balancer during their restart |
 //! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |

@@ -1,5 +1,4 @@
-//! Drains: a host leaves its balancer before the switch, and returns after its health check. HAProxy
-//! is real.
+//! Drains: a host leaves its balancer before the switch, and returns after its health check.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;

@@ -18,7 +18,8 @@ impl HaProxyServer {
     /// Starts HAProxy with a socket at a path. Each server has an address.
     pub(crate) fn start(socket: &Path, servers: &[(&str, SocketAddr)]) -> Self {
         let frontend = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback");
-        let servers: String = servers.iter().map(|(name, addr)| format!("    server {name} {addr}\n")).collect();
+        let servers =
+            servers.iter().map(|(name, addr)| format!("    server {name} {addr}\n")).collect::<Vec<_>>().concat();
         let config = format!(
             "global\n    stats socket {} mode 666 level admin\n\
              defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 5m\n    timeout server 5m\n\

@@ -35,10 +35,11 @@ impl Proxied {
         proxied.fixture.write(2, "lb/upstream.conf", &upstream);
         proxied.fixture.write(2, "lb/extra.conf", "");
         let dir = proxied.dir();
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|name| format!("{name}_temp_path {}/{name};\n", dir.display()))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         let config = format!(
             "worker_processes 2; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}\
              include {0}/upstream.conf;\ninclude {0}/extra.conf;\n\
