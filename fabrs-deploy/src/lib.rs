@@ -144,7 +144,7 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, HeldMark, Manifest, ReleaseId};
+pub use release::{BadMark, Color, HeldMark, Manifest, ReleaseId};
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
 pub use service_log::ServiceLog;
@@ -152,4 +152,4 @@ pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Commit, CommitChanges, Git, Revision};
 pub use step::{App, DeployStep, StepFuture};
-pub use strategy::{Canary, DeployStrategy};
+pub use strategy::{BlueGreen, Canary, DeployStrategy};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, TaskError};
 
+use crate::release::color::Color;
 use crate::scope::HostSubset;
 
 /// The future of a request to a balancer.
@@ -81,6 +82,17 @@ pub trait Balancer: Send + Sync + 'static {
     /// A missing or invalid setting of the host.
     fn server_name(&self, host: &Connection) -> Result<String, Error> {
         Ok(host.host().map(|host| host.name().to_owned()).unwrap_or_default())
+    }
+
+    /// Returns the server name of one side of a deployed host, for [`BlueGreen`](crate::BlueGreen).
+    /// Defaults to the server name with the color: `web1-blue`.
+    ///
+    /// # Errors
+    ///
+    /// As [`server_name`](Self::server_name).
+    fn side_server_name(&self, host: &Connection, color: Color, port: u16) -> Result<String, Error> {
+        let _ = port;
+        Ok(format!("{}-{color}", self.server_name(host)?))
     }
 
     /// Returns the longest wait for the end of the sessions of a drained server. Defaults to 30 s.

@@ -8,7 +8,7 @@ use fabrs::{Connection, Error, Group, Host, TaskError};
 
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{drain, health_check, restart, switch, watch, window};
+use crate::deploy::{blue_green, drain, health_check, restart, switch, watch, window};
 use crate::outcomes::{all_ok, label, names};
 use crate::release::SiteKind;
 use crate::rollout_order::RolloutOrder;
@@ -26,6 +26,9 @@ pub(super) async fn roll_out(
     after_first_switch: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), TaskError> {
     let site = &rollout.hosts.site;
+    if let Some(strategy) = site.strategy.blue_green() {
+        return blue_green::roll_out(rollout, strategy).await;
+    }
     let mut hosts = rollout.hosts.group.clone();
     let total = hosts.connections().len();
     let mut after_first_switch = Some(after_first_switch);

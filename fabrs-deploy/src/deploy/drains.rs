@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fabrs::{Connection, Error, Host};
 
-use crate::balancer::{Pool, PoolServer, ServerState, StateChange};
+use crate::balancer::{Pool, PoolServer, ServerState, SharedBalancer, StateChange};
 use crate::deploy::connected_site::ConnectedSite;
 
 /// The drained hosts of a rollout.
@@ -42,6 +42,18 @@ pub(super) struct DrainedServer {
     pub(super) was_active: bool,
 }
 
+impl Pools {
+    /// Resolves a balancer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::new`] and [`Pool::uncancellable`].
+    pub(super) fn new(balancer: &SharedBalancer, hosts: &ConnectedSite) -> Result<Self, Error> {
+        let run = Pool::new(balancer, hosts.client())?;
+        Ok(Self { recovery: run.uncancellable()?, run })
+    }
+}
+
 impl DrainedHost {
     /// Returns the changes to the old states.
     pub(super) fn changes_back(&self) -> Vec<StateChange> {
@@ -60,14 +72,11 @@ impl Drains {
     ///
     /// # Errors
     ///
-    /// As [`Pool::new`] and [`Pool::uncancellable`].
+    /// As [`Pools::new`].
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
         let pools = match &hosts.site.balancer {
             None => None,
-            Some(balancer) => {
-                let run = Pool::new(balancer, hosts.client())?;
-                Some(Pools { recovery: run.uncancellable()?, run })
-            }
+            Some(balancer) => Some(Pools::new(balancer, hosts)?),
         };
         Ok(Self { pools, turn: tokio::sync::Mutex::default(), drained: Mutex::default() })
     }

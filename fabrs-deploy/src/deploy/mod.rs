@@ -21,6 +21,8 @@ mod abort;
 mod approval;
 mod bad_mark;
 mod batches;
+mod blue_green;
+mod blue_green_state;
 mod build;
 mod connected_site;
 mod deployment;

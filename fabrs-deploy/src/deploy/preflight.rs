@@ -4,7 +4,7 @@ use fabrs::config::{Confirmation, Environment};
 use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::{drain, readiness};
+use crate::deploy::{blue_green, drain, readiness};
 use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, ReleaseId};
 use crate::step::Steps;
@@ -134,7 +134,8 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
 /// The errors of the checks.
 pub(super) async fn check_hosts(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
     check_sudo(hosts).await?;
-    drain::preflight(hosts, surveys).await
+    drain::preflight(hosts, surveys).await?;
+    blue_green::preflight(hosts).await
 }
 
 async fn check_sudo(hosts: &ConnectedSite) -> Result<(), Error> {

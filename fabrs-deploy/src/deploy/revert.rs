@@ -10,13 +10,14 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, build, drain, health_check, restart, switch, watch};
+use crate::deploy::{bad_mark, blue_green, build, drain, health_check, restart, switch, watch};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
 /// not changed.
 pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let client = rollout.hosts.client();
+    blue_green::switch_back(rollout).await;
     let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;
@@ -56,6 +57,9 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    if let Some(strategy) = rollout.hosts.site.strategy.blue_green() {
+        return blue_green::revert_host(rollout, strategy, host).await;
+    }
     drain::drain_for_revert(rollout, host).await;
     if let Some(release) = switch::to_live_before(rollout, host).await? {
         restart::restart(rollout, host, &release).await?;

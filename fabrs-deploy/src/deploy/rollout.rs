@@ -4,6 +4,7 @@
 use fabrs::config::Mode;
 use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 
+use crate::deploy::blue_green_state::BlueGreenState;
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::drains::Drains;
 use crate::deploy::host_state::{HostEvent, HostState};
@@ -20,6 +21,7 @@ pub(super) struct Rollout<'a> {
     pub(super) states: HostStates,
     pub(super) logs: LogPositions,
     pub(super) drains: Drains,
+    pub(super) blue_green: BlueGreenState,
     lock: LockHandle,
     /// The same hosts, over connections unaffected by a stop of the run.
     recovery: Group,
@@ -35,8 +37,8 @@ impl<'a> Rollout<'a> {
         // A failed revert on one host must not keep the other hosts on the new release.
         let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
-        let drains = Drains::new(hosts)?;
-        Ok(Self { hosts, target, states, logs: LogPositions::default(), drains, lock, recovery })
+        let (drains, blue_green) = (Drains::new(hosts)?, BlueGreenState::new(hosts)?);
+        Ok(Self { hosts, target, states, logs: LogPositions::default(), drains, blue_green, lock, recovery })
     }
 
     /// Sets the phase shown by the lock to other runs and by `status`.

@@ -21,6 +21,9 @@ pub(crate) const BAD_FILE: &str = "BAD_RELEASE";
 /// The file that marks a held release: built, and live only after its promotion.
 pub(crate) const HELD_FILE: &str = ".fabrs-held";
 
+/// The file with the live color of a blue-green site.
+pub(crate) const COLOR_FILE: &str = "deploy.color";
+
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";
 

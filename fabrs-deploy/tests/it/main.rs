@@ -2,6 +2,7 @@
 
 mod approvals;
 mod batches;
+mod blue_green;
 mod databases;
 mod deploys;
 mod drains;
