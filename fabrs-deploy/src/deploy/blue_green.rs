@@ -253,6 +253,7 @@ async fn stop(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) ->
         }
     };
     host.run(rollout.under_lock(host, line)?).named(format!("restore the link of {color}")).await?;
+    rollout.blue_green.mark_stopped(host);
     Ok(())
 }
 

@@ -54,6 +54,13 @@ impl BlueGreenState {
         }
     }
 
+    /// Records that the changed side of a host is stopped.
+    pub(super) fn mark_stopped(&self, host: &Connection) {
+        if let Some(host) = host.host() {
+            self.inner().changed.remove(host);
+        }
+    }
+
     /// Returns whether this run has changed the idle side of a host.
     pub(super) fn is_changed(&self, host: &Connection) -> bool {
         host.host().is_some_and(|host| self.inner().changed.contains(host))

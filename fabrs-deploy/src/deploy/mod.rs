@@ -9,6 +9,7 @@
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
+//! | blue-green | `blue_green`, `blue_green_state` | prepares the idle side, switches once |
 //! | drain | `drain`, `drains` | takes hosts out of the balancer during their restart |
 //! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |

@@ -72,7 +72,10 @@ async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Tas
 /// Removes the release from the hosts in the selected states. A work tree has no releases.
 async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -> bool) {
     if rollout.hosts.site.kind == SiteKind::Releases {
-        let hosts = rollout.recovery_hosts(|host| is_selected(rollout.states.of(host)));
+        // A side that still runs needs its release.
+        let is_removable =
+            |host: &Connection| is_selected(rollout.states.of(host)) && !rollout.blue_green.is_changed(host);
+        let hosts = rollout.recovery_hosts(is_removable);
         build::remove(rollout, &hosts).await;
     }
 }

@@ -8,16 +8,18 @@ use crate::release::Color;
 /// Two sides on each host, blue and green, behind one balancer. One side is live, and the other is
 /// idle.
 ///
-/// A deploy builds the release for the idle side, starts its services, and checks them. The gates of
-/// the site are measured on the idle side. Then the balancer is switched in one step to the new
-/// side. The old side stays running, so a rollback only switches the balancer back.
+/// A deploy starts and checks the release on the idle side, and measures the gates of the site
+/// there. Then the balancer is switched to this side in one step. The old side stays running, so a
+/// rollback only switches the balancer back.
 ///
-/// - A failure before the switch leaves the live side untouched. A failure after the switch switches
-///   back. The idle side is then stopped.
-/// - `current` links to the live release, and `blue` and `green` to the release of each side. Start
-///   the services of a side with `WorkingDirectory=/srv/shop/%i`.
-/// - In a [`HealthCheck`](crate::HealthCheck), `{port}` and `{color}` stand for the side. Steps read
-///   [`App::port`](crate::App::port) and [`App::color`](crate::App::color).
+/// - A failure before the switch leaves the live side untouched. A failure after the switch
+///   switches back. The idle side is then stopped.
+/// - `current` links to the live release, and `blue` and `green` to the release of each side. The
+///   unit `shop@.service` starts a side with `WorkingDirectory=/srv/shop/%i`.
+/// - In a [`HealthCheck`](crate::HealthCheck), `{port}` and `{color}` stand for the side. Steps
+///   read [`App::port`](crate::App::port) and [`App::color`](crate::App::color).
+/// - After a failed deploy, services started by [`Site::restart`](crate::Site::restart) may still
+///   run on the idle side. Only services of [`service`](Self::service) are stopped.
 /// - All hosts are switched at once: batches and windows do not apply.
 ///
 /// ```
@@ -86,8 +88,8 @@ impl BlueGreen {
 
     /// Sets the balancer. A deploy without a balancer is refused.
     ///
-    /// The default server names of [`HaProxy`](crate::HaProxy) are `web1-blue` and `web1-green`, and
-    /// those of [`NginxUpstream`](crate::NginxUpstream) are `web1:8001` and `web1:8002`.
+    /// The default server names of [`HaProxy`](crate::HaProxy) are `web1-blue` and `web1-green`.
+    /// Those of [`NginxUpstream`](crate::NginxUpstream) are `web1:8001` and `web1:8002`.
     ///
     /// ```
     /// # use fabrs_deploy::{BlueGreen, NginxUpstream};

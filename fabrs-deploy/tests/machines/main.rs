@@ -1,5 +1,6 @@
 //! Tests of the deploy kit on booted Debian machines with systemd: `scripts/full machines`.
 
+mod blue_green;
 mod canary;
 mod database_faults;
 mod drains;
