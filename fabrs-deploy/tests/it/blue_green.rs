@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
 use fabrs_deploy::{App, BlueGreen, CommandGate, DeployPhase, HaProxy, HealthCheck, Site};
@@ -68,17 +69,21 @@ impl Sides {
     }
 
     fn state(&self) -> LiveState {
+        let (current, links, colors) = self.links();
+        LiveState { current, links, colors, drained: self.balancer.drained() }
+    }
+
+    /// Returns `current`, the links of the sides, and the live colors of the hosts.
+    fn links(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
         let link = |host: usize, name: &str| {
             fs::read_link(self.fixture.root(host).join(name)).unwrap_or_default().display().to_string()
         };
-        LiveState {
-            current: (0..2).map(|host| link(host, "current")).collect(),
-            links: (0..2).flat_map(|host| ["blue", "green"].map(|name| link(host, name))).collect(),
-            colors: (0..2)
-                .map(|host| fs::read_to_string(self.fixture.root(host).join("deploy.color")).unwrap_or_default())
-                .collect(),
-            drained: self.balancer.drained(),
-        }
+        let color = |host: usize| fs::read_to_string(self.fixture.root(host).join("deploy.color")).unwrap_or_default();
+        (
+            (0..2).map(|host| link(host, "current")).collect(),
+            (0..2).flat_map(|host| ["blue", "green"].map(|name| link(host, name))).collect(),
+            (0..2).map(color).collect(),
+        )
     }
 
     /// Deploys a build with this version.
@@ -258,6 +263,47 @@ async fn a_failure_after_the_switch_switches_back() -> Result {
     let results = load.end();
     assert!(results.iter().all(Option::is_some), "failed requests: {results:?}");
     assert_eq!(results.last(), Some(&Some("two".to_owned())));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_plans_the_switch_and_changes_nothing() -> Result {
+    let Some(sides) = Sides::start() else { return Ok(()) };
+    let (client, _) = sides.fixture.client();
+    sides.deploy(&client, &sides.site(), 1, "one").await?;
+    client.close().await;
+    let (before, restarts) = (sides.state(), sides.restarts());
+    let (client, capture) = sides.fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    sides.deploy(&client, &sides.site(), 2, "two").await?;
+    client.close().await;
+    let line = "set server shop/web1-green state ready;set server shop/web2-green state ready;\
+        set server shop/web1-blue state maint;set server shop/web2-blue state maint";
+    let planned = capture.of_kind("planned");
+    assert!(planned.iter().any(|planned| planned["operation"].to_string().contains(line)), "{planned:#?}");
+    assert_eq!((sides.state(), sides.restarts()), (before, restarts));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_balancer_at_the_switch_is_named_and_no_release_goes_live() -> Result {
+    let Some(sides) = Sides::start() else { return Ok(()) };
+    let (client, _) = sides.fixture.client();
+    sides.deploy(&client, &sides.site(), 1, "one").await?;
+    let before = sides.state();
+    let pid = sides.balancer.pid().to_string();
+    let killed = sides.site().before(DeployPhase::Switch, move |app: App| {
+        let pid = pid.clone();
+        async move {
+            if is_on(&app, "web1") {
+                std::process::Command::new("kill").args(["-KILL", &pid]).status()?;
+            }
+            Ok::<(), TaskError>(())
+        }
+    });
+    let error = sides.deploy(&client, &killed, 2, "two").await.expect_err("the balancer is dead").into_error();
+    assert_eq!(error.host().map(ToString::to_string).as_deref(), Some("web3"), "{}", error.block());
+    assert_eq!(sides.links(), (before.current, before.links, before.colors));
     client.close().await;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io};
 
+use fabrs::config::Mode;
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
@@ -371,4 +372,50 @@ async fn drain_steps_run_before_the_switch_and_undrain_steps_after_the_health_ch
     assert_eq!([1, 2].map(read), [deployed; 2]);
     client.close().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_plans_each_drain_and_changes_no_balancer() -> Result {
+    let Some(balanced) = Balanced::start() else { return Ok(()) };
+    let (client, _) = balanced.fixture.client();
+    balanced.deploy_first(&client).await?;
+    client.close().await;
+    let (client, capture) = balanced.fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    balanced.site().deploy(all(&client)).await?;
+    client.close().await;
+    let planned = capture.of_kind("planned");
+    for name in ["web1", "web2", "web3"] {
+        for state in ["drain", "ready"] {
+            let line = format!("set server shop/{name} state {state}");
+            assert!(planned.iter().any(|planned| planned["operation"].to_string().contains(&line)), "{line}");
+        }
+    }
+    assert_eq!(balanced.drained(), [list(&[]), list(&[])]);
+    Ok(())
+}
+
+#[test]
+fn socat_python_and_perl_reach_the_admin_socket() {
+    let dir = tempfile::tempdir().expect("a writable directory");
+    let socket = dir.path().join("balancer.sock");
+    let balancer = HaProxyServer::start(&socket, &[]);
+    let script = include_str!("../../src/balancer/haproxy.sh");
+    let script = format!("socket={} line='show cli level'\n{script}", balancer.socket().display());
+    for tool in [&["socat"][..], &["python3"], &["perl"], &[]] {
+        let path = dir.path().join(tool.concat() + ".path");
+        fs::create_dir(&path).expect("a writable directory");
+        for name in tool {
+            let target = [format!("/usr/bin/{name}"), format!("/bin/{name}")]
+                .into_iter()
+                .find(|path| fs::exists(path).unwrap_or(false));
+            let target = target.unwrap_or_else(|| panic!("{name} is installed: run scripts/test"));
+            std::os::unix::fs::symlink(target, path.join(name)).expect("a writable directory");
+        }
+        let ran = std::process::Command::new("/bin/sh").args(["-c", &script]).env_clear().env("PATH", &path).output();
+        let output = ran.expect("a shell");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let expected = if tool.is_empty() { "" } else { "admin" };
+        assert_eq!((stdout.trim(), output.status.success()), (expected, !tool.is_empty()), "{tool:?}: {stderr}");
+        assert_eq!(stderr.contains("socat, python3 and perl are missing"), tool.is_empty(), "{tool:?}: {stderr}");
+    }
 }
