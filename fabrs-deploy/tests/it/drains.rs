@@ -346,6 +346,41 @@ async fn a_dead_balancer_is_named_and_the_other_balancers_keep_the_host() -> Res
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_lost_while_drained_stays_drained_and_the_others_return() -> Result {
+    let Some(balanced) = Balanced::start() else { return Ok(()) };
+    let (client, capture) = balanced.fixture.client();
+    balanced.deploy_first(&client).await?;
+    let (site, sockets) = (balanced.site(), balanced.sockets());
+    let balanced = Arc::new(Mutex::new(balanced));
+    let dying = Arc::clone(&balanced);
+    let site = site.batches(["1"]).restart(move |app: App| {
+        let dying = Arc::clone(&dying);
+        async move {
+            if is_on(&app, "web1") {
+                tokio::task::spawn_blocking(move || dying.lock().unwrap().fixture.hosts[0].stop()).await?;
+                run("true").await?;
+            }
+            Ok::<(), TaskError>(())
+        }
+    });
+    let error = site.deploy(all(&client)).await.expect_err("web1 is lost").into_error();
+    assert!(error.block().to_string().contains("web1"), "{}", error.block());
+    assert_eq!(sockets.each_ref().map(|socket| drained_at(socket)), [list(&["web1"]), list(&["web1"])]);
+    let shown = texts(&capture, "message");
+    let is_listed = |line: &str| line.starts_with("web1  ") && line.ends_with(", drained from the balancer");
+    assert!(shown.lines().any(is_listed), "{shown}");
+    client.close().await;
+
+    balanced.lock().unwrap().fixture.hosts[0].restart();
+    let site = balanced.lock().unwrap().site();
+    let (client, _) = balanced.lock().unwrap().fixture.client();
+    site.deploy(all(&client)).await?;
+    assert_eq!(sockets.each_ref().map(|socket| drained_at(socket)), [list(&[]), list(&[])]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drain_steps_run_before_the_switch_and_undrain_steps_after_the_health_check() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, _) = fixture.client();
