@@ -54,6 +54,10 @@ impl Site {
 /// have a different commit than the live release. Each further rollback returns to a still earlier
 /// release.
 ///
+/// For a [`BlueGreen`](crate::BlueGreen) site, the idle side still runs the last release. The
+/// rollback checks the side and switches the balancer back. An older release is started on the idle
+/// side first.
+///
 /// # Errors
 ///
 /// - [`ErrorKind::Usage`] if no such release exists. For a given release, the error names the hosts

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs::transport::StopLevel;
-use fabrs_deploy::{App, BlueGreen, CommandGate, DeployPhase, HaProxy, HealthCheck, Site};
+use fabrs_deploy::{App, BlueGreen, CommandGate, DeployPhase, HaProxy, HealthCheck, ReleaseId, Site};
 use serde_json::Value;
 
 use crate::fixture::{Fixture, is_on, within_limit};
@@ -208,6 +208,24 @@ async fn deploys_alternate_the_sides_and_a_rollback_switches_back_without_a_fail
     assert!(results.iter().all(Option::is_some), "failed requests: {results:?}");
     let versions = ["one", "two"].map(|version| results.contains(&Some(version.to_owned())));
     assert_eq!(versions, [true; 2], "{results:?}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_to_an_older_release_starts_it_on_the_idle_side() -> Result {
+    let Some(sides) = Sides::start() else { return Ok(()) };
+    let (client, _) = sides.fixture.client();
+    let site = sides.site();
+    let first = sides.deploy(&client, &site, 1, "one").await?;
+    sides.deploy(&client, &site, 2, "two").await?;
+    sides.deploy(&client, &site, 3, "three").await?;
+    let restarts = sides.restarts();
+    site.rollback(Group::of(&client, HOSTS)?).to(first.parse::<ReleaseId>()?).await?;
+    assert_eq!(sides.restarts(), restarts + 1);
+    assert_eq!(sides.state().current, vec![format!("releases/{first}"); 2]);
+    assert_eq!(sides.state().drained, ["web1-blue", "web2-blue"]);
+    assert_eq!(request(sides.balancer.frontend()).as_deref(), Some("one"));
     client.close().await;
     Ok(())
 }
