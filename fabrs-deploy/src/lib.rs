@@ -83,6 +83,7 @@
 //!
 //! Hosts need a POSIX shell, GNU or busybox tools (`mv -T`, `flock`, `tar`), and git.
 
+mod balancer;
 mod database;
 mod deploy;
 mod django;
@@ -109,6 +110,7 @@ mod scope;
 mod service_log;
 mod services;
 mod site;
+mod site_balancer;
 mod site_batches;
 mod site_hooks;
 mod site_rules;
@@ -120,6 +122,7 @@ mod strategy;
 mod table;
 mod tag;
 
+pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, NginxUpstream, ServerState};
 pub use database::{
     Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
 };
@@ -146,7 +149,7 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
+pub use release::{BadMark, Color, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
 pub use restart_command::RestartCommand;
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;
@@ -155,4 +158,4 @@ pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Commit, CommitChanges, Git, Revision};
 pub use step::{App, DeployStep, StepFuture};
-pub use strategy::{Canary, DeployStrategy};
+pub use strategy::{BlueGreen, Canary, DeployStrategy};

@@ -29,6 +29,15 @@ impl RolloutOrder {
         })
     }
 
+    /// Returns the largest number of hosts that are switched at once.
+    pub(crate) fn hosts_at_once(&self, total: usize) -> usize {
+        match self {
+            Self::Batches(batches) => batches.sizes(total).into_iter().max().unwrap_or(total),
+            Self::Window(size) => size.hosts_of(total).get(),
+            Self::Invalid(_) => total,
+        }
+    }
+
     /// Returns the error of an invalid batch size.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {

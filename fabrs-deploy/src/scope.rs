@@ -1,6 +1,6 @@
 //! The scope of a step: a subset of the hosts of a site.
 
-use fabrs::{Connection, Error, IntoHost, Role};
+use fabrs::{Client, Connection, Error, ErrorKind, IntoHost, Role};
 
 /// A subset of the hosts of a site: a role of the environment, or hosts by name.
 ///
@@ -36,6 +36,25 @@ impl HostSubset {
                 }
                 Ok(false)
             }
+        }
+    }
+
+    /// Returns connections to all hosts of the subset, regardless of `-H` and `-x`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the environment has no such role, or if a
+    /// name is invalid.
+    pub(crate) fn connections(&self, client: &Client) -> Result<Vec<Connection>, Error> {
+        match (self, client.inventory().environment()) {
+            (Self::Role(role), Some(environment)) => {
+                environment.role(role.name())?.iter().map(|host| client.connect(host.clone())).collect()
+            }
+            (Self::Role(role), None) => {
+                let text = format!("the role `{}` needs an environment", role.name());
+                Err(Error::new(ErrorKind::Usage, text).hint("select an environment with `-e NAME`"))
+            }
+            (Self::Hosts(names), _) => names.iter().map(|name| client.connect(name.as_str())).collect(),
         }
     }
 
@@ -108,10 +127,8 @@ impl Scope {
 
 #[cfg(test)]
 mod tests {
-    use fabrs::transport::Fake;
-    use fabrs::{Client, ErrorKind};
-
     use super::*;
+    use fabrs::transport::Fake;
 
     fn client() -> Client {
         Client::builder().dial(Fake::new()).build()

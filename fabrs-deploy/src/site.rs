@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, LockRequest};
 
+use crate::balancer::SharedBalancer;
 use crate::database::MigrationInspector;
 use crate::gates::Watch;
 use crate::hooks::Hooks;
@@ -70,6 +71,12 @@ pub struct Site {
     pub(crate) cleanup: Steps,
     pub(crate) rollback_checks: Steps,
     pub(crate) hooks: Hooks,
+    /// The balancer in front of the hosts.
+    pub(crate) balancer: Option<SharedBalancer>,
+    /// The steps to take a host out of a balancer.
+    pub(crate) drain: Steps,
+    /// The steps to return a host to a balancer.
+    pub(crate) undrain: Steps,
     /// The database, with the hosts for its queries.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
@@ -127,6 +134,9 @@ impl Site {
             cleanup: Steps::default(),
             rollback_checks: Steps::default(),
             hooks: Hooks::default(),
+            balancer: None,
+            drain: Steps::default(),
+            undrain: Steps::default(),
             database: None,
             notifiers: Notifiers::default(),
             scope: Scope::default(),

@@ -10,8 +10,8 @@ use crate::site::Site;
 use crate::strategy::DeployStrategy;
 
 impl Site {
-    /// Sets the strategy of deploys: a [`Canary`](crate::Canary). Defaults to the
-    /// batches of the site.
+    /// Sets the strategy of deploys: a [`Canary`](crate::Canary), or
+    /// [`BlueGreen`](crate::BlueGreen). Defaults to the batches of the site.
     ///
     /// ```
     /// use fabrs::prelude::*;

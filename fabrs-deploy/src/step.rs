@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs::{Connection, Error, TaskError, TaskReturn};
 
 use crate::database::snapshot::Snapshot;
+use crate::release::color::Color;
 use crate::release::id::ReleaseId;
 use crate::restart_command::{RestartCommand, RestartUser};
 use crate::scope::Scope;
@@ -30,6 +31,8 @@ pub struct App {
     approved: Option<Arc<ApprovedMigrations>>,
     /// The live release of the site, for a once-only step.
     live: LiveApp,
+    /// The side of a blue-green site, with its port.
+    side: Option<(Color, u16)>,
 }
 
 /// The migrations approved before the build.
@@ -67,6 +70,7 @@ impl App {
             snapshot,
             approved: None,
             live: LiveApp::None,
+            side: None,
         }
     }
 
@@ -93,6 +97,53 @@ impl App {
     /// Returns the id of the release.
     pub fn release(&self) -> &ReleaseId {
         &self.release
+    }
+
+    /// Returns the color of the new side of a [`BlueGreen`](crate::BlueGreen) site, in steps after
+    /// the build.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{App, Site};
+    ///
+    /// let site = Site::new("/srv/shop").restart(|app: App| {
+    ///     let color = app.color().map_or("blue", |color| color.as_str());
+    ///     run(cmd!("supervisorctl restart shop-{color}"))
+    /// });
+    /// # drop(site);
+    /// ```
+    pub fn color(&self) -> Option<Color> {
+        self.side.map(|(color, _)| color)
+    }
+
+    /// Returns the port of the new side of a [`BlueGreen`](crate::BlueGreen) site, in steps after
+    /// the build.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{App, Site};
+    ///
+    /// let site = Site::new("/srv/shop").health(|app: App| {
+    ///     let port = app.port().unwrap_or(8000);
+    ///     probe(cmd!("curl -fsS http://127.0.0.1:{port}/health"))
+    /// });
+    /// # drop(site);
+    /// ```
+    pub fn port(&self) -> Option<u16> {
+        self.side.map(|(_, port)| port)
+    }
+
+    /// Sets the side of a blue-green site.
+    pub(crate) fn with_side(self, side: Option<(Color, u16)>) -> Self {
+        Self { side, ..self }
+    }
+
+    /// Replaces `{color}` and `{port}` in a text. Other sites have no such placeholders.
+    pub(crate) fn fill_side(&self, text: &str) -> String {
+        match self.side {
+            Some((color, port)) => text.replace("{color}", color.as_str()).replace("{port}", &port.to_string()),
+            None => text.to_owned(),
+        }
     }
 
     /// Records a database snapshot made by this step. Reports name the snapshot and its restore

@@ -8,7 +8,7 @@ use fabrs::{Connection, Error, Group, Host, TaskError};
 
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{health_check, restart, switch, watch, window};
+use crate::deploy::{blue_green, drain, health_check, restart, switch, watch, window};
 use crate::outcomes::{all_ok, label, names};
 use crate::release::SiteKind;
 use crate::rollout_order::RolloutOrder;
@@ -26,6 +26,9 @@ pub(super) async fn roll_out(
     after_first_switch: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), TaskError> {
     let site = &rollout.hosts.site;
+    if let Some(strategy) = site.strategy.blue_green() {
+        return blue_green::roll_out(rollout, strategy).await;
+    }
     let mut hosts = rollout.hosts.group.clone();
     let total = hosts.connections().len();
     let mut after_first_switch = Some(after_first_switch);
@@ -131,6 +134,8 @@ async fn switch_hosts(rollout: &Rollout<'_>, batch: &Group) -> Result<(), TaskEr
     rollout.set_phase("switch");
     let ready = batch.each(|host| async move { switch::run_hooks_before(rollout, &host).await });
     all_ok(ready.await)?;
+    drain::drain(rollout, batch).await?;
+    rollout.set_phase("switch");
     let switched = batch.each(|host| async move { switch::to_target(rollout, &host).await });
     all_ok(switched.await)?;
     Ok(())
@@ -144,7 +149,8 @@ async fn restart_and_check(rollout: &Rollout<'_>, batch: &Group) -> Result<(), T
     rollout.set_phase("restart");
     let checked = batch.each(|host| async move {
         restart::restart(rollout, &host, release).await?;
-        health_check::check(rollout, &host, release).await
+        health_check::check(rollout, &host, release).await?;
+        drain::undrain(rollout, &host, release).await
     });
     all_ok(checked.await)?;
     Ok(())

@@ -2,7 +2,7 @@
 //! steps.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
@@ -10,7 +10,7 @@ use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
 use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
-use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
+use crate::release::{Color, LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
 use crate::scope::Scope;
 use crate::site::Site;
 use crate::step::{App, ApprovedMigrations, LiveApp, Steps};
@@ -25,6 +25,8 @@ pub(crate) struct ConnectedSite {
     approved: Option<Arc<ApprovedMigrations>>,
     /// The space to free on each host before the build.
     space_to_free: HashMap<Host, SpaceToFree>,
+    /// The new side of each host of a blue-green site, once chosen.
+    sides: OnceLock<HashMap<Host, (Color, u16)>>,
     client: Client,
 }
 
@@ -47,6 +49,7 @@ impl ConnectedSite {
         check_links(&site)?;
         site.order.check()?;
         site.strategy.check()?;
+        check_blue_green(&site)?;
         site.watch.check()?;
         let no_host = || Error::new(ErrorKind::NoHost, "no host selected");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
@@ -60,13 +63,18 @@ impl ConnectedSite {
             return Err(no_host());
         }
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        Ok((Self { site, group, layouts, approved: None, space_to_free: HashMap::new(), client }, surveys))
+        Ok((Self { layouts, ..Self::without_survey(site, group, client) }, surveys))
     }
 
     /// Creates a connected site without a survey of its hosts.
-    #[cfg(test)]
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
-        Self { site, group, layouts: Layouts::default(), approved: None, space_to_free: HashMap::new(), client }
+        let (layouts, space_to_free) = (Layouts::default(), HashMap::new());
+        Self { site, group, layouts, approved: None, space_to_free, sides: OnceLock::new(), client }
+    }
+
+    /// Sets the new side of each host of a blue-green site. Only the first call has an effect.
+    pub(super) fn set_sides(&self, sides: HashMap<Host, (Color, u16)>) {
+        let _ = self.sides.set(sides);
     }
 
     /// Surveys all hosts again.
@@ -223,7 +231,8 @@ impl ConnectedSite {
     pub(crate) fn app(&self, host: &Connection, release: &ReleaseId) -> Result<App, Error> {
         let layout = self.layouts.of(host)?;
         let app = App::new(host, layout.root(), layout.release(release), release.clone());
-        Ok(app.with_approved(self.approved.clone()))
+        let side = self.sides.get().and_then(|sides| sides.get(host.host()?).copied());
+        Ok(app.with_approved(self.approved.clone()).with_side(side))
     }
 }
 
@@ -259,6 +268,21 @@ fn check_root(root: &str) -> Result<(), Error> {
     }
     let error = Error::new(ErrorKind::Usage, format!("site root `{root}` must be absolute or start with `~/`"));
     Err(error.hint("use an absolute path (`/srv/shop`) or a path in the home directory (`~/shop`)"))
+}
+
+/// Refuses settings that a blue-green site does not use.
+fn check_blue_green(site: &Site) -> Result<(), Error> {
+    if site.strategy.blue_green().is_none() {
+        return Ok(());
+    }
+    let is_drained = site.balancer.is_some() || site.drain.iter().next().is_some();
+    let conflict = match (site.kind, is_drained) {
+        (SiteKind::InPlace, _) => "`.in_place()`",
+        (SiteKind::Releases, true) => "`.balancer(..)` and `.drain(..)`",
+        (SiteKind::Releases, false) => return Ok(()),
+    };
+    let error = Error::new(ErrorKind::Usage, format!("a blue-green site cannot have {conflict}"));
+    Err(error.hint("set the balancer of the strategy: `BlueGreen::ports(..).switch(..)`"))
 }
 
 /// Refuses a linked path inside another linked path: the link to the inner path would be created

@@ -230,7 +230,7 @@ impl Deploy {
             hosts.set_approved_migrations(plan);
         }
         hosts.client().approve(&pending).await?;
-        preflight::check_hosts(&hosts).await?;
+        preflight::check_hosts(&hosts, &shown).await?;
 
         let (kind, purpose) = match goal {
             DeployGoal::Live => (DeployAction::Deploy, format!("deploy of {revision}")),

@@ -89,11 +89,12 @@ async fn clean_up(rollout: &Rollout<'_>, host: Connection) -> Result<(), TaskErr
 /// releases, and all bad releases except the last.
 ///
 /// The previously live release stays at any age, since a rollback returns to this release. Releases
-/// of other tools and held releases stay.
+/// of other tools, held releases and the releases of a blue-green site's sides stay.
 pub(super) fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
     let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
-    let others = survey.releases.iter().rev().filter(|(id, found)| Some(*id) != was_live && found.held.is_none());
+    let is_kept = |id: &ReleaseId| Some(id) == was_live || survey.sides.values().any(|side| side == id);
+    let others = survey.releases.iter().rev().filter(|(id, found)| !is_kept(id) && found.held.is_none());
     for (id, found) in others {
         match (found.is_unfinished, &found.manifest, &found.bad) {
             (true, _, _) => unfinished.push(id),
@@ -110,7 +111,7 @@ pub(super) fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{BadMark, CurrentLink, Manifest};
+    use crate::release::{BadMark, Color, CurrentLink, Manifest};
     use crate::run_id::{Operator, RunId};
     use crate::source::Revision;
 
@@ -157,6 +158,13 @@ mod tests {
     fn the_previously_live_release_stays_even_as_the_oldest() {
         assert_removed(&survey(&[1, 2, 3, 4, 5], &[], &[], Some(1)), 3, &[2, 3, 4]);
         assert_removed(&survey(&[1, 2], &[], &[], Some(1)), 1, &[2]);
+    }
+
+    #[test]
+    fn the_releases_of_both_sides_stay() {
+        let mut survey = survey(&[1, 2, 3, 4, 5], &[], &[], Some(5));
+        survey.sides = [(Color::Blue, id(1)), (Color::Green, id(5))].into();
+        assert_removed(&survey, 1, &[2, 3, 4]);
     }
 
     #[test]

@@ -16,6 +16,17 @@ use crate::step::App;
 ///
 /// The first error of a health check or a hook, with the last lines of the logs.
 pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
+    run_checks(rollout, host, release).await?;
+    rollout.states.apply(host, HostEvent::CheckPassed)?;
+    Ok(())
+}
+
+/// Runs the health checks of a host and their hooks, and marks the release as working there.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) async fn run_checks(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = rollout.hosts.app(host, release)?;
     if let Err(error) = run_steps(&rollout.hosts.site, &app).await {
         return Err(rollout.logs.with_lines(rollout.hosts, host, error).await);
@@ -24,7 +35,6 @@ pub(super) async fn check(rollout: &Rollout<'_>, host: &Connection, release: &Re
         let dir = app.release_dir();
         host.run(cmd!("touch {dir}/{VERIFIED_FILE}")).named(format!("mark {release} as working")).await?;
     }
-    rollout.states.apply(host, HostEvent::CheckPassed)?;
     Ok(())
 }
 

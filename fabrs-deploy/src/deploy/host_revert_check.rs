@@ -12,12 +12,12 @@ use crate::restart_command::{RestartCommand, RestartUser};
 /// Prints each obstacle as one line. Arguments: the commands under sudo.
 const CHECK_SCRIPT: &str = include_str!("host_revert_check.sh");
 
-/// Checks the site without a command on a host: it has releases, and each restart step is a command
+/// Checks the site without a command on a host: it has releases, no blue-green, and each restart step is a command
 /// that a host can run by itself.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for a site in place, and for a restart step that is a closure.
+/// [`ErrorKind::Usage`] for a site in place, for blue-green, and for a restart step that is a closure.
 pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
     let site = &hosts.site;
     if site.revert_limit.is_none() {
@@ -27,6 +27,12 @@ pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
         let text = "a site deployed in place has no earlier release, and `revert_unless_confirmed` needs one";
         return Err(
             Error::new(ErrorKind::Usage, text).hint("remove one of `.in_place()`, `.revert_unless_confirmed(..)`")
+        );
+    }
+    if site.strategy.blue_green().is_some() {
+        let text = "`revert_unless_confirmed` does not support blue-green: a host cannot switch the balancer by itself";
+        return Err(
+            Error::new(ErrorKind::Usage, text).hint("remove one of `BlueGreen`, `.revert_unless_confirmed(..)`")
         );
     }
     for host in hosts.group.connections() {

@@ -9,6 +9,8 @@
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
+//! | blue-green | `blue_green`, `blue_green_state` | prepares the idle side, switches once |
+//! | drain | `drain`, `drains` | takes hosts out of the balancer during their restart |
 //! | watch | `watch`, `log_positions` | measures the gates of a batch |
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | confirm | `host_revert` | confirms the release on hosts that would revert by themselves |
@@ -21,9 +23,13 @@ mod abort;
 mod approval;
 mod bad_mark;
 mod batches;
+mod blue_green;
+mod blue_green_state;
 mod build;
 mod connected_site;
 mod deployment;
+mod drain;
+mod drains;
 mod finish;
 mod freeze;
 mod health_check;

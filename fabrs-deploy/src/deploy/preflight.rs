@@ -4,7 +4,7 @@ use fabrs::config::{Confirmation, Environment};
 use fabrs::{Connection, Error, ErrorKind, Host, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::{host_revert_check, readiness};
+use crate::deploy::{blue_green, drain, host_revert_check, readiness};
 use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, ReleaseId};
 use crate::step::Steps;
@@ -128,16 +128,22 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
 }
 
 /// Runs the host checks of the site, such as sudo, on all hosts. A command under sudo counts as a
-/// change, so these checks follow the approval.
+/// change, so these checks follow the approval. Then checks the balancer of the site.
 ///
 /// # Errors
 ///
 /// The errors of the checks.
-pub(super) async fn check_hosts(hosts: &ConnectedSite) -> Result<(), TaskError> {
+pub(super) async fn check_hosts(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
     let obstacles = host_revert_check::obstacles(hosts).await?;
     refuse(&obstacles).map_err(|error| {
         error.hint("allow the restart without a password (`NOPASSWD`), or remove `.revert_unless_confirmed(..)`")
     })?;
+    check_sudo(hosts).await?;
+    drain::preflight(hosts, surveys).await?;
+    blue_green::preflight(hosts).await
+}
+
+async fn check_sudo(hosts: &ConnectedSite) -> Result<(), Error> {
     let checks = &hosts.site.host_checks;
     if checks.is_empty() {
         return Ok(());

@@ -178,7 +178,7 @@ impl Promote {
             hosts.set_approved_migrations(plan);
         }
         hosts.client().approve(&pending).await?;
-        preflight::check_hosts(&hosts).await?;
+        preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("promotion of {revision}");
         let operation = Operation { kind: DeployAction::Promote, purpose, lock_wait };

@@ -10,16 +10,18 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, build, health_check, host_revert, restart, switch, watch};
+use crate::deploy::{bad_mark, blue_green, build, drain, health_check, host_revert, restart, switch, watch};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
 /// not changed.
 pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let client = rollout.hosts.client();
+    blue_green::switch_back(rollout).await;
     let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;
+        drain::undrain_unchanged(rollout).await;
         let note = "no host was switched to the new release";
         client.note(None, if is_cancelled { format!("cancelled: {note}") } else { note.to_owned() });
         return error;
@@ -35,7 +37,9 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
         },
     );
     rollout.set_phase("revert");
+    drain::undrain_unchanged(rollout).await;
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
+    let switched = drain::limit_for_revert(rollout, switched);
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
     warn_of_failures(rollout, &reverted);
     // A stop of the run, a lost host and a gate without a result are not the fault of the release.
@@ -53,12 +57,17 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
+    if let Some(strategy) = rollout.hosts.site.strategy.blue_green() {
+        return blue_green::revert_host(rollout, strategy, host).await;
+    }
+    drain::drain_for_revert(rollout, host).await;
     let Some(release) = switch::to_live_before(rollout, host).await? else {
         return Ok(host_revert::end_revert(rollout, host).await?);
     };
     let checked = async {
         restart::restart(rollout, host, &release).await?;
-        health_check::check(rollout, host, &release).await
+        health_check::check(rollout, host, &release).await?;
+        drain::undrain(rollout, host, &release).await
     };
     let checked = checked.await;
     // After a failed restart, the host could only repeat the restart.
@@ -68,7 +77,10 @@ async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Tas
 /// Removes the release from the hosts in the selected states. A work tree has no releases.
 async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -> bool) {
     if rollout.hosts.site.kind == SiteKind::Releases {
-        let hosts = rollout.recovery_hosts(|host| is_selected(rollout.states.of(host)));
+        // A side that still runs needs its release.
+        let is_removable =
+            |host: &Connection| is_selected(rollout.states.of(host)) && !rollout.blue_green.is_changed(host);
+        let hosts = rollout.recovery_hosts(is_removable);
         build::remove(rollout, &hosts).await;
     }
 }

@@ -54,6 +54,10 @@ impl Site {
 /// have a different commit than the live release. Each further rollback returns to a still earlier
 /// release.
 ///
+/// For a [`BlueGreen`](crate::BlueGreen) site, the idle side still runs the last release. The
+/// rollback checks the side and switches the balancer back. An older release is started on the idle
+/// side first.
+///
 /// # Errors
 ///
 /// - [`ErrorKind::Usage`] if no such release exists. For a given release, the error names the hosts
@@ -165,7 +169,7 @@ impl Rollback {
         freeze::note_for_rollback(hosts.client());
         let pending = pending_rollback(&hosts, &shown, &release) + &host_revert::approval_line(&hosts.site);
         hosts.client().approve(&pending).await?;
-        preflight::check_hosts(&hosts).await?;
+        preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("rollback to {release}");
         let operation = Operation { kind: DeployAction::Rollback, purpose, lock_wait };

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fabrs::config::Mode;
 use fabrs::{Connection, Error, Group, LockHandle, ShellLine};
 
+use crate::deploy::blue_green_state::BlueGreenState;
 use crate::deploy::connected_site::ConnectedSite;
+use crate::deploy::drains::Drains;
 use crate::deploy::host_state::{HostEvent, HostState};
 use crate::deploy::host_states::HostStates;
 use crate::deploy::log_positions::LogPositions;
@@ -20,6 +22,8 @@ pub(super) struct Rollout<'a> {
     pub(super) target: TargetRelease,
     pub(super) states: HostStates,
     pub(super) logs: LogPositions,
+    pub(super) drains: Drains,
+    pub(super) blue_green: BlueGreenState,
     lock: LockHandle,
     /// `true` as soon as a host may have received the confirmation of the release.
     is_confirming: AtomicBool,
@@ -32,16 +36,19 @@ impl<'a> Rollout<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Group::uncancellable`].
+    /// As [`Group::uncancellable`] and [`Drains::new`].
     pub(super) fn new(hosts: &'a ConnectedSite, lock: LockHandle, target: TargetRelease) -> Result<Self, Error> {
         // A failed revert on one host must not keep the other hosts on the new release.
         let recovery = hosts.group.uncancellable()?.keep_going();
         let states = HostStates::new(hosts.group.connections());
+        let (drains, blue_green) = (Drains::new(hosts)?, BlueGreenState::new(hosts)?);
         Ok(Self {
             hosts,
             target,
             states,
             logs: LogPositions::default(),
+            drains,
+            blue_green,
             lock,
             is_confirming: AtomicBool::new(false),
             recovery,
@@ -76,6 +83,11 @@ impl<'a> Rollout<'a> {
             Some(host) => self.lock.atomic(host, &line),
             None => Ok(line),
         }
+    }
+
+    /// Returns whether a host leaves a balancer before its switch.
+    pub(super) fn has_drain(&self) -> bool {
+        self.drains.pools().is_some() || self.hosts.site.drain.iter().next().is_some()
     }
 
     /// Returns the selected hosts still locked by this run, over connections unaffected by a stop
@@ -128,6 +140,7 @@ impl<'a> Rollout<'a> {
     pub(super) fn describe(&self, host: &Connection) -> String {
         let state = self.states.of(host);
         let text = state.describe(&self.target_name(), self.live_before_name(host).as_deref());
+        let text = text + self.drains.describe(host);
         // The host still has its watchdog: the revert by the run has not reached the host.
         let is_armed = match state {
             HostState::Switching | HostState::Switched | HostState::Held | HostState::Reverting => true,

@@ -86,7 +86,12 @@ pub(super) async fn to_live_before(rollout: &Rollout<'_>, host: &Connection) -> 
 
 /// Links `current` to a release in one step (`mv -T`), and appends an entry to `revisions.log`. An
 /// unwritable log does not fail the switch.
-async fn link_current(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, entry: &str) -> Result<(), Error> {
+pub(super) async fn link_current(
+    rollout: &Rollout<'_>,
+    host: &Connection,
+    release: &ReleaseId,
+    entry: &str,
+) -> Result<(), Error> {
     let layout = rollout.hosts.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.revision_log());
     let switch = cmd!(

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use fabrs::{Group, TaskError};
 
 use crate::deploy::rollout::Rollout;
-use crate::deploy::{health_check, restart, switch, watch};
+use crate::deploy::{drain, health_check, restart, switch, watch};
 use crate::outcomes::{all_ok, label};
 
 /// Switches, restarts, checks and watches each host, with at most `size` hosts at a time. After the
@@ -25,11 +25,13 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZero
     let window = hosts.clone().limit(size).stop_on_failure();
     let checked = window.each(|host| async move {
         switch::run_hooks_before(rollout, &host).await?;
+        let only = hosts.filter(|other| other.host() == host.host());
+        drain::drain(rollout, &only).await?;
         switch::to_target(rollout, &host).await?;
         rollout.hosts.client().note(host.host(), "restarting services");
         restart::restart(rollout, &host, release).await?;
         health_check::check(rollout, &host, release).await?;
-        let only = hosts.filter(|other| other.host() == host.host());
+        drain::undrain(rollout, &host, release).await?;
         watch::watch(rollout, &only, &rollout.hosts.site.watch).await
     });
     all_ok(checked.await)?;

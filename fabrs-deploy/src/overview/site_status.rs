@@ -7,7 +7,7 @@ use fabrs::{Error, Host, LockHolder, ManualLock};
 use serde::Serialize;
 
 use crate::deploy::LiveMigrations;
-use crate::release::{BadMark, CurrentLink, HostRevert, Manifest, ReleaseId, Survey};
+use crate::release::{BadMark, Color, CurrentLink, HostRevert, Manifest, ReleaseId, Survey};
 use crate::source::Revision;
 
 /// The status of a site: the result of [`Site::read_status`](crate::Site::read_status).
@@ -37,6 +37,10 @@ pub struct HostStatus {
     pub error: Option<String>,
     /// The live release: 14 zeros for a live work tree. `None` if no release is live.
     pub live: Option<ReleaseId>,
+    /// The live side of a blue-green site.
+    pub live_color: Option<Color>,
+    /// The release of the idle side of a blue-green site.
+    pub idle_release: Option<ReleaseId>,
     /// `true` if the live release equals the live release of most hosts.
     pub is_on_common_release: bool,
     /// The revision of the live release. `None` for a release of another tool.
@@ -109,6 +113,8 @@ impl HostStatus {
             is_reachable: true,
             error: None,
             live: survey.live().cloned(),
+            live_color: survey.live_color,
+            idle_release: survey.live_color.and_then(|color| survey.sides.get(&color.other()).cloned()),
             is_on_common_release: survey.live() == common,
             revision,
             by,

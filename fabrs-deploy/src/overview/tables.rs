@@ -37,6 +37,10 @@ fn host_remarks(host: &HostStatus) -> Vec<String> {
     if !host.is_on_common_release {
         remarks.push("differs from most hosts".to_owned());
     }
+    if let Some(live) = host.live_color {
+        let release = host.idle_release.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        remarks.push(format!("{live} is live, {} is idle with {release}", live.other()));
+    }
     remarks.extend(host.current_problem.clone());
     remarks.extend(host.bad.iter().map(|bad| format!("bad: {}", first_line(&bad.reason))));
     remarks.extend(host.host_revert.iter().map(HostRevert::describe));

@@ -24,6 +24,9 @@ pub(crate) const HELD_FILE: &str = ".fabrs-held";
 /// The directory with the settings of the revert watchdog, in the directory of the site.
 pub(crate) const HOST_REVERT_DIR: &str = ".fabrs-host-revert";
 
+/// The file with the live color of a blue-green site.
+pub(crate) const COLOR_FILE: &str = "deploy.color";
+
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";
 

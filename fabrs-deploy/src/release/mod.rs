@@ -1,5 +1,6 @@
 //! Releases: ids, manifests, paths, and the survey of the releases on a host.
 
+pub(crate) mod color;
 mod host_revert;
 pub(crate) mod id;
 pub(crate) mod layout;
@@ -7,12 +8,13 @@ pub(crate) mod manifest;
 pub(crate) mod survey;
 mod untrusted_json;
 
+pub use color::Color;
 pub use host_revert::{HostRevert, HostRevertState};
 pub use id::ReleaseId;
 pub use manifest::{BadMark, HeldMark, Manifest};
 
 pub(crate) use layout::{
-    ACCEPTED_FILE, BAD_FILE, HELD_FILE, HOST_REVERT_DIR, LOCK_NAME, Layout, Layouts, MANIFEST_FILE, SiteKind,
-    UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, HELD_FILE, HOST_REVERT_DIR, LOCK_NAME, Layout, Layouts, MANIFEST_FILE,
+    SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
 };
 pub(crate) use survey::{CurrentLink, FoundRelease, Survey};

@@ -23,6 +23,10 @@ echo "root $root"
 cd "$root" 2> /dev/null || { for link; do printf 'missing %s\n' "$link"; done; exit 0; }
 if [ -L current ]; then printf 'current %s\n' "$(readlink current)"
 elif [ -e current ]; then echo 'no-link current'; fi
+for side in blue green; do
+    if [ -L "$side" ]; then printf 'side %s %s\n' "$side" "$(readlink "$side")"; fi
+done
+if [ -f "$color" ]; then echo "live-color $(cat "$color")"; fi
 if [ -e "$manual_lock" ]; then printf 'manual-lock %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
 print_lock_holder
 print_migration_log

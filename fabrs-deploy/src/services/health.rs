@@ -152,7 +152,8 @@ impl HealthCheck {
     async fn check_app(self, app: App) -> Result<(), TaskError> {
         let [host, socket] =
             [&self.host_header, &self.unix_socket].map(|setting| setting.as_deref().unwrap_or_default());
-        let (url, attempts, pause) = (&self.url.on(app.connection())?, self.attempts, self.pause.as_secs_f64());
+        let url = &app.fill_side(&self.url.on(app.connection())?);
+        let (attempts, pause) = (self.attempts, self.pause.as_secs_f64());
         let mut texts = self.texts;
         if self.release_text == ReleaseText::Required {
             texts.push(app.release().to_string());

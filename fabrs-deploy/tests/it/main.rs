@@ -2,17 +2,21 @@
 
 mod approvals;
 mod batches;
+mod blue_green;
 mod databases;
 mod deploys;
+mod drains;
 mod fixture;
 mod freezes;
 mod gates;
+mod haproxy;
 mod holds;
 mod hooks;
 mod host_reverts;
 mod interrupted;
 mod limits;
 mod locks;
+mod nginx_drains;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
 mod overviews;

@@ -1,7 +1,9 @@
 //! Tests of the deploy kit on booted Debian machines with systemd: `scripts/full machines`.
 
+mod blue_green;
 mod canary;
 mod database_faults;
+mod drains;
 mod fixture;
 mod gates;
 mod host_reverts;

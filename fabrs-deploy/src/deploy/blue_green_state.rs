@@ -1,0 +1,78 @@
+//! The sides of a blue-green site during a rollout, for the way back.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fabrs::{Connection, Error, Host};
+
+use crate::balancer::StateChange;
+use crate::deploy::connected_site::ConnectedSite;
+use crate::deploy::drains::Pools;
+
+/// The state of a blue-green rollout.
+#[derive(Debug)]
+pub(super) struct BlueGreenState {
+    pools: Option<Pools>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The hosts with a changed idle side.
+    changed: HashSet<Host>,
+    /// The changes of the balancer.
+    switched: Vec<StateChange>,
+}
+
+impl BlueGreenState {
+    /// Resolves the balancer of a blue-green site. Other sites have no state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pools::new`].
+    pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
+        let pools = match hosts.site.strategy.blue_green() {
+            None => None,
+            Some(strategy) => Some(Pools::new(strategy.balancer()?, hosts)?),
+        };
+        Ok(Self { pools, inner: Mutex::default() })
+    }
+
+    /// Returns the balancer of the site.
+    pub(super) fn pools(&self) -> Option<&Pools> {
+        self.pools.as_ref()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records a change of the idle side of a host.
+    pub(super) fn mark_changed(&self, host: &Connection) {
+        if let Some(host) = host.host() {
+            self.inner().changed.insert(host.clone());
+        }
+    }
+
+    /// Records that the changed side of a host is stopped.
+    pub(super) fn mark_stopped(&self, host: &Connection) {
+        if let Some(host) = host.host() {
+            self.inner().changed.remove(host);
+        }
+    }
+
+    /// Returns whether this run has changed the idle side of a host.
+    pub(super) fn is_changed(&self, host: &Connection) -> bool {
+        host.host().is_some_and(|host| self.inner().changed.contains(host))
+    }
+
+    /// Records the changes of the balancer, before the first change.
+    pub(super) fn set_switched(&self, changes: Vec<StateChange>) {
+        self.inner().switched = changes;
+    }
+
+    /// Returns the changes of the balancer.
+    pub(super) fn switched(&self) -> Vec<StateChange> {
+        self.inner().switched.clone()
+    }
+}
