@@ -13,7 +13,8 @@ impl Client {
     /// `--yes=FINGERPRINT` for exactly these changes, approves the run beforehand. An approved run
     /// stays approved.
     ///
-    /// A dry run only shows the changes and their fingerprint, without a prompt.
+    /// A dry run only shows the changes, without a prompt.
+    /// [`note_fingerprints`](Self::note_fingerprints) then shows their fingerprint.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
@@ -48,7 +49,7 @@ impl Client {
         match (&settings.confirmation, protected) {
             _ if settings.mode == Mode::DryRun => {
                 if protected.is_some() || !pending.is_empty() {
-                    self.note(None, format!("`--yes={}` approves exactly these changes", fingerprint()));
+                    approval.add_unshown(fingerprint());
                 }
             }
             // The fingerprint is compared at every call: the approval of one task's changes must
@@ -67,6 +68,31 @@ impl Client {
         }
         approval.approve();
         Ok(())
+    }
+
+    /// Prints a note about the fingerprint of each approval in a dry run since the last call:
+    /// `--yes=FINGERPRINT` approves exactly these changes. `fab` calls this method at the end of a
+    /// run.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # use std::sync::Arc;
+    /// use fabrs_core::Client;
+    /// use fabrs_core::config::{Mode, Settings};
+    /// use fabrs_core::event::CaptureSink;
+    ///
+    /// let capture = Arc::new(CaptureSink::default());
+    /// let client = Client::builder().settings(Settings::default().mode(Mode::DryRun)).sink(capture.clone()).build();
+    /// client.approve("web1: reboot").await?;
+    /// client.note_fingerprints();
+    /// let notes = capture.of_kind("message");
+    /// assert!(notes[1]["text"].as_str().is_some_and(|note| note.starts_with("`--yes=")));
+    /// # Ok(()) }
+    /// ```
+    pub fn note_fingerprints(&self) {
+        for fingerprint in self.state().approval().take_unshown() {
+            self.note(None, format!("`--yes={fingerprint}` approves exactly these changes"));
+        }
     }
 
     /// Shows changes found only during the run, and asks for their approval.

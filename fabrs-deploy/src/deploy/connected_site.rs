@@ -1,12 +1,13 @@
 //! A site on its hosts: the connected group, the paths on each host, and the hosts of once-only
 //! steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
 use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
+use crate::deploy::phases::Phases;
 use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
@@ -26,6 +27,7 @@ pub(crate) struct ConnectedSite {
     /// The space to free on each host before the build.
     space_to_free: HashMap<Host, SpaceToFree>,
     client: Client,
+    pub(super) phases: Phases,
 }
 
 /// The survey of each host.
@@ -60,13 +62,32 @@ impl ConnectedSite {
             return Err(no_host());
         }
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        Ok((Self { site, group, layouts, approved: None, space_to_free: HashMap::new(), client }, surveys))
+        Ok((
+            Self {
+                site,
+                group,
+                layouts,
+                approved: None,
+                space_to_free: HashMap::new(),
+                client,
+                phases: Phases::default(),
+            },
+            surveys,
+        ))
     }
 
     /// Creates a connected site without a survey of its hosts.
     #[cfg(test)]
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
-        Self { site, group, layouts: Layouts::default(), approved: None, space_to_free: HashMap::new(), client }
+        Self {
+            site,
+            group,
+            layouts: Layouts::default(),
+            approved: None,
+            space_to_free: HashMap::new(),
+            client,
+            phases: Phases::default(),
+        }
     }
 
     /// Surveys all hosts again.
@@ -200,6 +221,21 @@ impl ConnectedSite {
             step.run(on_host).await?;
         }
         Ok(app.snapshot())
+    }
+
+    /// Returns the hosts of once-only steps and migrations, in the order of the deploy.
+    ///
+    /// # Errors
+    ///
+    /// As [`first_of`](Self::first_of).
+    pub(crate) fn once_connections(&self) -> Result<Vec<Connection>, Error> {
+        let mut once: HashSet<&Host> = HashSet::new();
+        for (scope, _) in self.site.once_steps().into_iter().flat_map(Steps::iter) {
+            once.extend(self.first_of(scope.or(&self.site.once_hosts))?.host());
+        }
+        once.extend(self.database()?.and_then(|(host, _)| host.host()));
+        let all = self.group.connections().iter();
+        Ok(all.filter(|host| host.host().is_some_and(|host| once.contains(host))).cloned().collect())
     }
 
     /// Returns the label of a host, with the root of the site if the root depends on the host.

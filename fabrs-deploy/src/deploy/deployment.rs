@@ -335,11 +335,18 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
 
 /// Checks the migrations of the build, then runs the once-only steps.
 async fn run_once_steps(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy, live: LiveApp) -> Result<(), TaskError> {
+    let hosts = rollout.hosts;
+    if !hosts.has_once_phase() {
+        return Ok(());
+    }
+    let name = if hosts.site.database.is_some() { "migrate" } else { "once" };
+    let phase = hosts.phase(name, &hosts.once_connections()?);
     unknown_migrations::check_build(rollout, policy).await?;
     rollout.set_phase("once");
-    let snapshot = rollout.hosts.run_once(&rollout.hosts.site.once_steps(), &rollout.target.release, live).await?;
-    if let (Some(snapshot), SiteKind::Releases) = (snapshot, rollout.hosts.site.kind) {
-        build::record_snapshot(rollout, &snapshot).await;
+    let snapshot = hosts.run_once(&hosts.site.once_steps(), &rollout.target.release, live).await?;
+    if let (Some(snapshot), SiteKind::Releases) = (&snapshot, hosts.site.kind) {
+        build::record_snapshot(rollout, snapshot).await;
     }
+    phase.done(snapshot.map(|snapshot| format!("snapshot {}", snapshot.file)).unwrap_or_default());
     Ok(())
 }

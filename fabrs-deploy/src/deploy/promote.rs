@@ -215,6 +215,5 @@ async fn go_live(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPo
     if let Err(error) = live.await {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
-    hold::remove_mark(rollout).await;
     deployment::finish_live(rollout, source).await
 }

@@ -219,7 +219,9 @@ async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
     rollout.note_live();
+    let phase = rollout.hosts.phase("finish", rollout.hosts.group.connections());
     bad_mark::mark_replaced(rollout).await;
+    phase.done("");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod locks;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
 mod overviews;
+mod phases;
 mod plugins;
 mod preflight;
 mod rollbacks;
