@@ -37,3 +37,20 @@ impl LivePhase {
         running_phase_line(&started, start.elapsed(), style).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_phase_has_a_line_and_a_planned_phase_has_none() {
+        let hosts = ["web1", "web2"].map(|host| host.parse().unwrap());
+        let started = |is_planned| {
+            let event = Event::PhaseStarted { number: Some(2), total: 7, name: "build", hosts: &hosts, is_planned };
+            LivePhase::started_by(&event)
+        };
+        let line = started(false).unwrap().line(Style::Plain);
+        assert!(line.starts_with(" 2/7 build           web1 web2 ") && line.ends_with(" s"), "{line}");
+        assert!(started(true).is_none());
+    }
+}

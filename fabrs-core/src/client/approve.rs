@@ -39,9 +39,31 @@ impl Client {
     ///
     /// Dropping the future during the prompt leaves the run unapproved.
     pub async fn approve(&self, pending: &str) -> Result<()> {
+        self.approve_shown(pending, pending).await
+    }
+
+    /// Approves pending changes as [`approve`](Self::approve), but shows another text. The text may
+    /// have facts that change between two runs, such as free space. The fingerprint covers only
+    /// `pending`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let client = fabrs_core::Client::builder().build();
+    /// client.approve_shown("web1: reboot", "web1: reboot (up for 30 days)").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`approve`](Self::approve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`approve`](Self::approve).
+    pub async fn approve_shown(&self, pending: &str, shown: &str) -> Result<()> {
         let approval = self.state().approval();
-        if !pending.is_empty() {
-            self.note(None, pending);
+        if !shown.is_empty() {
+            self.note(None, shown);
         }
         let settings = self.settings();
         let protected = self.inventory().environment().filter(|environment| environment.is_protected());

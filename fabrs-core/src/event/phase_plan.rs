@@ -1,5 +1,6 @@
 //! The plan of a phase in a dry run: its operations, and equal operations of several hosts once.
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::event::event::Event;
@@ -69,10 +70,10 @@ impl PhasePlan {
         for (on, operation) in self.merged(hosts, shows_shell_lines) {
             let is_on_all = on.is_empty() || on.len() == hosts.len();
             let prefix = if is_on_all { String::new() } else { format!("{}: ", hosts_text(&on)) };
-            text += &format!("{INDENT}{prefix}{}\n", first_line(&operation.short));
+            let _ = writeln!(text, "{INDENT}{prefix}{}", first_line(&operation.short));
             let shell_line = operation.shell_line.filter(|line| shows_shell_lines && *line != operation.short);
             for line in shell_line.iter().flat_map(|line| line.lines()) {
-                text += &format!("{INDENT}  {}\n", style.paint(TextRole::Dimmed, line));
+                let _ = writeln!(text, "{INDENT}  {}", style.paint(TextRole::Dimmed, line));
             }
         }
         text

@@ -26,6 +26,8 @@ pub(crate) struct ConnectedSite {
     approved: Option<Arc<ApprovedMigrations>>,
     /// The space to free on each host before the build.
     space_to_free: HashMap<Host, SpaceToFree>,
+    /// The free space of the host with the least space, if it was probed.
+    least_free_space: Option<String>,
     client: Client,
     pub(super) phases: Phases,
 }
@@ -69,6 +71,7 @@ impl ConnectedSite {
                 layouts,
                 approved: None,
                 space_to_free: HashMap::new(),
+                least_free_space: None,
                 client,
                 phases: Phases::default(),
             },
@@ -85,6 +88,7 @@ impl ConnectedSite {
             layouts: Layouts::default(),
             approved: None,
             space_to_free: HashMap::new(),
+            least_free_space: None,
             client,
             phases: Phases::default(),
         }
@@ -129,6 +133,16 @@ impl ConnectedSite {
     /// Sets the space to free on each host before the build.
     pub(super) fn set_space_to_free(&mut self, space: HashMap<Host, SpaceToFree>) {
         self.space_to_free = space;
+    }
+
+    /// Sets the free space of the host with the least space.
+    pub(super) fn set_least_free_space(&mut self, space: Option<String>) {
+        self.least_free_space = space;
+    }
+
+    /// Returns the free space of the host with the least space, if it was probed.
+    pub(super) fn least_free_space(&self) -> Option<&str> {
+        self.least_free_space.as_deref()
     }
 
     /// Returns the space to free on a host before the build.

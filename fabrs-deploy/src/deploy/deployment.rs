@@ -14,7 +14,9 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, batches, build, finish, freeze, hold, preflight, revert, revision, work_tree};
+use crate::deploy::{
+    approval, approval_header, batches, build, finish, freeze, hold, preflight, revert, revision, work_tree,
+};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -215,16 +217,17 @@ impl Deploy {
             DeployGoal::Held => freeze::FreezeCheck::default(),
         };
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
-        let mut pending = goal.approval_line().to_owned();
-        pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
-        pending += &freeze.approval_line;
+        let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        let mut pending = format!("{}{}{}", goal.approval_line(), changes.text, freeze.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
+        let mut text = goal.approval_line().to_owned();
+        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
         if let Some(plan) = plan {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
-        hosts.client().approve(&pending).await?;
+        hosts.client().approve_shown(&pending, &text).await?;
         preflight::check_hosts(&hosts).await?;
 
         let (kind, purpose) = match goal {

@@ -5,7 +5,7 @@
 //! | survey | `connected_site` | reads the releases on all hosts |
 //! | preflight | `preflight`, `readiness`, `freeze` | checks the hosts and the freeze windows |
 //! | choice | `revision` | chooses the revision |
-//! | approval | `approval`, `unknown_migrations` | shows the pending changes |
+//! | approval | `approval`, `approval_header`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
@@ -20,6 +20,7 @@
 
 mod abort;
 mod approval;
+mod approval_header;
 mod bad_mark;
 mod batches;
 mod build;

@@ -13,7 +13,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, deployment, freeze, hold, preflight, revert};
+use crate::deploy::{approval, approval_header, deployment, freeze, hold, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -167,16 +167,17 @@ impl Promote {
         let freeze = freeze::check(hosts.client())?;
         let release = hold::choose(&hosts, &shown, given.clone())?;
         let revision = approval::revision_of(&shown, &release);
-        let mut pending = format!("held release {release}\n");
-        pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
-        pending += &freeze.approval_line;
+        let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        let mut text = format!("held release {release}\n");
+        let mut pending = format!("{text}{}{}", changes.text, freeze.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
+        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
         if let Some(plan) = plan {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
-        hosts.client().approve(&pending).await?;
+        hosts.client().approve_shown(&pending, &text).await?;
         preflight::check_hosts(&hosts).await?;
 
         let purpose = format!("promotion of {revision}");

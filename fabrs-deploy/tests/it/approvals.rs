@@ -64,7 +64,11 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
     let (other, capture) = client(&fixture, Mode::Run, Confirmation::Prompt, wrong);
     let error = site.deploy(all(&other)).await.expect_err("another name was typed").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt);
-    assert!(notes(&capture).contains("web3  nothing  deployable-1 ("), "{}", notes(&capture));
+    assert!(
+        notes(&capture).contains(" on production live nothing\n") && notes(&capture).contains("new  deployable-1 ("),
+        "{}",
+        notes(&capture)
+    );
     for host in 0..3 {
         assert!(!fixture.root(host).exists(), "no file was created, not even a lock");
     }

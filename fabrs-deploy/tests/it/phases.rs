@@ -18,7 +18,7 @@ fn phases(capture: &CaptureSink) -> Vec<String> {
 
 fn text(phase: &Value) -> String {
     let hosts = phase["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let hosts: String = hosts.map(|host| format!("{host} ")).collect();
+    let hosts = hosts.fold(String::new(), |text, host| text + host + " ");
     let word = |field: &str| phase[field].as_str().unwrap_or_default().to_owned();
     let number = phase["number"].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string());
     format!("{number}/{} {} {hosts}{}", phase["total"], word("name"), word("outcome"))
