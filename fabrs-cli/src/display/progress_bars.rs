@@ -29,10 +29,11 @@ const WIDE_COLUMNS: u16 = 90;
 /// Minimum time between two redraws.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// An event sink: shows the running phase with its time, a bar for each host with a running
-/// transfer, and a bar for all hosts.
+/// An event sink: shows a bar for each host with a running transfer, and a bar for all hosts. If
+/// required, the running phase of a deploy is the line above.
 pub(super) struct ProgressBars {
     shared: Arc<BarDrawer>,
+    shows_phases: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -82,7 +83,13 @@ impl BarArea {
 impl ProgressBars {
     pub(super) fn new(area: BarArea, style: Style) -> Self {
         let (state, state_changed, cleared) = (Mutex::default(), Condvar::new(), Notify::new());
-        Self { shared: Arc::new(BarDrawer { area, style, state, state_changed, cleared }), thread: Mutex::default() }
+        let shared = Arc::new(BarDrawer { area, style, state, state_changed, cleared });
+        Self { shared, shows_phases: false, thread: Mutex::default() }
+    }
+
+    /// Shows running phases as well.
+    pub(super) fn with_phases(self) -> Self {
+        Self { shows_phases: true, ..self }
     }
 
     /// Starts the thread at the first event to draw.
@@ -100,7 +107,7 @@ impl Sink for ProgressBars {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Progress { .. } => self.shared.state().transfers.record(event),
-            Event::PhaseStarted { .. } | Event::PhaseEnded { .. } => {
+            Event::PhaseStarted { .. } | Event::PhaseEnded { .. } if self.shows_phases => {
                 let mut state = self.shared.state();
                 state.phase = LivePhase::started_by(event);
                 state.is_phase_changed = true;

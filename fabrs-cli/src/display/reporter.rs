@@ -53,7 +53,12 @@ impl Reporter {
         } else {
             let lines = PlainSink::new(Arc::clone(&output), Prefix::Host, style).with_shell_lines(options.echo);
             let (progress, lines): (Arc<dyn Sink>, _) = match bar_area {
-                Some(bar_area) => (Arc::new(ProgressBars::new(bar_area, style)), lines.without_phase_starts()),
+                // With `fab deploy | tee log`, another program writes to the terminal, below the
+                // line of a running phase.
+                Some(bar_area) if io::stdout().is_terminal() => {
+                    (Arc::new(ProgressBars::new(bar_area, style).with_phases()), lines.without_phase_starts())
+                }
+                Some(bar_area) => (Arc::new(ProgressBars::new(bar_area, style)), lines),
                 None => (Arc::new(ProgressLines::new(Arc::clone(&output), style)), lines),
             };
             // The bars come first, to be erased before the last lines are written.
