@@ -35,11 +35,31 @@ impl PlainSink {
     }
 
     /// Adds the shell lines of commands to the phases of a dry run. Defaults to short texts only.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use fabrs_core::event::{OutputQueue, PlainSink, Prefix, Style};
+    ///
+    /// let queue = Arc::new(OutputQueue::new(std::io::stdout(), std::io::stderr(), || {}));
+    /// let sink = PlainSink::new(queue, Prefix::Host, Style::Plain).with_shell_lines(true);
+    /// # drop(sink);
+    /// ```
     pub fn with_shell_lines(self, shows_shell_lines: bool) -> Self {
         Self { formatter: self.formatter.with_phases(|phases| phases.with_shell_lines(shows_shell_lines)), ..self }
     }
 
     /// Omits the lines for the start of a phase, if another sink shows running phases.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use fabrs_core::event::{OutputQueue, PlainSink, Prefix, Style};
+    ///
+    /// let queue = Arc::new(OutputQueue::new(std::io::stdout(), std::io::stderr(), || {}));
+    /// let sink = PlainSink::new(queue, Prefix::Host, Style::Plain).without_phase_starts();
+    /// # drop(sink);
+    /// ```
     pub fn without_phase_starts(self) -> Self {
         Self { formatter: self.formatter.with_phases(PhaseFormatter::without_starts), ..self }
     }

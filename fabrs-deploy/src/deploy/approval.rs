@@ -124,9 +124,14 @@ pub(super) fn pending_rollback(hosts: &ConnectedSite, surveys: &Surveys, release
         let live = live.map_or_else(|| "nothing".to_owned(), &name);
         rows.add_row([hosts.label_with_root(host), live, name(release)]);
     }
-    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
-    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
+    let bad = bad_release_line(surveys, release);
     format!("{}: {}\n{}{bad}", hosts.site.application(), hosts.site.root, render(&rows))
+}
+
+/// Returns a line about a release marked as bad, or else an empty text.
+pub(super) fn bad_release_line(surveys: &Surveys, release: &ReleaseId) -> String {
+    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
+    bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default()
 }
 
 /// Returns the revision of a release, from the first manifest found on any host. Releases of other

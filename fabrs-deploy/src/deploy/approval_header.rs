@@ -7,10 +7,11 @@ use fabrs::Connection;
 use fabrs::config::Environment;
 
 use crate::database::MigrationPlan;
-use crate::deploy::approval::PendingDeploy;
+use crate::deploy::approval::{PendingDeploy, bad_release_line, revision_of};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::gates::Watch;
-use crate::release::Survey;
+use crate::release::{ReleaseId, Survey};
+use crate::site::Site;
 
 /// The column of the facts.
 const FACT_COLUMN: usize = 21;
@@ -26,7 +27,32 @@ pub(super) fn with_header(
 ) -> String {
     let new = format!("{}{}", changes.summary, migration_count(plan));
     let migrations = plan.map(|plan| plan.text.as_str()).unwrap_or_default();
-    format!("{}{}{migrations}", header(hosts, surveys, &new, freeze_line), changes.commits)
+    let facts = HeaderFacts { target: format!("new  {new}"), gates: gate_names(&hosts.site), freeze_line };
+    format!("{}{}{migrations}", header(hosts, surveys, &facts), changes.commits)
+}
+
+/// Returns the text of the approval of a rollback. A rollback measures no gates, and no freeze
+/// refuses it.
+pub(super) fn of_rollback(hosts: &ConnectedSite, surveys: &Surveys, release: &ReleaseId) -> String {
+    let target = format!("to   {release} {}", revision_of(surveys, release));
+    let facts = HeaderFacts { target, gates: String::new(), freeze_line: "" };
+    format!("{}{}", header(hosts, surveys, &facts), bad_release_line(surveys, release))
+}
+
+/// The facts of a header in addition to the hosts.
+struct HeaderFacts<'a> {
+    /// The new release: `new  deployable-314 (abc1234), 3 commits`.
+    target: String,
+    gates: String,
+    /// The line about freeze windows: `freeze: none until Fri 15:00`.
+    freeze_line: &'a str,
+}
+
+/// Returns the names of all gates of a deploy.
+fn gate_names(site: &Site) -> String {
+    let canary = site.strategy.canary().map(|canary| &canary.watch);
+    let watches = canary.into_iter().chain([&site.watch]).filter(|watch| !watch.gates.is_empty());
+    watches.map(Watch::names).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the number of migrations, with the name of a single migration.
@@ -39,7 +65,7 @@ fn migration_count(plan: Option<&MigrationPlan>) -> String {
     }
 }
 
-fn header(hosts: &ConnectedSite, surveys: &Surveys, new: &str, freeze_line: &str) -> String {
+fn header(hosts: &ConnectedSite, surveys: &Surveys, facts: &HeaderFacts<'_>) -> String {
     let site = &hosts.site;
     let environment = hosts.client().inventory().environment().map(Environment::name);
     let title = match environment {
@@ -58,7 +84,7 @@ fn header(hosts: &ConnectedSite, surveys: &Surveys, new: &str, freeze_line: &str
             text += &row("", &format!("     {}", details.join(", ")));
         }
     }
-    text += &row("", &format!("new  {new}"));
+    text += &row("", &facts.target);
     let repository = site.source.as_ref().map(|source| format!(" from {}", source.location())).unwrap_or_default();
     text += &row("  site", &format!("{}{repository}", site.root));
     let names: Vec<String> =
@@ -68,19 +94,10 @@ fn header(hosts: &ConnectedSite, surveys: &Surveys, new: &str, freeze_line: &str
         let least = if names.len() == 1 { "" } else { "at least " };
         text += &row("  preflight", &format!("{least}{space} free, repository reachable"));
     }
-    let gates: Vec<String> = site
-        .strategy
-        .canary()
-        .map(|canary| &canary.watch)
-        .into_iter()
-        .chain([&site.watch])
-        .filter(|watch| !watch.gates.is_empty())
-        .map(Watch::names)
-        .collect();
-    if !gates.is_empty() {
-        text += &row("  gates", &gates.join(", "));
+    if !facts.gates.is_empty() {
+        text += &row("  gates", &facts.gates);
     }
-    if let Some(freeze) = freeze_line.trim_end().strip_prefix("freeze") {
+    if let Some(freeze) = facts.freeze_line.trim_end().strip_prefix("freeze") {
         text += &row("  freeze", freeze.trim_start_matches(':').trim_start());
     }
     text

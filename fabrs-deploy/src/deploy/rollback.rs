@@ -15,7 +15,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{bad_mark, batches, freeze, preflight, revert};
+use crate::deploy::{approval_header, bad_mark, batches, freeze, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::run_id::{Operator, RunId};
@@ -163,7 +163,8 @@ impl Rollback {
         preflight::check_steps(&hosts, &once_steps)?;
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         freeze::note_for_rollback(hosts.client());
-        hosts.client().approve(&pending_rollback(&hosts, &shown, &release)).await?;
+        let pending = pending_rollback(&hosts, &shown, &release);
+        hosts.client().approve_shown(&pending, &approval_header::of_rollback(&hosts, &shown, &release)).await?;
         preflight::check_hosts(&hosts).await?;
 
         let purpose = format!("rollback to {release}");
