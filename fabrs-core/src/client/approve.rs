@@ -101,10 +101,11 @@ impl Client {
     /// # use std::sync::Arc;
     /// use fabrs_core::Client;
     /// use fabrs_core::config::{Mode, Settings};
-    /// use fabrs_core::event::CaptureSink;
+    /// use fabrs_core::event::{CaptureSink, Sink};
     ///
     /// let capture = Arc::new(CaptureSink::default());
-    /// let client = Client::builder().settings(Settings::default().mode(Mode::DryRun)).sink(capture.clone()).build();
+    /// let sink = Arc::clone(&capture) as Arc<dyn Sink>;
+    /// let client = Client::builder().settings(Settings::default().mode(Mode::DryRun)).sink(sink).build();
     /// client.approve("web1: reboot").await?;
     /// client.note_fingerprints();
     /// let notes = capture.of_kind("message");
