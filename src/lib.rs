@@ -123,7 +123,8 @@ pub mod event {
     #[doc(inline)]
     pub use fabrs_core::event::{
         BroadcastSink, CaptureSink, Event, FileDiff, Granularity, JsonSink, NoSink, OutcomeKind, OutputQueue,
-        PassthroughSink, PlainSink, Prefix, Sink, Stream, Style, escape_controls, json_line,
+        PassthroughSink, PlainSink, PlannedCommand, Prefix, Sink, Stream, Style, escape_controls, json_line,
+        running_phase_line,
     };
 }
 
@@ -150,8 +151,8 @@ pub mod transport {
     #[doc(inline)]
     pub use fabrs_core::transport::{
         Answer, CommandOutcome, Completion, Dialer, DryRun, Effect, EffectMode, Fake, FakeAnswer, Invocation,
-        LocalTransport, NoPrompter, OutputReceiver, Program, Prompter, Pty, Request, RunningCommand, SignalQueue,
-        StdinSource, StopGuard, StopLevel, StopSignal, TerminalPrompter, TerminalSize, Transport,
+        LocalTransport, NoPrompter, OutputReceiver, PlanTexts, Program, Prompter, Pty, Request, RunningCommand,
+        SignalQueue, StdinSource, StopGuard, StopLevel, StopSignal, TerminalPrompter, TerminalSize, Transport,
     };
 }
 

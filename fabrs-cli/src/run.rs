@@ -182,6 +182,7 @@ impl Run {
             Some(line) if continues => Some(self.run_shell_line(line, client, reporter, outcomes).await?),
             _ => None,
         };
+        client.note_fingerprints();
         if !self.is_passthrough {
             self.note_dry_run(reporter, tasks == Some(ExitCode::PlanIncomplete));
         }

@@ -1,6 +1,7 @@
 //! Output of `fab`: the reporter of a run, progress of transfers, and pages on stdout.
 
 mod bar_terminal;
+mod live_phase;
 mod mutex;
 mod progress_bars;
 mod progress_lines;

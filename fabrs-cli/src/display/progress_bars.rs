@@ -1,4 +1,4 @@
-//! Progress bars for transfers, drawn at the bottom of a terminal.
+//! Progress bars for transfers, and the line of the running phase, at the bottom of a terminal.
 //!
 //! A separate thread draws the bars, because a blocked terminal must not delay the run.
 
@@ -16,6 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::Notify;
 
 use super::bar_terminal::BarTerminal;
+use super::live_phase::LivePhase;
 use super::mutex::lock;
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
@@ -28,9 +29,11 @@ const WIDE_COLUMNS: u16 = 90;
 /// Minimum time between two redraws.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// An event sink: shows a bar for each host with a running transfer, and a bar for all hosts.
+/// An event sink: shows a bar for each host with a running transfer, and a bar for all hosts. If
+/// required, the running phase of a deploy is the line above.
 pub(super) struct ProgressBars {
     shared: Arc<BarDrawer>,
+    shows_phases: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -48,6 +51,9 @@ struct BarDrawer {
 #[derive(Default)]
 struct BarState {
     transfers: TransferProgress,
+    phase: Option<LivePhase>,
+    /// True after the start or the end of a phase, until the next redraw.
+    is_phase_changed: bool,
     /// Number of current pauses. Bars are hidden while this is not 0.
     pauses: usize,
     is_finished: bool,
@@ -77,10 +83,16 @@ impl BarArea {
 impl ProgressBars {
     pub(super) fn new(area: BarArea, style: Style) -> Self {
         let (state, state_changed, cleared) = (Mutex::default(), Condvar::new(), Notify::new());
-        Self { shared: Arc::new(BarDrawer { area, style, state, state_changed, cleared }), thread: Mutex::default() }
+        let shared = Arc::new(BarDrawer { area, style, state, state_changed, cleared });
+        Self { shared, shows_phases: false, thread: Mutex::default() }
     }
 
-    /// Starts the thread at the first progress event.
+    /// Shows running phases as well.
+    pub(super) fn with_phases(self) -> Self {
+        Self { shows_phases: true, ..self }
+    }
+
+    /// Starts the thread at the first event to draw.
     fn start(&self) {
         let mut thread = lock(&self.thread);
         if thread.is_none() {
@@ -93,10 +105,15 @@ impl ProgressBars {
 
 impl Sink for ProgressBars {
     fn event(&self, event: &Event<'_>) {
-        if !matches!(event, Event::Progress { .. }) {
-            return;
+        match event {
+            Event::Progress { .. } => self.shared.state().transfers.record(event),
+            Event::PhaseStarted { .. } | Event::PhaseEnded { .. } if self.shows_phases => {
+                let mut state = self.shared.state();
+                state.phase = LivePhase::started_by(event);
+                state.is_phase_changed = true;
+            }
+            _ => return,
         }
-        self.shared.state().transfers.record(event);
         self.start();
         self.shared.state_changed.notify_one();
     }
@@ -159,14 +176,16 @@ impl BarDrawer {
             let mut state = self.state();
             let is_shown = state.pauses == 0 && !state.is_finished;
             let bars = if is_shown { self.visible_bars(&state.transfers) } else { Vec::new() };
+            let phase = state.phase.as_ref().filter(|_| is_shown).map(|phase| phase.line(self.style));
+            state.is_phase_changed = false;
             let is_finished = state.is_finished;
             // Set before the bars are drawn: a pause in between must wait until the next redraw
             // erases them.
-            state.is_drawn |= !bars.is_empty();
+            state.is_drawn |= !bars.is_empty() || phase.is_some();
             drop(state);
-            drawn.show(&self.area, bars);
+            drawn.show(&self.area, phase, bars);
             let mut state = self.state();
-            state.is_drawn = !drawn.0.is_empty();
+            state.is_drawn = !drawn.is_empty();
             if !state.is_drawn {
                 self.cleared.notify_waiters();
             }
@@ -174,12 +193,11 @@ impl BarDrawer {
                 return;
             }
             if state.is_drawn {
-                // Limits the rate of redraws. A pause ends the wait at once.
-                drop(
-                    self.state_changed
-                        .wait_timeout_while(state, REDRAW_INTERVAL, |state| state.pauses == 0 && !state.is_finished),
-                );
-            } else {
+                // Limits the rate of redraws. A pause or another phase ends the wait at once.
+                drop(self.state_changed.wait_timeout_while(state, REDRAW_INTERVAL, |state| {
+                    state.pauses == 0 && !state.is_finished && !state.is_phase_changed
+                }));
+            } else if !state.is_phase_changed {
                 drop(self.state_changed.wait(state));
             }
         }
@@ -208,17 +226,52 @@ struct Bar {
     progress: ByteProgress,
 }
 
-/// The drawn bars by prefix.
+/// The drawn line of a phase, and the drawn bars by prefix.
 #[derive(Default)]
-struct DrawnBars(BTreeMap<String, ProgressBar>);
+struct DrawnBars {
+    phase: Option<ProgressBar>,
+    bars: BTreeMap<String, ProgressBar>,
+}
 
 impl DrawnBars {
-    fn show(&mut self, area: &BarArea, bars: Vec<Bar>) {
+    fn is_empty(&self) -> bool {
+        self.phase.is_none() && self.bars.is_empty()
+    }
+
+    fn show(&mut self, area: &BarArea, phase: Option<String>, bars: Vec<Bar>) {
+        self.show_phase(area, phase);
+        self.show_bars(area, bars);
+        area.is_used.store(!self.is_empty(), Ordering::Release);
+    }
+
+    /// Draws the line of the phase above the bars.
+    fn show_phase(&mut self, area: &BarArea, phase: Option<String>) {
+        match (phase, &self.phase) {
+            (Some(line), Some(drawn)) => drawn.set_message(line),
+            (Some(line), None) => {
+                area.is_used.store(true, Ordering::Release);
+                let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+                let bar = area.multi.insert(0, ProgressBar::new(1).with_style(style));
+                bar.set_message(line);
+                self.phase = Some(bar);
+            }
+            (None, Some(drawn)) => {
+                // The line must be erased in the same step: a write of output in between would
+                // draw it again.
+                drawn.finish_and_clear();
+                area.multi.remove(drawn);
+                self.phase = None;
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn show_bars(&mut self, area: &BarArea, bars: Vec<Bar>) {
         let is_visible = |prefix: &String| bars.iter().any(|bar| bar.prefix == *prefix);
-        if !self.0.keys().all(is_visible) {
+        if !self.bars.keys().all(is_visible) {
             // Clear all lines first. The remaining bars are drawn again.
             let _ = area.multi.clear();
-            self.0.retain(|prefix, bar| {
+            self.bars.retain(|prefix, bar| {
                 if !is_visible(prefix) {
                     area.multi.remove(bar);
                 }
@@ -226,8 +279,9 @@ impl DrawnBars {
             });
         }
         for (index, Bar { prefix, label, progress: ByteProgress { done, total } }) in bars.into_iter().enumerate() {
-            let is_new = !self.0.contains_key(&prefix);
-            let bar = self.0.entry(prefix).or_insert_with_key(|prefix| {
+            let is_new = !self.bars.contains_key(&prefix);
+            let index = index + usize::from(self.phase.is_some());
+            let bar = self.bars.entry(prefix).or_insert_with_key(|prefix| {
                 area.is_used.store(true, Ordering::Release);
                 area.multi.insert(index, ProgressBar::new(total).with_style(style()).with_prefix(prefix.clone()))
             });
@@ -239,7 +293,6 @@ impl DrawnBars {
                 bar.reset_eta();
             }
         }
-        area.is_used.store(!self.0.is_empty(), Ordering::Release);
     }
 }
 

@@ -51,15 +51,18 @@ impl Reporter {
         } else if is_passthrough {
             Arc::new(PassthroughSink::new(Arc::clone(&output), style))
         } else {
-            let progress: Arc<dyn Sink> = match bar_area {
-                Some(bar_area) => Arc::new(ProgressBars::new(bar_area, style)),
-                None => Arc::new(ProgressLines::new(Arc::clone(&output), style)),
+            let lines = PlainSink::new(Arc::clone(&output), Prefix::Host, style).with_shell_lines(options.echo);
+            let (progress, lines): (Arc<dyn Sink>, _) = match bar_area {
+                // With `fab deploy | tee log`, another program writes to the terminal, below the
+                // line of a running phase.
+                Some(bar_area) if io::stdout().is_terminal() => {
+                    (Arc::new(ProgressBars::new(bar_area, style).with_phases()), lines.without_phase_starts())
+                }
+                Some(bar_area) => (Arc::new(ProgressBars::new(bar_area, style)), lines),
+                None => (Arc::new(ProgressLines::new(Arc::clone(&output), style)), lines),
             };
             // The bars come first, to be erased before the last lines are written.
-            Arc::new(BroadcastSink::new(vec![
-                progress,
-                Arc::new(PlainSink::new(Arc::clone(&output), Prefix::Host, style)),
-            ]))
+            Arc::new(BroadcastSink::new(vec![progress, Arc::new(lines)]))
         };
         let task_stdout = if options.json { Stream::Stderr } else { Stream::Stdout };
         Self { sink, output, style, task_stdout, capture: None }

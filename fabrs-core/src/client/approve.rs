@@ -13,7 +13,8 @@ impl Client {
     /// `--yes=FINGERPRINT` for exactly these changes, approves the run beforehand. An approved run
     /// stays approved.
     ///
-    /// A dry run only shows the changes and their fingerprint, without a prompt.
+    /// A dry run only shows the changes, without a prompt.
+    /// [`note_fingerprints`](Self::note_fingerprints) then shows their fingerprint.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
@@ -38,9 +39,31 @@ impl Client {
     ///
     /// Dropping the future during the prompt leaves the run unapproved.
     pub async fn approve(&self, pending: &str) -> Result<()> {
+        self.approve_shown(pending, pending).await
+    }
+
+    /// Approves pending changes as [`approve`](Self::approve), but shows another text. The text may
+    /// have facts that change between two runs, such as free space. The fingerprint covers only
+    /// `pending`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let client = fabrs_core::Client::builder().build();
+    /// client.approve_shown("web1: reboot", "web1: reboot (up for 30 days)").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`approve`](Self::approve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`approve`](Self::approve).
+    pub async fn approve_shown(&self, pending: &str, shown: &str) -> Result<()> {
         let approval = self.state().approval();
-        if !pending.is_empty() {
-            self.note(None, pending);
+        if !shown.is_empty() {
+            self.note(None, shown);
         }
         let settings = self.settings();
         let protected = self.inventory().environment().filter(|environment| environment.is_protected());
@@ -48,7 +71,7 @@ impl Client {
         match (&settings.confirmation, protected) {
             _ if settings.mode == Mode::DryRun => {
                 if protected.is_some() || !pending.is_empty() {
-                    self.note(None, format!("`--yes={}` approves exactly these changes", fingerprint()));
+                    approval.add_unshown(fingerprint());
                 }
             }
             // The fingerprint is compared at every call: the approval of one task's changes must
@@ -67,6 +90,32 @@ impl Client {
         }
         approval.approve();
         Ok(())
+    }
+
+    /// Prints a note about the fingerprint of each approval in a dry run since the last call:
+    /// `--yes=FINGERPRINT` approves exactly these changes. `fab` calls this method at the end of a
+    /// run.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # use std::sync::Arc;
+    /// use fabrs_core::Client;
+    /// use fabrs_core::config::{Mode, Settings};
+    /// use fabrs_core::event::{CaptureSink, Sink};
+    ///
+    /// let capture = Arc::new(CaptureSink::default());
+    /// let sink = Arc::clone(&capture) as Arc<dyn Sink>;
+    /// let client = Client::builder().settings(Settings::default().mode(Mode::DryRun)).sink(sink).build();
+    /// client.approve("web1: reboot").await?;
+    /// client.note_fingerprints();
+    /// let notes = capture.of_kind("message");
+    /// assert!(notes[1]["text"].as_str().is_some_and(|note| note.starts_with("`--yes=")));
+    /// # Ok(()) }
+    /// ```
+    pub fn note_fingerprints(&self) {
+        for fingerprint in self.state().approval().take_unshown() {
+            self.note(None, format!("`--yes={fingerprint}` approves exactly these changes"));
+        }
     }
 
     /// Shows changes found only during the run, and asks for their approval.

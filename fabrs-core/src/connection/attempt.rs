@@ -17,7 +17,9 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::state::RunState;
-use crate::transport::{Effect, EffectMode, Invocation, OutputReceiver, Request, RunningCommand, StdinSource};
+use crate::transport::{
+    Effect, EffectMode, Invocation, OutputReceiver, PlanTexts, Request, RunningCommand, StdinSource,
+};
 
 /// An attempt started on the transport.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Future for StartedAttempt {
 pub(super) struct Attempt {
     pub(super) line: Arc<str>,
     pub(super) shown: Arc<str>,
+    pub(super) plan: Option<PlanTexts>,
     pub(super) stdin: StdinSource,
     pub(super) last_signal: Signal,
 }
@@ -65,15 +68,36 @@ pub(super) fn start(mut spec: Box<CommandSpec>) -> Result<StartedAttempt> {
         None if !spec.detached && spec.connection.context.is_bare(spec.activation) => Arc::clone(&command),
         None => compose(Rendering::Shown)?,
     };
+    let plan = plan_texts(&spec, || compose(Rendering::Shown), || spec.line.to_string().into())?;
     let stdin = spec.take_stdin()?;
     let shown = match spec.connection.redactor().text(&shown) {
         Cow::Borrowed(_) => shown,
         Cow::Owned(text) => text.into(),
     };
     let (recorder, captured) = emit_start(&spec, &shown)?;
-    let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
+    let last_signal = Signal::new("KILL");
+    let attempt = Attempt { line: command, shown: Arc::clone(&shown), plan, stdin, last_signal };
     let running = launch(&spec, attempt, Box::new(recorder))?;
     Ok(StartedAttempt { running, captured, spec, shown })
+}
+
+/// Returns the texts of a planned command. `short` is the text of a command without a name. Returns
+/// `None` for a command to execute.
+///
+/// # Errors
+///
+/// The error of `compose`.
+pub(super) fn plan_texts(
+    spec: &CommandSpec,
+    compose: impl FnOnce() -> Result<Arc<str>>,
+    short: impl FnOnce() -> Arc<str>,
+) -> Result<Option<PlanTexts>> {
+    if spec.effect == Effect::Reads || spec.connection.effect_mode() == EffectMode::Execute {
+        return Ok(None);
+    }
+    let redacted = |text: Arc<str>| spec.connection.redactor().text(&text).into();
+    let short = spec.display_name.clone().unwrap_or_else(short);
+    Ok(Some(PlanTexts { short: redacted(short), shell_line: redacted(compose()?) }))
 }
 
 /// Emits the start of a command. Returns the recorder, and the capture filled by the recorder.
@@ -110,7 +134,7 @@ pub(super) fn launch(
         return Err(Error::new(ErrorKind::Internal, "internal error: the host has no transport").on(host));
     };
     let defaults = run.defaults();
-    let Attempt { line, shown, stdin, last_signal } = attempt;
+    let Attempt { line, shown, plan, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.has_shell_probe { with_shell_marker(&line, stdin) } else { (line, stdin) };
     // A line may contain a known secret that is not marked as secret, such as the password in the
     // URL of a repository.
@@ -119,7 +143,7 @@ pub(super) fn launch(
     let program = spec.program(line);
     Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, has_secret, last_signal },
+        invocation: Invocation { program, shown, plan, pty: spec.pty.clone(), stdin, has_secret, last_signal },
         effect: spec.effect,
         is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),

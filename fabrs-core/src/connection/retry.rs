@@ -11,7 +11,7 @@ use super::recorder::Captured;
 use super::retry_policy::RetryPolicy;
 use super::spec::CommandSpec;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::event::{Event, PlannedCommand};
 use crate::host::Host;
 use crate::output::{CommandResult, Output};
 use crate::transport::{CommandOutcome, Completion, Effect, EffectMode, StopLevel};
@@ -102,7 +102,7 @@ fn plan_retries(spec: &CommandSpec) -> Result<Output> {
     spec.connection.sink().event(&Event::Planned {
         host: spec.connection.host(),
         operation: &operation,
-        is_command: true,
+        command: Some(PlannedCommand { short: &operation, shell_line: &spec.line.to_string() }),
     });
     finish(spec, &shown, Captured::default(), Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO })
 }

@@ -12,6 +12,24 @@ use crate::event::stream::Stream;
 use crate::host::Host;
 use crate::output::ExitStatus;
 
+/// The texts of a planned command, for a plan in phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedCommand<'a> {
+    /// A short text for people: the name of the command, or else its line without the context
+    /// (directory, environment).
+    pub short: &'a str,
+    /// The quoted command line with its context.
+    pub shell_line: &'a str,
+}
+
+impl<'a> PlannedCommand<'a> {
+    /// Makes the texts of a command without a name and without a context.
+    pub(crate) fn of_line(line: &'a str) -> Self {
+        Self { short: line, shell_line: line }
+    }
+}
+
 /// An event of a run.
 ///
 /// Serialized with the name in snake case as the tag `event`. `--json` prints one event per line.
@@ -147,9 +165,44 @@ pub enum Event<'a> {
         host: Option<&'a Host>,
         /// The quoted command, the transfer (`put conf -> /etc/shop`), or the name of the effect.
         operation: &'a str,
-        /// True if the operation is a command.
+        /// The two texts of a command. `None` for a transfer or an effect.
         #[serde(skip)]
-        is_command: bool,
+        command: Option<PlannedCommand<'a>>,
+    },
+    /// A phase of a task starts: one of several parts of a deploy, such as its build. In a dry run,
+    /// the phase is added to the plan.
+    PhaseStarted {
+        /// The number of the phase, starting at 1. `None` for a phase outside the plan, such as the
+        /// revert of a failed deploy.
+        number: Option<usize>,
+        /// The number of planned phases.
+        total: usize,
+        /// The name: `build`.
+        name: &'a str,
+        /// The hosts of the phase.
+        hosts: &'a [Host],
+        /// True in a dry run.
+        is_planned: bool,
+    },
+    /// A phase of a task ended. In a dry run, all operations of the phase are planned.
+    PhaseEnded {
+        /// The number of the phase, as in [`PhaseStarted`](Self::PhaseStarted).
+        number: Option<usize>,
+        /// The number of planned phases.
+        total: usize,
+        /// The name: `build`.
+        name: &'a str,
+        /// The hosts of the phase.
+        hosts: &'a [Host],
+        /// The outcome: ok, failed or cancelled.
+        outcome: OutcomeKind,
+        /// The duration.
+        #[serde(serialize_with = "seconds")]
+        elapsed: Duration,
+        /// The slowest of several hosts, if it took clearly longer than the others.
+        slowest: Option<&'a Host>,
+        /// The result in a few words. May be empty.
+        detail: &'a str,
     },
     /// A dry run read from a host with planned changes. The result does not include these changes.
     StaleRead {

@@ -10,6 +10,7 @@ use crate::event::format::{
 };
 use crate::event::map_texts::map_texts;
 use crate::event::outcome_kind::OutcomeKind;
+use crate::event::phase_formatter::PhaseFormatter;
 use crate::event::shown_errors::{ErrorForm, ErrorToShow, ShownErrors};
 use crate::event::style::{HostOrLocal, Prefix, Style, TextRole};
 use crate::host::Host;
@@ -22,17 +23,34 @@ pub(super) struct EventFormatter {
     /// If true, no line refers to an equal error of an earlier host.
     only_error_blocks: bool,
     failures: ShownErrors,
+    phases: PhaseFormatter,
 }
 
 impl EventFormatter {
     /// Makes a formatter that puts `prefix` in front of the lines of a host.
     pub(super) fn new(prefix: Prefix, style: Style) -> Self {
-        Self { prefix, style, only_error_blocks: false, failures: ShownErrors::default() }
+        Self {
+            prefix,
+            style,
+            only_error_blocks: false,
+            failures: ShownErrors::default(),
+            phases: PhaseFormatter::new(style),
+        }
     }
 
     /// Omits the lines that refer to an equal error of an earlier host.
     pub(super) fn only_error_blocks(self) -> Self {
         Self { only_error_blocks: true, ..self }
+    }
+
+    /// Replaces the formatter of phases.
+    pub(super) fn with_phases(self, change: impl FnOnce(PhaseFormatter) -> PhaseFormatter) -> Self {
+        Self { phases: change(self.phases), ..self }
+    }
+
+    /// Returns whether a phase of a dry run is being planned.
+    pub(super) fn is_in_phase_plan(&self) -> bool {
+        self.phases.is_in_plan()
     }
 
     /// Returns complete lines. Returns an empty text for output and for events without a text form.
@@ -66,8 +84,10 @@ impl EventFormatter {
                 }
             },
             Event::CommandStarted { host, command, is_echoed: true, .. } => self.command(Some(*host), "$ ", command),
-            Event::Planned { host: Some(host), operation: what, is_command: runs } => {
-                self.command(Some(*host), if *runs { "would run: " } else { "would " }, what)
+            Event::PhaseStarted { .. } | Event::PhaseEnded { .. } => self.phases.text(event),
+            Event::Planned { .. } | Event::StaleRead { .. } if self.phases.add(event) => String::new(),
+            Event::Planned { host: Some(host), operation: what, command } => {
+                self.command(Some(*host), if command.is_some() { "would run: " } else { "would " }, what)
             }
             Event::Planned { host: None, operation: what, .. } => format!("would: {}\n", indent_continuation(what)),
             Event::Transferred { host, operation: what, changed, files, removed } => {
@@ -209,6 +229,7 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
+    use crate::event::event::PlannedCommand;
     use crate::event::testing::web1;
 
     #[track_caller]
@@ -235,6 +256,11 @@ mod tests {
         case(&ended(&host, OutcomeKind::Cancelled, Some(&error)), "");
     }
 
+    fn planned_command<'a>(host: &'a Host, line: &'a str) -> Event<'a> {
+        let command = Some(PlannedCommand::of_line(line));
+        Event::Planned { host: Some(host), operation: line, command }
+    }
+
     #[test]
     fn an_echoed_command_is_shown() {
         let host = web1();
@@ -248,14 +274,11 @@ mod tests {
     fn a_dry_run_shows_planned_changes() {
         let host = web1();
         let here = Host::local();
-        case(&Event::Planned { host: Some(&host), operation: "rm x", is_command: true }, "[web1] would run: rm x\n");
-        case(&Event::Planned { host: Some(&here), operation: "make", is_command: true }, "[local] would run: make\n");
-        let put = Event::Planned { host: Some(&host), operation: "put a -> /b", is_command: false };
+        case(&planned_command(&host, "rm x"), "[web1] would run: rm x\n");
+        case(&planned_command(&here, "make"), "[local] would run: make\n");
+        let put = Event::Planned { host: Some(&host), operation: "put a -> /b", command: None };
         case(&put, "[web1] would put a -> /b\n");
-        case(
-            &Event::Planned { host: None, operation: "mail the changes", is_command: false },
-            "would: mail the changes\n",
-        );
+        case(&Event::Planned { host: None, operation: "mail the changes", command: None }, "would: mail the changes\n");
         let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned_changes: planned };
         case(&read(1), "[web1] read without the 1 planned change: cat a\n");
         case(&read(3), "[web1] read without the 3 planned changes: cat a\n");

@@ -32,6 +32,8 @@ use crate::event::style::{Prefix, Style};
 /// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished`|
 /// | `transferred` | `host`, `operation`, `changed`, `files`, `removed` |
 /// | `planned` | `host`, `operation` |
+/// | `phase_started` | `number`, `total`, `name`, `hosts`, `is_planned`: a phase of a deploy |
+/// | `phase_ended` | as `phase_started`, and `outcome`, `elapsed`, `slowest`, `detail` |
 /// | `stale_read` | `host`, `command`, `planned_changes` |
 /// | `once` | `name`, `value` |
 /// | `message` | `host`, `stream`, `text` |
@@ -44,7 +46,9 @@ use crate::event::style::{Prefix, Style};
 /// `incomplete`. `outcomes` has an entry for each outcome. `elapsed`, `pause` and `time_left` are
 /// seconds. `host` is `null` for events without a host. `status` is `{"code": 0}`,
 /// `{"signal": "TERM"}`, or `null` if the end of the command is unknown. `summary` is printed for
-/// each task and for the shell line, and `run_ended` is the last line.
+/// each task and for the shell line, and `run_ended` is the last line. `number` is `null` for a
+/// phase outside the plan, such as a revert. `slowest` is a host or `null`,
+/// and `is_planned` is only in `phase_started`.
 ///
 /// `error` is `null`, or an object:
 ///
@@ -250,7 +254,7 @@ mod tests {
         let host = web1();
         let at = r#""host":"deploy@web1""#;
         case(
-            &Event::Planned { host: None, operation: "mail", is_command: false },
+            &Event::Planned { host: None, operation: "mail", command: None },
             "planned",
             r#""host":null,"operation":"mail""#,
         );

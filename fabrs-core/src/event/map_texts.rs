@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::event::event::Event;
+use crate::event::event::{Event, PlannedCommand};
 
 /// Passes the event to `pass` with each text mapped by `map`, except output, errors and diffs.
 pub(super) fn map_texts<T>(
@@ -15,6 +15,15 @@ pub(super) fn map_texts<T>(
     if let Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left } = *event {
         let (command, reason) = (&map(command), &map(reason));
         return pass(&Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left });
+    }
+    if let Event::Planned { host, operation, command } = *event {
+        let texts = command.map(|command| (map(command.short), map(command.shell_line)));
+        let command = texts.as_ref().map(|(short, shell_line)| PlannedCommand { short, shell_line });
+        return pass(&Event::Planned { host, operation: &map(operation), command });
+    }
+    if let Event::PhaseEnded { number, total, name, hosts, outcome, elapsed, slowest, detail } = *event {
+        let (name, detail) = (&map(name), &map(detail));
+        return pass(&Event::PhaseEnded { number, total, name, hosts, outcome, elapsed, slowest, detail });
     }
     match text_of(event) {
         None => pass(event),
@@ -38,16 +47,17 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
         | Event::UnconfirmedStop { command, .. } => Some(Text::Line(command)),
-        Event::Transferred { operation: what, .. }
-        | Event::Progress { operation: what, .. }
-        | Event::Planned { operation: what, .. } => Some(Text::Line(what)),
+        Event::Transferred { operation: what, .. } | Event::Progress { operation: what, .. } => Some(Text::Line(what)),
         Event::Warning { text, .. }
         | Event::Message { text, .. }
         | Event::ShellLineEnded { line: text, .. }
+        | Event::PhaseStarted { name: text, .. }
         | Event::Summary { name: text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
         Event::RunEnded { .. }
         | Event::Retry { .. }
+        | Event::Planned { .. }
+        | Event::PhaseEnded { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::OutputLines { .. }
@@ -64,16 +74,17 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
         | Event::UnconfirmedStop { command, .. } => *command = text,
-        Event::Transferred { operation: what, .. }
-        | Event::Progress { operation: what, .. }
-        | Event::Planned { operation: what, .. } => *what = text,
+        Event::Transferred { operation: what, .. } | Event::Progress { operation: what, .. } => *what = text,
         Event::Warning { text: old, .. }
         | Event::Message { text: old, .. }
         | Event::ShellLineEnded { line: old, .. }
+        | Event::PhaseStarted { name: old, .. }
         | Event::Summary { name: old, .. } => *old = text,
         Event::Once { .. }
         | Event::RunEnded { .. }
         | Event::Retry { .. }
+        | Event::Planned { .. }
+        | Event::PhaseEnded { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::OutputLines { .. }

@@ -135,7 +135,14 @@ mod tests {
     fn a_dry_run_names_the_host_of_each_command() {
         let host = web1();
         let note = Event::Message { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
-        let events = [Event::Planned { host: Some(&host), operation: "uname -a", is_command: true }, note];
+        let events = [
+            Event::Planned {
+                host: Some(&host),
+                operation: "uname -a",
+                command: Some(crate::event::PlannedCommand::of_line("uname -a")),
+            },
+            note,
+        ];
         let (_, stderr) = output_of(|queue| PassthroughSink::new(queue, Style::Plain), &events);
         assert_eq!(stderr, "[web1] would run: uname -a\n`--yes=1` approves just this\n");
     }

@@ -9,6 +9,7 @@ use crate::controls::{escape_controls, line_with_colours};
 use crate::event::event::Event;
 use crate::event::formatter::EventFormatter;
 use crate::event::output_queue::queue::OutputQueue;
+use crate::event::phase_formatter::PhaseFormatter;
 use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
@@ -32,12 +33,44 @@ impl PlainSink {
     pub fn new(queue: Arc<OutputQueue>, prefix: Prefix, style: Style) -> Self {
         Self { queue, prefix, style, formatter: EventFormatter::new(prefix, style) }
     }
+
+    /// Adds the shell lines of commands to the phases of a dry run. Defaults to short texts only.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use fabrs_core::event::{OutputQueue, PlainSink, Prefix, Style};
+    ///
+    /// let queue = Arc::new(OutputQueue::new(std::io::stdout(), std::io::stderr(), || {}));
+    /// let sink = PlainSink::new(queue, Prefix::Host, Style::Plain).with_shell_lines(true);
+    /// # drop(sink);
+    /// ```
+    pub fn with_shell_lines(self, shows_shell_lines: bool) -> Self {
+        Self { formatter: self.formatter.with_phases(|phases| phases.with_shell_lines(shows_shell_lines)), ..self }
+    }
+
+    /// Omits the lines for the start of a phase, if another sink shows running phases.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use fabrs_core::event::{OutputQueue, PlainSink, Prefix, Style};
+    ///
+    /// let queue = Arc::new(OutputQueue::new(std::io::stdout(), std::io::stderr(), || {}));
+    /// let sink = PlainSink::new(queue, Prefix::Host, Style::Plain).without_phase_starts();
+    /// # drop(sink);
+    /// ```
+    pub fn without_phase_starts(self) -> Self {
+        Self { formatter: self.formatter.with_phases(PhaseFormatter::without_starts), ..self }
+    }
 }
 
 impl Sink for PlainSink {
     fn event(&self, event: &Event<'_>) {
         // One push for each event, so that lines of different hosts are not mixed.
         match event {
+            // A read in a plan may fail, since the planned changes were not made.
+            Event::OutputLines { stream: Stream::Stderr, .. } if self.formatter.is_in_phase_plan() => {}
             Event::OutputLines { host, stream, text, .. } => {
                 self.queue.push(*stream, &prefixed_lines(&self.prefix.of(Some(host), self.style), self.style, text));
             }
@@ -151,7 +184,7 @@ mod tests {
             Event::CommandStarted { id: 1, host: &host, command: "ls", is_echoed: true },
             Event::OutputLines { id: 1, host: &host, stream: Stream::Stdout, text: b"out\n" },
             Event::OutputLines { id: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
-            Event::Planned { host: None, operation: "mail", is_command: false },
+            Event::Planned { host: None, operation: "mail", command: None },
             Event::Warning { host: None, text: "look" },
             Event::Message { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
             Event::Message { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },

@@ -88,6 +88,7 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::event::capture::CaptureSink;
     use crate::event::diff::FileDiff;
+    use crate::event::event::PlannedCommand;
     use crate::event::outcome_kind::OutcomeKind;
     use crate::event::stream::Stream;
     use crate::host::Host;
@@ -140,7 +141,14 @@ mod tests {
             elapsed,
             is_finished: false,
         });
-        sink.event(&Event::Planned { host: None, operation: text, is_command: false });
+        sink.event(&Event::Planned { host: None, operation: text, command: None });
+        let command = Some(PlannedCommand { short: text, shell_line: text });
+        sink.event(&Event::Planned { host: None, operation: text, command });
+        let phase = (Some(1), 2, &[host.clone()][..]);
+        let (number, total, hosts) = phase;
+        sink.event(&Event::PhaseStarted { number, total, name: text, hosts, is_planned: false });
+        let (outcome, slowest) = (OutcomeKind::Ok, None);
+        sink.event(&Event::PhaseEnded { number, total, name: text, hosts, outcome, elapsed, slowest, detail: text });
         sink.event(&Event::Warning { host: None, text });
         sink.event(&Event::Message { host: None, stream: Stream::Stdout, text });
         sink.event(&Event::Once { name: "x", value: &value });
@@ -148,6 +156,6 @@ mod tests {
         sink.event(&Event::Diff { host: &host, operation: text, path: "/hunter2", diff: difference });
         let json = serde_json::to_string(&capture.events()).unwrap();
         assert!(!json.contains("hunter2"), "{json}");
-        assert_eq!(json.matches("[redacted]").count(), 24, "{json}");
+        assert_eq!(json.matches("[redacted]").count(), 28, "{json}");
     }
 }

@@ -35,8 +35,10 @@ pub(super) enum TextRole {
     Error,
     Warning,
     Hint,
-    /// A command line.
+    /// A command line, or the name of a phase.
     Command,
+    /// Text of less importance.
+    Dimmed,
     /// A removed line of a diff.
     Removed,
     /// An added line of a diff.
@@ -64,6 +66,7 @@ impl Style {
             TextRole::Hint => AnsiColor::Cyan.on_default(),
             TextRole::Removed => AnsiColor::Red.on_default(),
             TextRole::Added => AnsiColor::Green.on_default(),
+            TextRole::Dimmed => anstyle::Style::new().dimmed(),
             TextRole::Command => anstyle::Style::new().bold(),
         };
         match self {

@@ -52,7 +52,7 @@ impl Side {
             Self::Local => match here(context) {
                 Some(here) => here.plan_for(host, operation),
                 None => {
-                    context.connection.sink().event(&Event::Planned { host: Some(host), operation, is_command: false });
+                    context.connection.sink().event(&Event::Planned { host: Some(host), operation, command: None });
                 }
             },
         }

@@ -22,6 +22,8 @@ pub(crate) struct Approval {
     parts: Mutex<Vec<String>>,
     /// Values computed once for all hosts, by name.
     once_values: Mutex<BTreeMap<String, String>>,
+    /// The fingerprints of a dry run that no note has shown yet.
+    unshown: Mutex<Vec<String>>,
 }
 
 impl Approval {
@@ -52,6 +54,19 @@ impl Approval {
     /// Adds a value computed once for all hosts to the inputs of the fingerprint.
     pub(crate) fn add_once_value(&self, name: &str, value: &serde_json::Value) {
         self.once_values().insert(name.to_owned(), value.to_string());
+    }
+
+    /// Records a fingerprint of a dry run, for a note at its end.
+    pub(crate) fn add_unshown(&self, fingerprint: String) {
+        let mut unshown = lock(&self.unshown);
+        if !unshown.contains(&fingerprint) {
+            unshown.push(fingerprint);
+        }
+    }
+
+    /// Returns the fingerprints recorded since the last call.
+    pub(crate) fn take_unshown(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.unshown))
     }
 
     pub(crate) fn approve(&self) {

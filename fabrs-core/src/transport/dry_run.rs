@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::error::Result;
-use crate::event::{Event, Sink};
+use crate::event::{Event, PlannedCommand, Sink};
 use crate::host::Host;
 use crate::transport::request::{Effect, Request};
 use crate::transport::running::{CommandOutcome, Completion, RunningCommand};
@@ -37,7 +37,7 @@ impl Dialer for DryRun {
     }
 
     fn begin_effect(&self, name: &str) -> Result<EffectMode> {
-        self.sink.event(&Event::Planned { host: None, operation: name, is_command: false });
+        self.sink.event(&Event::Planned { host: None, operation: name, command: None });
         Ok(EffectMode::Plan)
     }
 
@@ -60,9 +60,9 @@ struct DryRunTransport {
 }
 
 impl DryRunTransport {
-    fn plan(&self, host: &Host, operation: &str, is_command: bool) {
+    fn plan(&self, host: &Host, operation: &str, command: Option<PlannedCommand<'_>>) {
         self.planned.fetch_add(1, Ordering::Relaxed);
-        self.sink.event(&Event::Planned { host: Some(host), operation, is_command });
+        self.sink.event(&Event::Planned { host: Some(host), operation, command });
     }
 }
 
@@ -71,10 +71,14 @@ impl Transport for DryRunTransport {
         match request.effect {
             Effect::Changes => {
                 let (host, operation) = (&request.host, &*request.invocation.shown);
+                let command = Some(match &request.invocation.plan {
+                    Some(texts) => PlannedCommand { short: &texts.short, shell_line: &texts.shell_line },
+                    None => PlannedCommand::of_line(operation),
+                });
                 if request.is_check {
-                    self.sink.event(&Event::Planned { host: Some(host), operation, is_command: true });
+                    self.sink.event(&Event::Planned { host: Some(host), operation, command });
                 } else {
-                    self.plan(host, operation, true);
+                    self.plan(host, operation, command);
                 }
                 let end = Completion { outcome: CommandOutcome::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
@@ -102,7 +106,7 @@ impl Transport for DryRunTransport {
     }
 
     fn plan_change(&self, host: &Host, operation: &str) {
-        self.plan(host, operation, false);
+        self.plan(host, operation, None);
     }
 
     fn planned(&self) -> usize {

@@ -40,7 +40,7 @@ pub(crate) use prompter::wait_for_open_prompts;
 pub use prompter::{NoPrompter, Prompter, TerminalPrompter};
 pub use pty::{Pty, TerminalSize};
 pub(crate) use random::{random_bytes, random_token};
-pub use request::{Answer, Effect, Invocation, OutputReceiver, Program, Request, StdinSource};
+pub use request::{Answer, Effect, Invocation, OutputReceiver, PlanTexts, Program, Request, StdinSource};
 pub use running::{CommandOutcome, Completion, RunningCommand};
 pub use signals::SignalQueue;
 pub(crate) use stdin_queue::{QueueFull, STDIN_PREAMBLE, StdinQueue};

@@ -73,6 +73,16 @@ impl fmt::Debug for StdinSource {
     }
 }
 
+/// The texts of a command in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanTexts {
+    /// The name of the command, or else its line without the context (directory, environment).
+    pub short: Arc<str>,
+    /// The line with its context.
+    pub shell_line: Arc<str>,
+}
+
 /// The program to start, with its input and terminal.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -81,6 +91,8 @@ pub struct Invocation {
     pub program: Program,
     /// The command's name in messages, events and plans.
     pub shown: Arc<str>,
+    /// The texts for a plan in phases, if the command is planned and not executed.
+    pub plan: Option<PlanTexts>,
     /// The pseudo-terminal, if any. It merges stderr into stdout.
     pub pty: Option<Pty>,
     /// The standard input.

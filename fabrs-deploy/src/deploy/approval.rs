@@ -10,8 +10,19 @@ use crate::site::Site;
 use crate::source::{CommitChanges, Git, Revision};
 use crate::table::{render, table};
 
+/// The pending changes of a deploy.
+#[derive(Debug)]
+pub(super) struct PendingDeploy {
+    /// All changes, for the fingerprint. Equal changes have equal texts.
+    pub(super) text: String,
+    /// The new commits, with warnings.
+    pub(super) commits: String,
+    /// The new revision and the number of its commits: `deployable-314 (abc1234), 3 commits`.
+    pub(super) summary: String,
+}
+
 /// Returns the pending changes of a deploy: the live and the new revision of each host, then the
-/// commits between them. Equal changes have equal texts, and equal fingerprints.
+/// commits between them.
 ///
 /// # Errors
 ///
@@ -21,7 +32,7 @@ pub(super) async fn pending_deploy(
     surveys: &Surveys,
     source: &Git,
     revision: &Revision,
-) -> Result<String, Error> {
+) -> Result<PendingDeploy, Error> {
     let mut rows = table(["host", "live", "new"]);
     // The live revisions by commit.
     let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
@@ -38,7 +49,9 @@ pub(super) async fn pending_deploy(
         }
         rows.add_row([hosts.label_with_root(host), live_name, revision.to_string()]);
     }
-    let mut text = format!("{}{}", headline(&hosts.site, source), render(&rows));
+    let headline = format!("{}{}", headline(&hosts.site, source), render(&rows));
+    let mut text = String::new();
+    let mut counts = Vec::new();
     let is_same = |found: &&FoundRelease| {
         found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit)
     };
@@ -51,13 +64,25 @@ pub(super) async fn pending_deploy(
     for (commit, old) in live {
         if commit == revision.commit {
             text = format!("{text}commits since {old}: none\n");
+            counts.push(", no new commits".to_owned());
             continue;
         }
         let changes = source.changes(host, hosts.layouts.of(host)?, commit, &revision.commit).await?;
+        counts.push(commit_count(changes.as_ref()));
         text.push_str(&commits_since(old, changes.as_ref()));
         text.push_str(&many_commits_warning(&hosts.site, old, changes.as_ref()));
     }
-    Ok(text)
+    // The number of commits differs between hosts with different live revisions.
+    let count = if let [count] = counts.as_slice() { count.as_str() } else { "" };
+    Ok(PendingDeploy { text: headline + &text, summary: format!("{revision}{count}"), commits: text })
+}
+
+fn commit_count(changes: Option<&CommitChanges>) -> String {
+    match changes.map(|changes| changes.added_count) {
+        None => String::new(),
+        Some(1) => ", 1 commit".to_owned(),
+        Some(count) => format!(", {count} commits"),
+    }
 }
 
 /// Returns the first line: the application, its root directory, and the repository.
@@ -99,9 +124,14 @@ pub(super) fn pending_rollback(hosts: &ConnectedSite, surveys: &Surveys, release
         let live = live.map_or_else(|| "nothing".to_owned(), &name);
         rows.add_row([hosts.label_with_root(host), live, name(release)]);
     }
-    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
-    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
+    let bad = bad_release_line(surveys, release);
     format!("{}: {}\n{}{bad}", hosts.site.application(), hosts.site.root, render(&rows))
+}
+
+/// Returns a line about a release marked as bad, or else an empty text.
+pub(super) fn bad_release_line(surveys: &Surveys, release: &ReleaseId) -> String {
+    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
+    bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default()
 }
 
 /// Returns the revision of a release, from the first manifest found on any host. Releases of other

@@ -37,7 +37,9 @@ pub(super) async fn mark_replaced(rollout: &Rollout<'_>) {
 
 async fn mark(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
     let dir = rollout.hosts.layouts.of(host)?.release(release);
-    host.run(cmd!("if [ -d {dir} ]; then printf '%s\\n' {bad} > {dir}/{BAD_FILE}; fi")).await?;
+    host.run(cmd!("if [ -d {dir} ]; then printf '%s\\n' {bad} > {dir}/{BAD_FILE}; fi"))
+        .named(format!("mark {release} as bad"))
+        .await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
 use crate::deploy::{health_check, restart, switch, watch};
 use crate::hooks::DeployPhase;
-use crate::outcomes::{all_ok, label};
+use crate::outcomes::all_ok;
 use crate::release::{COLOR_FILE, Color, Survey};
 use crate::strategy::BlueGreen;
 
@@ -72,20 +72,27 @@ fn new_color(rollout: &Rollout<'_>, host: &Connection) -> Color {
 ///
 /// The first error of a step. The caller reverts the rollout.
 pub(super) async fn roll_out(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
-    let (hosts, client) = (rollout.hosts, rollout.hosts.client());
+    let hosts = rollout.hosts;
     let side = |host: &Connection| {
         let color = new_color(rollout, host);
         Some((host.host()?.clone(), (color, strategy.port(color))))
     };
     hosts.set_sides(hosts.group.connections().iter().filter_map(side).collect::<HashMap<_, _>>());
-    client.note(None, format!("preparing the idle side of {} for {}", hosts.label(), rollout.target_name()));
     rollout.set_phase("idle side");
-    let prepared = hosts.group.each(|host| async move { prepare(rollout, strategy, &host).await });
+    let phase = hosts.phase("idle side", hosts.group.connections());
+    let prepared = hosts.group.each(|host| {
+        let phase = &phase;
+        async move { phase.time(&host, prepare(rollout, strategy, &host)).await }
+    });
     all_ok(prepared.await)?;
+    phase.done("");
     watch::watch(rollout, &hosts.group, &hosts.site.watch).await?;
+    let phase = hosts.phase("switch", hosts.group.connections());
     let hooks = hosts.group.each(|host| async move { switch::run_hooks_before(rollout, &host).await });
     all_ok(hooks.await)?;
-    switch(rollout, strategy).await
+    switch(rollout, strategy).await?;
+    phase.done("");
+    Ok(())
 }
 
 /// Starts and checks the target release on the idle side of a host. The live side is unchanged.
@@ -141,7 +148,6 @@ async fn systemctl(host: &Connection, verb: &str, units: &[String]) -> Result<()
 /// Switches the balancer to the new side of all hosts in one step, then `current` and the workers.
 async fn switch(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
     let hosts = &rollout.hosts.group;
-    rollout.hosts.client().note(None, format!("switching {} to {}", label(hosts.connections()), rollout.target_name()));
     rollout.set_phase("switch");
     let Some(pools) = rollout.blue_green.pools() else { return Ok(()) };
     let changes = changes(rollout, strategy, &pools.run).await?;

@@ -26,10 +26,13 @@ const ARCHIVE: &str = ".fabrs-tree.tar";
 /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): the failed step and its host.
 pub(super) async fn build(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     let hosts = rollout.hosts;
-    hosts.client().note(None, format!("building {} on {}", rollout.target.release, hosts.label()));
+    let phase = hosts.phase("build", hosts.group.connections());
     rollout.set_phase("build");
-    let built = hosts.group.each(|host| build_on(rollout, source, host)).await;
-    all_ok(built)?;
+    let timed = &phase;
+    let built =
+        hosts.group.each(|host| async move { timed.time(&host, build_on(rollout, source, host.clone())).await });
+    all_ok(built.await)?;
+    phase.done(format!("release {}", rollout.target.release));
     Ok(())
 }
 
@@ -143,6 +146,7 @@ pub(super) async fn remove(rollout: &Rollout<'_>, group: &Group) {
         host.run(cmd!(
             "cd {root}/releases && if [ -e {release} ]; then mv {release} .gone-{release}; fi && rm -rf .gone-*"
         ))
+        .named(format!("remove release {release}"))
         .await
     });
     for (host, outcome) in &removed.await {

@@ -1,12 +1,13 @@
 //! A site on its hosts: the connected group, the paths on each host, and the hosts of once-only
 //! steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, LockRequest, Outcomes, TaskError};
 
 use crate::database::{MigrationInspector, MigrationPlan, Snapshot};
+use crate::deploy::phases::Phases;
 use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
@@ -25,9 +26,12 @@ pub(crate) struct ConnectedSite {
     approved: Option<Arc<ApprovedMigrations>>,
     /// The space to free on each host before the build.
     space_to_free: HashMap<Host, SpaceToFree>,
+    /// The free space of the host with the least space, if it was probed.
+    least_free_space: Option<String>,
     /// The new side of each host of a blue-green site, once chosen.
     sides: OnceLock<HashMap<Host, (Color, u16)>>,
     client: Client,
+    pub(super) phases: Phases,
 }
 
 /// The survey of each host.
@@ -68,8 +72,17 @@ impl ConnectedSite {
 
     /// Creates a connected site without a survey of its hosts.
     pub(crate) fn without_survey(site: Site, group: Group, client: Client) -> Self {
-        let (layouts, space_to_free) = (Layouts::default(), HashMap::new());
-        Self { site, group, layouts, approved: None, space_to_free, sides: OnceLock::new(), client }
+        Self {
+            site,
+            group,
+            layouts: Layouts::default(),
+            approved: None,
+            space_to_free: HashMap::new(),
+            least_free_space: None,
+            sides: OnceLock::new(),
+            client,
+            phases: Phases::default(),
+        }
     }
 
     /// Sets the new side of each host of a blue-green site. Only the first call has an effect.
@@ -116,6 +129,16 @@ impl ConnectedSite {
     /// Sets the space to free on each host before the build.
     pub(super) fn set_space_to_free(&mut self, space: HashMap<Host, SpaceToFree>) {
         self.space_to_free = space;
+    }
+
+    /// Sets the free space of the host with the least space.
+    pub(super) fn set_least_free_space(&mut self, space: Option<String>) {
+        self.least_free_space = space;
+    }
+
+    /// Returns the free space of the host with the least space, if it was probed.
+    pub(super) fn least_free_space(&self) -> Option<&str> {
+        self.least_free_space.as_deref()
     }
 
     /// Returns the space to free on a host before the build.
@@ -208,6 +231,21 @@ impl ConnectedSite {
             step.run(on_host).await?;
         }
         Ok(app.snapshot())
+    }
+
+    /// Returns the hosts of once-only steps and migrations, in the order of the deploy.
+    ///
+    /// # Errors
+    ///
+    /// As [`first_of`](Self::first_of).
+    pub(crate) fn once_connections(&self) -> Result<Vec<Connection>, Error> {
+        let mut once: HashSet<&Host> = HashSet::new();
+        for (scope, _) in self.site.once_steps().into_iter().flat_map(Steps::iter) {
+            once.extend(self.first_of(scope.or(&self.site.once_hosts))?.host());
+        }
+        once.extend(self.database()?.and_then(|(host, _)| host.host()));
+        let all = self.group.connections().iter();
+        Ok(all.filter(|host| host.host().is_some_and(|host| once.contains(host))).cloned().collect())
     }
 
     /// Returns the label of a host, with the root of the site if the root depends on the host.

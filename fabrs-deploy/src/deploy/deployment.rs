@@ -15,7 +15,8 @@ use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
 use crate::deploy::{
-    approval, batches, build, finish, freeze, hold, host_revert, preflight, revert, revision, work_tree,
+    approval, approval_header, batches, build, finish, freeze, hold, host_revert, preflight, revert, revision,
+    work_tree,
 };
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
@@ -217,19 +218,22 @@ impl Deploy {
             DeployGoal::Held => freeze::FreezeCheck::default(),
         };
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
-        let mut pending = goal.approval_line().to_owned();
-        pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
-        pending += &freeze.approval_line;
-        if goal == DeployGoal::Live {
-            pending += &host_revert::approval_line(&hosts.site);
-        }
+        let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        let host_revert = match goal {
+            DeployGoal::Live => host_revert::approval_line(&hosts.site),
+            DeployGoal::Held => String::new(),
+        };
+        let mut pending = format!("{}{}{}{host_revert}", goal.approval_line(), changes.text, freeze.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
+        let mut text = goal.approval_line().to_owned();
+        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
         if let Some(plan) = plan {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
-        hosts.client().approve(&pending).await?;
+        text += &host_revert;
+        hosts.client().approve_shown(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 
         let (kind, purpose) = match goal {
@@ -341,11 +345,18 @@ async fn roll_out(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationP
 
 /// Checks the migrations of the build, then runs the once-only steps.
 async fn run_once_steps(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy, live: LiveApp) -> Result<(), TaskError> {
+    let hosts = rollout.hosts;
+    if !hosts.has_once_phase() {
+        return Ok(());
+    }
+    let name = if hosts.site.database.is_some() { "migrate" } else { "once" };
+    let phase = hosts.phase(name, &hosts.once_connections()?);
     unknown_migrations::check_build(rollout, policy).await?;
     rollout.set_phase("once");
-    let snapshot = rollout.hosts.run_once(&rollout.hosts.site.once_steps(), &rollout.target.release, live).await?;
-    if let (Some(snapshot), SiteKind::Releases) = (snapshot, rollout.hosts.site.kind) {
-        build::record_snapshot(rollout, &snapshot).await;
+    let snapshot = hosts.run_once(&hosts.site.once_steps(), &rollout.target.release, live).await?;
+    if let (Some(snapshot), SiteKind::Releases) = (&snapshot, hosts.site.kind) {
+        build::record_snapshot(rollout, snapshot).await;
     }
+    phase.done(snapshot.map(|snapshot| format!("snapshot {}", snapshot.file)).unwrap_or_default());
     Ok(())
 }

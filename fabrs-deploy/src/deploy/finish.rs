@@ -4,7 +4,9 @@
 use fabrs::config::Environment;
 use fabrs::{Connection, Error, TaskError, cmd};
 
+use crate::deploy::hold;
 use crate::deploy::rollout::Rollout;
+use crate::deploy::target::ReleaseOrigin;
 use crate::hooks::DeployPhase;
 use crate::outcomes::all_ok;
 use crate::release::{BAD_FILE, FoundRelease, ReleaseId, Survey};
@@ -20,7 +22,11 @@ use crate::step::{LiveApp, Steps};
 /// cleanup and the tag are warnings.
 pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     let (hosts, release) = (rollout.hosts, &rollout.target.release);
+    let phase = hosts.phase("finish", hosts.group.connections());
     rollout.set_phase("finish");
+    if rollout.target.origin == ReleaseOrigin::Held {
+        hold::remove_mark(rollout).await;
+    }
     let hooks = hosts.site.hooks.of(DeployPhase::Finish);
     run_hooks(rollout, &hooks.before).await?;
     let finished = hosts.run_once(&[&hosts.site.post_deploy], release, LiveApp::None).await;
@@ -35,7 +41,9 @@ pub(super) async fn finish(rollout: &Rollout<'_>, source: &Git) -> Result<(), Ta
     if let Err(error) = push_tag(rollout, source).await {
         hosts.client().warn(error.host(), format!("could not push the tag of the deploy: {}", error.message()));
     }
-    run_hooks(rollout, &hooks.after).await
+    run_hooks(rollout, &hooks.after).await?;
+    phase.done("");
+    Ok(())
 }
 
 /// Runs hooks on all hosts in parallel.

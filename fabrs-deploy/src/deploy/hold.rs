@@ -31,6 +31,7 @@ pub struct HeldRelease {
 /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok).
 pub(super) async fn mark(rollout: &Rollout<'_>) -> Result<(), TaskError> {
     let (hosts, target) = (rollout.hosts, &rollout.target);
+    let phase = hosts.phase("hold", hosts.group.connections());
     rollout.set_phase("hold");
     let mark = HeldMark::new(target.by.clone()).to_json_line();
     let marked = hosts.group.each(|host| {
@@ -42,6 +43,7 @@ pub(super) async fn mark(rollout: &Rollout<'_>) -> Result<(), TaskError> {
         }
     });
     all_ok(marked.await)?;
+    phase.done("");
     if hosts.client().settings().mode == Mode::Run {
         let text = format!(
             "held: {} as {} on {}: promote the release to make it live, or abort it",

@@ -5,7 +5,7 @@
 //! | survey | `connected_site` | reads the releases on all hosts |
 //! | preflight | `preflight`, `readiness`, `freeze` | checks the hosts and the freeze windows |
 //! | choice | `revision` | chooses the revision |
-//! | approval | `approval`, `unknown_migrations` | shows the pending changes |
+//! | approval | `approval`, `approval_header`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
 //! | batches | `batches`, `window`, `switch`, `restart`, `health_check` | makes the release live |
@@ -17,10 +17,13 @@
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
 //! | report | `report` | sends the report to the notifiers |
 //!
+//! `phases` emits the events of each numbered phase, and `phase_plan` counts the phases in advance.
+//!
 //! A [`rollout`] is one deploy or rollback under the lock, with one [`host_state`] for each host.
 
 mod abort;
 mod approval;
+mod approval_header;
 mod bad_mark;
 mod batches;
 mod blue_green;
@@ -43,6 +46,8 @@ mod live_release;
 mod lock;
 mod log_positions;
 mod manual_lock;
+mod phase_plan;
+mod phases;
 mod preflight;
 mod preflight_report;
 mod promote;

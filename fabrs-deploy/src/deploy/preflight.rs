@@ -37,6 +37,8 @@ pub(super) async fn check_readiness(hosts: &mut ConnectedSite, surveys: &Surveys
     }
     refuse(&obstacles)?;
     check_database(hosts).await?;
+    let least = readiness.values().map(|ready| ready.free).min_by_key(|free| free.kib);
+    hosts.set_least_free_space(least.map(|free| free.without_inodes().to_string()));
     hosts.set_space_to_free(
         readiness.into_iter().filter_map(|(host, ready)| Some((host, ready.space_to_free()?))).collect(),
     );

@@ -13,7 +13,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, deployment, freeze, hold, host_revert, preflight, revert};
+use crate::deploy::{approval, approval_header, deployment, freeze, hold, host_revert, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -167,17 +167,19 @@ impl Promote {
         let freeze = freeze::check(hosts.client())?;
         let release = hold::choose(&hosts, &shown, given.clone())?;
         let revision = approval::revision_of(&shown, &release);
-        let mut pending = format!("held release {release}\n");
-        pending += &approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
-        pending += &freeze.approval_line;
-        pending += &host_revert::approval_line(&hosts.site);
+        let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
+        let host_revert = host_revert::approval_line(&hosts.site);
+        let mut text = format!("held release {release}\n");
+        let mut pending = format!("{text}{}{}{host_revert}", changes.text, freeze.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
+        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
         if let Some(plan) = plan {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
-        hosts.client().approve(&pending).await?;
+        text += &host_revert;
+        hosts.client().approve_shown(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("promotion of {revision}");
@@ -216,6 +218,5 @@ async fn go_live(rollout: &Rollout<'_>, source: &Git, policy: UnknownMigrationPo
     if let Err(error) = live.await {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
-    hold::remove_mark(rollout).await;
     deployment::finish_live(rollout, source).await
 }

@@ -149,6 +149,11 @@ fn clock_skew(seconds: u64, before: SystemTime, after: SystemTime) -> i64 {
 }
 
 impl Space {
+    /// Returns the space without its number of inodes.
+    pub(super) fn without_inodes(self) -> Self {
+        Self { inodes: None, ..self }
+    }
+
     /// Returns whether `count` copies of `content` fit.
     fn holds(self, content: Self, count: u64) -> bool {
         let inodes = self.inodes.zip(content.inodes);

@@ -38,6 +38,10 @@ pub(super) async fn send(
     if site.notifiers.is_empty() {
         return;
     }
+    let phase = match result {
+        Ok(()) => rollout.hosts.phase("notify", &[]),
+        Err(_) => rollout.hosts.unplanned_phase("notify", &[]),
+    };
     let target = &rollout.target;
     let hosts = rollout.hosts.group.connections().iter().map(|host| HostReport {
         host: host.host().map_or_else(String::new, |host| host.label().to_string()),
@@ -69,6 +73,7 @@ pub(super) async fn send(
         at: SystemTime::now(),
     };
     site.notifiers.notify(client, report).await;
+    phase.done("");
 }
 
 /// Returns the new commits since each previously live revision. A revision unknown to the

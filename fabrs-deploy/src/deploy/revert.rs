@@ -39,8 +39,14 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     rollout.set_phase("revert");
     drain::undrain_unchanged(rollout).await;
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
+    let phase = rollout.hosts.unplanned_phase("revert", switched.connections());
     let switched = drain::limit_for_revert(rollout, switched);
     let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
+    if reverted.failed().next().is_none() {
+        phase.done("");
+    } else {
+        drop(phase);
+    }
     warn_of_failures(rollout, &reverted);
     // A stop of the run, a lost host and a gate without a result are not the fault of the release.
     let is_unproven = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect);

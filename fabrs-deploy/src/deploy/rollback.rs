@@ -15,7 +15,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{bad_mark, batches, freeze, host_revert, preflight, revert};
+use crate::deploy::{approval_header, bad_mark, batches, freeze, host_revert, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::run_id::{Operator, RunId};
@@ -167,8 +167,10 @@ impl Rollback {
         preflight::check_steps(&hosts, &once_steps)?;
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         freeze::note_for_rollback(hosts.client());
-        let pending = pending_rollback(&hosts, &shown, &release) + &host_revert::approval_line(&hosts.site);
-        hosts.client().approve(&pending).await?;
+        let host_revert = host_revert::approval_line(&hosts.site);
+        let pending = pending_rollback(&hosts, &shown, &release) + &host_revert;
+        let text = approval_header::of_rollback(&hosts, &shown, &release) + &host_revert;
+        hosts.client().approve_shown(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("rollback to {release}");
@@ -225,7 +227,9 @@ async fn go_live(rollout: &Rollout<'_>) -> Result<(), TaskError> {
         return Err(revert::revert(rollout, error.into_error()).await.into());
     }
     rollout.note_live();
+    let phase = rollout.hosts.phase("finish", rollout.hosts.group.connections());
     bad_mark::mark_replaced(rollout).await;
+    phase.done("");
     Ok(())
 }
 

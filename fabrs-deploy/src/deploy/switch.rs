@@ -62,7 +62,8 @@ pub(super) async fn to_live_before(rollout: &Rollout<'_>, host: &Connection) -> 
             rollout.states.apply(host, HostEvent::RevertSent)?;
             let Some(before) = target.live_before(host) else {
                 let current = rollout.hosts.layouts.of(host)?.current();
-                host.run(rollout.under_lock(host, cmd!("rm -f {current}"))?).await?;
+                let remove = host.run(rollout.under_lock(host, cmd!("rm -f {current}"))?);
+                remove.named("remove current").await?;
                 rollout.states.apply(host, HostEvent::CurrentRemoved)?;
                 return Ok(None);
             };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fabrs::transport::StopLevel;
@@ -19,19 +19,37 @@ use crate::outcomes::label;
 /// The time limit of one measurement.
 const MEASURE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Measures the gates of a watch on the hosts of a batch.
+/// Measures the gates of a watch on the hosts of a batch, as a phase.
+///
+/// # Errors
+///
+/// As [`measure_gates`].
+pub(super) async fn watch(rollout: &Rollout<'_>, batch: &Group, watch: &Watch) -> Result<(), TaskError> {
+    if batch.connections().is_empty() || !is_watched(watch, rollout.target.origin) {
+        return Ok(());
+    }
+    let phase = rollout.hosts.phase("gates", batch.connections());
+    let passed = measure_gates(rollout, batch, watch).await?;
+    phase.done(passed);
+    Ok(())
+}
+
+/// Returns whether the gates of a watch are measured.
+///
+/// The live release of a rollback may be failing: gates must not delay or revert the rollback.
+pub(super) fn is_watched(watch: &Watch, origin: ReleaseOrigin) -> bool {
+    !watch.is_empty() && origin != ReleaseOrigin::EarlierRun
+}
+
+/// Measures the gates of a watch on some hosts. Returns the last results as text.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Task`] if a gate is bad, or inconclusive at the end of the watch. The error has the
 /// last log lines of the host. [`ErrorKind::Cancelled`] after a stop of the run.
-pub(super) async fn watch(rollout: &Rollout<'_>, batch: &Group, watch: &Watch) -> Result<(), TaskError> {
-    if watch.is_empty() || batch.connections().is_empty() {
-        return Ok(());
-    }
-    // The live release of a rollback may be failing: gates must not delay or revert the rollback.
-    if rollout.target.origin == ReleaseOrigin::EarlierRun {
-        return Ok(());
+pub(super) async fn measure_gates(rollout: &Rollout<'_>, batch: &Group, watch: &Watch) -> Result<String, TaskError> {
+    if batch.connections().is_empty() || !is_watched(watch, rollout.target.origin) {
+        return Ok(String::new());
     }
     let mut watched = Vec::new();
     for (scope, gate) in &watch.gates {
@@ -47,11 +65,15 @@ pub(super) async fn watch(rollout: &Rollout<'_>, batch: &Group, watch: &Watch) -
         }
     }
     let text = describe(batch.connections(), watch);
-    rollout.hosts.client().note(None, text.clone());
     rollout.set_phase("watch");
+    let passed = OnceLock::new();
     // A dry run prints the watch and does not measure.
-    effect(&text, measure_until_end(rollout, &watched, watch)).await?;
-    Ok(())
+    effect(&text, async {
+        let _ = passed.set(measure_until_end(rollout, &watched, watch).await?);
+        Ok::<(), TaskError>(())
+    })
+    .await?;
+    Ok(passed.into_inner().unwrap_or_default())
 }
 
 /// The cause of a deploy reverted without a fault of the release.
@@ -78,7 +100,11 @@ struct WatchedGate<'a> {
     hosts: Arc<[WatchedHost]>,
 }
 
-async fn measure_until_end(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], watch: &Watch) -> Result<(), TaskError> {
+async fn measure_until_end(
+    rollout: &Rollout<'_>,
+    gates: &[WatchedGate<'_>],
+    watch: &Watch,
+) -> Result<String, TaskError> {
     let stop = rollout.hosts.client().stop();
     let end = Instant::now() + watch.duration;
     loop {
@@ -148,22 +174,23 @@ async fn with_log_lines(
     }
 }
 
-/// Reports the last results.
+/// Returns the last results as text: `errors in the journal of shop: 2 errors`.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Task`] if a gate is inconclusive.
-async fn finish(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], last: &[Measurement]) -> Result<(), TaskError> {
+async fn finish(rollout: &Rollout<'_>, gates: &[WatchedGate<'_>], last: &[Measurement]) -> Result<String, TaskError> {
+    let mut passed = Vec::new();
     for (watched, measured) in gates.iter().zip(last) {
         let name = watched.gate.name();
         match measured.verdict {
-            Verdict::Good => rollout.hosts.client().note(None, format!("gate passed: {name}: {}", measured.text)),
+            Verdict::Good => passed.push(format!("{name}: {}", measured.text)),
             Verdict::Inconclusive | Verdict::Bad => {
                 return Err(with_log_lines(rollout, watched, measured, gate_error(&name, measured)).await);
             }
         }
     }
-    Ok(())
+    Ok(passed.join(", "))
 }
 
 fn gate_error(name: &str, measured: &Measurement) -> Error {

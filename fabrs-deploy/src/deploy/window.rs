@@ -7,7 +7,7 @@ use fabrs::{Group, TaskError};
 
 use crate::deploy::rollout::Rollout;
 use crate::deploy::{drain, health_check, restart, switch, watch};
-use crate::outcomes::{all_ok, label};
+use crate::outcomes::all_ok;
 
 /// Switches, restarts, checks and watches each host, with at most `size` hosts at a time. After the
 /// first failure, no further host starts, and hosts in progress finish.
@@ -18,9 +18,7 @@ use crate::outcomes::{all_ok, label};
 pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZeroUsize) -> Result<(), TaskError> {
     let size = size.min(hosts.strategy().limit);
     let release = &rollout.target.release;
-    let text =
-        format!("switching {} to {}, at most {size} at a time", label(hosts.connections()), rollout.target_name());
-    rollout.hosts.client().note(None, text);
+    let phase = rollout.hosts.phase("switch", hosts.connections());
     rollout.set_phase("switch and restart");
     let window = hosts.clone().limit(size).stop_on_failure();
     let checked = window.each(|host| async move {
@@ -28,12 +26,12 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZero
         let only = hosts.filter(|other| other.host() == host.host());
         drain::drain(rollout, &only).await?;
         switch::to_target(rollout, &host).await?;
-        rollout.hosts.client().note(host.host(), "restarting services");
         restart::restart(rollout, &host, release).await?;
         health_check::check(rollout, &host, release).await?;
         drain::undrain(rollout, &host, release).await?;
-        watch::watch(rollout, &only, &rollout.hosts.site.watch).await
+        watch::measure_gates(rollout, &only, &rollout.hosts.site.watch).await.map(drop)
     });
     all_ok(checked.await)?;
+    phase.done(format!("at most {size} at a time"));
     Ok(())
 }

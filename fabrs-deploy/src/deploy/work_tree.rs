@@ -15,16 +15,17 @@ use crate::source::Git;
 /// command.
 pub(super) async fn fetch(rollout: &Rollout<'_>, source: &Git) -> Result<(), TaskError> {
     let (hosts, revision) = (rollout.hosts, &rollout.target.revision);
-    hosts.client().note(None, format!("fetching {revision} on {}", hosts.label()));
+    let phase = hosts.phase("fetch", hosts.group.connections());
     rollout.set_phase("fetch");
     let fetched = hosts.group.each(|host| async move {
         let layout = hosts.layouts.of(&host)?;
         let root = layout.root();
-        host.run(cmd!("git init --quiet {root}")).await?;
+        host.run(cmd!("git init --quiet {root}")).named("create the work tree").await?;
         source.deliver(&host, &layout.repo(), revision).await?;
         refuse_overwrite(&host, root, &revision.commit).await
     });
     all_ok(fetched.await)?;
+    phase.done(revision.to_string());
     Ok(())
 }
 
@@ -37,7 +38,7 @@ async fn refuse_overwrite(host: &Connection, root: &str, commit: &str) -> Result
     );
     // In a dry run, the commit is not on the host. So this command is planned like a change, and
     // does not run.
-    let listed = host.run(list).hide(Hide::Both).await?;
+    let listed = host.run(list).named("compare with untracked files").hide(Hide::Both).await?;
     if !listed.was_run() {
         return Ok(());
     }
@@ -60,6 +61,6 @@ pub(super) async fn reset(rollout: &Rollout<'_>, host: &Connection, commit: &str
     let layout = rollout.hosts.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.revision_log());
     let reset = cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {entry} >> {log} || :");
-    host.run(rollout.under_lock(host, reset)?).await?;
+    host.run(rollout.under_lock(host, reset)?).named(format!("git reset --hard {commit}")).await?;
     Ok(())
 }

@@ -160,9 +160,11 @@ impl Plugin for Python {
 /// Removes the virtualenvs used by no release.
 fn remove_unused(app: &App) -> fabrs::Command {
     let root = app.root();
-    app.connection().run(cmd!(
-        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do [ -L \"$venv\" ] && continue; used=; \
+    app.connection()
+        .run(cmd!(
+            "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do [ -L \"$venv\" ] && continue; used=; \
          for env in ../releases/*/env ../env; do case $(readlink \"$env\") in */\"$venv\") used=yes ;; esac; done; \
          [ \"$used\" ] || rm -rf \"./$venv\"; done; for name in *; do [ -e \"$name\" ] || rm -f \"./$name\"; done"
-    ))
+        ))
+        .named("remove unused virtualenvs")
 }

@@ -358,15 +358,22 @@ impl Git {
     ) -> Result<(), Error> {
         let refspec = format!("{commit}:refs/tags/{tag}");
         let (url, repo) = (&self.url, layout.repo());
-        let line = match &self.delivery {
-            Delivery::Fetch => cmd!("git --git-dir {repo} push --quiet -- {url} {refspec}"),
-            Delivery::Upload(_) => cmd!(
-                "git tag -- {tag} {commit} && \
-                 if git remote get-url -- {url} > /dev/null 2>&1; then git push --quiet -- {url} {refspec}; fi"
-            ),
+        let repository = without_prompts(&self.repository_connection(host)?);
+        let (line, name) = match &self.delivery {
+            Delivery::Fetch => {
+                (cmd!("git --git-dir {repo} push --quiet -- {url} {refspec}"), format!("git push {tag}"))
+            }
+            Delivery::Upload(_) => {
+                let remote = repository.probe(cmd!("git remote get-url -- {url}")).warn().hide(Hide::Both).await?;
+                if remote.ok()? {
+                    let line = cmd!("git tag -- {tag} {commit} && git push --quiet -- {url} {refspec}");
+                    (line, format!("git push {tag}"))
+                } else {
+                    (cmd!("git tag -- {tag} {commit}"), format!("git tag {tag}"))
+                }
+            }
         };
-        let push = without_prompts(&self.repository_connection(host)?).run(line).named(format!("git push {tag}"));
-        push.hide(Hide::Stdout).await?;
+        repository.run(line).named(name).hide(Hide::Stdout).await?;
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn upload_commit(here: &Connection, host: &Connection, repo: &s
          trap 'test $? = 0 || rm -f \"$pack\"' EXIT; {{ echo {commit}; for id in {known...}; do if git cat-file -e \"$id\" 2> /dev/null; then echo \"^$id\"; fi; done; }} | \
          git pack-objects --revs --stdout --thin --quiet > \"$pack\"; echo \"$pack\""
     ));
-    let pack = pack.hide(Hide::Both).await?;
+    let pack = pack.named("pack the commit for the upload").hide(Hide::Both).await?;
     if !pack.was_run() {
         return Ok(());
     }
@@ -47,6 +47,7 @@ async fn upload_pack(host: &Connection, pack: &str, repo: &str, commit: &str) ->
         "cd {repo} && git index-pack --stdin --fix-thin < incoming.pack > /dev/null && \
          git update-ref refs/fabrs/{commit} {commit}; status=$?; rm -f incoming.pack; exit $status"
     ))
+    .named("unpack the commit")
     .await?;
     Ok(())
 }

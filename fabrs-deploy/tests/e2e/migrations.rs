@@ -125,7 +125,7 @@ fn a_deploy_reverted_after_its_migration_is_reported_and_blocks_deploys_and_roll
     let failed = shop.fab(&["deploy"], 1);
     let restore = restore_command(&failed.stderr, &live, "orders.0002_seat");
     assert!(
-        failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find("building "),
+        failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find(" build "),
         "the plan is approved before the build"
     );
     assert_eq!(restore_command(&decoded(&shop.mailbox.receive()), &live, "orders.0002_seat"), restore);

@@ -64,7 +64,11 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
     let (other, capture) = client(&fixture, Mode::Run, Confirmation::Prompt, wrong);
     let error = site.deploy(all(&other)).await.expect_err("another name was typed").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt);
-    assert!(notes(&capture).contains("web3  nothing  deployable-1 ("), "{}", notes(&capture));
+    assert!(
+        notes(&capture).contains(" on production live nothing\n") && notes(&capture).contains("new  deployable-1 ("),
+        "{}",
+        notes(&capture)
+    );
     for host in 0..3 {
         assert!(!fixture.root(host).exists(), "no file was created, not even a lock");
     }
@@ -84,6 +88,7 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
     let from_local = fixture.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
     let (dry, capture) = client(&fixture, Mode::DryRun, Confirmation::Prompt, Person::default());
     from_local.deploy(all(&dry)).await?;
+    dry.note_fingerprints();
     let shown = notes(&capture);
     for part in ["commits since deployable-1 (", "deployable-2 (Ann)", "shop/migrations/0002_notes.py", "`--yes="] {
         assert!(shown.contains(part), "{part}: {shown}");
@@ -124,6 +129,7 @@ async fn a_fingerprint_approves_only_the_shown_changes() -> Result {
     fixture.origin.build("deployable-1", &[("version", "one")]);
     let (dry, capture) = client(&fixture, Mode::DryRun, Confirmation::Prompt, Person::default());
     site.deploy(all(&dry)).await?;
+    dry.note_fingerprints();
     let shown = notes(&capture);
     let fingerprint =
         shown.split("--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("the fingerprint is shown").to_owned();

@@ -40,11 +40,17 @@ fn tree_versions(fixture: &Fixture) -> [String; 3] {
     [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("version")).unwrap_or_default())
 }
 
-/// Returns the messages about batches.
-fn batch_messages(capture: &CaptureSink) -> Vec<String> {
-    let messages = capture.of_kind("message");
-    let texts = messages.iter().filter_map(|message| message["text"].as_str());
-    texts.filter(|text| text.starts_with("batch ")).map(str::to_owned).collect()
+/// Returns the started batches with their hosts.
+fn batch_phases(capture: &CaptureSink) -> Vec<String> {
+    let phases = capture.of_kind("phase_started").into_iter();
+    let batches = phases.filter(|phase| phase["name"].as_str().is_some_and(|name| name.starts_with("batch ")));
+    batches.map(|phase| format!("{}: {}", phase["name"].as_str().unwrap_or_default(), hosts_of(&phase))).collect()
+}
+
+/// Returns the hosts of a phase.
+fn hosts_of(phase: &serde_json::Value) -> String {
+    let hosts = phase["hosts"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    hosts.collect::<Vec<_>>().join(", ")
 }
 
 /// Fails the check of a host as soon as the host runs version "two".
@@ -94,10 +100,10 @@ async fn batches_grow_in_deploys_and_rollbacks_and_the_output_lists_their_hosts(
     site.deploy(all(&client)).await?;
     assert_eq!(take(&seen), [["two", "one", "one"], ["two", "two", "two"], ["two", "two", "two"]], "second deploy");
     let expected = ["batch 1 of 2: web1", "batch 2 of 2: web2, web3"];
-    assert_eq!(batch_messages(&capture), expected);
+    assert_eq!(batch_phases(&capture), expected);
     site.rollback(all(&client)).await?;
     assert_eq!(take(&seen), [["one", "two", "two"], ["one", "one", "one"], ["one", "one", "one"]], "rollback");
-    assert_eq!(batch_messages(&capture), [expected, expected].concat());
+    assert_eq!(batch_phases(&capture), [expected, expected].concat());
     client.close().await;
     Ok(())
 }
@@ -114,7 +120,7 @@ async fn a_percentage_refers_to_the_hosts_of_the_deploy() -> Result {
         let (client, capture) = fixture.client();
         let group = Group::new(all(&client).connections()[..hosts].to_vec());
         fixture.site().rolling(percent).deploy(group).await?;
-        assert_eq!(batch_messages(&capture), expected, "{percent} of {hosts} hosts");
+        assert_eq!(batch_phases(&capture), expected, "{percent} of {hosts} hosts");
         client.close().await;
     }
     Ok(())
@@ -133,7 +139,7 @@ async fn a_failed_second_batch_reverts_both_batches_and_the_third_stays_untouche
     let switches = [0, 1, 2].map(|host| fs::read_to_string(fixture.root(host).join("revisions.log")));
     assert_eq!(switches.map(|log| log.map_or(0, |log| log.lines().count())), [3, 3, 1]);
     let expected = ["batch 1 of 3: web1", "batch 2 of 3: web2"];
-    assert_eq!(batch_messages(&capture)[3..], expected, "the third batch did not begin");
+    assert_eq!(batch_phases(&capture)[3..], expected, "the third batch did not begin");
     client.close().await;
     Ok(())
 }
@@ -169,7 +175,7 @@ async fn the_hosts_of_once_only_steps_are_the_first_batch_of_a_work_tree() -> Re
     let site = site.on(["web3"], |site| site.once(|_| run("cp version migrated")));
     fixture.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
-    assert_eq!(batch_messages(&capture), ["batch 1 of 2: web2, web3", "batch 2 of 2: web1"]);
+    assert_eq!(batch_phases(&capture), ["batch 1 of 2: web2, web3", "batch 2 of 2: web1"]);
     assert_eq!(tree_versions(&fixture), ["one"; 3]);
     assert_eq!([1, 2].map(|host| fixture.root(host).join("migrated").exists()), [true; 2]);
     client.close().await;

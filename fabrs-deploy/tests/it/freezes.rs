@@ -79,7 +79,7 @@ async fn an_override_is_recorded_in_the_approval_the_manifest_the_log_and_the_re
     let live = fixture.site().notify(reports.clone()).deploy(all(&client)).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);
     let shown = messages(&capture);
-    assert_eq!(shown.matches("freeze overridden: fixes the checkout").count(), 2, "warning and approval: {shown}");
+    assert_eq!(shown.matches(" overridden: fixes the checkout").count(), 2, "warning and approval: {shown}");
     assert!(shown.contains(FROZEN), "{shown}");
 
     let root = fixture.root(1);
@@ -121,7 +121,7 @@ async fn a_dry_run_in_a_freeze_warns_and_shows_the_plan() -> Result {
     let (client, capture) = client(&fixture, |settings| settings.mode(Mode::DryRun));
     fixture.site().deploy(all(&client)).await?;
     let shown = messages(&capture);
-    assert!(shown.contains(FROZEN) && shown.contains("web3  nothing  deployable-1 ("), "{shown}");
+    assert!(shown.contains(FROZEN) && shown.contains("new  deployable-1 ("), "{shown}");
     client.close().await;
     Ok(())
 }
@@ -133,7 +133,7 @@ async fn the_approval_shows_the_start_of_the_next_freeze() -> Result {
     let (client, capture) = client_with_window(&fixture, "2999-01-01 - 2999-01-02 UTC", overriding);
     let live = fixture.site().deploy(all(&client)).await?;
     let shown = messages(&capture);
-    assert!(shown.contains("freeze: none until 2999-01-01 00:00 UTC\n"), "{shown}");
+    assert!(shown.contains("  freeze             none until 2999-01-01 00:00 UTC\n"), "{shown}");
     let manifest = fixture.root(0).join(format!("releases/{}/.fabrs-release.json", live.release));
     let manifest = fs::read_to_string(manifest)?;
     assert!(!manifest.contains("override_reason"), "without a freeze, nothing is overridden: {manifest}");

@@ -20,6 +20,7 @@ mod nginx_drains;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
 mod overviews;
+mod phases;
 mod plugins;
 mod preflight;
 mod rollbacks;

@@ -12,14 +12,14 @@ use super::password_prompt::PasswordPrompt;
 use super::passwords::{PasswordRequest, Passwords};
 use super::refusal::SudoRefusal;
 use crate::config::SudoProgram;
-use crate::connection::attempt::{Attempt, emit_start, launch};
+use crate::connection::attempt::{Attempt, emit_start, launch, plan_texts};
 use crate::connection::context::{ContextError, Rendering};
 use crate::connection::finish::finish;
 use crate::connection::recorder::take_capture;
 use crate::connection::spec::{CommandSpec, Privilege};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
-use crate::transport::{StdinSource, random_token};
+use crate::transport::{PlanTexts, StdinSource, random_token};
 
 /// The maximum time that sudo or PAM may wait for an answer to a question other than the password
 /// prompt.
@@ -55,7 +55,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<CommandSpec>) -> Result
             prompt: new_password_prompt(program)?,
             ready: (line.child == SudoChild::Shell).then(|| ready.clone()),
         };
-        let attempt = prepare_attempt(&line, &markers, candidate.is_some());
+        let attempt = prepare_attempt(&spec, &line, &markers, candidate.is_some())?;
         let password = candidate.as_ref().map(|candidate| candidate.password.clone());
         let permit = candidate.as_mut().and_then(|candidate| candidate.permit.take());
         let (listener, dialog) = SudoListener::new(recorder, markers, password.clone());
@@ -136,7 +136,12 @@ fn compose_line(spec: &CommandSpec, ready: &str) -> Result<SudoLine> {
     })
 }
 
-fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool) -> Attempt {
+fn prepare_attempt(
+    spec: &CommandSpec,
+    line: &SudoLine,
+    markers: &DialogMarkers,
+    has_password: bool,
+) -> Result<Attempt> {
     let authentication =
         if has_password { Authentication::Password(&markers.prompt) } else { Authentication::NonInteractive };
     // If sudo starts the command itself without a prompt, no shell of fabrs could end the stdin
@@ -147,12 +152,33 @@ fn prepare_attempt(line: &SudoLine, markers: &DialogMarkers, has_password: bool)
         StdinSource::Empty
     };
     // sudo cannot forward KILL. The script of fabrs kills the process group at HUP.
-    Attempt {
+    Ok(Attempt {
         line: line.command_line(authentication).into(),
         shown: line.shown.as_str().into(),
+        plan: sudo_plan_texts(spec, line)?,
         stdin,
         last_signal: Signal::new("HUP"),
-    }
+    })
+}
+
+/// Returns the texts of a planned command, as [`plan_texts`].
+fn sudo_plan_texts(spec: &CommandSpec, line: &SudoLine) -> Result<Option<PlanTexts>> {
+    let program = spec.connection.context.sudo().program.name();
+    let shell_line = || match &spec.display_name {
+        None => Ok(line.shown.as_str().into()),
+        Some(_) => {
+            let shown = spec.compose(Rendering::Shown).map_err(|source| {
+                let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
+                error.or_on(spec.connection.host()).at(spec.location).caused_by(source)
+            })?;
+            Ok(format!("{program} {shown}").into())
+        }
+    };
+    let short = || match spec.privilege {
+        Privilege::Validation => line.shown.as_str().into(),
+        _ => format!("{program} {}", spec.line).into(),
+    };
+    plan_texts(spec, shell_line, short)
 }
 
 /// Returns the password prompt of a program, with a random marker for sudo.

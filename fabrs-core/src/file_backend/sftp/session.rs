@@ -75,7 +75,15 @@ impl SftpSession {
         let receiver = ChannelReceiver { incoming: received, number, host: host.clone(), shown: description, sink };
         let running = transport.start(Request {
             host: host.clone(),
-            invocation: Invocation { program, shown, pty: None, stdin, has_secret: context.has_secret, last_signal },
+            invocation: Invocation {
+                program,
+                shown,
+                plan: None,
+                pty: None,
+                stdin,
+                has_secret: context.has_secret,
+                last_signal,
+            },
             effect,
             is_check: context.is_check,
             // Neither a timeout nor a stop ends the session: a cancelled transfer needs the session

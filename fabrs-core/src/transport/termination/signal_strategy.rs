@@ -108,7 +108,7 @@ mod tests {
         let (program, stdin) = (Program::Line("ls".into()), StdinSource::Empty);
         let last_signal = Signal::new("KILL");
         let mut invocation =
-            Invocation { program, shown: "ls".into(), pty: None, stdin, has_secret: false, last_signal };
+            Invocation { program, shown: "ls".into(), plan: None, pty: None, stdin, has_secret: false, last_signal };
         change(&mut invocation);
         assert_eq!(SignalStrategy::of(forwards_signals, &invocation), expected);
     }
