@@ -12,12 +12,13 @@ use crate::restart_command::{RestartCommand, RestartUser};
 /// Prints each obstacle as one line. Arguments: the commands under sudo.
 const CHECK_SCRIPT: &str = include_str!("host_revert_check.sh");
 
-/// Checks the site without a command on a host: it has releases, no blue-green, and each restart step is a command
-/// that a host can run by itself.
+/// Checks the site without a command on a host: it has releases and no blue-green strategy, and a
+/// host can run each restart step by itself.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for a site in place, for blue-green, and for a restart step that is a closure.
+/// [`ErrorKind::Usage`] for a site in place, for blue-green, and for a restart step that is a
+/// closure.
 pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
     let site = &hosts.site;
     if site.revert_limit.is_none() {

@@ -1,5 +1,5 @@
-//! Faults in each phase of a rollout: a stop of the run, a power cut and a lost network. Afterwards,
-//! all hosts have the same release, or the output lists the release of each host.
+//! Faults in each phase of a rollout: a stop of the run, a power cut and a lost network.
+//! Afterwards, all hosts have the same release, or the output lists the release of each host.
 
 use std::sync::Arc;
 
