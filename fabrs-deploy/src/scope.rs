@@ -52,7 +52,8 @@ impl HostSubset {
             }
             (Self::Role(role), None) => {
                 let text = format!("the role `{}` needs an environment", role.name());
-                Err(Error::new(ErrorKind::Usage, text).hint("select an environment with `-e NAME`"))
+                Err(Error::new(ErrorKind::Usage, text)
+                    .hint("write the environment before the task: `fab production deploy`"))
             }
             (Self::Hosts(names), _) => names.iter().map(|name| client.connect(name.as_str())).collect(),
         }

@@ -66,8 +66,9 @@ impl Site {
     /// check and the last gate on all hosts, the run confirms the release, and the watchdogs end.
     ///
     /// The limit starts when a host loses the run: at once if the run is killed, and after the
-    /// lease of the lock ([`lock_lease`](Self::lock_lease)) if the network is cut. Long batches and
-    /// watches therefore need no longer limit. Fractions of a second are rounded up.
+    /// lease of the lock ([`lock_lease`](Self::lock_lease)) if the network is cut. The limit does
+    /// not need to cover the duration of batches and watches. Fractions of a second are rounded
+    /// up.
     ///
     /// After the limit, the host locks the site, links `current` to the earlier release, runs the
     /// restart commands, and marks the new release as bad. Without an earlier release, the host
@@ -85,7 +86,7 @@ impl Site {
     ///   does not detect a password for one of several permitted commands.
     /// - The site has releases: not [`in_place`](Self::in_place).
     ///
-    /// A deploy without a requirement is refused before any change.
+    /// A deploy that does not meet these requirements is refused before any change.
     ///
     /// # Limits
     ///

@@ -173,7 +173,7 @@ impl Deploy {
     /// Builds the release on all hosts, and makes it live on none. [`Site::promote`] makes the held
     /// release live, and [`Site::abort`] removes it.
     ///
-    /// A freeze window does not refuse the build, but the promotion. Once-only steps and migrations
+    /// A freeze window refuses the promotion, not the build. Once-only steps and migrations
     /// run with the promotion.
     ///
     /// ```

@@ -13,7 +13,7 @@ use crate::release::Color;
 /// rollback only switches the balancer back.
 ///
 /// - A failure before the switch leaves the live side untouched. A failure after the switch
-///   switches back. The idle side is then stopped.
+///   switches the balancer back. In both cases, the side with the failed release is stopped.
 /// - `current` links to the live release, and `blue` and `green` to the release of each side. The
 ///   unit `shop@.service` starts a side with `WorkingDirectory=/srv/shop/%i`.
 /// - In a [`HealthCheck`](crate::HealthCheck), `{port}` and `{color}` stand for the side. Steps
