@@ -1,13 +1,13 @@
-//! Gates on a machine with journald and munin-node.
+//! Gates on a machine with journald, munin-node and Graphite.
 
 use fabrs::config::Mode;
 use fabrs::prelude::*;
-use fabrs_deploy::{CommandGate, Gate, Git, LogErrors, MuninValue, Site};
-use fabrs_testing::{GitServer, Machine, MachineNetwork};
+use fabrs_deploy::{CommandGate, Gate, Git, JsonQuery, LogErrors, MuninValue, Site};
+use fabrs_testing::{GitServer, Machine, MachineNetwork, wait_until};
 
-use crate::fixture::client;
+use crate::fixture::{LIMIT, client};
 
-/// A machine with munin-node, and a repository for the site.
+/// A machine with a monitoring system, and a repository for the site.
 struct Monitored {
     network: MachineNetwork,
     tree: tempfile::TempDir,
@@ -15,7 +15,11 @@ struct Monitored {
 
 impl Monitored {
     fn start() -> Self {
-        let machine = Machine::builder("web1").packages("munin", ["munin-node", "git"]);
+        Self::with_packages("munin", ["munin-node", "git"])
+    }
+
+    fn with_packages<'a>(layer: &str, packages: impl IntoIterator<Item = &'a str>) -> Self {
+        let machine = Machine::builder("web1").packages(layer, packages);
         let monitored = Self {
             network: MachineNetwork::builder().machine(machine).start(),
             tree: tempfile::tempdir().expect("a writable directory"),
@@ -91,4 +95,35 @@ async fn a_gate_of_the_users_own_command_reads_the_service() {
     };
     assert_eq!(web1.deploy("echo one", gate("active")).await, None);
     assert!(web1.deploy("echo two", gate("failed")).await.is_some());
+}
+
+/// The packages of Graphite: the storage of values, and the web application with its server.
+const GRAPHITE: [&str; 5] = ["graphite-carbon", "graphite-web", "gunicorn", "git", "curl"];
+
+/// Creates the database of Graphite, and starts its web application.
+const START_GRAPHITE: &str = "printf \"SECRET_KEY='graphite'\\nTIME_ZONE='UTC'\\n\" >> /etc/graphite/local_settings.py && \
+    su -s /bin/sh _graphite -c 'graphite-manage migrate --run-syncdb -v0' && \
+    systemd-run --quiet --unit graphite-web --uid=_graphite --setenv GRAPHITE_SETTINGS_MODULE=local_settings \
+    gunicorn --workers 1 --bind 0.0.0.0:8088 --pythonpath /etc/graphite graphite.wsgi";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_graphite_is_compared_with_its_limit() {
+    let web1 = Monitored::with_packages("graphite", GRAPHITE);
+    let machine = web1.network.machine("web1");
+    machine.run(START_GRAPHITE);
+    let values = |metric: &str| format!("http://{}/render?format=json&from=-1h&target={metric}", machine.forward(8088));
+    let errors = |metric: &str| JsonQuery::get(values(metric), "$[*].datapoints[*][0]").maximum().at_most(10.0);
+    for (metric, value) in [("shop.low", 3), ("shop.high", 40)] {
+        let send = cmd!("printf '%s %s %s\\n' {metric} {value} \"$(date +%s)\" > /dev/tcp/127.0.0.1/2003");
+        let send = send.as_str();
+        machine.run(cmd!("bash -c {send}").as_str());
+        let url = format!("http://127.0.0.1:8088/render?format=json&from=-1h&target={metric}");
+        let read = cmd!("curl -fsS {url} || :");
+        wait_until("Graphite has the value", LIMIT, || machine.run(read.as_str()).contains(&format!("[{value}.0, ")));
+    }
+    assert_eq!(web1.deploy("echo one", errors("shop.low")).await, None);
+    let error = web1.deploy("echo two", errors("shop.high")).await.expect("a high value");
+    assert!(error.contains("gate failed: value at ") && error.contains("40 is above the limit 10"), "{error}");
+    let error = web1.deploy("echo three", errors("shop.unknown")).await.expect("no value");
+    assert!(error.contains("gate inconclusive"), "{error}");
 }
