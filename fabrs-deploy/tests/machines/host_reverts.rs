@@ -196,6 +196,7 @@ async fn a_power_cut_ends_the_watchdog_and_status_reports_it() -> Result {
     shop.deploy_first(shop.site()).await?;
     shop.cut_off(shop.site(), || shop.machine().power_cut()).await?;
     shop.machine().power_on();
+    shop.machine().wait_until_up();
     let (client, _) = client(&shop.network, Mode::Run);
     let status = shop.site().read_status(Group::of(&client, ["web1"])?).await?;
     client.close().await;
