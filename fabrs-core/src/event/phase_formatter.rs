@@ -2,7 +2,7 @@
 
 use crate::event::event::Event;
 use crate::event::phase_lines::PhaseLine;
-use crate::event::phase_plan::PhasePlans;
+use crate::event::phase_plan::CurrentPhasePlan;
 use crate::event::style::Style;
 
 /// A formatter of phases.
@@ -10,7 +10,7 @@ use crate::event::style::Style;
 pub(super) struct PhaseFormatter {
     style: Style,
     /// The operations of the current phase of a dry run.
-    plan: PhasePlans,
+    plan: CurrentPhasePlan,
     /// If true, a plan has the shell lines of commands.
     shows_shell_lines: bool,
     /// If true, another sink shows running phases, so a phase has no line for its start.
@@ -19,7 +19,7 @@ pub(super) struct PhaseFormatter {
 
 impl PhaseFormatter {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, plan: PhasePlans::default(), shows_shell_lines: false, omits_starts: false }
+        Self { style, plan: CurrentPhasePlan::default(), shows_shell_lines: false, omits_starts: false }
     }
 
     /// Adds the shell lines of commands to a plan.

@@ -12,9 +12,17 @@ use crate::mutex::lock;
 /// The indentation of an operation.
 const INDENT: &str = "      ";
 
-/// The plan of the current phase, if any.
+/// The plan of the current phase, if any. The phases of concurrent deploys share one plan, which
+/// ends with the last of them.
 #[derive(Debug, Default)]
-pub(super) struct PhasePlans(Mutex<Option<PhasePlan>>);
+pub(super) struct CurrentPhasePlan(Mutex<ActivePlan>);
+
+#[derive(Debug, Default)]
+struct ActivePlan {
+    /// The number of phases that have begun and not ended.
+    active: usize,
+    plan: PhasePlan,
+}
 
 /// The operations of a phase, in the order of their events.
 #[derive(Debug, Default)]
@@ -26,38 +34,43 @@ struct PlannedOperation {
     shell_line: Option<String>,
 }
 
-impl PhasePlans {
+impl CurrentPhasePlan {
     /// Begins the plan of a phase.
     pub(super) fn begin(&self) {
-        *self.current() = Some(PhasePlan::default());
+        self.current().active += 1;
     }
 
     /// Returns whether a phase has begun and not ended.
     pub(super) fn is_active(&self) -> bool {
-        self.current().is_some()
+        self.current().active > 0
     }
 
     /// Adds an event to the plan of the phase. Returns `false` outside a phase. A read has no line
     /// in a plan.
     pub(super) fn add(&self, event: &Event<'_>) -> bool {
         let mut current = self.current();
-        let Some(plan) = current.as_mut() else { return false };
+        if current.active == 0 {
+            return false;
+        }
         if let Event::Planned { host, operation, command } = event {
             let operation = PlannedOperation {
                 short: command.map_or(*operation, |command| command.short).to_owned(),
                 shell_line: command.map(|command| command.shell_line.to_owned()),
             };
-            plan.0.push((host.cloned(), operation));
+            current.plan.0.push((host.cloned(), operation));
         }
         true
     }
 
-    /// Ends the plan of the phase.
+    /// Ends a phase. Returns the plan of the last phase, and an empty plan for the other phases.
+    /// Returns `None` outside a phase.
     pub(super) fn end(&self) -> Option<PhasePlan> {
-        self.current().take()
+        let mut current = self.current();
+        current.active = current.active.checked_sub(1)?;
+        Some(if current.active == 0 { std::mem::take(&mut current.plan) } else { PhasePlan::default() })
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<PhasePlan>> {
+    fn current(&self) -> MutexGuard<'_, ActivePlan> {
         lock(&self.0)
     }
 }
@@ -129,7 +142,7 @@ mod tests {
 
     /// Returns the lines of a plan for web1, web2 and web3, from pairs of host and short text.
     fn lines(operations: &[(&str, &str)], shows_shell_lines: bool) -> String {
-        let plans = PhasePlans::default();
+        let plans = CurrentPhasePlan::default();
         plans.begin();
         for (host, short) in operations {
             let shell_line = format!("cd /srv && {short}");
@@ -173,8 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn concurrent_phases_lose_no_operation() {
+        let plans = CurrentPhasePlan::default();
+        let add = |operation| assert!(plans.add(&Event::Planned { host: None, operation, command: None }));
+        plans.begin();
+        add("first deploy");
+        plans.begin();
+        add("second deploy");
+        let texts = [plans.end(), plans.end()].map(|plan| plan.unwrap().lines(&[], Style::Plain, false));
+        assert_eq!(texts, ["", "      first deploy\n      second deploy\n"]);
+        assert!(plans.end().is_none());
+    }
+
+    #[test]
     fn operations_outside_a_phase_are_not_collected() {
-        let plans = PhasePlans::default();
+        let plans = CurrentPhasePlan::default();
         assert!(!plans.add(&Event::Planned { host: None, operation: "mail", command: None }));
         plans.begin();
         assert!(plans.end().is_some() && plans.end().is_none());
