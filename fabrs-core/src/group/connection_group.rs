@@ -126,6 +126,24 @@ impl Group {
         self.with_connections(self.connections.iter().filter(|connection| keep(connection)).cloned().collect())
     }
 
+    /// Sorts the connections by a key, with the same limits. Connections with equal keys keep their
+    /// order.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, Group};
+    /// # let client = Client::builder().dial(fabrs_core::transport::Fake::new()).build();
+    /// let web = Group::of(&client, ["web2", "web1"])?;
+    /// let sorted = web.sort_by_key(|host| host.host().map(ToString::to_string));
+    /// assert_eq!(sorted.connections()[0].host().map(ToString::to_string).as_deref(), Some("web1"));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn sort_by_key<K: Ord>(&self, key: impl FnMut(&Connection) -> K) -> Self {
+        let mut connections = self.connections.clone();
+        connections.sort_by_key(key);
+        self.with_connections(connections)
+    }
+
     /// Splits the group into batches, in order and with the same limits. The last size repeats
     /// until all hosts are in a batch. A percentage refers to the hosts of this group.
     ///
