@@ -76,7 +76,7 @@ async fn probe_host(hosts: &ConnectedSite, host: &Connection, survey: Option<&Su
 }
 
 impl Readiness {
-    /// Parses the output of `readiness.sh`, which ran between two times of this machine.
+    /// Parses the output of `readiness.sh`. The script ran between two times of this machine.
     fn parse(output: &str, before: SystemTime, after: SystemTime) -> Self {
         let (mut free, mut live) = (Space { kib: 0, inodes: None }, None);
         let mut readiness = Self {
@@ -154,7 +154,7 @@ impl Space {
         Self { inodes: None, ..self }
     }
 
-    /// Returns whether `count` copies of `content` fit.
+    /// Returns `true` if `count` copies of `content` fit.
     fn holds(self, content: Self, count: u64) -> bool {
         let inodes = self.inodes.zip(content.inodes);
         content.kib * count <= self.kib && inodes.is_none_or(|(free, used)| used * count <= free)

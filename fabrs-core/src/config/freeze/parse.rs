@@ -8,7 +8,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::freeze_window::{FreezeWindow, Period, WeekTime};
 
-/// The reason why a text is not a freeze window.
+/// The error of an invalid freeze window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}`: {reason}")]
 pub struct FreezeWindowError {
@@ -94,7 +94,7 @@ fn point(words: &[&str]) -> Result<Point, String> {
     }
 }
 
-/// Returns whether a word belongs to a start or an end, and is not a time zone.
+/// Returns `true` for a word of a start or an end, and `false` for a time zone.
 fn is_part_of_point(word: &str) -> bool {
     is_numeric(word) || weekday(word).is_some()
 }

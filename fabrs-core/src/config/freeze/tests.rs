@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::{FreezeWindow, FreezeWindowError};
 
 fn at(text: &str) -> SystemTime {
-    text.parse::<Timestamp>().unwrap().try_into().unwrap()
+    text.parse::<Timestamp>().expect("RFC 3339").try_into().expect("a time of this system")
 }
 
 fn window(text: &str) -> FreezeWindow {
-    text.parse().unwrap()
+    text.parse().expect("a valid window")
 }
 
 /// Asserts the start and the end of a window, in UTC.
