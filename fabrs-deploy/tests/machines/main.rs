@@ -13,4 +13,5 @@ mod puppet;
 mod reboot;
 mod rollout_faults;
 mod services;
+mod shop;
 mod story;
