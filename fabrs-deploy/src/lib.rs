@@ -122,7 +122,7 @@ mod strategy;
 mod table;
 mod tag;
 
-pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, NginxUpstream, ServerState};
+pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, NginxUpstream, ServerHealth, ServerState};
 pub use database::{
     Database, DatabaseCopyRequest, DatabaseRestoreRequest, HostDatabase, Snapshot, SnapshotContent, UnknownMigrations,
 };

@@ -99,8 +99,7 @@ impl App {
         &self.release
     }
 
-    /// Returns the color of the new side of a [`BlueGreen`](crate::BlueGreen) site, in steps after
-    /// the build.
+    /// Returns the color of the new side of a [`BlueGreen`](crate::BlueGreen) site.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -116,8 +115,7 @@ impl App {
         self.side.map(|(color, _)| color)
     }
 
-    /// Returns the port of the new side of a [`BlueGreen`](crate::BlueGreen) site, in steps after
-    /// the build.
+    /// Returns the port of the new side of a [`BlueGreen`](crate::BlueGreen) site.
     ///
     /// ```
     /// use fabrs::prelude::*;

@@ -100,9 +100,14 @@ pub trait Balancer: Send + Sync + 'static {
         Duration::from_secs(30)
     }
 
-    /// Returns the state of a server during its restart, after the end of its sessions. Defaults to
-    /// [`ServerState::Drained`].
-    fn stopped_state(&self) -> ServerState {
+    /// Returns the longest wait for the health check of the balancer to pass. Defaults to 1 min.
+    fn up_limit(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    /// Returns the state of a server that must receive no requests: during a restart after the end
+    /// of its sessions, or on the idle side. Defaults to [`ServerState::Drained`].
+    fn disabled_state(&self) -> ServerState {
         ServerState::Drained
     }
 
@@ -144,6 +149,19 @@ pub enum ServerState {
     Maintenance,
 }
 
+/// The result of the health check of a balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerHealth {
+    /// The health check passes, or the server has no health check.
+    Up,
+    /// The server counts as up until its next health check: it has just left maintenance, or its
+    /// result is changing.
+    Unconfirmed,
+    /// The health check fails.
+    Down,
+}
+
 /// A server on one host of a balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -152,8 +170,8 @@ pub struct BalancerServer {
     pub name: String,
     /// The state set by an operator or a deploy.
     pub state: ServerState,
-    /// `false` if the health check of the balancer fails. `true` without a health check.
-    pub is_up: bool,
+    /// The result of the health check of the balancer.
+    pub health: ServerHealth,
     /// The number of current sessions. `None` if the balancer does not report sessions.
     pub sessions: Option<u64>,
 }
@@ -167,19 +185,20 @@ impl BalancerServer {
     /// assert!(BalancerServer::new("web1", ServerState::Ready).is_active());
     /// ```
     pub fn new(name: impl Into<String>, state: ServerState) -> Self {
-        Self { name: name.into(), state, is_up: true, sessions: None }
+        Self { name: name.into(), state, health: ServerHealth::Up, sessions: None }
     }
 
     /// Sets the result of the health check of the balancer.
     ///
     /// ```
-    /// use fabrs_deploy::{BalancerServer, ServerState};
+    /// use fabrs_deploy::{BalancerServer, ServerHealth, ServerState};
     ///
-    /// assert!(!BalancerServer::new("web1", ServerState::Ready).up(false).is_active());
+    /// let server = BalancerServer::new("web1", ServerState::Ready);
+    /// assert!(!server.health(ServerHealth::Down).is_active());
     /// ```
     #[must_use]
-    pub fn up(self, is_up: bool) -> Self {
-        Self { is_up, ..self }
+    pub fn health(self, health: ServerHealth) -> Self {
+        Self { health, ..self }
     }
 
     /// Sets the number of current sessions.
@@ -202,6 +221,6 @@ impl BalancerServer {
     /// assert!(!BalancerServer::new("web1", ServerState::Drained).is_active());
     /// ```
     pub fn is_active(&self) -> bool {
-        self.state == ServerState::Ready && self.is_up
+        self.state == ServerState::Ready && self.health != ServerHealth::Down
     }
 }

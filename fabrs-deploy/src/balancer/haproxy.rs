@@ -1,19 +1,22 @@
 //! HAProxy: the states of the servers of a backend, by the runtime API.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 
-use crate::balancer::balancer::{Balancer, BalancerFuture, BalancerServer, ServerState};
+use crate::balancer::balancer::{Balancer, BalancerFuture, BalancerServer, ServerHealth, ServerState};
 use crate::balancer::server_names::host_name;
 use crate::per_host::PerHost;
 use crate::scope::HostSubset;
 
 /// Sends a line to the socket.
 const SCRIPT: &str = include_str!("haproxy.sh");
+
+/// The column of the status in the output of `show stat`.
+const STATUS_COLUMN: usize = 17;
 
 /// The flags of `srv_admin_state` for a drained server (`SRV_ADMF_DRAIN`).
 const DRAIN_FLAGS: u32 = 0x08 | 0x10;
@@ -46,6 +49,7 @@ pub struct HaProxy {
     hosts: Option<HostSubset>,
     server_name: PerHost,
     drain_limit: Duration,
+    up_limit: Duration,
     access: SocketAccess,
 }
 
@@ -71,6 +75,7 @@ impl HaProxy {
             hosts: None,
             server_name: host_name(),
             drain_limit: Duration::from_secs(30),
+            up_limit: Duration::from_mins(1),
             access: SocketAccess::Login,
         }
     }
@@ -129,6 +134,20 @@ impl HaProxy {
     /// ```
     pub fn drain_limit(mut self, limit: Duration) -> Self {
         self.drain_limit = limit;
+        self
+    }
+
+    /// Sets the longest wait for the health check of `HAProxy` to pass, before a server receives
+    /// requests again. Defaults to 1 min. Then the deploy fails.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// # use fabrs_deploy::HaProxy;
+    /// let haproxy = HaProxy::socket("/run/haproxy/admin.sock").backend("shop").up_limit(mins(3));
+    /// assert!(format!("{haproxy:?}").contains("180s"));
+    /// ```
+    pub fn up_limit(mut self, limit: Duration) -> Self {
+        self.up_limit = limit;
         self
     }
 
@@ -210,14 +229,19 @@ impl Balancer for HaProxy {
         if is_valid_name(&name) {
             return Ok(name);
         }
-        Err(Error::new(ErrorKind::Usage, format!("invalid HAProxy server name `{name}`")))
+        let error = Error::new(ErrorKind::Usage, format!("invalid HAProxy server name `{name}`"));
+        Err(error.hint("compute a name of letters, digits and `._:-`: `.server_name(|host| ..)`"))
     }
 
     fn drain_limit(&self) -> Duration {
         self.drain_limit
     }
 
-    fn stopped_state(&self) -> ServerState {
+    fn up_limit(&self) -> Duration {
+        self.up_limit
+    }
+
+    fn disabled_state(&self) -> ServerState {
         ServerState::Maintenance
     }
 
@@ -279,12 +303,18 @@ fn is_valid_name(name: &str) -> bool {
 fn parse_servers(response: &str, backend: &str) -> Vec<BalancerServer> {
     let mut servers: Vec<BalancerServer> = Vec::new();
     let mut sessions: HashMap<&str, u64> = HashMap::new();
+    let mut changing: HashSet<&str> = HashSet::new();
     for line in response.lines() {
-        if let [name, server, _, _, scur, ..] = line.split(',').collect::<Vec<_>>()[..] {
+        let columns: Vec<&str> = line.split(',').collect();
+        if let [name, server, _, _, scur, ..] = columns[..] {
             if name == backend
                 && let Ok(scur) = scur.parse()
             {
                 sessions.insert(server, scur);
+            }
+            // `UP 1/3`: the number of passed health checks that still count.
+            if name == backend && columns.get(STATUS_COLUMN).is_some_and(|status| status.contains('/')) {
+                changing.insert(server);
             }
             continue;
         }
@@ -297,13 +327,20 @@ fn parse_servers(response: &str, backend: &str) -> Vec<BalancerServer> {
                 admin if admin & DRAIN_FLAGS != 0 => ServerState::Drained,
                 _ => ServerState::Ready,
             };
-            // A server in maintenance has no health check, and is up when it leaves this state.
-            let is_up = state == ServerState::Maintenance || matches!(op, 1 | 2);
-            servers.push(BalancerServer::new(server, state).up(is_up));
+            let health = match (state, op) {
+                // A server in maintenance has no health check.
+                (ServerState::Maintenance, _) => ServerHealth::Unconfirmed,
+                (_, 1 | 2) => ServerHealth::Up,
+                _ => ServerHealth::Down,
+            };
+            servers.push(BalancerServer::new(server, state).health(health));
         }
     }
     for server in &mut servers {
         server.sessions = sessions.get(server.name.as_str()).copied();
+        if server.health == ServerHealth::Up && changing.contains(server.name.as_str()) {
+            server.health = ServerHealth::Unconfirmed;
+        }
     }
     servers
 }
@@ -320,17 +357,20 @@ mod tests {
             3 shop 2 web2 10.0.0.2 0 0 1 1 14 1 0 2 0\n\
             3 shop 3 web3 10.0.0.3 2 8 1 1 14 1 0 2 0\n\
             3 shop 4 web4 10.0.0.4 0 5 1 1 14 1 0 2 0\n\
+            3 shop 5 web5 10.0.0.5 2 0 1 1 14 1 0 2 0\n\
             4 blog 1 web1 10.0.0.1 2 0 1 1 14 1 0 2 0\n\n\
-            # pxname,svname,qcur,qmax,scur,smax,slim,stot,status,\n\
-            shop,web1,0,0,7,9,,30,UP,\n\
-            shop,web3,0,0,0,9,,30,DRAIN,\n\
-            blog,web1,0,0,9,9,,30,UP,\n";
+            # pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,\n\
+            shop,web1,0,0,7,9,,30,0,0,,0,,0,0,0,0,UP,\n\
+            shop,web3,0,0,0,9,,30,0,0,,0,,0,0,0,0,DRAIN,\n\
+            shop,web5,0,0,0,9,,30,0,0,,0,,0,0,0,0,UP 1/3,\n\
+            blog,web1,0,0,9,9,,30,0,0,,0,,0,0,0,0,UP 1/3,\n";
         let servers = parse_servers(response, "shop");
         let expected = [
             BalancerServer::new("web1", ServerState::Ready).sessions(7),
-            BalancerServer::new("web2", ServerState::Ready).up(false),
+            BalancerServer::new("web2", ServerState::Ready).health(ServerHealth::Down),
             BalancerServer::new("web3", ServerState::Drained).sessions(0),
-            BalancerServer::new("web4", ServerState::Maintenance),
+            BalancerServer::new("web4", ServerState::Maintenance).health(ServerHealth::Unconfirmed),
+            BalancerServer::new("web5", ServerState::Ready).health(ServerHealth::Unconfirmed).sessions(0),
         ];
         assert_eq!(servers, expected);
     }

@@ -7,7 +7,7 @@ mod pool;
 mod server_names;
 mod upstream_file;
 
-pub use balancer::{Balancer, BalancerFuture, BalancerServer, ServerState};
+pub use balancer::{Balancer, BalancerFuture, BalancerServer, ServerHealth, ServerState};
 pub use haproxy::HaProxy;
 pub use nginx_upstream::NginxUpstream;
-pub(crate) use pool::{Pool, PoolServer, SharedBalancer, StateChange};
+pub(crate) use pool::{Pool, PoolServer, Pools, SharedBalancer, StateChange};

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fabrs::config::Mode;
 use fabrs::transport::StopLevel;
 use fabrs::{Client, Connection, Error, ErrorKind, TaskError};
+use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 
-use crate::balancer::balancer::{Balancer, BalancerServer, ServerState};
+use crate::balancer::balancer::{Balancer, BalancerServer, ServerHealth, ServerState};
 
 /// The pause between two requests for the state of a balancer.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -29,10 +31,14 @@ impl SharedBalancer {
     /// As [`Balancer::check`]. [`ErrorKind::Usage`] without balancer hosts.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.0.hosts().is_none() {
-            let error = Error::new(ErrorKind::Usage, format!("{} has no hosts", self.0.name()));
-            return Err(error.hint("set the hosts of the balancer: `.on(role(\"lb\"))`"));
+            return Err(self.without_hosts());
         }
         self.0.check()
+    }
+
+    fn without_hosts(&self) -> Error {
+        let error = Error::new(ErrorKind::Usage, format!("{} has no hosts", self.0.name()));
+        error.hint("set the hosts of the balancer: `.on(role(\"lb\"))`, with a host in the role")
     }
 }
 
@@ -48,6 +54,27 @@ pub(crate) struct Pool {
     balancer: SharedBalancer,
     hosts: Vec<Connection>,
     client: Client,
+}
+
+/// A balancer over two kinds of connections.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    /// The connections of the run.
+    pub(crate) run: Pool,
+    /// The connections unaffected by a stop of the run.
+    pub(crate) recovery: Pool,
+}
+
+impl Pools {
+    /// Resolves the hosts of a balancer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::new`] and [`Pool::uncancellable`].
+    pub(crate) fn new(balancer: &SharedBalancer, client: &Client) -> Result<Self, Error> {
+        let run = Pool::new(balancer, client)?;
+        Ok(Self { recovery: run.uncancellable()?, run })
+    }
 }
 
 /// A server on one host of a balancer, with its state before a change.
@@ -98,6 +125,15 @@ impl HostServers {
         Ok((PoolServer { host: self.host, name: name.to_owned(), before: found.state }, found))
     }
 
+    /// Returns the server with this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`] if the balancer host has no such server.
+    pub(crate) fn server(&self, pool: &Pool, name: &str) -> Result<PoolServer, Error> {
+        Ok(self.find(pool, name)?.0)
+    }
+
     /// Returns the servers with these names.
     ///
     /// # Errors
@@ -129,6 +165,9 @@ impl Pool {
             Some(hosts) => hosts.connections(client)?,
             None => Vec::new(),
         };
+        if hosts.is_empty() {
+            return Err(balancer.without_hosts());
+        }
         Ok(Self { balancer: balancer.clone(), hosts, client: client.clone() })
     }
 
@@ -216,7 +255,7 @@ impl Pool {
     pub(crate) async fn apply(&self, changes: &[StateChange], recovery: &Self) -> Result<(), Error> {
         for number in 0..self.hosts.len() {
             if let Err(error) = self.set(number, changes).await {
-                let text = format!("{} was not changed", self.name());
+                let text = format!("could not change the servers of {}", self.name());
                 let error = TaskError::from(error).context(text).into_error();
                 let back: Vec<StateChange> = changes
                     .iter()
@@ -233,7 +272,7 @@ impl Pool {
                 return Err(if stuck.is_empty() {
                     error
                 } else {
-                    error.hint(format!("check the states of the servers on {}", stuck.join(", ")))
+                    error.hint(format!("restore the states of the servers on {} by hand", stuck.join(", ")))
                 });
             }
         }
@@ -266,6 +305,54 @@ impl Pool {
         }
         let set = self.balancer().set_states(host.clone(), states).await;
         set.map_err(|error| self.on_host(number, error.into_error()))
+    }
+
+    /// Waits for the end of the sessions of these servers, up to [`Balancer::drain_limit`], and
+    /// warns about other sessions. A dry run does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_until`](Self::wait_until).
+    pub(crate) async fn wait_for_sessions(&self, servers: &[PoolServer]) -> Result<(), TaskError> {
+        // A dry run drains no server, so its sessions do not end.
+        if self.client.settings().mode != Mode::Run {
+            return Ok(());
+        }
+        let limit = self.balancer().drain_limit();
+        let is_idle = |server: &BalancerServer| server.sessions.is_none_or(|sessions| sessions == 0);
+        let busy = self.wait_until(servers, limit, is_idle).await?;
+        if !busy.is_empty() {
+            let limit = humantime::format_duration(limit);
+            let text = format!("sessions are still open after {limit} on {}: the deploy continues", busy.join(", "));
+            self.client.warn(None, text);
+        }
+        Ok(())
+    }
+
+    /// Waits until the health check of the balancer passes for these servers. A dry run does not
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`] if the check does not pass within [`Balancer::up_limit`], and as
+    /// [`wait_until`](Self::wait_until).
+    pub(crate) async fn wait_until_up(&self, servers: &[PoolServer]) -> Result<(), TaskError> {
+        if self.client.settings().mode != Mode::Run {
+            return Ok(());
+        }
+        let is_up = |server: &BalancerServer| server.health == ServerHealth::Up;
+        let down = self.wait_until(servers, self.balancer().up_limit(), is_up).await?;
+        if down.is_empty() {
+            return Ok(());
+        }
+        let text = format!("{}: the health check of the balancer fails for {}", self.name(), down.join(", "));
+        let hint = "the health check of the site has passed: compare its URL with the check of the balancer";
+        Err(Error::new(ErrorKind::Task, text).hint(hint).into())
+    }
+
+    /// Closes the connections of this pool, and so ends their commands.
+    pub(crate) async fn close(&self, limit: Duration) {
+        join_all(self.hosts.iter().map(|host| timeout(limit, host.close()))).await;
     }
 
     /// Waits up to a limit until a condition is true for all these servers. Returns the other

@@ -38,7 +38,8 @@ impl Site {
         let (hosts, shown) = ConnectedSite::connect(self.clone(), hosts).await?;
         let pending = pending_removals(&hosts, &shown);
         if pending.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "no host has a held release").into());
+            let error = Error::new(ErrorKind::Usage, "no host has a held release");
+            return Err(error.hint("hold a release with `site.deploy(hosts).hold()`").into());
         }
         hosts.client().approve(&pending).await?;
         let mut lock = hosts.lock_request()?.purpose("removal of the held releases").await?;
@@ -66,7 +67,10 @@ async fn remove_held(hosts: &ConnectedSite, shown: &Surveys) -> Result<(), TaskE
     let before = preflight::survey_again(hosts, shown).await?;
     let removed = hosts.group.each(|host| {
         let survey = host.host().and_then(|name| before.get(name));
-        let held: Vec<String> = survey.into_iter().flat_map(hold::held_releases).map(ToString::to_string).collect();
+        let approved: Vec<&ReleaseId> =
+            host.host().and_then(|name| shown.get(name)).into_iter().flat_map(hold::held_releases).collect();
+        let held = survey.into_iter().flat_map(hold::held_releases).filter(|held| approved.contains(held));
+        let held: Vec<String> = held.map(ToString::to_string).collect();
         async move {
             if held.is_empty() {
                 return Ok(());

@@ -40,7 +40,7 @@ pub(super) async fn roll_out(
     if let Some(strategy) = site.strategy.blue_green() {
         return blue_green::roll_out(rollout, strategy).await;
     }
-    let mut hosts = rollout.hosts.group.clone();
+    let mut hosts = drain::inactive_first(rollout, rollout.hosts.group.clone()).await?;
     let total = hosts.connections().len();
     let mut after_first_switch = Some(after_first_switch);
     // In a rollback, a canary would keep the failing release on the other hosts.

@@ -1,13 +1,12 @@
-//! The sides of a blue-green site during a rollout, for the way back.
+//! The changes of a blue-green rollout, for its revert.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fabrs::{Connection, Error, Host};
 
-use crate::balancer::StateChange;
+use crate::balancer::{Pools, StateChange};
 use crate::deploy::connected_site::ConnectedSite;
-use crate::deploy::drains::Pools;
 
 /// The state of a blue-green rollout.
 #[derive(Debug)]
@@ -22,6 +21,8 @@ struct Inner {
     changed: HashSet<Host>,
     /// The changes of the balancer.
     switched: Vec<StateChange>,
+    /// `true` after the balancer has its states from before the rollout again.
+    is_switched_back: bool,
 }
 
 impl BlueGreenState {
@@ -33,7 +34,7 @@ impl BlueGreenState {
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
         let pools = match hosts.site.strategy.blue_green() {
             None => None,
-            Some(strategy) => Some(Pools::new(strategy.balancer()?, hosts)?),
+            Some(strategy) => Some(Pools::new(strategy.balancer()?, hosts.client())?),
         };
         Ok(Self { pools, inner: Mutex::default() })
     }
@@ -68,7 +69,19 @@ impl BlueGreenState {
 
     /// Records the changes of the balancer, before the first change.
     pub(super) fn set_switched(&self, changes: Vec<StateChange>) {
-        self.inner().switched = changes;
+        let mut inner = self.inner();
+        inner.switched = changes;
+        inner.is_switched_back = false;
+    }
+
+    /// Records that the balancer has its states from before the rollout again.
+    pub(super) fn mark_switched_back(&self) {
+        self.inner().is_switched_back = true;
+    }
+
+    /// Returns whether the balancer has its states from before the rollout again.
+    pub(super) fn is_switched_back(&self) -> bool {
+        self.inner().is_switched_back
     }
 
     /// Returns the changes of the balancer.

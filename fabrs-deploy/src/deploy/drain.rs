@@ -1,21 +1,17 @@
 //! The drain of hosts: out of the balancer before a switch, and back after the health check.
 
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
-use fabrs::config::Mode;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
-use crate::balancer::{Pool, PoolServer, ServerState, StateChange};
+use crate::balancer::{Pool, PoolServer, Pools, ServerState, StateChange};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::drains::{DrainedHost, DrainedServer, Pools};
+use crate::deploy::drains::{DrainProgress, DrainedHost, DrainedServer};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::outcomes::{all_ok, label, names};
-use crate::release::ReleaseId;
+use crate::release::{DRAINED_FILE, ReleaseId};
 use crate::site::Site;
-
-/// The wait for the health check of the balancer, after the health check of the host.
-const UP_LIMIT: Duration = Duration::from_mins(1);
 
 /// Checks access to the balancer, and that a batch leaves an active server.
 ///
@@ -29,15 +25,43 @@ pub(super) async fn preflight(hosts: &ConnectedSite, surveys: &Surveys) -> Resul
     let is_live = |host: &Connection| host.host().and_then(|host| surveys.get(host)?.live()).is_some();
     let live = hosts.group.filter(is_live);
     let servers = pool.names_of(live.connections())?;
+    let mut marks = Vec::new();
+    for host in live.connections() {
+        marks.push(read_mark(hosts, host).await?);
+    }
     let at_once = hosts_at_once(&hosts.site, hosts.group.connections().len())?;
     for on_host in pool.servers().await? {
         let ours = on_host.find_all(&pool, &servers)?;
-        let active = ours.iter().filter(|(_, found)| found.is_active()).count();
-        if active > 0 && at_once >= active && !on_host.has_others_than(&servers) {
+        // A server drained by an earlier run returns with its batch, before the active servers are
+        // drained. A server drained by an operator stays out.
+        let is_usable = |(server, mark): (&PoolServer, &Vec<String>)| {
+            server.before == ServerState::Ready || mark.contains(&mark_line(&pool, server))
+        };
+        let usable = ours.iter().map(|(server, _)| server).zip(&marks).filter(|pair| is_usable(*pair)).count();
+        if usable > 0 && at_once >= usable && !on_host.has_others_than(&servers) {
             return Err(last_servers(&pool, &on_host.label, live.connections()).into());
         }
     }
     Ok(())
+}
+
+/// Moves the hosts that receive no requests from the balancer to the front, so that they are back
+/// before the active hosts are drained.
+///
+/// # Errors
+///
+/// The errors of the balancer.
+pub(super) async fn inactive_first(rollout: &Rollout<'_>, hosts: Group) -> Result<Group, TaskError> {
+    let Some(Pools { run, .. }) = rollout.drains.pools() else { return Ok(hosts) };
+    let mut active = HashSet::new();
+    for on_host in run.servers().await? {
+        active.extend(on_host.servers.iter().filter(|server| server.is_active()).map(|server| server.name.clone()));
+    }
+    let mut names = HashMap::new();
+    for (host, name) in hosts.connections().iter().zip(run.names_of(hosts.connections())?) {
+        names.insert(host.host().cloned(), name);
+    }
+    Ok(hosts.sort_by_key(|host| names.get(&host.host().cloned()).is_some_and(|name| active.contains(name))))
 }
 
 /// Returns the largest number of hosts that are switched at once.
@@ -50,9 +74,9 @@ fn hosts_at_once(site: &Site, total: usize) -> Result<usize, Error> {
 }
 
 fn last_servers(pool: &Pool, balancer: &str, hosts: &[Connection]) -> Error {
-    let text = format!("a drain of {} would leave {} on {balancer} without a server", names(hosts), pool.name());
+    let text = format!("draining {} would leave {} on {balancer} without an active server", names(hosts), pool.name());
     let error = Error::new(ErrorKind::Usage, text);
-    error.hint("deploy in smaller batches (`.rolling(1)`), or enable another server of the backend")
+    error.hint("deploy in smaller batches (`.rolling(1)`), or enable another server of the balancer")
 }
 
 /// Drains the hosts of a batch with a live release, and waits for the end of their sessions.
@@ -88,13 +112,13 @@ async fn run_drain_steps(rollout: &Rollout<'_>, host: &Connection, live: &Releas
         rollout.drains.insert(host, DrainedHost::default());
     }
     site.drain.run(&rollout.hosts.app(host, live)?).await?;
-    rollout.drains.confirm(host);
+    rollout.drains.set_progress(host, DrainProgress::Drained);
     Ok(())
 }
 
 /// Drains the servers of hosts on all balancer hosts, and waits for the end of their sessions.
 async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools: &Pools) -> Result<(), TaskError> {
-    let turn = rollout.drains.turn.lock().await;
+    let balancer_lock = rollout.drains.balancer_lock.lock().await;
     let changed = plan(rollout, hosts, pool).await?;
     if changed.is_empty() {
         return Ok(());
@@ -107,13 +131,13 @@ async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools:
     let changes_to = |to| all.iter().map(|drained| drained.change_to(to)).collect::<Vec<StateChange>>();
     pool.apply(&changes_to(ServerState::Drained), &pools.recovery).await?;
     for (host, _) in &changed {
-        rollout.drains.confirm(host);
+        rollout.drains.set_progress(host, DrainProgress::Drained);
     }
-    drop(turn);
-    wait_for_sessions(rollout, pool, &all).await?;
-    if pool.balancer().stopped_state() != ServerState::Drained {
-        let _turn = rollout.drains.turn.lock().await;
-        pool.apply(&changes_to(pool.balancer().stopped_state()), &pools.recovery).await?;
+    drop(balancer_lock);
+    pool.wait_for_sessions(&all.iter().map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
+    if pool.balancer().disabled_state() != ServerState::Drained {
+        let _balancer_lock = rollout.drains.balancer_lock.lock().await;
+        pool.apply(&changes_to(pool.balancer().disabled_state()), &pools.recovery).await?;
     }
     Ok(())
 }
@@ -127,7 +151,7 @@ async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools:
 async fn plan(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool) -> Result<Vec<(Connection, DrainedHost)>, TaskError> {
     let mut marks = Vec::new();
     for host in hosts.connections() {
-        marks.push(read_mark(rollout, host).await?);
+        marks.push(read_mark(rollout.hosts, host).await?);
     }
     let servers = pool.names_of(hosts.connections())?;
     let mut drained = vec![DrainedHost::default(); servers.len()];
@@ -139,12 +163,10 @@ async fn plan(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool) -> Result<Vec<(
         for (((server, found), drained), (host, mark)) in
             found.into_iter().zip(&mut drained).zip(hosts.connections().iter().zip(&marks))
         {
-            let was_active = found.is_active();
             if server.before == ServerState::Ready {
-                drained.servers.push(DrainedServer { server, was_active });
+                drained.servers.push(DrainedServer { server, must_be_up: found.is_active() });
             } else if mark.contains(&mark_line(pool, &server)) {
-                let server = server.ready_before();
-                drained.servers.push(DrainedServer { server, was_active });
+                drained.servers.push(DrainedServer { server: server.ready_before(), must_be_up: true });
             } else {
                 let text = format!("already drained on {}, and stays drained after the deploy", on_host.label);
                 rollout.hosts.client().note(host.host(), text);
@@ -155,62 +177,36 @@ async fn plan(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool) -> Result<Vec<(
     Ok(all.filter(|(_, drained)| !drained.servers.is_empty()).collect())
 }
 
-async fn wait_for_sessions(rollout: &Rollout<'_>, pool: &Pool, drained: &[&DrainedServer]) -> Result<(), TaskError> {
-    // A dry run drains no server, so its sessions do not end.
-    if rollout.hosts.client().settings().mode != Mode::Run {
-        return Ok(());
-    }
-    let (limit, servers) = (pool.balancer().drain_limit(), drained.iter().map(|drained| drained.server.clone()));
-    let servers: Vec<PoolServer> = servers.collect();
-    let busy = pool.wait_until(&servers, limit, |server| server.sessions.is_none_or(|sessions| sessions == 0)).await?;
-    if !busy.is_empty() {
-        let limit = humantime::format_duration(limit);
-        let text = format!("{} still has sessions after {limit}: continuing without a wait", busy.join(", "));
-        rollout.hosts.client().warn(None, text);
-    }
-    Ok(())
-}
-
 /// Returns a host to its balancer, if this run has drained the host. The servers get their old
 /// states. A stop of the run does not end this work.
 ///
 /// # Errors
 ///
 /// The errors of the balancer and of the undrain steps. [`ErrorKind::Task`] if the health check of
-/// the balancer fails. The host then counts as drained.
+/// the balancer fails. The host is back in the balancer then.
 pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let Some(drained) = rollout.drains.of(host) else { return Ok(()) };
     let host = &host.uncancellable()?;
     rollout.hosts.site.undrain.run(&rollout.hosts.app(host, release)?).await?;
     if let Some(Pools { recovery, .. }) = rollout.drains.pools() {
-        let turn = rollout.drains.turn.lock().await;
+        let balancer_lock = rollout.drains.balancer_lock.lock().await;
+        rollout.drains.set_progress(host, DrainProgress::Returning);
         recovery.apply_where_possible(&drained.changes_back()).await?;
-        drop(turn);
-        wait_until_up(rollout, recovery, &drained).await?;
+        drop(balancer_lock);
         remove_mark(rollout, host).await?;
     }
     rollout.drains.remove(host);
+    if let Some(Pools { recovery, .. }) = rollout.drains.pools() {
+        let servers = drained.servers.iter().filter(|drained| drained.must_be_up);
+        recovery.wait_until_up(&servers.map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
+    }
     Ok(())
-}
-
-async fn wait_until_up(rollout: &Rollout<'_>, pool: &Pool, drained: &DrainedHost) -> Result<(), TaskError> {
-    if rollout.hosts.client().settings().mode != Mode::Run {
-        return Ok(());
-    }
-    let active = drained.servers.iter().filter(|drained| drained.was_active);
-    let active: Vec<PoolServer> = active.map(|drained| drained.server.clone()).collect();
-    let down = pool.wait_until(&active, UP_LIMIT, |server| server.is_up).await?;
-    if down.is_empty() {
-        return Ok(());
-    }
-    let text = format!("{}: the health check of the balancer fails for {}", pool.name(), down.join(", "));
-    Err(Error::new(ErrorKind::Task, text).hint("compare this health check with the health check of the site").into())
 }
 
 /// Drains a host before its revert, if the host is in its balancer. A failure is a warning: a host
 /// with a bad release must be reverted in any case.
 pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
-    if !rollout.has_drain() || rollout.drains.of(host).is_some() || rollout.target.live_before(host).is_none() {
+    if !rollout.has_drain() || rollout.drains.is_out(host) || rollout.target.live_before(host).is_none() {
         return;
     }
     let drained = async {
@@ -221,7 +217,7 @@ pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
         run_drain_steps(rollout, host, &rollout.target.release).await
     };
     if let Err(error) = drained.await {
-        let text = format!("reverted without a drain: {}", error.into_error().message());
+        let text = format!("could not drain the host, the revert continues: {}", error.into_error().message());
         rollout.hosts.client().warn(host.host(), text);
     }
 }
@@ -259,24 +255,24 @@ fn mark_line(pool: &Pool, server: &PoolServer) -> String {
 
 /// Returns the path of the mark of a drained host: the list of its servers. A later run uses the
 /// mark after a killed run or a failed revert.
-fn mark_file(rollout: &Rollout<'_>, host: &Connection) -> Result<String, Error> {
-    Ok(format!("{}/deploy.drained", rollout.hosts.layouts.of(host)?.private_dir()))
+fn mark_file(hosts: &ConnectedSite, host: &Connection) -> Result<String, Error> {
+    Ok(format!("{}/{DRAINED_FILE}", hosts.layouts.of(host)?.private_dir()))
 }
 
-async fn read_mark(rollout: &Rollout<'_>, host: &Connection) -> Result<Vec<String>, Error> {
-    let file = mark_file(rollout, host)?;
+async fn read_mark(hosts: &ConnectedSite, host: &Connection) -> Result<Vec<String>, Error> {
+    let file = mark_file(hosts, host)?;
     host.probe(cmd!("cat {file} 2> /dev/null || :")).named("read the mark of a drained host").lines().await
 }
 
 async fn write_mark(rollout: &Rollout<'_>, host: &Connection, pool: &Pool, drained: &DrainedHost) -> Result<(), Error> {
-    let file = mark_file(rollout, host)?;
+    let file = mark_file(rollout.hosts, host)?;
     let lines: Vec<String> = drained.servers.iter().map(|drained| mark_line(pool, &drained.server)).collect();
     host.run(cmd!("printf '%s\\n' {lines...} > {file}")).named("mark the host as drained").await?;
     Ok(())
 }
 
 async fn remove_mark(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Error> {
-    let file = mark_file(rollout, host)?;
+    let file = mark_file(rollout.hosts, host)?;
     host.run(cmd!("rm -f {file}")).named("remove the mark of a drained host").await?;
     Ok(())
 }

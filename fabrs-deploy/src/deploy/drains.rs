@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fabrs::{Connection, Error, Host};
 
-use crate::balancer::{Pool, PoolServer, ServerState, SharedBalancer, StateChange};
+use crate::balancer::{PoolServer, Pools, ServerState, StateChange};
 use crate::deploy::connected_site::ConnectedSite;
 
 /// The drained hosts of a rollout.
@@ -13,16 +13,8 @@ use crate::deploy::connected_site::ConnectedSite;
 pub(super) struct Drains {
     pools: Option<Pools>,
     /// Held from the check of the active servers to the change of the balancer.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) balancer_lock: tokio::sync::Mutex<()>,
     drained: Mutex<HashMap<Host, DrainedHost>>,
-}
-
-/// The balancer of a site, over two kinds of connections.
-#[derive(Debug)]
-pub(super) struct Pools {
-    pub(super) run: Pool,
-    /// The same balancer, over connections unaffected by a stop of the run.
-    pub(super) recovery: Pool,
 }
 
 /// A host outside its balancer.
@@ -30,28 +22,28 @@ pub(super) struct Pools {
 pub(super) struct DrainedHost {
     /// The changed servers. Empty for a site with steps instead of a balancer.
     pub(super) servers: Vec<DrainedServer>,
-    /// `true` after the balancer has confirmed the change.
-    pub(super) is_confirmed: bool,
+    pub(super) progress: DrainProgress,
+}
+
+/// The progress of a drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum DrainProgress {
+    /// The drain was requested.
+    #[default]
+    Requested,
+    /// The balancer has confirmed the drain.
+    Drained,
+    /// The return was requested. The balancer may send requests to the host again.
+    Returning,
 }
 
 /// A changed server on one host of a balancer.
 #[derive(Debug, Clone)]
 pub(super) struct DrainedServer {
     pub(super) server: PoolServer,
-    /// `true` if the balancer sent requests to the server before.
-    pub(super) was_active: bool,
-}
-
-impl Pools {
-    /// Resolves a balancer.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pool::new`] and [`Pool::uncancellable`].
-    pub(super) fn new(balancer: &SharedBalancer, hosts: &ConnectedSite) -> Result<Self, Error> {
-        let run = Pool::new(balancer, hosts.client())?;
-        Ok(Self { recovery: run.uncancellable()?, run })
-    }
+    /// `true` if the health check of the balancer must pass after the return: the balancer sent
+    /// requests to the server before, or an earlier run has drained the server.
+    pub(super) must_be_up: bool,
 }
 
 impl DrainedHost {
@@ -76,9 +68,9 @@ impl Drains {
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
         let pools = match &hosts.site.balancer {
             None => None,
-            Some(balancer) => Some(Pools::new(balancer, hosts)?),
+            Some(balancer) => Some(Pools::new(balancer, hosts.client())?),
         };
-        Ok(Self { pools, turn: tokio::sync::Mutex::default(), drained: Mutex::default() })
+        Ok(Self { pools, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
     }
 
     /// Returns the balancer of the site.
@@ -102,12 +94,17 @@ impl Drains {
         }
     }
 
-    /// Records that the balancer has confirmed the change of a host.
-    pub(super) fn confirm(&self, host: &Connection) {
+    /// Records the progress of a drained host.
+    pub(super) fn set_progress(&self, host: &Connection, progress: DrainProgress) {
         let Some(host) = host.host() else { return };
         if let Some(drained) = self.drained().get_mut(host) {
-            drained.is_confirmed = true;
+            drained.progress = progress;
         }
+    }
+
+    /// Returns whether the balancer has confirmed the drain of a host.
+    pub(super) fn is_out(&self, host: &Connection) -> bool {
+        self.of(host).is_some_and(|drained| drained.progress == DrainProgress::Drained)
     }
 
     /// Removes the record of a host that is back in its balancer.
@@ -121,7 +118,7 @@ impl Drains {
     pub(super) fn describe(&self, host: &Connection) -> &'static str {
         match self.of(host) {
             None => "",
-            Some(DrainedHost { is_confirmed: true, .. }) => ", drained from the balancer",
+            Some(DrainedHost { progress: DrainProgress::Drained, .. }) => ", drained from the balancer",
             Some(_) => ", may be drained from the balancer",
         }
     }

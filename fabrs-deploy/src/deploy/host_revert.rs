@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
-use crate::release::{BadMark, HOST_REVERT_DIR};
+use crate::release::{BadMark, HOST_REVERT_DIR, HostRevert};
 use crate::remote_script::with_arguments;
 use crate::restart_command::RestartCommand;
 use crate::revert_limit::RevertLimit;
@@ -69,8 +69,10 @@ pub(super) async fn arm(rollout: &Rollout<'_>, host: &Connection) -> Result<(), 
         return Ok(());
     }
     let earlier = rollout.target.before(host).and_then(|survey| survey.host_revert.as_ref());
-    if let Some(revert) = earlier.filter(|revert| revert.is_unconfirmed()) {
-        let text = format!("cancels the pending revert of release {}: an earlier run was cut off", revert.release);
+    // A run cut off before its switch leaves a watchdog without a release to revert.
+    let is_live = |revert: &&HostRevert| rollout.target.live_before(host) == Some(&revert.release);
+    if let Some(revert) = earlier.filter(|revert| revert.is_unconfirmed()).filter(is_live) {
+        let text = format!("this run cancels the pending revert of release {}, left by an earlier run", revert.release);
         rollout.hosts.client().note(host.host(), text);
     }
     match (rollout.hosts.site.revert_limit, earlier) {
@@ -156,7 +158,7 @@ pub(super) async fn confirm(rollout: &Rollout<'_>) -> Result<(), TaskError> {
 ///
 /// The errors of the command.
 pub(super) async fn begin_revert(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Error> {
-    if rollout.hosts.site.revert_limit.is_none() {
+    if rollout.hosts.site.revert_limit.is_none() || rollout.target.keeps_watchdog(host) {
         return Ok(());
     }
     let root = rollout.hosts.layouts.of(host)?.root();
@@ -172,8 +174,10 @@ pub(super) async fn begin_revert(rollout: &Rollout<'_>, host: &Connection) -> Re
 /// The errors of the command.
 pub(super) async fn end_revert(rollout: &Rollout<'_>, host: &Connection) -> Result<(), Error> {
     match rollout.hosts.site.revert_limit {
-        Some(_) => remove_state(rollout, host, "remove the revert watchdog").await,
-        None => Ok(()),
+        Some(_) if !rollout.target.keeps_watchdog(host) => {
+            remove_state(rollout, host, "remove the revert watchdog").await
+        }
+        _ => Ok(()),
     }
 }
 

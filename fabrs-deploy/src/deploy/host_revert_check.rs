@@ -17,24 +17,19 @@ const CHECK_SCRIPT: &str = include_str!("host_revert_check.sh");
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for a site in place, for blue-green, and for a restart step that is a
-/// closure.
+/// [`ErrorKind::Usage`] for a site in place, for blue-green, and for a closure as a restart step.
 pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
     let site = &hosts.site;
     if site.revert_limit.is_none() {
         return Ok(());
     }
     if site.kind == SiteKind::InPlace {
-        let text = "a site deployed in place has no earlier release, and `revert_unless_confirmed` needs one";
-        return Err(
-            Error::new(ErrorKind::Usage, text).hint("remove one of `.in_place()`, `.revert_unless_confirmed(..)`")
-        );
+        let text = "`revert_unless_confirmed` does not support `.in_place()`: a work tree has no previous release";
+        return Err(Error::new(ErrorKind::Usage, text).hint("remove `.in_place()` or `.revert_unless_confirmed(..)`"));
     }
     if site.strategy.blue_green().is_some() {
         let text = "`revert_unless_confirmed` does not support blue-green: a host cannot switch the balancer by itself";
-        return Err(
-            Error::new(ErrorKind::Usage, text).hint("remove one of `BlueGreen`, `.revert_unless_confirmed(..)`")
-        );
+        return Err(Error::new(ErrorKind::Usage, text).hint("remove `BlueGreen` or `.revert_unless_confirmed(..)`"));
     }
     for host in hosts.group.connections() {
         host_revert::restart_commands(site, &hosts.app(host, &ReleaseId::default())?)?;
@@ -46,7 +41,7 @@ pub(super) fn check_site(hosts: &ConnectedSite) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// The errors of the commands, which only read.
+/// The errors of the commands. All commands only read.
 pub(super) async fn obstacles(hosts: &ConnectedSite) -> Result<Vec<(Host, String)>, TaskError> {
     if hosts.site.revert_limit.is_none() {
         return Ok(Vec::new());

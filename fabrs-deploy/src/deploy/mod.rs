@@ -28,6 +28,7 @@ mod bad_mark;
 mod batches;
 mod blue_green;
 mod blue_green_state;
+mod blue_green_switch;
 mod build;
 mod connected_site;
 mod deployment;

@@ -138,7 +138,7 @@ pub(super) fn check_steps(hosts: &ConnectedSite, once: &[&Steps]) -> Result<(), 
 pub(super) async fn check_hosts(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
     let obstacles = host_revert_check::obstacles(hosts).await?;
     refuse(&obstacles).map_err(|error| {
-        error.hint("allow the restart without a password (`NOPASSWD`), or remove `.revert_unless_confirmed(..)`")
+        error.hint("fix the reasons above (for sudo: a rule with `NOPASSWD`), or remove `.revert_unless_confirmed(..)`")
     })?;
     check_sudo(hosts).await?;
     drain::preflight(hosts, surveys).await?;

@@ -95,8 +95,8 @@ impl Promote {
         self
     }
 
-    /// Sets whether the promotion waits while another run holds the lock. Defaults to the setting
-    /// of the run (`--wait`).
+    /// Waits while another run holds the lock (`true`), or fails at once (`false`). Defaults to the
+    /// setting of the run (`--wait`).
     ///
     /// ```
     /// use fabrs_deploy::Site;
@@ -130,8 +130,7 @@ impl Promote {
         self
     }
 
-    /// Sets whether the promotion continues if the database has migrations unknown to the release.
-    /// Defaults to `false`.
+    /// Allows migrations in the database unknown to the release. Defaults to `false`.
     ///
     /// ```
     /// use fabrs_deploy::Site;
@@ -156,10 +155,12 @@ impl Promote {
     async fn run_phases(self) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, release: given, lock_wait, policy } = self;
         if site.kind == SiteKind::InPlace {
-            return Err(Error::new(ErrorKind::Usage, "a site deployed in place has no held releases").into());
+            let error = Error::new(ErrorKind::Usage, "a site deployed in place has no held releases");
+            return Err(error.hint("remove `.in_place()` from the site").into());
         }
         let Some(source) = site.source.clone() else {
-            return Err(Error::new(ErrorKind::Usage, "the site has no source").into());
+            let error = Error::new(ErrorKind::Usage, "the site has no source");
+            return Err(error.hint("add the repository to the site: `.source(Git::at(..))`").into());
         };
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
         preflight::check_surveys(&hosts, &shown)?;
@@ -190,7 +191,7 @@ impl Promote {
             preflight::check_surveys(&hosts, &before)?;
             if hold::choose(&hosts, &before, Some(release.clone())).is_err() {
                 let text = "another run changed the held release after the approval: this run changed nothing";
-                return Err(Error::new(ErrorKind::Task, text).into());
+                return Err(Error::new(ErrorKind::Task, text).hint("review the pending changes again").into());
             }
             let (by, run) = (Operator::current(), RunId::new());
             Ok(TargetRelease { release, revision, origin: ReleaseOrigin::Held, by, run, override_reason, before })

@@ -10,14 +10,19 @@ use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
-use crate::deploy::{bad_mark, blue_green, build, drain, health_check, host_revert, restart, switch, watch};
+use crate::deploy::{
+    bad_mark, blue_green, blue_green_switch, build, drain, health_check, host_revert, restart, switch, watch,
+};
 use crate::release::SiteKind;
 
 /// Reverts every switched host, and returns the error of the rollout. Hosts without the lock are
 /// not changed.
 pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let client = rollout.hosts.client();
-    blue_green::switch_back(rollout).await;
+    blue_green_switch::switch_back(rollout).await;
+    if rollout.blue_green.is_switched_back() {
+        blue_green::stop_changed_sides(rollout).await;
+    }
     let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;

@@ -141,6 +141,9 @@ impl<'a> Rollout<'a> {
         let state = self.states.of(host);
         let text = state.describe(&self.target_name(), self.live_before_name(host).as_deref());
         let text = text + self.drains.describe(host);
+        if self.hosts.site.revert_limit.is_some() && self.target.keeps_watchdog(host) {
+            return format!("{text}, unconfirmed, reverts by itself");
+        }
         // The host still has its watchdog: the revert by the run has not reached the host.
         let is_armed = match state {
             HostState::Switching | HostState::Switched | HostState::Held | HostState::Reverting => true,

@@ -4,7 +4,7 @@ use fabrs::Connection;
 use fabrs::event::escape_controls;
 
 use crate::deploy::connected_site::Surveys;
-use crate::release::{Manifest, ReleaseId, Survey};
+use crate::release::{Color, HostRevert, Manifest, ReleaseId, Survey};
 use crate::run_id::{Operator, RunId};
 use crate::source::Revision;
 
@@ -55,6 +55,25 @@ impl TargetRelease {
     /// Returns the previously live release of a host.
     pub(super) fn live_before(&self, host: &Connection) -> Option<&ReleaseId> {
         self.before(host).and_then(Survey::live)
+    }
+
+    /// Returns the live side of a host of a blue-green site before the rollout, if any.
+    pub(super) fn live_color(&self, host: &Connection) -> Option<Color> {
+        // Without a live release, the color is left from an earlier site.
+        self.live_before(host)?;
+        self.before(host).and_then(|survey| survey.live_color)
+    }
+
+    /// Returns the side of a host for this release.
+    pub(super) fn new_color(&self, host: &Connection) -> Color {
+        self.live_color(host).map_or(Color::Blue, Color::other)
+    }
+
+    /// Returns whether a host keeps the watchdog of an earlier run: this release was live there,
+    /// unconfirmed. Only this watchdog has the release before it.
+    pub(super) fn keeps_watchdog(&self, host: &Connection) -> bool {
+        let revert = self.before(host).and_then(|survey| survey.host_revert.as_ref());
+        self.live_before(host) == Some(&self.release) && revert.is_some_and(HostRevert::is_unconfirmed)
     }
 
     /// Returns whether any host had a live release before.

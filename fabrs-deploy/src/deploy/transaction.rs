@@ -11,7 +11,7 @@ use crate::deploy::phase_plan;
 use crate::deploy::report::{self, StartTime};
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::TargetRelease;
-use crate::deploy::unknown_migrations;
+use crate::deploy::{blue_green, unknown_migrations};
 use crate::notify::DeployAction;
 
 /// The operation of a transaction.
@@ -71,7 +71,9 @@ async fn locked<'a>(
     let handle = lock.handle();
     let work = async {
         let prepared = Rollout::new(hosts, handle, prepare.await?)?;
-        go_live(rollout.get_or_init(|| prepared)).await
+        let rollout = rollout.get_or_init(|| prepared);
+        blue_green::choose_sides(rollout);
+        go_live(rollout).await
     };
     lock::during(lock, hosts, rollout, work).await
 }

@@ -55,6 +55,8 @@ pub struct HostStatus {
     pub bad: Option<BadMark>,
     /// The revert of the host by itself: pending, or finished since the last switch.
     pub host_revert: Option<HostRevert>,
+    /// `true` if a deploy has drained the host from its balancer.
+    pub is_drained: bool,
     /// The manual lock.
     pub manual_lock: Option<ManualLock>,
     /// The run that holds the lock of the site.
@@ -122,6 +124,7 @@ impl HostStatus {
             is_verified: found.is_some_and(|found| found.is_verified),
             bad: found.and_then(|found| found.bad.clone()),
             host_revert: survey.host_revert.clone(),
+            is_drained: survey.is_drained,
             manual_lock: survey.manual_lock.clone(),
             lock_holder: survey.lock_holder.as_ref().map(|(holder, phase)| ActiveRun::new(holder, phase)),
             current_problem: match &survey.current {

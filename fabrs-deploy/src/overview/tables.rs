@@ -38,8 +38,13 @@ fn host_remarks(host: &HostStatus) -> Vec<String> {
         remarks.push("differs from most hosts".to_owned());
     }
     if let Some(live) = host.live_color {
-        let release = host.idle_release.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let release = host.idle_release.as_ref().map_or_else(|| "no release".to_owned(), ToString::to_string);
         remarks.push(format!("{live} is live, {} is idle with {release}", live.other()));
+    }
+    match (host.is_drained, &host.lock_holder) {
+        (true, Some(_)) => remarks.push("drained from the balancer".to_owned()),
+        (true, None) => remarks.push("drained from the balancer by an earlier run: deploy again".to_owned()),
+        (false, _) => {}
     }
     remarks.extend(host.current_problem.clone());
     remarks.extend(host.bad.iter().map(|bad| format!("bad: {}", first_line(&bad.reason))));

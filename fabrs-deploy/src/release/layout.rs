@@ -24,6 +24,10 @@ pub(crate) const HELD_FILE: &str = ".fabrs-held";
 /// The directory with the settings of the revert watchdog, in the directory of the site.
 pub(crate) const HOST_REVERT_DIR: &str = ".fabrs-host-revert";
 
+/// The file that marks a host outside its balancer, in [`Layout::private_dir`]: the list of its
+/// drained servers.
+pub(crate) const DRAINED_FILE: &str = "deploy.drained";
+
 /// The file with the live color of a blue-green site.
 pub(crate) const COLOR_FILE: &str = "deploy.color";
 

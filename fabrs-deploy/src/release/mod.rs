@@ -14,7 +14,7 @@ pub use id::ReleaseId;
 pub use manifest::{BadMark, HeldMark, Manifest};
 
 pub(crate) use layout::{
-    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, HELD_FILE, HOST_REVERT_DIR, LOCK_NAME, Layout, Layouts, MANIFEST_FILE,
-    SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, DRAINED_FILE, HELD_FILE, HOST_REVERT_DIR, LOCK_NAME, Layout, Layouts,
+    MANIFEST_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
 };
 pub(crate) use survey::{CurrentLink, FoundRelease, Survey};

@@ -9,8 +9,8 @@ use super::color::Color;
 use super::host_revert::HostRevert;
 use super::id::ReleaseId;
 use super::layout::{
-    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, HELD_FILE, HOST_REVERT_DIR, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE, SiteKind,
-    UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, DRAINED_FILE, HELD_FILE, HOST_REVERT_DIR, Layout, MANIFEST_FILE,
+    MANUAL_LOCK_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
 };
 use super::manifest::{BadMark, HeldMark, Manifest};
 use super::untrusted_json;
@@ -48,6 +48,8 @@ pub(crate) struct Survey {
     pub(crate) manual_lock: Option<ManualLock>,
     /// The run that holds the lock of the site, with its phase.
     pub(crate) lock_holder: Option<(LockHolder, String)>,
+    /// `true` if a run has drained the host from its balancer.
+    pub(crate) is_drained: bool,
     /// The revert of the host by itself.
     pub(crate) host_revert: Option<HostRevert>,
     /// The last 50 entries of the migration log.
@@ -100,7 +102,7 @@ impl Survey {
         let variables = cmd!(
             "root={root}; manifest={MANIFEST_FILE} unfinished={UNFINISHED_FILE} accepted={ACCEPTED_FILE} \
              verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} color={COLOR_FILE} \
-             manual_lock={MANUAL_LOCK_FILE} host_revert={HOST_REVERT_DIR}; set -- {linked...}"
+             drained={DRAINED_FILE} manual_lock={MANUAL_LOCK_FILE} host_revert={HOST_REVERT_DIR}; set -- {linked...}"
         );
         Self::run_script(host, &variables, RELEASES_SCRIPT).await
     }
@@ -111,7 +113,8 @@ impl Survey {
     ///
     /// The errors of a command.
     pub(crate) async fn probe_in_place(host: &Connection, root: &str) -> Result<Self, Error> {
-        let variables = cmd!("root={root}; accepted={ACCEPTED_FILE} manual_lock={MANUAL_LOCK_FILE}");
+        let variables =
+            cmd!("root={root}; accepted={ACCEPTED_FILE} drained={DRAINED_FILE} manual_lock={MANUAL_LOCK_FILE}");
         Self::run_script(host, &variables, WORK_TREE_SCRIPT).await
     }
 
@@ -142,6 +145,7 @@ impl Survey {
                         survey.sides.insert(color, release);
                     }
                 }
+                "drained" => survey.is_drained = true,
                 "no-link" => survey.current = CurrentLink::NotALink,
                 "manual-lock" => survey.manual_lock = Some(ManualLock::read(rest)),
                 "holder" => {

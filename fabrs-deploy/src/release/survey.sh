@@ -27,6 +27,7 @@ for side in blue green; do
     if [ -L "$side" ]; then printf 'side %s %s\n' "$side" "$(readlink "$side")"; fi
 done
 if [ -f "$color" ]; then echo "live-color $(cat "$color")"; fi
+if [ -e "$drained" ]; then echo "drained $drained"; fi
 if [ -e "$manual_lock" ]; then printf 'manual-lock %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
 print_lock_holder
 print_migration_log

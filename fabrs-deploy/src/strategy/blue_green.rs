@@ -117,7 +117,8 @@ impl BlueGreen {
     /// Returns the error of an invalid setting.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.blue == self.green {
-            return Err(Error::new(ErrorKind::Usage, "both sides of the blue-green strategy have the same port"));
+            let error = Error::new(ErrorKind::Usage, "both sides of the blue-green strategy have the same port");
+            return Err(error.hint("set two different ports: `BlueGreen::ports(8001, 8002)`"));
         }
         self.balancer()?.check()
     }

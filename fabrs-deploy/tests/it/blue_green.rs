@@ -17,27 +17,41 @@ use crate::fixture::{Fixture, is_on, within_limit};
 use crate::haproxy::HaProxyServer;
 
 /// The hosts with a site. web3 has the balancer.
-const HOSTS: [&str; 2] = ["web1", "web2"];
+pub(crate) const HOSTS: [&str; 2] = ["web1", "web2"];
 
 /// Two hosts with an application on each side, and HAProxy on web3. The hosts are one machine, so
 /// each application has an address of its own: 127.0.0.1 and 127.0.0.2.
-struct Sides {
-    fixture: Fixture,
-    balancer: HaProxyServer,
+pub(crate) struct Sides {
+    pub(crate) fixture: Fixture,
+    pub(crate) balancer: HaProxyServer,
     ports: [u16; 2],
 }
 
 /// The links and the drained servers: everything that must not change in a failed deploy.
 #[derive(Debug, PartialEq, Eq)]
-struct LiveState {
-    current: Vec<String>,
-    links: Vec<String>,
-    colors: Vec<String>,
-    drained: Vec<String>,
+pub(crate) struct LiveState {
+    pub(crate) current: Vec<String>,
+    pub(crate) links: Vec<String>,
+    pub(crate) colors: Vec<String>,
+    pub(crate) drained: Vec<String>,
+}
+
+impl LiveState {
+    /// Returns the state after a failure on the blue side: a process started by a step may still
+    /// run, so the side has no link.
+    fn without_blue_links(mut self) -> Self {
+        self.links.iter_mut().step_by(2).for_each(String::clear);
+        self
+    }
 }
 
 impl Sides {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|_| "")
+    }
+
+    /// Starts the balancer with options for each server, such as `check`.
+    pub(crate) fn start_with(options: impl Fn(&str) -> &'static str) -> Option<Self> {
         let fixture = Fixture::start()?;
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback"));
         let ports = free.each_ref().map(|free| free.local_addr().expect("a bound listener").port());
@@ -50,13 +64,14 @@ impl Sides {
             ("web2-blue", addr(2, 0)),
             ("web2-green", addr(2, 1)),
         ];
+        let servers = servers.map(|(name, addr)| (name, format!("{addr} {}", options(name))));
         let balancer = HaProxyServer::start(&fixture.root(2).join("balancer.sock"), &servers);
         Some(Self { fixture, balancer, ports })
     }
 
-    fn site(&self) -> Site {
+    pub(crate) fn site(&self) -> Site {
         let socket = format!("{}/balancer.sock", self.fixture.site_folder());
-        let haproxy = HaProxy::socket(socket).backend("shop").on(["web3"]);
+        let haproxy = HaProxy::socket(socket).backend("shop").on(["web3"]).up_limit(secs(2));
         let [blue, green] = self.ports;
         let health = HealthCheck::url_for_host(|host| {
             Ok(format!("http://{}:{{port}}/version", address(host.host().map(Host::name))))
@@ -68,9 +83,15 @@ impl Sides {
             .strategy(BlueGreen::ports(blue, green).switch(haproxy))
     }
 
-    fn state(&self) -> LiveState {
+    pub(crate) fn state(&self) -> LiveState {
         let (current, links, colors) = self.links();
         LiveState { current, links, colors, drained: self.balancer.drained() }
+    }
+
+    /// Returns `current` and the live colors of the hosts, without a request to the balancer.
+    pub(crate) fn state_without_balancer(&self) -> (Vec<String>, Vec<String>) {
+        let (current, _, colors) = self.links();
+        (current, colors)
     }
 
     /// Returns `current`, the links of the sides, and the live colors of the hosts.
@@ -87,7 +108,7 @@ impl Sides {
     }
 
     /// Deploys a build with this version.
-    async fn deploy(&self, client: &Client, site: &Site, number: u32, version: &str) -> Result<String> {
+    pub(crate) async fn deploy(&self, client: &Client, site: &Site, number: u32, version: &str) -> Result<String> {
         self.fixture.origin.build(&format!("deployable-{number}"), &[("version", version)]);
         Ok(site.deploy(Group::of(client, HOSTS)?).await?.release.to_string())
     }
@@ -115,19 +136,30 @@ fn address(host: Option<&str>) -> &'static str {
     if host == Some("web1") { "127.0.0.1" } else { "127.0.0.2" }
 }
 
-/// Restarts the application of a side: a server of the files in the release.
+/// The application: it reads its version once, at its start. Arguments: address, port.
+const SERVER: &str = "import http.server, sys\n\
+    version = open('version', 'rb').read()\n\
+    class Handler(http.server.BaseHTTPRequestHandler):\n    \
+    def do_GET(self):\n        \
+    self.send_response(200)\n        \
+    self.end_headers()\n        \
+    self.wfile.write(version)\n    \
+    def log_message(self, *_): pass\n\
+    http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()\n";
+
+/// Restarts the application of a side.
 fn restart(app: &App) -> Command {
     let color = app.color().map_or("none", fabrs_deploy::Color::as_str);
     let (port, host) = (app.port().unwrap_or_default(), address(app.connection().host().map(Host::name)));
     run(cmd!(
         "pid=$(cat ../../{color}.pid 2> /dev/null) && kill $pid && while kill -0 $pid 2> /dev/null; do sleep 0.05; done; \
-         setsid python3 -m http.server --bind {host} {port} < /dev/null > /dev/null 2>&1 & \
+         setsid python3 -c {SERVER} {host} {port} < /dev/null > /dev/null 2>&1 & \
          echo $! > ../../{color}.pid; echo restart >> ../../restarts"
     ))
 }
 
 /// Requests the version through the balancer. Returns `None` for a failed request.
-fn request(frontend: SocketAddr) -> Option<String> {
+pub(crate) fn request(frontend: SocketAddr) -> Option<String> {
     let mut session = TcpStream::connect(frontend).ok()?;
     session.write_all(b"GET /version HTTP/1.0\r\n\r\n").ok()?;
     let mut response = String::new();
@@ -137,13 +169,13 @@ fn request(frontend: SocketAddr) -> Option<String> {
 }
 
 /// Continuous requests through the balancer.
-struct Load {
+pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
     results: JoinHandle<Vec<Option<String>>>,
 }
 
 impl Load {
-    fn start(frontend: SocketAddr) -> Self {
+    pub(crate) fn start(frontend: SocketAddr) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let results = std::thread::spawn(move || {
@@ -160,7 +192,7 @@ impl Load {
     }
 
     /// Ends the requests. Returns the results, with equal neighbours as one.
-    fn end(self) -> Vec<Option<String>> {
+    pub(crate) fn end(self) -> Vec<Option<String>> {
         self.is_over.store(true, Ordering::SeqCst);
         self.results.join().expect("no panic")
     }
@@ -236,7 +268,7 @@ async fn a_failure_on_the_idle_side_leaves_the_live_side_untouched() -> Result {
     let (client, _) = sides.fixture.client();
     sides.deploy(&client, &sides.site(), 1, "one").await?;
     sides.deploy(&client, &sides.site(), 2, "two").await?;
-    let before = sides.state();
+    let before = sides.state().without_blue_links();
     let load = Load::start(sides.balancer.frontend());
     let unhealthy = sides.site().health(|app: App| async move {
         ensure!(!is_on(&app, "web2"), "the shop does not answer");
@@ -270,7 +302,7 @@ async fn a_failure_after_the_switch_switches_back() -> Result {
     let (client, _) = sides.fixture.client();
     sides.deploy(&client, &sides.site(), 1, "one").await?;
     sides.deploy(&client, &sides.site(), 2, "two").await?;
-    let before = sides.state();
+    let before = sides.state().without_blue_links();
     let load = Load::start(sides.balancer.frontend());
     let failing = sides.site().after(DeployPhase::Switch, |app: App| async move {
         ensure!(!is_on(&app, "web2"), "the cache is cold");

@@ -15,16 +15,21 @@ use crate::fixture::{Fixture, all, is_on, within_limit};
 use crate::haproxy::{HaProxyServer, drained_at};
 
 /// The drained servers of both balancers.
-type Drained = [Vec<String>; 2];
+pub(crate) type Drained = [Vec<String>; 2];
 
 /// Three hosts with two balancers: on web2 and web3, each with a socket in the root of the site.
-struct Balanced {
-    fixture: Fixture,
-    balancers: [HaProxyServer; 2],
+pub(crate) struct Balanced {
+    pub(crate) fixture: Fixture,
+    pub(crate) balancers: [HaProxyServer; 2],
 }
 
 impl Balanced {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// Starts the balancers with options for each server, such as `check`.
+    pub(crate) fn start_with(options: &str) -> Option<Self> {
         let fixture = Fixture::start()?;
         let application = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let addr = application.local_addr().expect("a bound listener");
@@ -33,26 +38,26 @@ impl Balanced {
             // Creates the root of the site as the user of the host.
             fixture.write(host, "balancer", "");
             let socket = fixture.root(host).join("balancer.sock");
-            HaProxyServer::start(&socket, &["web1", "web2", "web3"].map(|name| (name, addr)))
+            HaProxyServer::start(&socket, &["web1", "web2", "web3"].map(|name| (name, format!("{addr} {options}"))))
         });
         Some(Self { fixture, balancers })
     }
 
     /// Returns a site with the balancer. A host at a time leaves the balancer.
-    fn site(&self) -> Site {
+    pub(crate) fn site(&self) -> Site {
         self.fixture.site().rolling(1).balancer(self.haproxy())
     }
 
-    fn haproxy(&self) -> HaProxy {
+    pub(crate) fn haproxy(&self) -> HaProxy {
         let socket = format!("{}/balancer.sock", self.fixture.site_folder());
         HaProxy::socket(socket).backend("shop").on(["web2", "web3"])
     }
 
-    fn drained(&self) -> Drained {
+    pub(crate) fn drained(&self) -> Drained {
         self.balancers.each_ref().map(HaProxyServer::drained)
     }
 
-    fn sockets(&self) -> [PathBuf; 2] {
+    pub(crate) fn sockets(&self) -> [PathBuf; 2] {
         self.balancers.each_ref().map(HaProxyServer::socket)
     }
 
@@ -74,7 +79,7 @@ impl Balanced {
     }
 
     /// Deploys a first release, and makes the second build.
-    async fn deploy_first(&self, client: &Client) -> Result<String> {
+    pub(crate) async fn deploy_first(&self, client: &Client) -> Result<String> {
         self.fixture.origin.build("deployable-1", &[("version", "one")]);
         let first = self.site().deploy(all(client)).await?.release.to_string();
         self.fixture.origin.build("deployable-2", &[("version", "two")]);
@@ -92,24 +97,24 @@ fn serve(listener: TcpListener) {
 }
 
 /// Returns names as a list.
-fn list(names: &[&str]) -> Vec<String> {
+pub(crate) fn list(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn warnings(capture: &CaptureSink) -> String {
+pub(crate) fn warnings(capture: &CaptureSink) -> String {
     texts(capture, "warning")
 }
 
-fn texts(capture: &CaptureSink, kind: &str) -> String {
+pub(crate) fn texts(capture: &CaptureSink, kind: &str) -> String {
     let events = capture.of_kind(kind);
     events.iter().filter_map(|event| event["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// The drained servers at each restart and each health check, with the host.
-type Seen = Arc<Mutex<Vec<(String, Drained)>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<(String, Drained)>>>;
 
 /// Adds restart and health steps that record the drained servers.
-fn recording(site: Site, sockets: [PathBuf; 2]) -> (Site, Seen) {
+pub(crate) fn recording(site: Site, sockets: [PathBuf; 2]) -> (Site, Seen) {
     let seen = Seen::default();
     let recorder = Arc::clone(&seen);
     let record = move |app: App| {
@@ -121,12 +126,12 @@ fn recording(site: Site, sockets: [PathBuf; 2]) -> (Site, Seen) {
     (site.restart(record.clone()).health(record), seen)
 }
 
-fn take(seen: &Seen) -> Vec<(String, Drained)> {
+pub(crate) fn take(seen: &Seen) -> Vec<(String, Drained)> {
     std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Fails the health check of a host as soon as the host runs version "two".
-async fn fail_on_web2(app: App) -> Result {
+pub(crate) async fn fail_on_web2(app: App) -> Result {
     let is_bad = is_on(&app, "web2") && probe("cat version").line().await? == "two";
     ensure!(!is_bad, "the shop does not answer");
     Ok(())
@@ -181,7 +186,7 @@ async fn a_deploy_that_would_drain_the_last_active_server_is_refused() -> Result
     let error = at_once.deploy(all(&client)).await.expect_err("all servers at once").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     let block = error.block().to_string();
-    assert!(block.contains("a drain of web1, web2, web3 would leave HAProxy backend shop on web2 without"), "{block}");
+    assert!(block.contains("draining web1, web2, web3 would leave HAProxy backend shop on web2 without"), "{block}");
     assert!(block.contains("smaller batches"), "{block}");
     assert_eq!(balanced.fixture.names(0, "releases").len(), 1, "nothing was built");
 
@@ -194,7 +199,7 @@ async fn a_deploy_that_would_drain_the_last_active_server_is_refused() -> Result
         async { Ok::<(), TaskError>(()) }
     };
     let error = balanced.site().build(build).deploy(all(&client)).await.expect_err("web1 is the last").into_error();
-    assert!(error.message().contains("on web3 without a server"), "{}", error.block());
+    assert!(error.message().contains("on web3 without an active server"), "{}", error.block());
     assert_eq!(balanced.drained(), [list(&[]), list(&["web2", "web3"])]);
     assert_eq!(balanced.fixture.current(), [0, 1, 2].map(|_| first.clone()));
     client.close().await;
@@ -284,7 +289,7 @@ async fn a_restart_waits_for_the_sessions_of_the_host_up_to_the_limit() -> Resul
     let _session = balanced.connect_to_web1();
     balanced.fixture.origin.build("deployable-3", &[("version", "three")]);
     site.balancer(balanced.haproxy().drain_limit(secs(0))).deploy(all(&client)).await?;
-    assert!(warnings(&capture).contains("web1 on web2 still has sessions after 0s"), "{}", warnings(&capture));
+    assert!(warnings(&capture).contains("sessions are still open after 0s on web1 on web2"), "{}", warnings(&capture));
     client.close().await;
     Ok(())
 }

@@ -15,8 +15,9 @@ pub(crate) struct HaProxyServer {
 }
 
 impl HaProxyServer {
-    /// Starts HAProxy with a socket at a path. Each server has an address.
-    pub(crate) fn start(socket: &Path, servers: &[(&str, SocketAddr)]) -> Self {
+    /// Starts HAProxy with a socket at a path. Each server has an address, with options such as
+    /// `check`.
+    pub(crate) fn start(socket: &Path, servers: &[(&str, String)]) -> Self {
         let frontend = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback");
         let servers =
             servers.iter().map(|(name, addr)| format!("    server {name} {addr}\n")).collect::<Vec<_>>().concat();
@@ -27,22 +28,14 @@ impl HaProxyServer {
              backend shop\n{servers}",
             socket.display()
         );
-        let path = socket.with_extension("cfg");
-        fs::write(&path, config).expect("a writable directory");
-        let mut process = Command::new("haproxy")
-            .arg("-db")
-            .arg("-f")
-            .arg(&path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("haproxy is installed: run scripts/test");
-        while UnixStream::connect(socket).is_err() {
-            assert_eq!(process.try_wait().expect("a child"), None, "haproxy runs");
-            std::thread::yield_now();
-        }
-        Self { process, socket: socket.to_owned(), frontend }
+        fs::write(socket.with_extension("cfg"), config).expect("a writable directory");
+        Self { process: spawn(socket), socket: socket.to_owned(), frontend }
+    }
+
+    /// Starts HAProxy again after its end, with the states of its configuration.
+    pub(crate) fn restart(&mut self) {
+        let _ = self.process.wait();
+        self.process = spawn(&self.socket);
     }
 
     /// Returns the path of the admin socket.
@@ -76,6 +69,24 @@ impl Drop for HaProxyServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Starts the process of the configuration beside a socket, and waits for the socket.
+fn spawn(socket: &Path) -> Child {
+    let mut process = Command::new("haproxy")
+        .arg("-db")
+        .arg("-f")
+        .arg(socket.with_extension("cfg"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("haproxy is installed: run scripts/test");
+    while UnixStream::connect(socket).is_err() {
+        assert_eq!(process.try_wait().expect("a child"), None, "haproxy runs");
+        std::thread::yield_now();
+    }
+    process
 }
 
 /// Sends a line to an admin socket, and returns the response.

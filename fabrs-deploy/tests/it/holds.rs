@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use fabrs::config::{Config, Confirmation, Inventory};
 use fabrs::prelude::*;
-use fabrs::transport::StopLevel;
+use fabrs::transport::{Prompter, StopLevel};
+use fabrs::{ClientBuilder, Error};
 use fabrs_deploy::{App, Site};
+use futures::future::BoxFuture;
 
 use crate::fixture::{Fixture, all};
 
@@ -74,6 +77,50 @@ async fn an_aborted_release_is_removed_and_the_live_release_stays() -> Result {
     let error = site(&fixture).abort(all(&client)).await.expect_err("nothing is held").into_error();
     assert_eq!(error.message(), "no host has a held release");
     client.close().await;
+    Ok(())
+}
+
+/// A person who confirms only after another run has held a release.
+#[derive(Debug)]
+struct LatePerson {
+    site: Site,
+    other: Client,
+}
+
+impl Prompter for LatePerson {
+    fn line<'a>(&'a self, _: &'a str) -> BoxFuture<'a, fabrs::Result<String>> {
+        Box::pin(async move {
+            let held = self.site.deploy(all(&self.other)).hold().await;
+            held.map_err(TaskError::into_error)?;
+            Ok("production".to_owned())
+        })
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, fabrs::Result<Secret>> {
+        Box::pin(async move { Err(Error::new(ErrorKind::Prompt, format!("{question} is not expected"))) })
+    }
+
+    fn is_available(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_held_after_the_approval_is_not_removed() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (other, _) = fixture.client();
+    let [first, held] = deploy_and_hold(&fixture, &other).await?;
+    fixture.origin.build("deployable-3", &[("version", "three")]);
+    let person = LatePerson { site: site(&fixture), other: other.clone() };
+    let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref())?;
+    let inventory = Inventory::new(&config, Some("production"))?;
+    let change = |builder: ClientBuilder| builder.inventory(inventory).prompter(person).defer_approval();
+    let (client, _) = fixture.client_of(|settings| settings.confirmation(Confirmation::Prompt), change);
+    site(&fixture).abort(all(&client)).await?;
+    let releases = fixture.names(0, "releases");
+    assert!(releases.contains(&first) && !releases.contains(&held) && releases.len() == 2, "{releases:?}");
+    client.close().await;
+    other.close().await;
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 mod approvals;
 mod batches;
 mod blue_green;
+mod blue_green_faults;
 mod databases;
 mod deploys;
+mod drain_faults;
 mod drains;
 mod fixture;
 mod freezes;
@@ -12,6 +14,7 @@ mod gates;
 mod haproxy;
 mod holds;
 mod hooks;
+mod host_revert_limits;
 mod host_reverts;
 mod interrupted;
 mod limits;

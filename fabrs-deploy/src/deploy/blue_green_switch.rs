@@ -1,0 +1,158 @@
+//! The balancer of a blue-green site: the switch to the new side, and the switch back.
+
+use fabrs::config::Mode;
+use fabrs::{Connection, TaskError};
+
+use crate::balancer::{Pool, PoolServer, Pools, ServerState, StateChange};
+use crate::deploy::host_state::HostEvent;
+use crate::deploy::rollout::Rollout;
+use crate::strategy::BlueGreen;
+
+/// The servers of one deployed host on one host of the balancer.
+struct SideServers<'a> {
+    host: &'a Connection,
+    /// The name of the balancer host.
+    balancer: String,
+    live: PoolServer,
+    idle: PoolServer,
+}
+
+/// Switches the balancer to the new side of all hosts in one step. A server in maintenance first
+/// passes the health check of the balancer, without requests.
+///
+/// # Errors
+///
+/// As [`Pool::wait_until_up`] and [`Pool::apply`].
+pub(super) async fn switch(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
+    rollout.set_phase("switch");
+    let Some(pools) = rollout.blue_green.pools() else { return Ok(()) };
+    let changes = changes(rollout, strategy, &pools.run).await?;
+    let ready = changes.iter().filter(|change| change.to == ServerState::Ready);
+    let ready: Vec<PoolServer> = ready.map(|change| change.server.clone()).collect();
+    let in_maintenance = ready.iter().filter(|server| server.before == ServerState::Maintenance);
+    let checked: Vec<StateChange> =
+        in_maintenance.map(|server| StateChange { server: server.clone(), to: ServerState::Drained }).collect();
+    rollout.blue_green.set_switched(changes.clone());
+    pools.run.apply(&checked, &pools.recovery).await?;
+    pools.run.wait_until_up(&ready).await?;
+    for host in rollout.hosts.group.connections() {
+        rollout.states.apply(host, HostEvent::SwitchSent)?;
+    }
+    pools.run.apply(&changes, &pools.recovery).await?;
+    Ok(())
+}
+
+/// Returns the changes that enable the new side and disable the old side of all hosts. A host
+/// without a ready server was taken out by an operator, and stays out.
+async fn changes(rollout: &Rollout<'_>, strategy: &BlueGreen, pool: &Pool) -> Result<Vec<StateChange>, TaskError> {
+    let (mut new, mut old) = (Vec::new(), Vec::new());
+    for SideServers { host, balancer, live, idle } in servers(rollout, strategy, pool).await? {
+        if rollout.target.live_color(host).is_some() && [&live, &idle].iter().all(|server| !is_ready(server)) {
+            let text = format!("out of {} on {balancer}, and stays out after the deploy", pool.name());
+            rollout.hosts.client().note(host.host(), text);
+            continue;
+        }
+        new.push(StateChange { server: idle, to: ServerState::Ready });
+        old.push(StateChange { server: live, to: pool.balancer().disabled_state() });
+    }
+    new.extend(old);
+    Ok(new)
+}
+
+/// Completes the switch back of an interrupted run: the recorded live side of each host receives
+/// the requests, and the idle side receives none. A restart of the balancer may also have enabled
+/// both sides.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] if the live side without requests fails its health check. Nothing was
+/// changed then. The errors of the balancer.
+pub(super) async fn settle(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
+    let Some(Pools { run, recovery }) = rollout.blue_green.pools() else { return Ok(()) };
+    let (mut live, mut idle) = (Vec::new(), Vec::new());
+    for servers in servers(rollout, strategy, run).await? {
+        if rollout.target.live_color(servers.host).is_none() || !is_ready(&servers.idle) {
+            continue;
+        }
+        if !is_ready(&servers.live) {
+            check_live_side(rollout, strategy, run, &servers).await?;
+            live.push(StateChange { server: servers.live, to: ServerState::Ready });
+        }
+        idle.push(servers.idle);
+    }
+    if idle.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = idle.iter().map(|server| format!("{} on {}", server.name, run.label_of(server))).collect();
+    let text = format!("{} sends requests to an idle side: taking out {}", run.name(), names.join(", "));
+    rollout.hosts.client().warn(None, text);
+    let change_to = |to| idle.iter().map(move |server| StateChange { server: server.clone(), to });
+    let drained: Vec<StateChange> = live.into_iter().chain(change_to(ServerState::Drained)).collect();
+    run.apply(&drained, recovery).await?;
+    run.wait_for_sessions(&idle).await?;
+    run.apply(&change_to(run.balancer().disabled_state()).collect::<Vec<_>>(), recovery).await?;
+    Ok(())
+}
+
+/// Runs the health checks of the live side, since this side receives the requests again.
+async fn check_live_side(
+    rollout: &Rollout<'_>,
+    strategy: &BlueGreen,
+    pool: &Pool,
+    servers: &SideServers<'_>,
+) -> Result<(), TaskError> {
+    let (host, hosts) = (servers.host, rollout.hosts);
+    let (Some(color), Some(release)) = (rollout.target.live_color(host), rollout.target.live_before(host)) else {
+        return Ok(());
+    };
+    if hosts.client().settings().mode != Mode::Run {
+        return Ok(());
+    }
+    let app = hosts.app(host, release)?.with_side(Some((color, strategy.port(color))));
+    hosts.site.health.run(&app).await.map_err(|error| {
+        let text = format!(
+            "{} on {} sends requests to {}, and the recorded live side {color} fails its health check",
+            pool.name(),
+            servers.balancer,
+            servers.idle.name
+        );
+        let error = error.context(text).into_error();
+        TaskError::from(error.hint(format!("start the services of {color}, then deploy again")))
+    })
+}
+
+/// Switches the balancer back after a failure. If this fails, the hosts keep `current` and their
+/// workers.
+pub(super) async fn switch_back(rollout: &Rollout<'_>) {
+    let Some(Pools { recovery, .. }) = rollout.blue_green.pools() else { return };
+    let switched = rollout.blue_green.switched();
+    let back = switched.iter().map(|change| StateChange { to: change.server.before, ..change.clone() });
+    if let Err(error) = recovery.apply_where_possible(&back.collect::<Vec<_>>()).await {
+        let text = format!("{} could not be switched back: {}", recovery.name(), error.message());
+        rollout.hosts.client().warn(error.host(), text);
+        return;
+    }
+    rollout.blue_green.mark_switched_back();
+}
+
+/// Returns the servers of all hosts on all hosts of the balancer.
+async fn servers<'a>(
+    rollout: &'a Rollout<'_>,
+    strategy: &BlueGreen,
+    pool: &Pool,
+) -> Result<Vec<SideServers<'a>>, TaskError> {
+    let mut all = Vec::new();
+    for on_host in pool.servers().await? {
+        for host in rollout.hosts.group.connections() {
+            let new = rollout.target.new_color(host);
+            let live = on_host.server(pool, &strategy.server_name(pool, host, new.other())?)?;
+            let idle = on_host.server(pool, &strategy.server_name(pool, host, new)?)?;
+            all.push(SideServers { host, balancer: on_host.label.clone(), live, idle });
+        }
+    }
+    Ok(all)
+}
+
+fn is_ready(server: &PoolServer) -> bool {
+    server.before == ServerState::Ready
+}
