@@ -352,7 +352,7 @@ async fn run_once_steps(rollout: &Rollout<'_>, policy: UnknownMigrationPolicy, l
     let name = if hosts.site.database.is_some() { "migrate" } else { "once" };
     let phase = hosts.phase(name, &hosts.once_connections()?);
     unknown_migrations::check_build(rollout, policy).await?;
-    rollout.set_phase("once");
+    rollout.set_phase(name);
     let snapshot = hosts.run_once(&hosts.site.once_steps(), &rollout.target.release, live).await?;
     if let (Some(snapshot), SiteKind::Releases) = (&snapshot, hosts.site.kind) {
         build::record_snapshot(rollout, snapshot).await;

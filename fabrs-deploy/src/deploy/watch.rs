@@ -65,7 +65,7 @@ pub(super) async fn measure_gates(rollout: &Rollout<'_>, batch: &Group, watch: &
         }
     }
     let text = describe(batch.connections(), watch);
-    rollout.set_phase("watch");
+    rollout.set_phase("gates");
     let passed = OnceLock::new();
     // A dry run prints the watch and does not measure.
     effect(&text, async {

@@ -19,7 +19,7 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, hosts: &Group, size: NonZero
     let size = size.min(hosts.strategy().limit);
     let release = &rollout.target.release;
     let phase = rollout.hosts.phase("switch", hosts.connections());
-    rollout.set_phase("switch and restart");
+    rollout.set_phase("switch");
     let window = hosts.clone().limit(size).stop_on_failure();
     let checked = window.each(|host| async move {
         switch::run_hooks_before(rollout, &host).await?;

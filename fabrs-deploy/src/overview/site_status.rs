@@ -79,8 +79,8 @@ pub struct ActiveRun {
     pub since: String,
     /// The purpose: `deploy of deployable-314 (1a2b3c4d5e)`.
     pub purpose: String,
-    /// The phase: `build`, `once`, `switch and restart`, `confirm`, `finish`,
-    /// `revert`.
+    /// The phase: `build`, `fetch`, `migrate`, `once`, `hold`, `idle side`, `drain`, `switch`,
+    /// `restart`, `gates`, `confirm`, `finish`, `revert`.
     pub phase: String,
 }
 

@@ -63,6 +63,7 @@ async fn the_status_as_json_has_the_facts_of_each_host_and_names_unreachable_hos
                 "host",
                 "host_revert",
                 "idle_release",
+                "is_drained",
                 "is_on_common_release",
                 "is_reachable",
                 "is_verified",
