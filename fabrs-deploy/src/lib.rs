@@ -149,7 +149,7 @@ pub use provision::{
 };
 pub use puppet::Puppet;
 pub use python::Python;
-pub use release::{BadMark, Color, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
+pub use release::{BadMark, BlueGreenSide, HeldMark, HostRevert, HostRevertState, Manifest, ReleaseId};
 pub use restart_command::RestartCommand;
 pub use run_id::{Operator, RunId};
 pub use scope::HostSubset;

@@ -68,7 +68,7 @@ impl RestartCommand {
     }
 
     /// Returns the command as text for `sh`, without a prompt for a password.
-    pub(crate) fn unattended_line(&self) -> String {
+    pub(crate) fn host_line(&self) -> String {
         match self.user {
             RestartUser::Login => format!("(\n{}\n)", self.line.as_str()),
             RestartUser::Root => format!("sudo -n {}", self.sudo_arguments()),
@@ -100,7 +100,7 @@ mod tests {
             (RestartCommand::sudo("a && b"), "sudo -n sh -c 'a && b'"),
             (RestartCommand::run("a && b # c"), "(\na && b # c\n)"),
         ] {
-            assert_eq!(line.unattended_line(), expected);
+            assert_eq!(line.host_line(), expected);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Site {
         self
     }
 
-    /// Makes each host return to its earlier release by itself if the run is cut off before it
+    /// Makes each host return to its previous release by itself if the run is cut off before it
     /// confirms the new release: a killed laptop, a lost network.
     ///
     /// Before the switch, the run starts a watchdog process on the host. After the last health
@@ -70,8 +70,8 @@ impl Site {
     /// not need to cover the duration of batches and watches. Fractions of a second are rounded
     /// up.
     ///
-    /// After the limit, the host locks the site, links `current` to the earlier release, runs the
-    /// restart commands, and marks the new release as bad. Without an earlier release, the host
+    /// After the limit, the host locks the site, links `current` to the previous release, runs the
+    /// restart commands, and marks the new release as bad. Without a previous release, the host
     /// removes the link. [`status`](Self::status) shows pending and finished reverts. A deploy, a
     /// promotion or a rollback by another run takes precedence, and a
     /// [manual lock](Self::lock) delays the revert.
@@ -94,7 +94,7 @@ impl Site {
     ///   `status` reports the end of the watchdog. The same is true if root kills the processes of
     ///   the login user.
     /// - A run cut off during the confirmation itself may have confirmed some hosts. The other
-    ///   hosts return to the earlier release.
+    ///   hosts return to the previous release.
     /// - Database migrations are not undone.
     ///
     /// ```

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs::{Connection, Error, TaskError, TaskReturn};
 
 use crate::database::snapshot::Snapshot;
-use crate::release::color::Color;
 use crate::release::id::ReleaseId;
+use crate::release::side::BlueGreenSide;
 use crate::restart_command::{RestartCommand, RestartUser};
 use crate::scope::Scope;
 
@@ -32,7 +32,7 @@ pub struct App {
     /// The live release of the site, for a once-only step.
     live: LiveApp,
     /// The side of a blue-green site, with its port.
-    side: Option<(Color, u16)>,
+    side: Option<(BlueGreenSide, u16)>,
 }
 
 /// The migrations approved before the build.
@@ -99,20 +99,20 @@ impl App {
         &self.release
     }
 
-    /// Returns the color of the new side of a [`BlueGreen`](crate::BlueGreen) site.
+    /// Returns the new side of a [`BlueGreen`](crate::BlueGreen) site.
     ///
     /// ```
     /// use fabrs::prelude::*;
     /// use fabrs_deploy::{App, Site};
     ///
     /// let site = Site::new("/srv/shop").restart(|app: App| {
-    ///     let color = app.color().map_or("blue", |color| color.as_str());
-    ///     run(cmd!("supervisorctl restart shop-{color}"))
+    ///     let side = app.side().map_or("blue", |side| side.as_str());
+    ///     run(cmd!("supervisorctl restart shop-{side}"))
     /// });
     /// # drop(site);
     /// ```
-    pub fn color(&self) -> Option<Color> {
-        self.side.map(|(color, _)| color)
+    pub fn side(&self) -> Option<BlueGreenSide> {
+        self.side.map(|(side, _)| side)
     }
 
     /// Returns the port of the new side of a [`BlueGreen`](crate::BlueGreen) site.
@@ -132,14 +132,14 @@ impl App {
     }
 
     /// Sets the side of a blue-green site.
-    pub(crate) fn with_side(self, side: Option<(Color, u16)>) -> Self {
+    pub(crate) fn with_side(self, side: Option<(BlueGreenSide, u16)>) -> Self {
         Self { side, ..self }
     }
 
-    /// Replaces `{color}` and `{port}` in a text. Other sites have no such placeholders.
+    /// Replaces `{side}` and `{port}` in a text. Other sites have no such placeholders.
     pub(crate) fn fill_side(&self, text: &str) -> String {
         match self.side {
-            Some((color, port)) => text.replace("{color}", color.as_str()).replace("{port}", &port.to_string()),
+            Some((side, port)) => text.replace("{side}", side.as_str()).replace("{port}", &port.to_string()),
             None => text.to_owned(),
         }
     }
@@ -246,10 +246,10 @@ pub trait DeployStep: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Returns the form of a restart step that a host can run by itself, without the run:
-    /// [`Site::revert_unless_confirmed`](crate::Site::revert_unless_confirmed) needs this form.
-    /// `app` is the release to return to. The default is `None`: a closure has no such form.
-    fn unattended(&self, app: &App) -> Option<RestartCommand> {
+    /// Returns the command of a restart step, for a host that reverts by itself after the loss of
+    /// the run: [`Site::revert_unless_confirmed`](crate::Site::revert_unless_confirmed). `app` is
+    /// the previous release. The default is `None`: a closure runs only inside the run.
+    fn host_command(&self, app: &App) -> Option<RestartCommand> {
         let _ = app;
         None
     }
@@ -284,7 +284,7 @@ impl DeployStep for RestartCommand {
         Box::pin(async move { Ok(command.await.map(drop)?) })
     }
 
-    fn unattended(&self, _app: &App) -> Option<RestartCommand> {
+    fn host_command(&self, _app: &App) -> Option<RestartCommand> {
         Some(self.clone())
     }
 }

@@ -19,7 +19,7 @@ impl LivePhase {
     /// Returns the phase started by an event. A phase of a dry run does not run.
     pub(super) fn started_by(event: &Event<'_>) -> Option<Self> {
         match event {
-            Event::PhaseStarted { number, total, name, hosts, is_planned: false } => Some(Self {
+            Event::PhaseStarted { number, total, name, hosts, is_dry_run: false } => Some(Self {
                 number: *number,
                 total: *total,
                 name: (*name).to_owned(),
@@ -33,7 +33,7 @@ impl LivePhase {
     /// Returns the line to draw now.
     pub(super) fn line(&self, style: Style) -> String {
         let Self { number, total, name, hosts, start } = self;
-        let started = Event::PhaseStarted { number: *number, total: *total, name, hosts, is_planned: false };
+        let started = Event::PhaseStarted { number: *number, total: *total, name, hosts, is_dry_run: false };
         running_phase_line(&started, start.elapsed(), style).unwrap_or_default()
     }
 }
@@ -45,8 +45,8 @@ mod tests {
     #[test]
     fn a_running_phase_has_a_line_and_a_planned_phase_has_none() {
         let hosts = ["web1", "web2"].map(|host| host.parse().unwrap());
-        let started = |is_planned| {
-            let event = Event::PhaseStarted { number: Some(2), total: 7, name: "build", hosts: &hosts, is_planned };
+        let started = |is_dry_run| {
+            let event = Event::PhaseStarted { number: Some(2), total: 7, name: "build", hosts: &hosts, is_dry_run };
             LivePhase::started_by(&event)
         };
         let line = started(false).unwrap().line(Style::Plain);

@@ -39,7 +39,7 @@ impl Client {
     ///
     /// Dropping the future during the prompt leaves the run unapproved.
     pub async fn approve(&self, pending: &str) -> Result<()> {
-        self.approve_shown(pending, pending).await
+        self.approve_with_details(pending, pending).await
     }
 
     /// Approves pending changes as [`approve`](Self::approve), but shows another text. The text may
@@ -49,7 +49,7 @@ impl Client {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
     /// # let client = fabrs_core::Client::builder().build();
-    /// client.approve_shown("web1: reboot", "web1: reboot (up for 30 days)").await?;
+    /// client.approve_with_details("web1: reboot", "web1: reboot (up for 30 days)").await?;
     /// # Ok(()) }
     /// ```
     ///
@@ -60,7 +60,7 @@ impl Client {
     /// # Cancel safety
     ///
     /// As [`approve`](Self::approve).
-    pub async fn approve_shown(&self, pending: &str, shown: &str) -> Result<()> {
+    pub async fn approve_with_details(&self, pending: &str, shown: &str) -> Result<()> {
         let approval = self.state().approval();
         if !shown.is_empty() {
             self.note(None, shown);

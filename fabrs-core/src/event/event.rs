@@ -182,7 +182,7 @@ pub enum Event<'a> {
         /// The hosts of the phase.
         hosts: &'a [Host],
         /// True in a dry run.
-        is_planned: bool,
+        is_dry_run: bool,
     },
     /// A phase of a task ended. In a dry run, all operations of the phase are planned.
     PhaseEnded {

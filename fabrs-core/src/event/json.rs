@@ -32,7 +32,7 @@ use crate::event::style::{Prefix, Style};
 /// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished`|
 /// | `transferred` | `host`, `operation`, `changed`, `files`, `removed` |
 /// | `planned` | `host`, `operation` |
-/// | `phase_started` | `number`, `total`, `name`, `hosts`, `is_planned`: a phase of a deploy |
+/// | `phase_started` | `number`, `total`, `name`, `hosts`, `is_dry_run`: a phase of a deploy |
 /// | `phase_ended` | as `phase_started`, and `outcome`, `elapsed`, `slowest`, `detail` |
 /// | `stale_read` | `host`, `command`, `planned_changes` |
 /// | `once` | `name`, `value` |
@@ -48,7 +48,7 @@ use crate::event::style::{Prefix, Style};
 /// `{"signal": "TERM"}`, or `null` if the end of the command is unknown. `summary` is printed for
 /// each task and for the shell line, and `run_ended` is the last line. `number` is `null` for a
 /// phase outside the plan, such as a revert. `slowest` is a host or `null`,
-/// and `is_planned` is only in `phase_started`.
+/// and `is_dry_run` is only in `phase_started`.
 ///
 /// `error` is `null`, or an object:
 ///

@@ -37,9 +37,9 @@ impl PhaseFormatter {
     pub(super) fn text(&self, event: &Event<'_>) -> String {
         let style = self.style;
         match *event {
-            Event::PhaseStarted { number, total, name, hosts, is_planned } => {
+            Event::PhaseStarted { number, total, name, hosts, is_dry_run } => {
                 let line = PhaseLine { number, total, name, hosts, style };
-                match (is_planned, self.omits_starts) {
+                match (is_dry_run, self.omits_starts) {
                     (true, _) => {
                         self.plan.begin();
                         line.planned()

@@ -76,7 +76,7 @@ impl PhaseLine<'_> {
 /// or a phase of a dry run. The line has no line end.
 pub fn running_phase_line(started: &Event<'_>, elapsed: Duration, style: Style) -> Option<String> {
     map_texts(started, escape_controls, |started| match started {
-        Event::PhaseStarted { number, total, name, hosts, is_planned: false } => {
+        Event::PhaseStarted { number, total, name, hosts, is_dry_run: false } => {
             let line = PhaseLine { number: *number, total: *total, name, hosts, style };
             Some(line.running(elapsed))
         }

@@ -146,7 +146,7 @@ mod tests {
         sink.event(&Event::Planned { host: None, operation: text, command });
         let phase = (Some(1), 2, &[host.clone()][..]);
         let (number, total, hosts) = phase;
-        sink.event(&Event::PhaseStarted { number, total, name: text, hosts, is_planned: false });
+        sink.event(&Event::PhaseStarted { number, total, name: text, hosts, is_dry_run: false });
         let (outcome, slowest) = (OutcomeKind::Ok, None);
         sink.event(&Event::PhaseEnded { number, total, name: text, hosts, outcome, elapsed, slowest, detail: text });
         sink.event(&Event::Warning { host: None, text });

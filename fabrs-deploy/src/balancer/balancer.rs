@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, TaskError};
 
-use crate::release::color::Color;
+use crate::release::side::BlueGreenSide;
 use crate::scope::HostSubset;
 
 /// The future of a request to a balancer.
@@ -85,14 +85,14 @@ pub trait Balancer: Send + Sync + 'static {
     }
 
     /// Returns the server name of one side of a deployed host, for [`BlueGreen`](crate::BlueGreen).
-    /// Defaults to the server name with the color: `web1-blue`.
+    /// Defaults to the server name with the side: `web1-blue`.
     ///
     /// # Errors
     ///
     /// As [`server_name`](Self::server_name).
-    fn side_server_name(&self, host: &Connection, color: Color, port: u16) -> Result<String, Error> {
+    fn side_server_name(&self, host: &Connection, side: BlueGreenSide, port: u16) -> Result<String, Error> {
         let _ = port;
-        Ok(format!("{}-{color}", self.server_name(host)?))
+        Ok(format!("{}-{side}", self.server_name(host)?))
     }
 
     /// Returns the longest wait for the end of the sessions of a drained server. Defaults to 30 s.

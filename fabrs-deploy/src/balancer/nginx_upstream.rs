@@ -9,7 +9,7 @@ use crate::balancer::balancer::{Balancer, BalancerFuture, BalancerServer, Server
 use crate::balancer::server_names::host_name;
 use crate::balancer::upstream_file;
 use crate::per_host::PerHost;
-use crate::release::color::Color;
+use crate::release::side::BlueGreenSide;
 use crate::scope::HostSubset;
 
 /// The functions of all scripts.
@@ -215,7 +215,7 @@ impl Balancer for NginxUpstream {
         })
     }
 
-    fn side_server_name(&self, host: &Connection, _color: Color, port: u16) -> Result<String, Error> {
+    fn side_server_name(&self, host: &Connection, _side: BlueGreenSide, port: u16) -> Result<String, Error> {
         Ok(format!("{}:{port}", self.server_name.on(host)?))
     }
 

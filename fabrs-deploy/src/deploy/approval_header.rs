@@ -77,7 +77,7 @@ fn header(hosts: &ConnectedSite, surveys: &Surveys, facts: &HeaderFacts<'_>) -> 
     let mut labels = vec![title].into_iter();
     let mut text = String::new();
     for (DeployedRelease { name, origin }, on) in live {
-        text += &row(&labels.next().unwrap_or_default(), &format!("live {name}"));
+        text += &row(&labels.next().unwrap_or_default(), &name);
         let on = Some(format!("on {}", on.join(", "))).filter(|_| !is_single);
         let details: Vec<String> = on.into_iter().chain(origin).collect();
         if !details.is_empty() {
@@ -117,7 +117,7 @@ fn row(label: &str, fact: &str) -> String {
 /// A live release.
 #[derive(Debug, PartialEq, Eq)]
 struct DeployedRelease {
-    /// The id and the revision.
+    /// The id and the revision, as text.
     name: String,
     /// The actor of its deploy, and its age.
     origin: Option<String>,
@@ -131,11 +131,13 @@ fn live_releases(hosts: &ConnectedSite, surveys: &Surveys) -> Vec<(DeployedRelea
         let live = match (survey.and_then(Survey::live), survey.and_then(Survey::live_manifest)) {
             (_, Some(manifest)) => {
                 let age = age(&manifest.at, SystemTime::now()).map(|age| format!(", {age}")).unwrap_or_default();
-                let name = format!("{} {}", manifest.release, manifest.revision);
+                let name = format!("live {} {}", manifest.release, manifest.revision);
                 DeployedRelease { name, origin: Some(format!("by {}{age}", manifest.by)) }
             }
-            (Some(release), None) => DeployedRelease { name: format!("{release}, from another tool"), origin: None },
-            (None, None) => DeployedRelease { name: "nothing".to_owned(), origin: None },
+            (Some(release), None) => {
+                DeployedRelease { name: format!("live {release}, from another tool"), origin: None }
+            }
+            (None, None) => DeployedRelease { name: "no live release".to_owned(), origin: None },
         };
         let name = host.label().to_string();
         match all.iter_mut().find(|(known, _)| *known == live) {
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_fact_starts_in_its_column_and_is_one_line() {
-        assert_eq!(row("shop on production", "live nothing"), "shop on production   live nothing\n");
+        assert_eq!(row("shop on production", "no live release"), "shop on production   no live release\n");
         assert_eq!(row("", "new  a\nb"), "                     new  a b\n");
     }
 }

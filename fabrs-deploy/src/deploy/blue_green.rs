@@ -3,7 +3,7 @@
 
 use fabrs::{Connection, Error, ErrorKind, ShellLine, TaskError, cmd};
 
-use crate::balancer::Pool;
+use crate::balancer::ConnectedBalancer;
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::host_state::HostEvent;
 use crate::deploy::rollout::Rollout;
@@ -11,29 +11,31 @@ use crate::deploy::target::ReleaseOrigin;
 use crate::deploy::{blue_green_switch, health_check, restart, switch, watch};
 use crate::hooks::DeployPhase;
 use crate::outcomes::all_ok;
-use crate::release::{COLOR_FILE, Color, Survey};
+use crate::release::{BlueGreenSide, SIDE_FILE, Survey};
 use crate::strategy::BlueGreen;
 
 /// Checks access to the balancer, its servers, and sudo for the services.
 ///
 /// # Errors
 ///
-/// As [`Pool::preflight`]. [`ErrorKind::Task`] if a server is missing in the balancer.
+/// As [`ConnectedBalancer::preflight`]. [`ErrorKind::Task`] if a server is missing in the balancer.
 pub(super) async fn preflight(hosts: &ConnectedSite) -> Result<(), TaskError> {
     let Some(strategy) = hosts.site.strategy.blue_green() else { return Ok(()) };
-    let pool = Pool::new(strategy.balancer()?, hosts.client())?;
-    pool.preflight().await?;
+    let balancer = ConnectedBalancer::new(strategy.balancer()?, hosts.client())?;
+    balancer.preflight().await?;
     let mut servers = Vec::new();
     for host in hosts.group.connections() {
-        for color in Color::ALL {
-            servers.push(strategy.server_name(&pool, host, color)?);
+        for side in BlueGreenSide::ALL {
+            servers.push(strategy.server_name(&balancer, host, side)?);
         }
     }
-    for on_host in pool.servers().await? {
-        on_host.find_all(&pool, &servers)?;
+    for on_host in balancer.servers().await? {
+        on_host.find_all(&balancer, &servers)?;
     }
-    let units: Vec<String> =
-        Color::ALL.iter().flat_map(|color| [strategy.services(*color), strategy.workers(*color)].concat()).collect();
+    let units: Vec<String> = BlueGreenSide::ALL
+        .iter()
+        .flat_map(|side| [strategy.services(*side), strategy.workers(*side)].concat())
+        .collect();
     if units.is_empty() {
         return Ok(());
     }
@@ -50,8 +52,8 @@ pub(super) async fn preflight(hosts: &ConnectedSite) -> Result<(), TaskError> {
 pub(super) fn choose_sides(rollout: &Rollout<'_>) {
     let Some(strategy) = rollout.hosts.site.strategy.blue_green() else { return };
     let side = |host: &Connection| {
-        let color = rollout.target.new_color(host);
-        Some((host.host()?.clone(), (color, strategy.port(color))))
+        let side = rollout.target.new_side(host);
+        Some((host.host()?.clone(), (side, strategy.port(side))))
     };
     rollout.hosts.set_sides(rollout.hosts.group.connections().iter().filter_map(side).collect());
 }
@@ -85,36 +87,36 @@ pub(super) async fn roll_out(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Res
 
 /// Starts and checks the target release on the idle side of a host. The live side is unchanged.
 async fn prepare(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<(), TaskError> {
-    let (target, color) = (&rollout.target, rollout.target.new_color(host));
+    let (target, side) = (&rollout.target, rollout.target.new_side(host));
     rollout.logs.record_switch(rollout.hosts, host).await?;
     if target.origin == ReleaseOrigin::EarlierRun && is_ready(rollout, strategy, host).await? {
-        rollout.hosts.client().note(host.host(), format!("{color} still runs {}", target.release));
+        rollout.hosts.client().note(host.host(), format!("{side} still runs {}", target.release));
         return Ok(());
     }
     rollout.blue_green.mark_changed(host);
     // From here on, processes in the directory of the release are services, which outlive the run.
     rollout.clear_work_dir(host);
     let (root, release) = (rollout.hosts.layouts.of(host)?.root(), &target.release);
-    let link = link_line(root, color, release.as_str());
-    host.run(rollout.under_lock(host, link)?).named(format!("link {color} to {release}")).await?;
-    systemctl(host, "restart", &strategy.services(color)).await?;
+    let link = link_line(root, side, release.as_str());
+    host.run(rollout.under_lock(host, link)?).named(format!("link {side} to {release}")).await?;
+    systemctl(host, "restart", &strategy.services(side)).await?;
     restart::restart(rollout, host, release).await?;
     health_check::run_checks(rollout, host, release).await
 }
 
 /// Returns the line that links a side to a release.
-fn link_line(root: &str, color: Color, release: &str) -> ShellLine {
-    let color = color.as_str();
-    cmd!("cd {root} && ln -sfn releases/{release} .{color}-{release} && mv -T .{color}-{release} {color}")
+fn link_line(root: &str, side: BlueGreenSide, release: &str) -> ShellLine {
+    let side = side.as_str();
+    cmd!("cd {root} && ln -sfn releases/{release} .{side}-{release} && mv -T .{side}-{release} {side}")
 }
 
 /// Returns whether the idle side runs the target release and is healthy.
 async fn is_ready(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<bool, TaskError> {
-    let (color, release) = (rollout.target.new_color(host), &rollout.target.release);
-    if rollout.target.before(host).and_then(|survey| survey.sides.get(&color)) != Some(release) {
+    let (side, release) = (rollout.target.new_side(host), &rollout.target.release);
+    if rollout.target.before(host).and_then(|survey| survey.sides.get(&side)) != Some(release) {
         return Ok(false);
     }
-    let units = strategy.services(color);
+    let units = strategy.services(side);
     if !units.is_empty() && !host.probe(cmd!("systemctl is-active --quiet {units...}")).ok().await? {
         return Ok(false);
     }
@@ -133,31 +135,31 @@ async fn systemctl(host: &Connection, verb: &str, units: &[String]) -> Result<()
     Ok(())
 }
 
-/// Switches `current`, the color and the workers of a host, after the balancer.
+/// Switches `current`, the side and the workers of a host, after the balancer.
 async fn switch_host(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<(), TaskError> {
-    let (target, color) = (&rollout.target, rollout.target.new_color(host));
+    let (target, side) = (&rollout.target, rollout.target.new_side(host));
     switch::link_current(rollout, host, &target.release, &target.log_entry()).await?;
-    write_color(rollout, host, Some(color)).await?;
+    write_side(rollout, host, Some(side)).await?;
     rollout.states.apply(host, HostEvent::SwitchConfirmed)?;
-    systemctl(host, "stop", &strategy.workers(color.other())).await?;
-    systemctl(host, "restart", &strategy.workers(color)).await?;
+    systemctl(host, "stop", &strategy.workers(side.other())).await?;
+    systemctl(host, "restart", &strategy.workers(side)).await?;
     let app = rollout.hosts.app(host, &target.release)?;
     rollout.hosts.site.hooks.of(DeployPhase::Switch).after.run(&app).await?;
     rollout.states.apply(host, HostEvent::CheckPassed)?;
     Ok(())
 }
 
-/// Writes the live color of a host, or removes the color of a host without a live side.
-async fn write_color(rollout: &Rollout<'_>, host: &Connection, color: Option<Color>) -> Result<(), Error> {
+/// Writes the live side of a host, or removes the side of a host without a live side.
+async fn write_side(rollout: &Rollout<'_>, host: &Connection, side: Option<BlueGreenSide>) -> Result<(), Error> {
     let root = rollout.hosts.layouts.of(host)?.root();
-    let line = match color {
-        Some(color) => {
-            let color = color.as_str();
-            cmd!("cd {root} && echo {color} > .{COLOR_FILE} && mv -T .{COLOR_FILE} {COLOR_FILE}")
+    let line = match side {
+        Some(side) => {
+            let side = side.as_str();
+            cmd!("cd {root} && echo {side} > .{SIDE_FILE} && mv -T .{SIDE_FILE} {SIDE_FILE}")
         }
-        None => cmd!("rm -f {root}/{COLOR_FILE}"),
+        None => cmd!("rm -f {root}/{SIDE_FILE}"),
     };
-    host.run(rollout.under_lock(host, line)?).named("record the live color").await?;
+    host.run(rollout.under_lock(host, line)?).named("record the live side").await?;
     Ok(())
 }
 
@@ -175,25 +177,25 @@ pub(super) async fn stop_changed_sides(rollout: &Rollout<'_>) {
 
 /// Stops the changed side of a host, and links the side to its previous release.
 async fn stop(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<(), Error> {
-    let color = rollout.target.new_color(host);
-    systemctl(host, "stop", &[strategy.workers(color), strategy.services(color)].concat()).await?;
+    let side = rollout.target.new_side(host);
+    systemctl(host, "stop", &[strategy.workers(side), strategy.services(side)].concat()).await?;
     let root = rollout.hosts.layouts.of(host)?.root();
-    let earlier = rollout.target.before(host).and_then(|survey: &Survey| survey.sides.get(&color));
+    let earlier = rollout.target.before(host).and_then(|survey: &Survey| survey.sides.get(&side));
     let line = match earlier {
-        Some(release) if !strategy.services(color).is_empty() => link_line(root, color, release.as_str()),
+        Some(release) if !strategy.services(side).is_empty() => link_line(root, side, release.as_str()),
         // A service started by a step cannot be stopped, and may still run the failed release.
         // Without its link, a rollback restarts the side.
         _ => {
-            let color = color.as_str();
-            cmd!("rm -f {root}/{color}")
+            let side = side.as_str();
+            cmd!("rm -f {root}/{side}")
         }
     };
-    host.run(rollout.under_lock(host, line)?).named(format!("restore the link of {color}")).await?;
+    host.run(rollout.under_lock(host, line)?).named(format!("restore the link of {side}")).await?;
     rollout.blue_green.mark_stopped(host);
     Ok(())
 }
 
-/// Reverts `current`, the color and the workers of a host. The old side has never stopped.
+/// Reverts `current`, the side and the workers of a host. The old side has never stopped.
 ///
 /// # Errors
 ///
@@ -207,12 +209,12 @@ pub(super) async fn revert_host(
         let text = "the balancer was not switched back: `current` and the workers stay as they are";
         return Err(Error::new(ErrorKind::Task, text).into());
     }
-    let color = rollout.target.new_color(host);
-    systemctl(host, "stop", &strategy.workers(color)).await?;
+    let side = rollout.target.new_side(host);
+    systemctl(host, "stop", &strategy.workers(side)).await?;
     let live = switch::to_live_before(rollout, host).await?;
-    write_color(rollout, host, rollout.target.live_color(host)).await?;
+    write_side(rollout, host, rollout.target.live_side(host)).await?;
     if live.is_some() {
-        systemctl(host, "start", &strategy.workers(color.other())).await?;
+        systemctl(host, "start", &strategy.workers(side.other())).await?;
         rollout.states.apply(host, HostEvent::CheckPassed)?;
     }
     Ok(())

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fabrs::{Connection, Error, Host};
 
-use crate::balancer::{Pools, StateChange};
+use crate::balancer::{BalancerConnections, StateChange};
 use crate::deploy::connected_site::ConnectedSite;
 
 /// The state of a blue-green rollout.
 #[derive(Debug)]
 pub(super) struct BlueGreenState {
-    pools: Option<Pools>,
+    balancer_connections: Option<BalancerConnections>,
     inner: Mutex<Inner>,
 }
 
@@ -30,18 +30,18 @@ impl BlueGreenState {
     ///
     /// # Errors
     ///
-    /// As [`Pools::new`].
+    /// As [`BalancerConnections::new`].
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
-        let pools = match hosts.site.strategy.blue_green() {
+        let balancer_connections = match hosts.site.strategy.blue_green() {
             None => None,
-            Some(strategy) => Some(Pools::new(strategy.balancer()?, hosts.client())?),
+            Some(strategy) => Some(BalancerConnections::new(strategy.balancer()?, hosts.client())?),
         };
-        Ok(Self { pools, inner: Mutex::default() })
+        Ok(Self { balancer_connections, inner: Mutex::default() })
     }
 
     /// Returns the balancer of the site.
-    pub(super) fn pools(&self) -> Option<&Pools> {
-        self.pools.as_ref()
+    pub(super) fn balancer_connections(&self) -> Option<&BalancerConnections> {
+        self.balancer_connections.as_ref()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

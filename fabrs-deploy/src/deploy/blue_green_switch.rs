@@ -3,7 +3,7 @@
 use fabrs::config::Mode;
 use fabrs::{Connection, TaskError};
 
-use crate::balancer::{Pool, PoolServer, Pools, ServerState, StateChange};
+use crate::balancer::{BalancerConnections, ConnectedBalancer, ServerEntry, ServerState, StateChange};
 use crate::deploy::host_state::HostEvent;
 use crate::deploy::rollout::Rollout;
 use crate::strategy::BlueGreen;
@@ -12,9 +12,9 @@ use crate::strategy::BlueGreen;
 struct SideServers<'a> {
     host: &'a Connection,
     /// The name of the balancer host.
-    balancer: String,
-    live: PoolServer,
-    idle: PoolServer,
+    label: String,
+    live: ServerEntry,
+    idle: ServerEntry,
 }
 
 /// Switches the balancer to the new side of all hosts in one step. A server in maintenance first
@@ -22,38 +22,42 @@ struct SideServers<'a> {
 ///
 /// # Errors
 ///
-/// As [`Pool::wait_until_up`] and [`Pool::apply`].
+/// As [`ConnectedBalancer::wait_until_up`] and [`ConnectedBalancer::apply`].
 pub(super) async fn switch(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
     rollout.set_phase("switch");
-    let Some(pools) = rollout.blue_green.pools() else { return Ok(()) };
-    let changes = changes(rollout, strategy, &pools.run).await?;
+    let Some(connections) = rollout.blue_green.balancer_connections() else { return Ok(()) };
+    let changes = changes(rollout, strategy, &connections.run).await?;
     let ready = changes.iter().filter(|change| change.to == ServerState::Ready);
-    let ready: Vec<PoolServer> = ready.map(|change| change.server.clone()).collect();
+    let ready: Vec<ServerEntry> = ready.map(|change| change.server.clone()).collect();
     let in_maintenance = ready.iter().filter(|server| server.before == ServerState::Maintenance);
     let checked: Vec<StateChange> =
         in_maintenance.map(|server| StateChange { server: server.clone(), to: ServerState::Drained }).collect();
     rollout.blue_green.set_switched(changes.clone());
-    pools.run.apply(&checked, &pools.recovery).await?;
-    pools.run.wait_until_up(&ready).await?;
+    connections.run.apply(&checked, &connections.recovery).await?;
+    connections.run.wait_until_up(&ready).await?;
     for host in rollout.hosts.group.connections() {
         rollout.states.apply(host, HostEvent::SwitchSent)?;
     }
-    pools.run.apply(&changes, &pools.recovery).await?;
+    connections.run.apply(&changes, &connections.recovery).await?;
     Ok(())
 }
 
 /// Returns the changes that enable the new side and disable the old side of all hosts. A host
 /// without a ready server was taken out by an operator, and stays out.
-async fn changes(rollout: &Rollout<'_>, strategy: &BlueGreen, pool: &Pool) -> Result<Vec<StateChange>, TaskError> {
+async fn changes(
+    rollout: &Rollout<'_>,
+    strategy: &BlueGreen,
+    balancer: &ConnectedBalancer,
+) -> Result<Vec<StateChange>, TaskError> {
     let (mut new, mut old) = (Vec::new(), Vec::new());
-    for SideServers { host, balancer, live, idle } in servers(rollout, strategy, pool).await? {
-        if rollout.target.live_color(host).is_some() && [&live, &idle].iter().all(|server| !is_ready(server)) {
-            let text = format!("out of {} on {balancer}, and stays out after the deploy", pool.name());
+    for SideServers { host, label, live, idle } in servers(rollout, strategy, balancer).await? {
+        if rollout.target.live_side(host).is_some() && [&live, &idle].iter().all(|server| !is_ready(server)) {
+            let text = format!("out of {} on {label}, and stays out after the deploy", balancer.name());
             rollout.hosts.client().note(host.host(), text);
             continue;
         }
         new.push(StateChange { server: idle, to: ServerState::Ready });
-        old.push(StateChange { server: live, to: pool.balancer().disabled_state() });
+        old.push(StateChange { server: live, to: balancer.settings().disabled_state() });
     }
     new.extend(old);
     Ok(new)
@@ -68,10 +72,10 @@ async fn changes(rollout: &Rollout<'_>, strategy: &BlueGreen, pool: &Pool) -> Re
 /// [`ErrorKind::Task`] if the live side without requests fails its health check. Nothing was
 /// changed then. The errors of the balancer.
 pub(super) async fn settle(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
-    let Some(Pools { run, recovery }) = rollout.blue_green.pools() else { return Ok(()) };
+    let Some(BalancerConnections { run, recovery }) = rollout.blue_green.balancer_connections() else { return Ok(()) };
     let (mut live, mut idle) = (Vec::new(), Vec::new());
     for servers in servers(rollout, strategy, run).await? {
-        if rollout.target.live_color(servers.host).is_none() || !is_ready(&servers.idle) {
+        if rollout.target.live_side(servers.host).is_none() || !is_ready(&servers.idle) {
             continue;
         }
         if !is_ready(&servers.live) {
@@ -90,7 +94,7 @@ pub(super) async fn settle(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Resul
     let drained: Vec<StateChange> = live.into_iter().chain(change_to(ServerState::Drained)).collect();
     run.apply(&drained, recovery).await?;
     run.wait_for_sessions(&idle).await?;
-    run.apply(&change_to(run.balancer().disabled_state()).collect::<Vec<_>>(), recovery).await?;
+    run.apply(&change_to(run.settings().disabled_state()).collect::<Vec<_>>(), recovery).await?;
     Ok(())
 }
 
@@ -98,33 +102,33 @@ pub(super) async fn settle(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Resul
 async fn check_live_side(
     rollout: &Rollout<'_>,
     strategy: &BlueGreen,
-    pool: &Pool,
+    balancer: &ConnectedBalancer,
     servers: &SideServers<'_>,
 ) -> Result<(), TaskError> {
     let (host, hosts) = (servers.host, rollout.hosts);
-    let (Some(color), Some(release)) = (rollout.target.live_color(host), rollout.target.live_before(host)) else {
+    let (Some(side), Some(release)) = (rollout.target.live_side(host), rollout.target.live_before(host)) else {
         return Ok(());
     };
     if hosts.client().settings().mode != Mode::Run {
         return Ok(());
     }
-    let app = hosts.app(host, release)?.with_side(Some((color, strategy.port(color))));
+    let app = hosts.app(host, release)?.with_side(Some((side, strategy.port(side))));
     hosts.site.health.run(&app).await.map_err(|error| {
         let text = format!(
-            "{} on {} sends requests to {}, and the recorded live side {color} fails its health check",
-            pool.name(),
-            servers.balancer,
+            "{} on {} sends requests to {}, and the recorded live side {side} fails its health check",
+            balancer.name(),
+            servers.label,
             servers.idle.name
         );
         let error = error.context(text).into_error();
-        TaskError::from(error.hint(format!("start the services of {color}, then deploy again")))
+        TaskError::from(error.hint(format!("start the services of {side}, then deploy again")))
     })
 }
 
 /// Switches the balancer back after a failure. If this fails, the hosts keep `current` and their
 /// workers.
 pub(super) async fn switch_back(rollout: &Rollout<'_>) {
-    let Some(Pools { recovery, .. }) = rollout.blue_green.pools() else { return };
+    let Some(BalancerConnections { recovery, .. }) = rollout.blue_green.balancer_connections() else { return };
     let switched = rollout.blue_green.switched();
     let back = switched.iter().map(|change| StateChange { to: change.server.before, ..change.clone() });
     if let Err(error) = recovery.apply_where_possible(&back.collect::<Vec<_>>()).await {
@@ -139,20 +143,20 @@ pub(super) async fn switch_back(rollout: &Rollout<'_>) {
 async fn servers<'a>(
     rollout: &'a Rollout<'_>,
     strategy: &BlueGreen,
-    pool: &Pool,
+    balancer: &ConnectedBalancer,
 ) -> Result<Vec<SideServers<'a>>, TaskError> {
     let mut all = Vec::new();
-    for on_host in pool.servers().await? {
+    for on_host in balancer.servers().await? {
         for host in rollout.hosts.group.connections() {
-            let new = rollout.target.new_color(host);
-            let live = on_host.server(pool, &strategy.server_name(pool, host, new.other())?)?;
-            let idle = on_host.server(pool, &strategy.server_name(pool, host, new)?)?;
-            all.push(SideServers { host, balancer: on_host.label.clone(), live, idle });
+            let new = rollout.target.new_side(host);
+            let live = on_host.server(balancer, &strategy.server_name(balancer, host, new.other())?)?;
+            let idle = on_host.server(balancer, &strategy.server_name(balancer, host, new)?)?;
+            all.push(SideServers { host, label: on_host.label.clone(), live, idle });
         }
     }
     Ok(all)
 }
 
-fn is_ready(server: &PoolServer) -> bool {
+fn is_ready(server: &ServerEntry) -> bool {
     server.before == ServerState::Ready
 }

@@ -11,7 +11,7 @@ use crate::deploy::phases::Phases;
 use crate::deploy::space_to_free::SpaceToFree;
 use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
-use crate::release::{Color, LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
+use crate::release::{BlueGreenSide, LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
 use crate::scope::Scope;
 use crate::site::Site;
 use crate::step::{App, ApprovedMigrations, LiveApp, Steps};
@@ -29,7 +29,7 @@ pub(crate) struct ConnectedSite {
     /// The free space of the host with the least space, if it was probed.
     least_free_space: Option<String>,
     /// The new side of each host of a blue-green site, once chosen.
-    sides: OnceLock<HashMap<Host, (Color, u16)>>,
+    sides: OnceLock<HashMap<Host, (BlueGreenSide, u16)>>,
     client: Client,
     pub(super) phases: Phases,
 }
@@ -86,7 +86,7 @@ impl ConnectedSite {
     }
 
     /// Sets the new side of each host of a blue-green site. Only the first call has an effect.
-    pub(super) fn set_sides(&self, sides: HashMap<Host, (Color, u16)>) {
+    pub(super) fn set_sides(&self, sides: HashMap<Host, (BlueGreenSide, u16)>) {
         let _ = self.sides.set(sides);
     }
 

@@ -233,7 +233,7 @@ impl Deploy {
             hosts.set_approved_migrations(plan);
         }
         text += &host_revert;
-        hosts.client().approve_shown(&pending, &text).await?;
+        hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 
         let (kind, purpose) = match goal {

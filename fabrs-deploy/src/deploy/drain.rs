@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
-use crate::balancer::{Pool, PoolServer, Pools, ServerState, StateChange};
+use crate::balancer::{BalancerConnections, ConnectedBalancer, ServerEntry, ServerState, StateChange};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::drains::{DrainProgress, DrainedHost, DrainedServer};
 use crate::deploy::host_state::HostState;
@@ -17,29 +17,30 @@ use crate::site::Site;
 ///
 /// # Errors
 ///
-/// As [`Pool::preflight`]. [`ErrorKind::Usage`] if a batch contains all active servers.
+/// As [`ConnectedBalancer::preflight`]. [`ErrorKind::Usage`] if a batch contains all active
+/// servers.
 pub(super) async fn preflight(hosts: &ConnectedSite, surveys: &Surveys) -> Result<(), TaskError> {
     let Some(balancer) = &hosts.site.balancer else { return Ok(()) };
-    let pool = Pool::new(balancer, hosts.client())?;
-    pool.preflight().await?;
+    let balancer = ConnectedBalancer::new(balancer, hosts.client())?;
+    balancer.preflight().await?;
     let is_live = |host: &Connection| host.host().and_then(|host| surveys.get(host)?.live()).is_some();
     let live = hosts.group.filter(is_live);
-    let servers = pool.names_of(live.connections())?;
+    let servers = balancer.names_of(live.connections())?;
     let mut marks = Vec::new();
     for host in live.connections() {
         marks.push(read_mark(hosts, host).await?);
     }
     let at_once = hosts_at_once(&hosts.site, hosts.group.connections().len())?;
-    for on_host in pool.servers().await? {
-        let ours = on_host.find_all(&pool, &servers)?;
+    for on_host in balancer.servers().await? {
+        let ours = on_host.find_all(&balancer, &servers)?;
         // A server drained by an earlier run returns with its batch, before the active servers are
         // drained. A server drained by an operator stays out.
-        let is_usable = |(server, mark): (&PoolServer, &Vec<String>)| {
-            server.before == ServerState::Ready || mark.contains(&mark_line(&pool, server))
+        let is_usable = |(server, mark): (&ServerEntry, &Vec<String>)| {
+            server.before == ServerState::Ready || mark.contains(&mark_line(&balancer, server))
         };
         let usable = ours.iter().map(|(server, _)| server).zip(&marks).filter(|pair| is_usable(*pair)).count();
         if usable > 0 && at_once >= usable && !on_host.has_others_than(&servers) {
-            return Err(last_servers(&pool, &on_host.label, live.connections()).into());
+            return Err(last_servers(&balancer, &on_host.label, live.connections()).into());
         }
     }
     Ok(())
@@ -52,7 +53,7 @@ pub(super) async fn preflight(hosts: &ConnectedSite, surveys: &Surveys) -> Resul
 ///
 /// The errors of the balancer.
 pub(super) async fn inactive_first(rollout: &Rollout<'_>, hosts: Group) -> Result<Group, TaskError> {
-    let Some(Pools { run, .. }) = rollout.drains.pools() else { return Ok(hosts) };
+    let Some(BalancerConnections { run, .. }) = rollout.drains.balancer_connections() else { return Ok(hosts) };
     let mut active = HashSet::new();
     for on_host in run.servers().await? {
         active.extend(on_host.servers.iter().filter(|server| server.is_active()).map(|server| server.name.clone()));
@@ -73,8 +74,8 @@ fn hosts_at_once(site: &Site, total: usize) -> Result<usize, Error> {
     Ok(site.order.hosts_at_once(total).max(canary))
 }
 
-fn last_servers(pool: &Pool, balancer: &str, hosts: &[Connection]) -> Error {
-    let text = format!("draining {} would leave {} on {balancer} without an active server", names(hosts), pool.name());
+fn last_servers(balancer: &ConnectedBalancer, label: &str, hosts: &[Connection]) -> Error {
+    let text = format!("draining {} would leave {} on {label} without an active server", names(hosts), balancer.name());
     let error = Error::new(ErrorKind::Usage, text);
     error.hint("deploy in smaller batches (`.rolling(1)`), or enable another server of the balancer")
 }
@@ -92,8 +93,8 @@ pub(super) async fn drain(rollout: &Rollout<'_>, batch: &Group) -> Result<(), Ta
     }
     rollout.hosts.client().note(None, format!("draining {}", label(serving.connections())));
     rollout.set_phase("drain");
-    if let Some(pools) = rollout.drains.pools() {
-        drain_servers(rollout, &serving, &pools.run, pools).await?;
+    if let Some(balancer_connections) = rollout.drains.balancer_connections() {
+        drain_servers(rollout, &serving, &balancer_connections.run, balancer_connections).await?;
     }
     let drained = serving.each(|host| async move {
         let Some(live) = rollout.target.live_before(&host) else { return Ok(()) };
@@ -117,27 +118,32 @@ async fn run_drain_steps(rollout: &Rollout<'_>, host: &Connection, live: &Releas
 }
 
 /// Drains the servers of hosts on all balancer hosts, and waits for the end of their sessions.
-async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools: &Pools) -> Result<(), TaskError> {
+async fn drain_servers(
+    rollout: &Rollout<'_>,
+    hosts: &Group,
+    balancer: &ConnectedBalancer,
+    balancer_connections: &BalancerConnections,
+) -> Result<(), TaskError> {
     let balancer_lock = rollout.drains.balancer_lock.lock().await;
-    let changed = plan(rollout, hosts, pool).await?;
+    let changed = plan(rollout, hosts, balancer).await?;
     if changed.is_empty() {
         return Ok(());
     }
     for (host, drained) in &changed {
-        write_mark(rollout, host, pool, drained).await?;
+        write_mark(rollout, host, balancer, drained).await?;
         rollout.drains.insert(host, drained.clone());
     }
     let all: Vec<&DrainedServer> = changed.iter().flat_map(|(_, drained)| &drained.servers).collect();
     let changes_to = |to| all.iter().map(|drained| drained.change_to(to)).collect::<Vec<StateChange>>();
-    pool.apply(&changes_to(ServerState::Drained), &pools.recovery).await?;
+    balancer.apply(&changes_to(ServerState::Drained), &balancer_connections.recovery).await?;
     for (host, _) in &changed {
         rollout.drains.set_progress(host, DrainProgress::Drained);
     }
     drop(balancer_lock);
-    pool.wait_for_sessions(&all.iter().map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
-    if pool.balancer().disabled_state() != ServerState::Drained {
+    balancer.wait_for_sessions(&all.iter().map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
+    if balancer.settings().disabled_state() != ServerState::Drained {
         let _balancer_lock = rollout.drains.balancer_lock.lock().await;
-        pool.apply(&changes_to(pool.balancer().disabled_state()), &pools.recovery).await?;
+        balancer.apply(&changes_to(balancer.settings().disabled_state()), &balancer_connections.recovery).await?;
     }
     Ok(())
 }
@@ -148,24 +154,28 @@ async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool, pools:
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] if no active server would remain.
-async fn plan(rollout: &Rollout<'_>, hosts: &Group, pool: &Pool) -> Result<Vec<(Connection, DrainedHost)>, TaskError> {
+async fn plan(
+    rollout: &Rollout<'_>,
+    hosts: &Group,
+    balancer: &ConnectedBalancer,
+) -> Result<Vec<(Connection, DrainedHost)>, TaskError> {
     let mut marks = Vec::new();
     for host in hosts.connections() {
         marks.push(read_mark(rollout.hosts, host).await?);
     }
-    let servers = pool.names_of(hosts.connections())?;
+    let servers = balancer.names_of(hosts.connections())?;
     let mut drained = vec![DrainedHost::default(); servers.len()];
-    for on_host in pool.servers().await? {
-        let found = on_host.find_all(pool, &servers)?;
+    for on_host in balancer.servers().await? {
+        let found = on_host.find_all(balancer, &servers)?;
         if found.iter().any(|(_, found)| found.is_active()) && !on_host.has_others_than(&servers) {
-            return Err(last_servers(pool, &on_host.label, hosts.connections()).into());
+            return Err(last_servers(balancer, &on_host.label, hosts.connections()).into());
         }
         for (((server, found), drained), (host, mark)) in
             found.into_iter().zip(&mut drained).zip(hosts.connections().iter().zip(&marks))
         {
             if server.before == ServerState::Ready {
                 drained.servers.push(DrainedServer { server, must_be_up: found.is_active() });
-            } else if mark.contains(&mark_line(pool, &server)) {
+            } else if mark.contains(&mark_line(balancer, &server)) {
                 drained.servers.push(DrainedServer { server: server.ready_before(), must_be_up: true });
             } else {
                 let text = format!("already drained on {}, and stays drained after the deploy", on_host.label);
@@ -188,7 +198,7 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
     let Some(drained) = rollout.drains.of(host) else { return Ok(()) };
     let host = &host.uncancellable()?;
     rollout.hosts.site.undrain.run(&rollout.hosts.app(host, release)?).await?;
-    if let Some(Pools { recovery, .. }) = rollout.drains.pools() {
+    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.balancer_connections() {
         let balancer_lock = rollout.drains.balancer_lock.lock().await;
         rollout.drains.set_progress(host, DrainProgress::Returning);
         recovery.apply_where_possible(&drained.changes_back()).await?;
@@ -196,7 +206,7 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
         remove_mark(rollout, host).await?;
     }
     rollout.drains.remove(host);
-    if let Some(Pools { recovery, .. }) = rollout.drains.pools() {
+    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.balancer_connections() {
         let servers = drained.servers.iter().filter(|drained| drained.must_be_up);
         recovery.wait_until_up(&servers.map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
     }
@@ -210,9 +220,9 @@ pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
         return;
     }
     let drained = async {
-        if let Some(pools) = rollout.drains.pools() {
+        if let Some(balancer_connections) = rollout.drains.balancer_connections() {
             let only = rollout.recovery_hosts(|other| other.host() == host.host());
-            drain_servers(rollout, &only, &pools.recovery, pools).await?;
+            drain_servers(rollout, &only, &balancer_connections.recovery, balancer_connections).await?;
         }
         run_drain_steps(rollout, host, &rollout.target.release).await
     };
@@ -249,8 +259,8 @@ pub(super) async fn undrain_unchanged(rollout: &Rollout<'_>) {
 }
 
 /// Returns the line of a server in the mark of its host.
-fn mark_line(pool: &Pool, server: &PoolServer) -> String {
-    format!("{}: {} on {}", pool.name(), server.name, pool.label_of(server))
+fn mark_line(balancer: &ConnectedBalancer, server: &ServerEntry) -> String {
+    format!("{}: {} on {}", balancer.name(), server.name, balancer.label_of(server))
 }
 
 /// Returns the path of the mark of a drained host: the list of its servers. A later run uses the
@@ -264,9 +274,14 @@ async fn read_mark(hosts: &ConnectedSite, host: &Connection) -> Result<Vec<Strin
     host.probe(cmd!("cat {file} 2> /dev/null || :")).named("read the mark of a drained host").lines().await
 }
 
-async fn write_mark(rollout: &Rollout<'_>, host: &Connection, pool: &Pool, drained: &DrainedHost) -> Result<(), Error> {
+async fn write_mark(
+    rollout: &Rollout<'_>,
+    host: &Connection,
+    balancer: &ConnectedBalancer,
+    drained: &DrainedHost,
+) -> Result<(), Error> {
     let file = mark_file(rollout.hosts, host)?;
-    let lines: Vec<String> = drained.servers.iter().map(|drained| mark_line(pool, &drained.server)).collect();
+    let lines: Vec<String> = drained.servers.iter().map(|drained| mark_line(balancer, &drained.server)).collect();
     host.run(cmd!("printf '%s\\n' {lines...} > {file}")).named("mark the host as drained").await?;
     Ok(())
 }

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fabrs::{Connection, Error, Host};
 
-use crate::balancer::{PoolServer, Pools, ServerState, StateChange};
+use crate::balancer::{BalancerConnections, ServerEntry, ServerState, StateChange};
 use crate::deploy::connected_site::ConnectedSite;
 
 /// The drained hosts of a rollout.
 #[derive(Debug)]
 pub(super) struct Drains {
-    pools: Option<Pools>,
+    balancer_connections: Option<BalancerConnections>,
     /// Held from the check of the active servers to the change of the balancer.
     pub(super) balancer_lock: tokio::sync::Mutex<()>,
     drained: Mutex<HashMap<Host, DrainedHost>>,
@@ -40,7 +40,7 @@ pub(super) enum DrainProgress {
 /// A changed server on one host of a balancer.
 #[derive(Debug, Clone)]
 pub(super) struct DrainedServer {
-    pub(super) server: PoolServer,
+    pub(super) server: ServerEntry,
     /// `true` if the health check of the balancer must pass after the return: the balancer sent
     /// requests to the server before, or an earlier run has drained the server.
     pub(super) must_be_up: bool,
@@ -64,18 +64,18 @@ impl Drains {
     ///
     /// # Errors
     ///
-    /// As [`Pools::new`].
+    /// As [`BalancerConnections::new`].
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
-        let pools = match &hosts.site.balancer {
+        let balancer_connections = match &hosts.site.balancer {
             None => None,
-            Some(balancer) => Some(Pools::new(balancer, hosts.client())?),
+            Some(balancer) => Some(BalancerConnections::new(balancer, hosts.client())?),
         };
-        Ok(Self { pools, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
+        Ok(Self { balancer_connections, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
     }
 
     /// Returns the balancer of the site.
-    pub(super) fn pools(&self) -> Option<&Pools> {
-        self.pools.as_ref()
+    pub(super) fn balancer_connections(&self) -> Option<&BalancerConnections> {
+        self.balancer_connections.as_ref()
     }
 
     fn drained(&self) -> MutexGuard<'_, HashMap<Host, DrainedHost>> {

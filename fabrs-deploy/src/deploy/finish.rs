@@ -119,7 +119,7 @@ pub(super) fn releases_to_remove(survey: &Survey, keep: usize) -> Vec<&ReleaseId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{BadMark, Color, CurrentLink, Manifest};
+    use crate::release::{BadMark, BlueGreenSide, CurrentLink, Manifest};
     use crate::run_id::{Operator, RunId};
     use crate::source::Revision;
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn the_releases_of_both_sides_stay() {
         let mut survey = survey(&[1, 2, 3, 4, 5], &[], &[], Some(5));
-        survey.sides = [(Color::Blue, id(1)), (Color::Green, id(5))].into();
+        survey.sides = [(BlueGreenSide::Blue, id(1)), (BlueGreenSide::Green, id(5))].into();
         assert_removed(&survey, 1, &[2, 3, 4]);
     }
 

@@ -45,7 +45,7 @@ pub(super) fn restart_commands(site: &Site, app: &App) -> Result<Vec<RestartComm
     let mut commands = Vec::new();
     for (scope, step) in site.restart.iter() {
         if scope.has(app.connection())? {
-            commands.push(step.unattended(app).ok_or_else(|| {
+            commands.push(step.host_command(app).ok_or_else(|| {
                 let text = "a restart step is a closure, and a host cannot run a closure by itself: \
                             `revert_unless_confirmed` needs a command";
                 Error::new(ErrorKind::Usage, text)
@@ -87,10 +87,10 @@ async fn start_watchdog(rollout: &Rollout<'_>, host: &Connection, limit: RevertL
     let (release, before) = (&target.release, target.live_before(host));
     let restart = match before {
         Some(before) => restart_commands(&hosts.site, &hosts.app(host, before)?)?,
-        // Without an earlier release, there is no code for the services.
+        // Without a previous release, there is no code for the services.
         None => Vec::new(),
     };
-    let restart: Vec<String> = restart.iter().map(|command| format!("{} || exit", command.unattended_line())).collect();
+    let restart: Vec<String> = restart.iter().map(|command| format!("{} || exit", command.host_line())).collect();
     let reason = format!("not confirmed within {limit}: reverted by the host");
     let bad = match target.origin {
         ReleaseOrigin::ThisRun | ReleaseOrigin::Held => {

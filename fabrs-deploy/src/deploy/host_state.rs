@@ -36,7 +36,7 @@ pub(super) enum HostState {
     SwitchedBack,
     /// The earlier release is live again, and the host passed its health check.
     Reverted,
-    /// The link to the live release was removed again, since the host had no earlier release.
+    /// The link to the live release was removed again, since the host had no previous release.
     Emptied,
 }
 

@@ -84,8 +84,14 @@ async fn revert_remaining(
         let closing = hosts.group.connections().iter().map(|host| timeout(COMMAND_END_WAIT, host.close()));
         join_all(closing).await;
         let Some(rollout) = rollout else { return lost };
-        let balancers = [rollout.drains.pools(), rollout.blue_green.pools()];
-        join_all(balancers.into_iter().flatten().map(|pools| pools.run.close(COMMAND_END_WAIT))).await;
+        let balancers = [rollout.drains.balancer_connections(), rollout.blue_green.balancer_connections()];
+        join_all(
+            balancers
+                .into_iter()
+                .flatten()
+                .map(|balancer_connections| balancer_connections.run.close(COMMAND_END_WAIT)),
+        )
+        .await;
         if rollout.is_promoted() {
             return lost.hint("the new release is live, and stays live");
         }

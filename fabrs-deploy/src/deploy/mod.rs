@@ -17,7 +17,8 @@
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
 //! | report | `report` | sends the report to the notifiers |
 //!
-//! `phases` emits the events of each numbered phase, and `phase_plan` counts the phases in advance.
+//! `phases` emits the events of each numbered phase, and `phase_count` counts the phases in
+//! advance.
 //!
 //! A [`rollout`] is one deploy or rollback under the lock, with one [`host_state`] for each host.
 
@@ -47,7 +48,7 @@ mod live_release;
 mod lock;
 mod log_positions;
 mod manual_lock;
-mod phase_plan;
+mod phase_count;
 mod phases;
 mod preflight;
 mod preflight_report;

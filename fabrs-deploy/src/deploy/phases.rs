@@ -59,8 +59,8 @@ impl RunningPhase {
     fn start_with(client: &Client, phases: &Phases, number: Option<usize>, name: String, hosts: &[Connection]) -> Self {
         let (client, total) = (client.clone(), phases.total.load(Ordering::Relaxed));
         let hosts: Vec<Host> = hosts.iter().filter_map(Connection::host).cloned().collect();
-        let is_planned = client.settings().mode == Mode::DryRun;
-        client.sink().event(&Event::PhaseStarted { number, total, name: &name, hosts: &hosts, is_planned });
+        let is_dry_run = client.settings().mode == Mode::DryRun;
+        client.sink().event(&Event::PhaseStarted { number, total, name: &name, hosts: &hosts, is_dry_run });
         let (start, times) = (Instant::now(), Mutex::default());
         Self { client, number, total, name, hosts, start, times, is_done: false }
     }

@@ -1,4 +1,4 @@
-//! The revert of a failed rollout: switched hosts return to their earlier release, and the failed
+//! The revert of a failed rollout: switched hosts return to their previous release, and the failed
 //! release is removed or marked as bad.
 //!
 //! The command for a rollback, `deploy:rollback` of Capistrano, is in `rollback.rs`.

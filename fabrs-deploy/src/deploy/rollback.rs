@@ -170,7 +170,7 @@ impl Rollback {
         let host_revert = host_revert::approval_line(&hosts.site);
         let pending = pending_rollback(&hosts, &shown, &release) + &host_revert;
         let text = approval_header::of_rollback(&hosts, &shown, &release) + &host_revert;
-        hosts.client().approve_shown(&pending, &text).await?;
+        hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 
         let purpose = format!("rollback to {release}");

@@ -87,7 +87,7 @@ impl<'a> Rollout<'a> {
 
     /// Returns whether a host leaves a balancer before its switch.
     pub(super) fn has_drain(&self) -> bool {
-        self.drains.pools().is_some() || self.hosts.site.drain.iter().next().is_some()
+        self.drains.balancer_connections().is_some() || self.hosts.site.drain.iter().next().is_some()
     }
 
     /// Returns the selected hosts still locked by this run, over connections unaffected by a stop

@@ -1,4 +1,4 @@
-//! The switch of a host to the target release, and the switch back to the earlier release.
+//! The switch of a host to the target release, and the switch back to the previous release.
 
 use fabrs::{Connection, Error, TaskError, cmd};
 
@@ -47,8 +47,8 @@ pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Resul
     rollout.hosts.site.hooks.of(DeployPhase::Switch).after.run(&app).await
 }
 
-/// Switches a host back to the earlier release, and returns the release that the services load.
-/// Returns `None` without an earlier release: `current` is then removed, and a work tree stays on
+/// Switches a host back to the previous release, and returns the release that the services load.
+/// Returns `None` without a previous release: `current` is then removed, and a work tree stays on
 /// the new commit.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use fabrs::Connection;
 use fabrs::event::escape_controls;
 
 use crate::deploy::connected_site::Surveys;
-use crate::release::{Color, HostRevert, Manifest, ReleaseId, Survey};
+use crate::release::{BlueGreenSide, HostRevert, Manifest, ReleaseId, Survey};
 use crate::run_id::{Operator, RunId};
 use crate::source::Revision;
 
@@ -58,15 +58,15 @@ impl TargetRelease {
     }
 
     /// Returns the live side of a host of a blue-green site before the rollout, if any.
-    pub(super) fn live_color(&self, host: &Connection) -> Option<Color> {
-        // Without a live release, the color is left from an earlier site.
+    pub(super) fn live_side(&self, host: &Connection) -> Option<BlueGreenSide> {
+        // Without a live release, the side is left from an earlier site.
         self.live_before(host)?;
-        self.before(host).and_then(|survey| survey.live_color)
+        self.before(host).and_then(|survey| survey.live_side)
     }
 
     /// Returns the side of a host for this release.
-    pub(super) fn new_color(&self, host: &Connection) -> Color {
-        self.live_color(host).map_or(Color::Blue, Color::other)
+    pub(super) fn new_side(&self, host: &Connection) -> BlueGreenSide {
+        self.live_side(host).map_or(BlueGreenSide::Blue, BlueGreenSide::other)
     }
 
     /// Returns whether a host keeps the watchdog of an earlier run: this release was live there,

@@ -7,7 +7,7 @@ use fabrs::{Error, ErrorKind, TaskError};
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::{self, LockWait};
-use crate::deploy::phase_plan;
+use crate::deploy::phase_count;
 use crate::deploy::report::{self, StartTime};
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::TargetRelease;
@@ -39,7 +39,7 @@ pub(super) async fn run(
 ) -> Result<LiveRelease, TaskError> {
     // From here on, a stop counts as a failure: partial changes must be reverted.
     let _guard = hosts.client().stop().guard();
-    hosts.phases.plan(phase_plan::count(hosts, operation.kind)?);
+    hosts.phases.plan(phase_count::count(hosts, operation.kind)?);
     let (start, rollout) = (StartTime::now(), OnceLock::new());
     let result = locked(hosts, &operation, &rollout, prepare, go_live).await.map_err(without_own_location);
     if let Some(rollout) = rollout.get() {

@@ -137,7 +137,7 @@ pub(super) async fn check_release(hosts: &ConnectedSite, surveys: &Surveys, rele
 }
 
 /// Returns the migrations unknown to the live release after a rollout: the target release if
-/// `is_live`, or else the earlier release. A failed check causes a warning. A dry run checks
+/// `is_live`, or else the previous release. A failed check causes a warning. A dry run checks
 /// nothing.
 pub(super) async fn of_live_release(rollout: &Rollout<'_>, is_live: bool) -> Option<UnknownMigrations> {
     let hosts = rollout.hosts;

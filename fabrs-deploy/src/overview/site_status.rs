@@ -7,7 +7,7 @@ use fabrs::{Error, Host, LockHolder, ManualLock};
 use serde::Serialize;
 
 use crate::deploy::LiveMigrations;
-use crate::release::{BadMark, Color, CurrentLink, HostRevert, Manifest, ReleaseId, Survey};
+use crate::release::{BadMark, BlueGreenSide, CurrentLink, HostRevert, Manifest, ReleaseId, Survey};
 use crate::source::Revision;
 
 /// The status of a site: the result of [`Site::read_status`](crate::Site::read_status).
@@ -38,7 +38,7 @@ pub struct HostStatus {
     /// The live release: 14 zeros for a live work tree. `None` if no release is live.
     pub live: Option<ReleaseId>,
     /// The live side of a blue-green site.
-    pub live_color: Option<Color>,
+    pub live_side: Option<BlueGreenSide>,
     /// The release of the idle side of a blue-green site.
     pub idle_release: Option<ReleaseId>,
     /// `true` if the live release equals the live release of most hosts.
@@ -115,8 +115,8 @@ impl HostStatus {
             is_reachable: true,
             error: None,
             live: survey.live().cloned(),
-            live_color: survey.live_color,
-            idle_release: survey.live_color.and_then(|color| survey.sides.get(&color.other()).cloned()),
+            live_side: survey.live_side,
+            idle_release: survey.live_side.and_then(|side| survey.sides.get(&side.other()).cloned()),
             is_on_common_release: survey.live() == common,
             revision,
             by,

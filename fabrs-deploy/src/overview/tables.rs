@@ -37,7 +37,7 @@ fn host_remarks(host: &HostStatus) -> Vec<String> {
     if !host.is_on_common_release {
         remarks.push("differs from most hosts".to_owned());
     }
-    if let Some(live) = host.live_color {
+    if let Some(live) = host.live_side {
         let release = host.idle_release.as_ref().map_or_else(|| "no release".to_owned(), ToString::to_string);
         remarks.push(format!("{live} is live, {} is idle with {release}", live.other()));
     }

@@ -28,8 +28,8 @@ pub(crate) const HOST_REVERT_DIR: &str = ".fabrs-host-revert";
 /// drained servers.
 pub(crate) const DRAINED_FILE: &str = "deploy.drained";
 
-/// The file with the live color of a blue-green site.
-pub(crate) const COLOR_FILE: &str = "deploy.color";
+/// The file with the live side of a blue-green site.
+pub(crate) const SIDE_FILE: &str = "deploy.side";
 
 /// The name of the lock of a site: see [`fabrs::LockRequest`].
 pub(crate) const LOCK_NAME: &str = "deploy";

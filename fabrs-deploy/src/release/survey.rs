@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use fabrs::event::escape_controls;
 use fabrs::{Connection, Error, ErrorKind, Hide, LockHolder, ManualLock, ShellLine, cmd};
 
-use super::color::Color;
 use super::host_revert::HostRevert;
 use super::id::ReleaseId;
 use super::layout::{
-    ACCEPTED_FILE, BAD_FILE, COLOR_FILE, DRAINED_FILE, HELD_FILE, HOST_REVERT_DIR, Layout, MANIFEST_FILE,
-    MANUAL_LOCK_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
+    ACCEPTED_FILE, BAD_FILE, DRAINED_FILE, HELD_FILE, HOST_REVERT_DIR, Layout, MANIFEST_FILE, MANUAL_LOCK_FILE,
+    SIDE_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
 };
 use super::manifest::{BadMark, HeldMark, Manifest};
+use super::side::BlueGreenSide;
 use super::untrusted_json;
 use crate::database::migration_log::MigrationLogEntry;
 use crate::run_id::{Operator, RunId};
@@ -37,9 +37,9 @@ pub(crate) struct Survey {
     /// The target of `current`.
     pub(crate) current: CurrentLink,
     /// The live side of a blue-green site.
-    pub(crate) live_color: Option<Color>,
+    pub(crate) live_side: Option<BlueGreenSide>,
     /// The release of each side of a blue-green site.
-    pub(crate) sides: BTreeMap<Color, ReleaseId>,
+    pub(crate) sides: BTreeMap<BlueGreenSide, ReleaseId>,
     /// The releases, the oldest first. Directories with other names are ignored.
     pub(crate) releases: BTreeMap<ReleaseId, FoundRelease>,
     /// The linked files that are missing in `shared`. A deploy creates missing linked directories.
@@ -101,7 +101,7 @@ impl Survey {
     pub(crate) async fn probe(host: &Connection, root: &str, linked: &[String]) -> Result<Self, Error> {
         let variables = cmd!(
             "root={root}; manifest={MANIFEST_FILE} unfinished={UNFINISHED_FILE} accepted={ACCEPTED_FILE} \
-             verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} color={COLOR_FILE} \
+             verified={VERIFIED_FILE} held={HELD_FILE} bad={BAD_FILE} side_file={SIDE_FILE} \
              drained={DRAINED_FILE} manual_lock={MANUAL_LOCK_FILE} host_revert={HOST_REVERT_DIR}; set -- {linked...}"
         );
         Self::run_script(host, &variables, RELEASES_SCRIPT).await
@@ -138,11 +138,11 @@ impl Survey {
                 // identity.
                 "identity" if !name.is_empty() => survey.folder_identity = Some(rest.to_owned()),
                 "current" => survey.current = CurrentLink::parse(rest, survey.layout.root()),
-                "live-color" => survey.live_color = Color::parse(rest),
+                "live-side" => survey.live_side = BlueGreenSide::parse(rest),
                 "side" => {
                     let release = CurrentLink::parse(text, survey.layout.root());
-                    if let (Some(color), CurrentLink::Release(release)) = (Color::parse(name), release) {
-                        survey.sides.insert(color, release);
+                    if let (Some(side), CurrentLink::Release(release)) = (BlueGreenSide::parse(name), release) {
+                        survey.sides.insert(side, release);
                     }
                 }
                 "drained" => survey.is_drained = true,

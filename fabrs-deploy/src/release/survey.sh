@@ -26,7 +26,7 @@ elif [ -e current ]; then echo 'no-link current'; fi
 for side in blue green; do
     if [ -L "$side" ]; then printf 'side %s %s\n' "$side" "$(readlink "$side")"; fi
 done
-if [ -f "$color" ]; then echo "live-color $(cat "$color")"; fi
+if [ -f "$side_file" ]; then echo "live-side $(cat "$side_file")"; fi
 if [ -e "$drained" ]; then echo "drained $drained"; fi
 if [ -e "$manual_lock" ]; then printf 'manual-lock %s\n' "$(tr '\n' ' ' < "$manual_lock")"; fi
 print_lock_holder

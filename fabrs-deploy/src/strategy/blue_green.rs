@@ -2,8 +2,8 @@
 
 use fabrs::{Connection, Error, ErrorKind};
 
-use crate::balancer::{Balancer, Pool, SharedBalancer};
-use crate::release::Color;
+use crate::balancer::{Balancer, ConnectedBalancer, SharedBalancer};
+use crate::release::BlueGreenSide;
 
 /// Two sides on each host, blue and green, behind one balancer. One side is live, and the other is
 /// idle.
@@ -16,8 +16,8 @@ use crate::release::Color;
 ///   switches the balancer back. In both cases, the side with the failed release is stopped.
 /// - `current` links to the live release, and `blue` and `green` to the release of each side. The
 ///   unit `shop@.service` starts a side with `WorkingDirectory=/srv/shop/%i`.
-/// - In a [`HealthCheck`](crate::HealthCheck), `{port}` and `{color}` stand for the side. Steps
-///   read [`App::port`](crate::App::port) and [`App::color`](crate::App::color).
+/// - In a [`HealthCheck`](crate::HealthCheck), `{port}` and `{side}` stand for the side. Steps
+///   read [`App::port`](crate::App::port) and [`App::side`](crate::App::side).
 /// - After a failed deploy, services started by [`Site::restart`](crate::Site::restart) may still
 ///   run on the idle side. Only services of [`service`](Self::service) are stopped.
 /// - All hosts are switched at once: batches and windows do not apply.
@@ -31,8 +31,8 @@ use crate::release::Color;
 ///     .health(HealthCheck::get("http://127.0.0.1:{port}/health"))
 ///     .strategy(
 ///         BlueGreen::ports(8001, 8002)
-///             .service("shop@{color}")
-///             .worker("shop-worker@{color}")
+///             .service("shop@{side}")
+///             .worker("shop-worker@{side}")
 ///             .switch(haproxy),
 ///     );
 /// # drop(site);
@@ -59,14 +59,14 @@ impl BlueGreen {
         Self { blue, green, services: Vec::new(), workers: Vec::new(), balancer: None }
     }
 
-    /// Adds a systemd service of each side, restarted with sudo for a new release. `{color}` stands
+    /// Adds a systemd service of each side, restarted with sudo for a new release. `{side}` stands
     /// for the side, and `{port}` for its port. Other services are restarted by the steps of
     /// [`Site::restart`](crate::Site::restart).
     ///
     /// ```
     /// # use fabrs_deploy::BlueGreen;
-    /// let strategy = BlueGreen::ports(8001, 8002).service("shop@{color}");
-    /// assert!(format!("{strategy:?}").contains("shop@{color}"));
+    /// let strategy = BlueGreen::ports(8001, 8002).service("shop@{side}");
+    /// assert!(format!("{strategy:?}").contains("shop@{side}"));
     /// ```
     pub fn service(mut self, unit: impl Into<String>) -> Self {
         self.services.push(unit.into());
@@ -78,8 +78,8 @@ impl BlueGreen {
     ///
     /// ```
     /// # use fabrs_deploy::BlueGreen;
-    /// let strategy = BlueGreen::ports(8001, 8002).worker("shop-worker@{color}");
-    /// assert!(format!("{strategy:?}").contains("shop-worker@{color}"));
+    /// let strategy = BlueGreen::ports(8001, 8002).worker("shop-worker@{side}");
+    /// assert!(format!("{strategy:?}").contains("shop-worker@{side}"));
     /// ```
     pub fn worker(mut self, unit: impl Into<String>) -> Self {
         self.workers.push(unit.into());
@@ -124,26 +124,26 @@ impl BlueGreen {
     }
 
     /// Returns the port of a side.
-    pub(crate) fn port(&self, color: Color) -> u16 {
-        match color {
-            Color::Blue => self.blue,
-            Color::Green => self.green,
+    pub(crate) fn port(&self, side: BlueGreenSide) -> u16 {
+        match side {
+            BlueGreenSide::Blue => self.blue,
+            BlueGreenSide::Green => self.green,
         }
     }
 
     /// Returns the services of a side.
-    pub(crate) fn services(&self, color: Color) -> Vec<String> {
-        self.units(&self.services, color)
+    pub(crate) fn services(&self, side: BlueGreenSide) -> Vec<String> {
+        self.units(&self.services, side)
     }
 
     /// Returns the workers of a side.
-    pub(crate) fn workers(&self, color: Color) -> Vec<String> {
-        self.units(&self.workers, color)
+    pub(crate) fn workers(&self, side: BlueGreenSide) -> Vec<String> {
+        self.units(&self.workers, side)
     }
 
-    fn units(&self, units: &[String], color: Color) -> Vec<String> {
-        let port = self.port(color).to_string();
-        units.iter().map(|unit| unit.replace("{color}", color.as_str()).replace("{port}", &port)).collect()
+    fn units(&self, units: &[String], side: BlueGreenSide) -> Vec<String> {
+        let port = self.port(side).to_string();
+        units.iter().map(|unit| unit.replace("{side}", side.as_str()).replace("{port}", &port)).collect()
     }
 
     /// Returns the name of the server of a side.
@@ -151,7 +151,12 @@ impl BlueGreen {
     /// # Errors
     ///
     /// As [`Balancer::server_name`].
-    pub(crate) fn server_name(&self, pool: &Pool, host: &Connection, color: Color) -> Result<String, Error> {
-        pool.balancer().side_server_name(host, color, self.port(color))
+    pub(crate) fn server_name(
+        &self,
+        balancer: &ConnectedBalancer,
+        host: &Connection,
+        side: BlueGreenSide,
+    ) -> Result<String, Error> {
+        balancer.settings().side_server_name(host, side, self.port(side))
     }
 }

@@ -40,7 +40,7 @@ async fn deploy() -> Result {
     Ok(())
 }
 
-/// Each host returns to its earlier release by itself if the run is killed.
+/// Each host returns to its previous release by itself if the run is killed.
 #[task(local)]
 async fn deploy_or_revert() -> Result {
     let Vars { root, repository } = current().vars()?;

@@ -65,7 +65,7 @@ async fn the_approval_shows_the_pending_changes_and_requires_the_environment_nam
     let error = site.deploy(all(&other)).await.expect_err("another name was typed").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt);
     assert!(
-        notes(&capture).contains(" on production live nothing\n") && notes(&capture).contains("new  deployable-1 ("),
+        notes(&capture).contains(" on production no live release\n") && notes(&capture).contains("new  deployable-1 ("),
         "{}",
         notes(&capture)
     );

@@ -32,7 +32,7 @@ pub(crate) struct Sides {
 pub(crate) struct LiveState {
     pub(crate) current: Vec<String>,
     pub(crate) links: Vec<String>,
-    pub(crate) colors: Vec<String>,
+    pub(crate) sides: Vec<String>,
     pub(crate) drained: Vec<String>,
 }
 
@@ -84,26 +84,26 @@ impl Sides {
     }
 
     pub(crate) fn state(&self) -> LiveState {
-        let (current, links, colors) = self.links();
-        LiveState { current, links, colors, drained: self.balancer.drained() }
+        let (current, links, sides) = self.links();
+        LiveState { current, links, sides, drained: self.balancer.drained() }
     }
 
-    /// Returns `current` and the live colors of the hosts, without a request to the balancer.
+    /// Returns `current` and the live sides of the hosts, without a request to the balancer.
     pub(crate) fn state_without_balancer(&self) -> (Vec<String>, Vec<String>) {
-        let (current, _, colors) = self.links();
-        (current, colors)
+        let (current, _, sides) = self.links();
+        (current, sides)
     }
 
-    /// Returns `current`, the links of the sides, and the live colors of the hosts.
+    /// Returns `current`, the links of the sides, and the live sides of the hosts.
     fn links(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
         let link = |host: usize, name: &str| {
             fs::read_link(self.fixture.root(host).join(name)).unwrap_or_default().display().to_string()
         };
-        let color = |host: usize| fs::read_to_string(self.fixture.root(host).join("deploy.color")).unwrap_or_default();
+        let side = |host: usize| fs::read_to_string(self.fixture.root(host).join("deploy.side")).unwrap_or_default();
         (
             (0..2).map(|host| link(host, "current")).collect(),
             (0..2).flat_map(|host| ["blue", "green"].map(|name| link(host, name))).collect(),
-            (0..2).map(color).collect(),
+            (0..2).map(side).collect(),
         )
     }
 
@@ -122,8 +122,8 @@ impl Sides {
 impl Drop for Sides {
     fn drop(&mut self) {
         for host in 0..2 {
-            for color in ["blue", "green"] {
-                if let Ok(pid) = fs::read_to_string(self.fixture.root(host).join(format!("{color}.pid"))) {
+            for side in ["blue", "green"] {
+                if let Ok(pid) = fs::read_to_string(self.fixture.root(host).join(format!("{side}.pid"))) {
                     let _gone = std::process::Command::new("kill").arg(pid.trim()).status();
                 }
             }
@@ -149,12 +149,12 @@ const SERVER: &str = "import http.server, sys\n\
 
 /// Restarts the application of a side.
 fn restart(app: &App) -> Command {
-    let color = app.color().map_or("none", fabrs_deploy::Color::as_str);
+    let side = app.side().map_or("none", fabrs_deploy::BlueGreenSide::as_str);
     let (port, host) = (app.port().unwrap_or_default(), address(app.connection().host().map(Host::name)));
     run(cmd!(
-        "pid=$(cat ../../{color}.pid 2> /dev/null) && kill $pid && while kill -0 $pid 2> /dev/null; do sleep 0.05; done; \
+        "pid=$(cat ../../{side}.pid 2> /dev/null) && kill $pid && while kill -0 $pid 2> /dev/null; do sleep 0.05; done; \
          setsid python3 -c {SERVER} {host} {port} < /dev/null > /dev/null 2>&1 & \
-         echo $! > ../../{color}.pid; echo restart >> ../../restarts"
+         echo $! > ../../{side}.pid; echo restart >> ../../restarts"
     ))
 }
 
@@ -210,7 +210,7 @@ async fn deploys_alternate_the_sides_and_a_rollback_switches_back_without_a_fail
         LiveState {
             current: vec![on(&first); 2],
             links: vec![on(&first), String::new(), on(&first), String::new()],
-            colors: vec!["blue\n".to_owned(); 2],
+            sides: vec!["blue\n".to_owned(); 2],
             drained: ["web1-green", "web2-green"].map(str::to_owned).to_vec(),
         }
     );
@@ -220,7 +220,7 @@ async fn deploys_alternate_the_sides_and_a_rollback_switches_back_without_a_fail
     let green = LiveState {
         current: vec![on(&second); 2],
         links: vec![on(&first), on(&second), on(&first), on(&second)],
-        colors: vec!["green\n".to_owned(); 2],
+        sides: vec!["green\n".to_owned(); 2],
         drained: ["web1-blue", "web2-blue"].map(str::to_owned).to_vec(),
     };
     assert_eq!(sides.state(), green);
@@ -228,7 +228,7 @@ async fn deploys_alternate_the_sides_and_a_rollback_switches_back_without_a_fail
     let texts = capture.of_kind("message");
     let status = texts.iter().rev().find_map(|event| serde_json::from_str::<Value>(event["text"].as_str()?).ok());
     let status = status.context("status_json prints a document")?;
-    assert_eq!(status["hosts"][0]["live_color"], "green");
+    assert_eq!(status["hosts"][0]["live_side"], "green");
     assert_eq!(status["hosts"][0]["idle_release"], first.as_str());
 
     let restarts = sides.restarts();
@@ -353,7 +353,7 @@ async fn a_dead_balancer_at_the_switch_is_named_and_no_release_goes_live() -> Re
     });
     let error = sides.deploy(&client, &killed, 2, "two").await.expect_err("the balancer is dead").into_error();
     assert_eq!(error.host().map(ToString::to_string).as_deref(), Some("web3"), "{}", error.block());
-    assert_eq!(sides.links(), (before.current, before.links, before.colors));
+    assert_eq!(sides.links(), (before.current, before.links, before.sides));
     client.close().await;
     Ok(())
 }

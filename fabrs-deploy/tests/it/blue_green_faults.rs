@@ -171,8 +171,8 @@ async fn a_once_only_step_has_the_side_of_the_new_release() -> Result {
     let Some(sides) = Sides::start() else { return Ok(()) };
     let (client, _) = sides.fixture.client();
     let site = sides.site().once(|app: App| {
-        let color = app.color().map_or("none", fabrs_deploy::Color::as_str);
-        run(cmd!("echo {color} >> ../../once"))
+        let side = app.side().map_or("none", fabrs_deploy::BlueGreenSide::as_str);
+        run(cmd!("echo {side} >> ../../once"))
     });
     sides.deploy(&client, &site, 1, "one").await?;
     sides.deploy(&client, &site, 2, "two").await?;

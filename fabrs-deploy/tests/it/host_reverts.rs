@@ -100,7 +100,7 @@ pub(crate) fn second_release(fixture: &Fixture, host: usize, first: &str) -> Str
 
 /// Waits until every host has returned to the first release by itself.
 pub(crate) fn wait_for_reverts(fixture: &Fixture, first: &str) {
-    wait("every host is back on its earlier release", || {
+    wait("every host is back on its previous release", || {
         fixture.current() == [first; 3] && (0..3).all(|host| fixture.root(host).join(STATE).join("result").exists())
     });
     wait_for_the_end_of_all_watchdogs(fixture);

@@ -68,7 +68,7 @@ async fn the_status_as_json_has_the_facts_of_each_host_and_names_unreachable_hos
                 "is_reachable",
                 "is_verified",
                 "live",
-                "live_color",
+                "live_side",
                 "lock_holder",
                 "manual_lock",
                 "missing_files",

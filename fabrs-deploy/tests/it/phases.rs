@@ -50,7 +50,7 @@ async fn each_phase_of_a_deploy_and_a_rollback_has_a_number_a_time_and_its_hosts
     assert!(ended.iter().all(|phase| phase["elapsed"].as_f64().is_some_and(|seconds| seconds > 0.0)), "{ended:?}");
     assert_eq!(ended[4]["detail"], "up: passed");
     let started = capture.of_kind("phase_started");
-    assert!(started.len() == 6 && started.iter().all(|phase| phase["is_planned"] == false), "{started:?}");
+    assert!(started.len() == 6 && started.iter().all(|phase| phase["is_dry_run"] == false), "{started:?}");
 
     fixture.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;

@@ -43,7 +43,7 @@ fn start() -> Shop {
 
 fn site(shop: &Shop) -> Site {
     let nginx = NginxUpstream::file("/etc/nginx/conf.d/upstream.conf").on(["lb1"]).sudo();
-    let strategy = BlueGreen::ports(8001, 8002).service("shop@{color}").worker("shop-worker@{color}").switch(nginx);
+    let strategy = BlueGreen::ports(8001, 8002).service("shop@{side}").worker("shop-worker@{side}").switch(nginx);
     shop.site().health(HealthCheck::get("http://127.0.0.1:{port}/")).strategy(strategy)
 }
 

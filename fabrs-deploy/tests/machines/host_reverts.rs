@@ -1,4 +1,4 @@
-//! A machine with a service of systemd returns to its earlier release by itself, after the loss of
+//! A machine with a service of systemd returns to its previous release by itself, after the loss of
 //! the network and after the end of the run.
 
 use std::env;

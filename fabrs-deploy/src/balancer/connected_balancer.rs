@@ -50,7 +50,7 @@ impl fmt::Debug for SharedBalancer {
 
 /// A balancer with connections to all its hosts.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct ConnectedBalancer {
     balancer: SharedBalancer,
     hosts: Vec<Connection>,
     client: Client,
@@ -58,35 +58,35 @@ pub(crate) struct Pool {
 
 /// A balancer over two kinds of connections.
 #[derive(Debug)]
-pub(crate) struct Pools {
+pub(crate) struct BalancerConnections {
     /// The connections of the run.
-    pub(crate) run: Pool,
+    pub(crate) run: ConnectedBalancer,
     /// The connections unaffected by a stop of the run.
-    pub(crate) recovery: Pool,
+    pub(crate) recovery: ConnectedBalancer,
 }
 
-impl Pools {
+impl BalancerConnections {
     /// Resolves the hosts of a balancer.
     ///
     /// # Errors
     ///
-    /// As [`Pool::new`] and [`Pool::uncancellable`].
+    /// As [`ConnectedBalancer::new`] and [`ConnectedBalancer::uncancellable`].
     pub(crate) fn new(balancer: &SharedBalancer, client: &Client) -> Result<Self, Error> {
-        let run = Pool::new(balancer, client)?;
+        let run = ConnectedBalancer::new(balancer, client)?;
         Ok(Self { recovery: run.uncancellable()?, run })
     }
 }
 
 /// A server on one host of a balancer, with its state before a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PoolServer {
+pub(crate) struct ServerEntry {
     /// The index of the balancer host.
     host: usize,
     pub(crate) name: String,
     pub(crate) before: ServerState,
 }
 
-impl PoolServer {
+impl ServerEntry {
     /// Returns the server with the old state [`ServerState::Ready`].
     pub(crate) fn ready_before(self) -> Self {
         Self { before: ServerState::Ready, ..self }
@@ -96,7 +96,7 @@ impl PoolServer {
 /// A change of a server on one host of a balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateChange {
-    pub(crate) server: PoolServer,
+    pub(crate) server: ServerEntry,
     pub(crate) to: ServerState,
 }
 
@@ -115,14 +115,14 @@ impl HostServers {
     /// # Errors
     ///
     /// [`ErrorKind::Task`] if the balancer host has no such server.
-    fn find(&self, pool: &Pool, name: &str) -> Result<(PoolServer, &BalancerServer), Error> {
+    fn find(&self, balancer: &ConnectedBalancer, name: &str) -> Result<(ServerEntry, &BalancerServer), Error> {
         let found = self.servers.iter().find(|server| server.name == name).ok_or_else(|| {
-            let error = Error::new(ErrorKind::Task, format!("{} has no server `{name}`", pool.name()));
+            let error = Error::new(ErrorKind::Task, format!("{} has no server `{name}`", balancer.name()));
             let names: Vec<&str> = self.servers.iter().map(|server| server.name.as_str()).collect();
             let hint = format!("set the name of the server with `.server_name(..)`: {}", names.join(", "));
-            pool.on_host(self.host, error).hint(hint)
+            balancer.on_host(self.host, error).hint(hint)
         })?;
-        Ok((PoolServer { host: self.host, name: name.to_owned(), before: found.state }, found))
+        Ok((ServerEntry { host: self.host, name: name.to_owned(), before: found.state }, found))
     }
 
     /// Returns the server with this name.
@@ -130,8 +130,8 @@ impl HostServers {
     /// # Errors
     ///
     /// [`ErrorKind::Task`] if the balancer host has no such server.
-    pub(crate) fn server(&self, pool: &Pool, name: &str) -> Result<PoolServer, Error> {
-        Ok(self.find(pool, name)?.0)
+    pub(crate) fn server(&self, balancer: &ConnectedBalancer, name: &str) -> Result<ServerEntry, Error> {
+        Ok(self.find(balancer, name)?.0)
     }
 
     /// Returns the servers with these names.
@@ -141,10 +141,10 @@ impl HostServers {
     /// [`ErrorKind::Task`] if the balancer host has no such server.
     pub(crate) fn find_all<'a>(
         &'a self,
-        pool: &'a Pool,
+        balancer: &'a ConnectedBalancer,
         names: &'a [String],
-    ) -> Result<Vec<(PoolServer, &'a BalancerServer)>, Error> {
-        names.iter().map(|name| self.find(pool, name)).collect()
+    ) -> Result<Vec<(ServerEntry, &'a BalancerServer)>, Error> {
+        names.iter().map(|name| self.find(balancer, name)).collect()
     }
 
     /// Returns whether an active server remains without the servers of these names.
@@ -153,7 +153,7 @@ impl HostServers {
     }
 }
 
-impl Pool {
+impl ConnectedBalancer {
     /// Resolves the hosts of a balancer.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ impl Pool {
         Ok(Self { balancer: balancer.clone(), hosts, client: client.clone() })
     }
 
-    /// Returns the pool with connections unaffected by a stop of the run.
+    /// Returns the balancer with connections unaffected by a stop of the run.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ impl Pool {
     }
 
     /// Returns the settings and actions of the balancer.
-    pub(crate) fn balancer(&self) -> &dyn Balancer {
+    pub(crate) fn settings(&self) -> &dyn Balancer {
         &*self.balancer.0
     }
 
@@ -197,11 +197,11 @@ impl Pool {
     ///
     /// As [`Balancer::server_name`].
     pub(crate) fn names_of(&self, hosts: &[Connection]) -> Result<Vec<String>, Error> {
-        hosts.iter().map(|host| self.balancer().server_name(host)).collect()
+        hosts.iter().map(|host| self.settings().server_name(host)).collect()
     }
 
     /// Returns the name of a balancer host.
-    pub(crate) fn label_of(&self, server: &PoolServer) -> String {
+    pub(crate) fn label_of(&self, server: &ServerEntry) -> String {
         self.label(server.host)
     }
 
@@ -224,7 +224,7 @@ impl Pool {
     /// As [`Balancer::preflight`].
     pub(crate) async fn preflight(&self) -> Result<(), TaskError> {
         for (number, host) in self.hosts.iter().enumerate() {
-            let checked = self.balancer().preflight(host.clone()).await;
+            let checked = self.settings().preflight(host.clone()).await;
             checked.map_err(|error| self.on_host(number, error.into_error()))?;
         }
         Ok(())
@@ -238,7 +238,7 @@ impl Pool {
     pub(crate) async fn servers(&self) -> Result<Vec<HostServers>, TaskError> {
         let mut all = Vec::new();
         for (number, host) in self.hosts.iter().enumerate() {
-            let servers = self.balancer().servers(host.clone()).await;
+            let servers = self.settings().servers(host.clone()).await;
             let servers = servers.map_err(|error| self.on_host(number, error.into_error()))?;
             all.push(HostServers { host: number, label: self.label(number), servers });
         }
@@ -303,7 +303,7 @@ impl Pool {
         if states.is_empty() {
             return Ok(());
         }
-        let set = self.balancer().set_states(host.clone(), states).await;
+        let set = self.settings().set_states(host.clone(), states).await;
         set.map_err(|error| self.on_host(number, error.into_error()))
     }
 
@@ -313,12 +313,12 @@ impl Pool {
     /// # Errors
     ///
     /// As [`wait_until`](Self::wait_until).
-    pub(crate) async fn wait_for_sessions(&self, servers: &[PoolServer]) -> Result<(), TaskError> {
+    pub(crate) async fn wait_for_sessions(&self, servers: &[ServerEntry]) -> Result<(), TaskError> {
         // A dry run drains no server, so its sessions do not end.
         if self.client.settings().mode != Mode::Run {
             return Ok(());
         }
-        let limit = self.balancer().drain_limit();
+        let limit = self.settings().drain_limit();
         let is_idle = |server: &BalancerServer| server.sessions.is_none_or(|sessions| sessions == 0);
         let busy = self.wait_until(servers, limit, is_idle).await?;
         if !busy.is_empty() {
@@ -336,12 +336,12 @@ impl Pool {
     ///
     /// [`ErrorKind::Task`] if the check does not pass within [`Balancer::up_limit`], and as
     /// [`wait_until`](Self::wait_until).
-    pub(crate) async fn wait_until_up(&self, servers: &[PoolServer]) -> Result<(), TaskError> {
+    pub(crate) async fn wait_until_up(&self, servers: &[ServerEntry]) -> Result<(), TaskError> {
         if self.client.settings().mode != Mode::Run {
             return Ok(());
         }
         let is_up = |server: &BalancerServer| server.health == ServerHealth::Up;
-        let down = self.wait_until(servers, self.balancer().up_limit(), is_up).await?;
+        let down = self.wait_until(servers, self.settings().up_limit(), is_up).await?;
         if down.is_empty() {
             return Ok(());
         }
@@ -350,7 +350,7 @@ impl Pool {
         Err(Error::new(ErrorKind::Task, text).hint(hint).into())
     }
 
-    /// Closes the connections of this pool, and so ends their commands.
+    /// Closes the connections of this balancer, and so ends their commands.
     pub(crate) async fn close(&self, limit: Duration) {
         join_all(self.hosts.iter().map(|host| timeout(limit, host.close()))).await;
     }
@@ -363,7 +363,7 @@ impl Pool {
     /// As [`Balancer::servers`]. [`ErrorKind::Cancelled`] after a stop of the run.
     pub(crate) async fn wait_until(
         &self,
-        servers: &[PoolServer],
+        servers: &[ServerEntry],
         limit: Duration,
         is_done: impl Fn(&BalancerServer) -> bool,
     ) -> Result<Vec<String>, TaskError> {
