@@ -66,7 +66,7 @@ impl PhaseFormatter {
         self.plan.add(event)
     }
 
-    /// Returns whether a phase of a dry run is being planned.
+    /// Returns `true` inside a phase of a dry run.
     pub(super) fn is_in_plan(&self) -> bool {
         self.plan.is_active()
     }

@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_postgres_url_is_split_into_variables_and_a_password_file() {
-        let url = DatabaseUrl::parse("postgresql+psycopg2://sh%40p:a%3Ab%5Cc@db1:5433/shop?sslmode=require&balancer=3")
-            .unwrap();
+        let url =
+            DatabaseUrl::parse("postgresql+psycopg2://sh%40p:a%3Ab%5Cc@db1:5433/shop?sslmode=require&pool=3").unwrap();
         assert_eq!((url.engine, url.name.as_str()), (Engine::Postgres, "shop"));
         let expected = [("PGHOST", "db1"), ("PGPORT", "5433"), ("PGUSER", "sh@p"), ("PGSSLMODE", "require")];
         assert_eq!(url.variables, expected.map(|(name, value)| (name, value.to_owned())));

@@ -94,7 +94,7 @@ async fn prepare(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection)
         return Ok(());
     }
     rollout.blue_green.mark_changed(host);
-    // From here on, processes in the directory of the release are services, which outlive the run.
+    // From here on, processes in the directory of the release are services, and outlive the run.
     rollout.clear_work_dir(host);
     let (root, release) = (rollout.hosts.layouts.of(host)?.root(), &target.release);
     let link = link_line(root, side, release.as_str());
@@ -110,7 +110,7 @@ fn link_line(root: &str, side: BlueGreenSide, release: &str) -> ShellLine {
     cmd!("cd {root} && ln -sfn releases/{release} .{side}-{release} && mv -T .{side}-{release} {side}")
 }
 
-/// Returns whether the idle side runs the target release and is healthy.
+/// Returns `true` if the idle side runs the target release and is healthy.
 async fn is_ready(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<bool, TaskError> {
     let (side, release) = (rollout.target.new_side(host), &rollout.target.release);
     if rollout.target.before(host).and_then(|survey| survey.sides.get(&side)) != Some(release) {
@@ -135,7 +135,7 @@ async fn systemctl(host: &Connection, verb: &str, units: &[String]) -> Result<()
     Ok(())
 }
 
-/// Switches `current`, the side and the workers of a host, after the balancer.
+/// Switches `current`, the live side and the workers of a host, after the balancer.
 async fn switch_host(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) -> Result<(), TaskError> {
     let (target, side) = (&rollout.target, rollout.target.new_side(host));
     switch::link_current(rollout, host, &target.release, &target.log_entry()).await?;
@@ -149,7 +149,7 @@ async fn switch_host(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connect
     Ok(())
 }
 
-/// Writes the live side of a host, or removes the side of a host without a live side.
+/// Writes the file with the live side of a host, or removes the file if no side is live.
 async fn write_side(rollout: &Rollout<'_>, host: &Connection, side: Option<BlueGreenSide>) -> Result<(), Error> {
     let root = rollout.hosts.layouts.of(host)?.root();
     let line = match side {
@@ -180,8 +180,8 @@ async fn stop(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) ->
     let side = rollout.target.new_side(host);
     systemctl(host, "stop", &[strategy.workers(side), strategy.services(side)].concat()).await?;
     let root = rollout.hosts.layouts.of(host)?.root();
-    let earlier = rollout.target.before(host).and_then(|survey: &Survey| survey.sides.get(&side));
-    let line = match earlier {
+    let previous = rollout.target.before(host).and_then(|survey: &Survey| survey.sides.get(&side));
+    let line = match previous {
         Some(release) if !strategy.services(side).is_empty() => link_line(root, side, release.as_str()),
         // A service started by a step cannot be stopped, and may still run the failed release.
         // Without its link, a rollback restarts the side.
@@ -195,7 +195,7 @@ async fn stop(rollout: &Rollout<'_>, strategy: &BlueGreen, host: &Connection) ->
     Ok(())
 }
 
-/// Reverts `current`, the side and the workers of a host. The old side has never stopped.
+/// Reverts `current`, the live side and the workers of a host. The old side has never stopped.
 ///
 /// # Errors
 ///

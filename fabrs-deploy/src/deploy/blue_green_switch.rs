@@ -25,7 +25,7 @@ struct SideServers<'a> {
 /// As [`ConnectedBalancer::wait_until_up`] and [`ConnectedBalancer::apply`].
 pub(super) async fn switch(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
     rollout.set_phase("switch");
-    let Some(connections) = rollout.blue_green.balancer_connections() else { return Ok(()) };
+    let Some(connections) = rollout.blue_green.connections() else { return Ok(()) };
     let changes = changes(rollout, strategy, &connections.run).await?;
     let ready = changes.iter().filter(|change| change.to == ServerState::Ready);
     let ready: Vec<ServerEntry> = ready.map(|change| change.server.clone()).collect();
@@ -72,7 +72,7 @@ async fn changes(
 /// [`ErrorKind::Task`] if the live side without requests fails its health check. Nothing was
 /// changed then. The errors of the balancer.
 pub(super) async fn settle(rollout: &Rollout<'_>, strategy: &BlueGreen) -> Result<(), TaskError> {
-    let Some(BalancerConnections { run, recovery }) = rollout.blue_green.balancer_connections() else { return Ok(()) };
+    let Some(BalancerConnections { run, recovery }) = rollout.blue_green.connections() else { return Ok(()) };
     let (mut live, mut idle) = (Vec::new(), Vec::new());
     for servers in servers(rollout, strategy, run).await? {
         if rollout.target.live_side(servers.host).is_none() || !is_ready(&servers.idle) {
@@ -128,7 +128,7 @@ async fn check_live_side(
 /// Switches the balancer back after a failure. If this fails, the hosts keep `current` and their
 /// workers.
 pub(super) async fn switch_back(rollout: &Rollout<'_>) {
-    let Some(BalancerConnections { recovery, .. }) = rollout.blue_green.balancer_connections() else { return };
+    let Some(BalancerConnections { recovery, .. }) = rollout.blue_green.connections() else { return };
     let switched = rollout.blue_green.switched();
     let back = switched.iter().map(|change| StateChange { to: change.server.before, ..change.clone() });
     if let Err(error) = recovery.apply_where_possible(&back.collect::<Vec<_>>()).await {

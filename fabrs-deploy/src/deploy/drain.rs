@@ -53,7 +53,7 @@ pub(super) async fn preflight(hosts: &ConnectedSite, surveys: &Surveys) -> Resul
 ///
 /// The errors of the balancer.
 pub(super) async fn inactive_first(rollout: &Rollout<'_>, hosts: Group) -> Result<Group, TaskError> {
-    let Some(BalancerConnections { run, .. }) = rollout.drains.balancer_connections() else { return Ok(hosts) };
+    let Some(BalancerConnections { run, .. }) = rollout.drains.connections() else { return Ok(hosts) };
     let mut active = HashSet::new();
     for on_host in run.servers().await? {
         active.extend(on_host.servers.iter().filter(|server| server.is_active()).map(|server| server.name.clone()));
@@ -93,8 +93,8 @@ pub(super) async fn drain(rollout: &Rollout<'_>, batch: &Group) -> Result<(), Ta
     }
     rollout.hosts.client().note(None, format!("draining {}", label(serving.connections())));
     rollout.set_phase("drain");
-    if let Some(balancer_connections) = rollout.drains.balancer_connections() {
-        drain_servers(rollout, &serving, &balancer_connections.run, balancer_connections).await?;
+    if let Some(BalancerConnections { run, .. }) = rollout.drains.connections() {
+        drain_servers(rollout, &serving, run).await?;
     }
     let drained = serving.each(|host| async move {
         let Some(live) = rollout.target.live_before(&host) else { return Ok(()) };
@@ -118,12 +118,8 @@ async fn run_drain_steps(rollout: &Rollout<'_>, host: &Connection, live: &Releas
 }
 
 /// Drains the servers of hosts on all balancer hosts, and waits for the end of their sessions.
-async fn drain_servers(
-    rollout: &Rollout<'_>,
-    hosts: &Group,
-    balancer: &ConnectedBalancer,
-    balancer_connections: &BalancerConnections,
-) -> Result<(), TaskError> {
+async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, balancer: &ConnectedBalancer) -> Result<(), TaskError> {
+    let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() else { return Ok(()) };
     let balancer_lock = rollout.drains.balancer_lock.lock().await;
     let changed = plan(rollout, hosts, balancer).await?;
     if changed.is_empty() {
@@ -135,7 +131,7 @@ async fn drain_servers(
     }
     let all: Vec<&DrainedServer> = changed.iter().flat_map(|(_, drained)| &drained.servers).collect();
     let changes_to = |to| all.iter().map(|drained| drained.change_to(to)).collect::<Vec<StateChange>>();
-    balancer.apply(&changes_to(ServerState::Drained), &balancer_connections.recovery).await?;
+    balancer.apply(&changes_to(ServerState::Drained), recovery).await?;
     for (host, _) in &changed {
         rollout.drains.set_progress(host, DrainProgress::Drained);
     }
@@ -143,7 +139,7 @@ async fn drain_servers(
     balancer.wait_for_sessions(&all.iter().map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
     if balancer.settings().disabled_state() != ServerState::Drained {
         let _balancer_lock = rollout.drains.balancer_lock.lock().await;
-        balancer.apply(&changes_to(balancer.settings().disabled_state()), &balancer_connections.recovery).await?;
+        balancer.apply(&changes_to(balancer.settings().disabled_state()), recovery).await?;
     }
     Ok(())
 }
@@ -198,7 +194,7 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
     let Some(drained) = rollout.drains.of(host) else { return Ok(()) };
     let host = &host.uncancellable()?;
     rollout.hosts.site.undrain.run(&rollout.hosts.app(host, release)?).await?;
-    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.balancer_connections() {
+    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
         let balancer_lock = rollout.drains.balancer_lock.lock().await;
         rollout.drains.set_progress(host, DrainProgress::Returning);
         recovery.apply_where_possible(&drained.changes_back()).await?;
@@ -206,7 +202,7 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
         remove_mark(rollout, host).await?;
     }
     rollout.drains.remove(host);
-    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.balancer_connections() {
+    if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
         let servers = drained.servers.iter().filter(|drained| drained.must_be_up);
         recovery.wait_until_up(&servers.map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
     }
@@ -220,9 +216,9 @@ pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
         return;
     }
     let drained = async {
-        if let Some(balancer_connections) = rollout.drains.balancer_connections() {
+        if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
             let only = rollout.recovery_hosts(|other| other.host() == host.host());
-            drain_servers(rollout, &only, &balancer_connections.recovery, balancer_connections).await?;
+            drain_servers(rollout, &only, recovery).await?;
         }
         run_drain_steps(rollout, host, &rollout.target.release).await
     };

@@ -11,7 +11,7 @@ use crate::deploy::connected_site::ConnectedSite;
 /// The drained hosts of a rollout.
 #[derive(Debug)]
 pub(super) struct Drains {
-    balancer_connections: Option<BalancerConnections>,
+    connections: Option<BalancerConnections>,
     /// Held from the check of the active servers to the change of the balancer.
     pub(super) balancer_lock: tokio::sync::Mutex<()>,
     drained: Mutex<HashMap<Host, DrainedHost>>,
@@ -66,16 +66,16 @@ impl Drains {
     ///
     /// As [`BalancerConnections::new`].
     pub(super) fn new(hosts: &ConnectedSite) -> Result<Self, Error> {
-        let balancer_connections = match &hosts.site.balancer {
+        let connections = match &hosts.site.balancer {
             None => None,
             Some(balancer) => Some(BalancerConnections::new(balancer, hosts.client())?),
         };
-        Ok(Self { balancer_connections, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
+        Ok(Self { connections, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
     }
 
     /// Returns the balancer of the site.
-    pub(super) fn balancer_connections(&self) -> Option<&BalancerConnections> {
-        self.balancer_connections.as_ref()
+    pub(super) fn connections(&self) -> Option<&BalancerConnections> {
+        self.connections.as_ref()
     }
 
     fn drained(&self) -> MutexGuard<'_, HashMap<Host, DrainedHost>> {
@@ -102,7 +102,7 @@ impl Drains {
         }
     }
 
-    /// Returns whether the balancer has confirmed the drain of a host.
+    /// Returns `true` if the balancer has confirmed the drain of a host.
     pub(super) fn is_out(&self, host: &Connection) -> bool {
         self.of(host).is_some_and(|drained| drained.progress == DrainProgress::Drained)
     }

@@ -76,12 +76,13 @@ impl HostState {
         })
     }
 
-    /// Returns whether a failed rollout must revert the host.
+    /// Returns `true` if a failed rollout must revert the host.
     pub(super) fn needs_revert(self) -> bool {
         self.after(HostEvent::RevertSent).is_some()
     }
 
-    /// Returns whether the release and the services of the host are the same as before the rollout.
+    /// Returns `true` if the release and the services of the host are the same as before the
+    /// rollout.
     pub(super) fn is_as_before(self) -> bool {
         matches!(self, Self::Unchanged | Self::Reverted)
     }

@@ -84,7 +84,7 @@ async fn revert_remaining(
         let closing = hosts.group.connections().iter().map(|host| timeout(COMMAND_END_WAIT, host.close()));
         join_all(closing).await;
         let Some(rollout) = rollout else { return lost };
-        let balancers = [rollout.drains.balancer_connections(), rollout.blue_green.balancer_connections()];
+        let balancers = [rollout.drains.connections(), rollout.blue_green.connections()];
         join_all(
             balancers
                 .into_iter()

@@ -1,4 +1,4 @@
-//! The plan of an operation: the number of its phases, known before the first phase.
+//! The number of phases of an operation, known before the first phase.
 
 use fabrs::{Connection, Error};
 
@@ -48,7 +48,7 @@ impl ConnectedSite {
         RunningPhase::start_unplanned(self.client(), &self.phases, name.into(), hosts)
     }
 
-    /// Returns whether the operation has a phase for once-only steps and migrations.
+    /// Returns `true` if the operation has a phase for once-only steps and migrations.
     pub(super) fn has_once_phase(&self) -> bool {
         self.site.database.is_some() || self.site.once_steps().iter().any(|steps| steps.iter().next().is_some())
     }

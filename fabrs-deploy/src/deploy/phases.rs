@@ -75,7 +75,7 @@ impl RunningPhase {
         result
     }
 
-    /// Ends the phase with a result in a few words, which may be empty.
+    /// Ends the phase with a result in a few words. An empty result is allowed.
     pub(super) fn done(mut self, detail: impl AsRef<str>) {
         self.is_done = true;
         self.emit_end(OutcomeKind::Ok, detail.as_ref());

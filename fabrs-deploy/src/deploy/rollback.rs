@@ -113,7 +113,7 @@ impl Rollback {
         self
     }
 
-    /// Sets whether the rollback waits while another run holds the lock. Defaults to the setting of
+    /// Lets the rollback wait while another run holds the lock. Defaults to the setting of
     /// the run (`--wait`).
     ///
     /// ```

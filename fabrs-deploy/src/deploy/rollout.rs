@@ -85,9 +85,9 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    /// Returns whether a host leaves a balancer before its switch.
+    /// Returns `true` if a host leaves a balancer before its switch.
     pub(super) fn has_drain(&self) -> bool {
-        self.drains.balancer_connections().is_some() || self.hosts.site.drain.iter().next().is_some()
+        self.drains.connections().is_some() || self.hosts.site.drain.iter().next().is_some()
     }
 
     /// Returns the selected hosts still locked by this run, over connections unaffected by a stop
@@ -111,7 +111,7 @@ impl<'a> Rollout<'a> {
         self.is_confirming.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether the rollout is final.
+    /// Returns `true` if the rollout is final.
     pub(super) fn is_promoted(&self) -> bool {
         self.states.all(|state| state == HostState::Promoted)
     }

@@ -31,7 +31,7 @@ pub(super) async fn to_target(rollout: &Rollout<'_>, host: &Connection) -> Resul
     rollout.states.apply(host, HostEvent::SwitchSent)?;
     match rollout.hosts.site.kind {
         SiteKind::Releases => {
-            // From here on, processes in the directory of the release may be services, which
+            // From here on, processes in the directory of the release may be services, and
             // outlive the run.
             rollout.clear_work_dir(host);
             link_current(rollout, host, &target.release, &target.log_entry()).await?;

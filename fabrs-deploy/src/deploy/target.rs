@@ -69,14 +69,14 @@ impl TargetRelease {
         self.live_side(host).map_or(BlueGreenSide::Blue, BlueGreenSide::other)
     }
 
-    /// Returns whether a host keeps the watchdog of an earlier run: this release was live there,
+    /// Returns `true` if a host keeps the watchdog of an earlier run: this release was live there,
     /// unconfirmed. Only this watchdog has the release before it.
     pub(super) fn keeps_watchdog(&self, host: &Connection) -> bool {
         let revert = self.before(host).and_then(|survey| survey.host_revert.as_ref());
         self.live_before(host) == Some(&self.release) && revert.is_some_and(HostRevert::is_unconfirmed)
     }
 
-    /// Returns whether any host had a live release before.
+    /// Returns `true` if any host had a live release before.
     pub(super) fn had_live_release(&self) -> bool {
         self.before.values().any(|survey| survey.live().is_some())
     }
