@@ -1,11 +1,14 @@
 //! Tests of the deploy kit on booted Debian machines with systemd: `scripts/full machines`.
 
+mod balanced;
+mod batches;
 mod blue_green;
 mod canary;
 mod database_faults;
 mod drains;
 mod fixture;
 mod gates;
+mod holds;
 mod host_reverts;
 mod postgres;
 mod provision;

@@ -1,5 +1,7 @@
 //! The shop of these tests: machines, and a repository with a Python application.
 
+use std::path::Path;
+
 use fabrs::Error;
 use fabrs::config::Mode;
 use fabrs::prelude::*;
@@ -8,7 +10,7 @@ use fabrs_testing::{GitServer, Machine, MachineNetwork};
 
 use crate::fixture::client;
 
-/// The machines with the application.
+/// The machines with the application in a shop of two.
 pub(crate) const NAMES: [&str; 2] = ["web1", "web2"];
 
 /// An application that responds with its version. Each request takes some time.
@@ -25,7 +27,8 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Boots machines. Each application machine has the units, as pairs of file name and content.
+    /// Boots machines. The machines `web1`, `web2` and so on have the application and the units, as
+    /// pairs of file name and content.
     pub(crate) fn start(machines: &[&str], layer: &str, packages: &[&str], units: &[(&str, &str)]) -> Self {
         let mut network = MachineNetwork::builder();
         for name in machines {
@@ -33,8 +36,7 @@ impl Shop {
         }
         let shop = Self { network: network.start(), tree: tempfile::tempdir().expect("a writable directory") };
         GitServer::git(shop.tree.path(), &["init", "--quiet"]);
-        for name in NAMES {
-            let machine = shop.network.machine(name);
+        for machine in shop.web() {
             for (unit, content) in units {
                 machine.run(cmd!("printf %s {content} > /etc/systemd/system/{unit}").as_str());
             }
@@ -43,10 +45,24 @@ impl Shop {
         shop
     }
 
+    /// Returns the application machines.
+    pub(crate) fn web(&self) -> impl Iterator<Item = &Machine> {
+        self.network.machines().iter().filter(|machine| machine.name().starts_with("web"))
+    }
+
+    /// Returns the application machines as a group of a client.
+    pub(crate) fn group(&self, client: &Client) -> Group {
+        Group::of(client, self.web().map(Machine::name)).expect("the names are hosts")
+    }
+
+    /// Returns the directory of the repository.
+    pub(crate) fn tree(&self) -> &Path {
+        self.tree.path()
+    }
+
     /// Returns a site with the repository as its source.
     pub(crate) fn site(&self) -> Site {
-        let tree = self.tree.path().display().to_string();
-        Site::new("/srv/shop").source(Git::from_local(tree).branch("main").without_deployed_tags())
+        site_of(self.tree())
     }
 
     /// Commits the code of the application.
@@ -59,10 +75,16 @@ impl Shop {
     /// Deploys the last commit. Returns the release.
     pub(crate) async fn deploy(&self, site: Site) -> Result<String, Error> {
         let (client, _) = client(&self.network, Mode::Run);
-        let deployed = site.deploy(Group::of(&client, NAMES)?).await;
+        let deployed = site.deploy(self.group(&client)).await;
         client.close().await;
         Ok(deployed.map_err(TaskError::into_error)?.release.to_string())
     }
+}
+
+/// Returns a site with the repository in a directory as its source.
+pub(crate) fn site_of(tree: &Path) -> Site {
+    let tree = tree.display().to_string();
+    Site::new("/srv/shop").source(Git::from_local(tree).branch("main").without_deployed_tags())
 }
 
 /// Returns the code of the application with this version.
