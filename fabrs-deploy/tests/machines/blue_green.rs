@@ -12,14 +12,14 @@ use crate::shop::{NAMES, Shop, application};
 /// The application of a side. The start is complete when gunicorn listens.
 const UNIT: &str = "[Service]\nType=notify\nUser=deploy\nKillMode=mixed\n\
     ExecStart=/bin/sh -c 'case %i in blue) port=8001 ;; *) port=8002 ;; esac; \
-    exec gunicorn --workers 2 --chdir /srv/shop/%i --bind 0.0.0.0:$$port shop'\n";
+    exec gunicorn --workers 2 --chdir /srv/shop/%i --bind 0.0.0.0:$$port shop'\n\
+    [Install]\nWantedBy=multi-user.target\n";
 
 /// The worker of a side.
 const WORKER: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
-/// The servers of both sides. No release is live yet.
-const UPSTREAM: &str = "upstream shop {\n    server web1:8001 max_fails=0;\n    server web1:8002 max_fails=0 down;\n    \
-    server web2:8001 max_fails=0;\n    server web2:8002 max_fails=0 down;\n}\n";
+/// The file with the servers of both sides.
+pub(crate) const UPSTREAM_FILE: &str = "/etc/nginx/conf.d/upstream.conf";
 
 const SITE: &str = "server {\n    listen 127.0.0.1:8080;\n    \
     location / { proxy_pass http://shop; proxy_next_upstream off; }\n}\n";
@@ -27,14 +27,17 @@ const SITE: &str = "server {\n    listen 127.0.0.1:8080;\n    \
 /// Requests the application again and again. Failed requests are written to a file.
 const LOAD: &str = "while :; do curl -fsS -m 10 http://127.0.0.1:8080/ >> /srv/good 2>> /srv/failed; done";
 
-/// Boots two machines with gunicorn, and a balancer.
-fn start() -> Shop {
+/// Boots machines with gunicorn, and the balancer `lb1`. No release is live yet.
+pub(crate) fn start(web: &[&str]) -> Shop {
     let packages = ["gunicorn", "git", "curl", "nginx-light"];
     let units = [("shop@.service", UNIT), ("shop-worker@.service", WORKER)];
-    let shop = Shop::start(&["web1", "web2", "lb1"], "nginx", &packages, &units);
-    let nginx = "/etc/nginx/conf.d";
+    let shop = Shop::start(&[web, &["lb1"]].concat(), "nginx", &packages, &units);
+    let sides = web
+        .iter()
+        .map(|name| format!("    server {name}:8001 max_fails=0;\n    server {name}:8002 max_fails=0 down;\n"));
+    let upstream = format!("upstream shop {{\n{}}}\n", sides.collect::<Vec<_>>().concat());
     let install = cmd!(
-        "printf %s {UPSTREAM} > {nginx}/upstream.conf && printf %s {SITE} > {nginx}/site.conf && \
+        "printf %s {upstream} > {UPSTREAM_FILE} && printf %s {SITE} > /etc/nginx/conf.d/site.conf && \
          systemctl restart nginx"
     );
     shop.network.machine("lb1").run(install.as_str());
@@ -42,7 +45,7 @@ fn start() -> Shop {
 }
 
 fn site(shop: &Shop) -> Site {
-    let nginx = NginxUpstream::file("/etc/nginx/conf.d/upstream.conf").on(["lb1"]).sudo();
+    let nginx = NginxUpstream::file(UPSTREAM_FILE).on(["lb1"]).sudo();
     let strategy = BlueGreen::ports(8001, 8002).service("shop@{side}").worker("shop-worker@{side}").switch(nginx);
     shop.site().health(HealthCheck::get("http://127.0.0.1:{port}/")).strategy(strategy)
 }
@@ -77,7 +80,7 @@ fn assert_live(shop: &Shop, version: &str, units: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blue_green_site_is_switched_there_and_back_and_no_request_fails() {
-    let shop = start();
+    let shop = start(&NAMES);
     deploy(&shop, &application("one")).await.unwrap();
     assert_live(&shop, "one", "active inactive active inactive");
     let balancer = shop.network.machine("lb1");

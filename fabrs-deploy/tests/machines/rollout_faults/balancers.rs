@@ -1,0 +1,252 @@
+//! Faults in each phase of a rollout behind a balancer, of a host and of the balancer itself.
+//! Afterwards, the balancer sends requests to consistent hosts only, and the next deploy returns
+//! every host.
+
+use std::env;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use fabrs::ErrorKind;
+use fabrs::config::{Mode, PromptPolicy, Settings, SshConfigSource};
+use fabrs::event::CaptureSink;
+use fabrs::prelude::*;
+use fabrs::transport::StopLevel;
+use fabrs_deploy::LiveRelease;
+use fabrs_testing::{Machine, wait_until};
+
+use super::balanced_shop::{NAMES, Strategy};
+use super::fault::{BlockPoint, Fault};
+use crate::fixture::{LIMIT, client, spawn};
+use crate::shop::{Shop, application};
+
+/// The variables of a run in a child process.
+const RUN_TREE: &str = "FABRS_TEST_RUN_TREE";
+const RUN_SSH_CONFIG: &str = "FABRS_TEST_RUN_SSH_CONFIG";
+const RUN_PHASE: &str = "FABRS_TEST_RUN_PHASE";
+
+/// A fault in a phase of a deploy.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    strategy: Strategy,
+    phase: &'static str,
+    fault: Fault,
+    /// The machine with the fault.
+    machine: &'static str,
+}
+
+/// A deploy that waits in a phase.
+enum Run {
+    Task {
+        client: Client,
+        capture: Arc<CaptureSink>,
+        deploying: tokio::task::JoinHandle<Result<LiveRelease, TaskError>>,
+    },
+    Process(Child),
+}
+
+impl Case {
+    /// Returns the machine with the blocked phase.
+    fn blocked<'a>(&self, shop: &'a Shop) -> &'a Machine {
+        let is_balancer = matches!(self.phase, "drain" | "undrain" | "balancer");
+        shop.network.machine(if is_balancer { "lb1" } else { "web2" })
+    }
+
+    /// Deploys a blocked release, applies the fault in the phase, and checks all machines.
+    async fn survive(self, shop: &Shop, number: usize) {
+        let machine = shop.network.machine(self.machine);
+        let (point, before) = (BlockPoint(self.blocked(shop)), live(shop));
+        point.reset();
+        shop.commit(&application(&format!("blocked-{number}")));
+        let run = self.start(shop);
+        wait_until(&format!("{self:?}: the phase is reached"), LIMIT, || point.is_reached());
+        self.apply(&run, machine, &point);
+        let ended = run.wait().await;
+        match self.fault {
+            Fault::Stop | Fault::Kill => {}
+            Fault::PowerCut => {
+                machine.power_on();
+                machine.wait_until_up();
+            }
+            Fault::LostNetwork => machine.plug(),
+        }
+        match ended {
+            Some((error, capture)) => self.assert_one_release_or_a_table(&before, &live(shop), &error, &capture),
+            None => self.assert_status(shop).await,
+        }
+        self.strategy.assert_consistent(shop, &format!("{self:?}"));
+        point.release();
+        self.repair(shop, number).await;
+    }
+
+    fn start(self, shop: &Shop) -> Run {
+        if self.fault == Fault::Kill {
+            return Run::Process(self.start_process(shop));
+        }
+        let (client, capture) = client(&shop.network, Mode::Run);
+        let deploy = self.strategy.site(shop.tree(), self.phase).deploy(shop.group(&client)).wait_at_most(LIMIT);
+        Run::Task { client, capture, deploying: spawn(deploy) }
+    }
+
+    /// Starts the deploy in a child process: the test of the strategy with other variables.
+    fn start_process(self, shop: &Shop) -> Child {
+        let test = match self.strategy {
+            Strategy::Drain => DRAIN_TEST,
+            Strategy::BlueGreen => BLUE_GREEN_TEST,
+        };
+        Command::new(env::current_exe().expect("a running test"))
+            .args(["--exact", test, "--nocapture"])
+            .env(RUN_TREE, shop.tree())
+            .env(RUN_SSH_CONFIG, shop.network.ssh_config())
+            .env(RUN_PHASE, self.phase)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a running test")
+    }
+
+    fn apply(&self, run: &Run, machine: &Machine, point: &BlockPoint<'_>) {
+        match (self.fault, run) {
+            (Fault::Stop, Run::Task { client, .. }) => {
+                client.stop().raise(StopLevel::Stop);
+                // A stop does not end the return of a host to its balancer.
+                if self.phase == "undrain" {
+                    point.release();
+                }
+            }
+            (Fault::PowerCut, _) => machine.power_cut(),
+            (Fault::LostNetwork, _) => machine.unplug(),
+            (Fault::Stop | Fault::Kill, _) => {}
+        }
+    }
+
+    #[track_caller]
+    fn assert_one_release_or_a_table(
+        &self,
+        before: &[String; 3],
+        now: &[String; 3],
+        error: &fabrs::Error,
+        capture: &CaptureSink,
+    ) {
+        let block = error.block().to_string();
+        assert_eq!([&now[0], &now[2]], [&before[0], &before[2]], "{self:?}: {block}");
+        if self.fault == Fault::Stop {
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "{self:?}: {block}");
+            assert_eq!(now[1], before[1], "{self:?}: {block}");
+            return;
+        }
+        assert!(block.contains(self.machine), "{self:?}: {block}");
+        let messages = capture.of_kind("message");
+        let texts: Vec<&str> = messages.iter().filter_map(|message| message["text"].as_str()).collect();
+        let release = now[1].trim_start_matches("releases/");
+        let is_named = |line: &str| line.starts_with("web2  ") && line.contains(release);
+        let is_in_table = texts.iter().flat_map(|text| text.lines()).any(is_named);
+        assert!(now[1] == before[1] || is_in_table, "{self:?}: {release} {texts:#?}");
+    }
+
+    /// Asserts that `status` names the live release of each host after the end of its run.
+    async fn assert_status(&self, shop: &Shop) {
+        let (client, _) = client(&shop.network, Mode::Run);
+        let status = self.strategy.site(shop.tree(), "no phase").read_status(shop.group(&client)).await;
+        client.close().await;
+        let status = status.expect("all hosts are up");
+        let shown = status.hosts.iter().map(|host| {
+            let live = host.live.as_ref().map_or_else(String::new, ToString::to_string);
+            format!("releases/{live}")
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), live(shop), "{self:?}");
+    }
+
+    /// Deploys a good version. All hosts then have the same release, and receive requests.
+    async fn repair(&self, shop: &Shop, number: usize) {
+        let (case, version) = (format!("{self:?}, repair"), format!("good-{number}"));
+        shop.commit(&application(&version));
+        let (client, _) = client(&shop.network, Mode::Run);
+        let site = self.strategy.site(shop.tree(), "no phase");
+        let live_release = site.deploy(shop.group(&client)).wait_at_most(LIMIT).await.map_err(TaskError::into_error);
+        let release = live_release.unwrap_or_else(|error| panic!("{case}: {}", error.block())).release;
+        let status = site.read_status(shop.group(&client)).await;
+        client.close().await;
+        assert_eq!(live(shop), NAMES.map(|_| format!("releases/{release}")), "{case}");
+        self.strategy.assert_complete(shop, &version, &case);
+        let status = status.expect("all hosts are up");
+        assert!(!status.hosts.iter().any(|host| host.is_drained), "{case}: {status:?}");
+    }
+}
+
+impl Run {
+    /// Waits for the end of the run. Returns the error with the events, or `None` for a killed
+    /// process.
+    async fn wait(self) -> Option<(fabrs::Error, Arc<CaptureSink>)> {
+        match self {
+            Self::Task { client, capture, deploying } => {
+                let error = deploying.await.expect("no panic").expect_err("the deploy was interrupted").into_error();
+                client.close().await;
+                Some((error, capture))
+            }
+            Self::Process(mut process) => {
+                process.kill().expect("the process runs");
+                process.wait().expect("a child");
+                None
+            }
+        }
+    }
+}
+
+/// Returns the live release of each machine, read from its disk.
+fn live(shop: &Shop) -> [String; 3] {
+    NAMES.map(|name| {
+        let link = shop.network.machine(name).disk().join("srv/shop/current");
+        std::fs::read_link(link).expect("a release is live").display().to_string()
+    })
+}
+
+/// The deploy of a child process.
+async fn deploy_in_child(strategy: Strategy, tree: &Path) {
+    let variable = |name| env::var(name).expect("the parent sets the variable");
+    let ssh_config = SshConfigSource::File(variable(RUN_SSH_CONFIG).into());
+    let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
+    let client = Client::builder().settings(settings).build();
+    let hosts = Group::of(&client, NAMES).expect("the names are hosts");
+    let deployed = strategy.site(tree, &variable(RUN_PHASE)).deploy(hosts).wait_at_most(LIMIT).await;
+    panic!("the parent kills this process: {deployed:?}");
+}
+
+/// Applies each fault in each phase, to web2 or to the balancer.
+async fn survive_all(strategy: Strategy) {
+    if let Ok(tree) = env::var(RUN_TREE) {
+        return deploy_in_child(strategy, Path::new(&tree)).await;
+    }
+    let shop = strategy.start();
+    shop.commit(&application("good-0"));
+    shop.deploy(strategy.site(shop.tree(), "no phase")).await.expect("all machines are up");
+    strategy.enable_services(&shop);
+    let mut cases = Vec::new();
+    for &phase in strategy.phases() {
+        let case = |fault, machine| Case { strategy, phase, fault, machine };
+        let faults = [Fault::Stop, Fault::Kill, Fault::PowerCut, Fault::LostNetwork];
+        cases.extend(faults.map(|fault| case(fault, "web2")));
+        if matches!(phase, "drain" | "undrain" | "balancer") {
+            cases.extend([Fault::PowerCut, Fault::LostNetwork].map(|fault| case(fault, "lb1")));
+        }
+    }
+    for (number, case) in (1..).zip(cases) {
+        println!("{case:?}");
+        case.survive(&shop, number).await;
+    }
+}
+
+const DRAIN_TEST: &str =
+    "rollout_faults::balancers::a_fault_in_any_phase_of_drains_leaves_consistent_hosts_in_the_balancer";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_in_any_phase_of_drains_leaves_consistent_hosts_in_the_balancer() {
+    survive_all(Strategy::Drain).await;
+}
+
+const BLUE_GREEN_TEST: &str =
+    "rollout_faults::balancers::a_fault_in_any_phase_of_a_blue_green_site_leaves_one_release_in_the_balancer";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_in_any_phase_of_a_blue_green_site_leaves_one_release_in_the_balancer() {
+    survive_all(Strategy::BlueGreen).await;
+}
