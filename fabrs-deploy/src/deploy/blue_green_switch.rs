@@ -129,6 +129,7 @@ async fn check_live_side(
 /// workers.
 pub(super) async fn switch_back(rollout: &Rollout<'_>) {
     let Some(BalancerConnections { recovery, .. }) = rollout.blue_green.connections() else { return };
+    let _change = rollout.balancer_changes.read().await;
     let switched = rollout.blue_green.switched();
     let back = switched.iter().map(|change| StateChange { to: change.server.before, ..change.clone() });
     if let Err(error) = recovery.apply_where_possible(&back.collect::<Vec<_>>()).await {

@@ -193,6 +193,7 @@ async fn plan(
 pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let Some(drained) = rollout.drains.of(host) else { return Ok(()) };
     let host = &host.uncancellable()?;
+    let change = rollout.balancer_changes.read().await;
     rollout.hosts.site.undrain.run(&rollout.hosts.app(host, release)?).await?;
     if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
         let balancer_lock = rollout.drains.balancer_lock.lock().await;
@@ -202,6 +203,7 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
         remove_mark(rollout, host).await?;
     }
     rollout.drains.remove(host);
+    drop(change);
     if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
         let servers = drained.servers.iter().filter(|drained| drained.must_be_up);
         recovery.wait_until_up(&servers.map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
@@ -216,6 +218,7 @@ pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
         return;
     }
     let drained = async {
+        let _change = rollout.balancer_changes.read().await;
         if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
             let only = rollout.recovery_hosts(|other| other.host() == host.host());
             drain_servers(rollout, &only, recovery).await?;

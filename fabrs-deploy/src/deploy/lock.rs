@@ -1,6 +1,7 @@
 //! Work under the lock of the site, and the revert on the remaining hosts after the lock of a host
 //! is lost.
 
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ use crate::deploy::rollout::Rollout;
 
 /// The wait for the end of dropped commands: longer than the sequence from TERM to KILL.
 const COMMAND_END_WAIT: Duration = Duration::from_secs(3);
+
+/// The longest wait for the end of balancer changes that a stop of the run does not end. A reload of
+/// nginx waits up to 10 s for its old workers.
+const BALANCER_CHANGE_WAIT: Duration = Duration::from_secs(30);
 
 /// The reaction to a lock held by another run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,12 +64,39 @@ pub(super) async fn during(
     rollout: &OnceLock<Rollout<'_>>,
     work: impl Future<Output = Result<(), TaskError>>,
 ) -> Result<(), Error> {
-    let result = match lock.during(work).await {
+    let result = match until_lost(&mut lock, rollout, work).await {
         Ok(result) => result.map_err(TaskError::into_error),
-        Err(lost) => Err(revert_remaining(&mut lock, hosts, rollout.get(), lost).await),
+        Err(lost) => Err(revert_remaining(&mut lock, hosts, rollout, lost).await),
     };
     lock.release().await;
     result
+}
+
+/// Runs `work` until it ends, or until the lock of a host is lost. Changes of the balancer over
+/// connections unaffected by a stop then end before `work` is dropped: the revert must not overlap
+/// with them. Until that end, `work` continues, but begins no other such change.
+async fn until_lost<T>(
+    lock: &mut Lock,
+    rollout: &OnceLock<Rollout<'_>>,
+    work: impl Future<Output = T>,
+) -> Result<T, Error> {
+    let mut work = pin!(work);
+    let lost = match lock.during(&mut work).await {
+        Ok(done) => return Ok(done),
+        Err(lost) => lost,
+    };
+    if let Some(rollout) = rollout.get() {
+        if let Some(host) = lost.host() {
+            rollout.states.mark_lock_lost(host);
+        }
+        // The writer is first in the queue: later changes do not begin.
+        tokio::select! {
+            biased;
+            _ended = timeout(BALANCER_CHANGE_WAIT, rollout.balancer_changes.write()) => {}
+            _done = work => {}
+        }
+    }
+    Err(lost)
 }
 
 /// Reverts the rollout on the hosts still locked, and returns the error. If the lock of another
@@ -72,30 +104,22 @@ pub(super) async fn during(
 async fn revert_remaining(
     lock: &mut Lock,
     hosts: &ConnectedSite,
-    rollout: Option<&Rollout<'_>>,
+    rollout: &OnceLock<Rollout<'_>>,
     mut lost: Error,
 ) -> Error {
     loop {
-        if let (Some(rollout), Some(host)) = (rollout, lost.host()) {
-            rollout.states.mark_lock_lost(host);
-        }
         // The dropped commands have received a signal, but may still run. The revert must not
         // overlap with their changes.
         let closing = hosts.group.connections().iter().map(|host| timeout(COMMAND_END_WAIT, host.close()));
         join_all(closing).await;
-        let Some(rollout) = rollout else { return lost };
-        let balancers = [rollout.drains.connections(), rollout.blue_green.connections()];
-        join_all(
-            balancers
-                .into_iter()
-                .flatten()
-                .map(|balancer_connections| balancer_connections.run.close(COMMAND_END_WAIT)),
-        )
-        .await;
-        if rollout.is_promoted() {
+        let Some(prepared) = rollout.get() else { return lost };
+        let balancers = [prepared.drains.connections(), prepared.blue_green.connections()];
+        let closing = balancers.into_iter().flatten().map(|balancer| balancer.run.close(COMMAND_END_WAIT));
+        join_all(closing).await;
+        if prepared.is_promoted() {
             return lost.hint("the new release is live, and stays live");
         }
-        match lock.during(revert::revert(rollout, lost)).await {
+        match until_lost(lock, rollout, revert::revert(prepared, lost)).await {
             Ok(error) => return error,
             Err(lost_another) => lost = lost_another,
         }

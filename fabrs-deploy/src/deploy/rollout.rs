@@ -25,6 +25,9 @@ pub(super) struct Rollout<'a> {
     pub(super) drains: Drains,
     pub(super) blue_green: BlueGreenState,
     lock: LockHandle,
+    /// Read by a change of the balancer that a stop of the run does not end, for its duration. After
+    /// a lost lock, the writer waits for the end of these changes.
+    pub(super) balancer_changes: tokio::sync::RwLock<()>,
     /// `true` as soon as a host may have received the confirmation of the release.
     is_confirming: AtomicBool,
     /// The same hosts, over connections unaffected by a stop of the run.
@@ -50,6 +53,7 @@ impl<'a> Rollout<'a> {
             drains,
             blue_green,
             lock,
+            balancer_changes: tokio::sync::RwLock::default(),
             is_confirming: AtomicBool::new(false),
             recovery,
         })

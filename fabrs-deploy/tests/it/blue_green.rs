@@ -83,6 +83,11 @@ impl Sides {
             .strategy(BlueGreen::ports(blue, green).switch(haproxy))
     }
 
+    /// Returns the ports of the blue and the green side.
+    pub(crate) fn ports(&self) -> [u16; 2] {
+        self.ports
+    }
+
     pub(crate) fn state(&self) -> LiveState {
         let (current, links, sides) = self.links();
         LiveState { current, links, sides, drained: self.balancer.drained() }

@@ -19,6 +19,7 @@ mod host_reverts;
 mod interrupted;
 mod limits;
 mod locks;
+mod lost_locks;
 mod nginx_drains;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
