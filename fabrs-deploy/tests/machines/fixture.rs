@@ -14,13 +14,22 @@ use tokio::task::JoinHandle;
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 
 /// A silent host is lost after five seconds instead of one minute.
-const SHORT_LIMITS: &str = "Host *\n    ServerAliveInterval 1\n    ServerAliveCountMax 5\n    ConnectTimeout 30\n";
+const SHORT_LIMITS: &str = "Host *\n    ServerAliveInterval 1\n    ServerAliveCountMax 5\n    ConnectTimeout ";
+
+/// The time limit of a connect in seconds.
+const CONNECT_LIMIT: u32 = 30;
 
 /// Returns a client for the machines, with a capture of its events.
 pub(crate) fn client(network: &MachineNetwork, mode: Mode) -> (Client, Arc<CaptureSink>) {
+    client_with_limit(network, mode, CONNECT_LIMIT)
+}
+
+/// Returns a client with a time limit of a connect in seconds. A run with a lost balancer connects
+/// to it several times.
+pub(crate) fn client_with_limit(network: &MachineNetwork, mode: Mode, limit: u32) -> (Client, Arc<CaptureSink>) {
     let config = network.dir().join("ssh_config_short_limits");
     let machines = fs::read_to_string(network.ssh_config()).expect("the network wrote the file");
-    fs::write(&config, format!("{SHORT_LIMITS}{machines}")).expect("a writable directory");
+    fs::write(&config, format!("{SHORT_LIMITS}{limit}\n{machines}")).expect("a writable directory");
     let capture = Arc::new(CaptureSink::default());
     let ssh_config = SshConfigSource::File(config);
     let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse).mode(mode);
