@@ -1,6 +1,4 @@
-//! Faults in each phase of a rollout behind a balancer, of a host and of the balancer itself.
-//! Afterwards, the balancer sends requests to consistent hosts only, and the next deploy returns
-//! every host.
+//! One fault in a phase of a deploy, with the checks of all machines afterwards.
 
 use std::env;
 use std::path::Path;
@@ -15,13 +13,14 @@ use fabrs::transport::StopLevel;
 use fabrs_deploy::LiveRelease;
 use fabrs_testing::{Machine, wait_until};
 
-use super::balanced_shop::{NAMES, Strategy};
 use super::fault::{BlockPoint, Fault};
+use super::strategy::{NAMES, Strategy};
+use super::test_of;
 use crate::fixture::{LIMIT, client, client_with_limit, spawn};
 use crate::shop::{Shop, application};
 
 /// The variables of a run in a child process.
-const RUN_TREE: &str = "FABRS_TEST_RUN_TREE";
+pub(super) const RUN_TREE: &str = "FABRS_TEST_RUN_TREE";
 const RUN_SSH_CONFIG: &str = "FABRS_TEST_RUN_SSH_CONFIG";
 const RUN_PHASE: &str = "FABRS_TEST_RUN_PHASE";
 
@@ -30,12 +29,12 @@ const CONNECT_LIMIT: u32 = 10;
 
 /// A fault in a phase of a deploy.
 #[derive(Debug, Clone, Copy)]
-struct Case {
-    strategy: Strategy,
-    phase: &'static str,
-    fault: Fault,
+pub(super) struct Case {
+    pub(super) strategy: Strategy,
+    pub(super) phase: &'static str,
+    pub(super) fault: Fault,
     /// The machine with the fault.
-    machine: &'static str,
+    pub(super) machine: &'static str,
 }
 
 /// A deploy that waits in a phase.
@@ -56,7 +55,7 @@ impl Case {
     }
 
     /// Deploys a blocked release, applies the fault in the phase, and checks all machines.
-    async fn survive(self, shop: &Shop, number: usize) {
+    pub(super) async fn survive(self, shop: &Shop, number: usize) {
         let machine = shop.network.machine(self.machine);
         let (point, before) = (BlockPoint(self.blocked(shop)), live(shop));
         point.reset();
@@ -87,18 +86,15 @@ impl Case {
             return Run::Process(self.start_process(shop));
         }
         let (client, capture) = client_with_limit(&shop.network, Mode::Run, CONNECT_LIMIT);
-        let deploy = self.strategy.site(shop.tree(), self.phase).deploy(shop.group(&client)).wait_at_most(LIMIT);
-        Run::Task { client, capture, deploying: spawn(deploy) }
+        let (tree, hosts) = (shop.tree().to_owned(), shop.group(&client));
+        let deploying = spawn(async move { self.strategy.deploy(&tree, self.phase, hosts).await });
+        Run::Task { client, capture, deploying }
     }
 
     /// Starts the deploy in a child process: the test of the strategy with other variables.
     fn start_process(self, shop: &Shop) -> Child {
-        let test = match self.strategy {
-            Strategy::Drain => DRAIN_TEST,
-            Strategy::BlueGreen => BLUE_GREEN_TEST,
-        };
         Command::new(env::current_exe().expect("a running test"))
-            .args(["--exact", test, "--nocapture"])
+            .args(["--exact", test_of(self.strategy), "--nocapture"])
             .env(RUN_TREE, shop.tree())
             .env(RUN_SSH_CONFIG, shop.network.ssh_config())
             .env(RUN_PHASE, self.phase)
@@ -162,10 +158,10 @@ impl Case {
         let (case, version) = (format!("{self:?}, repair"), format!("good-{number}"));
         shop.commit(&application(&version));
         let (client, _) = client(&shop.network, Mode::Run);
-        let site = self.strategy.site(shop.tree(), "no phase");
-        let live_release = site.deploy(shop.group(&client)).wait_at_most(LIMIT).await.map_err(TaskError::into_error);
-        let release = live_release.unwrap_or_else(|error| panic!("{case}: {}", error.block())).release;
-        let status = site.read_status(shop.group(&client)).await;
+        let deployed = self.strategy.deploy(shop.tree(), "no phase", shop.group(&client)).await;
+        let deployed = deployed.map_err(TaskError::into_error);
+        let release = deployed.unwrap_or_else(|error| panic!("{case}: {}", error.block())).release;
+        let status = self.strategy.site(shop.tree(), "no phase").read_status(shop.group(&client)).await;
         client.close().await;
         assert_eq!(live(shop), NAMES.map(|_| format!("releases/{release}")), "{case}");
         self.strategy.assert_complete(shop, &version, &case);
@@ -201,54 +197,13 @@ fn live(shop: &Shop) -> [String; 3] {
     })
 }
 
-/// The deploy of a child process.
-async fn deploy_in_child(strategy: Strategy, tree: &Path) {
+/// The deploy of a child process of [`Case::start_process`].
+pub(super) async fn deploy_in_child(strategy: Strategy) {
     let variable = |name| env::var(name).expect("the parent sets the variable");
     let ssh_config = SshConfigSource::File(variable(RUN_SSH_CONFIG).into());
     let settings = Settings::default().ssh_config(ssh_config).prompts(PromptPolicy::Refuse);
     let client = Client::builder().settings(settings).build();
     let hosts = Group::of(&client, NAMES).expect("the names are hosts");
-    let deployed = strategy.site(tree, &variable(RUN_PHASE)).deploy(hosts).wait_at_most(LIMIT).await;
+    let deployed = strategy.deploy(Path::new(&variable(RUN_TREE)), &variable(RUN_PHASE), hosts).await;
     panic!("the parent kills this process: {deployed:?}");
-}
-
-/// Applies each fault in each phase, to web2 or to the balancer.
-async fn survive_all(strategy: Strategy) {
-    if let Ok(tree) = env::var(RUN_TREE) {
-        return deploy_in_child(strategy, Path::new(&tree)).await;
-    }
-    let shop = strategy.start();
-    shop.commit(&application("good-0"));
-    shop.deploy(strategy.site(shop.tree(), "no phase")).await.expect("all machines are up");
-    strategy.enable_services(&shop);
-    let mut cases = Vec::new();
-    for &phase in strategy.phases() {
-        let case = |fault, machine| Case { strategy, phase, fault, machine };
-        let faults = [Fault::Stop, Fault::Kill, Fault::PowerCut, Fault::LostNetwork];
-        cases.extend(faults.map(|fault| case(fault, "web2")));
-        if matches!(phase, "drain" | "undrain" | "balancer") {
-            cases.extend([Fault::PowerCut, Fault::LostNetwork].map(|fault| case(fault, "lb1")));
-        }
-    }
-    for (number, case) in (1..).zip(cases) {
-        let t = std::time::Instant::now();
-        case.survive(&shop, number).await;
-        println!("DBG {case:?} {:?}", t.elapsed());
-    }
-}
-
-const DRAIN_TEST: &str =
-    "rollout_faults::balancers::a_fault_in_any_phase_of_drains_leaves_consistent_hosts_in_the_balancer";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fault_in_any_phase_of_drains_leaves_consistent_hosts_in_the_balancer() {
-    survive_all(Strategy::Drain).await;
-}
-
-const BLUE_GREEN_TEST: &str =
-    "rollout_faults::balancers::a_fault_in_any_phase_of_a_blue_green_site_leaves_one_release_in_the_balancer";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fault_in_any_phase_of_a_blue_green_site_leaves_one_release_in_the_balancer() {
-    survive_all(Strategy::BlueGreen).await;
 }
