@@ -103,6 +103,7 @@ fn options_text(settings: &Settings) -> String {
         "skip_bad_hosts": settings.on_unreachable == OnUnreachable::Skip,
         "warn_only": settings.warn_only,
         "override_freeze": settings.override_freeze,
+        "override_stages": settings.override_stages,
     })
     .to_string()
 }

@@ -90,11 +90,13 @@ mod django;
 mod gates;
 mod hooks;
 mod host_check;
+mod json_document;
 mod maintenance;
 mod notify;
 mod outcomes;
 mod overview;
 mod per_host;
+mod pipeline;
 mod plugin;
 mod provision;
 mod puppet;
@@ -142,6 +144,7 @@ pub use notify::{
 #[cfg(feature = "notify-http")]
 pub use notify::{NewRelic, Sentry, Webhook};
 pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStatus};
+pub use pipeline::{CommitStages, Pipeline, PipelineStage, PipelineStatus, StageRecord, StageResult};
 pub use plugin::Plugin;
 pub use provision::{
     AuthorizedKey, CronJob, EnsureRequest, GroupAccount, Packages, Provision, RebootRequest, Resource, ResourceChanges,

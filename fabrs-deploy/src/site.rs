@@ -13,6 +13,7 @@ use crate::hooks::Hooks;
 use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
 use crate::per_host::PerHost;
+use crate::pipeline::PipelineStage;
 use crate::release::SiteKind;
 use crate::requirement::Requirement;
 use crate::revert_limit::RevertLimit;
@@ -95,6 +96,8 @@ pub struct Site {
     pub(crate) logs: Vec<(Scope, ServiceLog)>,
     /// The highest number of commits in a deploy without a warning.
     pub(crate) max_commits_without_warning: usize,
+    /// The pipeline stage of a deploy.
+    pub(crate) stage: Option<PipelineStage>,
     /// The limit of [`revert_unless_confirmed`](Self::revert_unless_confirmed).
     pub(crate) revert_limit: Option<RevertLimit>,
 }
@@ -148,6 +151,7 @@ impl Site {
             watch: Watch::default(),
             logs: Vec::new(),
             max_commits_without_warning: usize::MAX,
+            stage: None,
             revert_limit: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The name of the application, and the rules of a deploy.
 
+use crate::pipeline::PipelineStage;
 use crate::site::Site;
 
 impl Site {
@@ -28,6 +29,31 @@ impl Site {
     /// ```
     pub fn warn_above_commits(mut self, limit: usize) -> Self {
         self.max_commits_without_warning = limit;
+        self
+    }
+
+    /// Makes a deploy of this site a stage of a pipeline.
+    ///
+    /// A deploy, a hold or a promotion is refused before any change, unless its commit has passed all
+    /// earlier stages. The commit is the resolved commit, so a requested revision cannot skip a
+    /// stage. The override of a run is
+    /// [`Settings::override_stages`](fabrs::config::Settings::override_stages). A rollback is never
+    /// refused.
+    ///
+    /// The result is recorded for the commit: `passed` if the release is live, and `failed` after a
+    /// failure. A stopped deploy is not recorded. If the record cannot be pushed, the deploy has a
+    /// warning, since the release is live.
+    ///
+    /// ```
+    /// use fabrs_deploy::{Pipeline, Site};
+    ///
+    /// let stages = Pipeline::new(["unit", "staging", "smoke", "production"]);
+    /// let site = Site::new("/srv/shop").stage(stages.stage("production")?);
+    /// assert!(format!("{site:?}").contains("PipelineStage"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn stage(mut self, stage: PipelineStage) -> Self {
+        self.stage = Some(stage);
         self
     }
 

@@ -1,9 +1,9 @@
 //! Text tables without borders, for terminals and logs.
 
-use comfy_table::{Table, presets};
+use comfy_table::{Row, Table, presets};
 
 /// Creates a table with a header.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(crate) fn table(header: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header);
     for column in table.column_iter_mut() {

@@ -41,6 +41,7 @@ pub(crate) struct GlobalOptions {
     dry_run: bool,
     yes: Option<Confirmation>,
     override_freeze: Option<String>,
+    override_stages: Option<String>,
 }
 
 /// Internal value of a `--yes` without a fingerprint. A NUL byte can't be part of an argument.
@@ -130,7 +131,9 @@ fn execution_arguments() -> Vec<Arg> {
             _ => Err("expected `--yes`, or `--yes=` with the 16 hexadecimal digits printed by `-n`"),
         }),
         value("override-freeze", "REASON", "Deploy during a freeze window; the reason is recorded")
-            .value_parser(freeze_reason),
+            .value_parser(override_reason),
+        value("override-stages", "REASON", "Run a stage without the earlier stages; the reason is recorded")
+            .value_parser(override_reason),
         switch("no-input", "Never prompt: use defaults, or fail if a prompt has no default"),
         value("password-file", "FILE", "Read the sudo password from the first line of this file")
             .value_parser(value_parser!(PathBuf)),
@@ -172,8 +175,8 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     duration.filter(|duration| !duration.is_zero()).ok_or("expected a number of seconds above 0")
 }
 
-/// Parses a reason: one line of text, since `revisions.log` has one line for each switch.
-fn freeze_reason(text: &str) -> Result<String, &'static str> {
+/// Parses a reason: one line of text, since logs and records have one line for each entry.
+fn override_reason(text: &str) -> Result<String, &'static str> {
     let reason = text.trim();
     if reason.is_empty() || reason.contains(char::is_control) {
         return Err("expected a reason of one line");
@@ -219,6 +222,7 @@ impl GlobalOptions {
         self.dry_run |= flag("dry-run");
         set_if_given(&mut self.yes, matches, "yes");
         set_if_given(&mut self.override_freeze, matches, "override-freeze");
+        set_if_given(&mut self.override_stages, matches, "override-stages");
     }
 
     /// Returns the settings made by these options. The caller then applies the environment
@@ -249,6 +253,7 @@ impl GlobalOptions {
             .mode(if self.dry_run { Mode::DryRun } else { Mode::Run })
             .confirmation(self.yes.clone().unwrap_or_default())
             .override_freeze(self.override_freeze.clone())
+            .override_stages(self.override_stages.clone())
     }
 }
 

@@ -69,6 +69,7 @@ fn every_input_of_a_run_changes_the_fingerprint() {
         &["-H", "web2"],
         &["-i", "/dev/null"],
         &["--override-freeze", "fixes the checkout"],
+        &["--override-stages", "fixes the checkout"],
     ] {
         assert_differs(&options.join(" "), project.plan(options));
     }

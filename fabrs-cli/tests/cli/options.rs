@@ -28,13 +28,15 @@ fn diff_prints_world_readable_files_and_diff_all_every_file() {
 }
 
 #[test]
-fn the_reason_to_override_a_freeze_has_one_line() {
-    for reason in ["", "  ", "two\nlines"] {
-        let run = fab().args(["--override-freeze", reason, "-n", "-H", "192.0.2.1", "--", "true"]);
-        run.code(2).stderr_contains("expected a reason of one line").run();
+fn the_reason_of_an_override_has_one_line() {
+    for option in ["--override-freeze", "--override-stages"] {
+        for reason in ["", "  ", "two\nlines"] {
+            let run = fab().args([option, reason, "-n", "-H", "192.0.2.1", "--", "true"]);
+            run.code(2).stderr_contains("expected a reason of one line").run();
+        }
+        let run = fab().args([option, "fixes the checkout", "-n", "-H", "192.0.2.1", "--", "true"]);
+        run.stderr("[192.0.2.1] would run: true\n").run();
     }
-    let run = fab().args(["--override-freeze", "fixes the checkout", "-n", "-H", "192.0.2.1", "--", "true"]);
-    run.stderr("[192.0.2.1] would run: true\n").run();
 }
 
 #[test]

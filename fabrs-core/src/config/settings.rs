@@ -80,6 +80,9 @@ pub struct Settings {
     pub confirmation: Confirmation,
     /// The reason to deploy during a freeze window. Defaults to none: a freeze refuses a deploy.
     pub override_freeze: Option<String>,
+    /// The reason to continue without the earlier stages of a pipeline. Defaults to none: a stage
+    /// refuses a commit that has not passed the earlier stages.
+    pub override_stages: Option<String>,
 }
 
 /// The `ssh_config` to read.
@@ -256,6 +259,8 @@ setters! {
     confirmation: Confirmation = "Confirmation::AssumeYes",
     /// Sets the reason to deploy during a freeze window.
     override_freeze: Option<String> = r#"Some("fixes the checkout".to_owned())"#,
+    /// Sets the reason to continue without the earlier stages of a pipeline.
+    override_stages: Option<String> = r#"Some("fixes the checkout".to_owned())"#,
 }
 
 impl Settings {

@@ -15,8 +15,8 @@ use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
 use crate::deploy::{
-    approval, approval_header, batches, build, finish, freeze, hold, host_revert, preflight, revert, revision,
-    work_tree,
+    approval, approval_header, batches, build, finish, freeze, hold, host_revert, pipeline_stage, preflight, revert,
+    revision, work_tree,
 };
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
@@ -61,6 +61,8 @@ impl Site {
 ///   lock, or during a freeze window of the environment without an override (see
 ///   [`Settings::override_freeze`](fabrs::config::Settings::override_freeze)). Nothing was
 ///   changed.
+/// - [`ErrorKind::Task`](fabrs::ErrorKind::Task) if the commit has not passed the earlier stages of
+///   the pipeline ([`Site::stage`]). Nothing was changed.
 /// - The error of the first failed step. The state of each host is then printed as a table.
 ///
 /// # Cancel safety
@@ -218,12 +220,14 @@ impl Deploy {
             DeployGoal::Held => freeze::FreezeCheck::default(),
         };
         let (source, revision) = revision::choose(&hosts, &shown, revision.as_deref()).await?;
+        let stage = pipeline_stage::check(&hosts, &revision).await?;
         let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         let host_revert = match goal {
             DeployGoal::Live => host_revert::approval_line(&hosts.site),
             DeployGoal::Held => String::new(),
         };
-        let mut pending = format!("{}{}{}{host_revert}", goal.approval_line(), changes.text, freeze.approval_line);
+        let mut pending = format!("{}{}{}", goal.approval_line(), changes.text, freeze.approval_line);
+        pending += &format!("{}{host_revert}", stage.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         let mut text = goal.approval_line().to_owned();
@@ -232,6 +236,7 @@ impl Deploy {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
+        text += &stage.approval_line;
         text += &host_revert;
         hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
@@ -241,7 +246,8 @@ impl Deploy {
             DeployGoal::Held => (DeployAction::Hold, format!("build of {revision}")),
         };
         let operation = Operation { kind, purpose, lock_wait };
-        let prepare = prepare(&hosts, &shown, revision, goal, freeze.override_reason);
+        let overrides = ApprovedOverrides { freeze: freeze.override_reason, stages: stage.override_reason };
+        let prepare = prepare(&hosts, &shown, revision, goal, overrides);
         let reach_goal = async |rollout: &Rollout<'_>| match goal {
             DeployGoal::Live => go_live(rollout, &source, policy).await,
             DeployGoal::Held => build_and_hold(rollout, &source, policy).await,
@@ -259,23 +265,32 @@ impl IntoFuture for Deploy {
     }
 }
 
+/// The override reasons of an approval.
+#[derive(Debug, Default)]
+struct ApprovedOverrides {
+    freeze: Option<String>,
+    stages: Option<String>,
+}
+
 /// Repeats the checks under the lock, and creates the id of the new release.
 async fn prepare(
     hosts: &ConnectedSite,
     shown: &Surveys,
     revision: Revision,
     goal: DeployGoal,
-    approved_override: Option<String>,
+    approved: ApprovedOverrides,
 ) -> Result<TargetRelease, TaskError> {
     let override_reason = match goal {
-        DeployGoal::Live => freeze::reason_under_lock(hosts.client(), approved_override)?,
+        DeployGoal::Live => freeze::reason_under_lock(hosts.client(), approved.freeze)?,
         DeployGoal::Held => None,
     };
+    let stage_override_reason = pipeline_stage::reason_under_lock(hosts, &revision, approved.stages).await?;
     let before = preflight::survey_again(hosts, shown).await?;
     preflight::check_surveys(hosts, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
     let (by, run) = (Operator::current(), RunId::new());
-    Ok(TargetRelease { release, revision, origin: ReleaseOrigin::ThisRun, by, run, override_reason, before })
+    let origin = ReleaseOrigin::ThisRun;
+    Ok(TargetRelease { release, revision, origin, by, run, override_reason, stage_override_reason, before })
 }
 
 /// Makes the target release live on all hosts and finishes the deploy, or reverts the rollout.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | survey | `connected_site` | reads the releases on all hosts |
 //! | preflight | `preflight`, `readiness`, `freeze` | checks the hosts and the freeze windows |
-//! | choice | `revision` | chooses the revision |
+//! | choice | `revision`, `pipeline_stage` | chooses the revision, and checks its pipeline stages |
 //! | approval | `approval`, `approval_header`, `unknown_migrations` | shows the pending changes |
 //! | lock | `transaction`, `lock` | locks all hosts, repeats the survey, decides the `target` |
 //! | build | `build`, `work_tree` | builds the release, or fetches the commit |
@@ -15,7 +15,7 @@
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | confirm | `host_revert` | confirms the release on hosts that would revert by themselves |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
-//! | report | `report` | sends the report to the notifiers |
+//! | report | `report`, `pipeline_stage` | sends the report to the notifiers, records the stage |
 //!
 //! `phases` emits the events of each numbered phase, and `phase_count` counts the phases in
 //! advance.
@@ -50,6 +50,7 @@ mod log_positions;
 mod manual_lock;
 mod phase_count;
 mod phases;
+mod pipeline_stage;
 mod preflight;
 mod preflight_report;
 mod promote;

@@ -13,7 +13,9 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval, approval_header, deployment, freeze, hold, host_revert, preflight, revert};
+use crate::deploy::{
+    approval, approval_header, deployment, freeze, hold, host_revert, pipeline_stage, preflight, revert,
+};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
 use crate::run_id::{Operator, RunId};
@@ -168,10 +170,11 @@ impl Promote {
         let freeze = freeze::check(hosts.client())?;
         let release = hold::choose(&hosts, &shown, given.clone())?;
         let revision = approval::revision_of(&shown, &release);
+        let stage = pipeline_stage::check(&hosts, &revision).await?;
         let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         let host_revert = host_revert::approval_line(&hosts.site);
         let mut text = format!("held release {release}\n");
-        let mut pending = format!("{text}{}{}{host_revert}", changes.text, freeze.approval_line);
+        let mut pending = format!("{text}{}{}{}{host_revert}", changes.text, freeze.approval_line, stage.approval_line);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
@@ -179,6 +182,7 @@ impl Promote {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
+        text += &stage.approval_line;
         text += &host_revert;
         hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
@@ -187,6 +191,8 @@ impl Promote {
         let operation = Operation { kind: DeployAction::Promote, purpose, lock_wait };
         let prepare = async {
             let override_reason = freeze::reason_under_lock(hosts.client(), freeze.override_reason)?;
+            let stage_override_reason =
+                pipeline_stage::reason_under_lock(&hosts, &revision, stage.override_reason).await?;
             let before = preflight::survey_again(&hosts, &shown).await?;
             preflight::check_surveys(&hosts, &before)?;
             if hold::choose(&hosts, &before, Some(release.clone())).is_err() {
@@ -194,7 +200,8 @@ impl Promote {
                 return Err(Error::new(ErrorKind::Task, text).hint("review the pending changes again").into());
             }
             let (by, run) = (Operator::current(), RunId::new());
-            Ok(TargetRelease { release, revision, origin: ReleaseOrigin::Held, by, run, override_reason, before })
+            let origin = ReleaseOrigin::Held;
+            Ok(TargetRelease { release, revision, origin, by, run, override_reason, stage_override_reason, before })
         };
         let go_live = async |rollout: &Rollout<'_>| go_live(rollout, &source, policy).await;
         Box::pin(transaction::run(&hosts, operation, prepare, go_live)).await

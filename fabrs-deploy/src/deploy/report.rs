@@ -1,7 +1,7 @@
 //! The report of a deploy or a rollback, and its delivery to the notifiers of the site.
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fabrs::config::Environment;
 use fabrs::{Error, ErrorKind, HostFailures};
@@ -22,6 +22,10 @@ pub(super) struct StartTime {
 impl StartTime {
     pub(super) fn now() -> Self {
         Self { at: SystemTime::now(), clock: Instant::now() }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 }
 
@@ -64,12 +68,13 @@ pub(super) async fn send(
         by: target.by.clone(),
         run: target.run.clone(),
         override_reason: target.override_reason.as_deref().map(|reason| client.redact(reason)),
+        stage_override_reason: target.stage_override_reason.clone(),
         started: humantime::format_rfc3339_seconds(start.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
         unknown_migrations: unknown_migrations.map(|unknown| unknown.redacted(client)),
         changes: changes(rollout).await,
-        elapsed: start.clock.elapsed(),
+        elapsed: start.elapsed(),
         at: SystemTime::now(),
     };
     site.notifiers.notify(client, report).await;

@@ -197,6 +197,7 @@ impl Rollback {
                 by,
                 run,
                 override_reason: None,
+                stage_override_reason: None,
                 before,
             })
         };

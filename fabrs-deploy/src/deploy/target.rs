@@ -18,6 +18,8 @@ pub(super) struct TargetRelease {
     pub(super) run: RunId,
     /// The reason for a deploy during a freeze window.
     pub(super) override_reason: Option<String>,
+    /// The reason for a deploy without the earlier stages of the pipeline.
+    pub(super) stage_override_reason: Option<String>,
     /// The surveys of all hosts, made under the lock and before any change.
     pub(super) before: Surveys,
 }
@@ -39,9 +41,13 @@ impl TargetRelease {
     pub(super) fn log_entry(&self) -> String {
         match self.origin {
             ReleaseOrigin::ThisRun | ReleaseOrigin::Held => {
-                let reason = self.override_reason.as_deref().map(escape_controls);
-                let reason = reason.map(|reason| format!(" (freeze overridden: {reason})")).unwrap_or_default();
-                format!("{} deployed as release {} by {}{reason}", self.revision, self.release, self.by)
+                let note = |rule: &str, reason: &Option<String>| {
+                    let reason = reason.as_deref().map(escape_controls);
+                    reason.map(|reason| format!(" ({rule} overridden: {reason})")).unwrap_or_default()
+                };
+                let freeze = note("freeze", &self.override_reason);
+                let stages = note("stages", &self.stage_override_reason);
+                format!("{} deployed as release {} by {}{freeze}{stages}", self.revision, self.release, self.by)
             }
             ReleaseOrigin::EarlierRun => format!("{} rolled back to release {}", self.by, self.release),
         }
@@ -86,6 +92,8 @@ impl TargetRelease {
         let Self { release, revision, by, run, .. } = self;
         let manifest = Manifest::new(release.clone(), revision.clone(), by.clone(), run.clone());
         let override_reason = self.override_reason.clone();
-        Manifest { previous: self.live_before(host).cloned(), override_reason, ..manifest }
+        let stage_override_reason = self.stage_override_reason.clone();
+        let previous = self.live_before(host).cloned();
+        Manifest { previous, override_reason, stage_override_reason, ..manifest }
     }
 }

@@ -11,7 +11,7 @@ use crate::deploy::phase_count;
 use crate::deploy::report::{self, StartTime};
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::TargetRelease;
-use crate::deploy::{blue_green, unknown_migrations};
+use crate::deploy::{blue_green, pipeline_stage, unknown_migrations};
 use crate::notify::DeployAction;
 
 /// The operation of a transaction.
@@ -23,8 +23,8 @@ pub(super) struct Operation {
     pub(super) lock_wait: LockWait,
 }
 
-/// Locks the site, prepares the target release, makes it live, and sends the report. A failure
-/// after the preparation is reported as well.
+/// Locks the site, prepares the target release, makes it live, records the stage of the
+/// pipeline, and sends the report. A failure after the preparation is reported as well.
 ///
 /// `go_live` reverts its own failures. After a lost lock, this function reverts the rollout.
 ///
@@ -48,6 +48,7 @@ pub(super) async fn run(
         if let Some(unknown) = &unknown {
             hosts.client().warn(None, unknown.to_string());
         }
+        pipeline_stage::record(rollout, operation.kind, start, &result).await;
         report::send(rollout, operation.kind, start, &result, unknown).await;
     }
     result?;

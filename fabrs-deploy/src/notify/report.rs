@@ -41,6 +41,8 @@ pub struct DeployReport {
     pub run: RunId,
     /// The reason for a deploy during a freeze window.
     pub override_reason: Option<String>,
+    /// The reason for a deploy without the earlier stages of a pipeline.
+    pub stage_override_reason: Option<String>,
     /// The start time: RFC 3339, UTC, by the clock of this machine.
     pub started: String,
     /// The end time, in the same format.
@@ -176,6 +178,7 @@ impl DeployReport {
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.state)));
         lines.extend(self.override_reason.iter().map(|reason| format!("freeze overridden: {reason}")));
+        lines.extend(self.stage_override_reason.iter().map(|reason| format!("stages overridden: {reason}")));
         lines.extend(self.unknown_migrations.iter().map(|unknown| format!("\n{unknown}")));
         for ChangesSince { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
@@ -210,6 +213,7 @@ mod tests {
             environment: Some("production".to_owned()),
             unknown_migrations: None,
             override_reason: None,
+            stage_override_reason: None,
             release: "20261103140211".parse().unwrap(),
             revision: Revision::new("1a2b3c4d5e6f7a8b", "deployable-314"),
             by: Operator::unknown(),

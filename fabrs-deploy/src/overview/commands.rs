@@ -1,12 +1,9 @@
 //! The methods of a site that print or return its status and its releases.
 
-use std::borrow::Cow;
-
-use fabrs::event::escape_controls;
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes};
-use serde::Serialize;
 
 use crate::deploy::{LiveMigrations, Surveys, check_live_releases, survey_hosts};
+use crate::json_document::json_document;
 use crate::outcomes::all_ok;
 use crate::overview::release_list::ReleaseList;
 use crate::overview::site_status::{SiteStatus, reason};
@@ -223,37 +220,4 @@ type Compose<T> = fn(&str, &[(&Host, Result<&Survey, String>)], Vec<LiveMigratio
 
 fn client(hosts: &Group) -> Option<Client> {
     hosts.connections().first().and_then(Connection::client)
-}
-
-/// Returns a value as JSON without control characters. `serde_json` escapes only some of them, and
-/// the output of a run shows the others in a form that is not JSON.
-fn json_document<T: Serialize>(value: &T) -> String {
-    // All fields are strings, numbers and lists, which always serialize.
-    let document = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
-    let mut text = String::with_capacity(document.len());
-    for letter in document.chars() {
-        let mut bytes = [0; 4];
-        // Line ends separate the lines of the document. In a string, they are escaped already.
-        if letter == '\n' || matches!(escape_controls(letter.encode_utf8(&mut bytes)), Cow::Borrowed(_)) {
-            text.push(letter);
-        } else {
-            let mut units = [0; 2];
-            text.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_has_no_control_characters_and_keeps_its_values() {
-        let value = vec!["\u{1b}[2K\n\u{7f}\u{9b}\u{202e}".to_owned(), "Käse 🧀".to_owned()];
-        let document = json_document(&value);
-        assert_eq!(serde_json::from_str::<Vec<String>>(&document).unwrap(), value);
-        assert_eq!(escape_controls(&document), document, "the output of a run is the document");
-        assert!(document.contains("Käse 🧀"), "{document}");
-    }
 }

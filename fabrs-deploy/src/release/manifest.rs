@@ -37,6 +37,9 @@ pub struct Manifest {
     /// The reason for a deploy during a freeze window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<String>,
+    /// The reason for a deploy without the earlier stages of a pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_override_reason: Option<String>,
 }
 
 impl Manifest {
@@ -52,6 +55,7 @@ impl Manifest {
             migrations: Vec::new(),
             snapshot_file: None,
             override_reason: None,
+            stage_override_reason: None,
         }
     }
 

@@ -6,7 +6,7 @@ pub(crate) mod layout;
 pub(crate) mod manifest;
 pub(crate) mod side;
 pub(crate) mod survey;
-mod untrusted_json;
+pub(crate) mod untrusted_json;
 
 pub use host_revert::{HostRevert, HostRevertState};
 pub use id::ReleaseId;

@@ -46,7 +46,9 @@ pub(super) async fn fetch_migration_files(
     Ok(parse(output.stdout_bytes()?))
 }
 
-fn parse(output: &[u8]) -> Option<Vec<CommitFile>> {
+/// Parses the line `known` and the output of `git cat-file --batch='%(objectsize) %(rest)'`. The rest
+/// of each line is the path.
+pub(crate) fn parse(output: &[u8]) -> Option<Vec<CommitFile>> {
     let mut rest = output.strip_prefix(b"known\n")?;
     let mut files = Vec::new();
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {

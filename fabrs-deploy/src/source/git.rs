@@ -1,11 +1,12 @@
 //! The [`Git`] source: its settings, and the delivery of its commits to the hosts.
 
-use fabrs::{Connection, Error, ErrorKind, Hide, Secret, cmd};
+use fabrs::{Connection, Error, ErrorKind, Hide, Secret, ShellLine, cmd};
 
 use super::changes::CommitChanges;
 use super::commit_files::{self, CommitFile};
 use super::revision::Revision;
 use super::upload;
+use super::work_tree::{CHANGED_FILES, uncommitted_changes};
 use crate::release::layout::Layout;
 
 /// The git repository of a site.
@@ -241,16 +242,16 @@ impl Git {
             Delivery::Fetch => without_prompts(&client.local()?),
             Delivery::Upload(folder) => without_prompts(&client.local()?.cd(folder)),
         };
-        let status = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
-                    git --no-optional-locks status --porcelain --untracked-files=normal . | head -n 5; \
-                    test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'";
-        let lines = here.probe(status).hide(Hide::Both).lines().await?;
-        let is_unpushed = |line: &String| line.starts_with("unpushed ");
-        let Some(first) = lines.first() else { return Ok(()) };
-        let reason = match lines.iter().filter(|line| !is_unpushed(line)).count() {
-            0 => "the work tree has unpushed commits".to_owned(),
-            1 => format!("`{}` has uncommitted changes", first.get(3..).unwrap_or(first)),
-            _ => format!("`{}` and other files have uncommitted changes", first.get(3..).unwrap_or(first)),
+        let status = format!(
+            "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; {CHANGED_FILES}; \
+             test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'"
+        );
+        let lines = here.probe(ShellLine::raw(status)).hide(Hide::Both).lines().await?;
+        let (unpushed, changed): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.starts_with("unpushed "));
+        let reason = match uncommitted_changes(&changed) {
+            Some(reason) => reason,
+            None if unpushed.is_empty() => return Ok(()),
+            None => "the work tree has unpushed commits".to_owned(),
         };
         let text = format!("the deployed build may differ from the local work tree: {reason}");
         Err(Error::new(ErrorKind::Usage, text).hint("commit and push the changes, or set `Git::allow_dirty(true)`"))
@@ -380,7 +381,7 @@ impl Git {
 
 /// Makes git fail instead of prompting for a password or for an unknown host key. A configured SSH
 /// program of git (`GIT_SSH_COMMAND`, `GIT_SSH`, `core.sshCommand`) is kept.
-pub(super) fn without_prompts(connection: &Connection) -> Connection {
+pub(crate) fn without_prompts(connection: &Connection) -> Connection {
     let connection = connection.env("GIT_TERMINAL_PROMPT", "0");
     connection.prefix(
         "[ -n \"${GIT_SSH_COMMAND-}${GIT_SSH-}\" ] || git config --get core.sshCommand > /dev/null || \

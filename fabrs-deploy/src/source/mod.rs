@@ -4,10 +4,11 @@ mod access;
 pub(crate) mod changes;
 pub(crate) mod commit_files;
 pub(crate) mod git;
-mod refs;
+pub(crate) mod refs;
 mod resolve;
 pub(crate) mod revision;
 mod upload;
+pub(crate) mod work_tree;
 
 pub use changes::{Commit, CommitChanges};
 pub use git::Git;

@@ -5,7 +5,7 @@ use fabrs::{Error, ErrorKind};
 
 /// The refs of a repository, each with its commit, the latest version first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Refs(Vec<(String, String)>);
+pub(crate) struct Refs(Vec<(String, String)>);
 
 impl Refs {
     /// Parses the output of `git ls-remote --sort=-version:refname`. The commit of an annotated tag
@@ -15,7 +15,7 @@ impl Refs {
     ///
     /// [`ErrorKind::Format`] for an id that is not hexadecimal. Ids become part of commands, so a
     /// manipulated host could otherwise inject text into the commands of other hosts.
-    pub(super) fn parse(output: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(output: &str) -> Result<Self, Error> {
         let mut refs: Vec<(String, String)> = Vec::new();
         for line in output.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
@@ -42,7 +42,7 @@ impl Refs {
     }
 
     /// Returns the tags with this prefix and their commits, the latest version first.
-    pub(super) fn tags(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn tags(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.0.iter().filter_map(|(id, name)| Some((name.strip_prefix("refs/tags/")?, id.as_str())));
         tags.filter(move |(tag, _)| tag.starts_with(prefix))
     }
@@ -53,7 +53,7 @@ impl Refs {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] if the repository has no such branch.
-    pub(super) fn branch(&self, name: &str) -> Result<String, Error> {
+    pub(crate) fn branch(&self, name: &str) -> Result<String, Error> {
         let name = name.strip_prefix("refs/heads/").unwrap_or(name);
         let unknown = || Error::new(ErrorKind::Usage, format!("the repository has no branch `{name}`"));
         self.get(&format!("refs/heads/{name}")).map(str::to_owned).ok_or_else(unknown)
@@ -65,7 +65,7 @@ impl Refs {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] if the name is unknown or ambiguous.
-    pub(super) fn resolve(&self, name: &str) -> Result<String, Error> {
+    pub(crate) fn resolve(&self, name: &str) -> Result<String, Error> {
         let (tag, branch) = (self.get(&format!("refs/tags/{name}")), self.get(&format!("refs/heads/{name}")));
         if let (Some(tag), Some(branch)) = (tag, branch)
             && tag != branch
@@ -114,7 +114,7 @@ impl Refs {
 }
 
 /// Returns `true` for a full commit id: SHA-1 or SHA-256.
-pub(super) fn is_commit(text: &str) -> bool {
+pub(crate) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -1,0 +1,38 @@
+# Functions for the notes of a pipeline. All scripts have the same first arguments.
+# $1: the remote; $2: the ref of the notes in the remote; $3: the local ref with the last known notes
+set -eu
+export LC_ALL=C
+remote=$1 ref=$2 known=$3
+shift 3
+
+# Runs git without hooks and without background work: a pre-push hook would run the tests again.
+quiet_git() {
+    git -c core.hooksPath=/dev/null -c gc.auto=0 -c maintenance.auto=false "$@"
+}
+
+# Fetches the notes, and sets `tip`: the commit of the notes, or nothing without notes.
+fetch_notes() {
+    tip=$(git ls-remote --quiet -- "$remote" "$ref")
+    tip=$(printf '%s\n' "$tip" | awk -v ref="$ref" '$2 == ref { print $1 }')
+    [ -n "$tip" ] || return 0
+    git cat-file -e "$tip^{commit}" 2> /dev/null ||
+        quiet_git fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules -- "$remote" "$ref"
+    # The ref keeps the objects for the next fetch. Another run may update the ref at the same time.
+    quiet_git update-ref "$known" "$tip" 2> /dev/null || :
+}
+
+# Pushes a refspec. Prints `rejected` and ends the script if another run was faster.
+push_ref() {
+    if message=$(quiet_git push --quiet --no-follow-tags --recurse-submodules=no -- "$remote" "$1" 2>&1); then
+        return 0
+    fi
+    case $message in
+    *'[rejected]'* | *'failed to update ref'* | *'cannot lock ref'* | *'failed to lock'* | \
+        *'incorrect old value'* | *'already exists'*)
+        echo rejected
+        exit 0
+        ;;
+    esac
+    printf '%s\n' "$message" >&2
+    exit 1
+}

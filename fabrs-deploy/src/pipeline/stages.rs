@@ -1,0 +1,167 @@
+//! The stages of a pipeline, in order: [`Pipeline`].
+
+use std::sync::Arc;
+
+use fabrs::event::escape_controls;
+use fabrs::{Client, Connection, Error, ErrorKind, current};
+
+use crate::pipeline::stage::PipelineStage;
+
+/// The stages of a commit on its way to production, in order.
+///
+/// Each stage records its result for a commit in the git repository, visible to everyone. A stage
+/// refuses a commit unless the last record of every earlier stage is `passed`. A stage can run
+/// again: a later result replaces the earlier result.
+///
+/// The records are git notes (`refs/notes/fabrs`) in the remote `origin` of the local clone. The
+/// local branches, tags, notes and the work tree stay unchanged. Needs git 2.29 or newer.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::{Git, Pipeline, Site};
+///
+/// fn stages() -> Pipeline {
+///     Pipeline::new(["unit", "staging", "smoke", "production"])
+/// }
+///
+/// fn source() -> Git {
+///     Git::at("https://git.example.com/shop.git").branch("main")
+/// }
+///
+/// /// Runs the unit tests.
+/// #[task(local)]
+/// async fn unit() -> Result {
+///     stages().stage("unit")?.run(local("python manage.py test --tag unit")).await?;
+///     Ok(())
+/// }
+///
+/// /// Deploys a commit with passed unit tests to staging.
+/// #[task(local, defer_approval)]
+/// async fn stage() -> Result {
+///     let site = Site::new("/srv/shop").source(source()).stage(stages().stage("staging")?);
+///     site.deploy(on(role("web"))?).await?;
+///     Ok(())
+/// }
+///
+/// /// Runs the smoke tests, and tags a good build: `deployable-315`.
+/// #[task(local)]
+/// async fn smoke() -> Result {
+///     let smoke = stages().stage("smoke")?;
+///     smoke.run(local("python smoke.py https://staging.example.com")).await?;
+///     smoke.mark_good(&source()).await?;
+///     Ok(())
+/// }
+///
+/// /// Prints commits and their stages.
+/// #[task(local)]
+/// async fn pipeline() -> Result {
+///     stages().status().await?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a pipeline has no effect until one of its stages runs"]
+pub struct Pipeline {
+    pub(super) stages: Arc<[String]>,
+    /// The directory of the local clone, if it is not the current directory.
+    repository: Option<String>,
+}
+
+impl Pipeline {
+    /// Creates a pipeline with stages, the first stage first.
+    ///
+    /// ```
+    /// use fabrs_deploy::Pipeline;
+    ///
+    /// let pipeline = Pipeline::new(["unit", "staging", "production"]);
+    /// assert_eq!(pipeline.stage("staging")?.name(), "staging");
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn new<S: Into<String>>(stages: impl IntoIterator<Item = S>) -> Self {
+        Self { stages: stages.into_iter().map(Into::into).collect(), repository: None }
+    }
+
+    /// Sets the directory of the local clone. Its remote `origin` has the records. Defaults to the
+    /// current directory of `fab`.
+    ///
+    /// ```
+    /// use fabrs_deploy::Pipeline;
+    ///
+    /// let pipeline = Pipeline::new(["unit", "production"]).repository("/src/shop");
+    /// assert!(format!("{pipeline:?}").contains("/src/shop"));
+    /// ```
+    pub fn repository(mut self, folder: impl Into<String>) -> Self {
+        self.repository = Some(folder.into());
+        self
+    }
+
+    /// Returns a stage by its name.
+    ///
+    /// ```
+    /// use fabrs_deploy::Pipeline;
+    ///
+    /// let error = Pipeline::new(["unit", "production"]).stage("smoke").unwrap_err();
+    /// assert_eq!(error.message(), "the pipeline has no stage `smoke`");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an unknown name, for two stages of the same name, and for a name
+    /// with other characters than ASCII letters, digits, `-`, `_` and `.`.
+    pub fn stage(&self, name: &str) -> Result<PipelineStage, Error> {
+        self.check_names()?;
+        let Some(index) = self.stages.iter().position(|stage| stage == name) else {
+            let text = format!("the pipeline has no stage `{}`", escape_controls(name));
+            return Err(Error::new(ErrorKind::Usage, text).hint(format!("its stages are {}", self.stages.join(", "))));
+        };
+        Ok(PipelineStage::new(self.clone(), index))
+    }
+
+    /// Refuses invalid names: names are part of the table and of error messages.
+    pub(super) fn check_names(&self) -> Result<(), Error> {
+        let is_valid = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        for (index, name) in self.stages.iter().enumerate() {
+            if !is_valid(name) {
+                let text = format!("invalid name of a stage: `{}`", escape_controls(name));
+                return Err(Error::new(ErrorKind::Usage, text).hint("use letters, digits, `-`, `_` and `.`"));
+            }
+            if self.stages.iter().take(index).any(|earlier| earlier == name) {
+                return Err(Error::new(ErrorKind::Usage, format!("the pipeline has two stages `{name}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a connection to this machine, in the directory of the local clone.
+    pub(super) fn local_clone(&self, client: &Client) -> Result<Connection, Error> {
+        let here = client.local()?;
+        Ok(self.repository.as_ref().map_or_else(|| here.clone(), |folder| here.cd(folder)))
+    }
+}
+
+/// Returns the client of the calling task.
+pub(super) fn task_client() -> Result<Client, Error> {
+    let outside = || Error::new(ErrorKind::Usage, "a stage of a pipeline needs a task: called outside a task");
+    current().client().ok_or_else(outside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_and_repeated_names_are_refused() {
+        for (stages, part) in [
+            (&["unit", ""][..], "invalid name"),
+            (&["unit", "a b"], "invalid name"),
+            (&["unit", "a\u{1b}[2K"], "invalid name of a stage: `a\\u{1b}[2K`"),
+            (&["unit", "unit"], "two stages `unit`"),
+        ] {
+            let error = Pipeline::new(stages.iter().copied()).stage("unit").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+}
