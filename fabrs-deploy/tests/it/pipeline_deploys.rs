@@ -1,0 +1,205 @@
+//! Deploys as stages of a pipeline: refusals, records, overrides, holds and rollbacks.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use fabrs::config::{Mode, Settings};
+use fabrs::event::CaptureSink;
+use fabrs::prelude::*;
+use fabrs_deploy::{App, DeployReport, Notifier, NotifyFuture, Pipeline, Site};
+use fabrs_testing::GitServer;
+
+use crate::fixture::{Fixture, all};
+use crate::pipeline_fixture::pipeline_of;
+
+fn stages(fixture: &Fixture) -> Pipeline {
+    pipeline_of(&fixture.origin.tree())
+}
+
+fn staging(fixture: &Fixture) -> Result<Site> {
+    Ok(fixture.site().stage(stages(fixture).stage("staging")?))
+}
+
+/// Records stages of a commit as passed.
+async fn pass(fixture: &Fixture, commit: &str, names: &[&str]) -> Result {
+    let (client, _) = fixture.client();
+    for name in names {
+        let stage = stages(fixture).stage(name)?.commit(commit);
+        client.local()?.enter(async { stage.run(local("true")).await }).await?;
+    }
+    client.close().await;
+    Ok(())
+}
+
+/// Returns the records of a commit as lines: `staging passed`.
+fn records(fixture: &Fixture, commit: &str) -> Vec<String> {
+    let tree = fixture.origin.tree();
+    GitServer::git(&tree, &["fetch", "--quiet", "origin", "+refs/notes/fabrs:refs/notes/shown"]);
+    let note = GitServer::git(&tree, &["notes", "--ref", "shown", "show", commit]);
+    let records = note.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let text = |record: &serde_json::Value, key: &str| record[key].as_str().unwrap_or_default().to_owned();
+    records.map(|record| format!("{} {}", text(&record, "stage"), text(&record, "result"))).collect()
+}
+
+fn messages(capture: &CaptureSink) -> String {
+    let texts = capture.of_kind("message").into_iter().chain(capture.of_kind("warning"));
+    texts.filter_map(|event| event["text"].as_str().map(str::to_owned)).collect::<Vec<_>>().join("\n")
+}
+
+fn overriding(settings: Settings) -> Settings {
+    settings.override_stages(Some("fixes the checkout".to_owned()))
+}
+
+/// A notifier with a record of its reports.
+#[derive(Debug, Clone, Default)]
+struct SentReports(Arc<Mutex<Vec<Arc<DeployReport>>>>);
+
+impl Notifier for SentReports {
+    fn name(&self) -> String {
+        "record".to_owned()
+    }
+
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        self.0.lock().expect("no panic while the record was locked").push(report);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_with_a_failed_functional_test_cannot_reach_staging() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let good = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &good, &["unit", "functional"]).await?;
+    let bad = fixture.origin.build("deployable-2", &[("version", "two")]);
+    pass(&fixture, &bad, &["unit"]).await?;
+    let failed = stages(&fixture).stage("functional")?.commit(&bad);
+    client.local()?.enter(async { failed.run(local("false")).await }).await.expect_err("the work fails");
+    for revision in [None, Some("deployable-2".to_owned()), Some("main".to_owned()), Some(bad.clone())] {
+        let refused = staging(&fixture)?.deploy(all(&client)).revision(revision).await;
+        let block = refused.expect_err("the commit has not passed").into_error().block().to_string();
+        assert!(block.contains("has not passed stage `functional`: failed at "), "{block}");
+        assert!(block.contains("--override-stages REASON"), "{block}");
+    }
+    staging(&fixture)?.deploy(all(&client)).hold().await.expect_err("a hold is refused as well");
+    for host in 0..3 {
+        assert!(!fixture.root(host).exists(), "no file was created, not even a lock");
+    }
+    // The work tree has another commit: the deployed commit counts.
+    staging(&fixture)?.deploy(all(&client)).revision(good.clone()).await?;
+    assert_eq!(fixture.live("version"), ["one"; 3]);
+    assert_eq!(records(&fixture, &good), ["unit passed", "functional passed", "staging passed"]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_deploy_is_recorded_as_failed_and_revokes_the_stage() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    staging(&fixture)?.deploy(all(&client)).await?;
+    let failing = staging(&fixture)?.build(|_: App| run("exit 3"));
+    let error = failing.deploy(all(&client)).await.expect_err("the build fails").into_error();
+    assert_eq!(error.kind(), ErrorKind::Exit);
+    assert_eq!(records(&fixture, &commit)[2..], ["staging passed", "staging failed"]);
+    let smoke = stages(&fixture).stage("smoke")?.commit(&commit);
+    let refused = client
+        .local()?
+        .enter(async { smoke.run(local("true")).await })
+        .await
+        .expect_err("staging has failed")
+        .into_error();
+    assert!(refused.message().contains("has not passed stage `staging`: failed at "), "{refused}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_override_is_part_of_the_approval_the_manifest_the_log_the_report_and_the_record() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    let sent = SentReports::default();
+    let (client, capture) = fixture.client_with(overriding);
+    let live = staging(&fixture)?.notify(sent.clone()).deploy(all(&client)).await?;
+    let shown = messages(&capture);
+    assert_eq!(shown.matches("stages overridden: fixes the checkout").count(), 2, "warning and approval: {shown}");
+    assert_eq!(records(&fixture, &commit), ["staging passed"]);
+    let root = fixture.root(1);
+    let manifest = fs::read_to_string(root.join(format!("releases/{}/.fabrs-release.json", live.release)))?;
+    assert!(manifest.contains(r#""stage_override_reason":"fixes the checkout""#), "{manifest}");
+    let log = fs::read_to_string(root.join("revisions.log"))?;
+    assert!(log.trim_end().ends_with("(stages overridden: fixes the checkout)"), "{log}");
+    let sent = sent.0.lock().expect("no panic while the record was locked").clone();
+    assert_eq!(sent[0].stage_override_reason.as_deref(), Some("fixes the checkout"));
+    assert!(sent[0].text().contains("\nstages overridden: fixes the checkout"), "{}", sent[0].text());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_checks_again_and_records_while_a_hold_does_not() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    staging(&fixture)?.deploy(all(&client)).hold().await?;
+    assert_eq!(records(&fixture, &commit), ["unit passed", "functional passed"]);
+    let unit = stages(&fixture).stage("unit")?.commit(&commit);
+    client.local()?.enter(async { unit.run(local("false")).await }).await.expect_err("the work fails");
+    let refused = staging(&fixture)?.promote(all(&client)).await.expect_err("a pass was revoked").into_error();
+    assert!(refused.message().contains("has not passed stage `unit`"), "{refused}");
+    assert_eq!(fixture.current(), ["", "", ""]);
+    pass(&fixture, &commit, &["unit"]).await?;
+    staging(&fixture)?.promote(all(&client)).await?;
+    assert_eq!(records(&fixture, &commit).last().map(String::as_str), Some("staging passed"));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_is_neither_refused_nor_recorded() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    for (build, version) in [("deployable-1", "one"), ("deployable-2", "two")] {
+        fixture.origin.build(build, &[("version", version)]);
+        fixture.site().deploy(all(&client)).await?;
+    }
+    staging(&fixture)?.rollback(all(&client)).await?;
+    assert_eq!(fixture.live("version"), ["one"; 3]);
+    let notes = GitServer::git(&fixture.origin.tree(), &["ls-remote", "origin", "refs/notes/*"]);
+    assert_eq!(notes, "");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_release_stays_live_without_its_record() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    GitServer::git(&fixture.dir().join("served/shop.git"), &["config", "daemon.receivepack", "false"]);
+    staging(&fixture)?.deploy(all(&client)).await?;
+    assert_eq!(fixture.live("version"), ["one"; 3]);
+    assert!(messages(&capture).contains("could not record stage `staging` as passed for "), "{}", messages(&capture));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_shows_the_refusal_and_plans_the_record() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let (client, capture) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    staging(&fixture)?.deploy(all(&client)).await?;
+    let shown = messages(&capture);
+    assert!(shown.contains("has not passed stage `unit`") && shown.contains("new  deployable-1 ("), "{shown}");
+    let planned: Vec<_> = capture.of_kind("planned").iter().map(ToString::to_string).collect();
+    assert!(planned.iter().any(|plan| plan.contains("record stage `staging` as passed for ")), "{planned:#?}");
+    let notes = GitServer::git(&fixture.origin.tree(), &["ls-remote", "origin", "refs/notes/*"]);
+    assert_eq!(notes, "");
+    client.close().await;
+    Ok(())
+}
