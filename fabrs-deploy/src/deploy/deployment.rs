@@ -226,8 +226,8 @@ impl Deploy {
             DeployGoal::Live => host_revert::approval_line(&hosts.site),
             DeployGoal::Held => String::new(),
         };
-        let mut pending = format!("{}{}{}", goal.approval_line(), changes.text, freeze.approval_line);
-        pending += &format!("{}{host_revert}", stage.approval_line);
+        let lines = format!("{}{}{host_revert}", freeze.approval_line, stage.approval_line);
+        let mut pending = format!("{}{}{lines}", goal.approval_line(), changes.text);
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         let mut text = goal.approval_line().to_owned();
