@@ -34,8 +34,8 @@ impl Site {
 
     /// Makes a deploy of this site a stage of a pipeline.
     ///
-    /// A deploy, a hold or a promotion is refused before any change, unless its commit has passed all
-    /// earlier stages. The commit is the resolved commit, so a requested revision cannot skip a
+    /// A deploy, a hold or a promotion is refused before any change, unless its commit has passed
+    /// all earlier stages. The commit is the resolved commit, so a requested revision cannot skip a
     /// stage. The override of a run is
     /// [`Settings::override_stages`](fabrs::config::Settings::override_stages). A rollback is never
     /// refused.

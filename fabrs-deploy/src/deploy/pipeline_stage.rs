@@ -31,8 +31,8 @@ pub(super) async fn check(hosts: &ConnectedSite, revision: &Revision) -> Result<
     Ok(StageCheck { approval_line: approval_line.unwrap_or_default(), override_reason })
 }
 
-/// Returns the override reason of a run under the lock. A stage may have failed during the approval,
-/// or during the wait for the lock.
+/// Returns the override reason of a run under the lock. A stage may have failed during the
+/// approval, or during the wait for the lock.
 ///
 /// # Errors
 ///

@@ -19,8 +19,8 @@ const LISTED_COMMITS: usize = 20;
 /// ([`status`](Self::status)), as JSON ([`status_json`](Self::status_json)) and as a value
 /// ([`read_status`](Self::read_status)). The records are read from the remote `origin`.
 impl Pipeline {
-    /// Prints a table of commits and stages on stdout: the result, the user and the duration. A line
-    /// for each failed or overridden stage follows.
+    /// Prints a table of commits and stages on stdout: the result, the user and the duration. A
+    /// line for each failed or overridden stage follows.
     ///
     /// ```
     /// use fabrs::prelude::*;

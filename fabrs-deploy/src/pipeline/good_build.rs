@@ -36,7 +36,8 @@ impl PipelineStage {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Task`] if the commit has not passed the stages, or if the tag cannot be pushed.
+    /// - [`ErrorKind::Task`] if the commit has not passed the stages, or if the tag cannot be
+    ///   pushed.
     /// - [`ErrorKind::Usage`] as [`run`](Self::run).
     ///
     /// # Cancel safety
@@ -95,9 +96,8 @@ mod tests {
     use super::*;
 
     fn next(tags: &[(&str, char)]) -> NextBuild {
-        let lines: String =
-            tags.iter().map(|(tag, digit)| format!("{}\trefs/tags/{tag}\n", digit.to_string().repeat(40))).collect();
-        next_build(&Refs::parse(&lines).unwrap(), "deployable-", &"a".repeat(40))
+        let lines = tags.iter().map(|(tag, digit)| format!("{}\trefs/tags/{tag}\n", digit.to_string().repeat(40)));
+        next_build(&Refs::parse(&lines.collect::<Vec<_>>().concat()).unwrap(), "deployable-", &"a".repeat(40))
     }
 
     #[test]

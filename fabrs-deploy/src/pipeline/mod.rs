@@ -9,7 +9,7 @@
 //! | `good_build` | the tag of a good build after the last required stage |
 //! | `record` | one result: a line of JSON in a git note |
 //! | `notes` | reads and pushes the git notes |
-//! | `status`, `commands`, `status_table` | commits and their stages, as a value, a table and JSON |
+//! | `status`, `commands`, `status_table` | commits and their stages: value, table, JSON |
 
 mod commands;
 mod good_build;

@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
+use fabrs::event::escape_controls;
 use fabrs::{Client, Error, ErrorKind, Hide, ShellLine, TaskError};
 
 use crate::pipeline::notes::{RecordedCommit, StageNotes, git_error};
@@ -23,11 +24,31 @@ pub struct PipelineStage {
     commit: Option<String>,
 }
 
-impl PipelineStage {
-    pub(super) fn new(pipeline: Pipeline, index: usize) -> Self {
-        Self { pipeline, index, commit: None }
+impl Pipeline {
+    /// Returns a stage by its name.
+    ///
+    /// ```
+    /// use fabrs_deploy::Pipeline;
+    ///
+    /// let error = Pipeline::new(["unit", "production"]).stage("smoke").unwrap_err();
+    /// assert_eq!(error.message(), "the pipeline has no stage `smoke`");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an unknown name, for two stages of the same name, and for a name
+    /// with other characters than ASCII letters, digits, `-`, `_` and `.`.
+    pub fn stage(&self, name: &str) -> Result<PipelineStage, Error> {
+        self.check_names()?;
+        let Some(index) = self.stages.iter().position(|stage| stage == name) else {
+            let text = format!("the pipeline has no stage `{}`", escape_controls(name));
+            return Err(Error::new(ErrorKind::Usage, text).hint(format!("its stages are {}", self.stages.join(", "))));
+        };
+        Ok(PipelineStage { pipeline: self.clone(), index, commit: None })
     }
+}
 
+impl PipelineStage {
     /// Returns the name of the stage.
     pub fn name(&self) -> &str {
         self.pipeline.stages.get(self.index).map_or("", String::as_str)
@@ -80,8 +101,8 @@ impl PipelineStage {
     ///   [`commit`](Self::commit) sets a commit.
     /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
     ///   recorded.
-    /// - A dry run plans the work and the record. Work that inspects the output of a planned command
-    ///   ends the plan.
+    /// - A dry run plans the work and the record. Work that inspects the output of a planned
+    ///   command ends the plan.
     ///
     /// ```
     /// use fabrs::prelude::*;

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use fabrs::event::escape_controls;
 use fabrs::{Client, Connection, Error, ErrorKind, current};
 
-use crate::pipeline::stage::PipelineStage;
-
 /// The stages of a commit on its way to production, in order.
 ///
 /// Each stage records its result for a commit in the git repository, visible to everyone. A stage
@@ -95,28 +93,6 @@ impl Pipeline {
         self
     }
 
-    /// Returns a stage by its name.
-    ///
-    /// ```
-    /// use fabrs_deploy::Pipeline;
-    ///
-    /// let error = Pipeline::new(["unit", "production"]).stage("smoke").unwrap_err();
-    /// assert_eq!(error.message(), "the pipeline has no stage `smoke`");
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`] for an unknown name, for two stages of the same name, and for a name
-    /// with other characters than ASCII letters, digits, `-`, `_` and `.`.
-    pub fn stage(&self, name: &str) -> Result<PipelineStage, Error> {
-        self.check_names()?;
-        let Some(index) = self.stages.iter().position(|stage| stage == name) else {
-            let text = format!("the pipeline has no stage `{}`", escape_controls(name));
-            return Err(Error::new(ErrorKind::Usage, text).hint(format!("its stages are {}", self.stages.join(", "))));
-        };
-        Ok(PipelineStage::new(self.clone(), index))
-    }
-
     /// Refuses invalid names: names are part of the table and of error messages.
     pub(super) fn check_names(&self) -> Result<(), Error> {
         let is_valid = |name: &str| {
@@ -159,7 +135,7 @@ mod tests {
             (&["unit", "a\u{1b}[2K"], "invalid name of a stage: `a\\u{1b}[2K`"),
             (&["unit", "unit"], "two stages `unit`"),
         ] {
-            let error = Pipeline::new(stages.iter().copied()).stage("unit").unwrap_err();
+            let error = Pipeline::new(stages.iter().copied()).check_names().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.message().contains(part), "{error}");
         }

@@ -46,8 +46,8 @@ pub(super) async fn fetch_migration_files(
     Ok(parse(output.stdout_bytes()?))
 }
 
-/// Parses the line `known` and the output of `git cat-file --batch='%(objectsize) %(rest)'`. The rest
-/// of each line is the path.
+/// Parses the line `known` and the output of `git cat-file --batch='%(objectsize) %(rest)'`. The
+/// rest of each line is the path.
 pub(crate) fn parse(output: &[u8]) -> Option<Vec<CommitFile>> {
     let mut rest = output.strip_prefix(b"known\n")?;
     let mut files = Vec::new();

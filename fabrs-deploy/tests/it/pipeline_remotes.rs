@@ -51,7 +51,7 @@ async fn records_of_different_commits_do_not_replace_each_other() -> Result {
     // Both have fetched nothing of the other.
     let (one, two) = (Teammate::new(&ann), Teammate::new(&bob));
     let (one, two) = tokio::join!(one.stage("unit", "true"), two.stage("unit", "true"));
-    (one?, two?);
+    one.and(two)?;
     assert_eq!((shared.records(&head(&ann)).len(), shared.records(&next).len()), (1, 1));
     Ok(())
 }
