@@ -1,10 +1,12 @@
 //! The mail notifier: the report of a deploy by SMTP.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fabrs::{Error, ErrorKind, Secret, TaskError};
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use super::notifier::{Notifier, NotifyFuture, notify_error};
@@ -12,7 +14,17 @@ use super::report::DeployReport;
 
 /// A notifier that sends a mail by SMTP.
 ///
-/// The subject is [`DeployReport::subject`], and the text is [`DeployReport::text`].
+/// The subject is [`DeployReport::subject`], and the text is [`DeployReport::text`]. Each deploy,
+/// promotion, hold and rollback sends a mail, also a failed or cancelled one.
+///
+/// | server | call |
+/// |---|---|
+/// | TLS from the start, port 465 | [`smtp`](Self::smtp), or [`tls`](Self::tls) for another port |
+/// | `STARTTLS`, port 587 | [`starttls`](Self::starttls) |
+/// | no encryption | [`plaintext`](Self::plaintext) |
+///
+/// The certificate of the server must have its name and a trusted authority. Neither the login nor
+/// the mail is sent before the connection is encrypted, except with `plaintext`.
 ///
 /// ```
 /// use fabrs_deploy::{Mail, Notifier, Site};
@@ -29,13 +41,14 @@ pub struct Mail {
     to: Vec<String>,
     server: Server,
     login: Option<(String, Secret)>,
+    ca_certificate: Option<PathBuf>,
 }
 
 /// The mail server, with the encryption of the connection.
 #[derive(Debug, Clone)]
 enum Server {
     /// TLS from the start of the connection.
-    Tls(String),
+    Tls(String, u16),
     /// A plaintext connection that must switch to TLS before the login.
     StartTls(String, u16),
     /// No encryption: for a server on this machine, or behind a tunnel.
@@ -55,7 +68,7 @@ impl Mail {
     /// ```
     pub fn from(address: impl Into<String>) -> Self {
         let server = Server::Plaintext("localhost".to_owned(), 25);
-        Self { from: address.into(), to: Vec::new(), server, login: None }
+        Self { from: address.into(), to: Vec::new(), server, login: None, ca_certificate: None }
     }
 
     /// Adds a recipient.
@@ -76,10 +89,23 @@ impl Mail {
     /// ```
     /// # use fabrs_deploy::Mail;
     /// let mail = Mail::from("deploy@example.com").to("dev@example.com").smtp("smtp.example.com");
-    /// assert!(format!("{mail:?}").contains("Tls(\"smtp.example.com\")"));
+    /// assert!(format!("{mail:?}").contains("Tls(\"smtp.example.com\", 465)"));
     /// ```
-    pub fn smtp(mut self, server: impl Into<String>) -> Self {
-        self.server = Server::Tls(server.into());
+    pub fn smtp(self, server: impl Into<String>) -> Self {
+        self.tls(server, 465)
+    }
+
+    /// Sends through this server with TLS from the start of the connection.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Mail;
+    /// let mail = Mail::from("deploy@example.com")
+    ///     .to("dev@example.com")
+    ///     .tls("smtp.example.com", 2465);
+    /// assert!(format!("{mail:?}").contains("Tls(\"smtp.example.com\", 2465)"));
+    /// ```
+    pub fn tls(mut self, server: impl Into<String>, port: u16) -> Self {
+        self.server = Server::Tls(server.into(), port);
         self
     }
 
@@ -128,6 +154,22 @@ impl Mail {
         self
     }
 
+    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
+    /// for each mail. Defaults to the public authorities.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Mail;
+    /// let mail = Mail::from("deploy@example.com")
+    ///     .to("dev@example.com")
+    ///     .starttls("smtp.example.com", 587)
+    ///     .ca_certificate("/etc/ssl/acme-ca.pem");
+    /// assert!(format!("{mail:?}").contains("acme-ca.pem"));
+    /// ```
+    pub fn ca_certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_certificate = Some(path.into());
+        self
+    }
+
     fn message(&self, report: &DeployReport) -> Result<Message, TaskError> {
         let mailbox = |address: &str| {
             address.parse::<Mailbox>().map_err(|source| {
@@ -143,11 +185,13 @@ impl Mail {
 
     fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, TaskError> {
         type Smtp = AsyncSmtpTransport<Tokio1Executor>;
-        let builder = match &self.server {
-            Server::Tls(server) => Smtp::relay(server).map_err(notify_error)?,
-            Server::StartTls(server, port) => Smtp::starttls_relay(server).map_err(notify_error)?.port(*port),
-            Server::Plaintext(server, port) => Smtp::builder_dangerous(server).port(*port),
+        let (server, port, tls) = match &self.server {
+            Server::Tls(server, port) => (server, port, Tls::Wrapper(self.tls_parameters(server)?)),
+            Server::StartTls(server, port) => (server, port, Tls::Required(self.tls_parameters(server)?)),
+            Server::Plaintext(server, port) => (server, port, Tls::None),
         };
+        // The name warns of the default, which is no encryption.
+        let builder = Smtp::builder_dangerous(server).port(*port).tls(tls);
         Ok(match &self.login {
             Some((user, password)) => {
                 builder.credentials(Credentials::new(user.clone(), password.expose().to_owned())).build()
@@ -155,6 +199,30 @@ impl Mail {
             None => builder.build(),
         })
     }
+
+    fn tls_parameters(&self, server: &str) -> Result<TlsParameters, TaskError> {
+        let mut parameters = TlsParameters::builder(server.to_owned());
+        if let Some(path) = &self.ca_certificate {
+            let only = parameters.certificate_store(CertificateStore::None);
+            parameters = only.add_root_certificate(read_certificates(path)?);
+        }
+        parameters.build().map_err(notify_error)
+    }
+}
+
+/// Reads the certificates of a PEM file.
+fn read_certificates(path: &Path) -> Result<Certificate, Error> {
+    let unusable = |source: std::io::Error| {
+        let text = format!("could not read the CA certificate `{}`", path.display());
+        Error::new(ErrorKind::Local, format!("{text}: {source}"))
+    };
+    let invalid = || unusable(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file has no PEM certificate"));
+    let pem = std::fs::read(path).map_err(unusable)?;
+    // lettre accepts a file without any certificate.
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(invalid());
+    }
+    Certificate::from_pem(&pem).map_err(|_| invalid())
 }
 
 impl Notifier for Mail {
