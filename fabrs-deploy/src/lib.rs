@@ -75,7 +75,8 @@
 //! | feature | notifiers and gates |
 //! |---|---|
 //! | `gate-json` | `JsonQuery` |
-//! | `notify-http` | `Webhook`, `Sentry`, `NewRelic`, `Graphite::event` |
+//! | `notify-http` | `Webhook`, `Slack`, `Sentry`, `NewRelic`, `Graphite::event` |
+//! | `notify-http` | `GitHubDeployments`, `GitLabDeployments`, `GrafanaAnnotation` |
 //! | `notify-mail` | `Mail` |
 //! | `notify-statsd` | `Statsd` |
 //!
@@ -142,7 +143,7 @@ pub use notify::{
     ChangesSince, DeployAction, DeployOutcome, DeployReport, Graphite, HostReport, Notifier, NotifyFuture,
 };
 #[cfg(feature = "notify-http")]
-pub use notify::{NewRelic, Sentry, Webhook};
+pub use notify::{GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Sentry, Slack, Webhook};
 pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStatus};
 pub use pipeline::{CommitStages, Pipeline, PipelineStage, PipelineStatus, StageRecord, StageResult};
 pub use plugin::Plugin;

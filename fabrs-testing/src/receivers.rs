@@ -1,6 +1,6 @@
 //! Recording servers on loopback: HTTP, SMTP, TCP and UDP.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -52,8 +52,10 @@ impl<T: Send + 'static> RecordingServer<T> {
 }
 
 /// A received HTTP request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpRequest {
+    /// The method of the request.
+    pub method: String,
     /// The path of the request.
     pub path: String,
     /// The headers, as text lines.
@@ -62,10 +64,14 @@ pub struct HttpRequest {
     pub body: serde_json::Value,
 }
 
-/// Starts an HTTP server that answers each request with `status`.
-pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
-    RecordingServer::start(move |stream| {
-        let mut reader = BufReader::new(stream);
+impl HttpRequest {
+    /// Returns the value of a header. Names are compared without case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    fn read(reader: &mut impl BufRead) -> Option<Self> {
         let (mut first, mut headers) = (String::new(), String::new());
         reader.read_line(&mut first).ok()?;
         while !headers.ends_with("\r\n\r\n") {
@@ -74,13 +80,50 @@ pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
                 break;
             }
         }
-        let length = headers.to_lowercase();
-        let length = length.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok())?;
-        let mut body = vec![0; length];
+        let mut words = first.split_whitespace().map(str::to_owned);
+        let mut request = Self { method: words.next()?, path: words.next()?, headers, body: serde_json::Value::Null };
+        let mut body = vec![0; request.header("content-length")?.parse().ok()?];
         reader.read_exact(&mut body).ok()?;
-        write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}").ok()?;
-        let path = first.split_whitespace().nth(1)?.to_owned();
-        Some(HttpRequest { path, headers, body: serde_json::from_slice(&body).ok()? })
+        request.body = serde_json::from_slice(&body).ok()?;
+        Some(request)
+    }
+}
+
+/// The answer of an HTTP server.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The status with its reason: `201 Created`.
+    pub status: String,
+    /// Further headers, as text lines.
+    pub headers: String,
+    /// The body.
+    pub body: String,
+}
+
+impl HttpAnswer {
+    /// Creates an answer without further headers.
+    pub fn new(status: impl Into<String>, body: impl Into<String>) -> Self {
+        Self { status: status.into(), headers: String::new(), body: body.into() }
+    }
+}
+
+/// Starts an HTTP server that answers each request with `status` and an empty object.
+pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
+    http_answering(move |_| HttpAnswer::new(status, "{}"))
+}
+
+/// Starts an HTTP server that answers each request with the result of a function.
+pub fn http_answering(
+    answer: impl Fn(&HttpRequest) -> HttpAnswer + Clone + Send + 'static,
+) -> RecordingServer<HttpRequest> {
+    RecordingServer::start(move |stream| {
+        let mut reader = BufReader::new(stream);
+        let request = HttpRequest::read(&mut reader)?;
+        let HttpAnswer { status, headers, body } = answer(&request);
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n");
+        reader.get_mut().write_all((head + &body).as_bytes()).ok()?;
+        Some(request)
     })
 }
 

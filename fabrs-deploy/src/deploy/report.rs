@@ -36,6 +36,7 @@ pub(super) async fn send(
     action: DeployAction,
     start: StartTime,
     result: &Result<(), Error>,
+    is_live: bool,
     unknown_migrations: Option<UnknownMigrations>,
 ) {
     let (site, client) = (&rollout.hosts.site, rollout.hosts.client());
@@ -59,6 +60,7 @@ pub(super) async fn send(
             Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
             Err(_) => DeployOutcome::Failed,
         },
+        is_live,
         error: result.as_ref().err().map(|error| client.redact(&error_text(error))),
         application: site.application().to_owned(),
         site: site.root.clone(),

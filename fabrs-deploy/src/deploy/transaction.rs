@@ -49,7 +49,7 @@ pub(super) async fn run(
             hosts.client().warn(None, unknown.to_string());
         }
         pipeline_stage::record(rollout, operation.kind, start, &result).await;
-        report::send(rollout, operation.kind, start, &result, unknown).await;
+        report::send(rollout, operation.kind, start, &result, is_live, unknown).await;
     }
     result?;
     match rollout.into_inner() {

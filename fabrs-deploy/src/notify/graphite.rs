@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "notify-http")]
-use super::http;
+use super::http::HttpClient;
 use super::notifier::{Notifier, NotifyFuture, run_blocking};
 use super::report::DeployReport;
 
@@ -94,7 +94,7 @@ impl Notifier for Graphite {
                     "when": report.unix_time(),
                     "data": report.text(),
                 });
-                http::post(url, Vec::new(), event)
+                HttpClient::default().post(url, Vec::new(), event)
             }
         }
     }

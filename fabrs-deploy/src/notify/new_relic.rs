@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fabrs::Secret;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::http;
+use super::http::{Headers, HttpClient, HttpError};
 use super::notifier::{Notifier, NotifyFuture};
-use super::report::{DeployOutcome, DeployReport};
+use super::report::DeployReport;
 
 /// The mutation of change tracking in `NerdGraph`:
 /// <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
@@ -16,7 +16,15 @@ const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
 
 /// A notifier for New Relic: a change marker with the new commits, in all graphs of an entity.
 ///
-/// A failed or cancelled deploy creates no marker.
+/// | outcome | effect |
+/// |---|---|
+/// | a deploy, a promotion or a rollback is live | a marker; its description names a rollback |
+/// | failed, cancelled or held, and the release is not live | none: no marker for a failure |
+///
+/// `NerdGraph` answers with status 200 and a list of errors for a wrong key or GUID. These errors
+/// cause a warning as well.
+///
+/// API: [change tracking](https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/).
 ///
 /// ```
 /// use fabrs::Secret;
@@ -72,11 +80,11 @@ impl Notifier for NewRelic {
     }
 
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
-        if report.outcome != DeployOutcome::Live {
+        if !report.is_live {
             return Box::pin(async { Ok(()) });
         }
         let changelog = report.changes.iter().flat_map(|since| since.changes.lines()).collect::<Vec<_>>().join("\n");
-        let deployment = json!({
+        let mut deployment = json!({
             "version": report.revision.name,
             "commit": report.revision.commit,
             "entityGuid": self.entity,
@@ -84,9 +92,28 @@ impl Notifier for NewRelic {
             "changelog": changelog,
             "user": report.by.to_string(),
             "deploymentType": "BASIC",
-            "timestamp": report.unix_time() * 1000,
+            "timestamp": report.unix_millis(),
         });
+        if let Some(url) = &report.by.job_url {
+            deployment["deepLink"] = url.as_str().into();
+        }
         let body = json!({ "query": MUTATION, "variables": { "deployment": deployment } });
-        http::post(self.url.clone(), vec![("API-Key", self.key.clone())], body)
+        let (url, headers): (_, Headers) = (self.url.clone(), vec![("API-Key", self.key.clone())]);
+        HttpClient::default().run(move |session| check(&session.post_json(&url, &headers, &body)?))
+    }
+}
+
+/// Checks the answer of `NerdGraph`, which reports the errors of a mutation with status 200.
+///
+/// # Errors
+///
+/// The first error of the answer, and an answer without the id of the marker.
+fn check(answer: &Value) -> Result<(), HttpError> {
+    if let Some(error) = answer["errors"].get(0) {
+        return Err(HttpError::rejected(error["message"].as_str().unwrap_or("an error without a message")));
+    }
+    match answer["data"]["changeTrackingCreateDeployment"]["deploymentId"].as_str() {
+        Some(_) => Ok(()),
+        None => Err(HttpError::MissingField("deploymentId")),
     }
 }

@@ -21,6 +21,26 @@ pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Sen
 /// A receiver of the [`DeployReport`] of each deploy and rollback, also of failed deploys. A
 /// failure in the checks, the approval or the lock is not reported.
 ///
+/// # Outcomes
+///
+/// | notifier | live | rolled back | failed | cancelled | held |
+/// |---|---|---|---|---|---|
+/// | `Mail`, `Webhook` | report | report | report | report | report |
+/// | `Slack` | green | yellow | red | grey | blue |
+/// | `Statsd` | `deploy.live` | `rollback.live` | `*.failed` | `*.cancelled` | `hold.held` |
+/// | `Graphite` | as `Statsd` | as `Statsd` | as `Statsd` | as `Statsd` | as `Statsd` |
+/// | `GrafanaAnnotation` | annotation | annotation | annotation | annotation | annotation |
+/// | `GitHubDeployments` | `success` | `success` | `failure` | `error` | none |
+/// | `GitLabDeployments` | `success` | `success` | `failed` | `canceled` | none |
+/// | `Sentry` | release, deploy | deploy | none | none | none |
+/// | `NewRelic` | marker | marker | none | none | none |
+///
+/// A deploy that fails in its last phase, after its release is live on all hosts, is `success` for
+/// the services with a live commit, and is marked at Sentry and New Relic
+/// ([`DeployReport::is_live`]). The other notifiers report a failure.
+///
+/// # Failures
+///
 /// Add a notifier with [`Site::notify`](crate::Site::notify). All notifiers of a site run at the
 /// same time. A failed notification, or a notification of more than 20 seconds, causes a warning
 /// and never fails the deploy. A dry run prints the name of each notifier and sends nothing.
@@ -120,12 +140,16 @@ async fn with_timeout(notified: NotifyFuture) -> Result<(), TaskError> {
     }
 }
 
-/// Returns all causes of an error in one line.
+/// Returns all causes of an error in one line. The errors of some libraries contain the text of
+/// their causes.
 fn causes(error: &Error) -> String {
-    let mut causes = Vec::new();
+    let mut causes: Vec<String> = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
-        causes.push(source.to_string());
+        let text = source.to_string();
+        if !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
+        }
         cause = source.source();
     }
     if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") }

@@ -21,6 +21,9 @@ pub struct DeployReport {
     pub action: DeployAction,
     /// The outcome.
     pub outcome: DeployOutcome,
+    /// `true` if the target release is live on all hosts. This includes a deploy that failed in its
+    /// last phase, such as in a post-deploy step.
+    pub is_live: bool,
     /// The error of a failed or cancelled operation.
     pub error: Option<String>,
     /// The name of the application ([`Site::name`](crate::Site::name)).
@@ -191,22 +194,28 @@ impl DeployReport {
 
     /// Returns the end time in seconds since 1970.
     pub(super) fn unix_time(&self) -> u64 {
-        self.at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        self.unix_millis() / 1000
     }
-}
 
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
-}
+    /// Returns the end time in milliseconds since 1970.
+    pub(super) fn unix_millis(&self) -> u64 {
+        let since = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Returns the environment, or else `production`: a service with environments needs a name.
+    #[cfg(feature = "notify-http")]
+    pub(super) fn environment_name(&self) -> &str {
+        self.environment.as_deref().unwrap_or("production")
+    }
 
-    fn report(action: DeployAction, outcome: DeployOutcome) -> DeployReport {
-        DeployReport {
+    /// Returns a report for unit tests, without hosts and commits.
+    #[cfg(test)]
+    pub(super) fn example(action: DeployAction, outcome: DeployOutcome) -> Self {
+        Self {
             action,
             outcome,
+            is_live: outcome == DeployOutcome::Live,
             error: None,
             application: "shop".to_owned(),
             site: "/srv/shop".to_owned(),
@@ -214,7 +223,7 @@ mod tests {
             unknown_migrations: None,
             override_reason: None,
             stage_override_reason: None,
-            release: "20261103140211".parse().unwrap(),
+            release: "20261103140211".parse().expect("a valid id"),
             revision: Revision::new("1a2b3c4d5e6f7a8b", "deployable-314"),
             by: Operator::unknown(),
             run: RunId::default(),
@@ -226,6 +235,15 @@ mod tests {
             at: SystemTime::UNIX_EPOCH,
         }
     }
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_subject_has_the_application_the_environment_the_result_and_the_release() {
@@ -238,9 +256,13 @@ mod tests {
             (DeployAction::Rollback, DeployOutcome::Failed, format!("rollback to {revision} failed")),
             (DeployAction::Rollback, DeployOutcome::Cancelled, format!("rollback to {revision} cancelled")),
         ] {
-            assert_eq!(report(action, outcome).subject(), format!("[shop] production: {result}, {release}"));
+            assert_eq!(
+                DeployReport::example(action, outcome).subject(),
+                format!("[shop] production: {result}, {release}")
+            );
         }
-        let without = DeployReport { environment: None, ..report(DeployAction::Deploy, DeployOutcome::Live) };
+        let without =
+            DeployReport { environment: None, ..DeployReport::example(DeployAction::Deploy, DeployOutcome::Live) };
         assert_eq!(without.subject(), format!("[shop] deployed {revision}, {release}"));
     }
 }

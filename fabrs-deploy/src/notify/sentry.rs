@@ -1,18 +1,29 @@
 //! The Sentry notifier: a release with its commits, and a deploy of the release.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabrs::Secret;
 use serde_json::{Value, json};
 
-use super::http;
-use super::notifier::{Notifier, NotifyFuture, run_blocking};
-use super::report::{DeployOutcome, DeployReport};
+use super::http::{Headers, HttpClient};
+use super::notifier::{Notifier, NotifyFuture};
+use super::report::{DeployAction, DeployReport};
 
 /// A notifier for Sentry: creates a release with its commits, and a deploy to the environment.
 ///
-/// Sentry then shows the release of each error. A failed or cancelled deploy creates nothing. The
-/// version of the release is the commit id, so the application must report the same id to Sentry.
+/// Sentry then shows the release of each error. The version of the release is the commit id, so the
+/// application must report the same id to Sentry.
+///
+/// | outcome | effect |
+/// |---|---|
+/// | a deploy or a promotion is live | a release with its commits, and a deploy |
+/// | a rollback is live | another deploy of the earlier release, which keeps its commits and date |
+/// | failed, cancelled or held, and the release is not live | none: Sentry has no failed deploys |
+///
+/// APIs: [releases](https://docs.sentry.io/api/releases/create-a-new-release-for-an-organization/),
+/// [deploys](https://docs.sentry.io/api/releases/create-a-deploy/).
 ///
 /// ```
 /// use fabrs::Secret;
@@ -30,6 +41,7 @@ pub struct Sentry {
     organization: String,
     project: String,
     token: Secret,
+    http: HttpClient,
 }
 
 impl Sentry {
@@ -47,6 +59,7 @@ impl Sentry {
             organization: organization.into(),
             project: project.into(),
             token: token.clone(),
+            http: HttpClient::default(),
         }
     }
 
@@ -63,16 +76,45 @@ impl Sentry {
         self
     }
 
+    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
+    /// for each notification. Defaults to the public authorities.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Sentry;
+    /// let sentry = Sentry::project("acme", "shop", &fabrs::Secret::new("sntrys_0123456789"))
+    ///     .url("https://sentry.example.com")
+    ///     .ca_certificate("/etc/ssl/acme-ca.pem");
+    /// assert!(format!("{sentry:?}").contains("acme-ca.pem"));
+    /// ```
+    pub fn ca_certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.http.set_ca_certificate(path);
+        self
+    }
+
     fn release(&self, report: &DeployReport) -> Value {
-        let commits = report.changes.iter().flat_map(|since| &since.changes.added);
-        let commits: Vec<Value> = commits
-            .map(|commit| json!({ "id": commit.id, "author_name": commit.author, "message": commit.subject }))
-            .collect();
+        let mut release = json!({ "version": report.revision.commit, "projects": [self.project] });
+        // A rollback must not change the commits and the date of the earlier release.
+        if report.action != DeployAction::Rollback {
+            // Hosts with different releases have some commits in common.
+            let mut known = HashSet::new();
+            let all = report.changes.iter().flat_map(|since| &since.changes.added);
+            let commits: Vec<Value> = all
+                .filter(|commit| known.insert(commit.id.as_str()))
+                .map(|commit| json!({ "id": commit.id, "author_name": commit.author, "message": commit.subject }))
+                .collect();
+            release["commits"] = commits.into();
+            release["dateReleased"] = report.finished.as_str().into();
+        }
+        release
+    }
+
+    fn deploy(&self, report: &DeployReport) -> Value {
         json!({
-            "version": report.revision.commit,
+            "environment": report.environment_name(),
+            "name": report.release,
             "projects": [self.project],
-            "dateReleased": report.finished,
-            "commits": commits,
+            "dateStarted": report.started,
+            "dateFinished": report.finished,
         })
     }
 }
@@ -87,23 +129,17 @@ impl Notifier for Sentry {
     }
 
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
-        if report.outcome != DeployOutcome::Live {
+        if !report.is_live {
             return Box::pin(async { Ok(()) });
         }
         let releases =
             format!("{}/api/0/organizations/{}/releases/", self.url.trim_end_matches('/'), self.organization);
         let deploys = format!("{releases}{}/deploys/", report.revision.commit);
-        let release = self.release(&report);
-        let deploy = json!({
-            "environment": report.environment.as_deref().unwrap_or("production"),
-            "name": report.release,
-            "dateStarted": report.started,
-            "dateFinished": report.finished,
-        });
-        let headers = [("Authorization", Secret::new(format!("Bearer {}", self.token.expose())))];
-        run_blocking(move || {
-            http::post_blocking(&releases, &headers, &release)?;
-            http::post_blocking(&deploys, &headers, &deploy)
+        let (release, deploy) = (self.release(&report), self.deploy(&report));
+        let headers: Headers = vec![("Authorization", Secret::new(format!("Bearer {}", self.token.expose())))];
+        self.http.run(move |session| {
+            session.post_json(&releases, &headers, &release)?;
+            session.post_json(&deploys, &headers, &deploy).map(drop)
         })
     }
 }

@@ -1,17 +1,19 @@
 //! The webhook notifier: posts the report as JSON.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabrs::Secret;
 
-use super::http;
+use super::http::{Headers, HttpClient, host_of};
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::DeployReport;
 
 /// A notifier that posts the [`DeployReport`] as JSON.
 ///
-/// The JSON has a `text` key in addition to the fields of the report. Chat servers such as Slack
-/// and Mattermost show this text.
+/// The JSON has a `text` key in addition to the fields of the report. Each deploy, promotion, hold
+/// and rollback is posted, with the keys `action` and `outcome`. For a chat,
+/// [`Slack`](crate::Slack) has shorter messages with colors.
 ///
 /// ```
 /// use fabrs_deploy::{Notifier, Site, Webhook};
@@ -25,7 +27,8 @@ use super::report::DeployReport;
 pub struct Webhook {
     url: Secret,
     name: String,
-    headers: Vec<(&'static str, Secret)>,
+    headers: Headers,
+    http: HttpClient,
 }
 
 impl Webhook {
@@ -39,9 +42,8 @@ impl Webhook {
     /// ```
     pub fn post(url: impl Into<String>) -> Self {
         let url = url.into();
-        let host = url.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '@']).next()).unwrap_or("invalid URL");
-        let name = format!("webhook at {host}");
-        Self { name, url: Secret::new(url), headers: Vec::new() }
+        let name = format!("webhook at {}", host_of(&url));
+        Self { name, url: Secret::new(url), headers: Vec::new(), http: HttpClient::default() }
     }
 
     /// Sets the `Authorization` header.
@@ -54,6 +56,20 @@ impl Webhook {
     /// ```
     pub fn authorization(mut self, value: &Secret) -> Self {
         self.headers.push(("Authorization", value.clone()));
+        self
+    }
+
+    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
+    /// for each notification. Defaults to the public authorities.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Webhook;
+    /// let webhook = Webhook::post("https://chat.example.com/hooks/shop")
+    ///     .ca_certificate("/etc/ssl/acme-ca.pem");
+    /// assert!(format!("{webhook:?}").contains("acme-ca.pem"));
+    /// ```
+    pub fn ca_certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.http.set_ca_certificate(path);
         self
     }
 }
@@ -73,6 +89,6 @@ impl Notifier for Webhook {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("text".to_owned(), report.text().into());
         }
-        http::post(self.url.expose().to_owned(), self.headers.clone(), body)
+        self.http.post(self.url.expose().to_owned(), self.headers.clone(), body)
     }
 }

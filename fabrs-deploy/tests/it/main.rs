@@ -23,6 +23,8 @@ mod lost_locks;
 mod nginx_drains;
 #[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
 mod notifications;
+#[cfg(all(feature = "notify-http", feature = "notify-mail"))]
+mod notifiers;
 mod overviews;
 mod phases;
 mod pipeline_deploys;

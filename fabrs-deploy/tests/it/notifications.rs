@@ -4,7 +4,7 @@ use fabrs::config::{Config, Inventory, Mode};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
-use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
+use fabrs_testing::receivers::{HttpAnswer, http, http_answering, receive_packet, smtp, tcp, udp};
 
 use crate::fixture::{Fixture, all};
 
@@ -87,7 +87,8 @@ async fn statsd_and_graphite_receive_a_mark_of_a_deploy() -> Result {
 async fn sentry_and_new_relic_receive_the_release_with_its_commits() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = client(&fixture, Mode::Run);
-    let (sentry, relic) = (http("201 Created"), http("200 OK"));
+    let sentry = http("201 Created");
+    let relic = http_answering(|_| HttpAnswer::new("200 OK", include_str!("notifiers/answers/new_relic_marker.json")));
     fixture.origin.build("deployable-1", &[("version", "one")]);
     fixture.site().deploy(all(&client)).await?;
     let new = fixture.origin.build("deployable-2", &[("version", "two")]);
