@@ -144,7 +144,7 @@ pub use notify::{
 };
 #[cfg(feature = "notify-http")]
 pub use notify::{GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Sentry, Slack, Webhook};
-pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStatus};
+pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStats, SiteStatus};
 pub use pipeline::{CommitStages, Pipeline, PipelineStage, PipelineStatus, StageRecord, StageResult};
 pub use plugin::Plugin;
 pub use provision::{

@@ -36,6 +36,7 @@ use crate::strategy::DeployStrategy;
 /// | `shared` | files shared by all releases |
 /// | `repo` | a mirror of the repository |
 /// | `revisions.log` | one line for each switch |
+/// | `operations.log` | one JSON line for each operation, for [`stats`](Self::stats) |
 ///
 /// ```
 /// use fabrs::prelude::*;

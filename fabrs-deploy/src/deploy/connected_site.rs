@@ -276,15 +276,21 @@ impl ConnectedSite {
 
 /// Surveys the site on each host of a group, and returns the outcome of each host.
 pub(crate) async fn survey_hosts(site: &Site, group: &Group) -> Outcomes<Survey> {
-    let survey = |host: Connection| async move {
-        let root = site.roots.on(&host)?;
-        check_root(&root)?;
-        match site.kind {
-            SiteKind::Releases => Survey::probe(&host, &root, &site.linked_files).await,
-            SiteKind::InPlace => Survey::probe_in_place(&host, &root).await,
-        }
-    };
-    group.each(survey).await
+    group.each(|host| async move { survey_host(site, &host).await }).await
+}
+
+/// Surveys the site on one host.
+///
+/// # Errors
+///
+/// As [`Survey::probe`]. [`ErrorKind::Usage`] for an invalid root.
+pub(crate) async fn survey_host(site: &Site, host: &Connection) -> Result<Survey, Error> {
+    let root = site.roots.on(host)?;
+    check_root(&root)?;
+    match site.kind {
+        SiteKind::Releases => Survey::probe(host, &root, &site.linked_files).await,
+        SiteKind::InPlace => Survey::probe_in_place(host, &root).await,
+    }
 }
 
 /// Returns the connection to this machine, for local commands of a deploy or a rollback.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use fabrs::{Connection, Error, ErrorKind, Host};
 
@@ -16,6 +17,8 @@ struct Inner {
     states: HashMap<Host, HostState>,
     /// The hosts on which this run no longer holds the lock.
     unlocked: HashSet<Host>,
+    /// The time of the first switch.
+    first_switch: Option<SystemTime>,
 }
 
 impl HostStates {
@@ -23,7 +26,7 @@ impl HostStates {
     pub(super) fn new(hosts: &[Connection]) -> Self {
         let hosts = hosts.iter().filter_map(Connection::host);
         let states = hosts.map(|host| (host.clone(), HostState::Unchanged)).collect();
-        Self(Mutex::new(Inner { states, unlocked: HashSet::new() }))
+        Self(Mutex::new(Inner { states, unlocked: HashSet::new(), first_switch: None }))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -49,13 +52,22 @@ impl HostStates {
             let text = format!("internal error: unexpected event {event:?} in state {state:?}");
             return Err(Error::new(ErrorKind::Internal, text).on(host));
         };
-        self.inner().states.insert(host.clone(), next);
+        let mut inner = self.inner();
+        if event == HostEvent::SwitchSent {
+            inner.first_switch.get_or_insert_with(SystemTime::now);
+        }
+        inner.states.insert(host.clone(), next);
         Ok(())
     }
 
     /// Returns whether a condition is true for the states of all hosts.
     pub(super) fn all(&self, is: impl Fn(HostState) -> bool) -> bool {
         self.inner().states.values().all(|state| is(*state))
+    }
+
+    /// Returns the time at which the first host received its switch.
+    pub(super) fn first_switch(&self) -> Option<SystemTime> {
+        self.inner().first_switch
     }
 
     /// Records a lost lock: the run sends no further change to the host.

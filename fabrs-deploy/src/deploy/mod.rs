@@ -15,6 +15,7 @@
 //! | revert | `revert`, `bad_mark` | reverts the switched hosts after a failure |
 //! | confirm | `host_revert` | confirms the release on hosts that would revert by themselves |
 //! | finish | `finish` | runs post-deploy steps, removes old releases, pushes the tag |
+//! | record | `operation_log` | appends the operation to the log for statistics |
 //! | report | `report`, `pipeline_stage` | sends the report to the notifiers, records the stage |
 //!
 //! `phases` emits the events of each numbered phase, and `phase_count` counts the phases in
@@ -48,6 +49,7 @@ mod live_release;
 mod lock;
 mod log_positions;
 mod manual_lock;
+mod operation_log;
 mod phase_count;
 mod phases;
 mod pipeline_stage;
@@ -77,5 +79,6 @@ pub use live_release::LiveRelease;
 pub use promote::Promote;
 pub use rollback::Rollback;
 
-pub(crate) use connected_site::{ConnectedSite, Surveys, survey_hosts};
+pub(crate) use connected_site::{ConnectedSite, Surveys, survey_host, survey_hosts};
 pub(crate) use live_migrations::check_live_releases;
+pub(crate) use operation_log::{OperationRecord, read as read_operations};

@@ -27,6 +27,11 @@ impl StartTime {
     pub(super) fn elapsed(&self) -> Duration {
         self.clock.elapsed()
     }
+
+    /// Returns the start by the wall clock.
+    pub(super) fn at(self) -> SystemTime {
+        self.at
+    }
 }
 
 /// Sends the report to all notifiers, also after a stop of the run. A failed notifier causes a
@@ -54,12 +59,7 @@ pub(super) async fn send(
     });
     let report = DeployReport {
         action,
-        outcome: match result {
-            Ok(()) if action == DeployAction::Hold => DeployOutcome::Held,
-            Ok(()) => DeployOutcome::Live,
-            Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
-            Err(_) => DeployOutcome::Failed,
-        },
+        outcome: outcome_of(action, result),
         is_live,
         error: result.as_ref().err().map(|error| client.redact(&error_text(error))),
         application: site.application().to_owned(),
@@ -81,6 +81,16 @@ pub(super) async fn send(
     };
     site.notifiers.notify(client, report).await;
     phase.done("");
+}
+
+/// Returns the outcome of an operation.
+pub(super) fn outcome_of(action: DeployAction, result: &Result<(), Error>) -> DeployOutcome {
+    match result {
+        Ok(()) if action == DeployAction::Hold => DeployOutcome::Held,
+        Ok(()) => DeployOutcome::Live,
+        Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
+        Err(_) => DeployOutcome::Failed,
+    }
 }
 
 /// Returns the new commits since each previously live revision. A revision unknown to the

@@ -7,6 +7,7 @@ use fabrs::{Error, ErrorKind, TaskError};
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::{self, LockWait};
+use crate::deploy::operation_log;
 use crate::deploy::phase_count;
 use crate::deploy::report::{self, StartTime};
 use crate::deploy::rollout::Rollout;
@@ -23,8 +24,9 @@ pub(super) struct Operation {
     pub(super) lock_wait: LockWait,
 }
 
-/// Locks the site, prepares the target release, makes it live, records the stage of the
-/// pipeline, and sends the report. A failure after the preparation is reported as well.
+/// Locks the site, prepares the target release, makes it live, records the operation and the stage
+/// of the pipeline, and sends the report. A failure after the preparation is recorded and reported
+/// as well.
 ///
 /// `go_live` reverts its own failures. After a lost lock, this function reverts the rollout.
 ///
@@ -48,6 +50,7 @@ pub(super) async fn run(
         if let Some(unknown) = &unknown {
             hosts.client().warn(None, unknown.to_string());
         }
+        operation_log::record(rollout, operation.kind, start, &result, is_live).await;
         pipeline_stage::record(rollout, operation.kind, start, &result).await;
         report::send(rollout, operation.kind, start, &result, is_live, unknown).await;
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use fabrs::event::escape_controls;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::database::migration_log::UnknownMigrations;
 use crate::release::id::ReleaseId;
@@ -62,7 +62,7 @@ pub struct DeployReport {
 }
 
 /// An operation on a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeployAction {
@@ -93,7 +93,7 @@ impl DeployAction {
 }
 
 /// The outcome of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeployOutcome {

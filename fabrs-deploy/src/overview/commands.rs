@@ -218,6 +218,6 @@ impl Site {
 /// Composes a result from the root of the site, the survey of each host, and the migrations.
 type Compose<T> = fn(&str, &[(&Host, Result<&Survey, String>)], Vec<LiveMigrations>) -> T;
 
-fn client(hosts: &Group) -> Option<Client> {
+pub(super) fn client(hosts: &Group) -> Option<Client> {
     hosts.connections().first().and_then(Connection::client)
 }

@@ -1,9 +1,12 @@
-//! The tables of [`SiteStatus`] and [`ReleaseList`].
+//! The tables of [`SiteStatus`], [`ReleaseList`] and [`SiteStats`].
+
+use std::time::Duration;
 
 use fabrs::config::Operator;
 
 use crate::deploy::LiveMigrations;
 use crate::overview::release_list::{ListedRelease, ReleaseList};
+use crate::overview::site_stats::SiteStats;
 use crate::overview::site_status::{ActiveRun, HostStatus, SiteStatus};
 use crate::release::{HostRevert, ReleaseId};
 use crate::source::Revision;
@@ -91,6 +94,55 @@ fn release_remarks(release: &ListedRelease, total: usize) -> Vec<String> {
         None => {}
     }
     remarks
+}
+
+/// Returns the table of the statistics.
+pub(super) fn stats_table(stats: &SiteStats) -> String {
+    let mut rows = table(["metric", "value", ""]);
+    let days = match (humantime::parse_rfc3339(&stats.from), humantime::parse_rfc3339(&stats.to)) {
+        (Ok(from), Ok(to)) => to.duration_since(from).unwrap_or_default().as_secs().div_ceil(24 * 3600).max(1),
+        _ => 0,
+    };
+    let unknown = || "-".to_owned();
+    let time = |seconds: Option<u64>| seconds.map_or_else(unknown, short_duration);
+    let median = |count: usize, unit: &str| match count {
+        0 => format!("no {unit} yet"),
+        _ => format!("median of {count}"),
+    };
+    rows.add_row([
+        "deploys".to_owned(),
+        format!("{:.1} a week", stats.deploys_per_week),
+        format!("{} live in {days} d", stats.deploys),
+    ]);
+    rows.add_row(["lead time".to_owned(), time(stats.lead_time_seconds), median(stats.lead_times, "known commit")]);
+    let failed = stats.failed_before_switch + stats.failed_after_switch + stats.rolled_back;
+    let kinds = format!(
+        "{failed} of {}: {} before the switch, {} after the switch, {} rolled back",
+        stats.changes, stats.failed_before_switch, stats.failed_after_switch, stats.rolled_back
+    );
+    let rate = stats.change_failure_rate.map_or_else(unknown, |rate| format!("{:.0} %", rate * 100.0));
+    rows.add_row(["change failure rate".to_owned(), rate, kinds]);
+    let open = match stats.not_restored {
+        0 => String::new(),
+        open => format!(", {open} not restored"),
+    };
+    let restores = median(stats.restores, "failure to restore") + &open;
+    rows.add_row(["time to restore".to_owned(), time(stats.time_to_restore_seconds), restores]);
+    let missing = match stats.unreachable.as_slice() {
+        [] => String::new(),
+        hosts => format!("unreachable: {}\n", hosts.join(", ")),
+    };
+    render(&rows) + &missing
+}
+
+/// Returns a time with its two largest units: `3days 4h`.
+fn short_duration(seconds: u64) -> String {
+    let unit = match seconds {
+        86_400.. => 3_600,
+        3_600.. => 60,
+        _ => 1,
+    };
+    humantime::format_duration(Duration::from_secs(seconds - seconds % unit)).to_string()
 }
 
 /// Returns the names of some hosts, or `all` for all hosts of a group of several hosts.

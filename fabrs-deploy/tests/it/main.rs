@@ -36,5 +36,6 @@ mod preflight;
 mod rollbacks;
 mod scopes;
 mod sources;
+mod stats;
 mod untrusted_text;
 mod windows;
