@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use fabrs::config::Mode;
 use fabrs::{Connection, Error, ErrorKind, Hide, cmd};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,10 @@ pub(super) async fn record(
     result: &Result<(), Error>,
     is_live: bool,
 ) {
+    // A dry run has no operation to record, and its plan lists the changes of the site only.
+    if rollout.hosts.client().settings().mode != Mode::Run {
+        return;
+    }
     let record = OperationRecord::of(rollout, action, start, result, is_live);
     // All fields are strings, booleans and lists, which always serialize.
     let entry = serde_json::to_string(&record).unwrap_or_default();
