@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use fabrs::{Error, ErrorKind, Group, Outcomes};
 
 use crate::deploy::{OperationRecord, read_operations, survey_host};
+use crate::json_document::json_document;
 use crate::notify::{DeployAction, DeployOutcome};
 use crate::outcomes::all_ok;
-use crate::json_document::json_document;
 use crate::overview::commands::client;
 use crate::overview::site_stats::SiteStats;
 use crate::overview::tables::stats_table;
