@@ -107,6 +107,19 @@ impl ServiceLog {
         self
     }
 
+    /// Refuses a log without a name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an empty unit or path.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.name.trim().is_empty() {
+            let missing = if self.kind == LogKind::File { "path" } else { "unit" };
+            return Err(Error::new(ErrorKind::Usage, format!("a log of the site has an empty {missing}")));
+        }
+        Ok(())
+    }
+
     /// Returns the present end of the log. `root` is the root of the site.
     ///
     /// # Errors

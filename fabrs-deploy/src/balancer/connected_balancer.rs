@@ -24,6 +24,11 @@ impl SharedBalancer {
         Self(Arc::new(balancer))
     }
 
+    /// Returns the name of the balancer in messages.
+    pub(crate) fn name(&self) -> String {
+        self.0.name()
+    }
+
     /// Checks the settings of the balancer.
     ///
     /// # Errors

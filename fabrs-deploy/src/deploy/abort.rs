@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::deploy::{hold, preflight};
+use crate::deploy::preflight;
 use crate::outcomes::all_ok;
-use crate::release::ReleaseId;
+use crate::release::{ReleaseId, Survey};
 use crate::site::Site;
 
 impl Site {
@@ -54,7 +54,7 @@ fn pending_removals(hosts: &ConnectedSite, surveys: &Surveys) -> String {
     let mut text = String::new();
     for host in hosts.group.connections().iter().filter_map(Connection::host) {
         let held: Vec<&str> =
-            surveys.get(host).into_iter().flat_map(hold::held_releases).map(ReleaseId::as_str).collect();
+            surveys.get(host).into_iter().flat_map(Survey::held_releases).map(ReleaseId::as_str).collect();
         if !held.is_empty() {
             let label = hosts.label_with_root(host);
             let _ = writeln!(text, "{label}: remove the held release {}", held.join(", "));
@@ -68,8 +68,8 @@ async fn remove_held(hosts: &ConnectedSite, shown: &Surveys) -> Result<(), TaskE
     let removed = hosts.group.each(|host| {
         let survey = host.host().and_then(|name| before.get(name));
         let approved: Vec<&ReleaseId> =
-            host.host().and_then(|name| shown.get(name)).into_iter().flat_map(hold::held_releases).collect();
-        let held = survey.into_iter().flat_map(hold::held_releases).filter(|held| approved.contains(held));
+            host.host().and_then(|name| shown.get(name)).into_iter().flat_map(Survey::held_releases).collect();
+        let held = survey.into_iter().flat_map(Survey::held_releases).filter(|held| approved.contains(held));
         let held: Vec<String> = held.map(ToString::to_string).collect();
         async move {
             if held.is_empty() {
@@ -79,7 +79,11 @@ async fn remove_held(hosts: &ConnectedSite, shown: &Surveys) -> Result<(), TaskE
             // The rename comes first: an interrupted removal must not leave a directory with the
             // name of a release.
             let remove = cmd!("cd {root}/releases && for held in {held...}; do mv \"$held\" \".gone-$held\" || exit; done; rm -rf .gone-*");
-            host.run(remove).named("remove the held releases").await.map(drop)
+            let removed = host.run(remove).named("remove the held releases").await?;
+            if removed.was_run() {
+                hosts.client().note(host.host(), format!("removed the held release {}", held.join(", ")));
+            }
+            Ok::<_, Error>(())
         }
     });
     all_ok(removed.await)?;

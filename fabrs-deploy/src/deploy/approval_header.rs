@@ -9,6 +9,8 @@ use fabrs::config::Environment;
 use crate::database::MigrationPlan;
 use crate::deploy::approval::{PendingDeploy, bad_release_line, revision_of};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
+use crate::deploy::rollout_summary;
+use crate::deploy::target::ReleaseOrigin;
 use crate::gates::Watch;
 use crate::release::{ReleaseId, Survey};
 use crate::site::Site;
@@ -23,19 +25,25 @@ pub(super) fn with_header(
     surveys: &Surveys,
     changes: &PendingDeploy,
     plan: Option<&MigrationPlan>,
-    freeze_line: &str,
+    lines: &RuleLines<'_>,
 ) -> String {
     let new = format!("{}{}", changes.summary, migration_count(plan));
     let migrations = plan.map(|plan| plan.text.as_str()).unwrap_or_default();
-    let facts = HeaderFacts { target: format!("new  {new}"), gates: gate_names(&hosts.site), freeze_line };
+    let (target, gates) = (format!("new  {new}"), gate_names(&hosts.site));
+    let facts = HeaderFacts { target, gates, lines, origin: ReleaseOrigin::ThisRun };
     format!("{}{}{migrations}", header(hosts, surveys, &facts), changes.commits)
 }
 
 /// Returns the text of the approval of a rollback. A rollback measures no gates, and no freeze
 /// refuses it.
-pub(super) fn of_rollback(hosts: &ConnectedSite, surveys: &Surveys, release: &ReleaseId) -> String {
+pub(super) fn of_rollback(
+    hosts: &ConnectedSite,
+    surveys: &Surveys,
+    release: &ReleaseId,
+    lines: &RuleLines<'_>,
+) -> String {
     let target = format!("to   {release} {}", revision_of(surveys, release));
-    let facts = HeaderFacts { target, gates: String::new(), freeze_line: "" };
+    let facts = HeaderFacts { target, gates: String::new(), lines, origin: ReleaseOrigin::EarlierRun };
     format!("{}{}", header(hosts, surveys, &facts), bad_release_line(surveys, release))
 }
 
@@ -44,8 +52,19 @@ struct HeaderFacts<'a> {
     /// The new release: `new  deployable-314 (abc1234), 3 commits`.
     target: String,
     gates: String,
-    /// The line about freeze windows: `freeze: none until Fri 15:00`.
-    freeze_line: &'a str,
+    lines: &'a RuleLines<'a>,
+    origin: ReleaseOrigin,
+}
+
+/// The lines of an approval about rules, as in the fingerprint. Each line may be empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RuleLines<'a> {
+    /// The freeze windows: `freeze: next at Fri 15:00`.
+    pub(super) freeze: &'a str,
+    /// The override of the pipeline stages: `stages overridden: fixes the checkout`.
+    pub(super) stages: &'a str,
+    /// The revert of a host by itself: `revert: each host by itself, ..`.
+    pub(super) host_revert: &'a str,
 }
 
 /// Returns the names of all gates of a deploy.
@@ -97,8 +116,17 @@ fn header(hosts: &ConnectedSite, surveys: &Surveys, facts: &HeaderFacts<'_>) -> 
     if !facts.gates.is_empty() {
         text += &row("  gates", &facts.gates);
     }
-    if let Some(freeze) = facts.freeze_line.trim_end().strip_prefix("freeze") {
-        text += &row("  freeze", freeze.trim_start_matches(':').trim_start());
+    if let Some(order) = rollout_summary::summary(site, names.len(), facts.origin) {
+        text += &row("  rollout", &order);
+    }
+    if let Some(balancer) = &site.balancer {
+        text += &row("  balancer", &balancer.name());
+    }
+    let RuleLines { freeze, stages, host_revert } = facts.lines;
+    for (name, line) in [("freeze", freeze), ("stages", stages), ("revert", host_revert)] {
+        if let Some(fact) = line.trim_end().strip_prefix(name) {
+            text += &row(&format!("  {name}"), fact.trim_start_matches(':').trim_start());
+        }
     }
     text
 }

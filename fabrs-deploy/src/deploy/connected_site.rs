@@ -55,6 +55,7 @@ impl ConnectedSite {
         site.strategy.check()?;
         check_blue_green(&site)?;
         site.watch.check()?;
+        site.logs.iter().try_for_each(|(_, log)| log.check())?;
         let no_host = || Error::new(ErrorKind::NoHost, "no host selected");
         let client = group.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
         // The group warns about each skipped host.

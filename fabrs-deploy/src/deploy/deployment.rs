@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fabrs::{Error, ErrorKind, Group, TaskError};
 
+use crate::deploy::approval_header::RuleLines;
 use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::hold::HeldRelease;
 use crate::deploy::live_release::LiveRelease;
@@ -231,13 +232,13 @@ impl Deploy {
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         let mut text = goal.approval_line().to_owned();
-        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &freeze.approval_line);
+        let rules =
+            RuleLines { freeze: &freeze.approval_line, stages: &stage.approval_line, host_revert: &host_revert };
+        text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &rules);
         if let Some(plan) = plan {
             pending += &plan.text;
             hosts.set_approved_migrations(plan);
         }
-        text += &stage.approval_line;
-        text += &host_revert;
         hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 

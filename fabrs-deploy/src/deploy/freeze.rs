@@ -36,8 +36,8 @@ pub(super) fn check(client: &Client) -> Result<FreezeCheck, Error> {
     }
     match state_at(environment.freeze_windows(), SystemTime::now()) {
         FreezeState::Open { next_start } => {
-            let until = next_start.map(|start| format!(" until {start}")).unwrap_or_default();
-            Ok(FreezeCheck { approval_line: format!("freeze: none{until}\n"), override_reason: None })
+            let next = next_start.map_or_else(|| "none".to_owned(), |start| format!("next at {start}"));
+            Ok(FreezeCheck { approval_line: format!("freeze: {next}\n"), override_reason: None })
         }
         FreezeState::Frozen { until, window } => {
             let text = frozen_text(environment.name(), &until, &window);

@@ -87,19 +87,19 @@ pub(super) fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<Rel
             return Ok(given);
         }
         let error = Error::new(ErrorKind::Usage, format!("release {given} is not held on all hosts"));
-        return Err(error.hint("list the releases of each host (`Site::releases`)"));
+        return Err(error.hint("list the releases of each host with `site.releases(hosts)`"));
     }
     let ids: BTreeSet<&ReleaseId> = all.iter().flat_map(|survey| survey.releases.keys()).collect();
     let is_live_everywhere = |id: &ReleaseId| all.iter().all(|survey| survey.live() == Some(id));
     let Some(latest) = ids.into_iter().rev().find(|id| is_held(id) && !is_live_everywhere(id)) else {
         let error = Error::new(ErrorKind::Usage, "no release is held on all hosts");
-        return Err(error.hint("build one with `Deploy::hold`"));
+        return Err(error.hint("hold a release with `site.deploy(hosts).hold()`"));
     };
     match all.iter().filter_map(|survey| survey.live()).find(|live| *live > latest) {
         None => Ok(latest.clone()),
         Some(live) => {
             let text = format!("the held release {latest} is older than the live release {live}");
-            let hint = "abort the held release, or name it to promote it nevertheless";
+            let hint = "remove it with `site.abort(hosts)`, or promote it with `site.promote(hosts).release(id)`";
             Err(Error::new(ErrorKind::Usage, text).hint(hint))
         }
     }
@@ -108,12 +108,6 @@ pub(super) fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<Rel
 /// Returns whether a release is held, complete, and not bad.
 fn is_promotable(found: &FoundRelease) -> bool {
     found.held.is_some() && found.manifest.is_some() && !found.is_unfinished && found.bad.is_none()
-}
-
-/// Returns the held releases of a host, without its live release.
-pub(super) fn held_releases(survey: &Survey) -> impl Iterator<Item = &ReleaseId> {
-    let held = survey.releases.iter().filter(|(_, found)| found.held.is_some()).map(|(id, _)| id);
-    held.filter(|id| survey.live() != Some(*id))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ const NOW: &str = "@NOW@";
 pub(super) fn approval_line(site: &Site) -> String {
     match site.revert_limit {
         Some(limit) => {
-            format!("each host reverts by itself unless confirmed, {limit} after the run is cut off\n")
+            format!("revert: each host by itself, {limit} after the run is cut off, unless confirmed\n")
         }
         None => String::new(),
     }

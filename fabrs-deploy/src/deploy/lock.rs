@@ -16,8 +16,8 @@ use crate::deploy::rollout::Rollout;
 /// The wait for the end of dropped commands: longer than the sequence from TERM to KILL.
 const COMMAND_END_WAIT: Duration = Duration::from_secs(3);
 
-/// The longest wait for the end of balancer changes that a stop of the run does not end. A reload of
-/// nginx waits up to 10 s for its old workers.
+/// The longest wait for the end of balancer changes that a stop of the run does not end. A reload
+/// of nginx waits up to 10 s for its old workers.
 const BALANCER_CHANGE_WAIT: Duration = Duration::from_secs(30);
 
 /// The reaction to a lock held by another run.

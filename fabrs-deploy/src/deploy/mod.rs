@@ -63,6 +63,7 @@ mod revert;
 mod revision;
 mod rollback;
 mod rollout;
+mod rollout_summary;
 mod space_to_free;
 mod switch;
 mod target;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use crate::deploy::approval::{pending_rollback, revision_of};
+use crate::deploy::approval_header::RuleLines;
 use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
@@ -169,7 +170,8 @@ impl Rollback {
         freeze::note_for_rollback(hosts.client());
         let host_revert = host_revert::approval_line(&hosts.site);
         let pending = pending_rollback(&hosts, &shown, &release) + &host_revert;
-        let text = approval_header::of_rollback(&hosts, &shown, &release) + &host_revert;
+        let rules = RuleLines { host_revert: &host_revert, ..RuleLines::default() };
+        let text = approval_header::of_rollback(&hosts, &shown, &release, &rules);
         hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;
 

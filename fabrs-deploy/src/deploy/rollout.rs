@@ -25,8 +25,8 @@ pub(super) struct Rollout<'a> {
     pub(super) drains: Drains,
     pub(super) blue_green: BlueGreenState,
     lock: LockHandle,
-    /// Read by a change of the balancer that a stop of the run does not end, for its duration. After
-    /// a lost lock, the writer waits for the end of these changes.
+    /// Read by a change of the balancer that a stop of the run does not end, for its duration.
+    /// After a lost lock, the writer waits for the end of these changes.
     pub(super) balancer_changes: tokio::sync::RwLock<()>,
     /// `true` as soon as a host may have received the confirmation of the release.
     is_confirming: AtomicBool,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fabrs::{ErrorKind, TaskError};
+use fabrs::{Error, ErrorKind, TaskError};
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::watched_host::WatchedHost;
@@ -10,7 +10,8 @@ use crate::step::DeployStep;
 
 /// A gate that runs a step on each host: a command with exit status 0 is good.
 ///
-/// A timeout is inconclusive. Every other failure of the step is bad.
+/// A timeout is inconclusive. Every other failure of the step is bad, with the last line of the
+/// failed command's stderr, or else of its stdout, as the reason.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -49,9 +50,16 @@ impl CommandGate {
             }
             // A lost host or a stop of the run is not a result.
             Err(error) if !matches!(error.kind(), ErrorKind::Exit | ErrorKind::Task) => Err(error.into()),
-            Err(error) => Ok(Measurement::bad(error.message().to_owned())),
+            Err(error) => Ok(Measurement::bad(last_line(&error).unwrap_or_else(|| error.message().to_owned()))),
         }
     }
+}
+
+/// Returns the last line of a failed command: of stderr, or else of stdout.
+fn last_line(error: &Error) -> Option<String> {
+    let output = error.output()?;
+    let texts = [output.stderr(), output.stdout()].into_iter().filter_map(Result::ok);
+    texts.filter_map(|text| Some(text.trim_end().lines().last()?.trim().to_owned())).find(|line| !line.is_empty())
 }
 
 impl std::fmt::Debug for CommandGate {
@@ -63,6 +71,14 @@ impl std::fmt::Debug for CommandGate {
 impl Gate for CommandGate {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.name.trim().is_empty() {
+            let error = Error::new(ErrorKind::Usage, "a gate has an empty name");
+            return Err(error.hint("set the name: `CommandGate::new(\"queue\", ..)`"));
+        }
+        Ok(())
     }
 
     fn measure(&self, hosts: Arc<[WatchedHost]>) -> GateFuture {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fabrs::TaskError;
+use fabrs::{Error, TaskError};
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::watched_host::WatchedHost;
@@ -55,7 +55,8 @@ impl LogErrors {
         Self::of(ServiceLog::journal(unit))
     }
 
-    /// Counts the errors in a file. As [`ServiceLog::file`].
+    /// Counts the errors in a file. As [`ServiceLog::file`]. A missing file is no error before the
+    /// switch, since the service may create it. A file still missing afterwards is inconclusive.
     ///
     /// ```
     /// # use fabrs_deploy::{Gate, LogErrors};
@@ -149,6 +150,10 @@ impl LogErrors {
 impl Gate for LogErrors {
     fn name(&self) -> String {
         format!("errors in the {}", self.log)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.log.check()
     }
 
     fn logs(&self) -> Vec<ServiceLog> {

@@ -42,6 +42,10 @@ pub struct ListedRelease {
     pub by: Option<Operator>,
     /// The time of the build: RFC 3339, UTC. `None` for a live work tree.
     pub at: Option<String>,
+    /// The reason for its deploy during a freeze window.
+    pub override_reason: Option<String>,
+    /// The reason for its deploy without the earlier stages of a pipeline.
+    pub stage_override_reason: Option<String>,
     /// The hosts with the release.
     pub hosts: Vec<String>,
     /// The hosts with the release as the live release.
@@ -95,6 +99,8 @@ impl ListedRelease {
             revision,
             by,
             at,
+            override_reason: manifest.and_then(|manifest| manifest.override_reason.clone()),
+            stage_override_reason: manifest.and_then(|manifest| manifest.stage_override_reason.clone()),
             hosts: hosts(&|_, _| true),
             live_on: hosts(&|survey, _| survey.live() == Some(id)),
             unverified_on: hosts(&|_, found| found.manifest.is_some() && !found.is_verified),

@@ -55,6 +55,8 @@ pub struct HostStatus {
     pub bad: Option<BadMark>,
     /// The revert of the host by itself: pending, or finished since the last switch.
     pub host_revert: Option<HostRevert>,
+    /// The held releases: built, and live only after their promotion.
+    pub held_releases: Vec<ReleaseId>,
     /// `true` if a deploy has drained the host from its balancer.
     pub is_drained: bool,
     /// The manual lock.
@@ -124,6 +126,7 @@ impl HostStatus {
             is_verified: found.is_some_and(|found| found.is_verified),
             bad: found.and_then(|found| found.bad.clone()),
             host_revert: survey.host_revert.clone(),
+            held_releases: survey.held_releases().cloned().collect(),
             is_drained: survey.is_drained,
             manual_lock: survey.manual_lock.clone(),
             lock_holder: survey.lock_holder.as_ref().map(|(holder, phase)| ActiveRun::new(holder, phase)),

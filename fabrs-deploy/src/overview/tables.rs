@@ -44,6 +44,7 @@ fn host_remarks(host: &HostStatus) -> Vec<String> {
         let release = host.idle_release.as_ref().map_or_else(|| "no release".to_owned(), ToString::to_string);
         remarks.push(format!("{live} is live, {} is idle with {release}", live.other()));
     }
+    remarks.extend(host.held_releases.iter().map(|held| format!("{held} is held")));
     match (host.is_drained, &host.lock_holder) {
         (true, Some(_)) => remarks.push("drained from the balancer".to_owned()),
         (true, None) => remarks.push("drained from the balancer by an earlier run: deploy again".to_owned()),
@@ -92,6 +93,9 @@ fn release_remarks(release: &ListedRelease, total: usize) -> Vec<String> {
             remarks.push("not verified on every host".to_owned());
         }
         None => {}
+    }
+    for (rule, reason) in [("freeze", &release.override_reason), ("stages", &release.stage_override_reason)] {
+        remarks.extend(reason.iter().map(|reason| format!("{rule} overridden: {reason}")));
     }
     remarks
 }

@@ -92,6 +92,12 @@ pub(crate) struct FoundRelease {
 }
 
 impl Survey {
+    /// Returns the held releases, without the live release.
+    pub(crate) fn held_releases(&self) -> impl Iterator<Item = &ReleaseId> {
+        let held = self.releases.iter().filter(|(_, found)| found.held.is_some()).map(|(id, _)| id);
+        held.filter(|id| self.live() != Some(*id))
+    }
+
     /// Reads the state of a site with releases. A leading `~/` of `root` is the home directory.
     /// `linked` lists the linked files, which must exist in `shared`.
     ///

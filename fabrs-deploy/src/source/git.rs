@@ -246,7 +246,8 @@ impl Git {
             "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; {CHANGED_FILES}; \
              test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'"
         );
-        let lines = here.probe(ShellLine::raw(status)).hide(Hide::Both).lines().await?;
+        let lines = here.probe(ShellLine::raw(status)).hide(Hide::Both).lines().await;
+        let lines = lines.map_err(|error| self.unreadable(error))?;
         let (unpushed, changed): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.starts_with("unpushed "));
         let reason = match uncommitted_changes(&changed) {
             Some(reason) => reason,
@@ -255,6 +256,19 @@ impl Git {
         };
         let text = format!("the deployed build may differ from the local work tree: {reason}");
         Err(Error::new(ErrorKind::Usage, text).hint("commit and push the changes, or set `Git::allow_dirty(true)`"))
+    }
+
+    /// Returns the error of a missing local repository. Other errors stay unchanged.
+    fn unreadable(&self, error: Error) -> Error {
+        let Delivery::Upload(folder) = &self.delivery else { return error };
+        // The shell reports the directory of the connection: `sh: 1: cd: can't cd to ..`.
+        let is_missing =
+            error.output().and_then(|output| output.stderr().ok()).is_some_and(|text| text.contains("cd: "));
+        if error.kind() != ErrorKind::Exit || !is_missing {
+            return error;
+        }
+        let text = format!("the directory `{folder}` of the site's repository does not exist");
+        Error::new(ErrorKind::Usage, text).hint("set the directory of a git clone: `Git::from_local(\".\")`")
     }
 
     /// Returns the commits between two commits, from the local repository or else from the mirror

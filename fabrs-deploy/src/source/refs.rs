@@ -108,7 +108,10 @@ impl Refs {
                 let text = format!("ambiguous commit id `{name}`: {} commits have this prefix", ids.len());
                 Err(Error::new(ErrorKind::Usage, text))
             }
-            (false, _) => Err(Error::new(ErrorKind::Usage, format!("the repository has no tag or branch `{name}`"))),
+            (false, _) => {
+                let error = Error::new(ErrorKind::Usage, format!("the repository has no tag or branch `{name}`"));
+                Err(error.hint("list the tags and branches with `git ls-remote`"))
+            }
         }
     }
 }

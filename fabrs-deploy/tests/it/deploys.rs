@@ -162,6 +162,19 @@ async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_local_repository_is_an_error_with_its_directory() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let folder = fixture.origin.tree().join("missing").display().to_string();
+    let site = fixture.site().source(Git::from_local(&folder));
+    let error = site.deploy(all(&client)).await.expect_err("no such directory").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert_eq!(error.message(), format!("the directory `{folder}` of the site's repository does not exist"));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_work_tree_is_deployed_and_reverted_and_refused_with_local_changes() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = fixture.client();

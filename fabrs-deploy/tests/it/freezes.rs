@@ -91,6 +91,8 @@ async fn an_override_is_recorded_in_the_approval_the_manifest_the_log_and_the_re
     let [report] = &reports[..] else { panic!("one report: {reports:?}") };
     assert_eq!(report.override_reason.as_deref(), Some("fixes the checkout"));
     assert!(report.text().contains("\nfreeze overridden: fixes the checkout"), "{}", report.text());
+    fixture.site().releases(all(&client)).await?;
+    assert!(messages(&capture).trim_end().ends_with("freeze overridden: fixes the checkout"), "{}", messages(&capture));
     client.close().await;
     Ok(())
 }
@@ -133,7 +135,7 @@ async fn the_approval_shows_the_start_of_the_next_freeze() -> Result {
     let (client, capture) = client_with_window(&fixture, "2999-01-01 - 2999-01-02 UTC", overriding);
     let live = fixture.site().deploy(all(&client)).await?;
     let shown = messages(&capture);
-    assert!(shown.contains("  freeze             none until 2999-01-01 00:00 UTC\n"), "{shown}");
+    assert!(shown.contains("  freeze             next at 2999-01-01 00:00 UTC\n"), "{shown}");
     let manifest = fixture.root(0).join(format!("releases/{}/.fabrs-release.json", live.release));
     let manifest = fs::read_to_string(manifest)?;
     assert!(!manifest.contains("override_reason"), "without a freeze, nothing is overridden: {manifest}");

@@ -252,6 +252,33 @@ async fn a_command_gate_reverts_on_a_failed_command() -> Result {
     let error = fixture.site().gate(gate()).deploy(all(&client)).await.expect_err("the version is two").into_error();
     assert!(error.message().starts_with("gate failed: version: "), "{}", error.message());
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| first.clone()));
+    let lines = ["echo 14 jobs wait; exit 1", "echo 14 jobs wait >&2; echo a line of stdout; exit 1"];
+    for (build, line) in ["deployable-3", "deployable-4"].into_iter().zip(lines) {
+        fixture.origin.build(build, &[("version", build)]);
+        let queue = CommandGate::new("queue", move |_| probe(line));
+        let error = fixture.site().gate(queue).deploy(all(&client)).await.expect_err("14 jobs").into_error();
+        assert_eq!(error.message(), "gate failed: queue: 14 jobs wait");
+    }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gate_without_a_name_and_a_log_without_a_path_are_refused_before_any_change() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    for site in [
+        fixture.site().gate(CommandGate::new(" ", |_| probe("true"))),
+        fixture.site().gate(LogErrors::file("")),
+        fixture.site().strategy(Canary::hosts(1).gate(LogErrors::journal(""))),
+        fixture.site().log(ServiceLog::file("")),
+    ] {
+        let error = site.deploy(all(&client)).await.expect_err("an empty name").into_error();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.message().contains("empty"), "{error}");
+    }
+    assert_eq!(fixture.names(0, "releases"), [first], "nothing was built");
     client.close().await;
     Ok(())
 }

@@ -50,6 +50,10 @@ async fn a_held_release_is_built_on_all_hosts_and_live_after_its_promotion() -> 
     let printed = capture.of_kind("message");
     let table = printed.iter().filter_map(|message| message["text"].as_str()).find(|text| text.contains("held by"));
     assert!(table.is_some_and(|table| table.contains(&held)), "{printed:?}");
+    site(&fixture).status(all(&client)).await?;
+    let printed = capture.of_kind("message");
+    let status = printed.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
+    assert_eq!(status.matches(&format!("{held} is held")).count(), 3, "{status}");
 
     let live = site(&fixture).promote(all(&client)).await?;
     assert_eq!(live.release.to_string(), held);
@@ -67,9 +71,12 @@ async fn a_held_release_is_built_on_all_hosts_and_live_after_its_promotion() -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_aborted_release_is_removed_and_the_live_release_stays() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
-    let (client, _) = fixture.client();
-    let [first, _] = deploy_and_hold(&fixture, &client).await?;
+    let (client, capture) = fixture.client();
+    let [first, held] = deploy_and_hold(&fixture, &client).await?;
     site(&fixture).abort(all(&client)).await?;
+    let messages = capture.of_kind("message");
+    let removed = messages.iter().filter_map(|message| message["text"].as_str()).rfind(|text| text.contains("removed"));
+    assert_eq!(removed.map(str::trim_end), Some(format!("removed the held release {held}").as_str()), "{messages:?}");
     for host in 0..3 {
         assert_eq!(fixture.names(host, "releases"), std::slice::from_ref(&first));
     }

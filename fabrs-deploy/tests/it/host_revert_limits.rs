@@ -147,7 +147,10 @@ async fn a_dry_run_starts_no_watchdog() -> Result {
     client.close().await;
     assert!((0..3).all(|host| !has_state(&fixture, host)));
     let notes = messages(&capture);
-    assert!(notes.contains("each host reverts by itself unless confirmed, 5m after the run is cut off\n"), "{notes}");
+    assert!(
+        notes.contains("  revert             each host by itself, 5m after the run is cut off, unless confirmed\n"),
+        "{notes}"
+    );
     let planned = capture.of_kind("planned");
     let is_shown = |part: &str| planned.iter().any(|planned| planned["operation"].to_string().contains(part));
     assert!(is_shown("start the revert watchdog") && is_shown("confirm "), "{planned:?}");

@@ -60,6 +60,7 @@ async fn the_status_as_json_has_the_facts_of_each_host_and_names_unreachable_hos
                 "changed_files",
                 "current_problem",
                 "error",
+                "held_releases",
                 "host",
                 "host_revert",
                 "idle_release",
@@ -126,8 +127,10 @@ async fn the_releases_as_json_name_their_hosts_and_marks() -> Result {
                 "hosts",
                 "is_unfinished",
                 "live_on",
+                "override_reason",
                 "release",
                 "revision",
+                "stage_override_reason",
                 "unconfirmed_on",
                 "unverified_on"
             ]

@@ -124,7 +124,7 @@ async fn an_override_is_part_of_the_approval_the_manifest_the_log_the_report_and
     let (client, capture) = fixture.client_with(overriding);
     let live = staging(&fixture)?.notify(sent.clone()).deploy(all(&client)).await?;
     let shown = messages(&capture);
-    assert_eq!(shown.matches("stages overridden: fixes the checkout").count(), 2, "warning and approval: {shown}");
+    assert_eq!(shown.matches(" overridden: fixes the checkout").count(), 2, "warning and approval: {shown}");
     assert_eq!(records(&fixture, &commit), ["staging passed"]);
     let root = fixture.root(1);
     let manifest = fs::read_to_string(root.join(format!("releases/{}/.fabrs-release.json", live.release)))?;

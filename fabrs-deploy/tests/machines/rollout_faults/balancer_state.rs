@@ -7,8 +7,8 @@ use crate::blue_green;
 use crate::shop::Shop;
 
 impl Strategy {
-    /// Returns the servers that receive requests, from the balancer itself: host and port. A strategy
-    /// without a balancer has none.
+    /// Returns the servers that receive requests, from the balancer itself: host and port. A
+    /// strategy without a balancer has none.
     fn active(self, shop: &Shop) -> Option<Vec<(String, u16)>> {
         let balancer = || shop.network.machine("lb1");
         Some(match self {
