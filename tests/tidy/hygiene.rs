@@ -99,11 +99,13 @@ fn value(manifest: &str, key: &str) -> String {
 }
 
 #[test]
-fn the_architecture_names_existing_tests() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
-    let named = text.split('`').skip(1).step_by(2).filter(|name| name.contains("tests/"));
-    let missing: Vec<&str> = named.filter(|name| !root().join(name).exists()).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+fn the_pages_name_existing_tests() {
+    for page in ["ARCHITECTURE.md", "docs/continuous-deployment.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("the page");
+        let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|name| name.contains("tests/")).collect();
+        let missing: Vec<&&str> = named.iter().filter(|name| !root().join(name).exists()).collect();
+        assert!(!named.is_empty() && missing.is_empty(), "{page}: {missing:?}");
+    }
 }
 
 #[test]
