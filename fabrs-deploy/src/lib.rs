@@ -124,6 +124,7 @@ mod step;
 mod strategy;
 mod table;
 mod tag;
+mod waffle;
 
 pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, NginxUpstream, ServerHealth, ServerState};
 pub use database::{
@@ -140,7 +141,7 @@ pub use notify::Mail;
 #[cfg(feature = "notify-statsd")]
 pub use notify::Statsd;
 pub use notify::{
-    ChangesSince, DeployAction, DeployOutcome, DeployReport, Graphite, HostReport, Notifier, NotifyFuture,
+    ChangesSince, DeployAction, DeployOutcome, DeployReport, FlagReport, Graphite, HostReport, Notifier, NotifyFuture,
 };
 #[cfg(feature = "notify-http")]
 pub use notify::{GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Sentry, Slack, Webhook};
@@ -163,3 +164,7 @@ pub use site::Site;
 pub use source::{Commit, CommitChanges, Git, Revision};
 pub use step::{App, DeployStep, StepFuture};
 pub use strategy::{BlueGreen, Canary, DeployStrategy};
+pub use waffle::{
+    FlagAudience, FlagRules, FlagState, HostWaffle, SampleState, SwitchState, Waffle, WaffleFlag, WaffleList,
+    WaffleSample, WaffleSwitch,
+};

@@ -23,6 +23,7 @@ use crate::service_log::ServiceLog;
 use crate::source::Git;
 use crate::step::Steps;
 use crate::strategy::DeployStrategy;
+use crate::waffle::project::Waffle;
 
 /// The description of a site: a value without effects, until [`deploy`](Self::deploy) or
 /// [`rollback`](Self::rollback) uses it.
@@ -82,6 +83,8 @@ pub struct Site {
     /// The database, with the hosts for its queries.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
+    /// The feature flags for reports, with the hosts for their queries.
+    pub(crate) waffle: Option<(Scope, Waffle)>,
     /// The scope of steps added from now on.
     pub(crate) scope: Scope,
     /// The scope of each call of [`on`](Self::on).
@@ -143,6 +146,7 @@ impl Site {
             undrain: Steps::default(),
             database: None,
             notifiers: Notifiers::default(),
+            waffle: None,
             scope: Scope::default(),
             scopes: Vec::new(),
             once_hosts: Scope::default(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use fabrs::config::Environment;
-use fabrs::{Error, ErrorKind, HostFailures};
+use fabrs::config::{Environment, Mode};
+use fabrs::{Connection, Error, ErrorKind, HostFailures};
 
 use crate::database::UnknownMigrations;
 use crate::deploy::rollout::Rollout;
-use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
-use crate::release::Survey;
+use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, FlagReport, HostReport};
+use crate::release::{SiteKind, Survey};
 use crate::source::Revision;
 
 /// The start of an operation, by the wall clock and by a monotonic clock.
@@ -75,6 +75,7 @@ pub(super) async fn send(
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
         unknown_migrations: unknown_migrations.map(|unknown| unknown.redacted(client)),
+        flags: flags(rollout, result.is_ok()).await,
         changes: changes(rollout).await,
         elapsed: start.elapsed(),
         at: SystemTime::now(),
@@ -91,6 +92,28 @@ pub(super) fn outcome_of(action: DeployAction, result: &Result<(), Error>) -> De
         Err(error) if error.kind() == ErrorKind::Cancelled => DeployOutcome::Cancelled,
         Err(_) => DeployOutcome::Failed,
     }
+}
+
+/// Returns the feature flags in a rollout, read in the live release of one host. A failure is a
+/// warning, since a report without flags is better than none.
+async fn flags(rollout: &Rollout<'_>, is_ok: bool) -> Vec<FlagReport> {
+    let (hosts, client) = (rollout.hosts, rollout.hosts.client());
+    let Some((scope, waffle)) = &hosts.site.waffle else { return Vec::new() };
+    let scope = scope.or(&hosts.site.once_hosts);
+    // A dry run sends no report, and the new release does not exist.
+    let is_new_live = is_ok && client.settings().mode == Mode::Run;
+    let was_live = |host: &Connection| rollout.target.before(host).is_some_and(|survey| survey.live().is_some());
+    let usable = rollout.recovery_hosts(|host| scope.has(host).unwrap_or(false) && (is_new_live || was_live(host)));
+    let Some(host) = usable.connections().first() else { return Vec::new() };
+    let Ok(layout) = hosts.layouts.of(host) else { return Vec::new() };
+    let dir = match hosts.site.kind {
+        SiteKind::Releases => layout.current(),
+        SiteKind::InPlace => layout.root().to_owned(),
+    };
+    waffle.report(&host.cd(&dir).venv(format!("{dir}/env"))).await.unwrap_or_else(|error| {
+        client.warn(error.host(), format!("could not list the feature flags for the report: {}", error.message()));
+        Vec::new()
+    })
 }
 
 /// Returns the new commits since each previously live revision. A revision unknown to the

@@ -38,7 +38,7 @@ pub use mail::Mail;
 #[cfg(feature = "notify-http")]
 pub use new_relic::NewRelic;
 pub use notifier::{Notifier, NotifyFuture};
-pub use report::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
+pub use report::{ChangesSince, DeployAction, DeployOutcome, DeployReport, FlagReport, HostReport};
 #[cfg(feature = "notify-http")]
 pub use sentry::Sentry;
 #[cfg(feature = "notify-http")]

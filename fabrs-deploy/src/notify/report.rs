@@ -52,6 +52,9 @@ pub struct DeployReport {
     pub finished: String,
     /// The state of each host.
     pub hosts: Vec<HostReport>,
+    /// The feature flags in a rollout: on for some users only. Empty without the plugin
+    /// [`Waffle`](crate::Waffle).
+    pub flags: Vec<FlagReport>,
     /// The commits since each revision that was live before.
     pub changes: Vec<ChangesSince>,
     /// The duration. The JSON key is `seconds`.
@@ -134,6 +137,16 @@ pub struct HostReport {
     pub state: String,
 }
 
+/// A feature flag in a rollout: on for some users only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FlagReport {
+    /// The name of the flag.
+    pub name: String,
+    /// The users of the flag, as text for people: `20 %, staff`.
+    pub state: String,
+}
+
 /// The commits between a revision that was live before and the new revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -171,7 +184,8 @@ impl DeployReport {
         format!("[{}] {environment}{result}, release {}", self.application, self.release)
     }
 
-    /// Returns the report as text: the subject, the error, the state of each host, and the commits.
+    /// Returns the report as text: the subject, the error, the state of each host, the feature
+    /// flags in a rollout, and the commits.
     ///
     /// Control characters are escaped, since commits and hosts may contain text of other people.
     pub fn text(&self) -> String {
@@ -180,6 +194,7 @@ impl DeployReport {
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.state)));
+        lines.extend(self.flags.iter().map(FlagReport::line));
         lines.extend(self.override_reason.iter().map(|reason| format!("freeze overridden: {reason}")));
         lines.extend(self.stage_override_reason.iter().map(|reason| format!("stages overridden: {reason}")));
         lines.extend(self.unknown_migrations.iter().map(|unknown| format!("\n{unknown}")));
@@ -230,10 +245,18 @@ impl DeployReport {
             started: String::new(),
             finished: String::new(),
             hosts: Vec::new(),
+            flags: Vec::new(),
             changes: Vec::new(),
             elapsed: Duration::ZERO,
             at: SystemTime::UNIX_EPOCH,
         }
+    }
+}
+
+impl FlagReport {
+    /// Returns the flag in one line. A name with a line end cannot imitate another line.
+    fn line(&self) -> String {
+        format!("flag {}: {}", self.name, self.state).replace('\n', "\\n")
     }
 }
 

@@ -27,3 +27,5 @@ pub use resource_changes::ResourceChanges;
 pub use service::Service;
 pub use timer::Timer;
 pub use user::UserAccount;
+
+pub(crate) use resource::sealed::Resource as SealedResource;

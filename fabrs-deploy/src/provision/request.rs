@@ -14,7 +14,8 @@ use super::resource_changes::ResourceChanges;
 /// [`ResourceChanges`].
 ///
 /// A read-only command compares the host with the desired state. If they differ, a second command
-/// changes the host with sudo. A dry run compares the state and plans the change.
+/// changes the host: with sudo, except for feature flags. A dry run compares the state and plans
+/// the change.
 ///
 /// # Cancel safety
 ///
@@ -36,11 +37,11 @@ impl<R: fmt::Debug> fmt::Debug for EnsureRequest<R> {
 
 impl<R> EnsureRequest<R> {
     #[track_caller]
-    pub(super) fn new(connection: &Connection, resource: R) -> Self {
+    pub(crate) fn new(connection: &Connection, resource: R) -> Self {
         Self { connection: connection.clone(), resource, location: Location::caller() }
     }
 
-    pub(super) fn map(mut self, change: impl FnOnce(&mut R)) -> Self {
+    pub(crate) fn map(mut self, change: impl FnOnce(&mut R)) -> Self {
         change(&mut self.resource);
         self
     }

@@ -11,7 +11,7 @@ pub trait Resource: sealed::Resource {}
 
 impl<R: sealed::Resource> Resource for R {}
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     use fabrs::{Connection, Error};
     use futures::future::BoxFuture;
 

@@ -1,6 +1,7 @@
 //! [`ResourceChanges`]: the differences found by a resource.
 
 use fabrs::{Changes, Error, Output};
+use serde::{Serialize, Serializer};
 
 /// The result of a resource: the differences between the host and the desired state, before the
 /// resource changed the host.
@@ -33,6 +34,14 @@ impl From<Output> for ResourceChanges {
 impl From<Vec<String>> for ResourceChanges {
     fn from(differences: Vec<String>) -> Self {
         Self(vec![Part::Differences(differences)])
+    }
+}
+
+/// Serializes the list of differences, or `null` for unknown differences: the value of
+/// [`once`](fabrs::once).
+impl Serialize for ResourceChanges {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.differences().ok().serialize(serializer)
     }
 }
 

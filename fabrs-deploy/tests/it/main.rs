@@ -38,4 +38,5 @@ mod scopes;
 mod sources;
 mod stats;
 mod untrusted_text;
+mod waffle;
 mod windows;

@@ -1,0 +1,120 @@
+//! [`FlagAudience`]: the users of a site for whom a flag is on.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The users for whom a flag is on.
+///
+/// ```
+/// use fabrs_deploy::{FlagAudience, FlagRules};
+///
+/// let mut rules = FlagRules::default();
+/// (rules.staff, rules.percent) = (true, Some(20.0));
+/// assert_eq!(FlagAudience::from(rules).to_string(), "20 %, staff");
+/// assert_eq!(FlagAudience::from(FlagRules::default()), FlagAudience::Nobody);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FlagAudience {
+    /// On for all users.
+    Everyone,
+    /// Off for all users.
+    Nobody,
+    /// On for some users.
+    Some(FlagRules),
+}
+
+/// The rules of a flag. The flag is on for the users of each rule.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FlagRules {
+    /// The share of random users, in percent. django-waffle remembers each user in a cookie.
+    pub percent: Option<f64>,
+    /// On for superusers.
+    pub superusers: bool,
+    /// On for staff.
+    pub staff: bool,
+    /// On for logged-in users.
+    pub authenticated: bool,
+    /// On for the members of these groups.
+    pub groups: Vec<String>,
+    /// The number of users with the flag by name.
+    #[serde(rename = "users")]
+    pub user_count: usize,
+    /// On for these languages.
+    pub languages: Vec<String>,
+    /// Rollout mode: users outside the percentage get a new chance in each browser session.
+    pub rollout: bool,
+    /// Testing mode: a parameter of the URL switches the flag.
+    pub testing: bool,
+}
+
+impl FlagRules {
+    /// Returns the rules as text, one for each rule.
+    fn labels(&self) -> Vec<String> {
+        let mut labels: Vec<String> = self.percent.iter().map(|percent| format!("{percent} %")).collect();
+        let marks = [(self.superusers, "superusers"), (self.staff, "staff"), (self.authenticated, "logged-in users")];
+        labels.extend(marks.into_iter().filter(|(is_set, _)| *is_set).map(|(_, label)| label.to_owned()));
+        labels.extend(self.groups.iter().map(|group| format!("group {group}")));
+        match self.user_count {
+            0 => {}
+            1 => labels.push("1 user".to_owned()),
+            count => labels.push(format!("{count} users")),
+        }
+        labels.extend(self.languages.iter().map(|language| format!("language {language}")));
+        if self.rollout && self.percent.is_some() {
+            labels.push("rollout mode".to_owned());
+        }
+        if self.testing {
+            labels.push("testing mode".to_owned());
+        }
+        labels
+    }
+}
+
+impl From<FlagRules> for FlagAudience {
+    /// Rules without any user are [`FlagAudience::Nobody`].
+    fn from(rules: FlagRules) -> Self {
+        if rules.labels().is_empty() { Self::Nobody } else { Self::Some(rules) }
+    }
+}
+
+impl fmt::Display for FlagAudience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("everyone"),
+            Self::Nobody => f.write_str("off"),
+            Self::Some(rules) => f.write_str(&rules.labels().join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audience_lists_its_rules() {
+        let rules = FlagRules {
+            percent: Some(12.5),
+            superusers: true,
+            authenticated: true,
+            groups: vec!["beta".to_owned()],
+            user_count: 2,
+            languages: vec!["de".to_owned()],
+            rollout: true,
+            testing: true,
+            ..FlagRules::default()
+        };
+        let shown = "12.5 %, superusers, logged-in users, group beta, 2 users, language de, rollout mode, testing mode";
+        assert_eq!(FlagAudience::from(rules).to_string(), shown);
+    }
+
+    #[test]
+    fn rollout_mode_without_a_percentage_has_no_users() {
+        let rules = FlagRules { rollout: true, ..FlagRules::default() };
+        assert_eq!(FlagAudience::from(rules), FlagAudience::Nobody);
+    }
+}
