@@ -96,6 +96,11 @@ impl ServerEntry {
     pub(crate) fn ready_before(self) -> Self {
         Self { before: ServerState::Ready, ..self }
     }
+
+    /// Returns whether two entries are the same server on the same balancer host.
+    pub(crate) fn is_same_server(&self, other: &Self) -> bool {
+        self.host == other.host && self.name == other.name
+    }
 }
 
 /// A change of a server on one host of a balancer.
@@ -150,6 +155,11 @@ impl HostServers {
         names: &'a [String],
     ) -> Result<Vec<(ServerEntry, &'a BalancerServer)>, Error> {
         names.iter().map(|name| self.find(balancer, name)).collect()
+    }
+
+    /// Returns whether the server with this name receives requests.
+    pub(crate) fn is_active(&self, name: &str) -> bool {
+        self.servers.iter().any(|server| server.name == name && server.is_active())
     }
 
     /// Returns whether an active server remains without the servers of these names.

@@ -8,6 +8,8 @@ mod server_names;
 mod upstream_file;
 
 pub use balancer::{Balancer, BalancerFuture, BalancerServer, ServerHealth, ServerState};
-pub(crate) use connected_balancer::{BalancerConnections, ConnectedBalancer, ServerEntry, SharedBalancer, StateChange};
+pub(crate) use connected_balancer::{
+    BalancerConnections, ConnectedBalancer, HostServers, ServerEntry, SharedBalancer, StateChange,
+};
 pub use haproxy::HaProxy;
 pub use nginx_upstream::NginxUpstream;

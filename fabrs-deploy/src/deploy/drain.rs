@@ -7,7 +7,6 @@ use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 use crate::balancer::{BalancerConnections, ConnectedBalancer, ServerEntry, ServerState, StateChange};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::drains::{DrainProgress, DrainedHost, DrainedServer};
-use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::outcomes::{all_ok, label, names};
 use crate::release::{DRAINED_FILE, ReleaseId};
@@ -66,7 +65,11 @@ pub(super) async fn inactive_first(rollout: &Rollout<'_>, hosts: Group) -> Resul
 }
 
 /// Returns the largest number of hosts that are switched at once.
-fn hosts_at_once(site: &Site, total: usize) -> Result<usize, Error> {
+///
+/// # Errors
+///
+/// The error of an invalid canary size.
+pub(super) fn hosts_at_once(site: &Site, total: usize) -> Result<usize, Error> {
     let canary = match site.strategy.canary() {
         Some(canary) => canary.size()?.hosts_of(total).get(),
         None => 0,
@@ -104,7 +107,16 @@ pub(super) async fn drain(rollout: &Rollout<'_>, batch: &Group) -> Result<(), Ta
     Ok(())
 }
 
-async fn run_drain_steps(rollout: &Rollout<'_>, host: &Connection, live: &ReleaseId) -> Result<(), TaskError> {
+/// Runs the drain steps of a host.
+///
+/// # Errors
+///
+/// The errors of the steps.
+pub(super) async fn run_drain_steps(
+    rollout: &Rollout<'_>,
+    host: &Connection,
+    live: &ReleaseId,
+) -> Result<(), TaskError> {
     let site = &rollout.hosts.site;
     if site.drain.iter().next().is_none() {
         return Ok(());
@@ -118,7 +130,15 @@ async fn run_drain_steps(rollout: &Rollout<'_>, host: &Connection, live: &Releas
 }
 
 /// Drains the servers of hosts on all balancer hosts, and waits for the end of their sessions.
-async fn drain_servers(rollout: &Rollout<'_>, hosts: &Group, balancer: &ConnectedBalancer) -> Result<(), TaskError> {
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] if no active server would remain. The errors of the balancer.
+pub(super) async fn drain_servers(
+    rollout: &Rollout<'_>,
+    hosts: &Group,
+    balancer: &ConnectedBalancer,
+) -> Result<(), TaskError> {
     let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() else { return Ok(()) };
     let balancer_lock = rollout.drains.balancer_lock.lock().await;
     let changed = plan(rollout, hosts, balancer).await?;
@@ -170,7 +190,9 @@ async fn plan(
             found.into_iter().zip(&mut drained).zip(hosts.connections().iter().zip(&marks))
         {
             if server.before == ServerState::Ready {
-                drained.servers.push(DrainedServer { server, must_be_up: found.is_active() });
+                // A failing release may have taken the server down. Its revert brings it back.
+                let must_be_up = found.is_active() || rollout.drains.was_up(&server);
+                drained.servers.push(DrainedServer { server, must_be_up });
             } else if mark.contains(&mark_line(balancer, &server)) {
                 drained.servers.push(DrainedServer { server: server.ready_before(), must_be_up: true });
             } else {
@@ -209,52 +231,6 @@ pub(super) async fn undrain(rollout: &Rollout<'_>, host: &Connection, release: &
         recovery.wait_until_up(&servers.map(|drained| drained.server.clone()).collect::<Vec<_>>()).await?;
     }
     Ok(())
-}
-
-/// Drains a host before its revert, if the host is in its balancer. A failure is a warning: a host
-/// with a bad release must be reverted in any case.
-pub(super) async fn drain_for_revert(rollout: &Rollout<'_>, host: &Connection) {
-    if !rollout.has_drain() || rollout.drains.is_out(host) || rollout.target.live_before(host).is_none() {
-        return;
-    }
-    let drained = async {
-        let _change = rollout.balancer_changes.read().await;
-        if let Some(BalancerConnections { recovery, .. }) = rollout.drains.connections() {
-            let only = rollout.recovery_hosts(|other| other.host() == host.host());
-            drain_servers(rollout, &only, recovery).await?;
-        }
-        run_drain_steps(rollout, host, &rollout.target.release).await
-    };
-    if let Err(error) = drained.await {
-        let text = format!("could not drain the host, the revert continues: {}", error.into_error().message());
-        rollout.hosts.client().warn(host.host(), text);
-    }
-}
-
-/// Limits the hosts that are reverted at once, so that an active server remains.
-pub(super) fn limit_for_revert(rollout: &Rollout<'_>, hosts: Group) -> Group {
-    let at_once = hosts_at_once(&rollout.hosts.site, rollout.hosts.group.connections().len());
-    match (rollout.has_drain(), at_once) {
-        (true, Ok(at_once)) => hosts.limit(at_once),
-        _ => hosts,
-    }
-}
-
-/// Returns drained hosts without a switch to their balancer. A failure is a warning.
-pub(super) async fn undrain_unchanged(rollout: &Rollout<'_>) {
-    let is_selected =
-        |host: &Connection| rollout.states.of(host) == HostState::Unchanged && rollout.drains.of(host).is_some();
-    let hosts = rollout.recovery_hosts(is_selected);
-    let undrained = hosts.each(|host| async move {
-        match rollout.target.live_before(&host) {
-            Some(live) => undrain(rollout, &host, live).await,
-            None => Ok(()),
-        }
-    });
-    for (host, outcome) in undrained.await.failed() {
-        let why = outcome.error().map_or_else(String::new, |error| error.message().to_owned());
-        rollout.hosts.client().warn(Some(host), format!("could not return to the balancer: {why}"));
-    }
 }
 
 /// Returns the line of a server in the mark of its host.

@@ -15,6 +15,8 @@ pub(super) struct Drains {
     /// Held from the check of the active servers to the change of the balancer.
     pub(super) balancer_lock: tokio::sync::Mutex<()>,
     drained: Mutex<HashMap<Host, DrainedHost>>,
+    /// The servers that received requests before this run drained them.
+    up_before: Mutex<Vec<ServerEntry>>,
 }
 
 /// A host outside its balancer.
@@ -42,7 +44,7 @@ pub(super) enum DrainProgress {
 pub(super) struct DrainedServer {
     pub(super) server: ServerEntry,
     /// `true` if the health check of the balancer must pass after the return: the balancer sent
-    /// requests to the server before, or an earlier run has drained the server.
+    /// requests to the server before this run, or an earlier run has drained the server.
     pub(super) must_be_up: bool,
 }
 
@@ -70,7 +72,12 @@ impl Drains {
             None => None,
             Some(balancer) => Some(BalancerConnections::new(balancer, hosts.client())?),
         };
-        Ok(Self { connections, balancer_lock: tokio::sync::Mutex::default(), drained: Mutex::default() })
+        Ok(Self {
+            connections,
+            balancer_lock: tokio::sync::Mutex::default(),
+            drained: Mutex::default(),
+            up_before: Mutex::default(),
+        })
     }
 
     /// Returns the balancer of the site.
@@ -89,9 +96,17 @@ impl Drains {
 
     /// Records a drained host, before the first change of its balancer.
     pub(super) fn insert(&self, host: &Connection, drained: DrainedHost) {
+        let up = drained.servers.iter().filter(|drained| drained.must_be_up).map(|drained| drained.server.clone());
+        self.up_before.lock().unwrap_or_else(PoisonError::into_inner).extend(up);
         if let Some(host) = host.host() {
             self.drained().insert(host.clone(), drained);
         }
+    }
+
+    /// Returns `true` if this run has drained a server that received requests.
+    pub(super) fn was_up(&self, server: &ServerEntry) -> bool {
+        let up_before = self.up_before.lock().unwrap_or_else(PoisonError::into_inner);
+        up_before.iter().any(|up| up.is_same_server(server))
     }
 
     /// Records the progress of a drained host.

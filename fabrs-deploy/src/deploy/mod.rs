@@ -60,6 +60,7 @@ mod readiness;
 mod report;
 mod restart;
 mod revert;
+mod revert_drain;
 mod revision;
 mod rollback;
 mod rollout;

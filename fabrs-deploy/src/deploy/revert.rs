@@ -5,13 +5,14 @@
 //!
 //! All commands use connections unaffected by a stop of the run.
 
-use fabrs::{Connection, Error, ErrorKind, Outcomes, TaskError};
+use fabrs::{Connection, Error, ErrorKind, Group, Outcomes, TaskError};
 
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
 use crate::deploy::{
-    bad_mark, blue_green, blue_green_switch, build, drain, health_check, host_revert, restart, switch, watch,
+    bad_mark, blue_green, blue_green_switch, build, drain, health_check, host_revert, restart, revert_drain, switch,
+    watch,
 };
 use crate::release::SiteKind;
 
@@ -26,7 +27,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     let is_cancelled = error.kind() == ErrorKind::Cancelled;
     if rollout.states.all(|state| state == HostState::Unchanged) {
         remove_release(rollout, |_| true).await;
-        drain::undrain_unchanged(rollout).await;
+        revert_drain::undrain_unchanged(rollout).await;
         let note = "no host was switched to the new release";
         client.note(None, if is_cancelled { format!("cancelled: {note}") } else { note.to_owned() });
         return error;
@@ -42,17 +43,15 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
         },
     );
     rollout.set_phase("revert");
-    drain::undrain_unchanged(rollout).await;
+    revert_drain::undrain_unchanged(rollout).await;
     let switched = rollout.recovery_hosts(|host| rollout.states.of(host).needs_revert());
     let phase = rollout.hosts.unplanned_phase("revert", switched.connections());
-    let switched = drain::limit_for_revert(rollout, switched);
-    let reverted = switched.each(|host| async move { revert_host(rollout, &host).await }).await;
-    if reverted.failed().next().is_none() {
+    let failed = revert_hosts(rollout, switched).await;
+    if failed == 0 {
         phase.done("");
     } else {
         drop(phase);
     }
-    warn_of_failures(rollout, &reverted);
     // A stop of the run, a lost host and a gate without a result are not the fault of the release.
     let is_unproven = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect);
     if is_unproven || watch::is_inconclusive(&error) {
@@ -61,17 +60,32 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
         bad_mark::mark_target(rollout, &error).await;
     }
     client.note(None, rollout.state_table());
-    match reverted.failed().next() {
-        None => error,
-        Some(_) => error.hint("some hosts could not be reverted, see the table above: deploy again to repair them"),
+    match failed {
+        0 => error,
+        _ => error.hint("some hosts could not be reverted, see the table above: deploy again to repair them"),
     }
+}
+
+/// Reverts hosts, in groups behind a balancer. Returns the number of failed hosts, after a warning
+/// for each of them.
+async fn revert_hosts(rollout: &Rollout<'_>, mut hosts: Group) -> usize {
+    let mut failed = 0;
+    while !hosts.connections().is_empty() {
+        let next = revert_drain::next_hosts(rollout, &hosts).await;
+        let is_next = |host: &Connection| next.connections().iter().any(|next| next.host() == host.host());
+        hosts = hosts.filter(|host| !is_next(host));
+        let reverted = next.each(|host| async move { revert_host(rollout, &host).await }).await;
+        warn_of_failures(rollout, &reverted);
+        failed += reverted.failed().count();
+    }
+    failed
 }
 
 async fn revert_host(rollout: &Rollout<'_>, host: &Connection) -> Result<(), TaskError> {
     if let Some(strategy) = rollout.hosts.site.strategy.blue_green() {
         return blue_green::revert_host(rollout, strategy, host).await;
     }
-    drain::drain_for_revert(rollout, host).await;
+    revert_drain::drain_host(rollout, host).await;
     let Some(release) = switch::to_live_before(rollout, host).await? else {
         return Ok(host_revert::end_revert(rollout, host).await?);
     };

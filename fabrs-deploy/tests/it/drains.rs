@@ -21,6 +21,8 @@ pub(crate) type Drained = [Vec<String>; 2];
 pub(crate) struct Balanced {
     pub(crate) fixture: Fixture,
     pub(crate) balancers: [HaProxyServer; 2],
+    /// The port of the application of all servers.
+    pub(crate) port: u16,
 }
 
 impl Balanced {
@@ -40,7 +42,7 @@ impl Balanced {
             let socket = fixture.root(host).join("balancer.sock");
             HaProxyServer::start(&socket, &["web1", "web2", "web3"].map(|name| (name, format!("{addr} {options}"))))
         });
-        Some(Self { fixture, balancers })
+        Some(Self { fixture, balancers, port: addr.port() })
     }
 
     /// Returns a site with the balancer. A host at a time leaves the balancer.
@@ -219,12 +221,12 @@ async fn a_revert_drains_each_switched_host_and_returns_all_hosts() -> Result {
     assert_eq!(
         restarts[4..],
         [
-            ("web1".to_owned(), both(&["web1", "web2"])),
-            ("web1".to_owned(), both(&["web1", "web2"])),
             ("web2".to_owned(), both(&["web2"])),
             ("web2".to_owned(), both(&["web2"])),
+            ("web1".to_owned(), both(&["web1"])),
+            ("web1".to_owned(), both(&["web1"])),
         ],
-        "the revert of one host at a time"
+        "the drained host returns first"
     );
     assert_eq!(balanced.drained(), [list(&[]), list(&[])]);
     assert_eq!(balanced.fixture.current(), [0, 1, 2].map(|_| first.clone()));
@@ -323,7 +325,7 @@ async fn a_dead_balancer_is_named_and_the_other_balancers_keep_the_host() -> Res
     let Some(balanced) = Balanced::start() else { return Ok(()) };
     let (client, _) = balanced.fixture.client();
     let first = balanced.deploy_first(&client).await?;
-    let Balanced { fixture, balancers: [alive, dead] } = &balanced;
+    let Balanced { fixture, balancers: [alive, dead], .. } = &balanced;
     let site = || {
         let socket = format!("{}/balancer.sock", fixture.site_folder());
         fixture.site().rolling(1).balancer(HaProxy::socket(socket).backend("shop").on(["web2", "web3"]))

@@ -33,6 +33,7 @@ mod pipeline_remotes;
 mod pipeline_stages;
 mod plugins;
 mod preflight;
+mod revert_drains;
 mod rollbacks;
 mod scopes;
 mod sources;
