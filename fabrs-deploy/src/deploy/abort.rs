@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
+use crate::deploy::lock::{self, LockWait};
 use crate::deploy::preflight;
 use crate::outcomes::all_ok;
 use crate::release::{ReleaseId, Survey};
@@ -36,6 +37,7 @@ impl Site {
     /// Dropping the future releases the lock. Some hosts may still have the held releases.
     pub async fn abort(&self, hosts: Group) -> Result<(), TaskError> {
         let (hosts, shown) = ConnectedSite::connect(self.clone(), hosts).await?;
+        lock::check_free(&hosts, &shown, LockWait::Default)?;
         let pending = pending_removals(&hosts, &shown);
         if pending.is_empty() {
             let error = Error::new(ErrorKind::Usage, "no host has a held release");

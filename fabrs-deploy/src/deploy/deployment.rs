@@ -16,8 +16,8 @@ use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
 use crate::deploy::{
-    approval, approval_header, batches, build, finish, freeze, hold, host_revert, pipeline_stage, preflight, revert,
-    revision, work_tree,
+    approval, approval_header, batches, build, finish, freeze, hold, host_revert, lock, pipeline_stage, preflight,
+    revert, revision, work_tree,
 };
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
@@ -213,6 +213,7 @@ impl Deploy {
     async fn run_phases(self, goal: DeployGoal) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, revision, lock_wait, policy } = self;
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
+        lock::check_free(&hosts, &shown, lock_wait)?;
         preflight::check_surveys(&hosts, &shown)?;
         preflight::check_steps(&hosts, &hosts.site.all_once_steps())?;
         preflight::check_readiness(&mut hosts, &shown).await?;

@@ -4,6 +4,7 @@
 //! The watchdog (`revert_watchdog.sh`) compares the lock of the site with the lock of the run. The
 //! limit starts when the host loses the run. A long rollout therefore needs no longer limit.
 
+use fabrs::config::Mode;
 use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
 use serde_json::json;
 
@@ -71,7 +72,11 @@ pub(super) async fn arm(rollout: &Rollout<'_>, host: &Connection) -> Result<(), 
     let earlier = rollout.target.before(host).and_then(|survey| survey.host_revert.as_ref());
     // A run cut off before its switch leaves a watchdog without a release to revert.
     let is_live = |revert: &&HostRevert| rollout.target.live_before(host) == Some(&revert.release);
-    if let Some(revert) = earlier.filter(|revert| revert.is_unconfirmed()).filter(is_live) {
+    // A dry run has no lock. A holder of the lock is then another run, which may confirm its release.
+    let is_planned = rollout.hosts.client().settings().mode != Mode::Run;
+    let is_other_active = is_planned && rollout.target.before(host).is_some_and(|survey| survey.lock_holder.is_some());
+    let pending = earlier.filter(|revert| revert.is_unconfirmed() && !is_other_active).filter(is_live);
+    if let Some(revert) = pending {
         let text = format!("this run cancels the pending revert of release {}, left by an earlier run", revert.release);
         rollout.hosts.client().note(host.host(), text);
     }

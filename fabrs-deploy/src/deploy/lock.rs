@@ -5,11 +5,12 @@ use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use fabrs::{Error, Lock, LockRequest, TaskError};
+use fabrs::config::Mode;
+use fabrs::{Client, Error, ErrorKind, Lock, LockRequest, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::deploy::connected_site::ConnectedSite;
+use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::revert;
 use crate::deploy::rollout::Rollout;
 
@@ -47,6 +48,38 @@ impl LockWait {
             Self::AtMost(limit) => request.wait_at_most(limit),
         }
     }
+
+    fn is_waiting(self, client: &Client) -> bool {
+        match self {
+            Self::Default => client.settings().wait_for_locks,
+            Self::Never => false,
+            Self::Endless | Self::AtMost(_) => true,
+        }
+    }
+}
+
+/// Refuses an operation if another run holds the lock, and the operation does not wait. A person
+/// then approves nothing in vain. In a dry run, a warning names the holder.
+///
+/// # Errors
+///
+/// The error of the lock itself: [`ErrorKind::Task`] with the holder.
+pub(super) fn check_free(hosts: &ConnectedSite, surveys: &Surveys, wait: LockWait) -> Result<(), Error> {
+    let holders = surveys.iter().filter_map(|(host, survey)| Some((host, &survey.lock_holder.as_ref()?.0)));
+    // The lock tries the hosts in the order of their names.
+    let Some((host, holder)) = holders.min_by_key(|(host, _)| host.to_string()) else { return Ok(()) };
+    let (client, text) = (hosts.client(), format!("locked by {holder}"));
+    let is_waiting = wait.is_waiting(client);
+    if client.settings().mode != Mode::Run {
+        let effect = if is_waiting { "waits for the lock" } else { "is refused now" };
+        client.warn(Some(host), format!("{text}: a run without `-n` {effect}"));
+        return Ok(());
+    }
+    if is_waiting {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Task, text).on(host);
+    Err(error.hint("wait for the lock: `--wait`, or `.wait(true)` in the task"))
 }
 
 /// Runs `work` while the site is locked on all hosts, and releases the lock in every case. A dry

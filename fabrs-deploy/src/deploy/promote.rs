@@ -15,7 +15,7 @@ use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
 use crate::deploy::{
-    approval, approval_header, deployment, freeze, hold, host_revert, pipeline_stage, preflight, revert,
+    approval, approval_header, deployment, freeze, hold, host_revert, lock, pipeline_stage, preflight, revert,
 };
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind};
@@ -166,6 +166,7 @@ impl Promote {
             return Err(error.hint("add the repository to the site: `.source(Git::at(..))`").into());
         };
         let (mut hosts, shown) = ConnectedSite::connect(site, hosts).await?;
+        lock::check_free(&hosts, &shown, lock_wait)?;
         preflight::check_surveys(&hosts, &shown)?;
         preflight::check_steps(&hosts, &hosts.site.all_once_steps())?;
         let freeze = freeze::check(hosts.client())?;

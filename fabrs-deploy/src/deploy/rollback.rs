@@ -16,7 +16,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::target::{ReleaseOrigin, TargetRelease};
 use crate::deploy::transaction::{self, Operation};
 use crate::deploy::unknown_migrations::{self, UnknownMigrationPolicy};
-use crate::deploy::{approval_header, bad_mark, batches, freeze, host_revert, preflight, revert};
+use crate::deploy::{approval_header, bad_mark, batches, freeze, host_revert, lock, preflight, revert};
 use crate::notify::DeployAction;
 use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::run_id::{Operator, RunId};
@@ -162,6 +162,7 @@ impl Rollback {
             return Err(error.hint("deploy the earlier build by its tag").into());
         }
         let (hosts, shown) = ConnectedSite::connect(site, hosts).await?;
+        lock::check_free(&hosts, &shown, lock_wait)?;
         preflight::check_surveys(&hosts, &shown)?;
         let is_checked = policy == UnknownMigrationPolicy::Refuse;
         let once_steps = if is_checked { vec![&hosts.site.rollback_checks] } else { Vec::new() };

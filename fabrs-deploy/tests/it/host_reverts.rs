@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::config::SshConfigSource;
+use fabrs::config::{Mode, SshConfigSource};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, DeployPhase, RestartCommand, Site};
@@ -319,6 +319,38 @@ async fn a_new_deploy_cancels_a_pending_revert() -> Result {
     assert!((0..3).all(|host| !has_state(&fixture, host)));
     assert_eq!(fixture.current(), [0, 1, 2].map(|_| third.release.to_string()));
     client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_during_another_deploy_cancels_no_revert() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let first = deploy_first(&fixture, &client).await?;
+    let reached = Arc::new(Semaphore::new(0));
+    let health = Arc::clone(&reached);
+    let site = site(&fixture, secs(1));
+    let blocked = site.clone().health(move |_: App| {
+        let reached = Arc::clone(&health);
+        async move {
+            reached.add_permits(1);
+            std::future::pending::<Result>().await
+        }
+    });
+    let (planning, capture) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    let plan = async {
+        drop(within_limit(reached.acquire_many(3)).await?);
+        site.deploy(all(&planning)).await
+    };
+    tokio::select! {
+        done = blocked.deploy(all(&client)) => panic!("the health check never ends: {done:?}"),
+        planned = plan => drop(planned?),
+    }
+    let shown = messages(&capture);
+    assert!(!shown.contains("this run cancels the pending revert"), "{shown}");
+    planning.close().await;
+    client.close().await;
+    wait_for_reverts(&fixture, &first);
     Ok(())
 }
 

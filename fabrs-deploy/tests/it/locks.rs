@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fabrs::Lock;
+use fabrs::config::Mode;
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::App;
@@ -13,6 +15,56 @@ use crate::fixture::{Fixture, all, is_on};
 
 /// The time limit of a wait in these tests.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// Locks the site like a deploy.
+async fn lock(fixture: &Fixture, client: &Client) -> Result<Lock> {
+    let hosts = all(client);
+    let mut request = hosts.lock("deploy").purpose("deploy of deployable-9");
+    for host in hosts.connections().iter().filter_map(Connection::host) {
+        request = request.dir(host, fixture.site_folder());
+    }
+    Ok(request.await?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_lock_refuses_every_operation_before_the_approval() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (other, _) = fixture.client();
+    let site = fixture.site();
+    for (tag, version) in [("deployable-1", "one"), ("deployable-2", "two"), ("deployable-3", "three")] {
+        fixture.origin.build(tag, &[("version", version)]);
+        match tag {
+            "deployable-3" => drop(site.deploy(all(&other)).hold().await?),
+            _ => drop(site.deploy(all(&other)).await?),
+        }
+    }
+    let held = lock(&fixture, &other).await?;
+    let (client, capture) = fixture.client();
+    let errors = [
+        site.deploy(all(&client)).await.map(drop),
+        site.deploy(all(&client)).hold().await.map(drop),
+        site.promote(all(&client)).await.map(drop),
+        site.rollback(all(&client)).await.map(drop),
+        site.abort(all(&client)).await,
+    ]
+    .map(|result| result.expect_err("the site is locked").into_error().without_location().block().to_string());
+    assert_eq!(capture.of_kind("message"), Vec::<serde_json::Value>::new(), "no approval was shown");
+    let late = lock(&fixture, &client).await.expect_err("the site is locked").into_error();
+    let late = late.without_location().block().to_string();
+    assert!(late.contains("web1: locked by ") && late.contains("deploy of deployable-9"), "{late}");
+    assert_eq!(errors, [0; 5].map(|_| late.clone()));
+    client.close().await;
+
+    let (client, capture) = fixture.client_with(|settings| settings.mode(Mode::DryRun));
+    site.deploy(all(&client)).await?;
+    let warnings = capture.of_kind("warning");
+    let warned = warnings.iter().filter_map(|warning| warning["text"].as_str()).collect::<Vec<_>>().join("\n");
+    assert!(warned.starts_with("locked by ") && warned.ends_with("a run without `-n` is refused now"), "{warned}");
+    client.close().await;
+    held.release().await;
+    other.close().await;
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_deploy_fails_and_names_the_holder_of_the_lock() -> Result {
