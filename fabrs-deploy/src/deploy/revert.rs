@@ -5,7 +5,7 @@
 //!
 //! All commands use connections unaffected by a stop of the run.
 
-use fabrs::{Connection, Error, ErrorKind, Group, Outcomes, TaskError};
+use fabrs::{Connection, Error, ErrorKind, Group, Host, Outcomes, TaskError};
 
 use crate::deploy::host_state::HostState;
 use crate::deploy::rollout::Rollout;
@@ -62,7 +62,7 @@ pub(super) async fn revert(rollout: &Rollout<'_>, error: Error) -> Error {
     client.note(None, rollout.state_table());
     match failed {
         0 => error,
-        _ => error.hint("some hosts could not be reverted, see the table above: deploy again to repair them"),
+        _ => error.hint("the revert of some hosts failed, see the table above: deploy again to repair them"),
     }
 }
 
@@ -75,7 +75,7 @@ async fn revert_hosts(rollout: &Rollout<'_>, mut hosts: Group) -> usize {
         let is_next = |host: &Connection| next.connections().iter().any(|next| next.host() == host.host());
         hosts = hosts.filter(|host| !is_next(host));
         let reverted = next.each(|host| async move { revert_host(rollout, &host).await }).await;
-        warn_of_failures(rollout, &reverted);
+        warn_of_failures(rollout, &next, &reverted);
         failed += reverted.failed().count();
     }
     failed
@@ -110,9 +110,42 @@ async fn remove_release(rollout: &Rollout<'_>, is_selected: impl Fn(HostState) -
     }
 }
 
-fn warn_of_failures(rollout: &Rollout<'_>, reverted: &Outcomes<()>) {
+/// Warns about each failed host of a group.
+fn warn_of_failures(rollout: &Rollout<'_>, hosts: &Group, reverted: &Outcomes<()>) {
     for (host, outcome) in reverted.failed() {
-        let why = outcome.error().map_or_else(|| outcome.kind().as_str().to_owned(), |error| error.block().to_string());
-        rollout.hosts.client().warn(Some(host), format!("could not be reverted: {why}"));
+        let connection = hosts.connections().iter().find(|connection| connection.host() == Some(host));
+        let state = connection.map_or(HostState::Reverting, |connection| rollout.states.of(connection));
+        let result = failure_text(state, rollout.hosts.site.kind);
+        let why = outcome.error().map_or_else(|| outcome.kind().as_str().to_owned(), |error| reason(host, error));
+        rollout.hosts.client().warn(Some(host), format!("{result}: {why}"));
     }
+}
+
+/// Returns the state of a host after its failed revert.
+fn failure_text(state: HostState, kind: SiteKind) -> &'static str {
+    match (state, kind) {
+        (HostState::SwitchedBack | HostState::Reverted, SiteKind::Releases) => {
+            "`current` is back, but a step of the revert failed"
+        }
+        (HostState::SwitchedBack | HostState::Reverted, SiteKind::InPlace) => {
+            "the work tree is back, but a step of the revert failed"
+        }
+        (HostState::Emptied, _) => "`current` is removed, but a step of the revert failed",
+        (
+            HostState::Unchanged
+            | HostState::Switching
+            | HostState::Switched
+            | HostState::Held
+            | HostState::Promoted
+            | HostState::Reverting,
+            _,
+        ) => "could not be reverted",
+    }
+}
+
+/// Returns an error with its details, without the name of the host: the warning has the name.
+fn reason(host: &Host, error: &Error) -> String {
+    let block = error.block().to_string();
+    let text = block.strip_prefix("error: ").unwrap_or(&block);
+    text.strip_prefix(&format!("{}: ", host.label())).unwrap_or(text).to_owned()
 }
