@@ -98,9 +98,7 @@ impl HostState {
             (Self::Held | Self::Promoted, _) => format!("on {new}"),
             (Self::SwitchedBack, Some(old)) => format!("back on {old}, services not checked"),
             (Self::Reverted, Some(old)) => format!("back on {old}"),
-            (Self::SwitchedBack | Self::Reverted, None) | (Self::Emptied, _) => {
-                "no live release, as before; started services still run".to_owned()
-            }
+            (Self::SwitchedBack | Self::Reverted, None) | (Self::Emptied, _) => "no live release, as before".to_owned(),
         }
     }
 }
@@ -180,7 +178,7 @@ mod tests {
                 "may be on 2 or 1",
                 "back on 1, services not checked",
                 "back on 1",
-                "no live release, as before; started services still run",
+                "no live release, as before",
             ]
         );
         assert_eq!(State::Switching.describe("2", None), "may be on 2, or have no live release");

@@ -94,6 +94,12 @@ impl<'a> Rollout<'a> {
         self.drains.connections().is_some() || self.hosts.site.drain.iter().next().is_some()
     }
 
+    /// Returns `true` if the site has a restart step for a host. A scope that cannot be resolved
+    /// counts as one.
+    fn has_restart(&self, host: &Connection) -> bool {
+        self.hosts.site.restart.iter().any(|(scope, _)| scope.has(host).unwrap_or(true))
+    }
+
     /// Returns the selected hosts still locked by this run, over connections unaffected by a stop
     /// of the run.
     pub(super) fn recovery_hosts(&self, is_selected: impl Fn(&Connection) -> bool) -> Group {
@@ -144,7 +150,9 @@ impl<'a> Rollout<'a> {
     pub(super) fn describe(&self, host: &Connection) -> String {
         let state = self.states.of(host);
         let text = state.describe(&self.target_name(), self.live_before_name(host).as_deref());
-        let text = text + self.drains.describe(host);
+        let has_started = state == HostState::Emptied && self.has_restart(host);
+        let services = if has_started { "; started services still run" } else { "" };
+        let text = text + services + self.drains.describe(host);
         if self.hosts.site.revert_limit.is_some() && self.target.keeps_watchdog(host) {
             return format!("{text}, unconfirmed, reverts by itself");
         }

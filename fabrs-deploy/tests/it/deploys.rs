@@ -266,3 +266,18 @@ async fn an_unwritable_log_does_not_prevent_the_revert() -> Result {
     client.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_table_mentions_started_services_only_for_hosts_with_a_restart_step() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let failing = fixture.site().on(["web1"], |site| site.restart(|_| run("true"))).health(|_| run("false"));
+    failing.deploy(all(&client)).await.expect_err("the first release fails");
+    let events = capture.of_kind("message");
+    let shown = events.iter().filter_map(|event| event["text"].as_str()).collect::<Vec<_>>().join("\n");
+    assert!(shown.contains("web1  no live release, as before; started services still run\n"), "{shown}");
+    assert!(shown.contains("web2  no live release, as before\n"), "{shown}");
+    client.close().await;
+    Ok(())
+}
