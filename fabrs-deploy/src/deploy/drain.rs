@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError, cmd};
 
-use crate::balancer::{BalancerConnections, ConnectedBalancer, ServerEntry, ServerState, StateChange};
+use crate::balancer::{
+    BalancerConnections, BalancerServer, ConnectedBalancer, HostServers, ServerEntry, ServerState, StateChange,
+};
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::drains::{DrainProgress, DrainedHost, DrainedServer};
 use crate::deploy::rollout::Rollout;
@@ -37,9 +39,16 @@ pub(super) async fn preflight(hosts: &ConnectedSite, surveys: &Surveys) -> Resul
         let is_usable = |(server, mark): (&ServerEntry, &Vec<String>)| {
             server.before == ServerState::Ready || mark.contains(&mark_line(&balancer, server))
         };
-        let usable = ours.iter().map(|(server, _)| server).zip(&marks).filter(|pair| is_usable(*pair)).count();
-        if usable > 0 && at_once >= usable && !on_host.has_others_than(&servers) {
-            return Err(last_servers(&balancer, &on_host.label, live.connections()).into());
+        let states = ours.iter().map(|(server, _)| server).zip(&marks).map(is_usable);
+        let usable: Vec<Connection> = live
+            .connections()
+            .iter()
+            .zip(states)
+            .filter(|(_, is_usable)| *is_usable)
+            .map(|(host, _)| host.clone())
+            .collect();
+        if !usable.is_empty() && at_once >= usable.len() && !on_host.has_others_than(&servers) {
+            return Err(last_servers(&balancer, &on_host, &usable).into());
         }
     }
     Ok(())
@@ -77,10 +86,32 @@ pub(super) fn hosts_at_once(site: &Site, total: usize) -> Result<usize, Error> {
     Ok(site.order.hosts_at_once(total).max(canary))
 }
 
-fn last_servers(balancer: &ConnectedBalancer, label: &str, hosts: &[Connection]) -> Error {
-    let text = format!("draining {} would leave {} on {label} without an active server", names(hosts), balancer.name());
-    let error = Error::new(ErrorKind::Usage, text);
-    error.hint("deploy in smaller batches (`.rolling(1)`), or enable another server of the balancer")
+/// Returns the error of a drain of hosts that are the last active servers of a balancer host.
+fn last_servers(balancer: &ConnectedBalancer, on_host: &HostServers, hosts: &[Connection]) -> Error {
+    let (balancer_name, label) = (balancer.name(), &on_host.label);
+    let mut text = format!("draining {} would leave {balancer_name} on {label} without an active server", names(hosts));
+    let drained = balancer.names_of(hosts).unwrap_or_default();
+    let others = on_host.servers.iter().filter(|server| !server.is_active() && !drained.contains(&server.name));
+    let (mut reasons, mut out) = (Vec::new(), Vec::new());
+    for BalancerServer { name, state, .. } in others {
+        if *state == ServerState::Ready {
+            reasons.push(format!("{name} is down"));
+        } else {
+            reasons.push(format!("{name} is out already"));
+            out.push(name.as_str());
+        }
+    }
+    if !reasons.is_empty() {
+        text = format!("{text}: {}", reasons.join(", "));
+    }
+    let returned = Some(out.join(", ")).filter(|out| !out.is_empty());
+    let hint = match (returned, hosts.len() > 1) {
+        (Some(out), true) => format!("return {out} to the balancer, or deploy in smaller batches (`.rolling(1)`)"),
+        (Some(out), false) => format!("return {out} to the balancer"),
+        (None, true) => "deploy in smaller batches (`.rolling(1)`), or add another server to the balancer".to_owned(),
+        (None, false) => "repair or add another server of the balancer".to_owned(),
+    };
+    Error::new(ErrorKind::Usage, text).hint(hint)
 }
 
 /// Drains the hosts of a batch with a live release, and waits for the end of their sessions.
@@ -184,7 +215,7 @@ async fn plan(
     for on_host in balancer.servers().await? {
         let found = on_host.find_all(balancer, &servers)?;
         if found.iter().any(|(_, found)| found.is_active()) && !on_host.has_others_than(&servers) {
-            return Err(last_servers(balancer, &on_host.label, hosts.connections()).into());
+            return Err(last_servers(balancer, &on_host, hosts.connections()).into());
         }
         for (((server, found), drained), (host, mark)) in
             found.into_iter().zip(&mut drained).zip(hosts.connections().iter().zip(&marks))

@@ -3,7 +3,7 @@
 
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
-use fabrs_deploy::{App, BlueGreen, HaProxy, ReleaseId};
+use fabrs_deploy::{App, BlueGreen, HaProxy, ReleaseId, Site};
 
 use crate::drains::{Balanced, list, recording, take};
 use crate::fixture::{Fixture, all, is_on};
@@ -88,5 +88,31 @@ async fn a_balancer_role_without_hosts_is_refused_before_any_change() -> Result 
         assert!(!fixture.root(0).exists(), "nothing was changed");
         client.close().await;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_drain_names_the_servers_outside_the_balancer_and_the_next_step() -> Result {
+    let Some(balanced) = Balanced::start() else { return Ok(()) };
+    let (client, _) = balanced.fixture.client();
+    balanced.deploy_first(&client).await?;
+    let refused = async |site: Site| {
+        let error = site.deploy(all(&client)).await.expect_err("no active server would remain").into_error();
+        (error.message().to_owned(), error.hint_text().unwrap_or_default().to_owned())
+    };
+    balanced.balancers[0].send("set server shop/web2 state maint");
+    let (text, hint) = refused(balanced.site().rolling(2)).await;
+    assert_eq!(
+        text,
+        "draining web1, web3 would leave HAProxy backend shop on web2 without an active server: web2 is out already"
+    );
+    assert_eq!(hint, "return web2 to the balancer, or deploy in smaller batches (`.rolling(1)`)");
+
+    balanced.balancers[0].send("set server shop/web3 state drain");
+    let (text, hint) = refused(balanced.site()).await;
+    assert!(text.starts_with("draining web1 would leave HAProxy backend shop on web2 without"), "{text}");
+    assert!(text.ends_with("without an active server: web2 is out already, web3 is out already"), "{text}");
+    assert_eq!(hint, "return web2, web3 to the balancer");
+    client.close().await;
     Ok(())
 }
