@@ -21,8 +21,8 @@ impl Site {
     /// - A server drained by an operator before the deploy stays drained.
     /// - A deploy that would drain the last active server is refused. Set
     ///   [`rolling`](Self::rolling) or [`window`](Self::window), so that other hosts stay active.
-    /// - A revert first returns the drained hosts, and then drains the other switched hosts. The last
-    ///   active server is reverted without a drain, with a warning.
+    /// - A revert first returns the drained hosts, and then drains the other switched hosts. The
+    ///   last active server is reverted without a drain, with a warning.
     /// - A host whose revert fails stays drained. The table of states lists the host.
     ///
     /// ```

@@ -72,7 +72,7 @@ pub(super) async fn arm(rollout: &Rollout<'_>, host: &Connection) -> Result<(), 
     let earlier = rollout.target.before(host).and_then(|survey| survey.host_revert.as_ref());
     // A run cut off before its switch leaves a watchdog without a release to revert.
     let is_live = |revert: &&HostRevert| rollout.target.live_before(host) == Some(&revert.release);
-    // A dry run has no lock. A holder of the lock is then another run, which may confirm its release.
+    // A dry run has no lock. Its holder is then another run, and may still confirm the release.
     let is_planned = rollout.hosts.client().settings().mode != Mode::Run;
     let is_other_active = is_planned && rollout.target.before(host).is_some_and(|survey| survey.lock_holder.is_some());
     let pending = earlier.filter(|revert| revert.is_unconfirmed() && !is_other_active).filter(is_live);

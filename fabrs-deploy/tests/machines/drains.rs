@@ -1,5 +1,5 @@
-//! Deploys and reverts with drains on machines behind HAProxy: under continuous requests, no request
-//! fails.
+//! Deploys and reverts with drains on machines behind HAProxy: under continuous requests, no
+//! request fails.
 
 use fabrs::Error;
 use fabrs::prelude::*;
