@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
 
+from .forms import OrderForm
 from .models import Order
 
 RELEASE = Path(settings.BASE_DIR).name
@@ -14,11 +15,12 @@ RELEASE = Path(settings.BASE_DIR).name
 @csrf_exempt
 def orders(request):
     """Lists the latest orders, and accepts new ones."""
-    if request.method == "POST":
-        Order.objects.create(article=request.POST["article"])
+    form = OrderForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        form.save()
         return redirect("/")
-    last = Order.objects.order_by("-id")[:10]
-    return render(request, "orders/orders.html", {"orders": last, "release": RELEASE})
+    context = {"form": form, "orders": Order.objects.order_by("-id")[:10], "release": RELEASE}
+    return render(request, "orders/orders.html", context, status=400 if form.is_bound else 200)
 
 
 def health(request):

@@ -14,10 +14,15 @@ class Command(BaseCommand):
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         while not stop.is_set():
-            with transaction.atomic():
-                waiting = Order.objects.filter(shipped=False).select_for_update(skip_locked=True).first()
-                if waiting:
-                    waiting.shipped = True
-                    waiting.save(update_fields=["shipped"])
-            if not waiting:
+            if not ship_next():
                 stop.wait(0.2)
+
+
+def ship_next():
+    """Ships an order. Returns `False` if all orders are shipped."""
+    with transaction.atomic():
+        order = Order.objects.filter(shipped=False).select_for_update(skip_locked=True).first()
+        if order:
+            order.shipped = True
+            order.save(update_fields=["shipped"])
+    return order is not None
