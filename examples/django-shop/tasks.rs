@@ -1,5 +1,7 @@
-//! Deploys a Django site with a worker. On each host, the site is in the home directory of the
-//! login user, behind nginx.
+//! The way of a commit to production: unit tests, functional tests, staging, smoke tests, a good
+//! build, the approval of a person, production, a mail.
+//!
+//! On each host, the site is in the home directory of the login user, behind nginx.
 //!
 //! ```cargo
 //! [dependencies]
@@ -8,19 +10,104 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{
+    Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage,
+};
 
-/// The variables in `[vars]` of fabrs.toml.
+/// The variables of fabrs.toml.
 #[derive(serde::Deserialize)]
 struct Vars {
     root: String,
     repository: String,
     smtp_port: u16,
+    /// The stage of a deploy. Without a stage, as for `vagrant`, any commit can be deployed.
+    stage: Option<String>,
+}
+
+/// The variables of an environment with smoke tests.
+#[derive(serde::Deserialize)]
+struct SmokeVars {
+    url: String,
+    repository: String,
+}
+
+/// Returns the stages of each commit. A stage refuses a commit that has not passed the earlier ones.
+fn stages() -> Pipeline {
+    Pipeline::new(["unit", "functional", "staging", "smoke", "production"])
+}
+
+/// Checks the code, and runs the unit tests.
+#[task(local)]
+async fn unit() -> Result {
+    let checks = async {
+        local("ruff check").await?;
+        local("ruff format --check").await?;
+        local("python manage.py test --tag unit").await
+    };
+    stages().stage("unit")?.run(checks).await?;
+    Ok(())
+}
+
+/// Runs all tests in an empty database, and checks the coverage.
+#[task(local)]
+async fn functional() -> Result {
+    let checks = async {
+        local("python manage.py makemigrations --check").await?;
+        local("python manage.py collectstatic --noinput").await?;
+        local("coverage run manage.py test --noinput").await?;
+        local("coverage report").await
+    };
+    stages().stage("functional")?.run(checks).await?;
+    Ok(())
+}
+
+/// Deploys a revision: by default the latest good build.
+#[task(local, defer_approval)]
+async fn deploy(
+    /// A tag, branch or commit.
+    revision: Option<String>,
+    /// Deploy even if the database has migrations unknown to the build.
+    allow_unknown_migrations: bool,
+) -> Result {
+    let Vars { stage, .. } = current().vars()?;
+    let mut site = shop()?;
+    if let Some(stage) = stage {
+        site = site.stage(stages().stage(&stage)?);
+    }
+    site.deploy(on(role("web"))?).revision(revision).allow_unknown_migrations(allow_unknown_migrations).await?;
+    Ok(())
+}
+
+/// Orders an article in a browser, and tags the live commit as a good build.
+#[task(local)]
+async fn smoke() -> Result {
+    let SmokeVars { url, repository } = current().vars()?;
+    let status = shop()?.read_status(on(role("web"))?).await?;
+    let mut commits: Vec<_> = status.hosts.into_iter().map(|host| host.revision.map(|live| live.commit)).collect();
+    commits.dedup();
+    let [Some(live)] = &commits[..] else { bail!("the hosts have no common live commit: see `fab status`") };
+
+    let smoke = stages().stage("smoke")?.commit(live);
+    smoke.run(local(cmd!("python smoke.py {url}"))).await?;
+    println!("good build: {}", smoke.mark_good(&Git::at(repository)).await?);
+    Ok(())
+}
+
+/// Prints commits and their stages.
+#[task(local)]
+async fn pipeline() -> Result {
+    Ok(stages().status().await?)
+}
+
+/// Prints deploys a week, lead time, failures and time to restore.
+#[task(local)]
+async fn stats() -> Result {
+    Ok(shop()?.stats(on(role("web"))?).await?)
 }
 
 /// Returns the site, the same in all environments.
 fn shop() -> Result<Site> {
-    let Vars { root, repository, smtp_port } = current().vars()?;
+    let Vars { root, repository, smtp_port, .. } = current().vars()?;
     // Steps run in the directory of the release.
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
@@ -50,18 +137,6 @@ async fn restore(
 ) -> Result {
     let Vars { root, .. } = current().vars()?;
     Ok(database().on(&cd(format!("{root}/shared"))).restore(snapshot).await?)
-}
-
-/// Deploys a revision: by default the latest good build.
-#[task(local, defer_approval)]
-async fn deploy(
-    /// A tag, branch or commit.
-    revision: Option<String>,
-    /// Deploy even if the database has migrations unknown to the build.
-    allow_unknown_migrations: bool,
-) -> Result {
-    shop()?.deploy(on(role("web"))?).revision(revision).allow_unknown_migrations(allow_unknown_migrations).await?;
-    Ok(())
 }
 
 /// Rolls back to a release: by default the previous one.
