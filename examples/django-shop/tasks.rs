@@ -100,7 +100,7 @@ async fn pipeline() -> Result {
 }
 
 /// Prints deploys a week, lead time, failures and time to restore.
-#[task(local)]
+#[task(local, defer_approval)]
 async fn stats() -> Result {
     Ok(shop()?.stats(on(role("web"))?).await?)
 }
