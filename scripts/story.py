@@ -85,10 +85,15 @@ class CiJobs(unittest.TestCase):
     def run_job(self, server, job, code=0, secrets=None):
         """Runs the lines of a job as its server would: in a clean clone, without a terminal."""
         git("clean", "-ffdxq", "--exclude=/env", cwd=WORKSPACE)
-        git("fetch", "--quiet", "--tags", "--force", "origin", "main", cwd=WORKSPACE)
-        git("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD", cwd=WORKSPACE)
+        git("fetch", "--quiet", "--tags", "--force", self.origin, "+refs/heads/*:refs/remotes/origin/*", cwd=WORKSPACE)
+        git("remote", "set-url", "origin", self.remote(server), cwd=WORKSPACE)
+        git("checkout", "--quiet", "--force", "--detach", "origin/main", cwd=WORKSPACE)
         shell, lines = SERVERS[server]
         return self.run_script([*shell, "-c", "\n".join(lines()[job])], code, secrets)
+
+    def remote(self, server):
+        """Returns the address of the repository for the jobs of a server."""
+        return self.origin
 
     def fab(self, *words):
         return self.run_script([FAB, *words], 0, None)
@@ -173,6 +178,9 @@ class Story(CiJobs):
             self.addCleanup(end_programs, shared)
         (self.tree / "fabrs.toml").write_text(toml)
 
+    def remote(self, server):
+        return f"ssh://{self.host}{self.origin}" if server == "jenkins" else self.origin
+
     async def handle_DATA(self, server, session, envelope):
         self.mails.append(envelope.content.decode())
         return "250 OK"
@@ -203,7 +211,7 @@ class Story(CiJobs):
 
     def make_good_build(self, tag):
         """Runs the stages of the latest commit, up to the smoke tests."""
-        self.run_job("jenkins", "unit")
+        self.run_job("jenkins", "unit", secrets=self.files)
         self.run_job("github", "functional")
         self.run_job("github", "staging", secrets=self.text)
         self.assertIn("Subject: [shop] staging: deployed ", self.mails.pop())
@@ -213,7 +221,7 @@ class Story(CiJobs):
 
     def test_a_commit_reaches_production_by_its_stages_and_an_approval(self):
         self.push()
-        self.run_job("jenkins", "unit")
+        self.run_job("jenkins", "unit", secrets=self.files)
         for name in ["staging", "production"]:
             self.run_script([FAB, "--yes", name, "setup"], 0, self.files)
         self.make_good_build("deployable-1")
