@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Returns a value as JSON without control characters. `serde_json` escapes only some of them, and
 /// the output of a run shows the others in a form that is not JSON.
 pub(crate) fn json_document<T: Serialize>(value: &T) -> String {
-    // All fields are strings, numbers and lists, which always serialize.
+    // All fields are strings, numbers and lists: they always serialize.
     let document = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
     let mut text = String::with_capacity(document.len());
     for letter in document.chars() {

@@ -97,7 +97,7 @@ impl ServerEntry {
         Self { before: ServerState::Ready, ..self }
     }
 
-    /// Returns whether two entries are the same server on the same balancer host.
+    /// Returns `true` if two entries are the same server on the same balancer host.
     pub(crate) fn is_same_server(&self, other: &Self) -> bool {
         self.host == other.host && self.name == other.name
     }
@@ -157,12 +157,12 @@ impl HostServers {
         names.iter().map(|name| self.find(balancer, name)).collect()
     }
 
-    /// Returns whether the server with this name receives requests.
+    /// Returns `true` if the server with this name receives requests.
     pub(crate) fn is_active(&self, name: &str) -> bool {
         self.servers.iter().any(|server| server.name == name && server.is_active())
     }
 
-    /// Returns whether an active server remains without the servers of these names.
+    /// Returns `true` if an active server remains without the servers of these names.
     pub(crate) fn has_others_than(&self, names: &[String]) -> bool {
         self.servers.iter().any(|server| server.is_active() && !names.contains(&server.name))
     }

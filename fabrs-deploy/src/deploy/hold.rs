@@ -105,7 +105,7 @@ pub(super) fn choose(hosts: &ConnectedSite, surveys: &Surveys, given: Option<Rel
     }
 }
 
-/// Returns whether a release is held, complete, and not bad.
+/// Returns `true` if a release is held, complete, and not bad.
 fn is_promotable(found: &FoundRelease) -> bool {
     found.held.is_some() && found.manifest.is_some() && !found.is_unfinished && found.bad.is_none()
 }

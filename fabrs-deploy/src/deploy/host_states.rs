@@ -1,4 +1,4 @@
-//! The states of all hosts in a rollout, and the hosts on which the lock is lost.
+//! The states of all hosts in a rollout, and the hosts with a lost lock.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) struct HostStates(Mutex<Inner>);
 #[derive(Debug)]
 struct Inner {
     states: HashMap<Host, HostState>,
-    /// The hosts on which this run no longer holds the lock.
+    /// The hosts with a lock lost by this run.
     unlocked: HashSet<Host>,
     /// The time of the first switch.
     first_switch: Option<SystemTime>,
@@ -60,12 +60,12 @@ impl HostStates {
         Ok(())
     }
 
-    /// Returns whether a condition is true for the states of all hosts.
+    /// Returns `true` if a condition is true for the states of all hosts.
     pub(super) fn all(&self, is: impl Fn(HostState) -> bool) -> bool {
         self.inner().states.values().all(|state| is(*state))
     }
 
-    /// Returns the time at which the first host received its switch.
+    /// Returns the time of the first switch of a host.
     pub(super) fn first_switch(&self) -> Option<SystemTime> {
         self.inner().first_switch
     }
@@ -75,7 +75,7 @@ impl HostStates {
         self.inner().unlocked.insert(host.clone());
     }
 
-    /// Returns whether this run still holds the lock on a host.
+    /// Returns `true` if this run still holds the lock on a host.
     pub(super) fn is_locked(&self, host: &Connection) -> bool {
         host.host().is_none_or(|host| !self.inner().unlocked.contains(host))
     }

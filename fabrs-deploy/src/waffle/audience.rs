@@ -1,10 +1,10 @@
-//! [`FlagAudience`]: the users of a site for whom a flag is on.
+//! [`FlagAudience`]: the users of a site with a flag that is on.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The users for whom a flag is on.
+/// The users with a flag that is on.
 ///
 /// ```
 /// use fabrs_deploy::{FlagAudience, FlagRules};

@@ -1,12 +1,12 @@
 //! The fixture of these tests: three hosts and the repository of their site.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::event::{CaptureSink, Sink};
 use fabrs::{Client, ClientBuilder, Group};
-use fabrs_deploy::{App, Git, Site};
+use fabrs_deploy::{App, DeployReport, Git, Notifier, NotifyFuture, Site};
 use fabrs_testing::{GitServer, SiteHosts};
 
 /// Three hosts, a repository, and a site on the hosts.
@@ -82,4 +82,19 @@ pub(crate) fn is_on(app: &App, host: &str) -> bool {
 pub(crate) async fn within_limit<F: Future>(future: F) -> F::Output {
     const LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
     tokio::time::timeout(LIMIT, future).await.expect("the future ends within the limit")
+}
+
+/// A notifier with a record of its reports.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SentReports(pub(crate) Arc<Mutex<Vec<Arc<DeployReport>>>>);
+
+impl Notifier for SentReports {
+    fn name(&self) -> String {
+        "record".to_owned()
+    }
+
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        self.0.lock().expect("no panic while the record was locked").push(report);
+        Box::pin(async { Ok(()) })
+    }
 }

@@ -1,15 +1,14 @@
 //! Freeze windows of an environment: the refusal, the override, rollbacks and dry runs.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use fabrs::config::{Config, Inventory, Mode, Settings};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::Result;
 use fabrs::{Client, ErrorKind};
-use fabrs_deploy::{DeployReport, Notifier, NotifyFuture};
 
-use crate::fixture::{Fixture, all};
+use crate::fixture::{Fixture, SentReports, all};
 
 const WINDOW: &str = "2000-01-01 - 2999-01-01 UTC";
 const FROZEN: &str = "production is frozen until 2999-01-02 00:00 UTC (freeze window `2000-01-01 - 2999-01-01 UTC`)";
@@ -39,21 +38,6 @@ fn messages(capture: &CaptureSink) -> String {
     texts.filter_map(|message| message["text"].as_str().map(str::to_owned)).collect::<Vec<_>>().join("\n")
 }
 
-/// A notifier with a record of its reports.
-#[derive(Debug, Clone, Default)]
-struct Reports(Arc<Mutex<Vec<Arc<DeployReport>>>>);
-
-impl Notifier for Reports {
-    fn name(&self) -> String {
-        "record".to_owned()
-    }
-
-    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
-        self.0.lock().expect("no panic while the record was locked").push(report);
-        Box::pin(async { Ok(()) })
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_freeze_refuses_a_deploy_before_any_change() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
@@ -74,7 +58,7 @@ async fn a_freeze_refuses_a_deploy_before_any_change() -> Result {
 async fn an_override_is_recorded_in_the_approval_the_manifest_the_log_and_the_report() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     fixture.origin.build("deployable-1", &[("version", "one")]);
-    let reports = Reports::default();
+    let reports = SentReports::default();
     let (client, capture) = client(&fixture, overriding);
     let live = fixture.site().notify(reports.clone()).deploy(all(&client)).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);

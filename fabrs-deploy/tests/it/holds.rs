@@ -87,7 +87,7 @@ async fn an_aborted_release_is_removed_and_the_live_release_stays() -> Result {
     Ok(())
 }
 
-/// A person who confirms only after another run has held a release.
+/// A late confirmation: another run has held a release before.
 #[derive(Debug)]
 struct LatePerson {
     site: Site,

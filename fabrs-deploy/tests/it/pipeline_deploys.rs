@@ -1,15 +1,14 @@
 //! Deploys as stages of a pipeline: refusals, records, overrides, holds and rollbacks.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
 use fabrs::config::{Mode, Settings};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
-use fabrs_deploy::{App, DeployReport, Notifier, NotifyFuture, Pipeline, Site};
+use fabrs_deploy::{App, Pipeline, Site};
 use fabrs_testing::GitServer;
 
-use crate::fixture::{Fixture, all};
+use crate::fixture::{Fixture, SentReports, all};
 use crate::pipeline_fixture::pipeline_of;
 
 fn stages(fixture: &Fixture) -> Pipeline {
@@ -48,21 +47,6 @@ fn messages(capture: &CaptureSink) -> String {
 
 fn overriding(settings: Settings) -> Settings {
     settings.override_stages(Some("fixes the checkout".to_owned()))
-}
-
-/// A notifier with a record of its reports.
-#[derive(Debug, Clone, Default)]
-struct SentReports(Arc<Mutex<Vec<Arc<DeployReport>>>>);
-
-impl Notifier for SentReports {
-    fn name(&self) -> String {
-        "record".to_owned()
-    }
-
-    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
-        self.0.lock().expect("no panic while the record was locked").push(report);
-        Box::pin(async { Ok(()) })
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,7 +53,7 @@ impl SharedRepository {
         note.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Returns whether the repository has any record.
+    /// Returns `true` if the repository has any record.
     pub(crate) fn has_records(&self) -> bool {
         !GitServer::git(&self.path(), &["for-each-ref", NOTES]).is_empty()
     }

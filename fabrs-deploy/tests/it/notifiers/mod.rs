@@ -27,7 +27,7 @@ fn warnings(capture: &CaptureSink) -> Vec<String> {
     warnings.iter().map(|warning| warning["text"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// Starts a server that answers a path with the first answer whose ending matches.
+/// Starts a server that answers a path with the first answer with a matching ending.
 fn service(answers: &'static [(&'static str, &'static str, &'static str)]) -> RecordingServer<HttpRequest> {
     http_answering(move |request| {
         let found = answers.iter().find(|(ending, ..)| request.path.ends_with(ending));

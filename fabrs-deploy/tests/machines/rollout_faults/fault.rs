@@ -17,7 +17,7 @@ pub(super) enum Fault {
 const BLOCK: &str =
     "if [ ! -e /srv/fault/reached ]; then touch /srv/fault/reached && cat < /srv/fault/go > /dev/null; fi";
 
-/// A machine on which a phase of a deploy can be blocked.
+/// A machine with a point that blocks a phase of a deploy.
 pub(super) struct BlockPoint<'a>(pub(super) &'a Machine);
 
 impl BlockPoint<'_> {
@@ -31,7 +31,7 @@ impl BlockPoint<'_> {
         self.0.run("rm -f /srv/fault/reached");
     }
 
-    /// Returns whether a phase waits.
+    /// Returns `true` if a phase waits.
     pub(super) fn is_reached(&self) -> bool {
         self.0.disk().join("srv/fault/reached").exists()
     }
