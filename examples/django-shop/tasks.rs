@@ -10,9 +10,7 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{
-    Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage,
-};
+use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage};
 
 /// The variables of fabrs.toml.
 #[derive(serde::Deserialize)]
