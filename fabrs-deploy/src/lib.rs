@@ -125,6 +125,7 @@ mod strategy;
 mod table;
 mod tag;
 mod waffle;
+mod whole_seconds;
 
 pub use balancer::{Balancer, BalancerFuture, BalancerServer, HaProxy, NginxUpstream, ServerHealth, ServerState};
 pub use database::{

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::whole_seconds::whole_seconds;
+
 /// The time from the loss of a run to the revert of a host by itself. A host counts whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RevertLimit {
@@ -24,7 +26,7 @@ impl RevertLimit {
 /// Shows `5m`.
 impl fmt::Display for RevertLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&humantime::format_duration(Duration::from_secs(self.seconds)), f)
+        fmt::Display::fmt(&whole_seconds(Duration::from_secs(self.seconds)), f)
     }
 }
 

@@ -8,6 +8,7 @@ use fabrs::config::Environment;
 
 use crate::database::MigrationPlan;
 use crate::deploy::approval::{PendingDeploy, bad_release_line, revision_of};
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
 use crate::deploy::rollout_summary;
 use crate::deploy::target::ReleaseOrigin;
@@ -25,12 +26,12 @@ pub(super) fn with_header(
     surveys: &Surveys,
     changes: &PendingDeploy,
     plan: Option<&MigrationPlan>,
-    lines: &RuleLines<'_>,
+    rules: &[ApprovalRule],
 ) -> String {
     let new = format!("{}{}", changes.summary, migration_count(plan));
     let migrations = plan.map(|plan| plan.text.as_str()).unwrap_or_default();
     let (target, gates) = (format!("new  {new}"), gate_names(&hosts.site));
-    let facts = HeaderFacts { target, gates, lines, origin: ReleaseOrigin::ThisRun };
+    let facts = HeaderFacts { target, gates, rules, origin: ReleaseOrigin::ThisRun };
     format!("{}{}{migrations}", header(hosts, surveys, &facts), changes.commits)
 }
 
@@ -40,10 +41,10 @@ pub(super) fn of_rollback(
     hosts: &ConnectedSite,
     surveys: &Surveys,
     release: &ReleaseId,
-    lines: &RuleLines<'_>,
+    rules: &[ApprovalRule],
 ) -> String {
     let target = format!("to   {release} {}", revision_of(surveys, release));
-    let facts = HeaderFacts { target, gates: String::new(), lines, origin: ReleaseOrigin::EarlierRun };
+    let facts = HeaderFacts { target, gates: String::new(), rules, origin: ReleaseOrigin::EarlierRun };
     format!("{}{}", header(hosts, surveys, &facts), bad_release_line(surveys, release))
 }
 
@@ -52,19 +53,8 @@ struct HeaderFacts<'a> {
     /// The new release: `new  deployable-314 (abc1234), 3 commits`.
     target: String,
     gates: String,
-    lines: &'a RuleLines<'a>,
+    rules: &'a [ApprovalRule],
     origin: ReleaseOrigin,
-}
-
-/// The lines of an approval about rules, as in the fingerprint. Each line may be empty.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct RuleLines<'a> {
-    /// The freeze windows: `freeze: next at Fri 15:00`.
-    pub(super) freeze: &'a str,
-    /// The override of the pipeline stages: `stages overridden: fixes the checkout`.
-    pub(super) stages: &'a str,
-    /// The revert of a host by itself: `revert: each host by itself, ..`.
-    pub(super) host_revert: &'a str,
 }
 
 /// Returns the names of all gates of a deploy.
@@ -122,11 +112,8 @@ fn header(hosts: &ConnectedSite, surveys: &Surveys, facts: &HeaderFacts<'_>) -> 
     if let Some(balancer) = &site.balancer {
         text += &row("  balancer", &balancer.name());
     }
-    let RuleLines { freeze, stages, host_revert } = facts.lines;
-    for (name, line) in [("freeze", freeze), ("stages", stages), ("revert", host_revert)] {
-        if let Some(fact) = line.trim_end().strip_prefix(name) {
-            text += &row(&format!("  {name}"), fact.trim_start_matches(':').trim_start());
-        }
+    for ApprovalRule { name, fact } in facts.rules {
+        text += &row(&format!("  {name}"), fact);
     }
     text
 }

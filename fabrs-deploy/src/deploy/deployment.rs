@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrs::{Error, ErrorKind, Group, TaskError};
 
-use crate::deploy::approval_header::RuleLines;
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::hold::HeldRelease;
 use crate::deploy::live_release::LiveRelease;
@@ -225,16 +225,14 @@ impl Deploy {
         let stage = pipeline_stage::check(&hosts, &revision).await?;
         let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
         let host_revert = match goal {
-            DeployGoal::Live => host_revert::approval_line(&hosts.site),
-            DeployGoal::Held => String::new(),
+            DeployGoal::Live => host_revert::approval_rule(&hosts.site),
+            DeployGoal::Held => None,
         };
-        let lines = format!("{}{}{host_revert}", freeze.approval_line, stage.approval_line);
-        let mut pending = format!("{}{}{lines}", goal.approval_line(), changes.text);
+        let rules: Vec<ApprovalRule> = [freeze.rule, stage.rule, host_revert].into_iter().flatten().collect();
+        let mut pending = format!("{}{}{}", goal.approval_line(), changes.text, ApprovalRule::lines(&rules));
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
         let mut text = goal.approval_line().to_owned();
-        let rules =
-            RuleLines { freeze: &freeze.approval_line, stages: &stage.approval_line, host_revert: &host_revert };
         text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &rules);
         if let Some(plan) = plan {
             pending += &plan.text;

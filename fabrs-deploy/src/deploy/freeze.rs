@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use fabrs::config::{FreezeWindow, Mode};
 use fabrs::{Client, Error, ErrorKind};
 
+use crate::deploy::approval_rule::ApprovalRule;
+
 /// The state of some freeze windows at a time.
 #[derive(Debug, PartialEq, Eq)]
 enum FreezeState {
@@ -14,11 +16,14 @@ enum FreezeState {
     Open { next_start: Option<String> },
 }
 
+/// The name of the rule in the approval.
+const RULE: &str = "freeze";
+
 /// The result of a check that does not refuse the deploy.
 #[derive(Debug, Default)]
 pub(super) struct FreezeCheck {
-    /// The line in the approval. Empty without freeze windows.
-    pub(super) approval_line: String,
+    /// The rule in the approval, if the environment has freeze windows.
+    pub(super) rule: Option<ApprovalRule>,
     /// The reason, if the run overrides an active freeze.
     pub(super) override_reason: Option<String>,
 }
@@ -37,20 +42,20 @@ pub(super) fn check(client: &Client) -> Result<FreezeCheck, Error> {
     match state_at(environment.freeze_windows(), SystemTime::now()) {
         FreezeState::Open { next_start } => {
             let next = next_start.map_or_else(|| "none".to_owned(), |start| format!("next at {start}"));
-            Ok(FreezeCheck { approval_line: format!("freeze: {next}\n"), override_reason: None })
+            Ok(FreezeCheck { rule: Some(ApprovalRule::new(RULE, next)), override_reason: None })
         }
         FreezeState::Frozen { until, window } => {
             let text = frozen_text(environment.name(), &until, &window);
             if let Some(reason) = override_reason(client) {
-                let line = format!("freeze overridden: {reason}");
-                client.warn(None, format!("{text}\n{line}"));
-                return Ok(FreezeCheck { approval_line: format!("{line}\n"), override_reason: Some(reason) });
+                client.warn(None, format!("{text}\nfreeze overridden: {reason}"));
+                let rule = ApprovalRule::new(RULE, format!("overridden: {reason}"));
+                return Ok(FreezeCheck { rule: Some(rule), override_reason: Some(reason) });
             }
             match client.settings().mode {
                 Mode::DryRun => client.warn(None, text),
                 _ => return Err(refusal(text)),
             }
-            Ok(FreezeCheck { approval_line: format!("freeze: until {until}\n"), override_reason: None })
+            Ok(FreezeCheck { rule: Some(ApprovalRule::new(RULE, format!("until {until}"))), override_reason: None })
         }
     }
 }

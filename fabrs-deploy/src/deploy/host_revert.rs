@@ -8,6 +8,7 @@ use fabrs::config::Mode;
 use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
 use serde_json::json;
 
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::rollout::Rollout;
 use crate::deploy::target::ReleaseOrigin;
 use crate::outcomes::all_ok;
@@ -27,14 +28,13 @@ const WATCHDOG_SCRIPT: &str = include_str!("revert_watchdog.sh");
 /// The text replaced by the time of the revert on the host.
 const NOW: &str = "@NOW@";
 
-/// Returns the line of the approval.
-pub(super) fn approval_line(site: &Site) -> String {
-    match site.revert_limit {
-        Some(limit) => {
-            format!("revert: each host by itself, {limit} after the run is cut off, unless confirmed\n")
-        }
-        None => String::new(),
-    }
+/// Returns the rule in the approval, for a site with a limit.
+pub(super) fn approval_rule(site: &Site) -> Option<ApprovalRule> {
+    let limit = site.revert_limit?;
+    Some(ApprovalRule::new(
+        "revert",
+        format!("each host by itself, {limit} after the run is cut off, unless confirmed"),
+    ))
 }
 
 /// Returns the restart steps of a host as commands that the host can run by itself.

@@ -26,6 +26,7 @@
 mod abort;
 mod approval;
 mod approval_header;
+mod approval_rule;
 mod bad_mark;
 mod batches;
 mod blue_green;

@@ -2,6 +2,7 @@
 
 use fabrs::{Error, ErrorKind};
 
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::connected_site::ConnectedSite;
 use crate::deploy::report::StartTime;
 use crate::deploy::rollout::Rollout;
@@ -12,8 +13,8 @@ use crate::source::Revision;
 /// The result of a check that does not refuse the deploy.
 #[derive(Debug, Default)]
 pub(super) struct StageCheck {
-    /// The line in the approval. Empty without an override.
-    pub(super) approval_line: String,
+    /// The rule in the approval, if the run overrides the refusal.
+    pub(super) rule: Option<ApprovalRule>,
     /// The reason, if the run overrides the refusal of the commit.
     pub(super) override_reason: Option<String>,
 }
@@ -27,8 +28,8 @@ pub(super) struct StageCheck {
 pub(super) async fn check(hosts: &ConnectedSite, revision: &Revision) -> Result<StageCheck, Error> {
     let Some(stage) = &hosts.site.stage else { return Ok(StageCheck::default()) };
     let override_reason = stage.check(hosts.client(), &revision.commit).await?;
-    let approval_line = override_reason.as_ref().map(|reason| format!("stages overridden: {reason}\n"));
-    Ok(StageCheck { approval_line: approval_line.unwrap_or_default(), override_reason })
+    let rule = override_reason.as_ref().map(|reason| ApprovalRule::new("stages", format!("overridden: {reason}")));
+    Ok(StageCheck { rule, override_reason })
 }
 
 /// Returns the override reason of a run under the lock. A stage may have failed during the

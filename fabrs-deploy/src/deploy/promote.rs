@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrs::{Error, ErrorKind, Group, TaskError};
 
-use crate::deploy::approval_header::RuleLines;
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::connected_site::{ConnectedSite, local_connection};
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
@@ -174,13 +174,12 @@ impl Promote {
         let revision = approval::revision_of(&shown, &release);
         let stage = pipeline_stage::check(&hosts, &revision).await?;
         let changes = approval::pending_deploy(&hosts, &shown, &source, &revision).await?;
-        let host_revert = host_revert::approval_line(&hosts.site);
+        let host_revert = host_revert::approval_rule(&hosts.site);
+        let rules: Vec<ApprovalRule> = [freeze.rule, stage.rule, host_revert].into_iter().flatten().collect();
         let mut text = format!("held release {release}\n");
-        let mut pending = format!("{text}{}{}{}{host_revert}", changes.text, freeze.approval_line, stage.approval_line);
+        let mut pending = format!("{text}{}{}", changes.text, ApprovalRule::lines(&rules));
         let plan = unknown_migrations::plan(&hosts, &shown, &source, &revision).await?;
         unknown_migrations::check_plan(&shown, plan.as_ref(), &revision, policy)?;
-        let rules =
-            RuleLines { freeze: &freeze.approval_line, stages: &stage.approval_line, host_revert: &host_revert };
         text += &approval_header::with_header(&hosts, &shown, &changes, plan.as_ref(), &rules);
         if let Some(plan) = plan {
             pending += &plan.text;

@@ -75,7 +75,7 @@ pub(super) async fn send(
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
         unknown_migrations: unknown_migrations.map(|unknown| unknown.redacted(client)),
-        flags: flags(rollout, result.is_ok()).await,
+        flags: flags(rollout, is_live).await,
         changes: changes(rollout).await,
         elapsed: start.elapsed(),
         at: SystemTime::now(),
@@ -96,12 +96,12 @@ pub(super) fn outcome_of(action: DeployAction, result: &Result<(), Error>) -> De
 
 /// Returns the feature flags in a rollout, read in the live release of one host. A failure is a
 /// warning, since a report without flags is better than none.
-async fn flags(rollout: &Rollout<'_>, is_ok: bool) -> Vec<FlagReport> {
+async fn flags(rollout: &Rollout<'_>, is_live: bool) -> Vec<FlagReport> {
     let (hosts, client) = (rollout.hosts, rollout.hosts.client());
     let Some((scope, waffle)) = &hosts.site.waffle else { return Vec::new() };
     let scope = scope.or(&hosts.site.once_hosts);
     // A dry run sends no report, and the new release does not exist.
-    let is_new_live = is_ok && client.settings().mode == Mode::Run;
+    let is_new_live = is_live && client.settings().mode == Mode::Run;
     let was_live = |host: &Connection| rollout.target.before(host).is_some_and(|survey| survey.live().is_some());
     let usable = rollout.recovery_hosts(|host| scope.has(host).unwrap_or(false) && (is_new_live || was_live(host)));
     let Some(host) = usable.connections().first() else { return Vec::new() };

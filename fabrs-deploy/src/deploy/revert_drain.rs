@@ -40,8 +40,8 @@ pub(super) async fn next_hosts(rollout: &Rollout<'_>, hosts: &Group) -> Group {
             break;
         }
     }
-    let chosen: HashSet<_> = chosen.iter().filter_map(Connection::host).collect();
-    hosts.filter(|host| host.host().is_some_and(|host| chosen.contains(host)))
+    let chosen: HashSet<_> = chosen.iter().map(Connection::host).collect();
+    hosts.filter(|host| chosen.contains(&host.host()))
 }
 
 /// The servers of the balancer before the revert of some hosts.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use crate::deploy::approval::{pending_rollback, revision_of};
-use crate::deploy::approval_header::RuleLines;
+use crate::deploy::approval_rule::ApprovalRule;
 use crate::deploy::connected_site::{ConnectedSite, Surveys, local_connection};
 use crate::deploy::live_release::LiveRelease;
 use crate::deploy::lock::LockWait;
@@ -169,9 +169,8 @@ impl Rollback {
         preflight::check_steps(&hosts, &once_steps)?;
         let release = choose_rollback_release(&hosts, &shown, given.clone())?;
         freeze::note_for_rollback(hosts.client());
-        let host_revert = host_revert::approval_line(&hosts.site);
-        let pending = pending_rollback(&hosts, &shown, &release) + &host_revert;
-        let rules = RuleLines { host_revert: &host_revert, ..RuleLines::default() };
+        let rules: Vec<ApprovalRule> = host_revert::approval_rule(&hosts.site).into_iter().collect();
+        let pending = pending_rollback(&hosts, &shown, &release) + &ApprovalRule::lines(&rules);
         let text = approval_header::of_rollback(&hosts, &shown, &release, &rules);
         hosts.client().approve_with_details(&pending, &text).await?;
         preflight::check_hosts(&hosts, &shown).await?;

@@ -1,10 +1,9 @@
 //! The order of the hosts as one line of an approval: `canary of 1 host for 5m, then batches of 2`.
 
-use std::time::Duration;
-
 use crate::deploy::target::ReleaseOrigin;
 use crate::rollout_order::RolloutOrder;
 use crate::site::Site;
+use crate::whole_seconds::whole_seconds;
 
 /// Returns the order of a number of hosts, or `None` for one host without a strategy. A rollback
 /// has no canary.
@@ -55,12 +54,10 @@ fn hosts(count: usize) -> String {
     if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
 
-fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(time.as_secs()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::strategy::{BlueGreen, Canary};
 

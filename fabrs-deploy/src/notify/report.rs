@@ -10,6 +10,7 @@ use crate::release::id::ReleaseId;
 use crate::run_id::{Operator, RunId};
 use crate::source::changes::CommitChanges;
 use crate::source::revision::Revision;
+use crate::whole_seconds::whole_seconds;
 
 /// The report of a finished deploy or rollback.
 ///
@@ -202,7 +203,7 @@ impl DeployReport {
             lines.push(format!("\ncommits since {since}:"));
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });
         }
-        let elapsed = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
+        let elapsed = whole_seconds(self.elapsed);
         lines.push(format!("\nrelease {}, by {}, in {elapsed}, run {}", self.release, self.by, self.run));
         escape_controls(&lines.join("\n")).into_owned() + "\n"
     }

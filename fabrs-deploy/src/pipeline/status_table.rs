@@ -8,6 +8,7 @@ use crate::pipeline::notes::short;
 use crate::pipeline::record::{StageRecord, StageResult};
 use crate::pipeline::status::PipelineStatus;
 use crate::table::{render, table};
+use crate::whole_seconds::whole_seconds;
 
 /// Returns the table of commits and stages, and a line for each failed or overridden stage.
 pub(super) fn status_table(status: &PipelineStatus) -> String {
@@ -48,7 +49,7 @@ fn remark(record: &StageRecord) -> Option<String> {
 /// Returns a duration in whole seconds: `41s`, `2m 5s`.
 fn duration(seconds: f64) -> String {
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+    whole_seconds(duration).to_string()
 }
 
 #[cfg(test)]

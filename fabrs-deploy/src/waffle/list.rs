@@ -29,7 +29,7 @@ pub struct WaffleList {
 pub struct FlagState {
     /// The name.
     pub name: String,
-    /// The users for whom the flag is on.
+    /// The users with the flag on.
     pub audience: FlagAudience,
     /// The rules, also if `audience` is everyone or nobody.
     #[serde(skip)]
@@ -149,11 +149,11 @@ mod tests {
         let list: WaffleList = serde_json::from_str(ROWS).unwrap();
         assert_eq!(
             list.table(),
-            "kind    name                 state\n\
-             flag    old                  everyone\n\
+            "kind    name                state\n\
+             flag    old                 everyone\n\
              flag    new\\u{1b}[2K\\nflag  20 %, staff, group beta, 1 user, rollout mode\n\
-             switch  mail                 on\n\
-             sample  trace                0.5 %\n"
+             switch  mail                on\n\
+             sample  trace               0.5 %\n"
         );
     }
 

@@ -38,5 +38,8 @@ pub(super) async fn read(release: &Connection) -> Result<WaffleRead, Error> {
 /// Returns an error with the host of a connection.
 pub(super) fn error_of(connection: &Connection, kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Error {
     let error = Error::new(kind, text);
-    connection.host().map_or_else(|| error.clone(), |host| error.clone().on(host))
+    match connection.host() {
+        Some(host) => error.on(host),
+        None => error,
+    }
 }
