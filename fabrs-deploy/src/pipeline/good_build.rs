@@ -1,4 +1,4 @@
-//! The tag of a good build: a commit that has passed all stages up to a stage.
+//! The tag of a good build: a commit that has passed a stage and all earlier stages.
 
 use fabrs::{Error, ErrorKind, Hide};
 
@@ -8,7 +8,7 @@ use crate::pipeline::stages::task_client;
 use crate::source::git::Git;
 use crate::source::refs::Refs;
 
-/// The maximum number of tags to try if other runs take the next numbers.
+/// The maximum number of attempts. Another run may push a tag with the same number first.
 const MAX_TAG_ATTEMPTS: u32 = 30;
 
 impl PipelineStage {
@@ -17,8 +17,8 @@ impl PipelineStage {
     ///
     /// The tag has the next free number after the prefix of
     /// [`Git::good_tag_prefix`](crate::Git::good_tag_prefix): `deployable-315` after
-    /// `deployable-314`. Tags without a number do not count. If the commit has such a tag already,
-    /// the tag is returned.
+    /// `deployable-314`. Tags without a number are ignored. A commit with a tag keeps it: the tag
+    /// with the highest number is returned.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -38,7 +38,8 @@ impl PipelineStage {
     ///
     /// - [`ErrorKind::Task`] if the commit has not passed the stages, or if the tag cannot be
     ///   pushed.
-    /// - [`ErrorKind::Usage`] as [`run`](Self::run).
+    /// - [`ErrorKind::Usage`] for uncommitted changes, outside a clone with the remote `origin`,
+    ///   and outside a task.
     ///
     /// # Cancel safety
     ///
@@ -59,7 +60,7 @@ impl PipelineStage {
                 return Ok(next);
             }
         }
-        let text = format!("could not tag a good build: other runs took {MAX_TAG_ATTEMPTS} numbers");
+        let text = format!("could not tag a good build: other runs pushed {MAX_TAG_ATTEMPTS} tags first");
         Err(Error::new(ErrorKind::Task, text).hint("run the task again"))
     }
 }
@@ -76,7 +77,7 @@ enum NextBuild {
 fn next_build(refs: &Refs, prefix: &str, commit: &str) -> NextBuild {
     let number = |tag: &str| -> Option<u64> {
         let digits = tag.strip_prefix(prefix)?;
-        // `+5` and `007` are no numbers of this pipeline.
+        // A pipeline never creates a tag with `+5` or `007`.
         digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
     };
     let builds: Vec<(u64, &str, &str)> =

@@ -1,7 +1,8 @@
 //! The git notes with the records of all commits, in the remote `origin` of the local clone.
 //!
 //! A record is appended to the newest notes of the remote, and pushed without force. If another run
-//! pushed first, the record is appended anew to the notes of that run, so no record is lost.
+//! pushed first, the record is appended to the notes of that run, and pushed again. No record is
+//! lost.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,16 +19,17 @@ use crate::source::git::without_prompts;
 /// The ref of the notes in the remote.
 pub(super) const NOTES_REF: &str = "refs/notes/fabrs";
 
-/// The local ref with the last known notes. Neither a branch, a tag nor a note of the user.
+/// The local ref of the last fetched notes, apart from the user's branches, tags and notes.
 const KNOWN_REF: &str = "refs/fabrs/notes";
 
 /// The remote with the notes.
 const REMOTE: &str = "origin";
 
-/// The maximum number of pushes for a single record. At least one run of each round succeeds.
+/// The maximum number of pushes for a record. Of several pushes at the same time, one succeeds.
 const MAX_PUSH_ATTEMPTS: u32 = 30;
 
-/// The maximum wait before the second push. The wait doubles up to [`MAX_BACK_OFF`].
+/// The base of the random wait between two pushes. The maximum wait is twice the base before the
+/// second push, and doubles before each further push, up to [`MAX_BACK_OFF`].
 const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
 const MAX_BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -36,12 +38,12 @@ const READ_SCRIPT: &str = include_str!("read_notes.sh");
 const APPEND_SCRIPT: &str = include_str!("append_note.sh");
 const TAG_SCRIPT: &str = include_str!("push_good_tag.sh");
 
-/// The subject of a record: a commit given by its id, or HEAD of the work tree.
+/// The commit of a record: given by its id, or HEAD of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecordedCommit {
     /// A commit, independent of the work tree.
     Given(String),
-    /// The commit of HEAD. A record is refused if HEAD has moved.
+    /// HEAD at the start of the stage. If HEAD has changed at the end, nothing is recorded.
     Head(String),
 }
 
@@ -82,7 +84,7 @@ impl StageNotes {
             let hint = "check the access to the remote: `git ls-remote origin`";
             git_error("could not read the pipeline records of `origin`", error).hint(hint)
         })?;
-        let malformed = || Error::new(ErrorKind::Format, "the pipeline records of `origin` are not readable");
+        let malformed = || Error::new(ErrorKind::Format, "could not parse the pipeline records of `origin`");
         let notes = commit_files::parse(output.stdout_bytes()?).ok_or_else(malformed)?;
         let records: HashMap<_, _> =
             notes.into_iter().map(|note| (note.path, CommitRecords::parse(&note.text))).collect();
@@ -98,7 +100,7 @@ impl StageNotes {
     /// # Errors
     ///
     /// [`ErrorKind::Task`] if the push fails, for example without write access, and if HEAD has
-    /// moved.
+    /// changed since the start of the stage.
     pub(super) async fn append(&self, commit: &RecordedCommit, record: &StageRecord) -> Result<(), Error> {
         let (stage, short) = (&record.stage, short(commit.id()));
         let purpose = format!("record stage `{stage}` as {} for {short}", record.result.as_str());
@@ -114,8 +116,8 @@ impl StageNotes {
         match self.push(&purpose, attempt).await? {
             PushResult::Done => Ok(()),
             PushResult::Moved => {
-                let text = format!("could not {purpose}: HEAD has moved to another commit during the stage");
-                Err(Error::new(ErrorKind::Task, text).hint("run the stage again, without changes to the work tree"))
+                let text = format!("could not {purpose}: HEAD changed during the stage");
+                Err(Error::new(ErrorKind::Task, text).hint("keep HEAD unchanged, and run the stage again"))
             }
             PushResult::Rejected => {
                 let text = format!("could not {purpose}: `origin` rejected {MAX_PUSH_ATTEMPTS} pushes");
@@ -135,7 +137,7 @@ impl StageNotes {
         Ok(pushed != PushResult::Rejected)
     }
 
-    /// Repeats a push as long as other runs are faster.
+    /// Pushes again if another run pushed first, up to [`MAX_PUSH_ATTEMPTS`] times.
     async fn push(&self, purpose: &str, attempt: impl Fn() -> ShellLine) -> Result<PushResult, Error> {
         for count in 1..MAX_PUSH_ATTEMPTS {
             match self.push_once(purpose, attempt()).await? {
@@ -149,7 +151,7 @@ impl StageNotes {
     async fn push_once(&self, purpose: &str, line: ShellLine) -> Result<PushResult, Error> {
         let pushed = self.clone.run(line).named(purpose).hide(Hide::Both).await;
         let output = pushed.map_err(|error| {
-            let hint = format!("this user needs write access to `{NOTES_REF}` and to the tags of `origin`");
+            let hint = format!("check the write access to `{NOTES_REF}` and to the tags of `origin`");
             git_error(&format!("could not {purpose}"), error).hint(hint)
         })?;
         if !output.was_run() {
@@ -168,7 +170,7 @@ impl StageNotes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PushResult {
     Done,
-    /// HEAD of the work tree is another commit than expected.
+    /// HEAD of the work tree is not the expected commit.
     Moved,
     /// Another run pushed first.
     Rejected,
@@ -211,7 +213,7 @@ fn script<S: AsRef<str>>(script: &str, arguments: &[S]) -> ShellLine {
 async fn back_off(attempt: u32) {
     let limit = FIRST_BACK_OFF.saturating_mul(1 << attempt.min(10)).min(MAX_BACK_OFF);
     let mut random = [u8::MAX; 1];
-    // Without randomness, the longest wait is used.
+    // Without random bytes, the wait is the maximum.
     let _ = getrandom::fill(&mut random);
     tokio::time::sleep(limit.mul_f64(f64::from(random[0]) / 255.0)).await;
 }

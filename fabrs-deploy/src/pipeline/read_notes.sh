@@ -1,5 +1,5 @@
-# Prints the notes of some commits, as `git cat-file --batch`: the size, the commit, the content.
-# The other arguments: the commits
+# Prints `known`, then each note in the format of `git cat-file --batch`: size, commit, content.
+# $1 and all further arguments: the commits
 fetch_notes
 echo known
 [ -n "$tip" ] || exit 0

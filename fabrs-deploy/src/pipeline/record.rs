@@ -9,9 +9,10 @@ use crate::run_id::{Operator, RunId};
 
 /// The result of a stage for a commit, as recorded in git.
 ///
-/// A record is one line of JSON in the git note of the commit. The time comes first, so that the
-/// notes of several clones can be merged by `git notes merge -s cat_sort_uniq`. Everyone with push
-/// access to the repository can write records. Control characters in the texts are escaped.
+/// A record is one line of JSON in the git note of the commit. Each line begins with the time, so
+/// that `git notes merge -s cat_sort_uniq` sorts the records of several clones by time. Everyone
+/// with push access to the repository can write records. Control characters in the texts are
+/// escaped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StageRecord {
@@ -22,14 +23,14 @@ pub struct StageRecord {
     pub stage: String,
     /// The result.
     pub result: StageResult,
-    /// The user and machine of the stage, with the URL of a CI job.
+    /// The user and the machine of the run, with the URL of its CI job.
     pub by: Operator,
     /// The duration in seconds.
     #[serde(deserialize_with = "seconds")]
     pub seconds: f64,
-    /// The id of the run: of a deploy, the same as in its manifests and its report.
+    /// The id of the run. A deploy has the same id in its manifests and its report.
     pub run: RunId,
-    /// The reason to run the stage without the earlier stages.
+    /// The reason to run the stage although the commit has not passed the earlier stages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<String>,
 }

@@ -9,8 +9,8 @@ use crate::pipeline::stage::PipelineStage;
 
 impl PipelineStage {
     /// Refuses a commit that has not passed the earlier stages, unless the run has an override
-    /// reason. Returns the reason if it was necessary. An override is a warning, and a refusal is a
-    /// warning in a dry run.
+    /// reason. Returns the reason if the commit needed it. An override prints a warning. A dry run
+    /// prints a refusal as a warning, and continues.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl PipelineStage {
         Ok(None)
     }
 
-    /// Repeats [`check`](Self::check) after a wait, without its output.
+    /// Repeats [`check`](Self::check) after a wait, without its warnings.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ impl PipelineStage {
         }
     }
 
-    /// Refuses a commit that has not passed this stage and all earlier stages. No reason overrides
-    /// this check. A refusal is a warning in a dry run.
+    /// Refuses a commit that has not passed this stage and all earlier stages.
+    /// `--override-stages` does not apply. A dry run prints a refusal as a warning, and continues.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl PipelineStage {
         Ok(())
     }
 
-    /// Returns the refusal of a commit: the first of some stages without a pass.
+    /// Returns the reason to refuse a commit: the first of `stages` that it has not passed.
     async fn refusal(&self, client: &Client, commit: &str, stages: &[String]) -> Result<Option<String>, Error> {
         if stages.is_empty() {
             return Ok(None);
@@ -99,7 +99,7 @@ fn check_settings(stage: &str, settings: &Settings) -> Result<(), Error> {
 
 fn override_reason(client: &Client) -> Option<String> {
     let reason = client.settings().override_stages.as_deref().filter(|reason| !reason.trim().is_empty());
-    // Everyone can read the record.
+    // Everyone can read the record, so it must not contain secrets.
     reason.map(|reason| client.redact(reason))
 }
 

@@ -37,7 +37,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for an unknown name, for two stages of the same name, and for a name
-    /// with other characters than ASCII letters, digits, `-`, `_` and `.`.
+    /// with characters other than ASCII letters, digits, `-`, `_` and `.`.
     pub fn stage(&self, name: &str) -> Result<PipelineStage, Error> {
         self.check_names()?;
         let Some(index) = self.stages.iter().position(|stage| stage == name) else {
@@ -97,12 +97,12 @@ impl PipelineStage {
     ///
     /// - The commit must have passed all earlier stages, unless the run has
     ///   [`Settings::override_stages`](fabrs::config::Settings::override_stages).
-    /// - The work is about the commit of HEAD, so uncommitted changes are refused, unless
-    ///   [`commit`](Self::commit) sets a commit.
-    /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
+    /// - The result is recorded for HEAD, so uncommitted changes are refused. With
+    ///   [`commit`](Self::commit), they are allowed, and the result is recorded for that commit.
+    /// - A success is recorded as `passed`, and a failure as `failed`. A cancelled run is not
     ///   recorded.
-    /// - A dry run plans the work and the record. Work that inspects the output of a planned
-    ///   command ends the plan.
+    /// - A dry run plans the work and the record. The plan ends early if the work inspects the
+    ///   output of a planned command.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -160,7 +160,7 @@ impl PipelineStage {
         let record = self.record(result, Operator::current(), RunId::new(), start.elapsed(), override_reason);
         match (notes.append(&commit, &record).await, worked) {
             (Ok(()), worked) => worked,
-            // A pass without a record would be refused by the next stage.
+            // The next stage would refuse a commit without a record.
             (Err(error), Ok(_)) => Err(error.into()),
             (Err(error), failed) => {
                 client.warn(None, error.message());
@@ -179,7 +179,7 @@ impl PipelineStage {
         notes.append(&RecordedCommit::Given(commit.to_owned()), record).await
     }
 
-    /// Returns a record of this stage, made now.
+    /// Creates a record of this stage that ends now.
     pub(crate) fn record(
         &self,
         result: StageResult,
@@ -195,23 +195,23 @@ impl PipelineStage {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for an id that is not a full commit id, without a clone, and for
-    /// uncommitted changes.
+    /// [`ErrorKind::Usage`] for a shortened or invalid commit id, outside a clone with the remote
+    /// `origin`, and for uncommitted changes.
     pub(super) async fn recorded_commit(&self, notes: &StageNotes) -> Result<RecordedCommit, Error> {
         if let Some(id) = &self.commit {
             if is_commit(id) {
                 return Ok(RecordedCommit::Given(id.to_ascii_lowercase()));
             }
-            return Err(Error::new(ErrorKind::Usage, "the commit of a stage needs a full commit id of 40 digits"));
+            return Err(Error::new(ErrorKind::Usage, "invalid commit of a stage: expected an id of 40 hex digits"));
         }
         let read = format!(
-            "set -e; git rev-parse --verify --quiet HEAD || {{ echo 'not a git repository with a commit' >&2; exit 1; }}; \
+            "set -e; git rev-parse --verify --quiet HEAD || {{ echo 'no git repository with a commit' >&2; exit 1; }}; \
              git remote get-url -- origin > /dev/null; cd \"$(git rev-parse --show-toplevel)\"; {CHANGED_FILES}"
         );
         let lines = notes.clone_connection().probe(ShellLine::raw(read)).hide(Hide::Both).lines().await;
         let lines = lines.map_err(|error| match error.kind() {
             ErrorKind::Exit => {
-                let text = git_error("no commit to record", error).message().to_owned();
+                let text = git_error("could not determine the commit of the stage", error).message().to_owned();
                 Error::new(ErrorKind::Usage, text).hint("run the stage in a clone with the remote `origin`")
             }
             _ => error,

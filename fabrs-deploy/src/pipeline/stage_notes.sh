@@ -1,16 +1,16 @@
-# Functions for the notes of a pipeline. All scripts have the same first arguments.
+# Functions for the notes of a pipeline. The first three arguments of each script are the same.
 # $1: the remote; $2: the ref of the notes in the remote; $3: the local ref with the last known notes
 set -eu
 export LC_ALL=C
 remote=$1 ref=$2 known=$3
 shift 3
 
-# Runs git without hooks and without background work: a pre-push hook would run the tests again.
+# Runs git without hooks and without background work: a pre-push hook could run the tests again.
 quiet_git() {
     git -c core.hooksPath=/dev/null -c gc.auto=0 -c maintenance.auto=false "$@"
 }
 
-# Fetches the notes, and sets `tip`: the commit of the notes, or nothing without notes.
+# Fetches the notes, and sets `tip`: the commit of the notes, or empty if the remote has none.
 fetch_notes() {
     tip=$(git ls-remote --quiet -- "$remote" "$ref")
     tip=$(printf '%s\n' "$tip" | awk -v ref="$ref" '$2 == ref { print $1 }')
@@ -21,7 +21,7 @@ fetch_notes() {
     quiet_git update-ref "$known" "$tip" 2> /dev/null || :
 }
 
-# Pushes a refspec. Prints `rejected` and ends the script if another run was faster.
+# Pushes a refspec. Prints `rejected` and ends the script if another run pushed first.
 push_ref() {
     if message=$(quiet_git push --quiet --no-follow-tags --recurse-submodules=no -- "$remote" "$1" 2>&1); then
         return 0

@@ -7,12 +7,12 @@ use fabrs::{Client, Connection, Error, ErrorKind, current};
 
 /// The stages of a commit on its way to production, in order.
 ///
-/// Each stage records its result for a commit in the git repository, visible to everyone. A stage
-/// refuses a commit unless the last record of every earlier stage is `passed`. A stage can run
-/// again: a later result replaces the earlier result.
+/// Each stage records its result for a commit in the git repository. Everyone with access to the
+/// repository can read the records. A stage refuses a commit unless the last record of every
+/// earlier stage is `passed`. A stage can run again: a later result replaces the earlier result.
 ///
-/// The records are git notes (`refs/notes/fabrs`) in the remote `origin` of the local clone. The
-/// local branches, tags, notes and the work tree stay unchanged. Needs git 2.29 or newer.
+/// The records are git notes (`refs/notes/fabrs`) in the remote `origin` of the local clone. Local
+/// branches, tags and notes and the work tree do not change. Needs git 2.29 or newer.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -79,8 +79,8 @@ impl Pipeline {
         Self { stages: stages.into_iter().map(Into::into).collect(), repository: None }
     }
 
-    /// Sets the directory of the local clone. Its remote `origin` has the records. Defaults to the
-    /// current directory of `fab`.
+    /// Sets the directory of the local clone. The remote `origin` of the clone stores the records.
+    /// Defaults to the current directory of `fab`.
     ///
     /// ```
     /// use fabrs_deploy::Pipeline;
@@ -93,14 +93,14 @@ impl Pipeline {
         self
     }
 
-    /// Refuses invalid names: names are part of the table and of error messages.
+    /// Refuses invalid names, since tables and error messages contain the names.
     pub(super) fn check_names(&self) -> Result<(), Error> {
         let is_valid = |name: &str| {
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         for (index, name) in self.stages.iter().enumerate() {
             if !is_valid(name) {
-                let text = format!("invalid name of a stage: `{}`", escape_controls(name));
+                let text = format!("invalid stage name `{}`", escape_controls(name));
                 return Err(Error::new(ErrorKind::Usage, text).hint("use letters, digits, `-`, `_` and `.`"));
             }
             if self.stages.iter().take(index).any(|earlier| earlier == name) {
@@ -119,7 +119,7 @@ impl Pipeline {
 
 /// Returns the client of the calling task.
 pub(super) fn task_client() -> Result<Client, Error> {
-    let outside = || Error::new(ErrorKind::Usage, "a stage of a pipeline needs a task: called outside a task");
+    let outside = || Error::new(ErrorKind::Usage, "a pipeline was used outside a task");
     current().client().ok_or_else(outside)
 }
 
@@ -130,9 +130,9 @@ mod tests {
     #[test]
     fn invalid_and_repeated_names_are_refused() {
         for (stages, part) in [
-            (&["unit", ""][..], "invalid name"),
-            (&["unit", "a b"], "invalid name"),
-            (&["unit", "a\u{1b}[2K"], "invalid name of a stage: `a\\u{1b}[2K`"),
+            (&["unit", ""][..], "invalid stage name"),
+            (&["unit", "a b"], "invalid stage name"),
+            (&["unit", "a\u{1b}[2K"], "invalid stage name `a\\u{1b}[2K`"),
             (&["unit", "unit"], "two stages `unit`"),
         ] {
             let error = Pipeline::new(stages.iter().copied()).check_names().unwrap_err();

@@ -119,7 +119,7 @@ async fn a_commit_during_the_work_prevents_the_record() -> Result {
         Ok::<_, Error>(())
     };
     let error = ann.task(stage.run(work)).await.expect_err("the pass has no commit").into_error();
-    assert!(error.message().contains("HEAD has moved"), "{error}");
+    assert!(error.message().contains("HEAD changed during the stage"), "{error}");
     assert!(!shared.has_records());
     Ok(())
 }
