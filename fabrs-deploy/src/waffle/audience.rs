@@ -1,10 +1,10 @@
-//! [`FlagAudience`]: the users of a site with a flag that is on.
+//! [`FlagAudience`]: the users that see a flag as on.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The users with a flag that is on.
+/// The users that see a flag as on: all, none or some.
 ///
 /// ```
 /// use fabrs_deploy::{FlagAudience, FlagRules};
@@ -26,11 +26,11 @@ pub enum FlagAudience {
     Some(FlagRules),
 }
 
-/// The rules of a flag. The flag is on for the users of each rule.
+/// The rules of a flag. The flag is on for users that match at least one rule.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FlagRules {
-    /// The share of random users, in percent. django-waffle remembers each user in a cookie.
+    /// The percentage of users, selected at random. A cookie stores the result for each user.
     pub percent: Option<f64>,
     /// On for superusers.
     pub superusers: bool,
@@ -40,19 +40,20 @@ pub struct FlagRules {
     pub authenticated: bool,
     /// On for the members of these groups.
     pub groups: Vec<String>,
-    /// The number of users with the flag by name.
+    /// The number of users listed in the flag.
     #[serde(rename = "users")]
     pub user_count: usize,
-    /// On for these languages.
+    /// On for users of these languages.
     pub languages: Vec<String>,
-    /// Rollout mode: users outside the percentage get a new chance in each browser session.
+    /// Rollout mode: in each browser session, django-waffle draws again for users outside the
+    /// percentage.
     pub rollout: bool,
-    /// Testing mode: a parameter of the URL switches the flag.
+    /// Testing mode: a parameter of the URL turns the flag on or off.
     pub testing: bool,
 }
 
 impl FlagRules {
-    /// Returns the rules as text, one for each rule.
+    /// Returns one text for each rule.
     fn labels(&self) -> Vec<String> {
         let mut labels: Vec<String> = self.percent.iter().map(|percent| format!("{percent} %")).collect();
         let marks = [(self.superusers, "superusers"), (self.staff, "staff"), (self.authenticated, "logged-in users")];
@@ -75,7 +76,7 @@ impl FlagRules {
 }
 
 impl From<FlagRules> for FlagAudience {
-    /// Rules without any user are [`FlagAudience::Nobody`].
+    /// Rules that match no user result in [`FlagAudience::Nobody`].
     fn from(rules: FlagRules) -> Self {
         if rules.labels().is_empty() { Self::Nobody } else { Self::Some(rules) }
     }

@@ -1,5 +1,5 @@
-//! The change of a flag, a switch or a sample: compares the present state, and runs a management
-//! command of django-waffle.
+//! The change of a flag, a switch or a sample: reads the present state, and runs a management
+//! command of django-waffle if it differs from the desired state.
 
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine};
 
@@ -27,7 +27,7 @@ impl MissingName {
     }
 }
 
-/// The present and the desired state of a name, as text.
+/// The present and the desired state of a flag, a switch or a sample, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Comparison {
     /// `None` if the name does not exist.
@@ -114,12 +114,12 @@ fn check_name(kind: &str, name: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Usage, format!("invalid {kind} `{}`: {problem}", single_line(name))))
 }
 
-/// Warns if the servers read flags from a cache that this change cannot empty.
+/// Warns if the servers read flags from a cache that this change cannot clear.
 fn warn_of_private_cache(connection: &Connection, cache: Option<PrivateCache>) {
     let (Some(client), Some(cache)) = (connection.client(), cache) else { return };
     let delay = cache.seconds.map_or_else(|| "after their restart".to_owned(), |limit| format!("within {limit} s"));
     let text = format!(
-        "running servers see this change {delay}, since each process caches flags in its own memory; set \
+        "running servers see this change {delay}, since each process caches flags in its own memory: set \
          WAFFLE_CACHE_NAME to a shared cache"
     );
     client.warn(connection.host(), text);

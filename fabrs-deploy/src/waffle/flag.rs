@@ -31,7 +31,7 @@ impl WaffleFlag {
         Self { name, desired: FlagSetting::Undecided, missing: MissingName::Reject }
     }
 
-    /// Changes one rule. Rules are combined, and replace `everyone` and `off`.
+    /// Adds a rule to the other rules of the request. Rules replace `everyone` and `off`.
     fn set_rule(&mut self, set: impl FnOnce(&mut FlagRules)) {
         if let FlagSetting::Rules(rules) = &mut self.desired {
             set(rules);
@@ -60,8 +60,9 @@ impl WaffleFlag {
 /// # Feature flags
 ///
 /// Methods of [`HostWaffle::flag`](crate::HostWaffle::flag). Rules are combined:
-/// `.staff().percent(20)` is on for staff and for 20 % of the other users. A request replaces all
-/// earlier rules of the flag, except for its users and languages.
+/// `.staff().percent(20)` is on for staff and for 20 % of the other users. A request replaces the
+/// earlier rules of the flag. The flag keeps its listed users, its languages and, without
+/// [`group`](Self::group), its groups.
 impl EnsureRequest<WaffleFlag> {
     /// Turns the flag on for all users (`waffle_flag --everyone`).
     ///
@@ -94,8 +95,10 @@ impl EnsureRequest<WaffleFlag> {
 
     /// Turns the flag on for a percentage of the users, from 1 to 99 (`waffle_flag --percent`).
     ///
-    /// django-waffle selects random users and remembers the result in a cookie for a month. With
-    /// [`rollout`](Self::rollout), a higher percentage also reaches users of a lower percentage.
+    /// django-waffle selects users at random, and stores the result in a cookie for a month. A
+    /// higher percentage later reaches only users without this cookie. With
+    /// [`rollout`](Self::rollout), it also reaches users outside the earlier percentage, in their
+    /// next browser session.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};
@@ -173,8 +176,8 @@ impl EnsureRequest<WaffleFlag> {
         })
     }
 
-    /// Sets rollout mode (`waffle_flag --rollout`): users outside the percentage get a new chance
-    /// in each browser session.
+    /// Sets rollout mode (`waffle_flag --rollout`): in each browser session, django-waffle draws
+    /// again for users outside the percentage.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};

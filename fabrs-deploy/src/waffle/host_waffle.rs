@@ -15,15 +15,15 @@ use crate::waffle::switch::WaffleSwitch;
 /// The flags, switches and samples of a site, accessed through one host: see
 /// [`Waffle::on`](crate::Waffle::on).
 ///
-/// A request compares the present state, and runs a management command of django-waffle only if
-/// the state differs. The output has one line: `flag one_page_checkout: off -> staff`, or
-/// `unchanged`. A dry run reads the present state and plans the change.
+/// A request reads the present state, and runs a management command of django-waffle only if it
+/// differs from the desired state. The output has one line: `flag one_page_checkout: off -> staff`,
+/// or `unchanged`. A dry run reads the present state and plans the change.
 ///
 /// All hosts of a site share one database. In a task for several hosts, wrap the request in
 /// [`once`](fabrs::once).
 ///
 /// django-waffle caches flags. With the default cache of Django, each server process has its own
-/// copy for 5 minutes. Set `WAFFLE_CACHE_NAME` to a shared cache, or each change causes a warning.
+/// copy for 5 minutes, and each change causes a warning. Set `WAFFLE_CACHE_NAME` to a shared cache.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ impl HostWaffle {
         Self { live: live.clone() }
     }
 
-    /// Changes a flag. The methods of the request set its audience: [`EnsureRequest`].
+    /// Changes a flag. The methods of the [`EnsureRequest`] set its audience.
     ///
     /// ```no_run
     /// # use fabrs::Connection;
@@ -72,7 +72,8 @@ impl HostWaffle {
         EnsureRequest::new(&self.live, WaffleSwitch::new(name.into()))
     }
 
-    /// Changes a sample: on for a percentage of the checks, from 1 to 100.
+    /// Changes a sample: on for a random share of the calls of `sample_is_active`, from 1 to 100
+    /// percent.
     ///
     /// ```no_run
     /// # use fabrs::Connection;

@@ -15,9 +15,9 @@ pub struct WaffleList {
     pub flags: Vec<FlagState>,
     /// The switches: on or off for the whole site.
     pub switches: Vec<SwitchState>,
-    /// The samples: on for a percentage of the checks.
+    /// The samples: on for a random share of the calls of `sample_is_active`.
     pub samples: Vec<SampleState>,
-    /// The cache of django-waffle, if each process has its own.
+    /// The cache of django-waffle, if each process has its own cache.
     #[serde(skip_serializing)]
     pub(super) private_cache: Option<PrivateCache>,
 }
@@ -29,9 +29,9 @@ pub struct WaffleList {
 pub struct FlagState {
     /// The name.
     pub name: String,
-    /// The users with the flag on.
+    /// The users that see the flag as on.
     pub audience: FlagAudience,
-    /// The rules, also if `audience` is everyone or nobody.
+    /// The stored rules. They have no effect if `audience` is everyone or nobody.
     #[serde(skip)]
     pub(super) rules: FlagRules,
 }
@@ -52,7 +52,7 @@ pub struct SwitchState {
 pub struct SampleState {
     /// The name.
     pub name: String,
-    /// The percentage of the checks with a true result.
+    /// The percentage of calls with the result `True`.
     pub percent: f64,
 }
 

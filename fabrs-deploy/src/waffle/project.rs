@@ -14,8 +14,8 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The feature flags of django-waffle: flags, switches and samples.
 ///
-/// Tasks change and list them through one host: [`on`](Self::on). As a plugin of a site, the report
-/// of each deploy lists the flags in a rollout, on for some users only
+/// Tasks change and list the flags through one host: see [`on`](Self::on). A site with this plugin
+/// adds the flags that are on for some users only to the report of each deploy
 /// ([`DeployReport::flags`](crate::DeployReport::flags)). If the flags cannot be read, the deploy
 /// prints a warning and continues.
 ///
@@ -41,7 +41,7 @@ pub struct Waffle {
 }
 
 impl Waffle {
-    /// Creates the flags of a project with django-waffle.
+    /// Creates a handle to the flags of a project with django-waffle.
     ///
     /// ```
     /// # use fabrs_deploy::{Site, Waffle};
@@ -52,7 +52,8 @@ impl Waffle {
         Self::default()
     }
 
-    /// Returns the flags, accessed through a connection in the live release with its virtualenv.
+    /// Returns a handle to the flags. It runs commands through `live`, a connection in the
+    /// directory of the live release with its virtualenv.
     ///
     /// ```
     /// # use fabrs::{Client, transport::Fake};

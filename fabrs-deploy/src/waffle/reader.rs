@@ -9,7 +9,7 @@ use crate::waffle::list::WaffleList;
 /// Prints all flags, switches and samples as JSON.
 const STATE_SCRIPT: &str = include_str!("waffle_state.py");
 
-/// A read of the flags: the list, or the planned command in a dry run without access to the host.
+/// The result of a read: the list, or the planned command of a dry run without access to the host.
 pub(super) enum WaffleRead {
     List(WaffleList),
     Planned(Output),
@@ -20,7 +20,7 @@ pub(super) enum WaffleRead {
 /// # Errors
 ///
 /// [`ErrorKind::Exit`] if the project cannot be loaded or lacks django-waffle, and
-/// [`ErrorKind::Task`] for an unknown output.
+/// [`ErrorKind::Task`] if its output has no list.
 pub(super) async fn read(release: &Connection) -> Result<WaffleRead, Error> {
     let command = release.v_run("python manage.py shell --verbosity 0").stdin(STATE_SCRIPT).probe();
     let output = command.named("read the flags").hide(Hide::Both).capture_all().await?;

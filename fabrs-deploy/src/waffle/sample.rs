@@ -53,7 +53,7 @@ impl WaffleResource for WaffleSample {
     }
 
     fn check(&self) -> Result<(), Error> {
-        // `waffle_sample NAME 0` reports a missing percentage.
+        // `waffle_sample NAME 0` fails: the command treats 0 as a missing percentage.
         if (1..=100).contains(&self.percent) {
             return Ok(());
         }
