@@ -20,61 +20,63 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 /// The JSON of [`Site::stats_json`](crate::Site::stats_json) has the names of these fields as keys.
 /// An absent value is `null`. New versions may add keys.
 ///
-/// A *change* is a deploy or a promotion that ended live or failed. Changes cancelled by a person,
-/// holds and rollbacks are no changes. A change *fails* if its release did not go live on all
+/// A *change* is a deploy or a promotion that went live or failed. Cancelled operations, holds and
+/// rollbacks do not count. A change *fails* if its release did not go live on all
 /// hosts, if a rollback replaced the release by an earlier release, or if the release is marked as
 /// bad. A post-deploy step that fails leaves the release live, so the change does not fail.
 ///
 /// # Limits
 ///
 /// - Each host keeps its last 1,000 operations, and the period is at most 90 days.
-/// - An operation that never got the lock is not recorded, for example one refused by a check. An
-///   operation is not recorded either if its run was killed, or lost the connection to all hosts.
-/// - Deploys by earlier versions of this crate are known from the manifests still on the hosts:
-///   without lead time, and without rolled back releases that were removed since.
+/// - Operations without the lock are missing, for example a deploy refused by a check. Killed runs
+///   are missing also, and runs that lost the connection to all hosts.
+/// - Deploys by earlier versions of this crate are read from the manifests on the hosts. They have
+///   no lead time, and removed releases are missing.
 /// - Outages without a failed or rolled back change are unknown.
-/// - The times are those of the clocks of the deploying machines, in whole seconds.
+/// - The times are in whole seconds, by the clocks of the deploying machines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SiteStats {
     /// The directory of the site, as passed to [`Site::new`](crate::Site::new).
     pub site: String,
-    /// The reachable hosts of the group, in its order.
+    /// The reachable hosts, in the order of the group.
     pub hosts: Vec<String>,
     /// The unreachable hosts. Operations recorded on these hosts only are missing.
     pub unreachable: Vec<String>,
-    /// The start of the period: 90 days ago, or the first recorded operation. RFC 3339, UTC.
+    /// The start of the period: 90 days ago, or the first recorded operation if that is later.
+    /// RFC 3339, UTC.
     pub from: String,
     /// The end of the period: now. RFC 3339, UTC.
     pub to: String,
     /// The number of changes that went live.
     pub deploys: usize,
-    /// Deployment frequency: `deploys` divided by the weeks of the period, at least one week.
+    /// Deployment frequency: `deploys` divided by the weeks of the period. A shorter period counts
+    /// as one week.
     pub deploys_per_week: f64,
     /// Lead time in seconds: the median time from the commit time of the deployed commit to the end
     /// of its first live deploy.
     pub lead_time_seconds: Option<u64>,
-    /// The number of lead times in the median.
+    /// The number of lead times used for the median.
     pub lead_times: usize,
     /// The number of changes.
     pub changes: usize,
-    /// The failed changes that switched no host.
+    /// The number of failed changes without a switched host.
     pub failed_before_switch: usize,
-    /// The failed changes that switched a host.
+    /// The number of failed changes with a switched host.
     pub failed_after_switch: usize,
-    /// The changes that went live, and were rolled back or marked as bad later.
+    /// The number of changes that went live, and were rolled back or marked as bad later.
     pub rolled_back: usize,
     /// Change failure rate: the failed changes divided by all changes, from 0 to 1.
     pub change_failure_rate: Option<f64>,
     /// Time to restore in seconds: the median time from a failure to the next good live release.
     ///
-    /// A change that failed after a switch lasts from its first switch to the end of its complete
-    /// revert, or else to the next good operation. A change rolled back later lasts from the time
-    /// it went live. A change that failed before the switch has no time.
+    /// The failure of a change begins at its first switch, or at its end if the change went live
+    /// and was rolled back later. It ends with the complete revert, or else with the next good
+    /// operation. A change that failed before the switch does not count.
     pub time_to_restore_seconds: Option<u64>,
-    /// The number of times in the median.
+    /// The number of restored failures, used for the median.
     pub restores: usize,
-    /// The failed changes without a good operation since.
+    /// The number of failures without a complete revert or a later good operation.
     pub not_restored: usize,
 }
 
@@ -170,7 +172,7 @@ impl<'a> TimedOperation<'a> {
         Some(Self { record, switched: record.switched.as_deref().and_then(time), finished })
     }
 
-    /// Returns whether the operation is a deploy or a promotion that ended live or failed.
+    /// Returns `true` for a deploy or a promotion that went live or failed.
     fn is_change(&self) -> bool {
         let is_deploy = matches!(self.record.action, DeployAction::Deploy | DeployAction::Promote);
         is_deploy && (self.record.is_live || self.record.outcome == DeployOutcome::Failed)
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_deploy_a_hold_and_a_rollback_are_no_changes() {
+    fn cancelled_deploys_holds_and_rollbacks_do_not_count_as_changes() {
         let cancelled = OperationRecord { outcome: DeployOutcome::Cancelled, ..failed(2, 30) };
         let held = OperationRecord { action: DeployAction::Hold, outcome: DeployOutcome::Held, ..failed(3, 20) };
         let no_hold = OperationRecord { action: DeployAction::Hold, ..failed(4, 10) };
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_to_a_later_release_is_no_failure() {
+    fn a_rollback_to_a_later_release_does_not_count_as_failure() {
         let stats = stats(&[live(1, 2000), live(2, 1500), rollback(2, 1, 1000), rollback(1, 2, 500)]);
         assert_eq!(stats.rolled_back, 1, "only the rollback to an earlier release");
     }

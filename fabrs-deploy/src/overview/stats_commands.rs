@@ -81,7 +81,7 @@ impl Site {
         self.print_stats(hosts, json_document).await
     }
 
-    /// Returns the statistics. Unreachable hosts are part of the result.
+    /// Returns the statistics. [`SiteStats::unreachable`] lists the unreachable hosts.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -147,8 +147,7 @@ impl Site {
     }
 }
 
-/// Returns each operation once, although all its hosts record it, with the deploys known from
-/// manifests only.
+/// Merges the logs of all hosts: each operation once, and the deploys known from manifests only.
 fn merge(histories: &[&HostHistory]) -> Vec<OperationRecord> {
     let records = histories.iter().flat_map(|(_, log)| log);
     let mut operations: BTreeMap<String, OperationRecord> = BTreeMap::new();

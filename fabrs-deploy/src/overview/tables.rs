@@ -118,7 +118,7 @@ pub(super) fn stats_table(stats: &SiteStats) -> String {
         format!("{:.1} a week", stats.deploys_per_week),
         format!("{} live in {days} d", stats.deploys),
     ]);
-    rows.add_row(["lead time".to_owned(), time(stats.lead_time_seconds), median(stats.lead_times, "known commit")]);
+    rows.add_row(["lead time".to_owned(), time(stats.lead_time_seconds), median(stats.lead_times, "lead time")]);
     let failed = stats.failed_before_switch + stats.failed_after_switch + stats.rolled_back;
     let kinds = format!(
         "{failed} of {}: {} before the switch, {} after the switch, {} rolled back",
@@ -130,7 +130,7 @@ pub(super) fn stats_table(stats: &SiteStats) -> String {
         0 => String::new(),
         open => format!(", {open} not restored"),
     };
-    let restores = median(stats.restores, "failure to restore") + &open;
+    let restores = median(stats.restores, "restored failure") + &open;
     rows.add_row(["time to restore".to_owned(), time(stats.time_to_restore_seconds), restores]);
     let missing = match stats.unreachable.as_slice() {
         [] => String::new(),
