@@ -30,7 +30,7 @@ const MAX_DESCRIPTION_LETTERS: usize = 140;
 /// | held, or a hold that failed | no deployment, since the live commit is the same |
 ///
 /// A `success` marks the earlier deployments of the environment as inactive. The commit must exist
-/// in the repository. The environment is that of the run, or else `production`. The task is
+/// in the repository. The environment is `production` if the run has none. The task is
 /// `deploy` or `rollback`, and the payload has the release, the run and the hosts.
 ///
 /// APIs: [deployments](https://docs.github.com/en/rest/deployments/deployments#create-a-deployment),
@@ -112,8 +112,7 @@ impl GitHubDeployments {
         self
     }
 
-    /// Sets the URL of the output of the deploy. Defaults to the page of the CI job, if the deploy
-    /// runs in one.
+    /// Sets the URL of the log of the deploy. Defaults to the URL of the CI job, if any.
     ///
     /// ```
     /// # use fabrs_deploy::GitHubDeployments;
@@ -127,7 +126,7 @@ impl GitHubDeployments {
         self
     }
 
-    /// Marks the environment as one with end users. Defaults to `true` for an environment named
+    /// Marks the environment as used by end users. Defaults to `true` for an environment named
     /// `production`.
     ///
     /// ```
@@ -155,8 +154,8 @@ impl GitHubDeployments {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::GitHubDeployments;
@@ -178,7 +177,7 @@ impl GitHubDeployments {
             "ref": report.revision.commit,
             "task": if report.action == DeployAction::Rollback { "rollback" } else { "deploy" },
             "auto_merge": false,
-            // The deploy is over: no check of the commit may reject its record.
+            // The deploy has finished, so GitHub must not require checks of the commit.
             "required_contexts": [],
             "environment": environment,
             "production_environment": self.is_production.unwrap_or(environment == "production"),

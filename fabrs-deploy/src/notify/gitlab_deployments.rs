@@ -27,8 +27,8 @@ const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remo
 /// | cancelled | `canceled` |
 /// | held, or a hold that failed | no deployment, since the live commit is the same |
 ///
-/// The commit, and the tag or branch, must exist in the project. The environment is that of the
-/// run, or else `production`.
+/// The commit, and the tag or branch, must exist in the project. The environment defaults to
+/// `production` if the run has none.
 ///
 /// API: [create a deployment](https://docs.gitlab.com/api/deployments/#create-a-deployment).
 ///
@@ -54,8 +54,8 @@ pub struct GitLabDeployments {
 impl GitLabDeployments {
     /// Notifies a project at gitlab.com, named by its path (`group/name`) or its number.
     ///
-    /// A personal, group or project access token needs the scope `api` and the role Developer. A
-    /// protected environment needs the right to deploy to it.
+    /// A personal, group or project access token needs the scope `api` and the role Developer. For
+    /// a protected environment, the token needs permission to deploy.
     ///
     /// ```
     /// # use fabrs_deploy::{GitLabDeployments, Notifier};
@@ -87,9 +87,10 @@ impl GitLabDeployments {
         self
     }
 
-    /// Sets the start of the names of tags. GitLab shows other names as branches. Defaults to
-    /// `deployable-`, as [`Git::good_tag_prefix`](crate::Git::good_tag_prefix). Names that begin
-    /// with `refs/tags/` are always tags.
+    /// Sets the prefix of tag names. GitLab shows a revision with this prefix as a tag, and any
+    /// other revision as a branch. Defaults to `deployable-`, as
+    /// [`Git::good_tag_prefix`](crate::Git::good_tag_prefix). A revision that begins with
+    /// `refs/tags/` is always a tag.
     ///
     /// ```
     /// # use fabrs_deploy::GitLabDeployments;
@@ -102,8 +103,8 @@ impl GitLabDeployments {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::GitLabDeployments;

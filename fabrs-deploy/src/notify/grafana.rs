@@ -14,13 +14,12 @@ use super::short_text::shorten_lines;
 /// The maximum length of the text, since Grafana shows it in a tooltip.
 const MAX_TEXT_LETTERS: usize = 2_000;
 
-/// A notifier for Grafana: an annotation from the start to the end of a deploy, in all graphs with
-/// its tags.
+/// A notifier for Grafana: an annotation from the start to the end of a deploy.
 ///
 /// Each deploy, promotion, hold and rollback creates an annotation, also a failed or cancelled one.
 /// Its tags are the application, the environment, the action ([`DeployAction::as_str`]), the
-/// outcome ([`DeployOutcome::as_str`]) and your own tags. A dashboard shows the annotations of a
-/// query such as `shop, production`.
+/// outcome ([`DeployOutcome::as_str`]) and your own tags. A dashboard with an annotation query for
+/// tags such as `shop` and `production` shows it in all graphs.
 ///
 /// API: [create annotation](https://grafana.com/docs/grafana/latest/developers/http_api/annotations/#create-annotation).
 ///
@@ -47,7 +46,7 @@ pub struct GrafanaAnnotation {
 }
 
 impl GrafanaAnnotation {
-    /// Notifies the Grafana at a URL, with a token of a service account. The account needs the
+    /// Notifies a Grafana server, with the token of a service account. The account needs the
     /// permission `annotations:create`, for example from the role Editor.
     ///
     /// ```
@@ -73,7 +72,7 @@ impl GrafanaAnnotation {
         self
     }
 
-    /// Shows the annotation in one dashboard only. The UID is the part of its URL after `/d/`.
+    /// Shows the annotation in one dashboard only. Its URL contains the UID after `/d/`.
     /// Defaults to all dashboards of the organization.
     ///
     /// ```
@@ -88,8 +87,8 @@ impl GrafanaAnnotation {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::GrafanaAnnotation;
@@ -153,7 +152,7 @@ mod tests {
     use crate::notify::report::{DeployAction, DeployOutcome};
 
     #[test]
-    fn the_annotation_covers_the_deploy_in_milliseconds_and_has_no_html_of_others() {
+    fn the_annotation_has_times_in_milliseconds_and_escaped_html() {
         let mut report = DeployReport::example(DeployAction::Rollback, DeployOutcome::Failed);
         report.revision.name = "<b>".to_owned();
         report.at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_507_180_805_056);

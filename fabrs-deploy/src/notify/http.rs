@@ -14,8 +14,8 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::notifier::{NotifyFuture, run_blocking};
 
-/// The time limit of all requests of one notification, below the limit of the notification itself:
-/// a blocking thread cannot be cancelled.
+/// The time limit of all requests of one notification. It is shorter than the limit of the
+/// notification, since a blocking thread cannot be cancelled.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The maximum size of a response.
@@ -24,7 +24,7 @@ const MAX_RESPONSE_BYTES: u64 = 1 << 20;
 /// The maximum length of a service's error message in a warning.
 const MAX_MESSAGE_LETTERS: usize = 200;
 
-/// The name of this program in requests. GitHub requires a name.
+/// The `User-Agent` header. GitHub requires it.
 const USER_AGENT: &str = concat!("fabrs-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// The headers of a request. Each value may be a secret.
@@ -39,7 +39,7 @@ pub(super) struct HttpClient {
 }
 
 impl HttpClient {
-    /// Trusts the certificates of a PEM file only. Defaults to the public authorities.
+    /// Trusts only the certificates in a PEM file. Defaults to the public authorities.
     pub(super) fn set_ca_certificate(&mut self, path: impl Into<PathBuf>) {
         self.ca_certificate = Some(path.into());
     }
@@ -146,12 +146,12 @@ pub(super) enum HttpError {
     NotJson,
     /// The response lacks a field.
     MissingField(&'static str),
-    /// The file with the certificate of the authority is unusable.
+    /// The PEM file of the certificate authority is unusable.
     CaCertificate { path: PathBuf, source: io::Error },
 }
 
 impl HttpError {
-    /// Creates the error of a request that the service reports in a successful response.
+    /// Creates the error for a response with a successful status and an error message.
     pub(super) fn rejected(message: &str) -> Self {
         Self::Rejected(shortened(message))
     }
@@ -195,20 +195,20 @@ fn error_message(text: &str) -> Option<String> {
             named.as_str().map_or_else(|| named.to_string(), str::to_owned)
         }
         Ok(_) => return None,
-        // A proxy answers with a page, which has no useful first line.
+        // An HTML page, for example of a proxy, has no useful first line.
         Err(_) if text.trim_start().starts_with('<') => return None,
         Err(_) => text.trim().to_owned(),
     };
     (!message.is_empty()).then(|| shortened(&message))
 }
 
-/// Returns the first letters of a text, with escaped control characters.
+/// Returns the first characters of a text, with escaped control characters.
 fn shortened(text: &str) -> String {
     let short: String = text.chars().take(MAX_MESSAGE_LETTERS).collect();
     escape_controls(&short).replace('\n', "\\n")
 }
 
-/// Returns the host of a URL, for the name of a notifier: other parts of the URL may be secret.
+/// Returns the host of a URL, for the name of a notifier. The path and the login may be secret.
 pub(super) fn host_of(url: &str) -> String {
     let host = url::Url::parse(url).ok().and_then(|url| {
         let port = url.port().map_or_else(String::new, |port| format!(":{port}"));

@@ -23,8 +23,9 @@ use super::report::DeployReport;
 /// | `STARTTLS`, port 587 | [`starttls`](Self::starttls) |
 /// | no encryption | [`plaintext`](Self::plaintext) |
 ///
-/// The certificate of the server must have its name and a trusted authority. Neither the login nor
-/// the mail is sent before the connection is encrypted, except with `plaintext`.
+/// With TLS, the certificate must contain the name of the server, and a trusted authority must have
+/// signed it. The login and the mail are sent only after the encryption has begun. `plaintext` has
+/// no such protection.
 ///
 /// ```
 /// use fabrs_deploy::{Mail, Notifier, Site};
@@ -154,8 +155,8 @@ impl Mail {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each mail. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// mail reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::Mail;
@@ -190,7 +191,7 @@ impl Mail {
             Server::StartTls(server, port) => (server, port, Tls::Required(self.tls_parameters(server)?)),
             Server::Plaintext(server, port) => (server, port, Tls::None),
         };
-        // The name warns of the default, which is no encryption.
+        // `dangerous` means no encryption by default. `tls` replaces this default.
         let builder = Smtp::builder_dangerous(server).port(*port).tls(tls);
         Ok(match &self.login {
             Some((user, password)) => {

@@ -18,11 +18,11 @@ const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
 ///
 /// | outcome | effect |
 /// |---|---|
-/// | a deploy, a promotion or a rollback is live | a marker; its description names a rollback |
-/// | failed, cancelled or held, and the release is not live | none: no marker for a failure |
+/// | a deploy, a promotion or a rollback is live | a marker with the action in its description |
+/// | failed, cancelled or held, and the release is not live | no marker |
 ///
-/// `NerdGraph` answers with status 200 and a list of errors for a wrong key or GUID. These errors
-/// cause a warning as well.
+/// For a wrong key or GUID, `NerdGraph` responds with status 200 and a list of errors. These errors
+/// cause a warning, like other failures.
 ///
 /// API: [change tracking](https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/).
 ///
@@ -103,11 +103,11 @@ impl Notifier for NewRelic {
     }
 }
 
-/// Checks the answer of `NerdGraph`, which reports the errors of a mutation with status 200.
+/// Checks the response of `NerdGraph`. A failed mutation has status 200 and a list of errors.
 ///
 /// # Errors
 ///
-/// The first error of the answer, and an answer without the id of the marker.
+/// The first error of the response, and a response without the id of the marker.
 fn check(answer: &Value) -> Result<(), HttpError> {
     if let Some(error) = answer["errors"].get(0) {
         return Err(HttpError::rejected(error["message"].as_str().unwrap_or("an error without a message")));

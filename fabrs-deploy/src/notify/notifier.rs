@@ -35,9 +35,9 @@ pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Sen
 /// | `Sentry` | release, deploy | deploy | none | none | none |
 /// | `NewRelic` | marker | marker | none | none | none |
 ///
-/// A deploy that fails in its last phase, after its release is live on all hosts, is `success` for
-/// the services with a live commit, and is marked at Sentry and New Relic
-/// ([`DeployReport::is_live`]). The other notifiers report a failure.
+/// A deploy can fail in its last phase, with its release live on all hosts
+/// ([`DeployReport::is_live`]). GitHub and GitLab then receive `success`, Sentry receives a release
+/// and a deploy, and New Relic receives a marker. The other notifiers report the failure.
 ///
 /// # Failures
 ///
@@ -140,8 +140,8 @@ async fn with_timeout(notified: NotifyFuture) -> Result<(), TaskError> {
     }
 }
 
-/// Returns all causes of an error in one line. The errors of some libraries contain the text of
-/// their causes.
+/// Returns all causes of an error in one line. Each text appears once: the errors of some libraries
+/// contain the text of their causes.
 fn causes(error: &Error) -> String {
     let mut causes: Vec<String> = Vec::new();
     let mut cause = std::error::Error::source(error);

@@ -45,7 +45,7 @@ pub struct DeployReport {
     pub run: RunId,
     /// The reason for a deploy during a freeze window.
     pub override_reason: Option<String>,
-    /// The reason for a deploy without the earlier stages of a pipeline.
+    /// The reason for a deploy of a commit that has not passed the earlier stages of a pipeline.
     pub stage_override_reason: Option<String>,
     /// The start time: RFC 3339, UTC, by the clock of this machine.
     pub started: String,
@@ -219,7 +219,7 @@ impl DeployReport {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the environment, or else `production`: a service with environments needs a name.
+    /// Returns the environment, or else `production`, since some services require a name.
     #[cfg(feature = "notify-http")]
     pub(super) fn environment_name(&self) -> &str {
         self.environment.as_deref().unwrap_or("production")
@@ -255,7 +255,7 @@ impl DeployReport {
 }
 
 impl FlagReport {
-    /// Returns the flag in one line. A name with a line end cannot imitate another line.
+    /// Returns the flag in one line. An escaped line end in its name cannot imitate another line.
     fn line(&self) -> String {
         format!("flag {}: {}", self.name, self.state).replace('\n', "\\n")
     }

@@ -19,7 +19,7 @@ use super::report::{DeployAction, DeployReport};
 /// | outcome | effect |
 /// |---|---|
 /// | a deploy or a promotion is live | a release with its commits, and a deploy |
-/// | a rollback is live | another deploy of the earlier release, which keeps its commits and date |
+/// | a rollback is live | another deploy of the earlier release, with its old commits and date |
 /// | failed, cancelled or held, and the release is not live | none: Sentry has no failed deploys |
 ///
 /// APIs: [releases](https://docs.sentry.io/api/releases/create-a-new-release-for-an-organization/),
@@ -76,8 +76,8 @@ impl Sentry {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::Sentry;

@@ -1,6 +1,6 @@
 //! Texts within the length limits of a service.
 
-/// Returns a text of at most `limit` letters. An ellipsis replaces the end of a longer text.
+/// Returns a text of at most `limit` characters. An ellipsis replaces the end of a longer text.
 pub(super) fn shorten(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
@@ -8,8 +8,8 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Returns the first lines of a text, of at most `limit` letters. A line with the number of further
-/// lines replaces the rest.
+/// Returns the first lines of a text, with at most `limit` characters. A line with the number of
+/// omitted lines replaces the rest.
 pub(super) fn shorten_lines(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_ends_with_the_number_of_further_lines() {
+    fn a_long_list_ends_with_the_number_of_omitted_lines() {
         assert_eq!(shorten_lines("one\ntwo", 7), "one\ntwo");
         let text = "one commit\n".repeat(100);
         let short = shorten_lines(&text, 60);

@@ -14,8 +14,8 @@ use super::short_text::{shorten, shorten_lines};
 /// The maximum length of the first line.
 const MAX_SUBJECT_LETTERS: usize = 300;
 
-/// The maximum length of the details before they are escaped. Slack truncates a text of more than
-/// 4,000 letters, and Rocket.Chat rejects a message of more than 5,000.
+/// The maximum length of the details before the escape. Slack truncates a text of more than 4,000
+/// characters, and Rocket.Chat rejects a message of more than 5,000.
 const MAX_DETAIL_LETTERS: usize = 2_500;
 
 /// A notifier that posts a message to an incoming webhook of Slack. Mattermost and Rocket.Chat
@@ -32,7 +32,8 @@ const MAX_DETAIL_LETTERS: usize = 2_500;
 /// | failed | red |
 /// | cancelled | grey |
 ///
-/// A commit or a branch cannot notify the channel: `<!channel>` and `@here` are shown as text.
+/// The text of a commit or a branch name cannot notify the channel: `<!channel>` and `@here` appear
+/// as text.
 ///
 /// Manuals: [incoming webhooks](https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks),
 /// [attachments](https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments),
@@ -55,8 +56,8 @@ pub struct Slack {
 }
 
 impl Slack {
-    /// Posts to a webhook. The URL is a secret, since its path is the only protection of the
-    /// channel: output and errors contain only the host.
+    /// Posts to a webhook. The URL is a secret, since everyone with its path can post to the
+    /// channel. Output and errors contain only its host.
     ///
     /// ```
     /// # use fabrs_deploy::{Notifier, Slack};
@@ -67,8 +68,8 @@ impl Slack {
         Self { url: url.clone(), http: HttpClient::default() }
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::Slack;
@@ -88,7 +89,7 @@ impl Notifier for Slack {
     }
 
     fn secrets(&self) -> Vec<Secret> {
-        // An error of the server may contain the path alone.
+        // An error of the server may contain the path without the host.
         let path = url::Url::parse(self.url.expose()).ok().map(|url| url.path().to_owned());
         let path = path.filter(|path| path.len() > 1).map(Secret::new);
         std::iter::once(self.url.clone()).chain(path).collect()
@@ -124,8 +125,8 @@ fn message(report: &DeployReport) -> Value {
     })
 }
 
-/// Escapes the control characters of Slack (`&`, `<`, `>`), and separates `@` from the name of a
-/// channel. Slack then shows no link and no mention, and Mattermost notifies nobody.
+/// Escapes the control characters of Slack (`&`, `<`, `>`), and separates `@` from the following
+/// name. Slack then shows neither a link nor a mention, and Mattermost sends no notification.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut last = ' ';
@@ -134,7 +135,7 @@ fn escape(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            // A mail address has a name before the sign.
+            // In a mail address, the character before `@` is a letter or a digit.
             '@' if !last.is_alphanumeric() => escaped.push_str("@\u{200b}"),
             _ => escaped.push(letter),
         }

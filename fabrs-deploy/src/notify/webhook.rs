@@ -59,8 +59,8 @@ impl Webhook {
         self
     }
 
-    /// Trusts the authorities in a PEM file only, for a server with a private CA. The file is read
-    /// for each notification. Defaults to the public authorities.
+    /// Trusts only the certificate authorities in a PEM file, for a server with a private CA. Each
+    /// notification reads the file. Defaults to the public authorities.
     ///
     /// ```
     /// # use fabrs_deploy::Webhook;
