@@ -1,6 +1,6 @@
 """Orders an article in a browser: `python smoke.py https://staging.example.com`, or with the address in SHOP_URL.
 
-After a failure, `smoke-failures/` has a screenshot and the page.
+After a failure, `smoke-failures/` contains a screenshot and the page.
 """
 
 import os

@@ -1,5 +1,5 @@
-//! The way of a commit to production: unit tests, functional tests, staging, smoke tests, a good
-//! build, the approval of a person, production, a mail.
+//! The pipeline from a commit to production: unit tests, functional tests, staging, smoke tests, a good
+//! build, an approval, production, a mail.
 //!
 //! On each host, the site is in the home directory of the login user, behind nginx.
 //!

@@ -4,7 +4,7 @@ from orders.models import Order
 
 
 class OrderFactory(factory.django.DjangoModelFactory):
-    """Makes orders for tests: `OrderFactory()` is saved, `OrderFactory.build()` is not."""
+    """Creates orders for tests. `OrderFactory()` saves the order, `OrderFactory.build()` does not."""
 
     class Meta:
         model = Order

@@ -1,4 +1,4 @@
-"""Functional tests that also run on a host: `fab staging test`. The requirements of the shop suffice."""
+"""Functional tests that also run on a host, without `requirements-dev.txt`: `fab staging test`."""
 
 from django.test import TestCase, tag
 
