@@ -1,5 +1,5 @@
 # Functions for the notes of a pipeline. The first three arguments of each script are the same.
-# $1: the remote; $2: the ref of the notes in the remote; $3: the local ref with the last known notes
+# $1: the remote; $2: the notes ref in the remote; $3: the local ref with the last known notes
 set -eu
 export LC_ALL=C
 remote=$1 ref=$2 known=$3
