@@ -5,28 +5,39 @@
 //!
 //! ```cargo
 //! [dependencies]
-//! fabrs-deploy = { features = ["notify-mail"] }
+//! fabrs-deploy = { features = ["gate-json", "notify-http", "notify-mail"] }
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{Database, Django, Git, Graphite, HealthCheck, JsonQuery, LogErrors, Mail, Pipeline, Puppet};
+use fabrs_deploy::{Python, ReleaseId, Site, Supervisor, manage};
 
-/// The variables of fabrs.toml.
+/// The variables of all hosts.
 #[derive(serde::Deserialize)]
 struct Vars {
     root: String,
     repository: String,
+    smtp_server: String,
     smtp_port: u16,
-    /// The stage of a deploy. Without a stage, as for `vagrant`, any commit can be deployed.
-    stage: Option<String>,
+    /// The file with the authority of the mail server. Without a file, mail is sent in plaintext.
+    smtp_ca: Option<String>,
 }
 
-/// The variables of an environment with smoke tests.
+/// The variables of an environment: `none` as its stage accepts any commit.
 #[derive(serde::Deserialize)]
-struct SmokeVars {
-    url: String,
+struct DeployVars {
+    stage: String,
+    graphite: Option<String>,
+}
+
+/// The variables of an environment with smoke tests and a copy of the database of production.
+#[derive(serde::Deserialize)]
+struct StagingVars {
+    root: String,
     repository: String,
+    url: String,
+    production: String,
 }
 
 /// Returns the stages of each commit. A stage refuses a commit that has not passed the earlier ones.
@@ -67,10 +78,17 @@ async fn deploy(
     /// Deploy even if the database has migrations unknown to the build.
     allow_unknown_migrations: bool,
 ) -> Result {
-    let Vars { stage, .. } = current().vars()?;
-    let mut site = shop()?;
-    if let Some(stage) = stage {
+    let DeployVars { stage, graphite } = current().vars()?;
+    let mut site = shop()?.notify(mail()?);
+    if stage != "none" {
         site = site.stage(stages().stage(&stage)?);
+    }
+    if let Some(graphite) = graphite {
+        let failures = format!("{graphite}/render?target=shop.failures&from=-5min&format=json");
+        site = site
+            .gate(LogErrors::file("shared/log/web.log"))
+            .gate(JsonQuery::get(failures, "$[*].datapoints[*][0]").maximum().at_most(10.0))
+            .notify(Graphite::event(format!("{graphite}/events/"), ["shop"]));
     }
     site.deploy(on(role("web"))?).revision(revision).allow_unknown_migrations(allow_unknown_migrations).await?;
     Ok(())
@@ -79,16 +97,27 @@ async fn deploy(
 /// Orders an article in a browser, and tags the live commit as a good build.
 #[task(local)]
 async fn smoke() -> Result {
-    let SmokeVars { url, repository } = current().vars()?;
+    let StagingVars { url, repository, .. } = current().vars()?;
+    let tested = live_commit().await?;
+    let smoke = stages().stage("smoke")?.commit(&tested);
+    smoke.run(order_an_article(&url, &tested)).await?;
+    println!("good build: {}", smoke.mark_good(&Git::at(repository)).await?);
+    Ok(())
+}
+
+/// Orders an article. The live commit must stay the same.
+async fn order_an_article(url: &str, commit: &str) -> Result {
+    local(cmd!("python smoke.py {url}")).await?;
+    if live_commit().await? == commit { Ok(()) } else { bail!("another deploy changed the live commit") }
+}
+
+/// Returns the live commit, the same on all hosts.
+async fn live_commit() -> Result<String> {
     let status = shop()?.read_status(on(role("web"))?).await?;
     let mut commits: Vec<_> = status.hosts.into_iter().map(|host| host.revision.map(|live| live.commit)).collect();
     commits.dedup();
     let [Some(live)] = &commits[..] else { bail!("the hosts have no common live commit: see `fab status`") };
-
-    let smoke = stages().stage("smoke")?.commit(live);
-    smoke.run(local(cmd!("python smoke.py {url}"))).await?;
-    println!("good build: {}", smoke.mark_good(&Git::at(repository)).await?);
-    Ok(())
+    Ok(live.clone())
 }
 
 /// Prints commits and their stages.
@@ -105,7 +134,7 @@ async fn stats() -> Result {
 
 /// Returns the site, the same in all environments.
 fn shop() -> Result<Site> {
-    let Vars { root, repository, smtp_port, .. } = current().vars()?;
+    let Vars { root, repository, .. } = current().vars()?;
     // Steps run in the directory of the release.
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
@@ -118,13 +147,31 @@ fn shop() -> Result<Site> {
         .with(Django::new().share_static_files("static").snapshot(database()))
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
-        .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release())
-        .notify(Mail::from("deploys@example.com").to("shop@example.com").plaintext("localhost", smtp_port)))
+        .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release()))
+}
+
+/// Returns the mail with the report of a deploy or a rollback.
+fn mail() -> Result<Mail> {
+    let Vars { smtp_server, smtp_port, smtp_ca, .. } = current().vars()?;
+    let mail = Mail::from("deploys@example.com").to("shop@example.com");
+    let Some(ca) = smtp_ca else { return Ok(mail.plaintext(smtp_server, smtp_port)) };
+    let password = Secret::new(env_var("SMTP_PASSWORD")?);
+    Ok(mail.starttls(smtp_server, smtp_port).login("deploys", &password).ca_certificate(ca))
 }
 
 /// Returns the database of the site. A deploy makes a snapshot before its migrations.
 fn database() -> Database {
     Database::from_env_file(".env", "DATABASE_URL").restore_task("restore")
+}
+
+/// Replaces the database with a copy of production, without the comments of customers.
+#[task(role = "web")]
+async fn copy_production() -> Result {
+    let StagingVars { root, production, .. } = current().vars()?;
+    let shared = format!("{root}/shared");
+    let source = database().on(&Connection::to(&production)?.cd(&shared));
+    database().on(&cd(&shared)).copy_from(&source).mask("UPDATE orders_order SET comment = ''").await?;
+    Ok(())
 }
 
 /// Restores a snapshot of the database.
@@ -145,7 +192,12 @@ async fn rollback(
     /// Roll back even if the database has migrations unknown to the release.
     allow_unknown_migrations: bool,
 ) -> Result {
-    shop()?.rollback(on(role("web"))?).to(release).allow_unknown_migrations(allow_unknown_migrations).await?;
+    shop()?
+        .notify(mail()?)
+        .rollback(on(role("web"))?)
+        .to(release)
+        .allow_unknown_migrations(allow_unknown_migrations)
+        .await?;
     Ok(())
 }
 
@@ -167,19 +219,11 @@ async fn releases() -> Result {
     Ok(shop()?.releases(on(role("web"))?).await?)
 }
 
-/// Locks the site, so that all deploys fail.
-#[task(local)]
-async fn lock(
-    /// The reason, printed by each rejected deploy.
-    reason: String,
-) -> Result {
-    Ok(shop()?.lock(on(role("web"))?, &reason).await?)
-}
-
-/// Unlocks the site.
-#[task(local)]
-async fn unlock() -> Result {
-    Ok(shop()?.unlock(on(role("web"))?).await?)
+/// Installs the packages and nginx with Puppet.
+#[task(role = "web")]
+async fn provision() -> Result {
+    Puppet::apply("conf/puppet").install().on(&current()).await?;
+    Ok(())
 }
 
 /// Prepares a new host: installs and starts supervisord. Put a `.env` file on the host afterwards.

@@ -147,7 +147,7 @@ fn the_django_shop_is_planned_on_new_hosts() {
     copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
     let root = hosts.sshd.scratch().join("shop");
     let toml = format!(
-        "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_port = 25\n[env.staging]\nroles.web = ['web1']\n",
+        "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_server = 'localhost'\nsmtp_port = 25\n[env.staging]\nvars.stage = 'none'\nroles.web = ['web1']\n",
         root.display(),
         origin.url()
     );

@@ -37,7 +37,7 @@ impl ShopEnvironment {
             _project: project,
         };
         let toml = format!(
-            "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_port = {}\n[env.staging]\nroles.web = ['web[1-3]']\n",
+            "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_server = 'localhost'\nsmtp_port = {}\n[env.staging]\nvars.stage = 'none'\nroles.web = ['web[1-3]']\n",
             shop.fleet.site(),
             shop.origin.url(),
             shop.mailbox.addr().port(),
