@@ -53,6 +53,9 @@ async fn flags_switches_and_samples_reach_their_state_once_and_a_dry_run_changes
         (flags.flag("checkout").staff().percent(20), "20 %, staff"),
         (flags.flag("checkout").superusers(), "superusers"),
         (flags.flag("checkout").everyone(), "everyone"),
+        (flags.flag("checkout").audience("20%,superusers".parse()?), "20 %, superusers"),
+        (flags.flag("checkout").audience("off".parse()?), "off"),
+        (flags.flag("checkout").everyone(), "everyone"),
         (flags.flag("checkout").off(), "off"),
     ] {
         request.await?;
