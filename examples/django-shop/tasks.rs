@@ -10,7 +10,9 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{
+    Database, Django, FlagAudience, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, Waffle, manage,
+};
 
 /// The variables of fabrs.toml.
 #[derive(serde::Deserialize)]
@@ -116,6 +118,7 @@ fn shop() -> Result<Site> {
         .rolling(1)
         .with(Python::new().requirements("requirements.txt"))
         .with(Django::new().share_static_files("static").snapshot(database()))
+        .with(Waffle::new())
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
         .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release())
@@ -197,11 +200,28 @@ async fn setup() -> Result {
     Ok(())
 }
 
+/// Returns the live release with its virtualenv.
+fn live() -> Result<Connection> {
+    let Vars { root, .. } = current().vars()?;
+    Ok(cd(format!("{root}/current")).venv(format!("{root}/current/env")))
+}
+
 /// Runs the host tests of the live release, in a separate database.
 #[task(role = "web")]
 async fn test() -> Result {
-    let Vars { root, .. } = current().vars()?;
-    let live = cd(format!("{root}/current")).venv(format!("{root}/current/env"));
-    once("test", live.enter(async { manage("test --noinput orders.tests.test_host").await })).await?;
+    once("test", live()?.enter(async { manage("test --noinput orders.tests.test_host").await })).await?;
     Ok(())
+}
+
+/// Sets the users of a feature flag: `off`, `staff`, `20%` or `everyone`.
+#[task(role = "web")]
+async fn flag(name: String, users: FlagAudience) -> Result {
+    once("flag", Waffle::new().on(&live()?).flag(name).audience(users).create()).await?;
+    Ok(())
+}
+
+/// Lists the feature flags.
+#[task(role = "web")]
+async fn flags() -> Result {
+    Ok(once("flags", Waffle::new().on(&live()?).print_list()).await?)
 }
