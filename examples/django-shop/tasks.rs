@@ -10,9 +10,8 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{
-    Database, Django, FlagAudience, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, Waffle, manage,
-};
+use fabrs_deploy::{Database, Django, Git, HealthCheck, Mail, Pipeline, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{FlagAudience, Waffle};
 
 /// The variables of fabrs.toml.
 #[derive(serde::Deserialize)]
@@ -202,22 +201,19 @@ async fn setup() -> Result {
 
 /// Returns the live release with its virtualenv.
 fn live() -> Result<Connection> {
-    let Vars { root, .. } = current().vars()?;
-    Ok(cd(format!("{root}/current")).venv(format!("{root}/current/env")))
+    Ok(cd(format!("{}/current", current().vars::<Vars>()?.root)).venv("env"))
 }
 
 /// Runs the host tests of the live release, in a separate database.
 #[task(role = "web")]
 async fn test() -> Result {
-    once("test", live()?.enter(async { manage("test --noinput orders.tests.test_host").await })).await?;
-    Ok(())
+    Ok(once("test", live()?.enter(async { manage("test --noinput orders.tests.test_host").await })).await.map(drop)?)
 }
 
 /// Sets the users of a feature flag: `off`, `staff`, `20%` or `everyone`.
 #[task(role = "web")]
 async fn flag(name: String, users: FlagAudience) -> Result {
-    once("flag", Waffle::new().on(&live()?).flag(name).audience(users).create()).await?;
-    Ok(())
+    Ok(once("flag", Waffle::new().on(&live()?).flag(name).audience(users).create()).await.map(drop)?)
 }
 
 /// Lists the feature flags.

@@ -16,8 +16,7 @@ RELEASE = Path(settings.BASE_DIR).name
 @csrf_exempt
 def orders(request):
     """Lists the latest orders, and accepts new ones."""
-    has_gift_wrapping = waffle.flag_is_active(request, "gift_wrapping")
-    form_class = GiftOrderForm if has_gift_wrapping else OrderForm
+    form_class = GiftOrderForm if waffle.flag_is_active(request, "gift_wrapping") else OrderForm
     form = form_class(request.POST if request.method == "POST" else None)
     if form.is_valid():
         form.save()
