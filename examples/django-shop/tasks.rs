@@ -1,8 +1,6 @@
 //! The pipeline from a commit to production: unit tests, functional tests, staging, smoke tests, a good
 //! build, an approval, production, a mail.
 //!
-//! On each host, the site is in the home directory of the login user, behind nginx.
-//!
 //! ```cargo
 //! [dependencies]
 //! fabrs-deploy = { features = ["gate-json", "notify-http", "notify-mail"] }
@@ -10,8 +8,8 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{Database, Django, Git, Graphite, HealthCheck, JsonQuery, LogErrors, Mail, Pipeline, Puppet};
-use fabrs_deploy::{Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{Database, Django, FlagAudience, Git, Graphite, HealthCheck, JsonQuery, LogErrors, Mail};
+use fabrs_deploy::{Pipeline, Puppet, Python, ReleaseId, Site, Supervisor, Waffle, manage};
 
 /// The variables of all hosts.
 #[derive(serde::Deserialize)]
@@ -49,8 +47,7 @@ fn stages() -> Pipeline {
 #[task(local)]
 async fn unit() -> Result {
     let checks = async {
-        local("ruff check").await?;
-        local("ruff format --check").await?;
+        local("ruff check && ruff format --check").await?;
         local("python manage.py test --tag unit").await
     };
     stages().stage("unit")?.run(checks).await?;
@@ -61,10 +58,8 @@ async fn unit() -> Result {
 #[task(local)]
 async fn functional() -> Result {
     let checks = async {
-        local("python manage.py makemigrations --check").await?;
-        local("python manage.py collectstatic --noinput").await?;
-        local("coverage run manage.py test --noinput").await?;
-        local("coverage report").await
+        local("python manage.py makemigrations --check && python manage.py collectstatic --noinput").await?;
+        local("coverage run manage.py test --noinput && coverage report").await
     };
     stages().stage("functional")?.run(checks).await?;
     Ok(())
@@ -145,6 +140,7 @@ fn shop() -> Result<Site> {
         .rolling(1)
         .with(Python::new().requirements("requirements.txt"))
         .with(Django::new().share_static_files("static").snapshot(database()))
+        .with(Waffle::new())
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
         .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").contains_release()))
@@ -170,8 +166,8 @@ async fn copy_production() -> Result {
     let StagingVars { root, production, .. } = current().vars()?;
     let shared = format!("{root}/shared");
     let source = database().on(&Connection::to(&production)?.cd(&shared));
-    database().on(&cd(&shared)).copy_from(&source).mask("UPDATE orders_order SET comment = ''").await?;
-    Ok(())
+    let copy = database().on(&cd(&shared)).copy_from(&source).mask("UPDATE orders_order SET comment = ''");
+    Ok(once("copy", copy).await.map(drop)?)
 }
 
 /// Restores a snapshot of the database.
@@ -192,19 +188,9 @@ async fn rollback(
     /// Roll back even if the database has migrations unknown to the release.
     allow_unknown_migrations: bool,
 ) -> Result {
-    shop()?
-        .notify(mail()?)
-        .rollback(on(role("web"))?)
-        .to(release)
-        .allow_unknown_migrations(allow_unknown_migrations)
-        .await?;
+    let site = shop()?.notify(mail()?);
+    site.rollback(on(role("web"))?).to(release).allow_unknown_migrations(allow_unknown_migrations).await?;
     Ok(())
-}
-
-/// Checks that all hosts are ready for a deploy.
-#[task(local, defer_approval)]
-async fn preflight() -> Result {
-    shop()?.preflight(on(role("web"))?).await
 }
 
 /// Prints the live release of each host.
@@ -222,8 +208,7 @@ async fn releases() -> Result {
 /// Installs the packages and nginx with Puppet.
 #[task(role = "web")]
 async fn provision() -> Result {
-    Puppet::apply("conf/puppet").install().on(&current()).await?;
-    Ok(())
+    Ok(Puppet::apply("conf/puppet").install().on(&current()).await.map(drop)?)
 }
 
 /// Prepares a new host: installs and starts supervisord. Put a `.env` file on the host afterwards.
@@ -241,11 +226,25 @@ async fn setup() -> Result {
     Ok(())
 }
 
+/// Returns the live release with its virtualenv.
+fn live() -> Result<Connection> {
+    Ok(cd(format!("{}/current", current().vars::<Vars>()?.root)).venv("env"))
+}
+
 /// Runs the host tests of the live release, in a separate database.
 #[task(role = "web")]
 async fn test() -> Result {
-    let Vars { root, .. } = current().vars()?;
-    let live = cd(format!("{root}/current")).venv(format!("{root}/current/env"));
-    once("test", live.enter(async { manage("test --noinput orders.tests.test_host").await })).await?;
-    Ok(())
+    Ok(once("test", live()?.enter(async { manage("test --noinput orders.tests.test_host").await })).await.map(drop)?)
+}
+
+/// Sets the users of a feature flag: `off`, `staff`, `20%` or `everyone`.
+#[task(role = "web")]
+async fn flag(name: String, users: FlagAudience) -> Result {
+    Ok(once("flag", Waffle::new().on(&live()?).flag(name).audience(users).create()).await.map(drop)?)
+}
+
+/// Lists the feature flags.
+#[task(role = "web")]
+async fn flags() -> Result {
+    Ok(once("flags", Waffle::new().on(&live()?).print_list()).await?)
 }

@@ -92,6 +92,7 @@ mod gates;
 mod hooks;
 mod host_check;
 mod json_document;
+mod last_line;
 mod maintenance;
 mod notify;
 mod outcomes;

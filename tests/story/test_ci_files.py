@@ -14,7 +14,7 @@ class CiFiles(CiJobs):
         self.push()
         self.assertIn("has not passed stage `unit`", self.run_job("gitlab", "functional", code=1))
         self.run_job("github", "unit")
-        self.assertIn("Found 10 test(s)", self.run_job("jenkins", "functional"))
+        self.assertIn("Found 14 test(s)", self.run_job("jenkins", "functional"))
         self.assertEqual(self.records(), [("unit", "passed"), ("functional", "passed")])
         self.assertRegex(self.fab("pipeline"), r"passed \S+ \d+s +passed \S+ \d+s +Change the shop")
 

@@ -7,3 +7,8 @@ class OrderForm(forms.ModelForm):
     class Meta:
         model = Order
         fields = ["article"]
+
+
+class GiftOrderForm(OrderForm):
+    class Meta(OrderForm.Meta):
+        fields = ["article", "gift_wrapped"]

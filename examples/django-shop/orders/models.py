@@ -7,3 +7,4 @@ class Order(models.Model):
     article = models.CharField(max_length=100)
     comment = models.TextField(db_default="")
     shipped = models.BooleanField(db_default=False)
+    gift_wrapped = models.BooleanField(db_default=False)

@@ -1,12 +1,13 @@
 from pathlib import Path
 
+import waffle
 from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
 
-from .forms import OrderForm
+from .forms import GiftOrderForm, OrderForm
 from .models import Order
 
 RELEASE = Path(settings.BASE_DIR).name
@@ -15,7 +16,8 @@ RELEASE = Path(settings.BASE_DIR).name
 @csrf_exempt
 def orders(request):
     """Lists the latest orders, and accepts new ones."""
-    form = OrderForm(request.POST if request.method == "POST" else None)
+    form_class = GiftOrderForm if waffle.flag_is_active(request, "gift_wrapping") else OrderForm
+    form = form_class(request.POST if request.method == "POST" else None)
     if form.is_valid():
         form.save()
         return redirect("/")

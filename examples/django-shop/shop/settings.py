@@ -12,14 +12,27 @@ SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost"])
 DATABASES = {"default": env.db("DATABASE_URL")}
 
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles", "orders"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "waffle",
+    "orders",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "waffle.middleware.WaffleMiddleware",
 ]
-CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = True
+LOGIN_REDIRECT_URL = "/"
+# Each process reads the feature flags from the database, so that a change of a flag takes effect at once.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 # nginx terminates TLS, and redirects HTTP to HTTPS.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 ROOT_URLCONF = "shop.urls"

@@ -8,6 +8,7 @@ use fabrs::{Connection, Error, ErrorKind, HostFailures};
 
 use crate::database::UnknownMigrations;
 use crate::deploy::rollout::Rollout;
+use crate::last_line::last_line;
 use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, FlagReport, HostReport};
 use crate::release::{SiteKind, Survey};
 use crate::source::Revision;
@@ -111,7 +112,8 @@ async fn flags(rollout: &Rollout<'_>, is_live: bool) -> Vec<FlagReport> {
         SiteKind::InPlace => layout.root().to_owned(),
     };
     waffle.report(&host.cd(&dir).venv(format!("{dir}/env"))).await.unwrap_or_else(|error| {
-        client.warn(error.host(), format!("could not list the feature flags for the report: {}", error.message()));
+        let reason = last_line(&error).unwrap_or_else(|| error.message().to_owned());
+        client.warn(error.host(), format!("could not list the feature flags for the report: {reason}"));
         Vec::new()
     })
 }

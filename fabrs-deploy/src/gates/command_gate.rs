@@ -6,6 +6,7 @@ use fabrs::{Error, ErrorKind, TaskError};
 
 use crate::gates::gate::{Gate, GateFuture, Measurement, measure_each};
 use crate::gates::watched_host::WatchedHost;
+use crate::last_line::last_line;
 use crate::step::DeployStep;
 
 /// A gate that runs a step on each host: a command with exit status 0 is good.
@@ -53,13 +54,6 @@ impl CommandGate {
             Err(error) => Ok(Measurement::bad(last_line(&error).unwrap_or_else(|| error.message().to_owned()))),
         }
     }
-}
-
-/// Returns the last line of a failed command: of stderr, or else of stdout.
-fn last_line(error: &Error) -> Option<String> {
-    let output = error.output()?;
-    let texts = [output.stderr(), output.stdout()].into_iter().filter_map(Result::ok);
-    texts.filter_map(|text| Some(text.trim_end().lines().last()?.trim().to_owned())).find(|line| !line.is_empty())
 }
 
 impl std::fmt::Debug for CommandGate {

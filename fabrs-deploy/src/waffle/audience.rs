@@ -1,10 +1,15 @@
 //! [`FlagAudience`]: the users that see a flag as on.
 
 use std::fmt;
+use std::str::FromStr;
 
+use fabrs::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 /// The users that see a flag as on: all, none or some.
+///
+/// The argument of a task is parsed from `everyone`, `off`, or a list of the rules `staff`,
+/// `superusers` and a percentage from 1 to 99: `20%`, `20%,staff`.
 ///
 /// ```
 /// use fabrs_deploy::{FlagAudience, FlagRules};
@@ -12,7 +17,9 @@ use serde::{Deserialize, Serialize};
 /// let mut rules = FlagRules::default();
 /// (rules.staff, rules.percent) = (true, Some(20.0));
 /// assert_eq!(FlagAudience::from(rules).to_string(), "20 %, staff");
+/// assert_eq!("20%,staff".parse::<FlagAudience>()?.to_string(), "20 %, staff");
 /// assert_eq!(FlagAudience::from(FlagRules::default()), FlagAudience::Nobody);
+/// # Ok::<(), fabrs::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +89,37 @@ impl From<FlagRules> for FlagAudience {
     }
 }
 
+impl FromStr for FlagAudience {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "everyone" => return Ok(Self::Everyone),
+            "off" => return Ok(Self::Nobody),
+            _ => {}
+        }
+        let mut rules = FlagRules::default();
+        for rule in text.split(',').map(str::trim) {
+            match rule {
+                "staff" => rules.staff = true,
+                "superusers" => rules.superusers = true,
+                _ => rules.percent = Some(percent(rule).ok_or_else(|| invalid(text))?.into()),
+            }
+        }
+        Ok(Self::Some(rules))
+    }
+}
+
+/// Parses a percentage from 1 to 99, such as `20%` or `20 %`.
+fn percent(rule: &str) -> Option<u8> {
+    rule.strip_suffix('%')?.trim_end().parse().ok().filter(|percent| (1..=99).contains(percent))
+}
+
+fn invalid(text: &str) -> Error {
+    let error = Error::new(ErrorKind::Usage, format!("invalid audience `{text}`"));
+    error.hint("use `everyone`, `off`, or a list of `staff`, `superusers` and a percentage from `1%` to `99%`")
+}
+
 impl fmt::Display for FlagAudience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -111,6 +149,17 @@ mod tests {
         };
         let shown = "12.5 %, superusers, logged-in users, group beta, 2 users, language de, rollout mode, testing mode";
         assert_eq!(FlagAudience::from(rules).to_string(), shown);
+    }
+
+    #[test]
+    fn an_audience_is_parsed_from_its_display() {
+        for text in ["everyone", "off", "staff", "20 %", "20 %, superusers, staff"] {
+            assert_eq!(text.parse::<FlagAudience>().unwrap().to_string(), text);
+        }
+        assert_eq!("20%,staff".parse::<FlagAudience>().unwrap().to_string(), "20 %, staff");
+        for text in ["", "Staff", "20", "0%", "100%", "-1%", "1.5%", "staff,", "everyone,staff", "off,20%"] {
+            assert_eq!(text.parse::<FlagAudience>().unwrap_err().kind(), ErrorKind::Usage, "{text}");
+        }
     }
 
     #[test]

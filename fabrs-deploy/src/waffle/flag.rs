@@ -26,6 +26,22 @@ enum FlagSetting {
     Rules(FlagRules),
 }
 
+impl From<FlagAudience> for FlagSetting {
+    fn from(audience: FlagAudience) -> Self {
+        match audience {
+            FlagAudience::Everyone => Self::Everyone,
+            FlagAudience::Nobody => Self::Nobody,
+            FlagAudience::Some(rules) => {
+                let settable = FlagRules { user_count: 0, languages: Vec::new(), testing: false, ..rules };
+                match FlagAudience::from(settable) {
+                    FlagAudience::Some(settable) => Self::Rules(settable),
+                    FlagAudience::Everyone | FlagAudience::Nobody => Self::Nobody,
+                }
+            }
+        }
+    }
+}
+
 impl WaffleFlag {
     pub(super) fn new(name: String) -> Self {
         Self { name, desired: FlagSetting::Undecided, missing: MissingName::Reject }
@@ -76,6 +92,25 @@ impl EnsureRequest<WaffleFlag> {
     /// ```
     pub fn everyone(self) -> Self {
         self.map(|flag| flag.desired = FlagSetting::Everyone)
+    }
+
+    /// Sets the audience, for example from the argument of a task. An audience replaces all earlier
+    /// rules of the request.
+    ///
+    /// The users, the languages and the testing mode of [`FlagRules`] are ignored, since the
+    /// management command cannot set them.
+    ///
+    /// ```
+    /// # use fabrs::{Client, transport::Fake};
+    /// # use fabrs_deploy::{FlagAudience, Waffle};
+    /// # let live = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let audience: FlagAudience = "20%".parse()?;
+    /// let request = Waffle::new().on(&live).flag("one_page_checkout").audience(audience);
+    /// assert!(format!("{request:?}").contains("20.0"));
+    /// # Ok::<(), fabrs::Error>(())
+    /// ```
+    pub fn audience(self, audience: FlagAudience) -> Self {
+        self.map(|flag| flag.desired = audience.into())
     }
 
     /// Turns the flag off for all users (`waffle_flag --deactivate`).

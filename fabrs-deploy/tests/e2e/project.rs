@@ -12,8 +12,10 @@ pub(crate) enum Build {
     Expanded,
     /// The health page fails on a host without the setting `WAREHOUSE`.
     Demanding,
-    /// The example itself: `notes` is no longer used.
+    /// `notes` is no longer used.
     Contracted,
+    /// The example itself: gift wrapping is off for customers.
+    Dark,
 }
 
 impl Build {
@@ -24,26 +26,37 @@ impl Build {
             Self::Expanded => "deployable-2",
             Self::Demanding => "deployable-3",
             Self::Contracted => "deployable-4",
+            Self::Dark => "deployable-5",
         }
     }
 
     /// Writes the version into a work tree.
     pub(crate) fn write(self, tree: &Path) {
         copy(&example(), tree);
+        if self == Self::Dark {
+            return;
+        }
         let models = fs::read_to_string(example().join("orders/models.py")).expect("the example has this file");
+        let gift = "    gift_wrapped = models.BooleanField(db_default=False)\n";
+        assert!(models.contains(gift), "the example has another model");
+        let models = models.replace(gift, "");
+        let forms = fs::read_to_string(example().join("orders/forms.py")).expect("the example has this file");
+        fs::write(tree.join("orders/forms.py"), forms.replace(", \"gift_wrapped\"", ""))
+            .expect("the directory is writable");
         let notes = "    notes = models.TextField(db_default=\"\")\n";
         let comment = "    comment = models.TextField(db_default=\"\")\n";
         assert!(models.contains(comment), "the example has another model");
         let models = match self {
             Self::First => models.replace(comment, notes),
             Self::Expanded | Self::Demanding => models.replace(comment, &format!("{notes}{comment}")),
-            Self::Contracted => models,
+            Self::Contracted | Self::Dark => models,
         };
         fs::write(tree.join("orders/models.py"), models).expect("the directory is writable");
         let later: &[&str] = match self {
-            Self::First => &["0002_comment.py", "0003_no_notes.py"],
-            Self::Expanded | Self::Demanding => &["0003_no_notes.py"],
-            Self::Contracted => &[],
+            Self::First => &["0002_comment.py", "0003_no_notes.py", "0004_gift_wrapped.py"],
+            Self::Expanded | Self::Demanding => &["0003_no_notes.py", "0004_gift_wrapped.py"],
+            Self::Contracted => &["0004_gift_wrapped.py"],
+            Self::Dark => &[],
         };
         for migration in later {
             fs::remove_file(tree.join("orders/migrations").join(migration)).expect("the example has this file");

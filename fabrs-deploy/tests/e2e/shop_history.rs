@@ -1,5 +1,5 @@
-//! A series of deploys of a shop, from empty hosts to a contract migration, with clients all the
-//! time.
+//! A series of deploys of a shop, from empty hosts to a contract migration and a dark release, with
+//! clients all the time.
 
 use std::time::Duration;
 
@@ -116,8 +116,28 @@ fn a_series_of_deploys_fails_no_request() {
     assert_eq!(shop.database.query("shop", COLUMNS).as_deref(), Some("id article shipped comment"));
     assert!(browse(shop.balancer.addr()).contains(&shop.fleet.current()[0]));
 
+    let fourth = shop.fleet.current();
+    assert!(shop.mailbox.receive().contains("deployed deployable-2"));
+    assert!(shop.mailbox.receive().contains("deployed deployable-4"));
+
+    // A flag can exist before its feature. The processes of all hosts read each change at once.
+    shop.fab(&["flag", "gift_wrapping", "staff"], 0);
+    shop.build(Build::Dark);
+    shop.fab(&["deploy"], 0);
+    assert_eq!(shop.database.query("shop", COLUMNS).as_deref(), Some("id article shipped comment gift_wrapped"));
+    let mail = shop.mailbox.receive();
+    assert!(mail.contains("deployed deployable-5") && mail.contains("flag gift_wrapping: staff"), "{mail}");
+    for (users, is_offered) in [("staff", false), ("everyone", true), ("off", false)] {
+        shop.fab(&["flag", "gift_wrapping", users], 0);
+        for _ in 0..12 {
+            assert_eq!(browse(shop.balancer.addr()).contains("gift-wrapped"), is_offered, "{users}");
+        }
+    }
+    let listed = shop.fab(&["flags"], 0);
+    assert!(listed.stdout.contains("flag  gift_wrapping  off\n"), "{}", listed.stdout);
+
     let tags = shop.origin.tags();
-    for release in [&first, &second, &third, &shop.fleet.current()] {
+    for release in [&first, &second, &third, &fourth, &shop.fleet.current()] {
         assert!(tags.contains(&format!("deployed-staging-{}", release[0])), "{tags:?}");
     }
 

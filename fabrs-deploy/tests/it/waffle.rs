@@ -5,7 +5,7 @@ use fabrs::config::Mode;
 use fabrs::prelude::*;
 use fabrs_deploy::{HostWaffle, Waffle};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, SentReports};
 
 /// A project without views. Each change of a flag is read by a new process.
 const SETTINGS: &str = "SECRET_KEY = 'test'\nINSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes', \
@@ -15,6 +15,9 @@ const SETTINGS: &str = "SECRET_KEY = 'test'\nINSTALLED_APPS = ['django.contrib.a
 const MANAGE: &str = "import os, sys\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n\
     from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n";
 
+/// The shell command that creates a virtualenv with django-waffle.
+const CREATE_ENV: &str = "python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 django-waffle==5.0.0";
+
 /// Creates a project on the first host.
 async fn project(fixture: &Fixture, client: &Client) -> Result<Connection> {
     let (web1, folder) = (client.connect("web1")?, fixture.site_folder());
@@ -22,7 +25,7 @@ async fn project(fixture: &Fixture, client: &Client) -> Result<Connection> {
     web1.put(SETTINGS.as_bytes().to_vec(), format!("{folder}/settings.py")).await?;
     web1.put(MANAGE.as_bytes().to_vec(), format!("{folder}/manage.py")).await?;
     let live = web1.cd(&folder).venv("env");
-    live.run("python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 django-waffle==5.0.0").await?;
+    live.run(CREATE_ENV).await?;
     live.v_run("python manage.py migrate --verbosity 0").await?;
     Ok(live)
 }
@@ -49,6 +52,9 @@ async fn flags_switches_and_samples_reach_their_state_once_and_a_dry_run_changes
     for (request, expected) in [
         (flags.flag("checkout").staff().percent(20), "20 %, staff"),
         (flags.flag("checkout").superusers(), "superusers"),
+        (flags.flag("checkout").everyone(), "everyone"),
+        (flags.flag("checkout").audience("20%,superusers".parse()?), "20 %, superusers"),
+        (flags.flag("checkout").audience("off".parse()?), "off"),
         (flags.flag("checkout").everyone(), "everyone"),
         (flags.flag("checkout").off(), "off"),
     ] {
@@ -89,6 +95,46 @@ async fn a_project_without_waffle_is_an_error_with_its_reason() -> Result {
     let error = Waffle::new().on(&live).list().await.expect_err("waffle is not installed");
     let block = error.block().to_string();
     assert!(block.contains("`waffle` is missing in INSTALLED_APPS"), "{block}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_lists_the_flags_in_rollout_and_none_if_they_cannot_be_read() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let (web1, shared) = (client.connect("web1")?, format!("{}/shared", fixture.site_folder()));
+    web1.ensure_dir(shared.as_str()).await?;
+    web1.cd(&shared).run(CREATE_ENV).await?;
+    let settings = SETTINGS.replace("db.sqlite3'", "data/db.sqlite3'");
+    fixture.origin.build("deployable-1", &[("settings.py", &settings), ("manage.py", MANAGE)]);
+    let sent = SentReports::default();
+    let site = fixture.site().linked_dirs(["env", "data"]).with(Waffle::new()).notify(sent.clone());
+    let web = Group::of(&client, ["web1"])?;
+
+    site.deploy(web.clone()).await?;
+    let warnings = capture.of_kind("warning");
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    let warning = warnings[0].to_string();
+    let reason = "could not list the feature flags for the report: django.db.utils.OperationalError: no such table";
+    assert!(warning.contains(reason), "{warning}");
+
+    let live = web1.cd(format!("{}/current", fixture.site_folder())).venv("env");
+    live.v_run("python manage.py migrate --verbosity 0").await?;
+    let flags = Waffle::new().on(&live);
+    flags.flag("gift_wrapping").staff().percent(20).create().await?;
+    flags.flag("one_page_checkout").everyone().create().await?;
+    flags.flag("vouchers").off().create().await?;
+    site.deploy(web).await?;
+
+    let [unread, read] = &sent.0.lock().expect("no panic while the record was locked").clone()[..] else {
+        panic!("each deploy sends one report")
+    };
+    assert_eq!((unread.is_live, unread.flags.len()), (true, 0));
+    let states: Vec<_> = read.flags.iter().map(|flag| (flag.name.as_str(), flag.state.as_str())).collect();
+    assert_eq!(states, [("gift_wrapping", "20 %, staff")]);
+    assert_eq!(read.text().matches("\nflag ").count(), 1, "{}", read.text());
+    assert!(read.text().contains("\nflag gift_wrapping: 20 %, staff\n"), "{}", read.text());
     client.close().await;
     Ok(())
 }

@@ -11,3 +11,4 @@ class OrderFactory(factory.django.DjangoModelFactory):
 
     article = factory.Sequence(lambda number: f"kettle {number}")
     shipped = False
+    gift_wrapped = False

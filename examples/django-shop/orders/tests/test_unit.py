@@ -30,6 +30,11 @@ class ListTest(SimpleTestCase):
         page = render_to_string("orders/list.html", {"orders": orders})
         self.assertInHTML("<ul><li>a kettle</li><li>a pan, on its way</li></ul>", page)
 
+    def test_a_gift_wrapped_order_is_marked(self):
+        orders = [OrderFactory.build(article="a kettle", gift_wrapped=True)]
+        page = render_to_string("orders/list.html", {"orders": orders})
+        self.assertInHTML("<li>a kettle, gift-wrapped</li>", page)
+
     def test_the_name_of_an_article_is_escaped(self):
         page = render_to_string("orders/list.html", {"orders": [OrderFactory.build(article="<script>")]})
         self.assertIn("&lt;script&gt;", page)

@@ -12,6 +12,7 @@ file { '/etc/nginx/sites-available/default':
     location / {
         proxy_pass http://unix:/home/deploy/shop/shared/shop.sock;
         proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-Proto $scheme;
     }
 }
 ',
