@@ -81,7 +81,7 @@ async fn deploy(
     if let Some(graphite) = graphite {
         let failures = format!("{graphite}/render?target=shop.failures&from=-5min&format=json");
         site = site
-            .gate(LogErrors::file("shared/log/web.log"))
+            .gate(LogErrors::file("shared/log/web.log").pattern("ERROR:|Traceback")) // gunicorn logs `[ERROR]`
             .gate(JsonQuery::get(failures, "$[*].datapoints[*][0]").maximum().at_most(10.0))
             .notify(Graphite::event(format!("{graphite}/events/"), ["shop"]));
     }
@@ -116,7 +116,7 @@ async fn live_commit() -> Result<String> {
 }
 
 /// Prints commits and their stages.
-#[task(local)]
+#[task(local, defer_approval)]
 async fn pipeline() -> Result {
     Ok(stages().status().await?)
 }

@@ -62,7 +62,10 @@ class Production:
         self.run("git", REPOSITORY)
         self.run("monitor", GRAPHITE)
         for name in ["staging", "db1"]:
-            self.run(name, "cd /\n" + shlex.join(["runuser", "-u", "postgres", "--", "psql", "-qX", "-c", ROLE, "-c", DATABASE]))
+            self.run(
+                name,
+                "cd /\n" + shlex.join(["runuser", "-u", "postgres", "--", "psql", "-qX", "-c", ROLE, "-c", DATABASE]),
+            )
         self.run("db1", LISTEN)
         for name in SHOPS:
             disk = Path(self.network["machines"][name]["disk"])
@@ -128,5 +131,7 @@ class Production:
     def deploys_in_graphite(self, outcome):
         """Returns the number of deploys in a graph of Graphite's events."""
         target = quote(f'events("shop","deploy","{outcome}")')
-        [series] = json.loads(self.get("monitor", f"/render?target={target}&format=json&from=-2h", 8088))
+        # Graphite fails for an event in the last second of the graph.
+        span = f"from=-2h&until={quote('now+5min')}"
+        [series] = json.loads(self.get("monitor", f"/render?target={target}&format=json&{span}", 8088))
         return sum(value or 0 for value, _ in series["datapoints"])

@@ -69,6 +69,9 @@ impl LogErrors {
     /// Sets the pattern of an error line: an extended regular expression of `grep`. Defaults to
     /// `ERROR|CRITICAL|FATAL|Traceback|panicked at`.
     ///
+    /// At each reload, gunicorn 23 logs `[ERROR] Worker (pid:1) was sent SIGTERM!`. Set a pattern
+    /// without this line, such as `ERROR:|Traceback`.
+    ///
     /// ```
     /// # use fabrs_deploy::LogErrors;
     /// let errors = LogErrors::file("/var/log/nginx/access.log").pattern("\" 50[0-9] ");
