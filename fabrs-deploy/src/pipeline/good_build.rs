@@ -4,7 +4,7 @@ use fabrs::{Error, ErrorKind, Hide};
 
 use crate::pipeline::notes::{StageNotes, git_error};
 use crate::pipeline::stage::PipelineStage;
-use crate::pipeline::stages::task_client;
+use crate::pipeline::stages::local_task_client;
 use crate::source::git::Git;
 use crate::source::refs::Refs;
 
@@ -44,7 +44,7 @@ impl PipelineStage {
     ///
     /// Dropping the future ends the commands. The tag may exist already.
     pub async fn mark_good(&self, source: &Git) -> Result<String, Error> {
-        let client = task_client()?;
+        let client = local_task_client(self.name())?;
         let notes = StageNotes::new(&self.pipeline().local_clone(&client)?);
         let commit = self.recorded_commit(&notes).await?;
         self.check_passed(&client, commit.id()).await?;

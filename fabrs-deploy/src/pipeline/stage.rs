@@ -8,7 +8,7 @@ use fabrs::{Client, Error, ErrorKind, Hide, ShellLine, TaskError};
 
 use crate::pipeline::notes::{RecordedCommit, StageNotes, git_error};
 use crate::pipeline::record::{StageRecord, StageResult};
-use crate::pipeline::stages::{Pipeline, task_client};
+use crate::pipeline::stages::{Pipeline, local_task_client};
 use crate::run_id::{Operator, RunId};
 use crate::source::refs::is_commit;
 use crate::source::work_tree::{CHANGED_FILES, uncommitted_changes};
@@ -136,6 +136,8 @@ impl PipelineStage {
     /// - [`ErrorKind::Task`] after successful work, if the pass cannot be recorded.
     /// - [`ErrorKind::Usage`] for uncommitted changes, outside a clone with the remote `origin`,
     ///   outside a task, and for a run with `-w` or `--skip-bad-hosts`.
+    /// - [`ErrorKind::Usage`] in a task for hosts, since the result of the last host would decide.
+    ///   Use `#[task(local)]`, with [`on`](fabrs::on) for commands on hosts.
     ///
     /// # Cancel safety
     ///
@@ -145,7 +147,7 @@ impl PipelineStage {
         W: IntoFuture<Output = Result<T, E>>,
         E: Into<TaskError>,
     {
-        let client = task_client()?;
+        let client = local_task_client(self.name())?;
         let notes = StageNotes::new(&self.pipeline.local_clone(&client)?);
         let commit = self.recorded_commit(&notes).await?;
         let override_reason = self.check(&client, commit.id()).await?;

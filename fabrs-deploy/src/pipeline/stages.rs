@@ -123,6 +123,21 @@ pub(super) fn task_client() -> Result<Client, Error> {
     current().client().ok_or_else(outside)
 }
 
+/// Returns the client of the calling task, for a result that belongs to a commit.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] outside a task, and in a task for hosts: such a task runs once per host, so
+/// the last host would decide.
+pub(super) fn local_task_client(stage: &str) -> Result<Client, Error> {
+    if let Some(host) = current().host().filter(|host| !host.is_local()) {
+        let text = format!("stage `{stage}` cannot run in a task for hosts: the result of the last host would decide");
+        let hint = "use `#[task(local)]`, and run commands on hosts by `on(role(..))?.each(..).await.all_ok()?`";
+        return Err(Error::new(ErrorKind::Usage, text).on(host).hint(hint));
+    }
+    task_client()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,7 @@ mod pipeline_deploys;
 mod pipeline_fixture;
 mod pipeline_remotes;
 mod pipeline_stages;
+mod pipeline_work;
 mod plugins;
 mod preflight;
 mod revert_drains;
