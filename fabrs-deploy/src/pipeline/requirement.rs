@@ -1,6 +1,6 @@
 //! The refusal of a commit that has not passed the earlier stages, and its override.
 
-use fabrs::config::{Mode, OnUnreachable, Settings};
+use fabrs::config::{Mode, OnUnreachable};
 use fabrs::{Client, Error, ErrorKind};
 
 use crate::pipeline::notes::{StageNotes, short};
@@ -15,10 +15,11 @@ impl PipelineStage {
     /// # Errors
     ///
     /// - [`ErrorKind::Task`] for a commit that has not passed the earlier stages.
-    /// - [`ErrorKind::Usage`] for a run with `-w` or `--skip-bad-hosts`.
+    /// - [`ErrorKind::Usage`] for a run with `-w`, `--skip-bad-hosts` or `-x`, and for `-H` with an
+    ///   environment.
     /// - [`ErrorKind::Task`] if git cannot read the remote.
     pub(crate) async fn check(&self, client: &Client, commit: &str) -> Result<Option<String>, Error> {
-        check_settings(self.name(), client.settings())?;
+        check_options(self.name(), client)?;
         let Some(text) = self.refusal(client, commit, self.earlier()).await? else { return Ok(None) };
         if let Some(reason) = override_reason(client) {
             client.warn(None, format!("{text}\nstages overridden: {reason}"));
@@ -82,18 +83,27 @@ fn problem(records: &CommitRecords, stage: &str) -> Option<String> {
     }
 }
 
-/// Refuses settings that let a failed command or an untested host count as a success.
+/// Refuses options that let a failed command or an untested host count as a success. `-H` without
+/// an environment is accepted: no other hosts are declared.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for `-w` and `--skip-bad-hosts`.
-fn check_settings(stage: &str, settings: &Settings) -> Result<(), Error> {
-    let option = match (settings.warn_only, settings.on_unreachable) {
-        (true, _) => "-w",
-        (false, OnUnreachable::Skip) => "--skip-bad-hosts",
-        (false, _) => return Ok(()),
+/// [`ErrorKind::Usage`] for `-w`, `--skip-bad-hosts` and `-x`, and for `-H` with an environment.
+fn check_options(stage: &str, client: &Client) -> Result<(), Error> {
+    let (settings, inventory) = (client.settings(), client.inventory());
+    let (failure, some_hosts) = ("a failure", "a part of the hosts");
+    let (option, passed) = if settings.warn_only {
+        ("-w", failure)
+    } else if settings.on_unreachable == OnUnreachable::Skip {
+        ("--skip-bad-hosts", failure)
+    } else if !inventory.excluded_hosts().is_empty() {
+        ("-x", some_hosts)
+    } else if inventory.environment().is_some() && inventory.explicit_hosts().is_some() {
+        ("-H", some_hosts)
+    } else {
+        return Ok(());
     };
-    let text = format!("stage `{stage}` cannot run with `{option}`: a failure would be recorded as passed");
+    let text = format!("stage `{stage}` cannot run with `{option}`: {passed} would be recorded as passed");
     Err(Error::new(ErrorKind::Usage, text).hint(format!("remove `{option}`")))
 }
 

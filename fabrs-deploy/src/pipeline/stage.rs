@@ -135,7 +135,9 @@ impl PipelineStage {
     /// - [`ErrorKind::Task`] before the work, if the commit has not passed the earlier stages.
     /// - [`ErrorKind::Task`] after successful work, if the pass cannot be recorded.
     /// - [`ErrorKind::Usage`] for uncommitted changes, outside a clone with the remote `origin`,
-    ///   outside a task, and for a run with `-w` or `--skip-bad-hosts`.
+    ///   outside a task, and for a run with `-w`, `--skip-bad-hosts` or `-x`.
+    /// - [`ErrorKind::Usage`] for `-H` with an environment. Without an environment, the hosts of
+    ///   `-H` are all hosts.
     /// - [`ErrorKind::Usage`] in a task for hosts, since the result of the last host would decide.
     ///   Use `#[task(local)]`, with [`on`](fabrs::on) for commands on hosts.
     ///

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::{Config, Inventory, Mode, Settings, parse_excluded_hosts, parse_host_args};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Pipeline, Site};
@@ -73,6 +73,47 @@ async fn a_commit_with_a_failed_functional_test_cannot_reach_staging() -> Result
     staging(&fixture)?.deploy(all(&client)).revision(good.clone()).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);
     assert_eq!(records(&fixture, &good), ["unit passed", "functional passed", "staging passed"]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_to_a_part_of_the_hosts_is_refused_and_not_recorded() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    let (client, _) = fixture.client();
+    staging(&fixture)?.deploy(all(&client)).hold().await?;
+    client.close().await;
+    let config = Config::parse("[env.staging]\nroles.web = ['web1', 'web2', 'web3']", "fabrs.toml".as_ref())?;
+    let staged = || Inventory::new(&config, Some("staging"));
+    let excluding = staged()?.with_excluded(parse_excluded_hosts(&["web2"], &|_| None)?);
+    let narrowed = staged()?.with_hosts(parse_host_args(&["web1"])?);
+    for (option, inventory) in [("-x", excluding), ("-H", narrowed)] {
+        let (client, _) = fixture.client_of(|settings| settings, |builder| builder.inventory(inventory));
+        let web = || client.local()?.enter_sync(|| on(role("web")));
+        assert!(web()?.connections().len() < 3, "`{option}` narrows the role");
+        for refused in [
+            staging(&fixture)?.deploy(web()?).await.map(drop),
+            staging(&fixture)?.deploy(web()?).hold().await.map(drop),
+            staging(&fixture)?.promote(web()?).await.map(drop),
+        ] {
+            let error = refused.expect_err("web2 would be recorded as passed").into_error();
+            let block = error.block().to_string();
+            assert!(block.contains(&format!("stage `staging` cannot run with `{option}`: a part of the hosts")), "{block}");
+            assert_eq!(error.kind(), ErrorKind::Usage);
+        }
+        client.close().await;
+    }
+    assert_eq!(records(&fixture, &commit), ["unit passed", "functional passed"]);
+    assert_eq!(fixture.current(), ["", "", ""]);
+
+    // Without an environment, no other host is declared.
+    let typed = Inventory::default().with_hosts(parse_host_args(&["web1"])?);
+    let (client, _) = fixture.client_of(|settings| settings, |builder| builder.inventory(typed));
+    let web = client.local()?.enter_sync(|| on(role("web")))?;
+    staging(&fixture)?.deploy(web).await?;
+    assert_eq!(records(&fixture, &commit).last().map(String::as_str), Some("staging passed"));
     client.close().await;
     Ok(())
 }
