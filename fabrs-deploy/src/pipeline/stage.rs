@@ -8,6 +8,7 @@ use fabrs::{Client, Error, ErrorKind, Hide, ShellLine, TaskError};
 
 use crate::pipeline::notes::{RecordedCommit, StageNotes, git_error};
 use crate::pipeline::record::{StageRecord, StageResult};
+use crate::pipeline::stage_output::StageOutput;
 use crate::pipeline::stages::{Pipeline, local_task_client};
 use crate::run_id::{Operator, RunId};
 use crate::source::refs::is_commit;
@@ -101,6 +102,8 @@ impl PipelineStage {
     ///   [`commit`](Self::commit) sets a commit.
     /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
     ///   recorded.
+    /// - A value with a failure is a failure: a command with `.warn()`, or a group without
+    ///   `.all_ok()`.
     /// - A dry run plans the work and the record. Work that inspects the output of a planned
     ///   command ends the plan.
     ///
@@ -132,6 +135,9 @@ impl PipelineStage {
     /// # Errors
     ///
     /// - The error of the work, unchanged.
+    /// - [`ErrorKind::Task`] if the work returns the [`Output`](fabrs::Output) of a failed command.
+    ///   For the [`Outcomes`](fabrs::Outcomes) of a group, an error of the kind of the first failed
+    ///   host.
     /// - [`ErrorKind::Task`] before the work, if the commit has not passed the earlier stages.
     /// - [`ErrorKind::Task`] after successful work, if the pass cannot be recorded.
     /// - [`ErrorKind::Usage`] for uncommitted changes, outside a clone with the remote `origin`,
@@ -147,6 +153,7 @@ impl PipelineStage {
     pub async fn run<W, T, E>(&self, work: W) -> Result<T, TaskError>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        T: StageOutput,
         E: Into<TaskError>,
     {
         let client = local_task_client(self.name())?;
@@ -155,6 +162,7 @@ impl PipelineStage {
         let override_reason = self.check(&client, commit.id()).await?;
         let start = Instant::now();
         let worked = work.await.map_err(Into::into);
+        let worked = worked.and_then(|output| output.check().map(|()| output).map_err(Into::into));
         let result = match &worked {
             Ok(_) => StageResult::Passed,
             // The work did not run to its end.

@@ -35,3 +35,50 @@ async fn a_task_for_hosts_cannot_record_the_result_of_its_last_host() -> Result 
     assert!(!shared.has_records());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_failed_command_with_warn_is_recorded_as_failed() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    let unit = ann.pipeline().stage("unit")?;
+    ann.task(async { unit.run(local("true").warn()).await }).await?;
+    assert_eq!(last_record(&shared, &head(&clone)), "unit passed");
+    let error = ann.task(async { unit.run(local("echo broken; exit 3").warn()).await }).await;
+    let block = error.expect_err("the tests failed").into_error().block().to_string();
+    assert!(block.contains("failed with exit status 3") && block.contains(".warn()"), "{block}");
+    assert_eq!(last_record(&shared, &head(&clone)), "unit failed");
+    let both = async {
+        let commands = tokio::join!(local("true").warn(), local("false").warn());
+        Ok::<_, Error>((commands.0?, Some(vec![commands.1?])))
+    };
+    ann.task(unit.run(both)).await.expect_err("the second command failed");
+    assert_eq!(shared.records(&head(&clone)).len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_with_a_failed_host_is_recorded_as_failed() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    let unit = ann.pipeline().stage("unit")?;
+    let hosts = Client::builder().dial(Fake::new()).build();
+    let web = Group::of(&hosts, ["web1", "web2"])?;
+    let work = |failing: &'static str| {
+        let web = web.clone();
+        async move {
+            let tested = web.each(async move |host: Connection| {
+                ensure!(host.host().is_some_and(|host| host.name() != failing), "broken");
+                Ok::<_, TaskError>(())
+            });
+            Ok::<_, Error>(tested.await)
+        }
+    };
+    let block = ann.task(unit.run(work("web2"))).await.expect_err("web2 failed").into_error().block().to_string();
+    assert!(block.contains("web2: the work failed: broken") && block.contains(".all_ok()"), "{block}");
+    assert_eq!(last_record(&shared, &head(&clone)), "unit failed");
+    ann.task(unit.run(work("none"))).await?.all_ok()?;
+    assert_eq!(last_record(&shared, &head(&clone)), "unit passed");
+    Ok(())
+}
