@@ -68,7 +68,7 @@ async fn a_group_with_a_failed_host_is_recorded_as_failed() -> Result {
     let work = |failing: &'static str| {
         let web = web.clone();
         async move {
-            let tested = web.each(async move |host: Connection| {
+            let tested = web.each(|host| async move {
                 ensure!(host.host().is_some_and(|host| host.name() != failing), "broken");
                 Ok::<_, TaskError>(())
             });
@@ -80,5 +80,20 @@ async fn a_group_with_a_failed_host_is_recorded_as_failed() -> Result {
     assert_eq!(last_record(&shared, &head(&clone)), "unit failed");
     ann.task(unit.run(work("none"))).await?.all_ok()?;
     assert_eq!(last_record(&shared, &head(&clone)), "unit passed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unreadable_work_tree_is_refused_before_the_work() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    fs::write(clone.join("draft.py"), "1")?;
+    fs::write(clone.join(".git/index"), "damaged")?;
+    let proof = clone.join("proof");
+    let path = proof.display().to_string();
+    let error = ann.stage("unit", cmd!("touch {path}")).await.expect_err("git cannot list changes").into_error();
+    assert!(error.message().contains("index"), "{error}");
+    assert!(!proof.exists() && !shared.has_records());
     Ok(())
 }
