@@ -1,10 +1,12 @@
 //! One stage of a pipeline: [`PipelineStage`].
 
 use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
 use fabrs::event::escape_controls;
 use fabrs::{Client, Error, ErrorKind, Hide, ShellLine, TaskError};
+use futures::FutureExt;
 
 use crate::pipeline::notes::{RecordedCommit, StageNotes, git_error};
 use crate::pipeline::record::{StageRecord, StageResult};
@@ -102,6 +104,7 @@ impl PipelineStage {
     ///   [`commit`](Self::commit) sets a commit.
     /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
     ///   recorded.
+    /// - A panic of the work is recorded as `failed`, and continues after the record.
     /// - A value with a failure is a failure: a command with `.warn()`, or a group without
     ///   `.all_ok()`.
     /// - A dry run plans the work and the record. Work that inspects the output of a planned
@@ -161,22 +164,26 @@ impl PipelineStage {
         let commit = self.recorded_commit(&notes).await?;
         let override_reason = self.check(&client, commit.id()).await?;
         let start = Instant::now();
-        let worked = work.await.map_err(Into::into);
-        let worked = worked.and_then(|output| output.check().map(|()| output).map_err(Into::into));
-        let result = match &worked {
-            Ok(_) => StageResult::Passed,
+        // A panic is a failure: an earlier pass must not remain valid.
+        let worked = AssertUnwindSafe(work.into_future()).catch_unwind().await.map(|worked| {
+            let worked = worked.map_err(Into::into);
+            worked.and_then(|output| output.check().map(|()| output).map_err(Into::into))
+        });
+        let (result, worked) = match worked {
             // The work did not run to its end.
-            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::NotRun) => return worked,
-            Err(_) => StageResult::Failed,
+            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::NotRun) => return Err(error),
+            Ok(Ok(output)) => (StageResult::Passed, Ok(Ok(output))),
+            failed => (StageResult::Failed, failed),
         };
         let record = self.record(result, Operator::current(), RunId::new(), start.elapsed(), override_reason);
         match (notes.append(&commit, &record).await, worked) {
-            (Ok(()), worked) => worked,
             // A pass without a record would be refused by the next stage.
-            (Err(error), Ok(_)) => Err(error.into()),
-            (Err(error), failed) => {
-                client.warn(None, error.message());
-                failed
+            (Err(error), Ok(Ok(_))) => Err(error.into()),
+            (appended, worked) => {
+                if let Err(error) = appended {
+                    client.warn(None, error.message());
+                }
+                worked.unwrap_or_else(|panic| resume_unwind(panic))
             }
         }
     }

@@ -1,11 +1,13 @@
 //! The work of a stage: its hosts, its result, and its work tree.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
 
 use fabrs::prelude::*;
 use fabrs::transport::Fake;
 use fabrs::{Error, Group};
 use fabrs_deploy::Git;
+use futures::FutureExt;
 
 use crate::pipeline_fixture::{SharedRepository, Teammate, head};
 
@@ -95,5 +97,20 @@ async fn an_unreadable_work_tree_is_refused_before_the_work() -> Result {
     let error = ann.stage("unit", cmd!("touch {path}")).await.expect_err("git cannot list changes").into_error();
     assert!(error.message().contains("index"), "{error}");
     assert!(!proof.exists() && !shared.has_records());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_of_the_work_revokes_an_earlier_pass() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    ann.stage("unit", "true").await?;
+    let unit = ann.pipeline().stage("unit")?;
+    let work = async { panic!("index out of bounds") };
+    let panic = AssertUnwindSafe(ann.task(unit.run::<_, (), Error>(work))).catch_unwind().await;
+    let panic = panic.expect_err("the panic continues");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"index out of bounds"));
+    assert_eq!(last_record(&shared, &head(&clone)), "unit failed");
     Ok(())
 }
