@@ -14,6 +14,7 @@ use crate::remote_script;
 use crate::run_id::RunId;
 use crate::source::commit_files;
 use crate::source::git::without_prompts;
+use crate::source::work_tree::uncommitted_changes;
 
 /// The ref of the notes in the remote.
 pub(super) const NOTES_REF: &str = "refs/notes/fabrs";
@@ -97,8 +98,8 @@ impl StageNotes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`] if the push fails, for example without write access, and if HEAD has
-    /// moved.
+    /// [`ErrorKind::Task`] if the push fails, for example without write access, if HEAD has moved,
+    /// and for a pass with changes of tracked files.
     pub(super) async fn append(&self, commit: &RecordedCommit, record: &StageRecord) -> Result<(), Error> {
         let (stage, short) = (&record.stage, short(commit.id()));
         let purpose = format!("record stage `{stage}` as {} for {short}", record.result.as_str());
@@ -109,13 +110,18 @@ impl StageNotes {
         let attempt = || {
             // Two runs in one clone must not share a ref.
             let own = format!("refs/notes/fabrs-{}", RunId::new());
-            script(APPEND_SCRIPT, &[&own, commit.id(), &record.to_json_line(), expected_head])
+            script(APPEND_SCRIPT, &[&own, commit.id(), &record.to_json_line(), expected_head, record.result.as_str()])
         };
         match self.push(&purpose, attempt).await? {
             PushResult::Done => Ok(()),
             PushResult::Moved => {
                 let text = format!("could not {purpose}: HEAD has moved to another commit during the stage");
                 Err(Error::new(ErrorKind::Task, text).hint("run the stage again, without changes to the work tree"))
+            }
+            PushResult::Changed(file) => {
+                let reason = uncommitted_changes(&[file]).unwrap_or_default();
+                let text = format!("could not {purpose}: {reason} since the start of the stage");
+                Err(Error::new(ErrorKind::Task, text).hint("commit the changes, and run the stage again"))
             }
             PushResult::Rejected => {
                 let text = format!("could not {purpose}: `origin` rejected {MAX_PUSH_ATTEMPTS} pushes");
@@ -155,21 +161,24 @@ impl StageNotes {
         if !output.was_run() {
             return Ok(PushResult::Done);
         }
-        match output.stdout()?.lines().last() {
-            Some("done") => Ok(PushResult::Done),
-            Some("moved") => Ok(PushResult::Moved),
-            Some("rejected") => Ok(PushResult::Rejected),
+        match output.stdout()?.lines().collect::<Vec<_>>()[..] {
+            [.., "done"] => Ok(PushResult::Done),
+            [.., "moved"] => Ok(PushResult::Moved),
+            [.., file, "changed"] => Ok(PushResult::Changed(file.to_owned())),
+            [.., "rejected"] => Ok(PushResult::Rejected),
             _ => Err(Error::new(ErrorKind::Format, format!("could not {purpose}: unexpected output of git"))),
         }
     }
 }
 
 /// The result of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum PushResult {
     Done,
     /// HEAD of the work tree is another commit than expected.
     Moved,
+    /// A tracked file has uncommitted changes: a line of `git status --porcelain`.
+    Changed(String),
     /// Another run pushed first.
     Rejected,
 }

@@ -101,7 +101,8 @@ impl PipelineStage {
     /// - The commit must have passed all earlier stages, unless the run has
     ///   [`Settings::override_stages`](fabrs::config::Settings::override_stages).
     /// - The work is about the commit of HEAD, so uncommitted changes are refused, unless
-    ///   [`commit`](Self::commit) sets a commit.
+    ///   [`commit`](Self::commit) sets a commit. Work that changes tracked files does not pass. New
+    ///   files are accepted: reports and caches.
     /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
     ///   recorded.
     /// - A panic of the work is recorded as `failed`, and continues after the record.

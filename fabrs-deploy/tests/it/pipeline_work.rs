@@ -7,9 +7,10 @@ use fabrs::prelude::*;
 use fabrs::transport::Fake;
 use fabrs::{Error, Group};
 use fabrs_deploy::Git;
+use fabrs_testing::GitServer;
 use futures::FutureExt;
 
-use crate::pipeline_fixture::{SharedRepository, Teammate, head};
+use crate::pipeline_fixture::{SharedRepository, Teammate, commit, head};
 
 /// Returns the last record of HEAD as text: `unit passed`.
 fn last_record(shared: &SharedRepository, commit: &str) -> String {
@@ -112,5 +113,29 @@ async fn a_panic_of_the_work_revokes_an_earlier_pass() -> Result {
     let panic = panic.expect_err("the panic continues");
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"index out of bounds"));
     assert_eq!(last_record(&shared, &head(&clone)), "unit failed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_file_during_the_work_prevents_the_pass() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    fs::write(clone.join("app.py"), "x=1")?;
+    GitServer::git(&clone, &["add", "app.py"]);
+    commit(&clone, "Add the application");
+    fs::create_dir(clone.join("below"))?;
+    let ann = Teammate::new(&clone);
+    let unit = ann.pipeline().repository(clone.join("below").to_string_lossy()).stage("unit")?;
+    let fix = async {
+        fs::write(clone.join("app.py"), "x = 1")?;
+        Ok::<_, TaskError>(())
+    };
+    let error = ann.task(unit.run(fix)).await.expect_err("the tests saw other files").into_error();
+    assert!(error.message().contains("`app.py` has uncommitted changes since the start of the stage"), "{error}");
+    assert!(!shared.has_records());
+    GitServer::git(&clone, &["checkout", "--quiet", "app.py"]);
+    // A report of the tests is no change.
+    ann.task(unit.run(async { Ok::<_, TaskError>(fs::write(clone.join("junit.xml"), "<testsuite/>")?) })).await?;
+    assert_eq!(last_record(&shared, &head(&clone)), "unit passed");
     Ok(())
 }
