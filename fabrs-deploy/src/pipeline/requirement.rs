@@ -77,6 +77,9 @@ fn problem(records: &CommitRecords, stage: &str) -> Option<String> {
     match records.last(stage) {
         None => Some("the stage never ran".to_owned()),
         Some(last) => match last.result {
+            StageResult::Passed if records.is_followed_by_malformed(stage) => {
+                Some(format!("an unreadable record follows the pass of {}", last.at))
+            }
             StageResult::Passed => None,
             StageResult::Failed => Some(format!("failed at {}, by {}", last.at, last.by)),
         },

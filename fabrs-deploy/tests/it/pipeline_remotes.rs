@@ -142,7 +142,7 @@ async fn notes_merged_by_git_keep_their_meaning() -> Result {
     ann.stage("unit", "false").await.expect_err("the work fails");
     ann.stage("unit", "true").await?;
     let bare = shared.path();
-    GitServer::git(&bare, &["notes", "--ref", "other", "add", "-m", "{}", &head(&clone)]);
+    GitServer::git(&bare, &["notes", "--ref", "other", "add", "-m", "# reviewed", &head(&clone)]);
     GitServer::git(&bare, &["notes", "--ref", "fabrs", "merge", "--strategy", "cat_sort_uniq", "other"]);
     ann.stage("functional", "true").await
 }

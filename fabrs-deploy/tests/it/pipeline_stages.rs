@@ -181,13 +181,26 @@ async fn options_that_hide_failures_are_refused() -> Result {
 }
 
 #[tokio::test]
-async fn malformed_lines_are_ignored_with_a_warning() -> Result {
+async fn malformed_lines_are_no_records_and_cause_a_warning() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("ann");
     let ann = Teammate::new(&clone);
     shared.forge(&head(&clone), "{\"stage\":\"unit\",\"result\":\"passed\"}\nnot json");
     assert!(ann.refused("functional").await.contains("has not passed stage `unit`: the stage never ran"));
-    assert!(ann.messages().contains("ignored 2 malformed lines in the pipeline records"), "{}", ann.messages());
+    assert!(ann.messages().contains("2 malformed lines in the pipeline records"), "{}", ann.messages());
+    ann.stage("unit", "true").await?;
+    ann.stage("functional", "true").await
+}
+
+#[tokio::test]
+async fn a_pass_before_a_malformed_line_does_not_count_until_a_rerun() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    ann.stage("unit", "true").await?;
+    shared.forge(&head(&clone), r#"{"stage":"unit","result":"failed"}"#);
+    let refused = ann.refused("functional").await;
+    assert!(refused.contains("stage `unit`: an unreadable record follows the pass of 20"), "{refused}");
     ann.stage("unit", "true").await?;
     ann.stage("functional", "true").await
 }
