@@ -32,15 +32,20 @@ impl PipelineStage {
         Ok(None)
     }
 
-    /// Repeats [`check`](Self::check) after a wait, without its output.
+    /// Repeats a successful [`check`](Self::check) after a wait, without its output. A new refusal
+    /// cannot be overridden: the approval did not show the override.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub(crate) async fn check_again(&self, client: &Client, commit: &str) -> Result<Option<String>, Error> {
+    pub(crate) async fn check_again(&self, client: &Client, commit: &str) -> Result<(), Error> {
         match (self.refusal(client, commit, self.earlier()).await?, client.settings().mode) {
-            (None, _) | (_, Mode::DryRun) => Ok(None),
-            (Some(text), _) => override_reason(client).map(Some).ok_or_else(|| refusal_error(text)),
+            (None, _) | (_, Mode::DryRun) => Ok(()),
+            (Some(text), _) if override_reason(client).is_some() => {
+                let text = format!("{text}\nthe stage failed after the approval: this run changed nothing");
+                Err(Error::new(ErrorKind::Task, text).hint("run again to approve the override"))
+            }
+            (Some(text), _) => Err(refusal_error(text)),
         }
     }
 

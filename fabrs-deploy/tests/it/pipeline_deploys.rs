@@ -1,14 +1,17 @@
 //! Deploys as stages of a pipeline: refusals, records, overrides, holds and rollbacks.
 
 use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use fabrs::config::{Config, Inventory, Mode, Settings, parse_excluded_hosts, parse_host_args};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Pipeline, Site};
-use fabrs_testing::GitServer;
+use fabrs_testing::{GitServer, wait_until};
 
 use crate::fixture::{Fixture, SentReports, all};
+use crate::locks::lock;
 use crate::pipeline_fixture::pipeline_of;
 
 fn stages(fixture: &Fixture) -> Pipeline {
@@ -180,6 +183,52 @@ async fn a_promotion_checks_again_and_records_while_a_hold_does_not() -> Result 
     staging(&fixture)?.promote(all(&client)).await?;
     assert_eq!(records(&fixture, &commit).last().map(String::as_str), Some("staging passed"));
     client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_fails_during_the_wait_for_the_lock_is_refused_despite_an_override() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    let (other, _) = fixture.client();
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    staging(&fixture)?.deploy(all(&other)).hold().await?;
+    for ((client, capture), end) in [
+        (fixture.client(), "has not passed stage `unit`: failed at "),
+        (fixture.client_with(overriding), "the stage failed after the approval: this run changed nothing"),
+    ] {
+        for is_promotion in [false, true] {
+            pass(&fixture, &commit, &["unit"]).await?;
+            let held = lock(&fixture, &other).await?;
+            let waits = |capture: &CaptureSink| messages(capture).matches("waiting for the lock held by ").count();
+            let before = waits(&capture);
+            let site = staging(&fixture)?;
+            let waiting = async {
+                match is_promotion {
+                    true => site.promote(all(&client)).wait(true).await,
+                    false => site.deploy(all(&client)).wait(true).await,
+                }
+            };
+            let revoke = async {
+                let capture = Arc::clone(&capture);
+                let limit = Duration::from_mins(1);
+                let reached = move || wait_until("the run waits for the lock", limit, || waits(&capture) > before);
+                tokio::task::spawn_blocking(reached).await?;
+                let unit = stages(&fixture).stage("unit")?.commit(&commit);
+                let failed = other.local()?.enter(async { unit.run(local("false")).await }).await;
+                failed.expect_err("the work fails");
+                held.release().await;
+                Result::<()>::Ok(())
+            };
+            let (refused, revoked) = tokio::join!(waiting, revoke);
+            revoked?;
+            let refused = refused.expect_err("a pass was revoked").into_error();
+            assert!(refused.message().contains(end), "{refused}");
+            assert_eq!(fixture.current(), ["", "", ""]);
+        }
+        client.close().await;
+    }
+    other.close().await;
     Ok(())
 }
 
