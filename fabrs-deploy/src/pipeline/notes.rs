@@ -4,7 +4,7 @@
 //! pushed first, the record is appended anew to the notes of that run, so no record is lost.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabrs::event::escape_controls;
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine};
@@ -27,6 +27,13 @@ const REMOTE: &str = "origin";
 
 /// The maximum number of pushes for a single record. At least one run of each round succeeds.
 const MAX_PUSH_ATTEMPTS: u32 = 30;
+
+/// The time limit of a command that contacts the remote. A deploy holds the lock of its site
+/// meanwhile.
+pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time limit of all attempts of a push. The last attempt may exceed the limit.
+pub(super) const PUSH_LIMIT: Duration = Duration::from_mins(1);
 
 /// The maximum wait before the second push. The wait doubles up to [`MAX_BACK_OFF`].
 const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
@@ -78,7 +85,8 @@ impl StageNotes {
     /// [`ErrorKind::Task`] if git cannot read the remote.
     pub(super) async fn read(&self, commits: &[String]) -> Result<HashMap<String, CommitRecords>, Error> {
         let script = script(READ_SCRIPT, commits);
-        let read = self.clone.probe(script).named("read the pipeline records").hide(Hide::Both).capture_all().await;
+        let read = self.clone.probe(script).named("read the pipeline records").hide(Hide::Both).capture_all();
+        let read = read.timeout(REMOTE_TIMEOUT).await;
         let output = read.map_err(|error| {
             let hint = "check the access to the remote: `git ls-remote origin`";
             git_error("could not read the pipeline records of `origin`", error).hint(hint)
@@ -124,7 +132,7 @@ impl StageNotes {
                 Err(Error::new(ErrorKind::Task, text).hint("commit the changes, and run the stage again"))
             }
             PushResult::Rejected => {
-                let text = format!("could not {purpose}: `origin` rejected {MAX_PUSH_ATTEMPTS} pushes");
+                let text = format!("could not {purpose}: `origin` rejected all pushes");
                 Err(Error::new(ErrorKind::Task, text).hint("run the stage again"))
             }
         }
@@ -141,11 +149,12 @@ impl StageNotes {
         Ok(pushed != PushResult::Rejected)
     }
 
-    /// Repeats a push as long as other runs are faster.
+    /// Repeats a push as long as other runs are faster, up to [`PUSH_LIMIT`].
     async fn push(&self, purpose: &str, attempt: impl Fn() -> ShellLine) -> Result<PushResult, Error> {
+        let start = Instant::now();
         for count in 1..MAX_PUSH_ATTEMPTS {
             match self.push_once(purpose, attempt()).await? {
-                PushResult::Rejected => back_off(count).await,
+                PushResult::Rejected if start.elapsed() < PUSH_LIMIT => back_off(count).await,
                 result => return Ok(result),
             }
         }
@@ -153,8 +162,11 @@ impl StageNotes {
     }
 
     async fn push_once(&self, purpose: &str, line: ShellLine) -> Result<PushResult, Error> {
-        let pushed = self.clone.run(line).named(purpose).hide(Hide::Both).await;
+        let pushed = self.clone.run(line).named(purpose).hide(Hide::Both).timeout(REMOTE_TIMEOUT).await;
         let output = pushed.map_err(|error| {
+            if error.kind() == ErrorKind::Timeout {
+                return git_error(&format!("could not {purpose}"), error).hint("run `git ls-remote origin`");
+            }
             let hint = format!("this user needs write access to `{NOTES_REF}` and to the tags of `origin`");
             git_error(&format!("could not {purpose}"), error).hint(hint)
         })?;
@@ -190,6 +202,10 @@ pub(super) fn short(commit: &str) -> &str {
 
 /// Returns an error with the messages of git. Errors other than a failed command stay unchanged.
 pub(super) fn git_error(text: &str, error: Error) -> Error {
+    if error.kind() == ErrorKind::Timeout {
+        let text = format!("{text}: git timed out after {} s", REMOTE_TIMEOUT.as_secs());
+        return Error::new(ErrorKind::Task, text);
+    }
     if error.kind() != ErrorKind::Exit {
         return error;
     }

@@ -1,6 +1,7 @@
 //! Deploys as stages of a pipeline: refusals, records, overrides, holds and rollbacks.
 
 use std::fs;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use fabrs::prelude::*;
 use fabrs_deploy::{App, Pipeline, Site};
 use fabrs_testing::{GitServer, wait_until};
 
-use crate::fixture::{Fixture, SentReports, all};
+use crate::fixture::{Fixture, SentReports, all, within_limit};
 use crate::locks::lock;
 use crate::pipeline_fixture::pipeline_of;
 
@@ -258,6 +259,33 @@ async fn a_live_release_stays_live_without_its_record() -> Result {
     staging(&fixture)?.deploy(all(&client)).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);
     assert!(messages(&capture).contains("could not record stage `staging` as passed for "), "{}", messages(&capture));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_remote_delays_neither_the_report_nor_the_end_of_a_deploy() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    // The kernel accepts connections to a socket that no program reads.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let (tree, url) = (fixture.origin.tree(), format!("git://{}/shop.git", silent.local_addr()?));
+    let sent = SentReports::default();
+    let silence = move |_: App| {
+        GitServer::git(&tree, &["remote", "set-url", "origin", &url]);
+        async { Result::<()>::Ok(()) }
+    };
+    let site = staging(&fixture)?.notify(sent.clone()).post_deploy(silence);
+    within_limit(site.deploy(all(&client)).into_future()).await?;
+    assert_eq!(sent.0.lock().expect("no panic while the record was locked").len(), 1);
+    let shown = messages(&capture);
+    assert!(shown.contains("could not record stage `staging` as passed for ") && shown.contains("timed out"), "{shown}");
+    let smoke = stages(&fixture).stage("smoke")?.commit(&commit);
+    let refused = within_limit(client.local()?.enter(async { smoke.run(local("true")).await })).await;
+    let refused = refused.expect_err("the records are not readable").into_error();
+    assert!(refused.message().contains("could not read the pipeline records of `origin`: git timed out"), "{refused}");
     client.close().await;
     Ok(())
 }
