@@ -28,5 +28,5 @@ if ! git var GIT_AUTHOR_IDENT > /dev/null 2>&1 || ! git var GIT_COMMITTER_IDENT 
 fi
 quiet_git notes --ref="$own" append -m "$record" "$commit"
 push_ref "$own:$ref"
-quiet_git update-ref "$known" "$own" 2> /dev/null || :
+quiet_git update-ref "$known" "$own" "$tip" 2> /dev/null || :
 echo 'done'

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use fabrs::event::escape_controls;
-use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine};
+use fabrs::{Connection, Error, ErrorKind, ExitStatus, Hide, ShellLine};
 
 use crate::pipeline::record::{CommitRecords, StageRecord};
 use crate::remote_script;
@@ -21,6 +21,9 @@ pub(super) const NOTES_REF: &str = "refs/notes/fabrs";
 
 /// The local ref with the last known notes. Neither a branch, a tag nor a note of the user.
 const KNOWN_REF: &str = "refs/fabrs/notes";
+
+/// The exit status of a script if the notes of the remote lack records known to this clone.
+const REWRITTEN_STATUS: u32 = 65;
 
 /// The remote with the notes.
 const REMOTE: &str = "origin";
@@ -88,7 +91,8 @@ impl StageNotes {
         let read = self.clone.probe(script).named("read the pipeline records").hide(Hide::Both).capture_all();
         let read = read.timeout(REMOTE_TIMEOUT).await;
         let output = read.map_err(|error| {
-            let hint = "check the access to the remote: `git ls-remote origin`";
+            let hint = rewritten_hint(&error)
+                .unwrap_or_else(|| "check the access to the remote: `git ls-remote origin`".to_owned());
             git_error("could not read the pipeline records of `origin`", error).hint(hint)
         })?;
         let malformed = || Error::new(ErrorKind::Format, "the pipeline records of `origin` are not readable");
@@ -167,7 +171,9 @@ impl StageNotes {
             if error.kind() == ErrorKind::Timeout {
                 return git_error(&format!("could not {purpose}"), error).hint("run `git ls-remote origin`");
             }
-            let hint = format!("this user needs write access to `{NOTES_REF}` and to the tags of `origin`");
+            let hint = rewritten_hint(&error).unwrap_or_else(|| {
+                format!("this user needs write access to `{NOTES_REF}` and to the tags of `origin`")
+            });
             git_error(&format!("could not {purpose}"), error).hint(hint)
         })?;
         if !output.was_run() {
@@ -193,6 +199,14 @@ enum PushResult {
     Changed(String),
     /// Another run pushed first.
     Rejected,
+}
+
+/// Returns the hint for notes of the remote that lack records known to this clone.
+fn rewritten_hint(error: &Error) -> Option<String> {
+    let output = error.output()?;
+    matches!(output.status(), Ok(ExitStatus::Code(REWRITTEN_STATUS))).then(|| {
+        format!("find the cause of the rewrite. To accept the records of `origin`: `git update-ref -d {KNOWN_REF}`")
+    })
 }
 
 /// Returns the first 10 digits of a commit id.

@@ -14,6 +14,9 @@ use fabrs::{Client, Connection, Error, ErrorKind, current};
 /// The records are git notes (`refs/notes/fabrs`) in the remote `origin` of the local clone. The
 /// local branches, tags, notes and the work tree stay unchanged. Needs git 2.29 or newer.
 ///
+/// A clone remembers the last known records (`refs/fabrs/notes`). If the remote lacks these after a
+/// forced push, each stage is refused. A new clone cannot detect this.
+///
 /// ```
 /// use fabrs::prelude::*;
 /// use fabrs_deploy::{Git, Pipeline, Site};

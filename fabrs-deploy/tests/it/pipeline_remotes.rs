@@ -148,6 +148,28 @@ async fn notes_merged_by_git_keep_their_meaning() -> Result {
 }
 
 #[tokio::test]
+async fn records_removed_by_a_forced_push_are_missed_by_a_clone_that_has_seen_them() -> Result {
+    let shared = SharedRepository::new();
+    let (clone, bare) = (shared.clone_as("ann"), shared.path());
+    let ann = Teammate::new(&clone);
+    ann.stage("unit", "true").await?;
+    ann.stage("unit", "false").await.expect_err("the work fails");
+    let known = || GitServer::git(&clone, &["rev-parse", "refs/fabrs/notes"]);
+    let (last, notes) = (known(), "refs/notes/fabrs");
+    GitServer::git(&clone, &["push", "--quiet", "--force", "origin", &format!("{last}~1:{notes}")]);
+    for refused in [ann.refused("functional").await, ann.refused("unit").await] {
+        assert!(refused.contains("refs/notes/fabrs was rewritten"), "{refused}");
+        assert!(refused.contains("git update-ref -d refs/fabrs/notes"), "{refused}");
+    }
+    GitServer::git(&bare, &["update-ref", "-d", notes]);
+    assert!(ann.refused("functional").await.contains("was rewritten"), "a deleted ref is rewritten as well");
+    assert_eq!(known(), last);
+    GitServer::git(&clone, &["update-ref", "-d", "refs/fabrs/notes"]);
+    ann.stage("unit", "true").await?;
+    ann.stage("functional", "true").await
+}
+
+#[tokio::test]
 async fn a_good_build_needs_all_stages_and_counts_up() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("ann");
