@@ -29,9 +29,10 @@ const MAX_DESCRIPTION_LETTERS: usize = 140;
 /// | cancelled | `error` |
 /// | held, or a hold that failed | no deployment, since the live commit is the same |
 ///
-/// A `success` marks the earlier deployments of the environment as inactive. The commit must exist
-/// in the repository. The environment is that of the run, or else `production`. The task is
-/// `deploy` or `rollback`, and the payload has the release, the run and the hosts.
+/// A `success` marks the earlier deployments of the environment as inactive, except in a production
+/// or transient environment. The commit must exist in the repository. The environment is that of
+/// the run, or else `production`. The task is `deploy` or `rollback`, and the payload has the
+/// release, the run and the hosts.
 ///
 /// APIs: [deployments](https://docs.github.com/en/rest/deployments/deployments#create-a-deployment),
 /// [statuses](https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status).
