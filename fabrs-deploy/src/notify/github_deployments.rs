@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fabrs::Secret;
 use serde_json::{Value, json};
 
-use super::http::{Headers, HttpClient, HttpError};
+use super::http::{Headers, HttpClient, HttpError, without_commit_id};
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::{DeployAction, DeployOutcome, DeployReport};
 use super::short_text::shorten;
@@ -232,6 +232,9 @@ impl Notifier for GitHubDeployments {
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         if report.action == DeployAction::Hold {
             return Box::pin(async { Ok(()) });
+        }
+        if let Some(failed) = without_commit_id(&report) {
+            return failed;
         }
         let deployments = format!("{}/repos/{}/deployments", self.url.trim_end_matches('/'), self.repository);
         let headers: Headers = vec![
