@@ -1,11 +1,14 @@
 //! Stages of local work: their order, records, override and dry run.
 
 use std::fs;
+use std::time::Duration;
 
 use fabrs::config::{Mode, OnUnreachable, Settings};
 use fabrs::prelude::*;
+use fabrs::transport::StopLevel;
 use fabrs::{Error, local};
 use fabrs_deploy::StageResult;
+use fabrs_testing::wait_until;
 
 use crate::pipeline_fixture::{SharedRepository, Teammate, commit, head};
 
@@ -160,11 +163,30 @@ async fn a_dry_run_plans_the_work_and_the_record_and_writes_nothing() -> Result 
 #[tokio::test]
 async fn a_stopped_stage_has_no_record() -> Result {
     let shared = SharedRepository::new();
-    let ann = Teammate::new(&shared.clone_as("ann"));
-    let stage = ann.pipeline().stage("unit")?;
-    let work = async { Err::<(), _>(Error::new(ErrorKind::Cancelled, "stopped")) };
-    ann.task(stage.run(work)).await.expect_err("the work was stopped");
-    assert!(!shared.has_records());
+    let clone = shared.clone_as("bob");
+    for (case, command) in ["sleep 600", "trap 'exit 0' TERM; sleep 600 & wait", "sleep 600 || true"].iter().enumerate() {
+        for is_ignored in [false, true] {
+            let bob = Teammate::new(&clone);
+            let stage = bob.pipeline().stage("unit")?;
+            let started = clone.join(format!(".git/started-{case}-{is_ignored}"));
+            let line = format!("{{ touch {}; {command}; }}", started.display());
+            let work = async {
+                let worked = local(ShellLine::raw(line)).await.map(drop);
+                if is_ignored { Ok(()) } else { worked }
+            };
+            let stop = async {
+                let reached = move || wait_until("the work has started", Duration::from_mins(1), || started.exists());
+                tokio::task::spawn_blocking(reached).await?;
+                bob.client.stop().raise(StopLevel::Stop);
+                Result::<()>::Ok(())
+            };
+            let (stopped, raised) = tokio::join!(bob.task(stage.run(work)), stop);
+            raised?;
+            let error = stopped.expect_err("the work was stopped").into_error();
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "`{command}`: {}", error.block());
+            assert!(!shared.has_records(), "`{command}`");
+        }
+    }
     Ok(())
 }
 
