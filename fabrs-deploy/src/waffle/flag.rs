@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::provision::{EnsureRequest, ResourceChanges, SealedResource};
 use crate::waffle::audience::{FlagAudience, FlagRules};
 use crate::waffle::change::{Comparison, MissingName, WaffleResource, ensure};
-use crate::waffle::list::WaffleList;
+use crate::waffle::list::{WaffleList, single_line};
 
 /// A flag with a desired audience: see [`HostWaffle::flag`](crate::HostWaffle::flag).
 #[derive(Debug, Clone)]
@@ -61,7 +61,8 @@ impl WaffleFlag {
 ///
 /// Methods of [`HostWaffle::flag`](crate::HostWaffle::flag). Rules are combined:
 /// `.staff().percent(20)` is on for staff and for 20 % of the other users. A request replaces all
-/// earlier rules of the flag, except for its users and languages.
+/// earlier rules of the flag, except for its users and languages. A flag with users or groups needs
+/// django-waffle 5: earlier versions would remove them.
 impl EnsureRequest<WaffleFlag> {
     /// Turns the flag on for all users (`waffle_flag --everyone`).
     ///
@@ -236,6 +237,14 @@ impl WaffleResource for WaffleFlag {
             present: present.map(|flag| flag.audience.to_string()),
             desired: self.audience(&rules).to_string(),
         }
+    }
+
+    /// Before version 5, each change without `--append` removes the users and groups of the flag.
+    fn refusal(&self, list: &WaffleList) -> Option<String> {
+        let rules = &list.flags.iter().find(|flag| flag.name == self.name)?.rules;
+        let major = list.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        let is_loss = major.is_none_or(|major| major < 5) && (rules.user_count > 0 || !rules.groups.is_empty());
+        is_loss.then(|| format!("django-waffle {} would remove its users and groups", single_line(&list.version)))
     }
 
     fn line(&self) -> ShellLine {

@@ -41,4 +41,5 @@ mod sources;
 mod stats;
 mod untrusted_text;
 mod waffle;
+mod waffle_versions;
 mod windows;

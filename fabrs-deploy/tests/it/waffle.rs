@@ -17,12 +17,18 @@ const MANAGE: &str = "import os, sys\nos.environ['DJANGO_SETTINGS_MODULE'] = 'se
 
 /// Creates a project on the first host.
 async fn project(fixture: &Fixture, client: &Client) -> Result<Connection> {
+    project_with(fixture, client, "5.0.0").await
+}
+
+/// Creates a project with a version of django-waffle on the first host.
+pub(crate) async fn project_with(fixture: &Fixture, client: &Client, version: &str) -> Result<Connection> {
     let (web1, folder) = (client.connect("web1")?, fixture.site_folder());
     web1.ensure_dir(folder.as_str()).await?;
     web1.put(SETTINGS.as_bytes().to_vec(), format!("{folder}/settings.py")).await?;
     web1.put(MANAGE.as_bytes().to_vec(), format!("{folder}/manage.py")).await?;
     let live = web1.cd(&folder).venv("env");
-    live.run("python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 django-waffle==5.0.0").await?;
+    let waffle = format!("django-waffle=={version}");
+    live.run(cmd!("python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 {waffle}")).await?;
     live.v_run("python manage.py migrate --verbosity 0").await?;
     Ok(live)
 }
