@@ -25,8 +25,8 @@ pub(super) struct Operation {
 }
 
 /// Locks the site, prepares the target release, makes it live, records the operation, sends the
-/// report, and records the stage of the pipeline. A failure after the preparation is recorded and reported
-/// as well.
+/// report, and records the stage of the pipeline. A failure after the preparation is recorded and
+/// reported as well.
 ///
 /// `go_live` reverts its own failures. After a lost lock, this function reverts the rollout.
 ///

@@ -44,7 +44,8 @@ pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Sen
 ///
 /// Add a notifier with [`Site::notify`](crate::Site::notify). All notifiers of a site run at the
 /// same time. A failed notification, a panic, or a notification of more than 20 seconds causes a
-/// warning and never fails the deploy. A dry run prints the name of each notifier and sends nothing.
+/// warning and never fails the deploy. A dry run prints the name of each notifier and sends
+/// nothing.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -56,7 +56,10 @@ impl PipelineStage {
                 break;
             }
             let list = notes.clone_connection().probe("git ls-remote --tags -- origin").hide(Hide::Both).capture_all();
-            let list = list.timeout(REMOTE_TIMEOUT).await.map_err(|error| git_error("could not list the tags of `origin`", error))?;
+            let list = list
+                .timeout(REMOTE_TIMEOUT)
+                .await
+                .map_err(|error| git_error("could not list the tags of `origin`", error))?;
             let next = match next_build(&Refs::parse(&list.stdout()?)?, &source.good_tag(""), commit.id()) {
                 NextBuild::Tagged(tag) => return Ok(tag),
                 NextBuild::Number(number) => source.good_tag(&number.to_string()),

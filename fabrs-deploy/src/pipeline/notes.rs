@@ -101,7 +101,10 @@ impl StageNotes {
             notes.into_iter().map(|note| (note.path, CommitRecords::parse(&note.text))).collect();
         let lines: usize = records.values().map(|records| records.malformed).sum();
         if let (1.., Some(client)) = (lines, self.clone.client()) {
-            client.warn(None, format!("{lines} malformed lines in the pipeline records ({NOTES_REF}): earlier passes do not count"));
+            client.warn(
+                None,
+                format!("{lines} malformed lines in the pipeline records ({NOTES_REF}): earlier passes do not count"),
+            );
         }
         Ok(records)
     }

@@ -104,7 +104,10 @@ async fn a_deploy_to_a_part_of_the_hosts_is_refused_and_not_recorded() -> Result
         ] {
             let error = refused.expect_err("web2 would be recorded as passed").into_error();
             let block = error.block().to_string();
-            assert!(block.contains(&format!("stage `staging` cannot run with `{option}`: a part of the hosts")), "{block}");
+            assert!(
+                block.contains(&format!("stage `staging` cannot run with `{option}`: a part of the hosts")),
+                "{block}"
+            );
             assert_eq!(error.kind(), ErrorKind::Usage);
         }
         client.close().await;
@@ -205,9 +208,10 @@ async fn a_stage_that_fails_during_the_wait_for_the_lock_is_refused_despite_an_o
             let before = waits(&capture);
             let site = staging(&fixture)?;
             let waiting = async {
-                match is_promotion {
-                    true => site.promote(all(&client)).wait(true).await,
-                    false => site.deploy(all(&client)).wait(true).await,
+                if is_promotion {
+                    site.promote(all(&client)).wait(true).await
+                } else {
+                    site.deploy(all(&client)).wait(true).await
                 }
             };
             let revoke = async {
@@ -281,7 +285,10 @@ async fn a_silent_remote_delays_neither_the_report_nor_the_end_of_a_deploy() -> 
     within_limit(site.deploy(all(&client)).into_future()).await?;
     assert_eq!(sent.0.lock().expect("no panic while the record was locked").len(), 1);
     let shown = messages(&capture);
-    assert!(shown.contains("could not record stage `staging` as passed for ") && shown.contains("timed out"), "{shown}");
+    assert!(
+        shown.contains("could not record stage `staging` as passed for ") && shown.contains("timed out"),
+        "{shown}"
+    );
     let smoke = stages(&fixture).stage("smoke")?.commit(&commit);
     let refused = within_limit(client.local()?.enter(async { smoke.run(local("true")).await })).await;
     let refused = refused.expect_err("the records are not readable").into_error();

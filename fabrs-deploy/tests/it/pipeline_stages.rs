@@ -164,7 +164,8 @@ async fn a_dry_run_plans_the_work_and_the_record_and_writes_nothing() -> Result 
 async fn a_stopped_stage_has_no_record() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("bob");
-    for (case, command) in ["sleep 600", "trap 'exit 0' TERM; sleep 600 & wait", "sleep 600 || true"].iter().enumerate() {
+    for (case, command) in ["sleep 600", "trap 'exit 0' TERM; sleep 600 & wait", "sleep 600 || true"].iter().enumerate()
+    {
         for is_ignored in [false, true] {
             let bob = Teammate::new(&clone);
             let stage = bob.pipeline().stage("unit")?;
