@@ -128,7 +128,13 @@ impl StageNotes {
             script(APPEND_SCRIPT, &[&own, commit.id(), &record.to_json_line(), expected_head, record.result.as_str()])
         };
         match self.push(&purpose, attempt).await? {
-            PushResult::Done => Ok(()),
+            PushResult::Planned => Ok(()),
+            PushResult::Done => {
+                if let Some(client) = self.clone.client() {
+                    client.note(None, format!("recorded: stage `{stage}` {} for {short}", record.result.as_str()));
+                }
+                Ok(())
+            }
             PushResult::Moved => {
                 let text = format!("could not {purpose}: HEAD has moved to another commit during the stage");
                 Err(Error::new(ErrorKind::Task, text).hint("run the stage again, without changes to the work tree"))
@@ -180,7 +186,7 @@ impl StageNotes {
             git_error(&format!("could not {purpose}"), error).hint(hint)
         })?;
         if !output.was_run() {
-            return Ok(PushResult::Done);
+            return Ok(PushResult::Planned);
         }
         match output.stdout()?.lines().collect::<Vec<_>>()[..] {
             [.., "done"] => Ok(PushResult::Done),
@@ -196,6 +202,8 @@ impl StageNotes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PushResult {
     Done,
+    /// A dry run has planned the push.
+    Planned,
     /// HEAD of the work tree is another commit than expected.
     Moved,
     /// A tracked file has uncommitted changes: a line of `git status --porcelain`.

@@ -64,11 +64,9 @@ impl PipelineStage {
         Ok(())
     }
 
-    /// Returns the refusal of a commit: the first of some stages without a pass.
+    /// Returns the refusal of a commit: the first of some stages without a pass. The first stage
+    /// also reads the records: an unreachable remote is an error before the work.
     async fn refusal(&self, client: &Client, commit: &str, stages: &[String]) -> Result<Option<String>, Error> {
-        if stages.is_empty() {
-            return Ok(None);
-        }
         let notes = StageNotes::new(&self.pipeline().local_clone(client)?);
         let mut all = notes.read(&[commit.to_owned()]).await?;
         let records = all.remove(commit).unwrap_or_default();

@@ -115,6 +115,17 @@ async fn a_folder_without_a_remote_is_refused_before_the_work() -> Result {
 }
 
 #[tokio::test]
+async fn an_unreachable_remote_is_an_error_before_the_work() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    GitServer::git(&clone, &["remote", "set-url", "origin", "/nonexistent/shop.git"]);
+    let refused = Teammate::new(&clone).refused("unit").await;
+    assert!(refused.contains("could not read the pipeline records of `origin`"), "{refused}");
+    assert!(refused.contains("check the access to the remote: `git ls-remote origin`"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_clone_of_the_user_stays_as_it_was() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("ann");
