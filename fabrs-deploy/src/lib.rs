@@ -148,7 +148,7 @@ pub use notify::{
 #[cfg(feature = "notify-http")]
 pub use notify::{GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Sentry, Slack, Webhook};
 pub use overview::{ActiveRun, HostStatus, ListedRelease, ReleaseList, SiteStats, SiteStatus};
-pub use pipeline::{CommitStages, Pipeline, PipelineStage, PipelineStatus, StageRecord, StageResult};
+pub use pipeline::{CommitStages, Pipeline, PipelineStage, PipelineStatus, StageOutput, StageRecord, StageResult};
 pub use plugin::Plugin;
 pub use provision::{
     AuthorizedKey, CronJob, EnsureRequest, GroupAccount, Packages, Provision, RebootRequest, Resource, ResourceChanges,

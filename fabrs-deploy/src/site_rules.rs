@@ -44,6 +44,9 @@ impl Site {
     /// failure. A stopped deploy is not recorded. If the record cannot be pushed, the deploy has a
     /// warning, since the release is live.
     ///
+    /// A run with `-x`, or with `-H` and an environment, is refused: the other hosts do not get the
+    /// commit. Without an environment, the hosts of `-H` are all hosts.
+    ///
     /// ```
     /// use fabrs_deploy::{Pipeline, Site};
     ///

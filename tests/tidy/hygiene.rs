@@ -62,6 +62,17 @@ fn no_source_has_open_marks_ignored_tests_or_silenced_lints() {
 }
 
 #[test]
+fn no_file_has_a_merge_conflict() {
+    for ending in [".rs", ".md", ".sh", ".py", ".toml", ".txt"] {
+        for (path, text) in files(".", ending) {
+            // Concatenated, so this file does not contain the marks.
+            let is_mark = |line: &str| ["<", ">"].iter().any(|mark| line.starts_with(&(mark.repeat(7) + " ")));
+            assert!(!text.lines().any(is_mark), "{} has a merge conflict", path.display());
+        }
+    }
+}
+
+#[test]
 fn versions_have_one_source() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
     let minimum = value(&manifest, "rust-version");

@@ -32,8 +32,8 @@ pub(super) async fn check(hosts: &ConnectedSite, revision: &Revision) -> Result<
     Ok(StageCheck { rule, override_reason })
 }
 
-/// Returns the override reason of a run under the lock. A stage may have failed during the
-/// approval, or during the wait for the lock.
+/// Returns the approved override reason of a run under the lock. A stage may have failed during the
+/// approval, or during the wait for the lock: without an approved override, the run is refused.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub(super) async fn reason_under_lock(
     match (&hosts.site.stage, approved) {
         (_, Some(reason)) => Ok(Some(reason)),
         (None, None) => Ok(None),
-        (Some(stage), None) => stage.check_again(hosts.client(), &revision.commit).await,
+        (Some(stage), None) => stage.check_again(hosts.client(), &revision.commit).await.map(|()| None),
     }
 }
 

@@ -6,7 +6,7 @@ use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, TaskError};
 
 use crate::deploy::connected_site::{ConnectedSite, Surveys};
-use crate::source::{Git, Revision};
+use crate::source::{ChosenRevision, DeployedCommits, Git, Revision};
 
 /// Chooses the revision to deploy: the given tag, branch or commit, or else the last good build.
 /// All commands only read.
@@ -28,7 +28,12 @@ pub(super) async fn choose(
         hosts.client().add_secret(&secret);
     }
     source.check_work_tree(hosts.first()?).await?;
-    let revision = source.resolve(&hosts.group, given, &bad_commits(surveys)).await?;
+    let live = surveys.values().filter_map(|survey| Some(survey.live_manifest()?.revision.commit.as_str())).collect();
+    let deployed = DeployedCommits { bad: bad_commits(surveys), live };
+    let ChosenRevision { revision, skipped } = source.resolve(&hosts.group, given, &deployed).await?;
+    if !skipped.is_empty() {
+        hosts.client().warn(None, format!("skipped later builds marked as bad: {}", skipped.join(", ")));
+    }
     // `once` would keep one revision for the whole run, but a run may contain several deploys.
     let value = serde_json::Value::String(revision.to_string());
     hosts.client().sink().event(&Event::Once { name: "revision", value: &value });

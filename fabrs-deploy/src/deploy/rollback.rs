@@ -269,7 +269,11 @@ fn choose_rollback_release(
     let is_other = |id: &ReleaseId| revision_of(surveys, id).commit != revision_of(surveys, latest).commit;
     let before = all.into_iter().rev().find(|id| id < latest && is_good(id) && is_other(id));
     before.cloned().ok_or_else(|| {
-        let text = format!("no release before {latest} is good and exists on all hosts");
+        let text = if surveys.values().flat_map(|survey| survey.releases.keys()).any(|id| id < latest && is_good(id)) {
+            format!("all good releases before {latest} have the same commit, {}", revision_of(surveys, latest))
+        } else {
+            format!("no release before {latest} is good and exists on all hosts")
+        };
         Error::new(ErrorKind::Usage, text)
             .hint("list the releases (`Site::releases`), or deploy an earlier build by its tag")
     })

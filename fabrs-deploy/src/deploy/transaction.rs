@@ -24,9 +24,9 @@ pub(super) struct Operation {
     pub(super) lock_wait: LockWait,
 }
 
-/// Locks the site, prepares the target release, makes it live, records the operation and the stage
-/// of the pipeline, and sends the report. A failure after the preparation is recorded and reported
-/// as well.
+/// Locks the site, prepares the target release, makes it live, records the operation, sends the
+/// report, and records the stage of the pipeline. A failure after the preparation is recorded and
+/// reported as well.
 ///
 /// `go_live` reverts its own failures. After a lost lock, this function reverts the rollout.
 ///
@@ -51,8 +51,9 @@ pub(super) async fn run(
             hosts.client().warn(None, unknown.to_string());
         }
         operation_log::record(rollout, operation.kind, start, &result, is_live).await;
-        pipeline_stage::record(rollout, operation.kind, start, &result).await;
         report::send(rollout, operation.kind, start, &result, is_live, unknown).await;
+        // After the report, since the remote with the records may hang.
+        pipeline_stage::record(rollout, operation.kind, start, &result).await;
     }
     result?;
     match rollout.into_inner() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fabrs::Secret;
 use serde_json::{Value, json};
 
-use super::http::{Headers, HttpClient, HttpError};
+use super::http::{Headers, HttpClient, HttpError, without_commit_id};
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::{DeployAction, DeployOutcome, DeployReport};
 use super::short_text::shorten;
@@ -29,9 +29,10 @@ const MAX_DESCRIPTION_LETTERS: usize = 140;
 /// | cancelled | `error` |
 /// | held, or a hold that failed | no deployment, since the live commit is the same |
 ///
-/// A `success` marks the earlier deployments of the environment as inactive. The commit must exist
-/// in the repository. The environment is `production` if the run has none. The task is
-/// `deploy` or `rollback`, and the payload has the release, the run and the hosts.
+/// A `success` marks the earlier deployments of the environment as inactive, except in a production
+/// or transient environment. The commit must exist in the repository. The environment is that of
+/// the run, or else `production`. The task is `deploy` or `rollback`, and the payload has the
+/// release, the run and the hosts.
 ///
 /// APIs: [deployments](https://docs.github.com/en/rest/deployments/deployments#create-a-deployment),
 /// [statuses](https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status).
@@ -230,6 +231,9 @@ impl Notifier for GitHubDeployments {
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         if report.action == DeployAction::Hold {
             return Box::pin(async { Ok(()) });
+        }
+        if let Some(failed) = without_commit_id(&report) {
+            return failed;
         }
         let deployments = format!("{}/repos/{}/deployments", self.url.trim_end_matches('/'), self.repository);
         let headers: Headers = vec![

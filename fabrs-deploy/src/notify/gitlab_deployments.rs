@@ -7,7 +7,7 @@ use fabrs::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::http::{Headers, HttpClient};
+use super::http::{Headers, HttpClient, without_commit_id};
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::{DeployAction, DeployOutcome, DeployReport};
 
@@ -152,6 +152,9 @@ impl Notifier for GitLabDeployments {
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         if report.action == DeployAction::Hold {
             return Box::pin(async { Ok(()) });
+        }
+        if let Some(failed) = without_commit_id(&report) {
+            return failed;
         }
         let project = utf8_percent_encode(&self.project, PATH_SEGMENT);
         let url = format!("{}/api/v4/projects/{project}/deployments", self.url.trim_end_matches('/'));

@@ -12,7 +12,9 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::notifier::{NotifyFuture, run_blocking};
+use super::notifier::{NotifyFuture, notify_error, run_blocking};
+use super::report::DeployReport;
+use crate::source::refs::is_commit;
 
 /// The time limit of all requests of one notification. It is shorter than the limit of the
 /// notification, since a blocking thread cannot be cancelled.
@@ -146,6 +148,8 @@ pub(super) enum HttpError {
     NotJson,
     /// The response lacks a field.
     MissingField(&'static str),
+    /// The report has no full commit id: the manifest of an earlier release is text of a host.
+    NoCommitId,
     /// The PEM file of the certificate authority is unusable.
     CaCertificate { path: PathBuf, source: io::Error },
 }
@@ -177,6 +181,7 @@ impl fmt::Display for HttpError {
             Self::Rejected(message) => write!(f, "the service rejected the report: {message}"),
             Self::NotJson => f.write_str("the response is not JSON: check the URL of the service"),
             Self::MissingField(field) => write!(f, "the response has no `{field}`: check the URL of the service"),
+            Self::NoCommitId => f.write_str("the release has no full commit id"),
             Self::CaCertificate { path, source } => {
                 write!(f, "could not read the CA certificate `{}`: {source}", path.display())
             }
@@ -206,6 +211,13 @@ fn error_message(text: &str) -> Option<String> {
 fn shortened(text: &str) -> String {
     let short: String = text.chars().take(MAX_MESSAGE_LETTERS).collect();
     escape_controls(&short).replace('\n', "\\n")
+}
+
+/// Returns the failed notification of a report without a full commit id. The commit of a rollback
+/// is text of a host, and must reach neither a URL nor a service.
+pub(super) fn without_commit_id(report: &DeployReport) -> Option<NotifyFuture> {
+    let failed: NotifyFuture = Box::pin(async { Err(notify_error(HttpError::NoCommitId)) });
+    (!is_commit(&report.revision.commit)).then_some(failed)
 }
 
 /// Returns the host of a URL, for the name of a notifier. The path and the login may be secret.

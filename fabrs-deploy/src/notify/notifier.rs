@@ -1,13 +1,14 @@
 //! The [`Notifier`] trait, and the notifiers of a site.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::transport::StopLevel;
 use fabrs::{Client, Error, ErrorKind, Secret, TaskError, effect};
-use futures::future::join_all;
+use futures::future::{FutureExt, join_all};
 use tokio::time::timeout;
 
 use super::report::DeployReport;
@@ -42,8 +43,9 @@ pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Sen
 /// # Failures
 ///
 /// Add a notifier with [`Site::notify`](crate::Site::notify). All notifiers of a site run at the
-/// same time. A failed notification, or a notification of more than 20 seconds, causes a warning
-/// and never fails the deploy. A dry run prints the name of each notifier and sends nothing.
+/// same time. A failed notification, a panic, or a notification of more than 20 seconds causes a
+/// warning and never fails the deploy. A dry run prints the name of each notifier and sends
+/// nothing.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -109,13 +111,14 @@ impl Notifiers {
     /// as well. A second stop ends the notifications.
     pub(crate) async fn notify(&self, client: &Client, report: DeployReport) {
         let report = Arc::new(report);
-        for secret in self.0.iter().flat_map(|notifier| notifier.secrets()) {
+        for secret in self.0.iter().flat_map(|notifier| caught(|| notifier.secrets()).unwrap_or_default()) {
             client.add_secret(&secret);
         }
         let all = self.0.iter().map(|notifier| {
-            let (name, notified) = (notifier.name(), notifier.notify(Arc::clone(&report)));
+            let name = caught(|| notifier.name()).unwrap_or_else(|_| "a notifier".to_owned());
+            let notified = caught(|| notifier.notify(Arc::clone(&report)));
             async move {
-                if let Err(error) = effect(&name, with_timeout(notified)).await {
+                if let Err(error) = effect(&name, async { with_timeout(notified?).await }).await {
                     client.warn(None, format!("could not notify {name}: {}", causes(&error)));
                 }
             }
@@ -133,9 +136,18 @@ impl fmt::Debug for Notifiers {
     }
 }
 
+/// Calls the code of a user. A panic is an error, so that the deploy continues.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, TaskError> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| panic_error())
+}
+
+fn panic_error() -> TaskError {
+    TaskError::msg("the notifier panicked")
+}
+
 async fn with_timeout(notified: NotifyFuture) -> Result<(), TaskError> {
-    match timeout(NOTIFY_TIMEOUT, notified).await {
-        Ok(notified) => notified,
+    match timeout(NOTIFY_TIMEOUT, AssertUnwindSafe(notified).catch_unwind()).await {
+        Ok(notified) => notified.unwrap_or_else(|_| Err(panic_error())),
         Err(_) => Err(TaskError::msg(format!("timed out after {} s", NOTIFY_TIMEOUT.as_secs()))),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fabrs::Secret;
 use serde_json::{Value, json};
 
-use super::http::{Headers, HttpClient};
+use super::http::{Headers, HttpClient, without_commit_id};
 use super::notifier::{Notifier, NotifyFuture};
 use super::report::{DeployAction, DeployReport};
 
@@ -131,6 +131,9 @@ impl Notifier for Sentry {
     fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         if !report.is_live {
             return Box::pin(async { Ok(()) });
+        }
+        if let Some(failed) = without_commit_id(&report) {
+            return failed;
         }
         let releases =
             format!("{}/api/0/organizations/{}/releases/", self.url.trim_end_matches('/'), self.organization);

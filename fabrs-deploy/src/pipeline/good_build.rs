@@ -1,10 +1,12 @@
 //! The tag of a good build: a commit that has passed a stage and all earlier stages.
 
+use std::time::Instant;
+
 use fabrs::{Error, ErrorKind, Hide};
 
-use crate::pipeline::notes::{StageNotes, git_error};
+use crate::pipeline::notes::{PUSH_LIMIT, REMOTE_TIMEOUT, StageNotes, git_error};
 use crate::pipeline::stage::PipelineStage;
-use crate::pipeline::stages::task_client;
+use crate::pipeline::stages::local_task_client;
 use crate::source::git::Git;
 use crate::source::refs::Refs;
 
@@ -45,13 +47,20 @@ impl PipelineStage {
     ///
     /// Dropping the future ends the commands. The tag may exist already.
     pub async fn mark_good(&self, source: &Git) -> Result<String, Error> {
-        let client = task_client()?;
+        let client = local_task_client(self.name())?;
         let notes = StageNotes::new(&self.pipeline().local_clone(&client)?);
         let commit = self.recorded_commit(&notes).await?;
         self.check_passed(&client, commit.id()).await?;
-        for _ in 0..MAX_TAG_ATTEMPTS {
+        let start = Instant::now();
+        for attempt in 0..MAX_TAG_ATTEMPTS {
+            if attempt > 0 && start.elapsed() > PUSH_LIMIT {
+                break;
+            }
             let list = notes.clone_connection().probe("git ls-remote --tags -- origin").hide(Hide::Both).capture_all();
-            let list = list.await.map_err(|error| git_error("could not list the tags of `origin`", error))?;
+            let list = list
+                .timeout(REMOTE_TIMEOUT)
+                .await
+                .map_err(|error| git_error("could not list the tags of `origin`", error))?;
             let next = match next_build(&Refs::parse(&list.stdout()?)?, &source.good_tag(""), commit.id()) {
                 NextBuild::Tagged(tag) => return Ok(tag),
                 NextBuild::Number(number) => source.good_tag(&number.to_string()),
@@ -60,7 +69,7 @@ impl PipelineStage {
                 return Ok(next);
             }
         }
-        let text = format!("could not tag a good build: other runs pushed {MAX_TAG_ATTEMPTS} tags first");
+        let text = "could not tag a good build: other runs took the next numbers";
         Err(Error::new(ErrorKind::Task, text).hint("run the task again"))
     }
 }

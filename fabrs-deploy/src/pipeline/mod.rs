@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `stages` | [`Pipeline`]: the names of the stages, in order |
 //! | `stage` | [`PipelineStage`]: runs work, and records the result |
+//! | `stage_output` | the check of a value returned by work |
 //! | `requirement` | the refusal of a commit, and its override |
 //! | `good_build` | the tag of a good build after the last required stage |
 //! | `record` | one result: a line of JSON in a git note |
@@ -17,11 +18,13 @@ mod notes;
 mod record;
 mod requirement;
 mod stage;
+mod stage_output;
 mod stages;
 mod status;
 mod status_table;
 
 pub use record::{StageRecord, StageResult};
 pub use stage::PipelineStage;
+pub use stage_output::StageOutput;
 pub use stages::Pipeline;
 pub use status::{CommitStages, PipelineStatus};

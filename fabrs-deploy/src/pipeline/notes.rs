@@ -5,16 +5,17 @@
 //! lost.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabrs::event::escape_controls;
-use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine};
+use fabrs::{Connection, Error, ErrorKind, ExitStatus, Hide, ShellLine};
 
 use crate::pipeline::record::{CommitRecords, StageRecord};
 use crate::remote_script;
 use crate::run_id::RunId;
 use crate::source::commit_files;
 use crate::source::git::without_prompts;
+use crate::source::work_tree::uncommitted_changes;
 
 /// The ref of the notes in the remote.
 pub(super) const NOTES_REF: &str = "refs/notes/fabrs";
@@ -22,11 +23,21 @@ pub(super) const NOTES_REF: &str = "refs/notes/fabrs";
 /// The local ref of the last fetched notes, apart from the user's branches, tags and notes.
 const KNOWN_REF: &str = "refs/fabrs/notes";
 
+/// The exit status of a script if the notes of the remote lack records known to this clone.
+const REWRITTEN_STATUS: u32 = 65;
+
 /// The remote with the notes.
 const REMOTE: &str = "origin";
 
 /// The maximum number of pushes for a record. Of several pushes at the same time, one succeeds.
 const MAX_PUSH_ATTEMPTS: u32 = 30;
+
+/// The time limit of a command that contacts the remote. A deploy holds the lock of its site
+/// meanwhile.
+pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time limit of all attempts of a push. The last attempt may exceed the limit.
+pub(super) const PUSH_LIMIT: Duration = Duration::from_mins(1);
 
 /// The base of the random wait between two pushes. The maximum wait is twice the base before the
 /// second push, and doubles before each further push, up to [`MAX_BACK_OFF`].
@@ -79,9 +90,11 @@ impl StageNotes {
     /// [`ErrorKind::Task`] if git cannot read the remote.
     pub(super) async fn read(&self, commits: &[String]) -> Result<HashMap<String, CommitRecords>, Error> {
         let script = script(READ_SCRIPT, commits);
-        let read = self.clone.probe(script).named("read the pipeline records").hide(Hide::Both).capture_all().await;
+        let read = self.clone.probe(script).named("read the pipeline records").hide(Hide::Both).capture_all();
+        let read = read.timeout(REMOTE_TIMEOUT).await;
         let output = read.map_err(|error| {
-            let hint = "check the access to the remote: `git ls-remote origin`";
+            let hint = rewritten_hint(&error)
+                .unwrap_or_else(|| "check the access to the remote: `git ls-remote origin`".to_owned());
             git_error("could not read the pipeline records of `origin`", error).hint(hint)
         })?;
         let malformed = || Error::new(ErrorKind::Format, "could not parse the pipeline records of `origin`");
@@ -90,7 +103,10 @@ impl StageNotes {
             notes.into_iter().map(|note| (note.path, CommitRecords::parse(&note.text))).collect();
         let lines: usize = records.values().map(|records| records.malformed).sum();
         if let (1.., Some(client)) = (lines, self.clone.client()) {
-            client.warn(None, format!("ignored {lines} malformed lines in the pipeline records ({NOTES_REF})"));
+            client.warn(
+                None,
+                format!("{lines} malformed lines in the pipeline records ({NOTES_REF}): earlier passes do not count"),
+            );
         }
         Ok(records)
     }
@@ -99,8 +115,8 @@ impl StageNotes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`] if the push fails, for example without write access, and if HEAD has
-    /// changed since the start of the stage.
+    /// [`ErrorKind::Task`] if the push fails, for example without write access, if HEAD has moved,
+    /// and for a pass with changes of tracked files.
     pub(super) async fn append(&self, commit: &RecordedCommit, record: &StageRecord) -> Result<(), Error> {
         let (stage, short) = (&record.stage, short(commit.id()));
         let purpose = format!("record stage `{stage}` as {} for {short}", record.result.as_str());
@@ -111,16 +127,27 @@ impl StageNotes {
         let attempt = || {
             // Two runs in one clone must not share a ref.
             let own = format!("refs/notes/fabrs-{}", RunId::new());
-            script(APPEND_SCRIPT, &[&own, commit.id(), &record.to_json_line(), expected_head])
+            script(APPEND_SCRIPT, &[&own, commit.id(), &record.to_json_line(), expected_head, record.result.as_str()])
         };
         match self.push(&purpose, attempt).await? {
-            PushResult::Done => Ok(()),
+            PushResult::Planned => Ok(()),
+            PushResult::Done => {
+                if let Some(client) = self.clone.client() {
+                    client.note(None, format!("recorded: stage `{stage}` {} for {short}", record.result.as_str()));
+                }
+                Ok(())
+            }
             PushResult::Moved => {
                 let text = format!("could not {purpose}: HEAD changed during the stage");
                 Err(Error::new(ErrorKind::Task, text).hint("keep HEAD unchanged, and run the stage again"))
             }
+            PushResult::Changed(file) => {
+                let reason = uncommitted_changes(&[file]).unwrap_or_default();
+                let text = format!("could not {purpose}: {reason} since the start of the stage");
+                Err(Error::new(ErrorKind::Task, text).hint("commit the changes, and run the stage again"))
+            }
             PushResult::Rejected => {
-                let text = format!("could not {purpose}: `origin` rejected {MAX_PUSH_ATTEMPTS} pushes");
+                let text = format!("could not {purpose}: `origin` rejected all pushes");
                 Err(Error::new(ErrorKind::Task, text).hint("run the stage again"))
             }
         }
@@ -137,11 +164,13 @@ impl StageNotes {
         Ok(pushed != PushResult::Rejected)
     }
 
-    /// Pushes again if another run pushed first, up to [`MAX_PUSH_ATTEMPTS`] times.
+    /// Pushes again if another run pushed first, up to [`MAX_PUSH_ATTEMPTS`] times and
+    /// [`PUSH_LIMIT`].
     async fn push(&self, purpose: &str, attempt: impl Fn() -> ShellLine) -> Result<PushResult, Error> {
+        let start = Instant::now();
         for count in 1..MAX_PUSH_ATTEMPTS {
             match self.push_once(purpose, attempt()).await? {
-                PushResult::Rejected => back_off(count).await,
+                PushResult::Rejected if start.elapsed() < PUSH_LIMIT => back_off(count).await,
                 result => return Ok(result),
             }
         }
@@ -149,31 +178,49 @@ impl StageNotes {
     }
 
     async fn push_once(&self, purpose: &str, line: ShellLine) -> Result<PushResult, Error> {
-        let pushed = self.clone.run(line).named(purpose).hide(Hide::Both).await;
+        let pushed = self.clone.run(line).named(purpose).hide(Hide::Both).timeout(REMOTE_TIMEOUT).await;
         let output = pushed.map_err(|error| {
-            let hint = format!("check the write access to `{NOTES_REF}` and to the tags of `origin`");
+            if error.kind() == ErrorKind::Timeout {
+                return git_error(&format!("could not {purpose}"), error).hint("run `git ls-remote origin`");
+            }
+            let hint = rewritten_hint(&error).unwrap_or_else(|| {
+                format!("this user needs write access to `{NOTES_REF}` and to the tags of `origin`")
+            });
             git_error(&format!("could not {purpose}"), error).hint(hint)
         })?;
         if !output.was_run() {
-            return Ok(PushResult::Done);
+            return Ok(PushResult::Planned);
         }
-        match output.stdout()?.lines().last() {
-            Some("done") => Ok(PushResult::Done),
-            Some("moved") => Ok(PushResult::Moved),
-            Some("rejected") => Ok(PushResult::Rejected),
+        match output.stdout()?.lines().collect::<Vec<_>>()[..] {
+            [.., "done"] => Ok(PushResult::Done),
+            [.., "moved"] => Ok(PushResult::Moved),
+            [.., file, "changed"] => Ok(PushResult::Changed(file.to_owned())),
+            [.., "rejected"] => Ok(PushResult::Rejected),
             _ => Err(Error::new(ErrorKind::Format, format!("could not {purpose}: unexpected output of git"))),
         }
     }
 }
 
 /// The result of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum PushResult {
     Done,
-    /// HEAD of the work tree is not the expected commit.
+    /// A dry run has planned the push.
+    Planned,
+    /// HEAD of the work tree is another commit than expected.
     Moved,
+    /// A tracked file has uncommitted changes: a line of `git status --porcelain`.
+    Changed(String),
     /// Another run pushed first.
     Rejected,
+}
+
+/// Returns the hint for notes of the remote that lack records known to this clone.
+fn rewritten_hint(error: &Error) -> Option<String> {
+    let output = error.output()?;
+    matches!(output.status(), Ok(ExitStatus::Code(REWRITTEN_STATUS))).then(|| {
+        format!("find the cause of the rewrite. To accept the records of `origin`: `git update-ref -d {KNOWN_REF}`")
+    })
 }
 
 /// Returns the first 10 digits of a commit id.
@@ -183,6 +230,10 @@ pub(super) fn short(commit: &str) -> &str {
 
 /// Returns an error with the messages of git. Errors other than a failed command stay unchanged.
 pub(super) fn git_error(text: &str, error: Error) -> Error {
+    if error.kind() == ErrorKind::Timeout {
+        let text = format!("{text}: git timed out after {} s", REMOTE_TIMEOUT.as_secs());
+        return Error::new(ErrorKind::Task, text);
+    }
     if error.kind() != ErrorKind::Exit {
         return error;
     }

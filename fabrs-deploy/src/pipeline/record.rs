@@ -87,17 +87,22 @@ pub(super) struct CommitRecords {
     records: Vec<StageRecord>,
     /// The number of lines that are not records.
     pub(super) malformed: usize,
+    /// The number of records before the last malformed line.
+    before_malformed: usize,
 }
 
 impl CommitRecords {
-    /// Parses the note of a commit. Malformed lines are counted and ignored.
+    /// Parses the note of a commit. Malformed lines are counted, and no record.
     pub(super) fn parse(note: &str) -> Self {
         let mut all = Self::default();
         // `git notes append` separates entries by empty lines.
         for line in note.lines().filter(|line| !line.trim().is_empty()) {
             match untrusted_json::parse(line) {
                 Ok(record) => all.records.push(record),
-                Err(_) => all.malformed += 1,
+                Err(_) => {
+                    all.malformed += 1;
+                    all.before_malformed = all.records.len();
+                }
             }
         }
         all
@@ -107,6 +112,12 @@ impl CommitRecords {
     /// machines may differ.
     pub(super) fn last(&self, stage: &str) -> Option<&StageRecord> {
         self.records.iter().rev().find(|record| record.stage == stage)
+    }
+
+    /// Returns whether a malformed line follows the last record of a stage. The line may be a later
+    /// failure of the stage.
+    pub(super) fn is_followed_by_malformed(&self, stage: &str) -> bool {
+        !self.records.iter().skip(self.before_malformed).any(|record| record.stage == stage) && self.malformed > 0
     }
 }
 
@@ -157,6 +168,16 @@ mod tests {
         assert_eq!(records.last("unit").unwrap().result, StageResult::Passed);
         assert_eq!(records.last("smoke").unwrap().result, StageResult::Failed);
         assert_eq!(records.last("staging"), None);
+    }
+
+    #[test]
+    fn a_malformed_line_affects_only_earlier_records() {
+        let note = [&line("unit", "passed"), "{}", &line("smoke", "passed")].join("\n");
+        let records = CommitRecords::parse(&note);
+        assert!(records.is_followed_by_malformed("unit") && !records.is_followed_by_malformed("smoke"));
+        let rerun = CommitRecords::parse(&format!("{note}\n{}", line("unit", "passed")));
+        assert!(!rerun.is_followed_by_malformed("unit"));
+        assert!(!CommitRecords::parse(&line("unit", "passed")).is_followed_by_malformed("unit"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The refusal of a commit that has not passed the earlier stages, and its override.
 
-use fabrs::config::{Mode, OnUnreachable, Settings};
+use fabrs::config::{Mode, OnUnreachable};
 use fabrs::{Client, Error, ErrorKind};
 
 use crate::pipeline::notes::{StageNotes, short};
@@ -15,10 +15,11 @@ impl PipelineStage {
     /// # Errors
     ///
     /// - [`ErrorKind::Task`] for a commit that has not passed the earlier stages.
-    /// - [`ErrorKind::Usage`] for a run with `-w` or `--skip-bad-hosts`.
+    /// - [`ErrorKind::Usage`] for a run with `-w`, `--skip-bad-hosts` or `-x`, and for `-H` with an
+    ///   environment.
     /// - [`ErrorKind::Task`] if git cannot read the remote.
     pub(crate) async fn check(&self, client: &Client, commit: &str) -> Result<Option<String>, Error> {
-        check_settings(self.name(), client.settings())?;
+        check_options(self.name(), client)?;
         let Some(text) = self.refusal(client, commit, self.earlier()).await? else { return Ok(None) };
         if let Some(reason) = override_reason(client) {
             client.warn(None, format!("{text}\nstages overridden: {reason}"));
@@ -31,15 +32,20 @@ impl PipelineStage {
         Ok(None)
     }
 
-    /// Repeats [`check`](Self::check) after a wait, without its warnings.
+    /// Repeats a successful [`check`](Self::check) after a wait, without its output. A new refusal
+    /// cannot be overridden: the approval did not show the override.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub(crate) async fn check_again(&self, client: &Client, commit: &str) -> Result<Option<String>, Error> {
+    pub(crate) async fn check_again(&self, client: &Client, commit: &str) -> Result<(), Error> {
         match (self.refusal(client, commit, self.earlier()).await?, client.settings().mode) {
-            (None, _) | (_, Mode::DryRun) => Ok(None),
-            (Some(text), _) => override_reason(client).map(Some).ok_or_else(|| refusal_error(text)),
+            (None, _) | (_, Mode::DryRun) => Ok(()),
+            (Some(text), _) if override_reason(client).is_some() => {
+                let text = format!("{text}\nthe stage failed after the approval: this run changed nothing");
+                Err(Error::new(ErrorKind::Task, text).hint("run again to approve the override"))
+            }
+            (Some(text), _) => Err(refusal_error(text)),
         }
     }
 
@@ -58,11 +64,9 @@ impl PipelineStage {
         Ok(())
     }
 
-    /// Returns the reason to refuse a commit: the first of `stages` that it has not passed.
+    /// Returns the refusal of a commit: the first of some stages without a pass. The first stage
+    /// also reads the records: an unreachable remote is an error before the work.
     async fn refusal(&self, client: &Client, commit: &str, stages: &[String]) -> Result<Option<String>, Error> {
-        if stages.is_empty() {
-            return Ok(None);
-        }
         let notes = StageNotes::new(&self.pipeline().local_clone(client)?);
         let mut all = notes.read(&[commit.to_owned()]).await?;
         let records = all.remove(commit).unwrap_or_default();
@@ -76,24 +80,36 @@ fn problem(records: &CommitRecords, stage: &str) -> Option<String> {
     match records.last(stage) {
         None => Some("the stage never ran".to_owned()),
         Some(last) => match last.result {
+            StageResult::Passed if records.is_followed_by_malformed(stage) => {
+                Some(format!("an unreadable record follows the pass of {}", last.at))
+            }
             StageResult::Passed => None,
             StageResult::Failed => Some(format!("failed at {}, by {}", last.at, last.by)),
         },
     }
 }
 
-/// Refuses settings that let a failed command or an untested host count as a success.
+/// Refuses options that let a failed command or an untested host count as a success. `-H` without
+/// an environment is accepted: no other hosts are declared.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for `-w` and `--skip-bad-hosts`.
-fn check_settings(stage: &str, settings: &Settings) -> Result<(), Error> {
-    let option = match (settings.warn_only, settings.on_unreachable) {
-        (true, _) => "-w",
-        (false, OnUnreachable::Skip) => "--skip-bad-hosts",
-        (false, _) => return Ok(()),
+/// [`ErrorKind::Usage`] for `-w`, `--skip-bad-hosts` and `-x`, and for `-H` with an environment.
+fn check_options(stage: &str, client: &Client) -> Result<(), Error> {
+    let (settings, inventory) = (client.settings(), client.inventory());
+    let (failure, some_hosts) = ("a failure", "a part of the hosts");
+    let (option, passed) = if settings.warn_only {
+        ("-w", failure)
+    } else if settings.on_unreachable == OnUnreachable::Skip {
+        ("--skip-bad-hosts", failure)
+    } else if !inventory.excluded_hosts().is_empty() {
+        ("-x", some_hosts)
+    } else if inventory.environment().is_some() && inventory.explicit_hosts().is_some() {
+        ("-H", some_hosts)
+    } else {
+        return Ok(());
     };
-    let text = format!("stage `{stage}` cannot run with `{option}`: a failure would be recorded as passed");
+    let text = format!("stage `{stage}` cannot run with `{option}`: {passed} would be recorded as passed");
     Err(Error::new(ErrorKind::Usage, text).hint(format!("remove `{option}`")))
 }
 

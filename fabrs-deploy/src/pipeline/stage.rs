@@ -1,14 +1,17 @@
 //! One stage of a pipeline: [`PipelineStage`].
 
 use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
 use fabrs::event::escape_controls;
 use fabrs::{Client, Error, ErrorKind, Hide, ShellLine, TaskError};
+use futures::FutureExt;
 
 use crate::pipeline::notes::{RecordedCommit, StageNotes, git_error};
 use crate::pipeline::record::{StageRecord, StageResult};
-use crate::pipeline::stages::{Pipeline, task_client};
+use crate::pipeline::stage_output::StageOutput;
+use crate::pipeline::stages::{Pipeline, local_task_client};
 use crate::run_id::{Operator, RunId};
 use crate::source::refs::is_commit;
 use crate::source::work_tree::{CHANGED_FILES, uncommitted_changes};
@@ -97,12 +100,16 @@ impl PipelineStage {
     ///
     /// - The commit must have passed all earlier stages, unless the run has
     ///   [`Settings::override_stages`](fabrs::config::Settings::override_stages).
-    /// - The result is recorded for HEAD, so uncommitted changes are refused. With
-    ///   [`commit`](Self::commit), they are allowed, and the result is recorded for that commit.
-    /// - A success is recorded as `passed`, and a failure as `failed`. A cancelled run is not
+    /// - The work is about the commit of HEAD, so uncommitted changes are refused, unless
+    ///   [`commit`](Self::commit) sets a commit. Work that changes tracked files does not pass. New
+    ///   files are accepted: reports and caches.
+    /// - A success is recorded as `passed`, and a failure as `failed`. A stop of the run is not
     ///   recorded.
-    /// - A dry run plans the work and the record. The plan ends early if the work inspects the
-    ///   output of a planned command.
+    /// - A panic of the work is recorded as `failed`, and continues after the record.
+    /// - A value with a failure is a failure: a command with `.warn()`, or a group without
+    ///   `.all_ok()`.
+    /// - A dry run plans the work and the record. Work that inspects the output of a planned
+    ///   command ends the plan.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -132,10 +139,17 @@ impl PipelineStage {
     /// # Errors
     ///
     /// - The error of the work, unchanged.
+    /// - [`ErrorKind::Task`] if the work returns the [`Output`](fabrs::Output) of a failed command.
+    ///   For the [`Outcomes`](fabrs::Outcomes) of a group, an error of the kind of the first failed
+    ///   host.
     /// - [`ErrorKind::Task`] before the work, if the commit has not passed the earlier stages.
     /// - [`ErrorKind::Task`] after successful work, if the pass cannot be recorded.
     /// - [`ErrorKind::Usage`] for uncommitted changes, outside a clone with the remote `origin`,
-    ///   outside a task, and for a run with `-w` or `--skip-bad-hosts`.
+    ///   outside a task, and for a run with `-w`, `--skip-bad-hosts` or `-x`.
+    /// - [`ErrorKind::Usage`] for `-H` with an environment. Without an environment, the hosts of
+    ///   `-H` are all hosts.
+    /// - [`ErrorKind::Usage`] in a task for hosts, since the result of the last host would decide.
+    ///   Use `#[task(local)]`, with [`on`](fabrs::on) for commands on hosts.
     ///
     /// # Cancel safety
     ///
@@ -143,28 +157,34 @@ impl PipelineStage {
     pub async fn run<W, T, E>(&self, work: W) -> Result<T, TaskError>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        T: StageOutput,
         E: Into<TaskError>,
     {
-        let client = task_client()?;
+        let client = local_task_client(self.name())?;
         let notes = StageNotes::new(&self.pipeline.local_clone(&client)?);
         let commit = self.recorded_commit(&notes).await?;
         let override_reason = self.check(&client, commit.id()).await?;
         let start = Instant::now();
-        let worked = work.await.map_err(Into::into);
-        let result = match &worked {
-            Ok(_) => StageResult::Passed,
+        // A panic is a failure: an earlier pass must not remain valid.
+        let worked = AssertUnwindSafe(work.into_future()).catch_unwind().await.map(|worked| {
+            let worked = worked.map_err(Into::into);
+            worked.and_then(|output| output.check().map(|()| output).map_err(Into::into))
+        });
+        let (result, worked) = match worked {
             // The work did not run to its end.
-            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::NotRun) => return worked,
-            Err(_) => StageResult::Failed,
+            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::NotRun) => return Err(error),
+            Ok(Ok(output)) => (StageResult::Passed, Ok(Ok(output))),
+            failed => (StageResult::Failed, failed),
         };
         let record = self.record(result, Operator::current(), RunId::new(), start.elapsed(), override_reason);
         match (notes.append(&commit, &record).await, worked) {
-            (Ok(()), worked) => worked,
-            // The next stage would refuse a commit without a record.
-            (Err(error), Ok(_)) => Err(error.into()),
-            (Err(error), failed) => {
-                client.warn(None, error.message());
-                failed
+            // A pass without a record would be refused by the next stage.
+            (Err(error), Ok(Ok(_))) => Err(error.into()),
+            (appended, worked) => {
+                if let Err(error) = appended {
+                    client.warn(None, error.message());
+                }
+                worked.unwrap_or_else(|panic| resume_unwind(panic))
             }
         }
     }

@@ -10,15 +10,22 @@ quiet_git() {
     git -c core.hooksPath=/dev/null -c gc.auto=0 -c maintenance.auto=false "$@"
 }
 
-# Fetches the notes, and sets `tip`: the commit of the notes, or empty if the remote has none.
+# Fetches the notes, and sets `tip`: the commit of the notes, or nothing without notes. Ends the
+# script with status 65 if the remote lacks the notes known to this clone.
 fetch_notes() {
+    # Read before the remote: another run may add newer notes to the ref at any time.
+    old=$(git rev-parse --verify --quiet "$known") || old=
     tip=$(git ls-remote --quiet -- "$remote" "$ref")
     tip=$(printf '%s\n' "$tip" | awk -v ref="$ref" '$2 == ref { print $1 }')
-    [ -n "$tip" ] || return 0
-    git cat-file -e "$tip^{commit}" 2> /dev/null ||
+    [ -z "$tip" ] || git cat-file -e "$tip^{commit}" 2> /dev/null ||
         quiet_git fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules -- "$remote" "$ref"
+    if [ -n "$old" ] && { [ -z "$tip" ] || ! git merge-base --is-ancestor "$old" "$tip"; }; then
+        echo "$ref was rewritten: records known to this clone are missing" >&2
+        exit 65
+    fi
+    [ -n "$tip" ] || return 0
     # The ref keeps the objects for the next fetch. Another run may update the ref at the same time.
-    quiet_git update-ref "$known" "$tip" 2> /dev/null || :
+    quiet_git update-ref "$known" "$tip" "$old" 2> /dev/null || :
 }
 
 # Pushes a refspec. Prints `rejected` and ends the script if another run pushed first.

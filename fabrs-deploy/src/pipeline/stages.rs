@@ -14,6 +14,9 @@ use fabrs::{Client, Connection, Error, ErrorKind, current};
 /// The records are git notes (`refs/notes/fabrs`) in the remote `origin` of the local clone. Local
 /// branches, tags and notes and the work tree do not change. Needs git 2.29 or newer.
 ///
+/// A clone remembers the last known records (`refs/fabrs/notes`). If the remote lacks these after a
+/// forced push, each stage is refused. A new clone cannot detect this.
+///
 /// ```
 /// use fabrs::prelude::*;
 /// use fabrs_deploy::{Git, Pipeline, Site};
@@ -121,6 +124,21 @@ impl Pipeline {
 pub(super) fn task_client() -> Result<Client, Error> {
     let outside = || Error::new(ErrorKind::Usage, "a pipeline was used outside a task");
     current().client().ok_or_else(outside)
+}
+
+/// Returns the client of the calling task, for a result that belongs to a commit.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] outside a task, and in a task for hosts: such a task runs once per host, so
+/// the last host would decide.
+pub(super) fn local_task_client(stage: &str) -> Result<Client, Error> {
+    if let Some(host) = current().host().filter(|host| !host.is_local()) {
+        let text = format!("stage `{stage}` cannot run in a task for hosts: the result of the last host would decide");
+        let hint = "use `#[task(local)]`, and run commands on hosts by `on(role(..))?.each(..).await.all_ok()?`";
+        return Err(Error::new(ErrorKind::Usage, text).on(host).hint(hint));
+    }
+    task_client()
 }
 
 #[cfg(test)]

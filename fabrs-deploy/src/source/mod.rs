@@ -15,3 +15,4 @@ pub use git::Git;
 pub use revision::Revision;
 
 pub(crate) use commit_files::CommitFile;
+pub(crate) use resolve::{ChosenRevision, DeployedCommits};

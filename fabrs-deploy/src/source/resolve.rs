@@ -10,9 +10,35 @@ use super::refs::Refs;
 use super::revision::Revision;
 use crate::outcomes::all_ok;
 
+/// The purpose of `git ls-remote` in the output.
+const LIST_REVISIONS: &str = "list the revisions of the repository";
+
+/// The deployed commits of the hosts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeployedCommits<'a> {
+    /// The commits with a bad release on any host.
+    pub(crate) bad: HashSet<&'a str>,
+    /// The commits of the live releases.
+    pub(crate) live: HashSet<&'a str>,
+}
+
+/// A revision to deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChosenRevision {
+    pub(crate) revision: Revision,
+    /// The later good builds, all marked as bad.
+    pub(crate) skipped: Vec<String>,
+}
+
+impl ChosenRevision {
+    fn new(commit: impl Into<String>, name: &str) -> Self {
+        Self { revision: Revision::new(commit, name), skipped: Vec::new() }
+    }
+}
+
 impl Git {
     /// Resolves the requested revision, or else the default: the head of a branch, or the last good
-    /// build. Builds of the commits in `bad` are not good. Only reads.
+    /// build without a bad mark. Only reads.
     ///
     /// All hosts that fetch are queried, and must agree: a manipulated host must not choose the
     /// commit for the other hosts.
@@ -20,20 +46,22 @@ impl Git {
     /// # Errors
     ///
     /// - [`ErrorKind::Usage`] if the repository has no such revision, or no good build.
+    /// - [`ErrorKind::Usage`] if the default is older than the live release of all hosts.
     /// - [`ErrorKind::Task`] if the hosts disagree.
     /// - The errors of a command.
     pub(crate) async fn resolve(
         &self,
         hosts: &Group,
         requested: Option<&str>,
-        bad: &HashSet<&str>,
-    ) -> Result<Revision, Error> {
+        deployed: &DeployedCommits<'_>,
+    ) -> Result<ChosenRevision, Error> {
         let url = &self.url;
         let answers: Vec<(Connection, String)> = match &self.delivery {
             Delivery::Fetch => {
                 let list = cmd!("git -c versionsort.suffix=- ls-remote --sort=-version:refname -- {url}");
                 let answers = hosts.each(|host| {
-                    let list = without_prompts(&host).probe(&list).hide(Hide::Stdout).capture_all();
+                    let list =
+                        without_prompts(&host).probe(&list).named(LIST_REVISIONS).hide(Hide::Stdout).capture_all();
                     async move { Ok::<_, Error>((host, list.await?.stdout()?.into_owned())) }
                 });
                 all_ok(answers.await)?.into_iter().map(|(_, answer)| answer).collect()
@@ -45,47 +73,86 @@ impl Git {
                     without_prompts(&self.repository_connection(hosts.connections().first().ok_or_else(no_host)?)?);
                 let list =
                     self.remote_line("git -c versionsort.suffix=- ls-remote --sort=-version:refname -- \"$from\"");
-                vec![(here.clone(), here.probe(list).hide(Hide::Stdout).capture_all().await?.stdout()?.into_owned())]
+                vec![(
+                    here.clone(),
+                    here.probe(list)
+                        .named(LIST_REVISIONS)
+                        .hide(Hide::Stdout)
+                        .capture_all()
+                        .await?
+                        .stdout()?
+                        .into_owned(),
+                )]
             }
         };
-        let mut resolved: Option<(&Connection, Revision)> = None;
+        let mut resolved: Option<(&Connection, ChosenRevision)> = None;
         for (host, answer) in &answers {
             let on = |error: Error| match host.host() {
                 Some(host) => error.on(host),
                 None => error,
             };
             let refs = Refs::parse(answer).map_err(on)?;
-            let revision = self.resolve_in(&refs, requested, bad).map_err(on)?;
-            self.check_accepted(&refs, &revision).map_err(on)?;
+            let chosen = self.resolve_in(&refs, requested, deployed).map_err(on)?;
+            self.check_accepted(&refs, &chosen.revision).map_err(on)?;
             match &resolved {
-                None => resolved = Some((host, revision)),
-                Some((first, known)) if *known != revision => {
-                    return Err(disagreement((*first, known), (host, &revision)));
+                None => resolved = Some((host, chosen)),
+                Some((first, known)) if *known != chosen => {
+                    return Err(disagreement((*first, &known.revision), (host, &chosen.revision)));
                 }
                 Some(_) => {}
             }
         }
         let no_host = || Error::new(ErrorKind::NoHost, "the deploy has no host");
-        resolved.map(|(_, revision)| revision).ok_or_else(no_host)
+        resolved.map(|(_, chosen)| chosen).ok_or_else(no_host)
     }
 
-    fn resolve_in(&self, refs: &Refs, requested: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {
+    fn resolve_in(
+        &self,
+        refs: &Refs,
+        requested: Option<&str>,
+        deployed: &DeployedCommits<'_>,
+    ) -> Result<ChosenRevision, Error> {
         match (requested, &self.default) {
-            (Some(name), _) => Ok(Revision::new(refs.resolve(name)?, name)),
-            (None, DefaultRevision::Branch(branch)) => Ok(Revision::new(refs.branch(branch)?, branch)),
-            (None, DefaultRevision::GoodBuild) => {
-                let mut tags = refs.tags(&self.good_tag_prefix).peekable();
-                let first = tags.peek().copied();
-                if let Some((tag, commit)) = tags.find(|(_, commit)| !bad.contains(commit)) {
-                    return Ok(Revision::new(commit, tag));
-                }
-                let text = match first {
-                    None => format!("the repository has no good build: no tag begins with `{}`", self.good_tag_prefix),
-                    Some((tag, _)) => format!("all good builds are marked as bad; the latest is `{tag}`"),
-                };
-                Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit to deploy"))
+            (Some("HEAD"), _) => {
+                let text = "`HEAD` is ambiguous: the remote repository and the local clone each have one";
+                let hint = "name a tag, a branch or a commit: `git rev-parse HEAD` prints the local commit";
+                Err(Error::new(ErrorKind::Usage, text).hint(hint))
             }
+            (Some(name), _) => Ok(ChosenRevision::new(refs.resolve(name)?, name)),
+            (None, DefaultRevision::Branch(branch)) => Ok(ChosenRevision::new(refs.branch(branch)?, branch)),
+            (None, DefaultRevision::GoodBuild) => self.latest_good_build(refs, deployed),
         }
+    }
+
+    /// Returns the last good build without a bad mark.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if there is none, or if all hosts have a later build.
+    fn latest_good_build(&self, refs: &Refs, deployed: &DeployedCommits<'_>) -> Result<ChosenRevision, Error> {
+        let usage = |text: String| Error::new(ErrorKind::Usage, text);
+        let mut skipped = Vec::new();
+        let mut later_live = None;
+        for (tag, commit) in refs.tags(&self.good_tag_prefix) {
+            if deployed.bad.contains(commit) {
+                later_live = later_live.or_else(|| deployed.live.contains(commit).then_some(tag));
+                skipped.push(tag.to_owned());
+                continue;
+            }
+            return match later_live {
+                // A host with this build is ahead of the others: the failed deploy is repaired.
+                Some(live) if !deployed.live.contains(commit) => {
+                    let text = format!("the live build `{live}` is marked as bad, and the last good build is `{tag}`");
+                    Err(usage(text).hint(format!("name the build to deploy, `{live}` or `{tag}`")))
+                }
+                _ => Ok(ChosenRevision { skipped, ..ChosenRevision::new(commit, tag) }),
+            };
+        }
+        let text = match skipped.first() {
+            None => format!("the repository has no good build: no tag begins with `{}`", self.good_tag_prefix),
+            Some(tag) => format!("all good builds are marked as bad; the latest is `{tag}`"),
+        };
+        Err(usage(text).hint("name a tag, a branch or a commit to deploy"))
     }
 
     /// Refuses a revision without the tag of a good build, if the site requires good builds.

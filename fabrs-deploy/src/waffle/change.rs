@@ -54,6 +54,11 @@ pub(super) trait WaffleResource: Send + Sync + 'static {
     /// Compares the resource with the present states.
     fn compare(&self, list: &WaffleList) -> Comparison;
 
+    /// Returns the reason why django-waffle cannot make the change without loss.
+    fn refusal(&self, _list: &WaffleList) -> Option<String> {
+        None
+    }
+
     /// Returns the arguments of `manage.py`.
     fn line(&self) -> ShellLine;
 }
@@ -62,8 +67,8 @@ pub(super) trait WaffleResource: Send + Sync + 'static {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] for an invalid name or setting, [`ErrorKind::Task`] for a missing name, and
-/// the errors of [`read`] and of the management command.
+/// [`ErrorKind::Usage`] for an invalid name or setting, [`ErrorKind::Task`] for a missing name and
+/// for a change with a loss, and the errors of [`read`] and of the management command.
 pub(super) async fn ensure<R: WaffleResource>(connection: Connection, resource: R) -> Result<ResourceChanges, Error> {
     check_name(R::KIND, resource.name())?;
     resource.check()?;
@@ -87,6 +92,10 @@ pub(super) async fn ensure<R: WaffleResource>(connection: Connection, resource: 
     if present.as_ref() == Some(&desired) {
         note(&format!("{label}: unchanged"));
         return Ok(Vec::new().into());
+    }
+    if let Some(reason) = resource.refusal(&list) {
+        let error = error_of(&connection, ErrorKind::Task, format!("{label} is unchanged: {reason}"));
+        return Err(error.hint("upgrade django-waffle to 5.0 or later"));
     }
     let difference = single_line(&format!("{} -> {desired}", present.as_deref().unwrap_or("missing")));
     if change(&difference).await?.was_run() {

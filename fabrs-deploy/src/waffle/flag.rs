@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::provision::{EnsureRequest, ResourceChanges, SealedResource};
 use crate::waffle::audience::{FlagAudience, FlagRules};
 use crate::waffle::change::{Comparison, MissingName, WaffleResource, ensure};
-use crate::waffle::list::WaffleList;
+use crate::waffle::list::{WaffleList, single_line};
 
 /// A flag with a desired audience: see [`HostWaffle::flag`](crate::HostWaffle::flag).
 #[derive(Debug, Clone)]
@@ -78,7 +78,8 @@ impl WaffleFlag {
 /// Methods of [`HostWaffle::flag`](crate::HostWaffle::flag). Rules are combined:
 /// `.staff().percent(20)` is on for staff and for 20 % of the other users. A request replaces the
 /// earlier rules of the flag. The flag keeps its listed users, its languages and, without
-/// [`group`](Self::group), its groups.
+/// [`group`](Self::group), its groups. A flag with users or groups needs django-waffle 5, since
+/// earlier versions would remove them.
 impl EnsureRequest<WaffleFlag> {
     /// Turns the flag on for all users (`waffle_flag --everyone`).
     ///
@@ -274,6 +275,14 @@ impl WaffleResource for WaffleFlag {
             present: present.map(|flag| flag.audience.to_string()),
             desired: self.audience(&rules).to_string(),
         }
+    }
+
+    /// Before version 5, each change without `--append` removes the users and groups of the flag.
+    fn refusal(&self, list: &WaffleList) -> Option<String> {
+        let rules = &list.flags.iter().find(|flag| flag.name == self.name)?.rules;
+        let major = list.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        let is_loss = major.is_none_or(|major| major < 5) && (rules.user_count > 0 || !rules.groups.is_empty());
+        is_loss.then(|| format!("django-waffle {} would remove its users and groups", single_line(&list.version)))
     }
 
     fn line(&self) -> ShellLine {

@@ -17,6 +17,9 @@ pub struct WaffleList {
     pub switches: Vec<SwitchState>,
     /// The samples: on for a random share of the calls of `sample_is_active`.
     pub samples: Vec<SampleState>,
+    /// The version of django-waffle.
+    #[serde(skip_serializing, default)]
+    pub(super) version: String,
     /// The cache of django-waffle, if each process has its own cache.
     #[serde(skip_serializing)]
     pub(super) private_cache: Option<PrivateCache>,

@@ -34,6 +34,7 @@ def names(model):
 
 cache = get_cache()
 print("fabrs:" + json.dumps({
+    "version": getattr(waffle, "__version__", "unknown"),
     "flags": [flag(model) for model in names(waffle.get_waffle_flag_model())],
     "switches": [{"name": model.name, "is_on": model.active} for model in names(waffle.get_waffle_switch_model())],
     "samples": [

@@ -156,6 +156,11 @@ async fn uncommitted_and_unpushed_changes_are_refused_unless_allowed() -> Result
     GitServer::git(&tree, &["commit", "--quiet", "--message", "conf"]);
     let error = site.deploy(all(&client)).await.expect_err("the commit is not pushed").into_error();
     assert!(error.to_string().contains("unpushed commits"), "{error}");
+    GitServer::git(&tree, &["push", "--quiet", "origin", "HEAD:refs/heads/main"]);
+    let index = fs::read(tree.join(".git/index"))?;
+    fs::write(tree.join(".git/index"), "damaged")?;
+    site.deploy(all(&client)).await.expect_err("git cannot list the changes");
+    fs::write(tree.join(".git/index"), index)?;
     fixture.site().source(Git::from_local(&folder).allow_dirty(true)).deploy(all(&client)).await?;
     client.close().await;
     Ok(())

@@ -17,7 +17,7 @@ use crate::fixture::{Fixture, all, is_on};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Locks the site like a deploy.
-async fn lock(fixture: &Fixture, client: &Client) -> Result<Lock> {
+pub(crate) async fn lock(fixture: &Fixture, client: &Client) -> Result<Lock> {
     let hosts = all(client);
     let mut request = hosts.lock("deploy").purpose("deploy of deployable-9");
     for host in hosts.connections().iter().filter_map(Connection::host) {

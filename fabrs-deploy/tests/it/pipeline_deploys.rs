@@ -1,14 +1,18 @@
 //! Deploys as stages of a pipeline: refusals, records, overrides, holds and rollbacks.
 
 use std::fs;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::{Config, Inventory, Mode, Settings, parse_excluded_hosts, parse_host_args};
 use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Pipeline, Site};
-use fabrs_testing::GitServer;
+use fabrs_testing::{GitServer, wait_until};
 
-use crate::fixture::{Fixture, SentReports, all};
+use crate::fixture::{Fixture, SentReports, all, within_limit};
+use crate::locks::lock;
 use crate::pipeline_fixture::pipeline_of;
 
 fn stages(fixture: &Fixture) -> Pipeline {
@@ -73,6 +77,50 @@ async fn a_commit_with_a_failed_functional_test_cannot_reach_staging() -> Result
     staging(&fixture)?.deploy(all(&client)).revision(good.clone()).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);
     assert_eq!(records(&fixture, &good), ["unit passed", "functional passed", "staging passed"]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_to_a_part_of_the_hosts_is_refused_and_not_recorded() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    let (client, _) = fixture.client();
+    staging(&fixture)?.deploy(all(&client)).hold().await?;
+    client.close().await;
+    let config = Config::parse("[env.staging]\nroles.web = ['web1', 'web2', 'web3']", "fabrs.toml".as_ref())?;
+    let staged = || Inventory::new(&config, Some("staging"));
+    let excluding = staged()?.with_excluded(parse_excluded_hosts(&["web2"], &|_| None)?);
+    let narrowed = staged()?.with_hosts(parse_host_args(&["web1"])?);
+    for (option, inventory) in [("-x", excluding), ("-H", narrowed)] {
+        let (client, _) = fixture.client_of(|settings| settings, |builder| builder.inventory(inventory));
+        let web = || client.local()?.enter_sync(|| on(role("web")));
+        assert!(web()?.connections().len() < 3, "`{option}` narrows the role");
+        for refused in [
+            staging(&fixture)?.deploy(web()?).await.map(drop),
+            staging(&fixture)?.deploy(web()?).hold().await.map(drop),
+            staging(&fixture)?.promote(web()?).await.map(drop),
+        ] {
+            let error = refused.expect_err("web2 would be recorded as passed").into_error();
+            let block = error.block().to_string();
+            assert!(
+                block.contains(&format!("stage `staging` cannot run with `{option}`: a part of the hosts")),
+                "{block}"
+            );
+            assert_eq!(error.kind(), ErrorKind::Usage);
+        }
+        client.close().await;
+    }
+    assert_eq!(records(&fixture, &commit), ["unit passed", "functional passed"]);
+    assert_eq!(fixture.current(), ["", "", ""]);
+
+    // Without an environment, no other host is declared.
+    let typed = Inventory::default().with_hosts(parse_host_args(&["web1"])?);
+    let (client, _) = fixture.client_of(|settings| settings, |builder| builder.inventory(typed));
+    let web = client.local()?.enter_sync(|| on(role("web")))?;
+    staging(&fixture)?.deploy(web).await?;
+    assert_eq!(records(&fixture, &commit).last().map(String::as_str), Some("staging passed"));
     client.close().await;
     Ok(())
 }
@@ -143,6 +191,53 @@ async fn a_promotion_checks_again_and_records_while_a_hold_does_not() -> Result 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_fails_during_the_wait_for_the_lock_is_refused_despite_an_override() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    let (other, _) = fixture.client();
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    staging(&fixture)?.deploy(all(&other)).hold().await?;
+    for ((client, capture), end) in [
+        (fixture.client(), "has not passed stage `unit`: failed at "),
+        (fixture.client_with(overriding), "the stage failed after the approval: this run changed nothing"),
+    ] {
+        for is_promotion in [false, true] {
+            pass(&fixture, &commit, &["unit"]).await?;
+            let held = lock(&fixture, &other).await?;
+            let waits = |capture: &CaptureSink| messages(capture).matches("waiting for the lock held by ").count();
+            let before = waits(&capture);
+            let site = staging(&fixture)?;
+            let waiting = async {
+                if is_promotion {
+                    site.promote(all(&client)).wait(true).await
+                } else {
+                    site.deploy(all(&client)).wait(true).await
+                }
+            };
+            let revoke = async {
+                let capture = Arc::clone(&capture);
+                let limit = Duration::from_mins(1);
+                let reached = move || wait_until("the run waits for the lock", limit, || waits(&capture) > before);
+                tokio::task::spawn_blocking(reached).await?;
+                let unit = stages(&fixture).stage("unit")?.commit(&commit);
+                let failed = other.local()?.enter(async { unit.run(local("false")).await }).await;
+                failed.expect_err("the work fails");
+                held.release().await;
+                Result::<()>::Ok(())
+            };
+            let (refused, revoked) = tokio::join!(waiting, revoke);
+            revoked?;
+            let refused = refused.expect_err("a pass was revoked").into_error();
+            assert!(refused.message().contains(end), "{refused}");
+            assert_eq!(fixture.current(), ["", "", ""]);
+        }
+        client.close().await;
+    }
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollback_is_neither_refused_nor_recorded() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, _) = fixture.client();
@@ -168,6 +263,36 @@ async fn a_live_release_stays_live_without_its_record() -> Result {
     staging(&fixture)?.deploy(all(&client)).await?;
     assert_eq!(fixture.live("version"), ["one"; 3]);
     assert!(messages(&capture).contains("could not record stage `staging` as passed for "), "{}", messages(&capture));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_remote_delays_neither_the_report_nor_the_end_of_a_deploy() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = fixture.client();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    pass(&fixture, &commit, &["unit", "functional"]).await?;
+    // The kernel accepts connections to a socket that no program reads.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let (tree, url) = (fixture.origin.tree(), format!("git://{}/shop.git", silent.local_addr()?));
+    let sent = SentReports::default();
+    let silence = move |_: App| {
+        GitServer::git(&tree, &["remote", "set-url", "origin", &url]);
+        async { Result::<()>::Ok(()) }
+    };
+    let site = staging(&fixture)?.notify(sent.clone()).post_deploy(silence);
+    within_limit(site.deploy(all(&client)).into_future()).await?;
+    assert_eq!(sent.0.lock().expect("no panic while the record was locked").len(), 1);
+    let shown = messages(&capture);
+    assert!(
+        shown.contains("could not record stage `staging` as passed for ") && shown.contains("timed out"),
+        "{shown}"
+    );
+    let smoke = stages(&fixture).stage("smoke")?.commit(&commit);
+    let refused = within_limit(client.local()?.enter(async { smoke.run(local("true")).await })).await;
+    let refused = refused.expect_err("the records are not readable").into_error();
+    assert!(refused.message().contains("could not read the pipeline records of `origin`: git timed out"), "{refused}");
     client.close().await;
     Ok(())
 }

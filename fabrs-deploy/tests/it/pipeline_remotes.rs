@@ -115,6 +115,17 @@ async fn a_folder_without_a_remote_is_refused_before_the_work() -> Result {
 }
 
 #[tokio::test]
+async fn an_unreachable_remote_is_an_error_before_the_work() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    GitServer::git(&clone, &["remote", "set-url", "origin", "/nonexistent/shop.git"]);
+    let refused = Teammate::new(&clone).refused("unit").await;
+    assert!(refused.contains("could not read the pipeline records of `origin`"), "{refused}");
+    assert!(refused.contains("check the access to the remote: `git ls-remote origin`"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_clone_of_the_user_stays_as_it_was() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("ann");
@@ -142,8 +153,30 @@ async fn notes_merged_by_git_keep_their_meaning() -> Result {
     ann.stage("unit", "false").await.expect_err("the work fails");
     ann.stage("unit", "true").await?;
     let bare = shared.path();
-    GitServer::git(&bare, &["notes", "--ref", "other", "add", "-m", "{}", &head(&clone)]);
+    GitServer::git(&bare, &["notes", "--ref", "other", "add", "-m", "# reviewed", &head(&clone)]);
     GitServer::git(&bare, &["notes", "--ref", "fabrs", "merge", "--strategy", "cat_sort_uniq", "other"]);
+    ann.stage("functional", "true").await
+}
+
+#[tokio::test]
+async fn records_removed_by_a_forced_push_are_missed_by_a_clone_that_has_seen_them() -> Result {
+    let shared = SharedRepository::new();
+    let (clone, bare) = (shared.clone_as("ann"), shared.path());
+    let ann = Teammate::new(&clone);
+    ann.stage("unit", "true").await?;
+    ann.stage("unit", "false").await.expect_err("the work fails");
+    let known = || GitServer::git(&clone, &["rev-parse", "refs/fabrs/notes"]);
+    let (last, notes) = (known(), "refs/notes/fabrs");
+    GitServer::git(&clone, &["push", "--quiet", "--force", "origin", &format!("{last}~1:{notes}")]);
+    for refused in [ann.refused("functional").await, ann.refused("unit").await] {
+        assert!(refused.contains("refs/notes/fabrs was rewritten"), "{refused}");
+        assert!(refused.contains("git update-ref -d refs/fabrs/notes"), "{refused}");
+    }
+    GitServer::git(&bare, &["update-ref", "-d", notes]);
+    assert!(ann.refused("functional").await.contains("was rewritten"), "a deleted ref is rewritten as well");
+    assert_eq!(known(), last);
+    GitServer::git(&clone, &["update-ref", "-d", "refs/fabrs/notes"]);
+    ann.stage("unit", "true").await?;
     ann.stage("functional", "true").await
 }
 

@@ -1,11 +1,14 @@
 //! Stages of local work: their order, records, override and dry run.
 
 use std::fs;
+use std::time::Duration;
 
 use fabrs::config::{Mode, OnUnreachable, Settings};
 use fabrs::prelude::*;
+use fabrs::transport::StopLevel;
 use fabrs::{Error, local};
 use fabrs_deploy::StageResult;
+use fabrs_testing::wait_until;
 
 use crate::pipeline_fixture::{SharedRepository, Teammate, commit, head};
 
@@ -24,6 +27,8 @@ async fn a_stage_runs_only_after_all_earlier_stages_have_passed() -> Result {
     assert!(!shared.has_records(), "a refused stage has no record");
 
     ann.stage("unit", "true").await?;
+    let recorded = format!("recorded: stage `unit` passed for {}", &commit[..10]);
+    assert!(ann.messages().contains(&recorded), "{}", ann.messages());
     assert!(bob.refused("staging").await.contains("has not passed stage `functional`"));
     bob.stage("functional", "true").await?;
     ann.stage("staging", "true").await?;
@@ -160,11 +165,31 @@ async fn a_dry_run_plans_the_work_and_the_record_and_writes_nothing() -> Result 
 #[tokio::test]
 async fn a_stopped_stage_has_no_record() -> Result {
     let shared = SharedRepository::new();
-    let ann = Teammate::new(&shared.clone_as("ann"));
-    let stage = ann.pipeline().stage("unit")?;
-    let work = async { Err::<(), _>(Error::new(ErrorKind::Cancelled, "stopped")) };
-    ann.task(stage.run(work)).await.expect_err("the work was stopped");
-    assert!(!shared.has_records());
+    let clone = shared.clone_as("bob");
+    for (case, command) in ["sleep 600", "trap 'exit 0' TERM; sleep 600 & wait", "sleep 600 || true"].iter().enumerate()
+    {
+        for is_ignored in [false, true] {
+            let bob = Teammate::new(&clone);
+            let stage = bob.pipeline().stage("unit")?;
+            let started = clone.join(format!(".git/started-{case}-{is_ignored}"));
+            let line = format!("{{ touch {}; {command}; }}", started.display());
+            let work = async {
+                let worked = local(ShellLine::raw(line)).await.map(drop);
+                if is_ignored { Ok(()) } else { worked }
+            };
+            let stop = async {
+                let reached = move || wait_until("the work has started", Duration::from_mins(1), || started.exists());
+                tokio::task::spawn_blocking(reached).await?;
+                bob.client.stop().raise(StopLevel::Stop);
+                Result::<()>::Ok(())
+            };
+            let (stopped, raised) = tokio::join!(bob.task(stage.run(work)), stop);
+            raised?;
+            let error = stopped.expect_err("the work was stopped").into_error();
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "`{command}`: {}", error.block());
+            assert!(!shared.has_records(), "`{command}`");
+        }
+    }
     Ok(())
 }
 
@@ -181,13 +206,26 @@ async fn options_that_hide_failures_are_refused() -> Result {
 }
 
 #[tokio::test]
-async fn malformed_lines_are_ignored_with_a_warning() -> Result {
+async fn malformed_lines_are_no_records_and_cause_a_warning() -> Result {
     let shared = SharedRepository::new();
     let clone = shared.clone_as("ann");
     let ann = Teammate::new(&clone);
     shared.forge(&head(&clone), "{\"stage\":\"unit\",\"result\":\"passed\"}\nnot json");
     assert!(ann.refused("functional").await.contains("has not passed stage `unit`: the stage never ran"));
-    assert!(ann.messages().contains("ignored 2 malformed lines in the pipeline records"), "{}", ann.messages());
+    assert!(ann.messages().contains("2 malformed lines in the pipeline records"), "{}", ann.messages());
+    ann.stage("unit", "true").await?;
+    ann.stage("functional", "true").await
+}
+
+#[tokio::test]
+async fn a_pass_before_a_malformed_line_does_not_count_until_a_rerun() -> Result {
+    let shared = SharedRepository::new();
+    let clone = shared.clone_as("ann");
+    let ann = Teammate::new(&clone);
+    ann.stage("unit", "true").await?;
+    shared.forge(&head(&clone), r#"{"stage":"unit","result":"failed"}"#);
+    let refused = ann.refused("functional").await;
+    assert!(refused.contains("stage `unit`: an unreadable record follows the pass of 20"), "{refused}");
     ann.stage("unit", "true").await?;
     ann.stage("functional", "true").await
 }
@@ -221,7 +259,7 @@ async fn the_status_has_the_last_results_of_each_commit_as_table_and_json() -> R
 
     ann.task(pipeline.status()).await?;
     let table = ann.messages();
-    let mut rows = table.lines();
+    let mut rows = table.lines().skip_while(|line| line.starts_with("recorded: "));
     let header: Vec<_> = rows.next().unwrap_or_default().split_whitespace().collect();
     assert_eq!(header, ["commit", "unit", "functional", "staging", "smoke", "production", "subject"]);
     let row = rows.next().unwrap_or_default();

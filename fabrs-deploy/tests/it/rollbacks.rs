@@ -45,6 +45,22 @@ async fn a_rollback_returns_to_the_last_good_release_on_all_hosts_and_then_furth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_to_the_live_commit_is_refused_with_the_commit() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let site = fixture.site();
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    for _ in 0..2 {
+        site.deploy(all(&client)).await?;
+    }
+    let error = site.rollback(all(&client)).await.expect_err("no other commit was deployed").into_error();
+    let expected = format!("have the same commit, deployable-1 ({})", &commit[..10]);
+    assert!(error.to_string().contains(&expected), "{error}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_with_another_release_is_marked_in_the_status_and_repaired_by_the_next_deploy() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = fixture.client();

@@ -82,6 +82,9 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> 
     site.deploy(all(&client)).await?;
     site.rollback(all(&client)).await?;
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, one, "the last build without a bad mark");
+    let warnings = capture.of_kind("warning");
+    let skipped = warnings.last().and_then(|warning| warning["text"].as_str());
+    assert_eq!(skipped, Some("skipped later builds marked as bad: deployable-2"));
     assert_eq!(site.deploy(all(&client)).revision("deployable-2".to_owned()).await?.revision.commit, two);
     site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "a later deploy of the build has succeeded");
@@ -89,6 +92,36 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_the_build_succeeds() -> 
     let messages = capture.of_kind("message");
     let releases = messages.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
     assert!(!releases.contains("bad: "), "{releases}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_never_chooses_an_earlier_build_than_the_live_one() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, _) = fixture.client();
+    let site = fixture.site();
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    let two = fixture.origin.build("deployable-2", &[("version", "two")]);
+    site.deploy(all(&client)).await?;
+    // A second release of the live build fails, so the build is marked as bad.
+    let failing = fixture.site().health(|_| run("echo no warehouse; false"));
+    failing.deploy(all(&client)).revision("deployable-2".to_owned()).await.unwrap_err();
+    assert_eq!(fixture.live("version"), ["two"; 3]);
+
+    let block = site.deploy(all(&client)).await.unwrap_err().into_error().block().to_string();
+    assert!(
+        block.contains("the live build `deployable-2` is marked as bad, and the last good build is `deployable-1`"),
+        "{block}"
+    );
+    assert!(block.contains("hint: name the build to deploy, `deployable-2` or `deployable-1`"), "{block}");
+    assert_eq!(fixture.live("version"), ["two"; 3]);
+    assert_eq!(site.deploy(all(&client)).revision("deployable-2".to_owned()).await?.revision.commit, two);
+
+    let block =
+        site.deploy(all(&client)).revision("HEAD".to_owned()).await.unwrap_err().into_error().block().to_string();
+    assert!(block.contains("`HEAD` is ambiguous"), "{block}");
     client.close().await;
     Ok(())
 }

@@ -15,17 +15,25 @@ const SETTINGS: &str = "SECRET_KEY = 'test'\nINSTALLED_APPS = ['django.contrib.a
 const MANAGE: &str = "import os, sys\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n\
     from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n";
 
-/// The shell command that creates a virtualenv with django-waffle.
-const CREATE_ENV: &str = "python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 django-waffle==5.0.0";
+/// Returns the command that creates a virtualenv with a version of django-waffle.
+fn create_env(version: &str) -> ShellLine {
+    let waffle = format!("django-waffle=={version}");
+    cmd!("python3 -m venv env && env/bin/pip install --quiet Django==5.2.8 {waffle}")
+}
 
 /// Creates a project on the first host.
 async fn project(fixture: &Fixture, client: &Client) -> Result<Connection> {
+    project_with(fixture, client, "5.0.0").await
+}
+
+/// Creates a project with a version of django-waffle on the first host.
+pub(crate) async fn project_with(fixture: &Fixture, client: &Client, version: &str) -> Result<Connection> {
     let (web1, folder) = (client.connect("web1")?, fixture.site_folder());
     web1.ensure_dir(folder.as_str()).await?;
     web1.put(SETTINGS.as_bytes().to_vec(), format!("{folder}/settings.py")).await?;
     web1.put(MANAGE.as_bytes().to_vec(), format!("{folder}/manage.py")).await?;
     let live = web1.cd(&folder).venv("env");
-    live.run(CREATE_ENV).await?;
+    live.run(create_env(version)).await?;
     live.v_run("python manage.py migrate --verbosity 0").await?;
     Ok(live)
 }
@@ -105,7 +113,7 @@ async fn a_report_lists_the_flags_in_rollout_and_none_if_they_cannot_be_read() -
     let (client, capture) = fixture.client();
     let (web1, shared) = (client.connect("web1")?, format!("{}/shared", fixture.site_folder()));
     web1.ensure_dir(shared.as_str()).await?;
-    web1.cd(&shared).run(CREATE_ENV).await?;
+    web1.cd(&shared).run(create_env("5.0.0")).await?;
     let settings = SETTINGS.replace("db.sqlite3'", "data/db.sqlite3'");
     fixture.origin.build("deployable-1", &[("settings.py", &settings), ("manage.py", MANAGE)]);
     let sent = SentReports::default();

@@ -198,6 +198,20 @@ impl Inventory {
         self.explicit.as_deref()
     }
 
+    /// Returns the hosts of `-x`. The list is empty without `-x`.
+    ///
+    /// ```
+    /// use fabrs_core::Host;
+    /// use fabrs_core::config::Inventory;
+    ///
+    /// let web1: Host = "web1".parse()?;
+    /// assert_eq!(Inventory::default().with_excluded(vec![web1.clone()]).excluded_hosts(), [web1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn excluded_hosts(&self) -> &[Host] {
+        &self.excluded
+    }
+
     /// Returns the hosts of a selection, in order and without duplicates. Returns an empty list for
     /// [`Selection::Local`].
     ///

@@ -1,12 +1,16 @@
 //! Broken services: each causes a warning without a secret, and the deploy succeeds.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use fabrs::prelude::*;
-use fabrs_deploy::{GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Sentry, Site, Slack, Webhook};
+use fabrs_deploy::{
+    DeployReport, GitHubDeployments, GitLabDeployments, GrafanaAnnotation, NewRelic, Notifier, NotifyFuture, Sentry,
+    Site, Slack, Webhook,
+};
 use fabrs_testing::receivers::{HttpAnswer, http, http_answering};
 
-use crate::fixture::{Fixture, all};
+use crate::fixture::{Fixture, SentReports, all};
 use crate::notifiers::tls_server::{Authority, TlsServer};
 use crate::notifiers::{service, staging_client, warnings};
 
@@ -85,6 +89,52 @@ async fn a_broken_service_causes_a_warning_without_its_token_and_the_deploy_succ
     }
     assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "{warned:#?}");
     assert!(thief.is_empty(), "a redirect must not carry a token to another server");
+    client.close().await;
+    Ok(())
+}
+
+/// A notifier that panics in one of its methods.
+struct Panicking(&'static str);
+
+impl Panicking {
+    fn reach(&self, method: &str) {
+        assert_ne!(self.0, method, "a defect of the notifier");
+    }
+}
+
+impl Notifier for Panicking {
+    fn name(&self) -> String {
+        self.reach("name");
+        self.0.to_owned()
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.reach("secrets");
+        Vec::new()
+    }
+
+    fn notify(&self, _: Arc<DeployReport>) -> NotifyFuture {
+        self.reach("notify");
+        let panicking = Self(self.0);
+        Box::pin(async move {
+            panicking.reach("future");
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_a_notifier_is_a_warning_and_the_other_notifiers_report() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = staging_client(&fixture);
+    fixture.origin.build("deployable-1", &[("version", "one")]);
+    let sent = SentReports::default();
+    let site = ["notify", "secrets", "future", "name"].map(Panicking).into_iter().fold(fixture.site(), Site::notify);
+    site.notify(sent.clone()).deploy(all(&client)).await?;
+    let expected = ["notify", "future"].map(|method| format!("could not notify {method}: the notifier panicked"));
+    let warned = warnings(&capture);
+    assert!(warned.len() == 2 && expected.iter().all(|text| warned.contains(text)), "{warned:#?}");
+    assert_eq!(sent.0.lock().expect("no panic while the record was locked").len(), 1);
     client.close().await;
     Ok(())
 }

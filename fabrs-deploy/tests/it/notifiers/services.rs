@@ -105,6 +105,31 @@ fn assert_github(services: &Services, commit: &str, release: &str, subject: &str
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_commit_of_an_earlier_release_reaches_no_service() -> Result {
+    let Some(fixture) = Fixture::start() else { return Ok(()) };
+    let (client, capture) = staging_client(&fixture);
+    let commit = fixture.origin.build("deployable-1", &[("version", "one")]);
+    let first = fixture.site().deploy(all(&client)).await?.release;
+    fixture.origin.build("deployable-2", &[("version", "two")]);
+    fixture.site().deploy(all(&client)).await?;
+    for host in 0..3 {
+        let manifest = fixture.root(host).join(format!("releases/{first}/.fabrs-release.json"));
+        let forged = std::fs::read_to_string(&manifest)?.replace(&commit, "../../../users/ann");
+        std::fs::write(&manifest, forged)?;
+    }
+    let services = Services::start();
+    services.on(fixture.site()).rollback(all(&client)).await?;
+    let warned = warnings(&capture);
+    for name in ["GitHub deployments of acme/shop", "GitLab deployments of acme/web/shop", "Sentry acme/shop"] {
+        let text = format!("could not notify {name}: the release has no full commit id");
+        assert!(warned.contains(&text), "{text}: {warned:#?}");
+    }
+    assert!(services.github.is_empty() && services.gitlab.is_empty() && services.sentry.is_empty());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_live_deploy_is_recorded_by_each_service_in_its_documented_form() -> Result {
     let Some(fixture) = Fixture::start() else { return Ok(()) };
     let (client, capture) = staging_client(&fixture);
