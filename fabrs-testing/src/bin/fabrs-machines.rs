@@ -10,7 +10,7 @@
 //!  "forwards": {"web1:80": "127.0.0.1:40003"}}
 //! ```
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use fabrs_testing::{Machine, MachineNetwork};
@@ -42,7 +42,8 @@ impl Argument {
 fn main() -> ExitCode {
     let Some(arguments) = std::env::args().skip(1).map(|text| Argument::parse(&text)).collect::<Option<Vec<_>>>()
     else {
-        eprintln!("usage: fabrs-machines NAME[=LAYER:PACKAGE,...]... [NAME:PORT]...");
+        let usage = "usage: fabrs-machines NAME[=LAYER:PACKAGE,...]... [NAME:PORT]...";
+        writeln!(io::stderr(), "{usage}").expect("stderr is writable");
         return ExitCode::from(2);
     };
     let mut network = MachineNetwork::builder().mirror();
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
         }
     }
     let network = network.start();
-    println!("{}", addresses(&network, &arguments));
+    writeln!(io::stdout(), "{}", addresses(&network, &arguments)).expect("stdout is writable");
     io::copy(&mut io::stdin(), &mut io::sink()).expect("stdin is readable");
     ExitCode::SUCCESS
 }
