@@ -46,7 +46,8 @@ impl Git {
     /// # Errors
     ///
     /// - [`ErrorKind::Usage`] if the repository has no such revision, or no good build.
-    /// - [`ErrorKind::Usage`] if the default is older than the live release of all hosts.
+    /// - [`ErrorKind::Usage`] if a later build than the default is live, and no host has the
+    ///   default.
     /// - [`ErrorKind::Task`] if the hosts disagree.
     /// - The errors of a command.
     pub(crate) async fn resolve(
@@ -128,7 +129,8 @@ impl Git {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if there is none, or if all hosts have a later build.
+    /// [`ErrorKind::Usage`] if there is none, or if a later build is live and no host has the last
+    /// good build.
     fn latest_good_build(&self, refs: &Refs, deployed: &DeployedCommits<'_>) -> Result<ChosenRevision, Error> {
         let usage = |text: String| Error::new(ErrorKind::Usage, text);
         let mut skipped = Vec::new();
@@ -140,7 +142,8 @@ impl Git {
                 continue;
             }
             return match later_live {
-                // A host with this build is ahead of the others: the failed deploy is repaired.
+                // If a host already has the last good build, this deploy repairs a partly failed
+                // deploy or revert.
                 Some(live) if !deployed.live.contains(commit) => {
                     let text = format!("the live build `{live}` is marked as bad, and the last good build is `{tag}`");
                     Err(usage(text).hint(format!("name the build to deploy, `{live}` or `{tag}`")))
